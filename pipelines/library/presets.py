@@ -1,0 +1,235 @@
+"""Presets: plain data over defaults, read from ``presets/*.toml``. Unknown keys are refused; all errors are told at once."""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from pipelines.library.base import Frozen
+
+PRESETS = Path(__file__).resolve().parents[2] / "presets"
+
+T = TypeVar("T", bound=Frozen)
+
+
+class PresetError(ValueError):
+    """A preset file is broken: the message names the file and every field that is wrong."""
+
+
+class Weights(Frozen):
+    """Where a model's weights come from. Looked up as a folder in the workspace, then in the hub cache; obtained
+    from ``hub`` by download or from ``recipe`` by building them here. ``gib`` is the download's size."""
+
+    hub: str = ""
+    recipe: str = ""
+    gib: float = 0.0
+
+
+class Part(Frozen):
+    """A component of a pipeline: parameters (count), and how it is held. ``skip`` names modules kept in bf16."""
+
+    parameters: int = 0
+    quantize: Literal["none", "nf4"] = "none"
+    skip: tuple[str, ...] = ()
+
+
+class Defaults(Frozen):
+    """Starting values of a shot: pixels, steps, guidance scale, and sizes an editor sees its inputs at."""
+
+    width: int
+    height: int
+    steps: int
+    guidance: float
+    max_sources: int = 0
+    vae_px: int = 0
+    condition_px: int = 0
+
+
+class ModelFamily(Frozen):
+    """A base model as data. ``lora_family`` is what LoRA headers call it; ``lora_targets`` the modules trained;
+    ``gate`` and ``second`` name the recognisers that judge its pictures (``pipelines.faces``)."""
+
+    name: str
+    title: str
+    role: Literal["generator", "editor"]
+    pipeline: str
+    lora_family: Literal["flux", "qwen-image-edit"]
+    revision: str
+    licence: str
+    licence_note: str = ""
+    weights: Weights
+    parts: dict[str, Part]
+    lora_targets: tuple[str, ...]
+    defaults: Defaults
+    gate: str
+    second: str = ""
+    variants: tuple[str, ...] = ()
+
+
+class CatalogueEntry(Frozen):
+    """A community LoRA of the survey. ``relevance`` 1-5, 0 for unknown; ``suits`` are lora families."""
+
+    name: str
+    repo: str
+    file: str = ""
+    kind: str
+    suits: tuple[str, ...]
+    relevance: int = Field(ge=0, le=5)
+    card: str = ""
+    warning: str = ""
+    prompts: tuple[str, ...] = ()
+    weight: float = 1.0
+    licence: str = ""
+
+
+class Edit(Frozen):
+    """One value of an enrichment axis, such as angle ``half-left``, and the instruction that asks for it."""
+
+    value: str
+    title: str
+    prompt: str
+    angle: str = ""
+    expression: str = ""
+
+
+class Axis(Frozen):
+    """A dimension along which a source is edited, one factor at a time."""
+
+    name: str
+    title: str
+    edits: tuple[Edit, ...]
+
+
+class Scenario(Frozen):
+    """A prompt template for novel pictures. ``{character}`` is replaced by ``ohwx_char person``."""
+
+    name: str
+    title: str
+    prompt: str
+    angle: str = ""
+    expression: str = ""
+    focus: Literal["head", "body"] = "head"
+
+
+class CardCell(Frozen):
+    """One of the 23 cells of the benchmark. ``name`` is ``front/smiling`` or ``body/sitting``."""
+
+    name: str
+    title: str
+    prompt: str
+    angle: str
+    expression: str = ""
+    pose: str = ""
+
+
+class CardSpec(Frozen):
+    """The benchmark: cells in reading order, the success rate aimed at, its seed."""
+
+    title: str
+    target: float
+    seed: int
+    cells: tuple[CardCell, ...]
+
+
+class Phase(Frozen):
+    """A share of the training steps that looks at pictures of one focus (``all``: every picture)."""
+
+    name: str
+    share: float = Field(gt=0, le=1)
+    focus: Literal["head", "body", "all"] = "all"
+
+
+class TrainingSettings(Frozen):
+    """Everything a training depends on besides its pictures. ``source_share`` is the sampling weight that sources
+    keep in every round (against drift); ``resolution`` is the side of the square area in pixels."""
+
+    rank: int = Field(16, ge=1, le=256)
+    alpha: float = Field(16, gt=0)
+    learning_rate: float = Field(1e-4, gt=0, lt=1)
+    steps: int = Field(1000, ge=1)
+    batch: int = Field(1, ge=1)
+    accumulate: int = Field(1, ge=1)
+    resolution: int = Field(1024, ge=32)
+    optimizer: Literal["auto", "adamw", "adamw8bit"] = "auto"
+    warmup: int = Field(0, ge=0)
+    caption_dropout: float = Field(0.05, ge=0, le=1)
+    gradient_checkpointing: bool = True
+    save_every: int = Field(250, ge=1)
+    sample_every: int = Field(250, ge=1)
+    keep: int = Field(4, ge=1)
+    source_share: float = Field(0.4, ge=0, le=1)
+    seed: int = 0
+    phases: tuple[Phase, ...] = ()
+
+
+class TrainingPreset(Frozen):
+    """Named training settings for one kind of LoRA. ``families`` are the model families it is meant for."""
+
+    name: str
+    title: str
+    target: Literal["character", "editor"]
+    families: tuple[str, ...]
+    note: str = ""
+    settings: TrainingSettings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PresetError(f"{path.name} is not valid TOML: {error}") from error
+
+
+def _parse(model: type[T], data: dict[str, Any], where: str) -> T:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise PresetError(f"{where}:\n" + "\n".join(lines)) from error
+
+
+@cache
+def models() -> dict[str, ModelFamily]:
+    """All model families by name, in file order. Raises PresetError."""
+    families = (_parse(ModelFamily, _read(p), p.name) for p in sorted((PRESETS / "models").glob("*.toml")))
+    return {family.name: family for family in families}
+
+
+@cache
+def catalogue() -> tuple[CatalogueEntry, ...]:
+    """The community LoRAs of the survey (``presets/loras.toml``)."""
+    return tuple(_parse(CatalogueEntry, d, "loras.toml") for d in _read(PRESETS / "loras.toml")["lora"])
+
+
+@cache
+def axes(name: str = "edits") -> tuple[Axis, ...]:
+    """The enrichment axes, in the order they are offered (``presets/prompts/edits.toml``)."""
+    return tuple(_parse(Axis, d, f"{name}.toml") for d in _read(PRESETS / "prompts" / f"{name}.toml")["axis"])
+
+
+@cache
+def survey_prompts() -> tuple[Axis, ...]:
+    """The survey's standard prompts by axis (``presets/prompts/survey.toml``)."""
+    return axes("survey")
+
+
+@cache
+def scenarios() -> tuple[Scenario, ...]:
+    """Prompt templates for novel pictures (``presets/prompts/scenarios.toml``)."""
+    return tuple(_parse(Scenario, d, "scenarios.toml") for d in _read(PRESETS / "prompts" / "scenarios.toml")["scenario"])
+
+
+@cache
+def card() -> CardSpec:
+    """The model card's 23 cells (``presets/model_card.toml``)."""
+    return _parse(CardSpec, _read(PRESETS / "model_card.toml"), "model_card.toml")
+
+
+@cache
+def trainings() -> dict[str, TrainingPreset]:
+    """All training presets by name."""
+    files = sorted((PRESETS / "training").glob("*.toml"))
+    presets = (_parse(TrainingPreset, d, p.name) for p in files for d in _read(p)["preset"])
+    return {preset.name: preset for preset in presets}
