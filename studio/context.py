@@ -1,0 +1,78 @@
+"""What the tabs share: the desk and the character on it, and the shell around them."""
+
+from __future__ import annotations
+
+import html
+import threading
+from dataclasses import dataclass, field
+from typing import Literal
+
+import gradio as gr
+
+from pipelines.desk import Desk
+from pipelines.library.records import Character
+from studio.components.island import Island
+
+
+@dataclass
+class Studio:
+    """One person's studio: a desk, and who is worked on. The choice lives here and in the settings, not in the page."""
+
+    desk: Desk
+    _chosen: str = ""
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    def __post_init__(self) -> None:
+        self._chosen = str(getattr(self.desk.settings, "character", ""))
+
+    @property
+    def character(self) -> Character | None:
+        """The character worked on: the chosen one, else the newest; ``None`` in an empty workspace."""
+        with self._lock:
+            found = self.desk.store.get(Character, self._chosen) if self._chosen else None
+            return found or next(reversed(self.desk.store.all(Character)), None)
+
+    @property
+    def character_id(self) -> str:
+        """Its id, ``""`` when there is none."""
+        character = self.character
+        return character.id if character else ""
+
+    def choose(self, character_id: str) -> Character:
+        """Work on another character, now and after a restart. Raises NotFound."""
+        character = self.desk.character(character_id)
+        with self._lock:
+            self._chosen = character.id
+        self.save({"character": character.id})
+        return character
+
+    def save(self, changes: dict[str, object]) -> None:
+        """Keep settings in the workspace's ``settings.toml`` and use them from now on."""
+        from pipelines.library import settings
+
+        root = self.desk.workspace.root
+        with self._lock:
+            settings.save(root, changes)
+            self.desk.settings = settings.load(root)
+
+    @property
+    def revision(self) -> str:
+        """Changes whenever something that a page shows may have changed."""
+        return f"{self.desk.store.revision}.{self.character_id}"
+
+
+@dataclass
+class Shell:
+    """What surrounds the tabs.
+
+    ``changed`` fires ``change`` when the records or the chosen character changed (at most about once a second), so that
+    stock components can follow: ``shell.changed.change(refresh, outputs=[...], show_progress="hidden",
+    api_visibility="private")``. It fires once when the page has opened, too. Its value is the revision.
+    """
+
+    changed: Island
+
+    @staticmethod
+    def notify(text: str, kind: Literal["info", "warning"] = "info") -> None:
+        """Tell the user something from within an event handler. ``text`` is plain text, never markup."""
+        (gr.Warning if kind == "warning" else gr.Info)(html.escape(text), duration=8 if kind == "warning" else 4)

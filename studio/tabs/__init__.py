@@ -1,0 +1,1 @@
+"""One module a tab: `build` makes its components, `wire` its events."""
