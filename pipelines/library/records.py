@@ -212,6 +212,19 @@ class LoraRecord(Record):
     created: datetime = Field(default_factory=now)
 
 
+class SavedStack(Record):
+    """A LoRA stack kept under a name. ``id`` is ``<character>/<role>/<name>``; an empty name is the stack that is on
+    the screen, so that it survives a reload. ``off`` are adapters (SHA-256) that are listed but not ticked."""
+
+    table: ClassVar[str] = "stacks"
+    character: str
+    role: Literal["generator", "editor"]
+    name: str = ""
+    stack: LoraStack = LoraStack()
+    off: tuple[str, ...] = ()
+    created: datetime = Field(default_factory=now)
+
+
 class DatasetVersion(Record):
     """A named, counted set of pictures. ``id`` is ``<character>/<kind>/<version>``. Frozen once training used it."""
 
@@ -253,7 +266,8 @@ class TrainingRun(Record):
 
 
 class Survey(Record):
-    """One survey: which stacks on which pictures with which prompts; the decision and its reasons, once made."""
+    """One survey: which stacks on which test pictures (``images``) with which prompts; the decision and its reasons,
+    once made. Its results are the images of kind ``survey`` and this ``version``."""
 
     table: ClassVar[str] = "surveys"
     character: str
@@ -269,14 +283,14 @@ class Survey(Record):
 
 
 class Card(Record):
-    """One run of the model card. ``cells`` maps a cell (``front/smiling``, ``body/sitting``) to its image id."""
+    """One run of the model card. Its pictures are the images of kind ``card`` and this ``version``; each one's shot
+    says its cell. ``lora`` is the id of the LoRA that was tested (empty: the base model)."""
 
     table: ClassVar[str] = "cards"
     character: str
     version: str
     lora: str
     seed: int
-    cells: dict[str, str] = Field(default_factory=dict)
     job: str = ""
     created: datetime = Field(default_factory=now)
 
@@ -322,6 +336,7 @@ RECORDS: tuple[type[Record], ...] = (
     ImageRecord,
     Decision,
     LoraRecord,
+    SavedStack,
     DatasetVersion,
     TrainingRun,
     Survey,
