@@ -310,7 +310,10 @@ class Correction(Record):
 
 
 class Job(Record):
-    """One piece of work for the GPU. ``request`` is what was asked, whole, so that it can be asked again."""
+    """One piece of work for the GPU. ``request`` is what was asked, whole, so that it can be asked again.
+
+    ``told`` is set once all that listens to ends of jobs has heard of this one; ``dismissed`` takes it off the list.
+    """
 
     table: ClassVar[str] = "jobs"
     kind: str
@@ -326,6 +329,8 @@ class Job(Record):
     traceback: str = ""
     result: dict[str, Any] = Field(default_factory=dict)
     resumes: str = ""
+    told: bool = False
+    dismissed: bool = False
     created: datetime = Field(default_factory=now)
     started: datetime | None = None
     ended: datetime | None = None

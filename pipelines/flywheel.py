@@ -1,0 +1,175 @@
+"""The wheel itself: which step is done, which is next, which gate is shut and why."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.desk import Desk
+from pipelines.library.records import Card, LoraRecord, TrainingRun
+from pipelines.steps import card, datasets, loras, review, sources, training
+
+State = Literal["done", "next", "open", "shut"]
+Tab = Literal["survey", "enrich", "train", "generate", "review", "model_card"]
+
+
+@dataclass
+class RailStep:
+    """One step of the rail. ``count`` is what it has to show (``None``: not counted); ``why`` is in words."""
+
+    key: str
+    title: str
+    count: int | None
+    state: State
+    why: str
+    tab: Tab
+
+
+@dataclass
+class NextAction:
+    """The next best action: what, why, and the tab where it is done (``gate`` preselects the pile in Review)."""
+
+    title: str
+    why: str
+    tab: Tab
+    gate: str = ""
+
+
+@dataclass
+class Rail:
+    """Where a character's wheel stands. ``round`` counts from 1 and grows with each trained LoRA."""
+
+    round: int
+    steps: list[RailStep]
+    next: NextAction
+
+
+@dataclass
+class _Counts:
+    sources: int
+    enriched: int
+    waiting: int
+    good: int
+    trained: list[LoraRecord]
+    synthetic: int
+    candidates: int
+    pristine: int
+    cards: list[Card]
+
+
+def status(desk: Desk, character_id: str) -> Rail:
+    """The rail of a character. Raises NotFound."""
+    character = desk.character(character_id)
+    counts = _count(desk, character_id, desk.family(character.generator).lora_family)
+    action = _next(desk, character_id, counts)
+    return Rail(round=len(counts.trained) + 1, steps=_steps(desk, character_id, counts, action), next=action)
+
+
+def _count(desk: Desk, character_id: str, lora_family: str) -> _Counts:
+    pristine = {i for d in datasets.versions(desk, character_id, "pristine") for i in d.images}
+    return _Counts(
+        sources=len(sources.sources(desk, character_id)),
+        enriched=len(datasets.pictures(desk, character_id, "enriched")),
+        waiting=len(review.undecided(desk, character_id, "enriched")),
+        good=len(review.good(desk, character_id, "enriched")),
+        trained=loras.trained(desk, character_id, lora_family),
+        synthetic=len(datasets.pictures(desk, character_id, "synthetic")),
+        candidates=len(review.undecided(desk, character_id, "synthetic")),
+        pristine=len(pristine),
+        cards=card.cards(desk, character_id),
+    )
+
+
+def _next(desk: Desk, character_id: str, n: _Counts) -> NextAction:
+    """The first thing that is missing, in the order of MISSION's table."""
+    if not n.sources:
+        return NextAction("Add pictures of the character", "10 to 20, from at least two angles", "enrich")
+    if not n.enriched:
+        return NextAction("Enrich the sources", "50 to 100 edits are what the first training learns from", "enrich")
+    if n.waiting:
+        return NextAction(
+            f"Review {n.waiting} pictures", "gate to training: every picture is judged", "review", "enriched"
+        )
+    if not n.trained:
+        return NextAction("Train v1", "the gate is open", "train")
+    latest = n.trained[-1]
+    if not n.synthetic:
+        return NextAction(f"Generate with {latest.version}", "new angles and scenes to choose from", "generate")
+    if n.candidates:
+        why = "filter first, then look: the best fill the gaps of the next training"
+        return NextAction(f"Review {n.candidates} candidates", why, "review", "synthetic")
+    if _new_pristine(desk, character_id, latest):
+        return NextAction(f"Train v{len(n.trained) + 1}", "new pristine pictures wait for it", "train")
+    if not n.pristine and review.good(desk, character_id, "synthetic"):
+        return NextAction("Keep the best as pristine", "10 to 20 that fill gaps", "review", "synthetic")
+    if not any(c.lora == latest.id for c in n.cards):
+        return NextAction(f"Run the model card of {latest.version}", "23 pictures prove what it can do", "model_card")
+    return _after_the_card(desk, character_id, n)
+
+
+def _new_pristine(desk: Desk, character_id: str, latest: LoraRecord) -> bool:
+    """Whether there are pristine pictures that the latest LoRA has not seen."""
+    run = desk.store.get(TrainingRun, latest.run)
+    seen = set(run.images) if run else set()
+    return any(set(d.images) - seen for d in datasets.versions(desk, character_id, "pristine"))
+
+
+def _after_the_card(desk: Desk, character_id: str, n: _Counts) -> NextAction:
+    cells = card.board(desk, n.cards[-1])
+    waiting = sum(c.verdict == "unsure" for c in cells)
+    if waiting:
+        return NextAction(f"Judge {waiting} cells of the card", "only eyes can call a picture right", "model_card")
+    rate = card.rate(cells)
+    if rate.right >= rate.target * rate.total:
+        return NextAction("Look at the model card", rate.words, "model_card")
+    return NextAction("Turn the wheel again: generate", rate.words, "generate")
+
+
+def _steps(desk: Desk, character_id: str, n: _Counts, action: NextAction) -> list[RailStep]:
+    shut = training.dataset(desk, character_id).shut
+    advice = sources.advice(desk, character_id)
+    version = f"v{len(n.trained)}"
+    following = f"v{len(n.trained) + 1}"
+    rows: list[tuple[str, str, int | None, Tab, bool, str, str]] = [
+        # key, title, count, tab, done, why it is shut, what there is to say
+        ("sources", "sources", n.sources, "enrich", n.sources > 0, "", " ".join(advice) or "good enough to start"),
+        ("enriched", "enriched", n.enriched, "enrich", n.enriched > 0, "" if n.sources else "Add pictures first.", ""),
+        ("good", "good", n.good, "review", n.enriched > 0 and not n.waiting,
+         "" if n.enriched else "Nothing to review yet: enrich first.", f"{n.waiting} wait for review"),
+        ("train", version if n.trained else "v1", None, "train", bool(n.trained), "" if n.trained else " ".join(shut), ""),
+        ("synthetic", "synthetic", n.synthetic, "generate", n.synthetic > 0, "" if n.trained else "Train v1 first.", ""),
+        ("pristine", "pristine", n.pristine, "review", n.pristine > 0,
+         "" if n.synthetic else "Generate first.", f"{n.candidates} candidates wait for review"),
+        ("retrain", following if n.trained else "v2", None, "train", False,
+         _why_no_retrain(desk, character_id, n, shut), ""),
+        ("card", "card", len(n.cards), "model_card", bool(n.cards), "" if n.trained else "Train v1 first.", ""),
+    ]  # fmt: skip
+    current = _current_key(action, n)
+    return [
+        RailStep(key, title, count, _state(key, current, done, why_shut), why_shut or why, tab)
+        for key, title, count, tab, done, why_shut, why in rows
+    ]
+
+
+def _why_no_retrain(desk: Desk, character_id: str, n: _Counts, shut: list[str]) -> str:
+    if not n.trained:
+        return "Train v1 first."
+    if shut:
+        return " ".join(shut)
+    return "" if _new_pristine(desk, character_id, n.trained[-1]) else "No new pristine pictures yet."
+
+
+def _state(key: str, current: str, done: bool, why_shut: str) -> State:
+    if key == current:
+        return "next"
+    if done:
+        return "done"
+    return "shut" if why_shut else "open"
+
+
+def _current_key(action: NextAction, n: _Counts) -> str:
+    if action.tab == "enrich":
+        return "enriched" if n.sources else "sources"
+    if action.tab == "review":
+        return "pristine" if action.gate == "synthetic" else "good"
+    if action.tab == "train":
+        return "retrain" if n.trained else "train"
+    return {"generate": "synthetic", "model_card": "card"}[action.tab]

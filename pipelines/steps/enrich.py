@@ -1,0 +1,67 @@
+"""Step 1.2: edits of the sources along separate dimensions."""
+
+from collections.abc import Iterable
+
+from pipelines.desk import Desk, NotFound
+from pipelines.library.records import ImageRecord, Job
+from pipelines.plans import enrich
+from pipelines.shots import LoraStack, Plan
+from pipelines.steps import datasets, render, sources
+
+PREVIEW = 4
+
+
+def plan(
+    desk: Desk,
+    character_id: str,
+    *,
+    source_ids: Iterable[str] = (),
+    edits: Iterable[str] = (),
+    stack: LoraStack | None = None,
+    per_source: int = 4,
+    count: int | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    guidance: float | None = None,
+) -> Plan:
+    """The plan of an enrichment. No ``source_ids``: all sources; no ``edits``: all that are offered.
+
+    Raises NotFound for an unknown source, ChoiceError for an unknown edit.
+    """
+    character = desk.character(character_id)
+    known = {s.id: s for s in sources.sources(desk, character_id)}
+    wanted = list(dict.fromkeys(source_ids)) or list(known)
+    lost = [i for i in wanted if i not in known]
+    if lost:
+        raise NotFound(
+            f"{len(lost)} of the chosen pictures are not among the sources: {', '.join(i[:8] for i in lost)}."
+        )
+    version = datasets.open_version(desk, character_id, "enriched")
+    return enrich.plan(
+        enrich.EnrichChoice(
+            character=character,
+            family=desk.family(character.editor),
+            version=version,
+            folder=desk.workspace.dataset(character_id, "enriched", version),
+            seed=seed,
+            steps=steps,
+            guidance=guidance,
+            sources=tuple(_tagged(known[i]) for i in wanted),
+            edits=tuple(edits),
+            stack=stack or LoraStack(),
+            per_source=per_source,
+            count=count,
+        )
+    )
+
+
+def _tagged(source: ImageRecord) -> ImageRecord:
+    """The plan turns the camera relative to what the source shows, as far as anybody knows."""
+    return source.model_copy(update={"angle": sources.angle_of(source), "expression": sources.expression_of(source)})
+
+
+def submit(desk: Desk, plan: Plan, *, preview: bool = False) -> Job:
+    """Make the pictures of a plan, or its first four to look at; those count when the rest is made."""
+    part = plan.model_copy(update={"shots": plan.shots[:PREVIEW]}) if preview else plan
+    what = "Preview" if preview else "Enrich"
+    return render.submit(desk, part, f"{what}: {len(part)} pictures")

@@ -1,0 +1,14 @@
+"""Rates with their uncertainty."""
+
+from math import sqrt
+
+
+def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
+    """The Wilson score interval of a rate, as fractions (Wilson 1927). ``z`` 1.96 is 95 %. ``(0, 1)`` for none."""
+    if total == 0:
+        return 0.0, 1.0
+    rate = right / total
+    scale = 1 + z * z / total
+    middle = (rate + z * z / (2 * total)) / scale
+    half = z / scale * sqrt(rate * (1 - rate) / total + z * z / (4 * total * total))
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -1,0 +1,207 @@
+"""Steps 1.3, 1.6 and 1.7: the gates. Rules may sort out; only a human (or a simulated one, recorded as such) lets
+through."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pipelines.desk import Desk, NotFound
+from pipelines.library.intake import admit
+from pipelines.library.pictures import copy_with_caption
+from pipelines.library.records import Correction, DatasetVersion, Decision, ImageRecord, Verdict, new_id
+from pipelines.steps import datasets
+from pipelines.steps.characters import NotAllowed
+from pipelines.steps.sources import angle_of, sources
+
+Gate = Literal["enriched", "synthetic", "card", "survey"]
+
+FAILURES: dict[str, str] = {
+    "f": "face is someone else",
+    "a": "anatomy",
+    "h": "hands",
+    "e": "expression wrong",
+    "v": "view wrong",
+    "b": "background wrong",
+    "l": "light wrong",
+    "s": "style changed",
+    "x": "artifacts",
+    "t": "text or watermark",
+}
+
+
+@dataclass
+class Item:
+    """A picture at a gate: what was decided so far, and the source of the same angle to hold it against."""
+
+    image: ImageRecord
+    verdict: Verdict
+    reference: ImageRecord | None
+
+
+@dataclass
+class Sorted:
+    """What the filter did: ids it rejected (with the reason), how many it left to the human."""
+
+    rejected: list[tuple[str, str]] = field(default_factory=list)
+    left: int = 0
+
+
+def get(desk: Desk, image_id: str) -> ImageRecord:
+    """The picture of that id. Raises NotFound."""
+    image = desk.store.get(ImageRecord, image_id)
+    if image is None:
+        raise NotFound(f"There is no picture {image_id[:12]!r} in this workspace.")
+    return image
+
+
+def pile(desk: Desk, character_id: str, gate: Gate) -> list[Item]:
+    """Every picture of a gate, decided or not, in the order they were made."""
+    references = references_by_angle(desk, character_id)
+    anyone = next(iter(references.values()), None)
+    found = datasets.pictures(desk, character_id, gate)
+    return [
+        Item(
+            image, desk.store.verdict(image.id), references.get(angle_of(image)) or _first_parent(desk, image) or anyone
+        )
+        for image in found
+    ]
+
+
+def _first_parent(desk: Desk, image: ImageRecord) -> ImageRecord | None:
+    return desk.store.get(ImageRecord, image.parents[0].id) if image.parents else None
+
+
+def references_by_angle(desk: Desk, character_id: str) -> dict[str, ImageRecord]:
+    """One source for each angle: the first, in the order they came in."""
+    found: dict[str, ImageRecord] = {}
+    for source in sources(desk, character_id):
+        found.setdefault(angle_of(source), source)
+    return found
+
+
+def decide(desk: Desk, decisions: Iterable[Decision]) -> None:
+    """Record decisions, durably. Sending the same one twice counts once. Raises NotFound for an unknown picture."""
+    batch = list(decisions)
+    for decision in batch:
+        get(desk, decision.image)
+    desk.store.decide(*batch)
+
+
+def undecided(desk: Desk, character_id: str, gate: Gate) -> list[ImageRecord]:
+    """Pictures of a gate that nobody and no rule has labelled yet."""
+    found = datasets.pictures(desk, character_id, gate)
+    return [image for image in found if desk.store.verdict(image.id).label is None]
+
+
+def good(desk: Desk, character_id: str, gate: Gate) -> list[ImageRecord]:
+    """Pictures that a human (or a simulated one) let through."""
+    found = datasets.pictures(desk, character_id, gate)
+    return [image for image in found if let_through(desk.store.verdict(image.id))]
+
+
+def let_through(verdict: Verdict) -> bool:
+    """Whether a picture may be trained on: labelled good, and not by a rule."""
+    return verdict.label == "good" and verdict.who in ("human", "simulated")
+
+
+def _why_out(image: ImageRecord, cut: float | None) -> str:
+    """Why a rule would sort this picture out; empty when it would not."""
+    if image.scores.faces == 0 and image.scores.angle != "back":
+        return "no face found"
+    identity = image.scores.identity
+    if identity is None or identity.score is None:
+        return ""
+    line = identity.threshold if cut is None else cut
+    if cut is None:
+        return f"someone else ({identity.score:.2f} below {line:.2f})" if identity.verdict == "wrong" else ""
+    return f"below the cut line ({identity.score:.2f} below {cut:.2f})" if identity.score < cut else ""
+
+
+def apply_filter(desk: Desk, character_id: str, *, cut: float | None = None) -> Sorted:
+    """Sort out synthetic pictures without a face or of someone else; unsure ones stay for the human.
+
+    ``cut`` replaces the recogniser's own verdict by a line through the identity scores (cosine). Pictures that were
+    labelled already are left alone, and every rejection is a decision by ``rule`` that a human can overturn.
+    """
+    report = Sorted()
+    batch = []
+    for image in undecided(desk, character_id, "synthetic"):
+        why = _why_out(image, cut)
+        if why:
+            report.rejected.append((image.id, why))
+            batch.append(
+                Decision(image=image.id, who="rule", action="label", value="reject", reason=why, where="filter")
+            )
+    desk.store.decide(*batch)
+    report.left = len(undecided(desk, character_id, "synthetic"))
+    return report
+
+
+def select_pristine(desk: Desk, character_id: str, image_ids: Iterable[str]) -> DatasetVersion:
+    """Make a new pristine version of pictures that a human found good (MISSION 1.7: the best 10-20).
+
+    The files are copied into ``data/pristine/vN`` with their captions beside them, so the folder is a dataset that
+    any trainer reads. Raises NotAllowed when one of them has not been let through.
+    """
+    chosen = [get(desk, i) for i in dict.fromkeys(image_ids)]
+    unseen = [image for image in chosen if not let_through(desk.store.verdict(image.id))]
+    if unseen or not chosen:
+        raise NotAllowed(
+            f"{len(unseen)} of {len(chosen)} pictures were not found good in review."
+            if chosen
+            else "Choose pictures first."
+        )
+    version = datasets.following(d.version for d in datasets.versions(desk, character_id, "pristine"))
+    folder = desk.workspace.path(desk.workspace.dataset(character_id, "pristine", version))
+    for image in chosen:
+        copy_with_caption(desk.workspace.path(image.path), folder, image.caption)
+    return datasets.include(desk, character_id, "pristine", version, [image.id for image in chosen])
+
+
+def correct(desk: Desk, image_id: str, filename: str, data: bytes | Path, what_was_wrong: str) -> Correction:
+    """A hand-made corrected picture becomes a triplet of flywheel 2. Raises Refused, NotFound, NotAllowed."""
+    wrong = get(desk, image_id)
+    version = datasets.open_version(desk, wrong.character, "qwen_training")
+    target = admit(
+        desk.workspace,
+        data,
+        filename,
+        character=wrong.character,
+        kind="correction",
+        version=version,
+        caption=wrong.caption,
+    )
+    desk.store.put(target)
+    return _triplet(desk, wrong, target, version, what_was_wrong)
+
+
+def correct_with(desk: Desk, image_id: str, better_id: str, what_was_wrong: str) -> Correction:
+    """A better try (another prompt or stack) becomes the target of a triplet. Raises NotFound, NotAllowed."""
+    wrong, better = get(desk, image_id), get(desk, better_id)
+    version = datasets.open_version(desk, wrong.character, "qwen_training")
+    return _triplet(desk, wrong, better, version, what_was_wrong)
+
+
+def _triplet(desk: Desk, wrong: ImageRecord, target: ImageRecord, version: str, what_was_wrong: str) -> Correction:
+    if wrong.shot is None or not wrong.shot.sources:
+        raise NotAllowed("Only a picture that was edited from a source can be corrected.")
+    correction = Correction(
+        id=new_id(),
+        character=wrong.character,
+        version=version,
+        source=wrong.shot.sources[0],
+        wrong=wrong.ref,
+        target=target.ref,
+        instruction=wrong.shot.prompt,
+        what_was_wrong=what_was_wrong.strip(),
+    )
+    desk.store.put(correction)
+    desk.store.decide(
+        Decision(image=target.id, who="human", action="label", value="good", reason="correction", where="correction"),
+        Decision(
+            image=wrong.id, who="human", action="label", value="needs_correction", reason=what_was_wrong, where="review"
+        ),
+    )
+    datasets.include(desk, wrong.character, "qwen_training", version, [target.id])
+    return correction

@@ -1,0 +1,242 @@
+"""Steps 1.4, 1.8 and flywheel 2: what a training would learn from, whether its gate is open, and the training."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipelines.desk import Desk
+from pipelines.jobs.requests import TrainItem, TrainRequest
+from pipelines.library.presets import TrainingSettings, trainings
+from pipelines.library.records import Correction, DatasetVersion, ImageRecord, Job, TrainingRun, new_id
+from pipelines.plans import model_card
+from pipelines.shots import LoraStack, Purpose, Shot
+from pipelines.steps import datasets, review, sources
+from pipelines.steps.characters import NotAllowed
+from pipelines.steps.sources import angle_of, expression_of
+
+Target = Literal["character", "editor"]
+
+GOOD_WANTED = 30
+TRIPLETS_WANTED = 10
+SAMPLE_CELLS = ("front/neutral", "half-left/smiling", "profile-right/neutral")
+
+
+class GateShut(NotAllowed):
+    """A training was asked for before its gate is open; the message says what is missing."""
+
+
+@dataclass
+class TrainingSet:
+    """What a training would learn from. ``shut`` are reasons why it may not start; ``doubts`` only warn."""
+
+    target: Target
+    items: list[TrainItem] = field(default_factory=list)
+    images: list[ImageRecord] = field(default_factory=list)
+    shut: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+    @property
+    def by_origin(self) -> Counter[str]:
+        """How many pictures of each origin: source, enriched, pristine, correction."""
+        return Counter(item.origin for item in self.items)
+
+    @property
+    def by_angle(self) -> Counter[str]:
+        """How many pictures of each angle."""
+        return Counter(angle_of(image) for image in self.images)
+
+
+def dataset(desk: Desk, character_id: str, target: Target = "character") -> TrainingSet:
+    """What the next training of a target would learn from, and whether it may start."""
+    return _editor_set(desk, character_id) if target == "editor" else _character_set(desk, character_id)
+
+
+def _character_set(desk: Desk, character_id: str) -> TrainingSet:
+    """Sources stay in every round; enriched and pristine pictures accumulate (ECOSYSTEM, identity numbers)."""
+    found = TrainingSet("character")
+    pristine = {i for d in datasets.versions(desk, character_id, "pristine") for i in d.images}
+    groups = {
+        "source": sources.sources(desk, character_id),
+        "enriched": review.good(desk, character_id, "enriched"),
+        "pristine": [i for i in review.good(desk, character_id, "synthetic") if i.id in pristine],
+    }
+    for origin, images in groups.items():
+        found.images += images
+        found.items += [_item(desk, image, origin) for image in images]
+    if not groups["source"]:
+        found.shut.append("There are no sources yet: drop pictures in Enrich.")
+    waiting = len(review.undecided(desk, character_id, "enriched"))
+    if waiting:
+        found.shut.append(f"{waiting} enriched pictures wait for review: nothing unreviewed is trained on.")
+    if len(groups["enriched"]) < GOOD_WANTED:
+        found.doubts.append(f"{len(groups['enriched'])} good enriched pictures of {GOOD_WANTED} wanted.")
+    found.doubts += sources.advice(desk, character_id)
+    return found
+
+
+def _editor_set(desk: Desk, character_id: str) -> TrainingSet:
+    found = TrainingSet("editor")
+    for correction in desk.store.all(Correction, character=character_id):
+        target = desk.store.get(ImageRecord, correction.target.id)
+        if target is None or not review.let_through(desk.store.verdict(target.id)):
+            continue
+        found.images.append(target)
+        found.items.append(
+            TrainItem(
+                image=correction.target,
+                caption=correction.instruction,
+                controls=(correction.source,),
+                origin="correction",
+            )
+        )
+    if not found.items:
+        found.shut.append("There are no corrections yet: mark a picture in Review and give a corrected one.")
+    elif len(found.items) < TRIPLETS_WANTED:
+        found.doubts.append(f"{len(found.items)} corrections of {TRIPLETS_WANTED} wanted.")
+    return found
+
+
+def _item(desk: Desk, image: ImageRecord, origin: str) -> TrainItem:
+    labels = image.shot.purpose.labels if image.shot else {}
+    body = labels.get("focus") == "body" or bool(labels.get("pose"))
+    return TrainItem(image=image.ref, caption=caption(desk, image), origin=origin, focus="body" if body else "head")
+
+
+def caption(desk: Desk, image: ImageRecord) -> str:
+    """The caption a picture is trained with: its own, completed by what is known of angle and expression."""
+    character = desk.character(image.character)
+    words = [image.caption.strip() or character.instance]
+    expression, angle = expression_of(image), angle_of(image)
+    words += [w for w, known in ((expression, expression), (f"{angle} view", angle)) if known not in ("unsure", "")]
+    return ", ".join(dict.fromkeys(w for w in words if w and w not in words[0] or w == words[0]))
+
+
+def presets_for(desk: Desk, character_id: str, target: Target) -> list[str]:
+    """Names of the training presets made for the character's model of that target."""
+    family = _family(desk, character_id, target)
+    return [p.name for p in trainings().values() if p.target == target and family in p.families]
+
+
+def _family(desk: Desk, character_id: str, target: Target) -> str:
+    character = desk.character(character_id)
+    return character.generator if target == "character" else character.editor
+
+
+def check_gate(desk: Desk, images: list[ImageRecord]) -> None:
+    """Refuse to train on anything that was not let through in review. Raises GateShut."""
+    barred = [i for i in images if not review.let_through(desk.store.verdict(i.id))]
+    if barred:
+        names = ", ".join(i.id[:8] for i in barred[:5])
+        raise GateShut(f"{len(barred)} pictures were not let through in review ({names}): training refuses them.")
+
+
+def submit(
+    desk: Desk,
+    character_id: str,
+    target: Target,
+    preset: str,
+    settings: TrainingSettings | None = None,
+) -> Job:
+    """Train the next version of a character's LoRA. Raises GateShut, NotAllowed.
+
+    The versions of the datasets that are used are frozen, and the run remembers every picture that went in.
+    """
+    chosen = trainings().get(preset)
+    if chosen is None or chosen.target != target:
+        known = ", ".join(presets_for(desk, character_id, target))
+        raise NotAllowed(f"There is no {target} training preset {preset!r} (known: {known}).")
+    learning = dataset(desk, character_id, target)
+    if learning.shut:
+        raise GateShut(" ".join(learning.shut))
+    check_gate(desk, learning.images)
+    request = _request(desk, character_id, learning, settings or chosen.settings)
+    datasets.freeze(desk, learning.images)
+    job = desk.jobs.submit(request, f"Train {request.name}", character_id)
+    desk.store.put(_run(request, preset, job, learning))
+    return job
+
+
+def _request(desk: Desk, character_id: str, learning: TrainingSet, settings: TrainingSettings) -> TrainRequest:
+    character = desk.character(character_id)
+    target = learning.target
+    family = desk.family(_family(desk, character_id, target))
+    version = datasets.following(r.version for r in runs(desk, character_id, target))
+    used = [
+        d.id
+        for d in desk.store.all(DatasetVersion, character=character_id)
+        if {i.id for i in learning.images}.intersection(d.images)
+    ]
+    lineage = {
+        "dataset": " ".join(used),
+        "run": new_id(),
+        "pictures": ", ".join(f"{n} {origin}" for origin, n in learning.by_origin.items()),
+        "base_licence": family.licence,
+    }
+    name = f"{character_id}_{version}" if target == "character" else f"{character_id}_editor_{version}"
+    return TrainRequest(
+        target=target,
+        character=character_id,
+        name=name,
+        version=version,
+        family=family.name,
+        revision=family.revision,
+        items=tuple(learning.items),
+        settings=settings,
+        trigger=character.token if target == "character" else "",
+        folder=desk.workspace.lora_folder(character_id, target, version),
+        lineage=lineage,
+        samples=_samples(desk, character_id, target, learning),
+        judge=sources.judge(desk, character_id, family.name),
+    )
+
+
+def _samples(desk: Desk, character_id: str, target: Target, learning: TrainingSet) -> tuple[Shot, ...]:
+    """The pictures made along the way: a few card cells, or the first corrections once more."""
+    character = desk.character(character_id)
+    if target == "character":
+        choice = model_card.CardChoice(
+            character=character,
+            family=desk.family(character.generator),
+            stack=LoraStack(),
+            cells=SAMPLE_CELLS,
+            version="samples",
+            folder="samples",
+        )
+        wanted = model_card.plan(choice).shots
+        return tuple(s.model_copy(update={"purpose": s.purpose.model_copy(update={"step": "sample"})}) for s in wanted)
+    family = desk.family(character.editor)
+    size = family.defaults
+    return tuple(
+        Shot(
+            family=family.name,
+            revision=family.revision,
+            prompt=item.caption,
+            sources=item.controls,
+            seed=n,
+            steps=size.steps,
+            guidance=size.guidance,
+            width=size.width,
+            height=size.height,
+            purpose=Purpose(step="sample", cell=f"correction {n + 1}"),
+        )
+        for n, item in enumerate(learning.items[:3])
+    )
+
+
+def _run(request: TrainRequest, preset: str, job: Job, learning: TrainingSet) -> TrainingRun:
+    return TrainingRun(
+        id=request.lineage["run"],
+        character=request.character,
+        target=request.target,
+        version=request.version,
+        family=request.family,
+        preset=preset,
+        settings=request.settings.model_dump(mode="json"),
+        images=tuple(i.id for i in learning.images),
+        job=job.id,
+    )
+
+
+def runs(desk: Desk, character_id: str, target: Target) -> list[TrainingRun]:
+    """Trainings of a target, oldest first, whatever became of them."""
+    return desk.store.all(TrainingRun, character=character_id, target=target)

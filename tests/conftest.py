@@ -1,0 +1,34 @@
+"""What every test stands on: no network, no home directory, a workspace of its own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    GRADIO_ANALYTICS_ENABLED="False",
+    TRANSFORMERS_VERBOSITY="error",
+)
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def away_from_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """HOME and every cache point into a temporary folder, so that a test can neither read nor change the user's."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HF_HOME", "TORCH_HOME", "GRADIO_TEMP_DIR"):
+        monkeypatch.setenv(name, str(home / name.lower()))
+    for name in list(os.environ):
+        if name.startswith("FLENWHEEL_"):
+            monkeypatch.delenv(name)
+    yield
+
+
+@pytest.fixture
+def workspace_root(tmp_path: Path) -> Path:
+    """An empty folder to open a workspace in."""
+    return tmp_path / "workspace"
