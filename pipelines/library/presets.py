@@ -1,4 +1,4 @@
-"""Presets: plain data over defaults, read from ``presets/*.toml``. Unknown keys are refused; all errors are told at once."""
+"""Presets: plain data over defaults, read from ``presets/*.toml``. Unknown keys are refused; all errors are told."""
 
 import tomllib
 from functools import cache
@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from pipelines.library.base import Frozen
+from pipelines.library.records import Angle, Expression
 
 PRESETS = Path(__file__).resolve().parents[2] / "presets"
 
@@ -90,8 +91,8 @@ class Edit(Frozen):
     value: str
     title: str
     prompt: str
-    angle: str = ""
-    expression: str = ""
+    angle: Angle | Literal[""] = ""
+    expression: Expression | Literal[""] = ""
 
 
 class Axis(Frozen):
@@ -108,8 +109,8 @@ class Scenario(Frozen):
     name: str
     title: str
     prompt: str
-    angle: str = ""
-    expression: str = ""
+    angle: Angle | Literal[""] = ""
+    expression: Expression | Literal[""] = ""
     focus: Literal["head", "body"] = "head"
 
 
@@ -119,8 +120,8 @@ class CardCell(Frozen):
     name: str
     title: str
     prompt: str
-    angle: str
-    expression: str = ""
+    angle: Angle
+    expression: Expression | Literal[""] = ""
     pose: str = ""
 
 
@@ -182,31 +183,51 @@ def _read(path: Path) -> dict[str, Any]:
         raise PresetError(f"{path.name} is not valid TOML: {error}") from error
 
 
-def _parse(model: type[T], data: dict[str, Any], where: str) -> T:
+def read_one(model: type[T], path: Path) -> T:
+    """The file ``path`` as one ``model``. Raises PresetError that tells every field that is wrong."""
     try:
-        return model.model_validate(data)
+        return model.model_validate(_read(path))
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise PresetError(f"{where}:\n" + "\n".join(lines)) from error
+        raise PresetError("\n".join([f"{path.name}:", *_lines(error)])) from error
+
+
+def read_list(model: type[T], path: Path, key: str) -> tuple[T, ...]:
+    """The tables ``[[key]]`` of the file ``path``. Raises PresetError that tells every field of every table that is
+    wrong, and tables that are not called ``key``."""
+    data = _read(path)
+    wrong = [f"  {k}: not known here; the file holds [[{key}]] only" for k in data if k != key]
+    found: list[T] = []
+    for place, entry in enumerate(data.get(key, []), 1):
+        try:
+            found.append(model.model_validate(entry))
+        except ValidationError as error:
+            wrong += _lines(error, f"{key} {entry.get('name', place)}: ")
+    if wrong:
+        raise PresetError("\n".join([f"{path.name}:", *wrong]))
+    return tuple(found)
+
+
+def _lines(error: ValidationError, where: str = "") -> list[str]:
+    return [f"  {where}{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
 
 
 @cache
 def models() -> dict[str, ModelFamily]:
     """All model families by name, in file order. Raises PresetError."""
-    families = (_parse(ModelFamily, _read(p), p.name) for p in sorted((PRESETS / "models").glob("*.toml")))
+    families = (read_one(ModelFamily, p) for p in sorted((PRESETS / "models").glob("*.toml")))
     return {family.name: family for family in families}
 
 
 @cache
 def catalogue() -> tuple[CatalogueEntry, ...]:
     """The community LoRAs of the survey (``presets/loras.toml``)."""
-    return tuple(_parse(CatalogueEntry, d, "loras.toml") for d in _read(PRESETS / "loras.toml")["lora"])
+    return read_list(CatalogueEntry, PRESETS / "loras.toml", "lora")
 
 
 @cache
 def axes(name: str = "edits") -> tuple[Axis, ...]:
     """The enrichment axes, in the order they are offered (``presets/prompts/edits.toml``)."""
-    return tuple(_parse(Axis, d, f"{name}.toml") for d in _read(PRESETS / "prompts" / f"{name}.toml")["axis"])
+    return read_list(Axis, PRESETS / "prompts" / f"{name}.toml", "axis")
 
 
 @cache
@@ -218,18 +239,17 @@ def survey_prompts() -> tuple[Axis, ...]:
 @cache
 def scenarios() -> tuple[Scenario, ...]:
     """Prompt templates for novel pictures (``presets/prompts/scenarios.toml``)."""
-    return tuple(_parse(Scenario, d, "scenarios.toml") for d in _read(PRESETS / "prompts" / "scenarios.toml")["scenario"])
+    return read_list(Scenario, PRESETS / "prompts" / "scenarios.toml", "scenario")
 
 
 @cache
 def card() -> CardSpec:
     """The model card's 23 cells (``presets/model_card.toml``)."""
-    return _parse(CardSpec, _read(PRESETS / "model_card.toml"), "model_card.toml")
+    return read_one(CardSpec, PRESETS / "model_card.toml")
 
 
 @cache
 def trainings() -> dict[str, TrainingPreset]:
     """All training presets by name."""
     files = sorted((PRESETS / "training").glob("*.toml"))
-    presets = (_parse(TrainingPreset, d, p.name) for p in files for d in _read(p)["preset"])
-    return {preset.name: preset for preset in presets}
+    return {preset.name: preset for p in files for preset in read_list(TrainingPreset, p, "preset")}

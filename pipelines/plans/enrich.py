@@ -1,0 +1,140 @@
+"""Enrich: a few edits of each source, each along one axis, spread evenly over sources and axes."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from pipelines.library.presets import Axis, Edit, axes
+from pipelines.library.records import Angle, ImageRecord
+from pipelines.plans import base
+from pipelines.shots import LoraStack, Plan, Purpose, Shot
+
+TURN: dict[Angle, int] = {
+    "profile-left": -90,
+    "half-left": -45,
+    "front": 0,
+    "half-right": 45,
+    "profile-right": 90,
+    "back": 180,
+}
+"""Where the nose points, degrees; positive is toward the image's right. The angle names are our bins' middles."""
+
+
+class EnrichChoice(base.Choice):
+    """What to enrich and how.
+
+    ``edits`` are cell names such as ``angle/half-left`` (empty: all that the presets offer). ``per_source`` edits are
+    made of each source, and at most ``count`` pictures in all (``None``: no limit).
+    """
+
+    sources: tuple[ImageRecord, ...]
+    edits: tuple[str, ...] = ()
+    stack: LoraStack = LoraStack()
+    per_source: int = Field(4, ge=1)
+    count: int | None = Field(None, ge=1)
+
+
+def plan(choice: EnrichChoice) -> Plan:
+    """The plan of an enrichment, ``kind`` ``enriched``.
+
+    A larger ``count`` or ``per_source`` adds shots and keeps those of the smaller one, so that asking for more goes on
+    where the last run ended. Raises ChoiceError for unknown edits or a family that cannot edit.
+    """
+    base.need("editor", choice)
+    offered = _chosen_axes(choice.edits)
+    shots = [_shot(choice, *pick) for pick in _spread(choice.sources, offered, choice.per_source)]
+    return base.make_plan(choice, "enriched", shots[: choice.count])
+
+
+def _chosen_axes(names: tuple[str, ...]) -> tuple[Axis, ...]:
+    known = base.edits_by_name(axes())
+    wrong = [name for name in names if name not in known]
+    if wrong:
+        raise base.unknown("edit", wrong, list(known))
+    keep = set(names or known)
+    reduced = (
+        axis.model_copy(update={"edits": tuple(e for e in axis.edits if f"{axis.name}/{e.value}" in keep)})
+        for axis in axes()
+    )
+    return tuple(axis for axis in reduced if axis.edits)
+
+
+def _spread(
+    sources: tuple[ImageRecord, ...], offered: tuple[Axis, ...], per_source: int
+) -> Iterator[tuple[ImageRecord, Axis, Edit]]:
+    """Round by round, one edit of each source; every source begins at another axis, so that any prefix is even.
+
+    Within a source an axis comes again only when the others are used up; within an axis the edit used least so far
+    is taken.
+    """
+    used: Counter[tuple[str, str]] = Counter()
+    taken: dict[str, set[tuple[str, str]]] = {source.id: set() for source in sources}
+    for turn in range(per_source):
+        for place, source in enumerate(sources):
+            pick = _next_edit(source, offered, place + turn, used, taken[source.id])
+            if pick is None:
+                continue
+            axis, edit = pick
+            used[axis.name, edit.value] += 1
+            taken[source.id].add((axis.name, edit.value))
+            yield source, axis, edit
+
+
+def _next_edit(
+    source: ImageRecord,
+    offered: tuple[Axis, ...],
+    start: int,
+    used: Counter[tuple[str, str]],
+    taken: set[tuple[str, str]],
+) -> tuple[Axis, Edit] | None:
+    for step in range(len(offered)):
+        axis = offered[(start + step) % len(offered)]
+        free = [e for e in axis.edits if (axis.name, e.value) not in taken and _changes(source, e)]
+        if free:
+            return axis, min(free, key=lambda e: used[axis.name, e.value])
+    return None
+
+
+def _changes(source: ImageRecord, edit: Edit) -> bool:
+    """False for an edit that asks for what the source shows already."""
+    if edit.angle:
+        return edit.angle != source.angle
+    return not edit.expression or edit.expression != source.expression
+
+
+def _shot(choice: EnrichChoice, source: ImageRecord, axis: Axis, edit: Edit) -> Shot:
+    cell = f"{axis.name}/{edit.value}"
+    labels = {
+        "axis": axis.name,
+        "value": edit.value,
+        "source": source.id,
+        "angle": edit.angle or source.angle,
+        "expression": edit.expression or source.expression,
+    }
+    return base.make_shot(
+        choice,
+        prompt_for(edit, source.angle),
+        Purpose(step="enrich", cell=cell, labels=labels),
+        seed=base.shot_seed(choice.seed, f"{source.id}/{cell}"),
+        stack=choice.stack,
+        source=source,
+    )
+
+
+def prompt_for(edit: Edit, seen_from: Angle) -> str:
+    """The instruction of ``edit`` for a source that shows the angle ``seen_from`` (``unsure`` counts as front).
+
+    The camera commands turn relative to the picture: a camera that goes round to the left sees the nose move toward
+    the image's right.
+    """
+    if not edit.angle:
+        return edit.prompt
+    turn = TURN.get(edit.angle, 0) - TURN.get(seen_from, 0)
+    turn = 180 - (180 - turn) % 360  # the shorter way round
+    side_zh, side = ("左", "left") if turn > 0 else ("右", "right")
+    words = {"{side_zh}": side_zh, "{side}": side, "{degrees}": str(abs(turn))}
+    prompt = edit.prompt
+    for key, value in words.items():
+        prompt = prompt.replace(key, value)
+    return prompt

@@ -1,0 +1,42 @@
+"""Model card: the 23 cells of the benchmark, the same prompts and seeds for every LoRA version."""
+
+from pydantic import Field
+
+from pipelines.library.presets import CardCell, card
+from pipelines.plans import base
+from pipelines.shots import LoraStack, Plan, Purpose, Shot
+
+
+class CardChoice(base.Choice):
+    """Which LoRA to prove. ``seed`` is the card's own unless given; ``cells`` empty: all 23."""
+
+    seed: int = Field(default_factory=lambda: card().seed)
+    stack: LoraStack
+    cells: tuple[str, ...] = ()
+
+
+def plan(choice: CardChoice) -> Plan:
+    """The plan of a card run, ``kind`` ``card``, cells in reading order.
+
+    The seed of a cell depends on the run's seed and the cell alone, so that two LoRA versions, and the first try and
+    a repeat, are compared on the same noise. Raises ChoiceError for unknown cells or a family that only edits.
+    """
+    base.need("generator", choice)
+    spec = card()
+    known = {cell.name: cell for cell in spec.cells}
+    wrong = [name for name in choice.cells if name not in known]
+    if wrong:
+        raise base.unknown("cell", wrong, list(known))
+    shots = [_shot(choice, cell) for name, cell in known.items() if not choice.cells or name in choice.cells]
+    return base.make_plan(choice, "card", shots)
+
+
+def _shot(choice: CardChoice, cell: CardCell) -> Shot:
+    labels = {"angle": cell.angle, "expression": cell.expression, "pose": cell.pose}
+    return base.make_shot(
+        choice,
+        base.with_character(cell.prompt, choice.character),
+        Purpose(step="model_card", cell=cell.name, labels={k: v for k, v in labels.items() if v}),
+        seed=base.shot_seed(choice.seed, cell.name),
+        stack=choice.stack,
+    )
