@@ -1,0 +1,100 @@
+"""The workspace: one folder that holds a user's characters, models and records. Names of places only, no state.
+
+Everything that is stored names files relative to the workspace, with ``/``, so that the folder can be moved.
+"""
+
+import re
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+LORA_FOLDERS = {"character": "flux_lora", "editor": "qwen_lora"}
+_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class OutsideWorkspace(ValueError):
+    """A path leaves the workspace, or a name cannot be the name of a folder in it."""
+
+
+def _segment(name: str) -> str:
+    if not _SEGMENT.fullmatch(name) or name.endswith("."):
+        raise OutsideWorkspace(f"{name!r} cannot name a folder: use letters, digits, '-', '_' and '.', at most 100.")
+    return name
+
+
+class Workspace:
+    """Where things lie. ``root`` is absolute and resolved. Methods that name folders return relative paths."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root).expanduser().resolve()
+
+    def __repr__(self) -> str:
+        return f"Workspace({str(self.root)!r})"
+
+    def create(self) -> None:
+        """Make the workspace and its fixed folders. Existing ones are left as they are. Raises OSError."""
+        for folder in ("characters", self.loras(), "models", "cache/thumbs"):
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+
+    def path(self, relative: str) -> Path:
+        """The absolute path of ``relative``, which need not exist.
+
+        Raises OutsideWorkspace for what is absolute, holds ``..``, ``\\`` or NUL, or leads out through a symlink.
+        """
+        pure = PurePosixPath(relative)
+        odd = "\0" in relative or "\\" in relative or bool(PureWindowsPath(relative).drive)
+        if odd or pure.is_absolute() or ".." in pure.parts:
+            raise OutsideWorkspace(f"{relative!r} is not a path inside the workspace.")
+        path = self.root / pure
+        if not path.resolve().is_relative_to(self.root):
+            raise OutsideWorkspace(f"{relative!r} leads out of the workspace through a link.")
+        return path
+
+    def relative(self, path: Path) -> str:
+        """``path`` as records name it. Raises OutsideWorkspace when it lies elsewhere."""
+        try:
+            relative = (self.root / path).relative_to(self.root).as_posix()
+        except ValueError:
+            # the same place by another name, such as /tmp and /private/tmp
+            resolved = path.resolve()
+            if not resolved.is_relative_to(self.root):
+                raise OutsideWorkspace(f"{path} is not inside the workspace {self.root}.") from None
+            relative = resolved.relative_to(self.root).as_posix()
+        self.path(relative)
+        return relative
+
+    def character(self, character: str) -> str:
+        """``characters/ada``"""
+        return f"characters/{_segment(character)}"
+
+    def dataset(self, character: str, kind: str, version: str) -> str:
+        """``characters/ada/data/enriched/v1``"""
+        return f"{self.character(character)}/data/{_segment(kind)}/{_segment(version)}"
+
+    def originals(self, character: str) -> str:
+        """``characters/ada/data/originals``: the files that were brought in, byte for byte."""
+        return f"{self.character(character)}/data/originals"
+
+    def lora_folder(self, character: str, target: str, version: str) -> str:
+        """``characters/ada/models/flux_lora/ada_v1``; ``target`` is ``character`` or ``editor``."""
+        if target not in LORA_FOLDERS:
+            raise ValueError(f"A LoRA is trained for 'character' or 'editor', not {target!r}.")
+        return f"{self.character(character)}/models/{LORA_FOLDERS[target]}/{character}_{_segment(version)}"
+
+    def card_folder(self, character: str, version: str) -> str:
+        """``characters/ada/cards/v1``"""
+        return f"{self.character(character)}/cards/{_segment(version)}"
+
+    def survey_folder(self, character: str, version: str) -> str:
+        """``characters/ada/surveys/v1``"""
+        return f"{self.character(character)}/surveys/{_segment(version)}"
+
+    def loras(self) -> str:
+        """``loras``: LoRA files that were brought in."""
+        return "loras"
+
+    def model_folder(self, family: str, revision: str) -> str:
+        """``models/mini-flux-1``"""
+        return f"models/{_segment(f'{family}-{revision}')}"
+
+    def thumbnail(self, image_id: str, width: int) -> Path:
+        """Where the thumbnail of a picture lies, absolute; it may not exist."""
+        return self.root / "cache" / "thumbs" / _segment(image_id)[:2] / f"{image_id}-{width}.webp"
