@@ -1,0 +1,86 @@
+"""Community LoRAs: relevance, what their card says, whether they are here and fit."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pipelines.library.presets import CatalogueEntry
+from pipelines.library.records import LoraRecord
+from studio.components.painted import Painted
+
+
+class Catalogue(Painted):
+    """Value: ``items`` (``key``, ``title``, ``kind``, ``relevance`` 0-5, ``card``, ``warning``, ``repo``, ``licence``,
+    ``status``, ``tone``, ``lora`` id or empty), ``ticked`` (keys of loaded ones to be tested).
+    Event ``ticks``: the ticked ones changed."""
+
+    script = "catalogue"
+
+
+def status(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> tuple[str, str]:
+    """The chip of an entry and its tone. ``family`` is the lora family of the editor that is used."""
+    if entry.suits and family not in entry.suits:
+        return "wrong family", "bad"
+    if lora is not None:
+        return "here", "good"
+    return ("misleading", "warn") if "mislead" in entry.warning.lower() else ("not here", "")
+
+
+def match(entry: CatalogueEntry, loras: Iterable[LoraRecord]) -> LoraRecord | None:
+    """The file of an entry among those brought in: said at import, or the same file name."""
+    stem = entry.file.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    return next((x for x in loras if x.catalogue in (entry.name, entry.repo) or (stem and x.name == stem)), None)
+
+
+def catalogue(
+    entries: Sequence[CatalogueEntry], loras: Sequence[LoraRecord], family: str, before: dict[str, Any]
+) -> dict[str, Any]:
+    """The value of a Catalogue: entries by relevance, and above them the usable files that no entry knows."""
+    items, known = [], set()
+    for entry in sorted(entries, key=lambda e: -e.relevance):
+        lora = match(entry, loras)
+        known.add(lora.id if lora else "")
+        items.append(_entry(entry, lora, family))
+    own = [_own(x) for x in loras if x.id not in known and x.family == family]
+    keys = {i["key"] for i in (*own, *items) if i["lora"]}
+    return {"items": [*own, *items], "ticked": [k for k in before.get("ticked", []) if k in keys]}
+
+
+def chosen(value: dict[str, Any], allowed: Iterable[LoraRecord]) -> list[str]:
+    """LoRA ids of the ticked entries, those among ``allowed`` only: the page is not to be trusted with ids."""
+    usable = {x.id for x in allowed}
+    ticked = set(value.get("ticked", []))
+    ids = [i.get("lora", "") for i in value.get("items", []) if i.get("key") in ticked]
+    return [i for i in dict.fromkeys(ids) if i in usable]
+
+
+def _entry(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> dict[str, Any]:
+    words, tone = status(entry, lora, family)
+    return {
+        "key": entry.name,
+        "title": entry.name,
+        "kind": entry.kind,
+        "relevance": entry.relevance,
+        "card": entry.card,
+        "warning": entry.warning,
+        "repo": entry.repo,
+        "licence": entry.licence,
+        "status": words,
+        "tone": tone,
+        "lora": lora.id if lora and words == "here" else "",
+    }
+
+
+def _own(lora: LoraRecord) -> dict[str, Any]:
+    return {
+        "key": lora.id,
+        "title": lora.name,
+        "kind": "trained here" if lora.origin == "trained" else "brought in",
+        "relevance": 0,
+        "card": f"Rank {lora.rank}" + (f", trigger {lora.trigger}" if lora.trigger else ""),
+        "warning": "",
+        "repo": "",
+        "licence": "",
+        "status": "here",
+        "tone": "good",
+        "lora": lora.id,
+    }

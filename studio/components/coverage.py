@@ -1,0 +1,36 @@
+"""The coverage grid, angle x expression: a full dot is a cell with pictures, a ring one that the model card needs."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from pipelines.library.records import ANGLES, EXPRESSIONS
+from studio.components.painted import Painted
+
+Cell = tuple[str, str]
+
+
+class Coverage(Painted):
+    """Value: ``angles``, ``expressions`` (names in order), ``have``, ``waiting``, ``planned`` (cell name to count).
+
+    Event ``pick`` carries ``angle`` and ``expression`` of the cell that was clicked.
+    """
+
+    script = "coverage"
+
+
+def grid(have: Iterable[Cell], waiting: Iterable[Cell] = (), planned: Iterable[Cell] = ()) -> dict[str, Any]:
+    """The value of a Coverage: how many pictures each cell has (sources and good ones), how many wait for review, and
+    how many are planned. A picture whose angle or expression is unknown fills no cell."""
+
+    def count(cells: Iterable[Cell]) -> dict[str, int]:
+        known = Counter(f"{a}/{e}" for a, e in cells if a in ANGLES and e in EXPRESSIONS)
+        return dict(known)
+
+    return {
+        "angles": list(ANGLES),
+        "expressions": list(EXPRESSIONS),
+        "have": count(have),
+        "waiting": count(waiting),
+        "planned": count(planned),
+    }

@@ -1,0 +1,44 @@
+"""Curves over training steps: the loss as it was measured (faint) and smoothed, several runs in one picture."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pipelines.library.records import Metric, TrainingRun
+from studio.components.painted import Painted
+
+WINDOW = 0.9
+
+
+class Curve(Painted):
+    """Value: ``series`` (``name``, ``raw`` and ``smooth`` as lists of ``[step, value]``, ``faded``), ``title``,
+    ``total`` (steps in all, 0 if unknown), ``empty`` (words)."""
+
+    script = "curve"
+
+
+def smooth(points: Sequence[tuple[int, float]], keep: float = WINDOW) -> list[list[float]]:
+    """Exponential moving average with bias correction (Kingma & Ba 2015, section 3), as TensorBoard draws it."""
+    level, out = 0.0, []
+    for n, (step, value) in enumerate(points, start=1):
+        level = keep * level + (1 - keep) * value
+        out.append([step, level / (1 - keep**n)])
+    return out
+
+
+def thin(points: list[list[float]], most: int = 400) -> list[list[float]]:
+    """At most about ``most`` points, evenly picked, the last one always among them."""
+    stride = max(1, -(-len(points) // most))
+    return points[::stride] + ([points[-1]] if points and (len(points) - 1) % stride else [])
+
+
+def series(run: TrainingRun, name: str = "loss", *, faded: bool = False) -> dict[str, Any]:
+    """One run's line."""
+    points = [(m.step, m.value) for m in metrics(run.curve, name)]
+    raw = [[float(s), v] for s, v in points]
+    return {"name": run.version, "raw": thin(raw), "smooth": thin(smooth(points)), "faded": faded}
+
+
+def metrics(curve: Iterable[Metric], name: str) -> list[Metric]:
+    """The points of one name, by step; a step that was measured again after a resume counts once, the last time."""
+    latest = {m.step: m for m in curve if m.name == name}
+    return [latest[step] for step in sorted(latest)]

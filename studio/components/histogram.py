@@ -1,0 +1,37 @@
+"""Identity scores as a histogram with a cut line that can be dragged: how many pictures pass at that cut."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from studio.components.painted import Painted
+
+
+class Histogram(Painted):
+    """Value: ``scores`` (cosines), ``unmeasured`` (count), ``cut`` (score), ``threshold`` (calibrated, or null),
+    ``low`` and ``high`` of the axis, ``empty`` (words when there is nothing). Event ``cut``: the line was let go;
+    the new cut is in the value."""
+
+    script = "histogram"
+
+
+def passing(scores: Sequence[float | None], cut: float) -> int:
+    """How many pictures have a measured score of at least ``cut``; one without a score never passes."""
+    return sum(1 for s in scores if s is not None and s >= cut)
+
+
+def histogram(scores: Sequence[float | None], threshold: float | None, cut: float | None = None) -> dict[str, Any]:
+    """The value of a Histogram. Without a cut, the line starts at the threshold, or at the median."""
+    known = sorted(s for s in scores if s is not None)
+    if cut is None:
+        cut = threshold if threshold is not None else known[len(known) // 2] if known else 0.5
+    marks = [*known, cut, *([threshold] if threshold is not None else [])]
+    span = max(max(marks) - min(marks), 0.1)
+    return {
+        "scores": known,
+        "unmeasured": len(scores) - len(known),
+        "cut": round(cut, 3),
+        "threshold": threshold,
+        "low": max(-1.0, min(marks) - span * 0.08),
+        "high": min(1.0, max(marks) + span * 0.08),
+        "empty": "When pictures are made and judged, their identity scores appear here.",
+    }

@@ -1,0 +1,22 @@
+"""A bar against a limit: predicted memory by part against the card."""
+
+from typing import Any
+
+from studio.components.painted import Painted
+
+
+class Meter(Painted):
+    """Value: ``parts`` (list of ``name``, ``gib``), ``total`` (GiB of the card, 0 when unknown), ``fits``, ``words``."""
+
+    script = "meter"
+
+
+def meter(parts: dict[str, float], total: float, fits: bool, words: str) -> dict[str, Any]:
+    """The value of a Meter; parts too small to see are added up as ``other``."""
+    whole = max(total, sum(parts.values()), 1e-9)
+    large = {name: gib for name, gib in parts.items() if gib / whole >= 0.015}
+    rest = sum(parts.values()) - sum(large.values())
+    shown = [{"name": name, "gib": gib} for name, gib in large.items()]
+    if rest > 1e-9:
+        shown.append({"name": "other", "gib": rest})
+    return {"parts": shown, "total": total, "fits": fits, "words": words}

@@ -1,0 +1,24 @@
+const root = element.querySelector('.painted');
+const fill = (node, props, kids) => {
+  for (const [key, value] of Object.entries(props || {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key.startsWith('on')) node.addEventListener(key.slice(2), value);
+    else node.setAttribute(key, value === true ? '' : String(value));
+  }
+  for (const kid of kids.flat()) {
+    if (kid === null || kid === undefined || kid === false) continue;
+    node.append(kid instanceof Node ? kid : document.createTextNode(String(kid)));
+  }
+  return node;
+};
+const h = (tag, props, ...kids) => fill(document.createElement(tag), props, kids);
+const svg = (tag, props, ...kids) => fill(document.createElementNS('http://www.w3.org/2000/svg', tag), props, kids);
+const picture = (id, width) => '/img/' + encodeURIComponent(id) + (width ? '?w=' + width : '');
+const val = () => props.value || {};
+const set = (patch) => { props.value = { ...val(), ...patch }; };
+const paint = (draw) => {
+  const safe = () => { root.replaceChildren(...[draw(val())].flat().filter(Boolean)); };
+  watch('value', safe);
+  safe();
+  return safe;
+};

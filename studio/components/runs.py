@@ -1,0 +1,47 @@
+"""Trainings of a character as a list: version, state, what went in, what came out. One is looked at."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pipelines.library.records import TrainingRun
+from studio.components.curve import metrics
+from studio.components.painted import Painted
+
+
+class Runs(Painted):
+    """Value: ``rows`` (``id``, ``title``, ``state``, ``tone``, ``facts``, ``lineage``), ``selected`` (an id), ``empty``.
+    Event ``pick``: another run is looked at; its id is in the value."""
+
+    script = "runs"
+
+
+TONES = {"done": "good", "failed": "bad", "interrupted": "warn", "cancelled": "warn"}
+
+
+def runs(found: Iterable[TrainingRun], selected: str, *, empty: str) -> dict[str, Any]:
+    """The value of Runs, newest first; the newest is selected unless another one is."""
+    newest = sorted(found, key=lambda r: r.created, reverse=True)
+    ids = [r.id for r in newest]
+    return {
+        "rows": [_row(r) for r in newest],
+        "selected": selected if selected in ids else (ids[0] if ids else ""),
+        "empty": empty,
+    }
+
+
+def _row(run: TrainingRun) -> dict[str, Any]:
+    losses = metrics(run.curve, "loss")
+    settings = run.settings
+    facts = [f"{len(run.images)} pictures", f"rank {settings.get('rank', '?')}", f"{settings.get('steps', '?')} steps"]
+    if losses:
+        facts.append(f"loss {losses[-1].value:.4f}")
+    parent = f"after {run.parent.rsplit('/', 1)[-1]}, restarted from the base" if run.parent else "from the base"
+    return {
+        "id": run.id,
+        "title": f"{run.target} {run.version}",
+        "state": run.state,
+        "tone": TONES.get(run.state, ""),
+        "facts": " · ".join(facts),
+        "lineage": f"{run.family}, {parent}",
+        "when": run.created.isoformat(),
+    }

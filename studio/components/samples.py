@@ -1,0 +1,43 @@
+"""Sample pictures of a training: one row a prompt, one column a step, so that the eye sees where it got good."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pipelines.library.records import ImageRecord
+from studio.components.painted import Painted
+
+
+class Samples(Painted):
+    """Value: ``steps`` (column titles), ``prompts`` (row titles), ``cells`` (``[row][column]``: ``id``, ``score``,
+    ``verdict``; or null), ``empty`` (words)."""
+
+    script = "samples"
+
+
+def step_of(image: ImageRecord) -> int:
+    """The training step a sample was made at, from its labels; 0 when it is not said."""
+    said = image.shot.purpose.labels.get("step", "0") if image.shot else "0"
+    return int(said) if said.isdigit() else 0
+
+
+def samples(images: Iterable[ImageRecord], *, empty: str) -> dict[str, Any]:
+    """The value of Samples from the sample pictures of one run."""
+    made = [image for image in images if image.shot]
+    steps = sorted({step_of(i) for i in made})
+    prompts = list(dict.fromkeys(i.shot.prompt for i in made if i.shot))
+    at = {(i.shot.prompt, step_of(i)): _cell(i) for i in made if i.shot}
+    return {
+        "steps": [str(s) for s in steps],
+        "prompts": prompts,
+        "cells": [[at.get((p, s)) for s in steps] for p in prompts],
+        "empty": empty,
+    }
+
+
+def _cell(image: ImageRecord) -> dict[str, Any]:
+    identity = image.scores.identity
+    return {
+        "id": image.id,
+        "score": identity.score if identity else None,
+        "verdict": identity.verdict if identity else "",
+    }

@@ -1,0 +1,30 @@
+"""What a training set is made of: pictures by angle, each bar cut by origin; and whether the gate is open."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from studio.components.painted import Painted
+
+
+class Tally(Painted):
+    """Value: ``rows`` (``name``, ``counts`` by origin), ``origins`` (names in order), ``total``, ``reasons`` (why the
+    gate is shut; empty when it is open), ``unit``, ``empty`` (words)."""
+
+    script = "tally"
+
+
+def tally(
+    cells: Iterable[tuple[str, str]], reasons: Iterable[str], rows: Iterable[str], *, empty: str
+) -> dict[str, Any]:
+    """The value of a Tally from ``(angle, origin)`` of each picture; angles outside ``rows`` come last."""
+    counts = Counter(cells)
+    origins = list(dict.fromkeys(origin for _, origin in counts))
+    names = list(dict.fromkeys((*rows, *(angle for angle, _ in counts))))
+    return {
+        "rows": [{"name": n, "counts": {o: counts[n, o] for o in origins if counts[n, o]}} for n in names],
+        "origins": origins,
+        "total": counts.total(),
+        "reasons": list(reasons),
+        "empty": empty,
+    }
