@@ -1,0 +1,117 @@
+"""The LoRA being learned: put on the resident transformer, read, restored, and taken off again without a trace."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from diffusers.training_utils import cast_training_params
+from peft import LoraConfig
+from torch import Tensor
+
+NAME = "learning"
+"""The adapter's name inside the transformer. PEFT refuses names such as "train" and "keys"."""
+
+
+class LearnedAdapter:
+    """A LoRA of fp32 weights on a frozen, quantized transformer.
+
+    Tensors are named as in diffusers, without a prefix: ``transformer_blocks.0.attn.to_q.lora_A.weight``.
+    """
+
+    def __init__(self, transformer: Any, rank: int, alpha: float):
+        self.transformer, self.rank, self.alpha = transformer, rank, alpha
+        mark = f".{NAME}.weight"
+        named = ((n, p) for n, p in transformer.named_parameters() if n.endswith(mark))
+        self.parameters: dict[str, torch.nn.Parameter] = {
+            n.removesuffix(mark) + ".weight": p for n, p in sorted(named, key=lambda pair: pair[0])
+        }
+
+    @property
+    def modules(self) -> int:
+        """How many layers carry the LoRA."""
+        return len(self.parameters) // 2
+
+    def tensors(self) -> dict[str, Tensor]:
+        """A copy of the weights, float32, on the CPU."""
+        return {name: p.detach().to("cpu", torch.float32, copy=True) for name, p in self.parameters.items()}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Set the weights. Raises ValueError when names or shapes are not this adapter's."""
+        if {n: t.shape for n, t in tensors.items()} != {n: p.shape for n, p in self.parameters.items()}:
+            raise ValueError("The checkpoint is of another LoRA: its layers or its rank differ.")
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(tensors[name])
+
+    def exported(self) -> dict[str, Tensor]:
+        """The weights as they go into a file: bfloat16, with ``alpha / rank`` folded into B.
+
+        Readers that find no alpha assume alpha = rank, so a folded file means the same to all of them.
+        """
+        scale = self.alpha / self.rank
+        return {name: (t * scale if ".lora_B." in name else t).to(torch.bfloat16) for name, t in self.tensors().items()}
+
+    @contextmanager
+    def as_exported(self) -> Iterator[None]:
+        """The transformer computes with exactly what ``exported`` writes; the training weights return afterwards.
+
+        Pictures made inside are what the file will give, bit for bit.
+        """
+        kept = {name: p.data for name, p in self.parameters.items()}
+        for name, tensor in self.exported().items():
+            self.parameters[name].data = tensor.to(kept[name].device)
+        self._scale(1.0)
+        self.transformer.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            for name, parameter in self.parameters.items():
+                parameter.data = kept[name]
+            self._scale(self.alpha / self.rank)
+            self.transformer.train()
+
+    def _scale(self, value: float) -> None:
+        for module in self.transformer.modules():
+            if NAME in getattr(module, "scaling", {}):
+                module.scaling[NAME] = value
+
+
+def keep_nf4_intact(transformer: Any) -> None:
+    """Forbid bitsandbytes to repack 4-bit weights on CPUs with AVX512-BF16.
+
+    It does so in the first forward without gradients (a sample picture), after which training forwards silently give
+    no gradient and dequantizing returns garbage.
+    """
+    for module in transformer.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
+@contextmanager
+def attached(
+    transformer: Any, targets: tuple[str, ...], rank: int, alpha: float, seed: int, checkpointing: bool
+) -> Iterator[LearnedAdapter]:
+    """A fresh LoRA on ``targets`` of ``transformer``, A gaussian from ``seed``, B zero; removed on leaving.
+
+    ``prepare_model_for_kbit_training`` is left out on purpose: it would turn the transformer's dtype to float32.
+    """
+    keep_nf4_intact(transformer)
+    transformer.requires_grad_(False)
+    config = LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=list(targets))  # type: ignore[arg-type]
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            transformer.add_adapter(config, adapter_name=NAME)
+        cast_training_params([transformer], dtype=torch.float32)
+        if checkpointing:
+            transformer.enable_gradient_checkpointing()
+        transformer.train()
+        yield LearnedAdapter(transformer, rank, alpha)
+    finally:
+        transformer.eval()
+        transformer.disable_gradient_checkpointing()
+        if NAME in getattr(transformer, "peft_config", {}):
+            transformer.delete_adapters(NAME)
+        transformer.requires_grad_(False)

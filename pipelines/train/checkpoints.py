@@ -1,0 +1,128 @@
+"""Checkpoints of a training: safetensors and JSON only, complete or absent, the newest K kept."""
+
+import json
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a training needs to go on after ``step`` steps as if it had never stopped.
+
+    Noise, pictures and dropped captions are drawn from seed and step alone, so there is no generator state besides
+    ``step`` and the settings' seed (which ``fingerprint`` covers).
+    """
+
+    step: int
+    fingerprint: str
+    adapter: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    losses: tuple[float, ...]
+
+
+def _flatten(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """An optimizer's ``state_dict`` as named tensors and plain JSON."""
+    tensors, plain = {}, {}
+    for index, values in state["state"].items():
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                # 8-bit optimizers share their lookup tables among parameters; safetensors wants tensors of their own
+                tensors[f"{index}.{name}"] = value.detach().to("cpu", copy=True).contiguous()
+            else:
+                plain[f"{index}.{name}"] = value
+    groups = [{k: v for k, v in group.items() if not isinstance(v, Tensor)} for group in state["param_groups"]]
+    return tensors, {"values": plain, "param_groups": groups}
+
+
+def _unflatten(tensors: dict[str, Tensor], plain: dict[str, Any]) -> dict[str, Any]:
+    state: dict[int, dict[str, Any]] = {}
+    for key, value in (*tensors.items(), *plain["values"].items()):
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    return {"state": state, "param_groups": plain["param_groups"]}
+
+
+def sync(path: Path) -> None:
+    """Force a file or folder to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _steps(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("*") if p.is_dir() and p.name.isdigit())
+
+
+def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
+    """Write ``checkpoint`` to ``folder/<step>`` and drop the oldest beyond ``keep``.
+
+    It is written under another name, synced and renamed: a kill at any moment leaves the earlier ones whole.
+    """
+    final, partial = folder / f"{checkpoint.step:06d}", folder / f"partial-{checkpoint.step:06d}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    tensors, plain = _flatten(checkpoint.optimizer)
+    state = {
+        "step": checkpoint.step,
+        "fingerprint": checkpoint.fingerprint,
+        "losses": checkpoint.losses,
+        "optimizer": plain,
+    }
+    save_file(checkpoint.adapter, partial / "adapter.safetensors")
+    save_file(tensors, partial / "optimizer.safetensors")
+    (partial / "state.json").write_text(json.dumps(state), encoding="utf-8")
+    for path in (*partial.iterdir(), partial):
+        sync(path)
+    if final.exists():
+        shutil.rmtree(final)
+    partial.rename(final)
+    sync(folder)
+    for old in _steps(folder)[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def read(path: Path) -> Checkpoint:
+    """The checkpoint in ``path``. Raises OSError, ValueError, KeyError or SafetensorError when it is damaged."""
+    state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+    optimizer = _unflatten(load_file(path / "optimizer.safetensors"), state["optimizer"])
+    adapter = load_file(path / "adapter.safetensors")
+    return Checkpoint(state["step"], state["fingerprint"], adapter, optimizer, tuple(state["losses"]))
+
+
+def newest(folder: Path) -> Checkpoint | None:
+    """The newest checkpoint that can be read whole; damaged ones are passed over and logged."""
+    for path in reversed(_steps(folder)):
+        try:
+            return read(path)
+        except (OSError, ValueError, KeyError, SafetensorError):
+            log.warning("checkpoint %s is damaged and is passed over", path, exc_info=True)
+    return None
+
+
+def make_optimizer(kind: str, parameters: list[torch.nn.Parameter], learning_rate: float) -> torch.optim.Optimizer:
+    """AdamW for the LoRA's weights: 8-bit states (bitsandbytes) on CUDA, plain elsewhere, unless ``kind`` says so.
+
+    Raises ValueError when 8-bit states are asked for without CUDA.
+    """
+    cuda = parameters[0].is_cuda
+    if kind == "adamw8bit" and not cuda:
+        raise ValueError('The optimizer "adamw8bit" needs a CUDA device. Choose "auto" or "adamw".')
+    if kind == "adamw" or not cuda:
+        return torch.optim.AdamW(parameters, lr=learning_rate)
+    import bitsandbytes
+
+    return bitsandbytes.optim.AdamW8bit(parameters, lr=learning_rate)

@@ -1,0 +1,66 @@
+"""Sample pictures of a training, made with the LoRA as it is at that step."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pipelines.engine.cancelled import Cancelled
+from pipelines.jobs.events import Event, ImageMade, StepDone
+from pipelines.jobs.requests import TrainRequest
+from pipelines.library.pictures import save_picture
+from pipelines.library.workspace import Workspace
+from pipelines.shots import Shot
+from pipelines.train.adapter import LearnedAdapter
+from pipelines.train.dataset import load_picture
+
+
+class Samples:
+    """Renders the request's sample shots into ``<folder>/samples/<step>_<n>.png``."""
+
+    def __init__(
+        self,
+        request: TrainRequest,
+        driver: Any,
+        workspace: Workspace,
+        emit: Callable[[Event], None],
+        cancelled: Callable[[], bool],
+    ):
+        self.request, self.driver, self.workspace = request, driver, workspace
+        self.emit, self.cancelled = emit, cancelled
+
+    def missing(self, step: int) -> list[int]:
+        """Which sample shots have no picture yet at ``step``."""
+        return [n for n in range(len(self.request.samples)) if not self.workspace.path(self._path(step, n)).exists()]
+
+    def make(self, step: int, adapter: LearnedAdapter) -> None:
+        """Render what is missing at ``step``; ImageMade for each. Raises Cancelled from within a picture."""
+        for n in self.missing(step):
+            with adapter.as_exported():
+                image = self._render(self.request.samples[n])
+            record = save_picture(
+                self.workspace,
+                image,
+                path=self._path(step, n),
+                character=self.request.character,
+                kind="sample",
+                version=self.request.version,
+                shot=self._planned(self.request.samples[n], step),
+            )
+            self.emit(ImageMade(image=record))
+
+    def _path(self, step: int, n: int) -> str:
+        return f"{self.request.folder}/samples/{step:06d}_{n}.png"
+
+    def _planned(self, shot: Shot, step: int) -> Shot:
+        """The shot as it is recorded: the LoRA is not a file yet, so its name and step stand among the labels."""
+        labels = {**shot.purpose.labels, "lora": self.request.name, "training_step": str(step)}
+        purpose = shot.purpose.model_copy(update={"step": "sample", "labels": labels})
+        return shot.model_copy(update={"purpose": purpose})
+
+    def _render(self, shot: Shot) -> Any:
+        def on_step(k: int, n: int) -> None:
+            if self.cancelled():
+                raise Cancelled
+            self.emit(StepDone(k=k, n=n))
+
+        sources = [load_picture(ref, self.workspace.path(ref.path)) for ref in shot.sources]
+        return self.driver.render(shot, sources, on_step)
