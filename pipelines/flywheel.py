@@ -1,6 +1,6 @@
 """The wheel itself: which step is done, which is next, which gate is shut and why."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipelines.desk import Desk
@@ -125,28 +125,46 @@ def _after_the_card(desk: Desk, character_id: str, n: _Counts) -> NextAction:
 
 def _steps(desk: Desk, character_id: str, n: _Counts, action: NextAction) -> list[RailStep]:
     shut = training.dataset(desk, character_id).shut
-    advice = sources.advice(desk, character_id)
-    version = f"v{len(n.trained)}"
-    following = f"v{len(n.trained) + 1}"
-    rows: list[tuple[str, str, int | None, Tab, bool, str, str]] = [
-        # key, title, count, tab, done, why it is shut, what there is to say
-        ("sources", "sources", n.sources, "enrich", n.sources > 0, "", " ".join(advice) or "good enough to start"),
-        ("enriched", "enriched", n.enriched, "enrich", n.enriched > 0, "" if n.sources else "Add pictures first.", ""),
-        ("good", "good", n.good, "review", n.enriched > 0 and not n.waiting,
-         "" if n.enriched else "Nothing to review yet: enrich first.", f"{n.waiting} wait for review"),
-        ("train", version if n.trained else "v1", None, "train", bool(n.trained), "" if n.trained else " ".join(shut), ""),
-        ("synthetic", "synthetic", n.synthetic, "generate", n.synthetic > 0, "" if n.trained else "Train v1 first.", ""),
-        ("pristine", "pristine", n.pristine, "review", n.pristine > 0,
-         "" if n.synthetic else "Generate first.", f"{n.candidates} candidates wait for review"),
-        ("retrain", following if n.trained else "v2", None, "train", False,
-         _why_no_retrain(desk, character_id, n, shut), ""),
-        ("card", "card", len(n.cards), "model_card", bool(n.cards), "" if n.trained else "Train v1 first.", ""),
-    ]  # fmt: skip
-    current = _current_key(action, n)
-    return [
-        RailStep(key, title, count, _state(key, current, done, why_shut), why_shut or why, tab)
-        for key, title, count, tab, done, why_shut, why in rows
+    advice = " ".join(sources.advice(desk, character_id))
+    newest = n.trained[-1].version if n.trained else "v1"
+    following = f"v{len(n.trained) + 1}" if n.trained else "v2"
+    untrained = "" if n.trained else "Train v1 first."
+    rail = [
+        _step("sources", "sources", "enrich", count=n.sources, why=advice or "good enough to start"),
+        _step("enriched", "enriched", "enrich", count=n.enriched, shut="" if n.sources else "Add pictures first."),
+        _step(
+            "good",
+            "good",
+            "review",
+            count=n.good,
+            done=n.enriched > 0 and not n.waiting,
+            shut="" if n.enriched else "Nothing to review yet: enrich first.",
+            why=f"{n.waiting} wait for review",
+        ),
+        _step("train", newest, "train", done=bool(n.trained), shut="" if n.trained else " ".join(shut)),
+        _step("synthetic", "synthetic", "generate", count=n.synthetic, shut=untrained),
+        _step(
+            "pristine",
+            "pristine",
+            "review",
+            count=n.pristine,
+            shut="" if n.synthetic else "Generate first.",
+            why=f"{n.candidates} candidates wait for review",
+        ),
+        _step("retrain", following, "train", done=False, shut=_why_no_retrain(desk, character_id, n, shut)),
+        _step("card", "card", "model_card", count=len(n.cards), shut=untrained),
     ]
+    current = _current_key(action, n)
+    return [replace(step, state="next") if step.key == current else step for step in rail]
+
+
+def _step(
+    key: str, title: str, tab: Tab, *, count: int | None = None, done: bool | None = None, shut: str = "", why: str = ""
+) -> RailStep:
+    """A step that is done when it has something to count, unless ``done`` says otherwise; shut when told why."""
+    finished = bool(count) if done is None else done
+    state: State = "done" if finished else "shut" if shut else "open"
+    return RailStep(key, title, count, state, why if finished else shut or why, tab)
 
 
 def _why_no_retrain(desk: Desk, character_id: str, n: _Counts, shut: list[str]) -> str:
@@ -155,14 +173,6 @@ def _why_no_retrain(desk: Desk, character_id: str, n: _Counts, shut: list[str]) 
     if shut:
         return " ".join(shut)
     return "" if _new_pristine(desk, character_id, n.trained[-1]) else "No new pristine pictures yet."
-
-
-def _state(key: str, current: str, done: bool, why_shut: str) -> State:
-    if key == current:
-        return "next"
-    if done:
-        return "done"
-    return "shut" if why_shut else "open"
 
 
 def _current_key(action: NextAction, n: _Counts) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pipelines.desk import Desk, NotFound
+from pipelines.desk import Desk
 from pipelines.library.records import ImageRecord, Job
 from pipelines.plans import enrich
 from pipelines.shots import LoraStack, Plan
@@ -33,9 +33,7 @@ def plan(
     wanted = list(dict.fromkeys(source_ids)) or list(known)
     lost = [i for i in wanted if i not in known]
     if lost:
-        raise NotFound(
-            f"{len(lost)} of the chosen pictures are not among the sources: {', '.join(i[:8] for i in lost)}."
-        )
+        raise sources.not_a_source(lost)
     version = datasets.open_version(desk, character_id, "enriched")
     return enrich.plan(
         enrich.EnrichChoice(

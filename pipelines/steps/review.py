@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.desk import Desk, NotFound
+from pipelines.library.export import copy_with_caption
 from pipelines.library.intake import admit
-from pipelines.library.pictures import copy_with_caption
 from pipelines.library.records import Correction, DatasetVersion, Decision, ImageRecord, Verdict, new_id
 from pipelines.steps import datasets
 from pipelines.steps.characters import NotAllowed

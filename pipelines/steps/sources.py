@@ -97,6 +97,12 @@ def restore(desk: Desk, image_id: str) -> None:
     desk.store.decide(Decision(image=image_id, who="human", action="label", value="good", where="source"))
 
 
+def not_a_source(ids: list[str]) -> NotFound:
+    """The error for chosen pictures that are not, or no longer, among the sources."""
+    short = ", ".join(i[:8] for i in ids)
+    return NotFound(f"{len(ids)} of the chosen pictures are not among the sources: {short}.")
+
+
 def tag(
     desk: Desk,
     image_id: str,

@@ -107,8 +107,9 @@ def caption(desk: Desk, image: ImageRecord) -> str:
     character = desk.character(image.character)
     words = [image.caption.strip() or character.instance]
     expression, angle = expression_of(image), angle_of(image)
-    words += [w for w, known in ((expression, expression), (f"{angle} view", angle)) if known not in ("unsure", "")]
-    return ", ".join(dict.fromkeys(w for w in words if w and w not in words[0] or w == words[0]))
+    known = [] if expression == "unsure" else [expression]
+    known += [] if angle == "unsure" else [f"{angle} view"]
+    return ", ".join(words + [word for word in known if word not in words[0]])
 
 
 def presets_for(desk: Desk, character_id: str, target: Target) -> list[str]:

@@ -1,0 +1,414 @@
+"""What each command of ``flenwheel`` does. Answers go to standard output (one JSON object with ``--json``), progress to
+standard error."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipelines.library.intake import Refused
+from pipelines.library.lora_files import LoraRefused
+from pipelines.library.rebuild import rebuild as rebuild_records
+from pydantic import ValidationError
+
+from pipelines import flywheel
+from pipelines.desk import Desk, NotFound
+from pipelines.jobs.requests import ScoreRequest
+from pipelines.library.lock import WorkspaceBusy
+from pipelines.library.presets import PresetError, TrainingSettings, trainings
+from pipelines.library.records import Card, Character, Decision, ImageRecord, Job, LoraRecord, Survey
+from pipelines.plans.base import ChoiceError
+from pipelines.shots import LoraStack, Plan
+from pipelines.steps import card as cards
+from pipelines.steps import characters, datasets, loras, sources, training
+from pipelines.steps import enrich as enriching
+from pipelines.steps import generate as generating
+from pipelines.steps import review as reviewing
+from pipelines.steps import survey as surveying
+from pipelines.steps.characters import NotAllowed
+from studio import doctor as health
+from studio.progress import follow
+
+DEFAULT_WORKSPACE = Path("~/FLENwheel")
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
+REFUSALS = (NotAllowed, NotFound, Refused, LoraRefused, ChoiceError, PresetError, WorkspaceBusy)
+
+Answer = tuple[dict[str, Any], str]
+
+
+class Usage(ValueError):
+    """The command was not understood; the message says what it takes."""
+
+
+def command(work: Callable[[argparse.Namespace], Answer]) -> Callable[[argparse.Namespace], int]:
+    """Turn an answer ``(JSON, words)`` into output and exit status; refusals are told in words, not in tracebacks."""
+
+    def run(options: argparse.Namespace) -> int:
+        try:
+            data, words = work(options)
+        except (*REFUSALS, Usage) as refusal:
+            if options.json:
+                print(json.dumps({"ok": False, "error": str(refusal)}, ensure_ascii=False))
+            else:
+                print(refusal, file=sys.stderr)
+            return 1
+        ok = bool(data.get("ok", True))
+        print(json.dumps({"ok": ok, **data}, ensure_ascii=False, default=str) if options.json else words)
+        return 0 if ok else 1
+
+    run.__doc__ = work.__doc__
+    run.__name__ = work.__name__
+    return run
+
+
+def workspace_of(options: argparse.Namespace) -> Path:
+    """The folder that was named, else ``~/FLENwheel``."""
+    return (options.workspace or DEFAULT_WORKSPACE).expanduser()
+
+
+@contextmanager
+def _at_desk(options: argparse.Namespace, *, read_only: bool = False) -> Iterator[Desk]:
+    with Desk.open(workspace_of(options), read_only=read_only) as desk:
+        yield desk
+
+
+def _character(desk: Desk, options: argparse.Namespace) -> Character:
+    """The named character, else the one chosen in the studio, else the only or newest one."""
+    known = desk.store.all(Character)
+    name = options.character or desk.settings.character
+    if not known:
+        raise NotFound("There is no character yet: flenwheel import --new NAME --may-use FILES")
+    match = [c for c in known if name in (c.id, c.name)]
+    if options.character and not match:
+        return desk.character(options.character)
+    return (match or known)[-1]
+
+
+def _rows(desk: Desk, rows: Iterable[str]) -> list[tuple[str, float]]:
+    """``NAME=WEIGHT`` to (LoRA id, weight)."""
+    parsed = []
+    for row in rows:
+        name, _, weight = row.rpartition("=") if "=" in row else (row, "", "1.0")
+        try:
+            parsed.append((loras.by_name(desk, name.strip()).id, float(weight)))
+        except ValueError:
+            raise Usage(f"{row!r}: a LoRA is given as NAME=WEIGHT, such as angles=1.0") from None
+    return parsed
+
+
+def _work(desk: Desk, job: Job) -> Answer:
+    ended = follow(desk.jobs, job)
+    data = {"ok": ended.state == "done", "job": ended.model_dump(mode="json", exclude={"request", "traceback"})}
+    return data, f"{ended.title}: {ended.state}" + (f". {ended.error}" if ended.error else "")
+
+
+def _make(desk: Desk, plan: Plan, job: Job) -> Answer:
+    data, words = _work(desk, job)
+    data["images"] = [
+        {"id": i.id, "path": i.path, "cell": i.shot.purpose.cell, "scores": i.scores.model_dump(mode="json")}
+        for i in desk.store.all(ImageRecord, character=plan.character, kind=plan.kind, version=plan.version)
+        if i.shot and i.shot in plan.shots
+    ]
+    return data, f"{words}; {len(data['images'])} pictures in {plan.folder}"
+
+
+@command
+def bring_in(options: argparse.Namespace) -> Answer:
+    """Pictures become sources of a character; ``.safetensors`` files become LoRAs of the library."""
+    with _at_desk(options) as desk:
+        files = list(_files(options.files))
+        weights = [f for f in files if f.suffix.lower() == ".safetensors"]
+        pictures = [f for f in files if f not in weights]
+        added = [loras.add(desk, f, f.name, family=options.family) for f in weights]
+        data: dict[str, Any] = {"loras": [lora.model_dump(mode="json") for lora in added]}
+        words = [f"{lora.name}: {lora.family}, rank {lora.rank}" for lora in added]
+        if pictures:
+            arrival = _take_in(desk, options, pictures)
+            data |= {
+                "character": _character(desk, options).id,
+                "admitted": [i.id for i in arrival.admitted],
+                "refused": dict(arrival.refused),
+                "doubtful": dict(arrival.doubtful),
+            }
+            words += [f"{len(arrival.admitted)} pictures taken in"] + [why for _, why in arrival.refused]
+        return data, "\n".join(words)
+
+
+def _take_in(desk: Desk, options: argparse.Namespace, pictures: list[Path]) -> sources.Arrival:
+    if options.new:
+        character = characters.create(
+            desk,
+            options.new,
+            class_prompt=options.class_prompt,
+            token=options.token,
+            origin=options.origin,
+            may_use=options.may_use,
+        )
+        options.character = character.id
+    arrival = sources.add(
+        desk, _character(desk, options).id, [(p.name, p) for p in pictures], first_frame=options.first_frame
+    )
+    for image in arrival.admitted:
+        sources.tag(desk, image.id, angle=options.angle, expression=options.expression)
+    return arrival
+
+
+def _files(named: Iterable[Path]) -> Iterator[Path]:
+    for path in named:
+        if path.is_dir():
+            yield from sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+        elif path.is_file():
+            yield path
+        else:
+            raise NotFound(f"There is no file {path}.")
+
+
+@command
+def enrich(options: argparse.Namespace) -> Answer:
+    """Edit the sources."""
+    with _at_desk(options) as desk:
+        plan = enriching.plan(
+            desk,
+            _character(desk, options).id,
+            source_ids=_ids(desk, options, options.source),
+            edits=options.edit,
+            stack=loras.stack(desk, _rows(desk, options.lora)),
+            per_source=options.per_source,
+            count=options.count,
+            seed=options.seed,
+            steps=options.steps,
+        )
+        return _make(desk, plan, enriching.submit(desk, plan))
+
+
+@command
+def generate(options: argparse.Namespace) -> Answer:
+    """Draw the character anew."""
+    with _at_desk(options) as desk:
+        character = _character(desk, options)
+        plan = generating.plan(
+            desk,
+            character.id,
+            lora_id=_version(desk, character, options.version),
+            strength=options.strength,
+            extra=loras.stack(desk, _rows(desk, options.lora)),
+            scenarios=options.scenario,
+            prompts=options.prompt,
+            variants=options.variants,
+            count=options.count,
+            seed=options.seed,
+            steps=options.steps,
+        )
+        return _make(desk, plan, generating.submit(desk, plan))
+
+
+@command
+def survey(options: argparse.Namespace) -> Answer:
+    """Compare stacks, or write the decision on the newest survey down."""
+    with _at_desk(options) as desk:
+        character = _character(desk, options)
+        if options.decide:
+            made = _newest_survey(desk, character)
+            made = surveying.decide(desk, made.id, options.decide, options.reasons)
+            return {"survey": made.model_dump(mode="json")}, f"{made.id}: {made.decision}"
+        stacks: list[LoraStack] = [loras.stack(desk, _rows(desk, s.split("+"))) for s in options.stack]
+        plan = surveying.plan(
+            desk,
+            character.id,
+            image_ids=_ids(desk, options, options.image),
+            stacks=stacks,
+            prompts=options.prompt,
+            seed=options.seed,
+            steps=options.steps,
+        )
+        data, words = _make(desk, plan, surveying.submit(desk, plan))
+        standings = surveying.standings(desk, _newest_survey(desk, character))
+        data["standings"] = [asdict(s) for s in standings]
+        return data, "\n".join([words, *(f"{s.stack}: identity {s.identity}, {s.seconds} s" for s in standings)])
+
+
+def _newest_survey(desk: Desk, character: Character) -> Survey:
+    made = surveying.surveys(desk, character.id)
+    if not made:
+        raise NotFound("There is no survey yet.")
+    return made[-1]
+
+
+@command
+def review(options: argparse.Namespace) -> Answer:
+    """List a gate, decide, filter, or keep the best."""
+    with _at_desk(options) as desk:
+        character = _character(desk, options)
+        chosen = _ids(desk, options, options.images)
+        if options.filter:
+            sorted_out = reviewing.apply_filter(desk, character.id, cut=options.cut)
+            return asdict(sorted_out), f"{len(sorted_out.rejected)} sorted out, {sorted_out.left} left for you"
+        if options.pristine:
+            made = reviewing.select_pristine(desk, character.id, chosen)
+            return {"dataset": made.model_dump(mode="json")}, f"{made.id}: {len(made.images)} pictures"
+        if options.label:
+            return _label(desk, chosen, options)
+        items = reviewing.pile(desk, character.id, options.gate)
+        rows = [{"id": i.image.id, "path": i.image.path, **i.verdict.model_dump(mode="json")} for i in items]
+        words = [f"{row['id'][:12]}  {row['label'] or 'undecided':17} {row['path']}" for row in rows]
+        return {"images": rows}, "\n".join(words) or "Nothing here yet."
+
+
+def _label(desk: Desk, chosen: list[str], options: argparse.Namespace) -> Answer:
+    if not chosen:
+        raise Usage("Say which pictures: ids as `flenwheel review` lists them.")
+    value = None if options.label == "clear" else options.label
+    reviewing.decide(
+        desk,
+        [Decision(image=i, who="human", action="label", value=value, reason=options.reason) for i in chosen],
+    )
+    return {"decided": chosen, "label": value}, f"{len(chosen)} pictures: {options.label}"
+
+
+def _ids(desk: Desk, options: argparse.Namespace, named: Iterable[str]) -> list[str]:
+    """Whole ids for ids or their first characters."""
+    known = [i.id for i in desk.store.all(ImageRecord, character=_character(desk, options).id)]
+    found = []
+    for name in named:
+        match = [i for i in known if i.startswith(name)]
+        if len(match) != 1:
+            raise NotFound(f"{name!r} names {len(match)} pictures of this character.")
+        found += match
+    return found
+
+
+def _version(desk: Desk, character: Character, version: str | None) -> str:
+    """The id of a character's LoRA of that version; the newest for ``None``; none for ``base``."""
+    if version == "base":
+        return ""
+    made: list[LoraRecord] = loras.trained(desk, character.id, desk.family(character.generator).lora_family)
+    match = [x for x in made if version in (None, x.version)]
+    if not match:
+        known = ", ".join(x.version for x in made) or "none trained yet"
+        raise NotFound(
+            f"{character.name} has no LoRA {version or ''} ({known}). Use --version base for the base model."
+        )
+    return match[-1].id
+
+
+@command
+def train(options: argparse.Namespace) -> Answer:
+    """Train the next version of a LoRA, or say what it would learn from."""
+    with _at_desk(options) as desk:
+        character = _character(desk, options)
+        learning = training.dataset(desk, character.id, options.target)
+        told = {
+            "pictures": dict(learning.by_origin),
+            "angles": dict(learning.by_angle),
+            "shut": learning.shut,
+            "doubts": learning.doubts,
+        }
+        if options.dry_run:
+            return told, "\n".join([str(dict(learning.by_origin)), *learning.shut, *learning.doubts])
+        fitting = training.presets_for(desk, character.id, options.target)
+        preset = options.preset or next(iter(fitting), "")
+        job = training.submit(desk, character.id, options.target, preset, _settings(preset, options.set))
+        data, words = _work(desk, job)
+        return told | data, words
+
+
+def _settings(preset: str, changes: Iterable[str]) -> TrainingSettings | None:
+    if preset not in trainings():
+        return None
+    pairs = [change.partition("=") for change in changes]
+    values = trainings()[preset].settings.model_dump() | {key.strip(): value.strip() for key, _, value in pairs}
+    try:
+        return TrainingSettings.model_validate(values)
+    except ValidationError as error:
+        raise Usage("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+
+
+@command
+def score(options: argparse.Namespace) -> Answer:
+    """Judge pictures again against the present sources."""
+    with _at_desk(options) as desk:
+        character = _character(desk, options)
+        images = datasets.pictures(desk, character.id, options.kind)
+        if not images:
+            raise NotFound(f"{character.name} has no {options.kind} pictures yet.")
+        judge = sources.judge(desk, character.id, character.generator)
+        request = ScoreRequest(character=character.id, images=tuple(i.ref for i in images), judge=judge)
+        data, words = _work(desk, desk.jobs.submit(request, f"Judge {len(images)} pictures", character.id))
+        found = datasets.pictures(desk, character.id, options.kind)
+        data["scores"] = {i.id: i.scores.model_dump(mode="json") for i in found}
+        return data, words
+
+
+@command
+def card(options: argparse.Namespace) -> Answer:
+    """Run the model card, or show one that was run."""
+    with _at_desk(options) as desk:
+        character = _character(desk, options)
+        data: dict[str, Any] = {}
+        if not options.show:
+            lora = _version(desk, character, options.version)
+            data, _ = _work(desk, cards.submit(desk, character.id, lora, seed=options.seed))
+        made = _shown_card(desk, character, options.show)
+        board = cards.board(desk, made)
+        rate = cards.rate(board)
+        data["card"] = made.model_dump(mode="json")
+        data["rate"] = asdict(rate) | {"words": rate.words}
+        data["cells"] = [
+            {"cell": c.cell.name, "verdict": c.verdict, "by": c.by, "why": c.why, "image": c.image and c.image.id}
+            for c in board
+        ]
+        return data, rate.words
+
+
+def _shown_card(desk: Desk, character: Character, version: str | None) -> Card:
+    made = [c for c in cards.cards(desk, character.id) if version in (None, c.version)]
+    if not made:
+        raise NotFound(f"{character.name} has no card {version or ''}.")
+    return made[-1]
+
+
+@command
+def status(options: argparse.Namespace) -> Answer:
+    """Where the wheel stands. Only reads: works beside a running studio."""
+    with _at_desk(options, read_only=True) as desk:
+        everyone = desk.store.all(Character)
+        data: dict[str, Any] = {"workspace": str(desk.workspace.root), "characters": [c.id for c in everyone]}
+        if not everyone:
+            return data | {"rail": None}, "No character yet: flenwheel import --new NAME --may-use FILES"
+        character = _character(desk, options)
+        rail = flywheel.status(desk, character.id)
+        words = [f"{character.name}, round {rail.round}"]
+        words += [f"  {s.state:5} {s.title:10} {'' if s.count is None else s.count:>5}  {s.why}" for s in rail.steps]
+        words.append(f"next: {rail.next.title} ({rail.next.why})")
+        return data | {"character": character.id, "rail": asdict(rail)}, "\n".join(words)
+
+
+@command
+def rebuild(options: argparse.Namespace) -> Answer:
+    """Restore the records of pictures from the files alone."""
+    with _at_desk(options) as desk:
+        report = rebuild_records(desk.workspace, desk.store)
+        return asdict(report), f"{report.restored} records restored, {len(report.unreadable)} files unreadable"
+
+
+@command
+def doctor(options: argparse.Namespace) -> Answer:
+    """What this machine has and what fits."""
+    report = health.examine(workspace_of(options))
+    return report, health.words(report)
+
+
+def open_studio(options: argparse.Namespace) -> int:
+    """Serve the studio until it is stopped."""
+    from studio.server import serve
+
+    try:
+        serve(workspace_of(options), options.host, options.port, open_browser=not options.no_browser)
+    except (*REFUSALS, OSError) as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
+    return 0
