@@ -1,0 +1,146 @@
+"""Which room does which request. Imports of torch happen inside the handlers, at the first job that needs them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pipelines.engine.cancelled import Cancelled
+from pipelines.jobs.events import Event, ImageMade, Progress, Scored, Started, Warned
+from pipelines.jobs.requests import Judge, ObtainRequest, RenderRequest, ScoreRequest, TrainRequest
+from pipelines.library.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipelines.engine.resident import Resident
+    from pipelines.library.settings import Settings
+
+Emit = Callable[[Event], None]
+log = logging.getLogger(__name__)
+
+
+class Shared:
+    """What outlives a job: above all the resident model."""
+
+    def __init__(self, workspace: Workspace, emit: Emit) -> None:
+        self.workspace = workspace
+        self._emit = emit
+        self._resident: Resident | None = None
+
+    def resident(self, settings: Settings) -> Resident:
+        """The one holder of models of this process, made at the first call; it follows changed settings."""
+        from pipelines.engine.resident import Resident
+
+        if self._resident is None:
+            self._resident = Resident(self.workspace, settings, self._emit)
+        self._resident.settings = settings
+        return self._resident
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a handler works with: ``emit`` tells the app, ``cancelled`` asks it. ``judged`` are pictures with scores."""
+
+    job: str
+    shared: Shared
+    values: dict[str, Any]
+    judged: Set[str]
+    emit: Emit
+    cancelled: Callable[[], bool]
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace's folders."""
+        return self.shared.workspace
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The app's settings as they were when the job began."""
+        from pipelines.library.settings import Settings
+
+        return Settings(**self.values)
+
+    @property
+    def resident(self) -> Resident:
+        """The holder of the resident model."""
+        return self.shared.resident(self.settings)
+
+
+Handler = Callable[[Any, Context], dict[str, Any]]
+
+
+class Judging:
+    """An ``emit`` that judges each picture as soon as it is made: a job's progress counts pictures that are through,
+    and a job that is cut short leaves no unjudged ones but the last. A judge that cannot work costs no picture."""
+
+    def __init__(self, context: Context, judge: Judge) -> None:
+        self._context, self._judge = context, judge
+        self._able = True
+
+    def __call__(self, event: Event) -> None:
+        self._context.emit(event)
+        if isinstance(event, ImageMade) and self._able and event.image.id not in self._context.judged:
+            self._score(event)
+
+    def _score(self, made: ImageMade) -> None:
+        from pipelines.score import score
+
+        c = self._context
+        try:
+            score([made.image.ref], self._judge, workspace=c.workspace, settings=c.settings,
+                  emit=self._pass_on, cancelled=c.cancelled)  # fmt: skip
+        except Cancelled:
+            raise
+        except Exception as error:
+            log.exception("judging %s failed", made.image.path)
+            self._able = False
+            c.emit(Warned(text=f"The pictures of this run are not judged: {error}"))
+
+    def _pass_on(self, event: Event) -> None:
+        if isinstance(event, Scored | Warned):  # counting is the render's business
+            self._context.emit(event)
+
+
+def render(request: RenderRequest, context: Context) -> dict[str, Any]:
+    """Make the pictures of a plan and judge each. Result: ``images``, how many there are now."""
+    from pipelines.render import render as run
+
+    emit = Judging(context, request.judge) if request.judge else context.emit
+    made = run(request.plan, resident=context.resident, workspace=context.workspace, emit=emit,
+               cancelled=context.cancelled, job=context.job)  # fmt: skip
+    return {"images": len(made)}
+
+
+def score(request: ScoreRequest, context: Context) -> dict[str, Any]:
+    """Judge pictures that exist. Result: ``images``, how many were judged."""
+    from pipelines.score import score as run
+
+    scores = run(request.images, request.judge, workspace=context.workspace, settings=context.settings,
+                 emit=context.emit, cancelled=context.cancelled)  # fmt: skip
+    return {"images": len(scores)}
+
+
+def train(request: TrainRequest, context: Context) -> dict[str, Any]:
+    """Train a LoRA, judging its samples if asked to. Result: the trainer's."""
+    from pipelines.train import train as run
+
+    emit = Judging(context, request.judge) if request.judge else context.emit
+    return run(request, resident=context.resident, workspace=context.workspace, settings=context.settings,
+               emit=emit, cancelled=context.cancelled)  # fmt: skip
+
+
+def obtain(request: ObtainRequest, context: Context) -> dict[str, Any]:
+    """Download or build the weights of a family, in percent. Result: ``folder``."""
+    from pipelines.engine.weights import obtain as run
+    from pipelines.library.presets import models
+
+    context.emit(Started(total=100, unit="percent"))
+    folder = run(models()[request.family], context.workspace, context.settings,
+                 lambda share, note: context.emit(Progress(done=int(100 * share), note=note)),
+                 context.cancelled)  # fmt: skip
+    return {"folder": str(folder)}
+
+
+HANDLERS: dict[str, Handler] = {"render": render, "score": score, "train": train, "obtain": obtain}
