@@ -28,7 +28,6 @@ class Choice(Frozen):
     family: ModelFamily
     version: str
     folder: str
-    seed: int = 0
     steps: int | None = None
     guidance: float | None = None
 

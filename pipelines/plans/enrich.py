@@ -31,6 +31,7 @@ class EnrichChoice(base.Choice):
     sources: tuple[ImageRecord, ...]
     edits: tuple[str, ...] = ()
     stack: LoraStack = LoraStack()
+    seed: int = 0
     per_source: int = Field(4, ge=1)
     count: int | None = Field(None, ge=1)
 

@@ -18,6 +18,7 @@ class GenerateChoice(base.Choice):
     scenarios: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     stack: LoraStack = LoraStack()
+    seed: int = 0
     variants: int = Field(4, ge=1)
     count: int | None = Field(None, ge=1)
 

@@ -1,16 +1,14 @@
 """Model card: the 23 cells of the benchmark, the same prompts and seeds for every LoRA version."""
 
-from pydantic import Field
-
 from pipelines.library.presets import CardCell, card
 from pipelines.plans import base
 from pipelines.shots import LoraStack, Plan, Purpose, Shot
 
 
 class CardChoice(base.Choice):
-    """Which LoRA to prove. ``seed`` is the card's own unless given; ``cells`` empty: all 23."""
+    """Which LoRA to prove. ``seed`` of ``None`` is the card's own; ``cells`` empty: all 23."""
 
-    seed: int = Field(default_factory=lambda: card().seed)
+    seed: int | None = None
     stack: LoraStack
     cells: tuple[str, ...] = ()
 
@@ -27,16 +25,17 @@ def plan(choice: CardChoice) -> Plan:
     wrong = [name for name in choice.cells if name not in known]
     if wrong:
         raise base.unknown("cell", wrong, list(known))
-    shots = [_shot(choice, cell) for name, cell in known.items() if not choice.cells or name in choice.cells]
+    seed = spec.seed if choice.seed is None else choice.seed
+    shots = [_shot(choice, cell, seed) for name, cell in known.items() if not choice.cells or name in choice.cells]
     return base.make_plan(choice, "card", shots)
 
 
-def _shot(choice: CardChoice, cell: CardCell) -> Shot:
+def _shot(choice: CardChoice, cell: CardCell, seed: int) -> Shot:
     labels = {"angle": cell.angle, "expression": cell.expression, "pose": cell.pose}
     return base.make_shot(
         choice,
         base.with_character(cell.prompt, choice.character),
         Purpose(step="model_card", cell=cell.name, labels={k: v for k, v in labels.items() if v}),
-        seed=base.shot_seed(choice.seed, cell.name),
+        seed=base.shot_seed(seed, cell.name),
         stack=choice.stack,
     )

@@ -1,6 +1,5 @@
 """Survey: the base and every LoRA stack on the same pictures with the same prompts and the same seeds."""
 
-from pipelines.library.base import content_hash
 from pipelines.library.presets import catalogue, survey_prompts
 from pipelines.library.records import ImageRecord
 from pipelines.plans import base
@@ -18,6 +17,7 @@ class SurveyChoice(base.Choice):
     images: tuple[ImageRecord, ...]
     stacks: tuple[LoraStack, ...] = ()
     prompts: tuple[str, ...] = ()
+    seed: int = 0
 
 
 def plan(choice: SurveyChoice) -> Plan:
@@ -42,11 +42,12 @@ def columns(stacks: tuple[LoraStack, ...]) -> tuple[LoraStack, ...]:
 
 
 def rows(prompts: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Cell name and instruction of every prompt; text that names no preset is an instruction of its own."""
+    """Name and instruction of every prompt. Text that names no preset is an instruction and its own name, so that
+    the names a survey remembers give the same rows again."""
     known = {name: prompt_for(edit, "front") for name, edit in base.edits_by_name(survey_prompts()).items()}
     if not prompts:
         return list(known.items())
-    return [(p, known[p]) if p in known else (f"own/{content_hash(p)[:8]}", p) for p in dict.fromkeys(prompts)]
+    return [(p, known.get(p, p)) for p in dict.fromkeys(prompts)]
 
 
 def specialties(stacks: tuple[LoraStack, ...]) -> tuple[str, ...]:
