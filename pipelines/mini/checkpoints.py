@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import (  # type: ignore[attr-defined]
-    AutoencoderKL,
-    AutoencoderKLQwenImage,
-    FlowMatchEulerDiscreteScheduler,
-    FluxPipeline,
-    FluxTransformer2DModel,
-    QwenImageEditPlusPipeline,
-    QwenImageTransformer2DModel,
-)
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKLQwenImage
+from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
+from diffusers.models.transformers.transformer_qwenimage import QwenImageTransformer2DModel
+from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
+from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import QwenImageEditPlusPipeline
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -92,28 +90,30 @@ def _clip_encoder(tokenizer: Any) -> CLIPTextModel:
 
 
 def _t5_encoder(tokenizer: Any) -> T5EncoderModel:
-    return T5EncoderModel(
-        T5Config(
-            vocab_size=len(tokenizer),
-            d_model=WIDTH,
-            d_kv=HEAD,
-            d_ff=2 * WIDTH,
-            num_layers=2,
-            num_heads=HEADS,
-            feed_forward_proj="gated-gelu",
-            dense_act_fn="gelu_new",
-            tie_word_embeddings=False,
-            pad_token_id=0,
-            eos_token_id=1,
-        )
-    )
+    settings: dict[str, Any] = {
+        "vocab_size": len(tokenizer),
+        "d_model": WIDTH,
+        "d_kv": HEAD,
+        "d_ff": 2 * WIDTH,
+        "num_layers": 2,
+        "num_heads": HEADS,
+        "feed_forward_proj": "gated-gelu",
+        "dense_act_fn": "gelu_new",
+        "tie_word_embeddings": False,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+    }
+    return T5EncoderModel(T5Config(**settings))
 
 
 def _flux_vae() -> AutoencoderKL:
+    blocks: dict[str, Any] = {
+        "block_out_channels": (8, 8, 16, 16),
+        "down_block_types": ("DownEncoderBlock2D",) * 4,
+        "up_block_types": ("UpDecoderBlock2D",) * 4,
+    }
     vae = AutoencoderKL(
-        block_out_channels=(8, 8, 16, 16),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
+        **blocks,
         layers_per_block=1,
         latent_channels=LATENT_CHANNELS,
         norm_num_groups=4,

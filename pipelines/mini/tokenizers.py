@@ -9,11 +9,11 @@ import re
 import string
 from collections import Counter
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
-from diffusers import QwenImageEditPlusPipeline  # type: ignore[attr-defined]
+from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import QwenImageEditPlusPipeline
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
-from transformers import CLIPTokenizer, Qwen2Tokenizer, T5TokenizerFast
+from transformers import CLIPTokenizer, Qwen2Tokenizer, T5Tokenizer
 from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -114,10 +114,10 @@ def clip(merge_count: int = 900) -> CLIPTokenizer:
     # A single byte at the end of a word needs an entry of its own, else an unseen character has no id.
     pieces = [*BYTES, *(byte + "</w>" for byte in BYTES), *(a + b for a, b in merges)]
     vocab = {piece: n for n, piece in enumerate(dict.fromkeys([*pieces, "<|startoftext|>", "<|endoftext|>"]))}
-    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=77)
+    return CLIPTokenizer(vocab=vocab, merges=cast(Any, merges), model_max_length=77)
 
 
-def t5() -> T5TokenizerFast:
+def t5() -> T5Tokenizer:
     """A unigram model of whole words over characters, in T5's layout: ``<pad>`` 0, ``</s>`` 1, ``<unk>`` 2; at most
     512 tokens. Scores are log frequencies, characters a good deal below: a known word stays whole."""
     words = Counter(word for line in CORPUS for word in line.split())
@@ -127,7 +127,7 @@ def t5() -> T5TokenizerFast:
     pieces = {"<pad>": 0.0, "</s>": 0.0, "<unk>": 0.0}
     pieces |= {f"▁{word}": round(math.log(words[word] / total), 4) for word in known}
     pieces |= {character: -12.0 for character in ["▁", *characters] if character not in pieces}
-    return T5TokenizerFast(vocab=list(pieces.items()), extra_ids=0, model_max_length=512)
+    return T5Tokenizer(vocab=list(pieces.items()), extra_ids=0, model_max_length=512)
 
 
 def qwen(vocabulary: int = 1800) -> Qwen2Tokenizer:
@@ -151,7 +151,7 @@ def qwen(vocabulary: int = 1800) -> Qwen2Tokenizer:
         vocab[special] = len(vocab)
     made = Qwen2Tokenizer(
         vocab=vocab,
-        merges=[tuple(m) for m in model["merges"]],
+        merges=cast(Any, [tuple(m) for m in model["merges"]]),
         model_max_length=32768,
         additional_special_tokens=list(QWEN_SPECIAL[1:]),
     )

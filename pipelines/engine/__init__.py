@@ -1,0 +1,1 @@
+"""The one quantized model: weights found or fetched, memory foretold, loaded once, adapters on top, pictures out."""

@@ -1,0 +1,273 @@
+"""How each pipeline class is driven: what its arguments are called, how its text is encoded, what can leave the GPU.
+
+One driver for each diffusers pipeline class; which model is behind it makes no difference.
+"""
+
+import logging
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import torch
+from PIL import Image
+
+from pipelines.engine.embeddings import EmbeddingCache, Tensors
+from pipelines.library.presets import ModelFamily
+from pipelines.shots import Shot
+
+OnStep = Callable[[int, int], None]
+OnPreview = Callable[[Image.Image], None]
+PREVIEW_PX = 256
+
+
+class ShotError(ValueError):
+    """A shot asks for what its model cannot do."""
+
+
+class Driver:
+    """A loaded pipeline and how to use it. ``pipe`` is the diffusers pipeline, ``device`` where it computes."""
+
+    encoders: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, family: ModelFamily, pipe: Any, device: torch.device) -> None:
+        self.family, self.pipe, self.device = family, pipe, device
+        self.cache = EmbeddingCache()
+        # Set by engine.loras: adapters in the text encoders change what a prompt means.
+        self.text_adapters: tuple[tuple[str, float], ...] = ()
+        self.encoders_stay = True
+        pipe.set_progress_bar_config(disable=True)
+
+    def render(
+        self,
+        shot: Shot,
+        sources: list[Image.Image],
+        on_step: OnStep = lambda k, n: None,
+        on_preview: OnPreview | None = None,
+    ) -> Image.Image:
+        """The picture of ``shot``; ``sources`` are its source pictures, RGB, in order.
+
+        ``on_step(k, n)`` is called after each denoising step; what it raises passes through. ``on_preview`` is given
+        a small picture about four times. The same shot gives the same pixels on the same machine. Raises ShotError.
+        """
+        self._check(shot, sources)
+        arguments = self._arguments(shot, sources, self.encode(shot, sources))
+        watch = _Watch(self, shot, on_step, on_preview)
+        with torch.no_grad(), self._sizes():
+            return self.pipe(
+                **arguments,
+                height=shot.height,
+                width=shot.width,
+                num_inference_steps=shot.steps,
+                generator=torch.Generator("cpu").manual_seed(shot.seed),
+                callback_on_step_end=watch,
+            ).images[0]
+
+    def encode(self, shot: Shot, sources: list[Image.Image]) -> Tensors:
+        """The embeddings of a shot's words (and pictures), from the cache when they were made before."""
+        key = (self._key(shot), self.text_adapters)
+
+        def make() -> Tensors:
+            with self.borrowed(*self.encoders), torch.no_grad():
+                return self._encode(shot, sources)
+
+        return self.cache.get(key, self.device, make)
+
+    @contextmanager
+    def borrowed(self, *parts: str) -> Iterator[None]:
+        """Within, ``parts`` are where computing happens; afterwards they leave again unless ``encoders_stay``."""
+        self.place(self.device, *parts)
+        try:
+            yield
+        finally:
+            if not self.encoders_stay:
+                self.place(torch.device("cpu"), *parts)
+
+    def place(self, device: torch.device | str, *parts: str) -> None:
+        """Move parts of the pipeline, such as ``text_encoder``, to ``device``. No work where they are there already."""
+        for name in parts:
+            module = getattr(self.pipe, name, None)
+            if (
+                isinstance(module, torch.nn.Module)
+                and next(module.parameters()).device.type != torch.device(device).type
+            ):
+                module.to(device)
+
+    def encoders_off(self) -> None:
+        """From now on text encoders are on the device only while they encode."""
+        self.encoders_stay = False
+        self.place("cpu", *self.encoders)
+
+    def tile(self) -> None:
+        """Decode pictures in tiles: less memory at large sizes, a little slower."""
+        self.pipe.vae.enable_tiling()
+
+    def prepare(self) -> None:
+        """Called once after loading: drop what this pipeline never uses."""
+
+    def close(self) -> None:
+        """Let go of the pipeline and what was cached: the driver cannot be used any more."""
+        self.pipe, self.cache = None, EmbeddingCache()
+
+    def small_picture(self, latents: torch.Tensor, shot: Shot) -> Image.Image:
+        """A preview of at most 256 px from packed latents ``(1, tokens, 64)``, decoded from a reduced grid."""
+        grid = self._unpack(latents[:1], shot)
+        height, width = grid.shape[-2:]
+        scale = min(1.0, PREVIEW_PX / 8 / max(height, width))
+        size = (max(1, round(height * scale)), max(1, round(width * scale)))
+        small = torch.nn.functional.interpolate(grid.float(), size=size, mode="area")
+        return self.pipe.image_processor.postprocess(self._decode(small), output_type="pil")[0]
+
+    def _check(self, shot: Shot, sources: list[Image.Image]) -> None:
+        if len(sources) > self.family.defaults.max_sources:
+            raise ShotError(
+                f"{self.family.title} takes at most {self.family.defaults.max_sources} source pictures,"
+                f" the shot has {len(sources)}."
+            )
+
+    @contextmanager
+    def _sizes(self) -> Iterator[None]:
+        yield
+
+    def _key(self, shot: Shot) -> Hashable:
+        return shot.prompt
+
+    def _encode(self, shot: Shot, sources: list[Image.Image]) -> Tensors:
+        raise NotImplementedError
+
+    def _arguments(self, shot: Shot, sources: list[Image.Image], text: Tensors) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _unpack(self, latents: torch.Tensor, shot: Shot) -> torch.Tensor:
+        """Packed latents as a grid ``(1, channels, height / 8, width / 8)``."""
+        height, width = shot.height // 16, shot.width // 16
+        channels = latents.shape[-1] // 4
+        grid = latents.view(1, height, width, channels, 2, 2).permute(0, 3, 1, 4, 2, 5)
+        return grid.reshape(1, channels, height * 2, width * 2)
+
+    def _decode(self, grid: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+
+class FluxDriver(Driver):
+    """FLUX.1: CLIP and T5 encode the prompt; ``guidance`` is the distilled guidance scale; no source pictures."""
+
+    encoders = ("text_encoder", "text_encoder_2")
+
+    def _encode(self, shot: Shot, sources: list[Image.Image]) -> Tensors:
+        words, pooled, _ = self.pipe.encode_prompt(
+            shot.prompt, None, device=self.device, max_sequence_length=self._length()
+        )
+        return {"prompt_embeds": words, "pooled_prompt_embeds": pooled}
+
+    def _length(self) -> int:
+        return min(512, self.pipe.tokenizer_2.model_max_length)
+
+    def _arguments(self, shot: Shot, sources: list[Image.Image], text: Tensors) -> dict[str, Any]:
+        return {**text, "guidance_scale": shot.guidance}
+
+    def _decode(self, grid: torch.Tensor) -> torch.Tensor:
+        vae = self.pipe.vae
+        grid = grid / vae.config.scaling_factor + vae.config.shift_factor
+        return vae.decode(grid.to(vae.dtype), return_dict=False)[0]
+
+
+class QwenEditDriver(Driver):
+    """Qwen-Image-Edit-2509: Qwen2.5-VL sees prompt and sources together; ``guidance`` is true classifier-free guidance.
+
+    Sides are cut to multiples of 32 by the sources' own areas (``condition_px`` and ``vae_px`` squared).
+    """
+
+    encoders = ("text_encoder",)
+
+    def prepare(self) -> None:
+        # The pipeline reads hidden states only: the head that predicts words is 1 GiB for nothing.
+        self.pipe.text_encoder.lm_head = torch.nn.Identity()
+        # It warns at each picture that embeddings come without a mask, which it itself drops when it masks nothing.
+        logging.getLogger(self._module().__name__).setLevel(logging.ERROR)
+
+    def _check(self, shot: Shot, sources: list[Image.Image]) -> None:
+        super()._check(shot, sources)
+        if not sources:
+            raise ShotError(f"{self.family.title} edits pictures: the shot has no source picture.")
+
+    def _key(self, shot: Shot) -> Hashable:
+        pictures = tuple(s.id for s in shot.sources)
+        return shot.prompt, shot.negative_prompt, shot.guidance > 1, pictures, self.family.defaults.condition_px
+
+    def _encode(self, shot: Shot, sources: list[Image.Image]) -> Tensors:
+        seen = [self._reduced(source) for source in sources]
+        made: Tensors = {}
+        made["prompt_embeds"], made["prompt_embeds_mask"] = self.pipe.encode_prompt(
+            shot.prompt, seen, device=self.device
+        )
+        if shot.guidance > 1:
+            made["negative_prompt_embeds"], made["negative_prompt_embeds_mask"] = self.pipe.encode_prompt(
+                shot.negative_prompt or " ", seen, device=self.device
+            )
+        return made
+
+    def _reduced(self, source: Image.Image) -> Image.Image:
+        """The source as the text encoder sees it: resized exactly as the pipeline would."""
+        area = self.family.defaults.condition_px**2
+        width, height = self._module().calculate_dimensions(area, source.width / source.height)
+        return self.pipe.image_processor.resize(source, height, width)
+
+    def _arguments(self, shot: Shot, sources: list[Image.Image], text: Tensors) -> dict[str, Any]:
+        return {**text, "image": sources, "true_cfg_scale": shot.guidance}
+
+    def _module(self) -> Any:
+        from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus
+
+        return pipeline_qwenimage_edit_plus
+
+    @contextmanager
+    def _sizes(self) -> Iterator[None]:
+        """The pipeline reads the sizes of its inputs from globals of its module: set and restored, under the lock
+        that the resident model is used with."""
+        module, defaults = self._module(), self.family.defaults
+        before = module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE
+        module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE = defaults.condition_px**2, defaults.vae_px**2
+        try:
+            yield
+        finally:
+            module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE = before
+
+    def _decode(self, grid: torch.Tensor) -> torch.Tensor:
+        vae = self.pipe.vae
+        shape = (1, -1, 1, 1, 1)
+        mean = torch.tensor(vae.config.latents_mean, device=grid.device).view(shape)
+        spread = torch.tensor(vae.config.latents_std, device=grid.device).view(shape)
+        latents = grid.unsqueeze(2) * spread + mean
+        return vae.decode(latents.to(vae.dtype), return_dict=False)[0][:, :, 0]
+
+
+class _Watch:
+    """The step callback of one picture: counts, and now and then shows what the picture will be.
+
+    From two latents in a row follows the velocity, and from it the clean picture that the model is heading for
+    (rectified flow: x0 = x - sigma * v).
+    """
+
+    def __init__(self, driver: Driver, shot: Shot, on_step: OnStep, on_preview: OnPreview | None) -> None:
+        self.driver, self.shot, self.on_step, self.on_preview = driver, shot, on_step, on_preview
+        self.before: torch.Tensor | None = None
+        self.every = max(1, shot.steps // 4)
+
+    def __call__(self, pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        done, latents = index + 1, tensors["latents"]
+        if self.on_preview and done < self.shot.steps:
+            if self.before is not None and done % self.every == 0:
+                self.on_preview(self.driver.small_picture(self._clean(pipe, index, latents), self.shot))
+            self.before = latents.float()
+        self.on_step(done, self.shot.steps)
+        return {}
+
+    def _clean(self, pipe: Any, index: int, latents: torch.Tensor) -> torch.Tensor:
+        here, there = pipe.scheduler.sigmas[index + 1], pipe.scheduler.sigmas[index]
+        assert self.before is not None
+        velocity = (latents.float() - self.before) / (here - there)
+        return latents.float() - here * velocity
+
+
+DRIVERS: dict[str, type[Driver]] = {"FluxPipeline": FluxDriver, "QwenImageEditPlusPipeline": QwenEditDriver}
+"""By the name of the diffusers pipeline class."""

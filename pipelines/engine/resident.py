@@ -1,0 +1,145 @@
+"""The one model that is loaded. ``with resident.use(family) as driver:`` loads it when it is not the one already there.
+
+Keyed by (model, revision, quantization, dtype, device). Same key: no work. Another key: the old model is dropped, its
+memory proved free, the new one loaded.
+"""
+
+import gc
+import json
+import logging
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import psutil
+import torch
+
+from pipelines.engine import quantize, weights
+from pipelines.engine.drivers import DRIVERS, Driver
+from pipelines.jobs.events import Event, Memory, Progress, Warned
+from pipelines.library.presets import ModelFamily
+from pipelines.library.workspace import Workspace
+
+log = logging.getLogger(__name__)
+Emit = Callable[[Event], None]
+
+
+class Resident:
+    """Holds one loaded model. ``loads`` counts loads by family name. ``emit`` is told about memory and loading.
+
+    One thread at a time is inside ``use``; others wait.
+    """
+
+    def __init__(self, workspace: Workspace, settings: Any, emit: Emit | None = None) -> None:
+        self.workspace, self.settings = workspace, settings
+        self.emit: Emit = emit or (lambda event: None)
+        self.loads: Counter[str] = Counter()
+        self.device = pick_device(settings.device)
+        self._driver: Driver | None = None
+        self._key: Hashable = None
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def use(self, family: ModelFamily) -> Iterator[Driver]:
+        """The driver of ``family``, loaded. Raises WeightsMissing, RuntimeError when the folder holds another model."""
+        with self._lock:
+            key = self._key_of(family)
+            if self._driver is None or key != self._key:
+                self.drop()
+                self._driver = self._load(family)
+                self._key = key
+                self.emit(self.memory())
+            yield self._driver
+
+    def drop(self) -> None:
+        """Let go of the loaded model, if any, and prove that its memory is free (a Warned event when it is not)."""
+        with self._lock:
+            if self._driver is None:
+                return
+            name = self._driver.family.title
+            probe = weakref.ref(self._driver.pipe.transformer)
+            # A caller's variable may outlive its ``with``: the driver lets go of the model, whoever holds the driver.
+            self._driver.close()
+            self._driver, self._key = None, None
+            self.release()
+            if probe() is not None:
+                log.error("%s is still referenced after it was dropped", name)
+                self.emit(Warned(text=f"The memory of {name} could not be freed; the next model may not fit."))
+
+    def release(self) -> None:
+        """Give unused memory back: Python's cycles, then the CUDA cache."""
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def memory(self) -> Memory:
+        """What is loaded and how much memory is in use: of the card on CUDA, of this process elsewhere."""
+        resident = self._driver.family.name if self._driver else ""
+        if self.device.type == "cuda":
+            free, total = torch.cuda.mem_get_info(self.device)
+            used = total - free
+        else:
+            used, total = psutil.Process().memory_info().rss, psutil.virtual_memory().total
+        return Memory(
+            device=self.device.type,
+            used_gib=round(used / 2**30, 2),
+            total_gib=round(total / 2**30, 2),
+            resident=resident,
+        )
+
+    def folder(self, family: ModelFamily) -> Path:
+        """Where the weights of ``family`` lie. Built when the family has a recipe; a download is never started here.
+
+        Raises WeightsMissing.
+        """
+        here = weights.locate(family, self.workspace, self.settings)
+        if here:
+            return here
+        absent = weights.missing(family, self.workspace, self.settings)
+        if absent and absent.how == "download":
+            raise weights.WeightsMissing(str(absent))
+        return weights.obtain(
+            family, self.workspace, self.settings, lambda share, note: self.emit(Progress(done=0, note=note))
+        )
+
+    def _key_of(self, family: ModelFamily) -> Hashable:
+        parts = tuple((name, part.quantize, part.skip) for name, part in family.parts.items())
+        return family.name, family.revision, parts, quantize.DTYPE, self.device
+
+    def _load(self, family: ModelFamily) -> Driver:
+        folder = self.folder(family)
+        made_for = json.loads((folder / weights.INDEX).read_text(encoding="utf-8")).get("_class_name")
+        if made_for != family.pipeline or made_for not in DRIVERS:
+            raise RuntimeError(f"{folder} holds a {made_for}, but {family.title} needs a {family.pipeline}.")
+        self.emit(Progress(done=0, note=f"Loading {family.title}"))
+        quantize.enable(self.device.type)
+        pipe = getattr(diffusers, family.pipeline).from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=quantize.DTYPE,
+            quantization_config=quantize.config(family),
+        )
+        for part in pipe.components.values():
+            if isinstance(part, torch.nn.Module):
+                quantize.settle(part)
+                part.eval().requires_grad_(False)
+        driver = DRIVERS[family.pipeline](family, pipe, self.device)
+        driver.prepare()
+        driver.place(self.device, *pipe.components)
+        self.loads[family.name] += 1
+        return driver
+
+
+def pick_device(wanted: str) -> torch.device:
+    """``auto``: CUDA when there is a card, else the CPU. Raises RuntimeError for CUDA without a card."""
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if wanted.startswith("cuda") and not torch.cuda.is_available():
+        raise RuntimeError("The settings ask for a CUDA card, but there is none: set device to 'auto' or 'cpu'.")
+    return torch.device(wanted)

@@ -1,0 +1,232 @@
+"""Where the weights of a model family lie, what is missing, and how it is obtained. Imports no torch.
+
+Looked up in the workspace (``models/<name>-<revision>``), then in the models folder of the settings, then in the hub
+cache. A download is never started but by ``obtain``, which the user asks for after seeing size and licence.
+"""
+
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pipelines.engine.cancelled import Cancelled
+from pipelines.library.presets import ModelFamily
+from pipelines.library.workspace import Workspace
+
+INDEX = "model_index.json"
+# The repositories also hold single-file copies of the same weights at their top level: only the folders are needed.
+PATTERNS = [INDEX, "*/*.json", "*/*.txt", "*/*.model", "*/*.jinja", "*/*.safetensors"]
+_TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
+
+OnProgress = Callable[[float, str], None]
+
+
+class WeightsMissing(RuntimeError):
+    """The weights of a family are not on this machine, or a folder of them is incomplete."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What would have to be obtained. ``gib`` is the size of the download (0: built here in seconds)."""
+
+    what: str
+    gib: float
+    licence: str
+    how: Literal["download", "build"]
+
+    def __str__(self) -> str:
+        if self.how == "build":
+            return f"The weights of {self.what} are not here yet; they are built on this machine in seconds."
+        size = f"{self.gib:.1f} GiB, licence: {self.licence}"
+        return (
+            f"The weights of {self.what} are not on this machine ({size}). Download them under Models, then run again."
+        )
+
+
+def locate(family: ModelFamily, workspace: Workspace, settings: Any) -> Path | None:
+    """The folder that holds complete weights of ``family``, or None. Raises nothing: broken folders are passed over."""
+    for folder in _candidates(family, workspace, settings):
+        if (folder / INDEX).is_file() and not check_folder(folder):
+            return folder
+    return None
+
+
+def missing(family: ModelFamily, workspace: Workspace, settings: Any) -> Missing | None:
+    """What has to be obtained before ``family`` can run, or None when all is here."""
+    if locate(family, workspace, settings):
+        return None
+    how: Literal["download", "build"] = "build" if family.weights.recipe else "download"
+    return Missing(family.title, family.weights.gib, family.licence, how)
+
+
+def _candidates(family: ModelFamily, workspace: Workspace, settings: Any) -> Iterator[Path]:
+    folder = workspace.path(workspace.model_folder(family.name, family.revision))
+    yield folder
+    if settings.models_dir:
+        yield Path(settings.models_dir).expanduser() / folder.name
+        yield Path(settings.models_dir).expanduser() / family.name
+    if family.weights.hub:
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(
+            family.weights.hub, INDEX, cache_dir=_hub_cache(settings), revision=family.revision
+        )
+        if isinstance(found, str):
+            yield Path(found).parent
+
+
+def _hub_cache(settings: Any) -> Path | None:
+    """The hub cache of the settings; None means the hub client's own."""
+    return Path(settings.cache_dir).expanduser() if settings.cache_dir else None
+
+
+def check_folder(folder: Path) -> list[str]:
+    """What is missing in a diffusers folder, in words; empty when complete.
+
+    The loaders are silent about some of it: without ``tokenizer.json`` a tokenizer of a few tokens loads, without a
+    text encoder's ``config.json`` a model of default size, without ``tokenizer_config.json`` there is no length limit.
+    """
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return [f"{INDEX} cannot be read: {error}"]
+    problems: list[str] = []
+    for part, spec in index.items():
+        if isinstance(spec, list) and len(spec) == 2 and spec[0]:
+            problems += [f"{part}/{problem}" for problem in _check_part(folder / part, str(spec[1]))]
+    return problems
+
+
+def _check_part(folder: Path, kind: str) -> list[str]:
+    if kind.endswith("Scheduler"):
+        return _absent(folder, "scheduler_config.json")
+    if "Tokenizer" in kind or kind.endswith("Processor"):
+        problems = _absent(folder, "tokenizer_config.json")
+        if not any(all((folder / f).is_file() for f in files) for files in _TOKENIZER_FILES):
+            problems.append("tokenizer.json is missing")
+        if kind.endswith("Processor") and not any(folder.glob("*processor*_config.json")):
+            problems += _absent(folder, "preprocessor_config.json")
+        return problems
+    return _absent(folder, "config.json") + _check_tensors(folder)
+
+
+def _absent(folder: Path, name: str) -> list[str]:
+    return [] if (folder / name).is_file() else [f"{name} is missing"]
+
+
+def _check_tensors(folder: Path) -> list[str]:
+    for index in sorted(folder.glob("*.safetensors.index.json")):
+        try:
+            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (OSError, ValueError, KeyError) as error:
+            return [f"{index.name} cannot be read: {error}"]
+        return [f"{name} is missing" for name in sorted(names) if not (folder / name).is_file()]
+    return [] if any(folder.glob("*.safetensors")) else ["no .safetensors file (pickled weights are not loaded)"]
+
+
+def obtain(
+    family: ModelFamily,
+    workspace: Workspace,
+    settings: Any,
+    on_progress: OnProgress,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Path:
+    """Build or download the weights of ``family``; the folder where they lie. What is here already is kept.
+
+    ``on_progress(share, note)`` is called with the share done, 0-1. Raises Cancelled, WeightsMissing (the hub cannot
+    be reached, the licence was not accepted, or files are missing afterwards).
+    """
+    here = locate(family, workspace, settings)
+    if here:
+        return here
+    if family.weights.recipe:
+        return _build(family, workspace, on_progress)
+    folder = _download(family, _hub_cache(settings), on_progress, cancelled)
+    problems = check_folder(folder)
+    if problems:
+        raise WeightsMissing(f"The download of {family.title} is incomplete: {'; '.join(problems[:3])}.")
+    return folder
+
+
+def _build(family: ModelFamily, workspace: Workspace, on_progress: OnProgress) -> Path:
+    """Run the family's recipe beside the final place and rename: a kill leaves nothing that looks complete."""
+    from pipelines.mini.checkpoints import RECIPES
+
+    if family.weights.recipe not in RECIPES:
+        raise WeightsMissing(f"{family.title}: there is no recipe called {family.weights.recipe!r}.")
+    on_progress(0.0, f"Building {family.title}")
+    final = workspace.path(workspace.model_folder(family.name, family.revision))
+    started = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}")
+    started.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        RECIPES[family.weights.recipe](started)
+        shutil.rmtree(final, ignore_errors=True)
+        started.replace(final)
+    finally:
+        shutil.rmtree(started, ignore_errors=True)
+    on_progress(1.0, f"{family.title} is built")
+    return final
+
+
+def _download(family: ModelFamily, cache: Path | None, on_progress: OnProgress, cancelled: Callable[[], bool]) -> Path:
+    from huggingface_hub import hf_hub_download, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    repo, revision = family.weights.hub, family.revision
+    try:
+        files: Any = snapshot_download(repo, revision=revision, cache_dir=cache, allow_patterns=PATTERNS, dry_run=True)
+        meter = _Meter(family.title, files, on_progress, cancelled)
+        for file in (f for f in files if f.will_download):
+            meter.check()
+            hf_hub_download(repo, file.filename, revision=file.commit_hash, cache_dir=cache, tqdm_class=meter.bar())
+        commit = files[0].commit_hash
+        return Path(
+            snapshot_download(repo, revision=commit, cache_dir=cache, allow_patterns=PATTERNS, local_files_only=True)
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise WeightsMissing(
+            f"{family.title} could not be downloaded from {repo}: {error}. Check the connection, and for a model behind"
+            " a licence accept it on its page and sign in with 'hf auth login'. What was loaded so far is kept."
+        ) from error
+
+
+class _Meter:
+    """Adds up the bytes of several files, and stops between two chunks when cancelled."""
+
+    def __init__(self, title: str, files: list[Any], on_progress: OnProgress, cancelled: Callable[[], bool]) -> None:
+        self.title, self.on_progress, self.cancelled = title, on_progress, cancelled
+        self.total = max(1, sum(f.file_size for f in files))
+        self.done = sum(f.file_size for f in files if not f.will_download)
+
+    def check(self) -> None:
+        """Raise Cancelled when the user asked to stop."""
+        if self.cancelled():
+            raise Cancelled
+
+    def add(self, count: float) -> None:
+        """Count ``count`` more bytes."""
+        self.check()
+        self.done += count
+        note = f"{self.title}: {self.done / 2**30:.2f} of {self.total / 2**30:.2f} GiB"
+        self.on_progress(min(1.0, self.done / self.total), note)
+
+    def bar(self) -> Any:
+        """A progress bar class for the hub client that draws nothing and reports here."""
+        from tqdm import tqdm
+
+        meter = self
+
+        class Bar(tqdm):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                kwargs.pop("name", None)
+                super().__init__(*args, **{**kwargs, "disable": True})
+                meter.add(kwargs.get("initial") or 0)
+
+            def update(self, n: float | None = 1) -> bool | None:
+                meter.add(n or 0)
+                return None
+
+        return Bar

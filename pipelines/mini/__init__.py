@@ -1,0 +1,1 @@
+"""The embedded world: models that are built here, for machines without a GPU and without the internet."""
