@@ -1,0 +1,112 @@
+"""insightface: SCRFD finds faces, ArcFace describes them. Its folder is looked at first; nothing is downloaded."""
+
+import logging
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pipelines.faces.angle import yaw_from_keypoints
+from pipelines.faces.base import Face, RecogniserMissing, Thresholds, file_hash, largest_first, unit
+
+log = logging.getLogger(__name__)
+
+PACKS = ("buffalo_l", "antelopev2", "auraface")
+"""Looked for in this order; after them any other folder with ONNX files."""
+MODULES = ["detection", "recognition", "landmark_3d_68"]
+CONFIDENCE = 0.5
+
+
+class InsightFacePack:
+    """The pack in ``root/models/<name>/``, or in ``root`` itself when that holds the ONNX files.
+
+    Thresholds: 0.40 is what insightface's own application uses for one pair of pictures; real pairs of one person go
+    down to 0.30, so that only below 0.25 it is called someone else.
+    """
+
+    name = "insightface"
+    thresholds = Thresholds(same=0.40, other=0.25)
+    finds_faces = True
+
+    def __init__(self, root: str = "") -> None:
+        self.root = Path(root or "~/.insightface").expanduser()
+
+    @property
+    def title(self) -> str:
+        """What it is; packs carry a licence of their own."""
+        pack = self.folder.name if self.folder else "no pack installed"
+        return f"insightface ({pack}); model packs are for non-commercial research, AuraFace is Apache-2.0"
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the pack's ONNX files are; ``None`` when there are none."""
+        models = self.root / "models"
+        others = sorted(p for p in models.iterdir() if p.is_dir()) if models.is_dir() else []
+        places = [self.root, *(models / name for name in PACKS), *others]
+        return next((p for p in places if any(p.glob("*.onnx"))), None)
+
+    @property
+    def model_hash(self) -> str:
+        """Of all ONNX files of the pack."""
+        return self._hash if self.folder else ""
+
+    @cached_property
+    def _hash(self) -> str:
+        return file_hash(*sorted(self.folder.glob("*.onnx"))) if self.folder else ""
+
+    def ready(self) -> str:
+        """Empty, or what to fetch and where to put it."""
+        if self.folder is None:
+            return (
+                f"No face pack found: fetch buffalo_l.zip from the insightface model zoo (non-commercial research "
+                f"only) or AuraFace-v1 (Apache-2.0) and unpack its .onnx files into {self.root / 'models' / PACKS[0]}. "
+                f"The studio downloads nothing by itself; another place can be named in Settings (insightface_root)."
+            )
+        try:
+            from insightface.app import FaceAnalysis  # noqa: F401
+        except ImportError as error:
+            return f"The package insightface cannot be imported ({error}): pip install insightface onnxruntime."
+        return ""
+
+    @cached_property
+    def _analysis(self) -> Any:
+        from insightface.app import FaceAnalysis
+
+        assert self.folder is not None
+        try:
+            analysis = FaceAnalysis(name=str(self.folder), allowed_modules=MODULES, providers=["CPUExecutionProvider"])
+            analysis.prepare(ctx_id=-1, det_thresh=CONFIDENCE)
+        except Exception as error:
+            raise RecogniserMissing(f"The face pack in {self.folder} cannot be loaded: {error!r}") from error
+        lacking = {"detection", "recognition"} - set(analysis.models)
+        if lacking:
+            raise RecogniserMissing(f"The face pack in {self.folder} has no model for {' and '.join(sorted(lacking))}.")
+        return analysis
+
+    def faces(self, image: Image.Image) -> list[Face]:
+        """See ``Recogniser.faces``. insightface reads BGR."""
+        missing = self.ready()
+        if missing:
+            raise RecogniserMissing(missing)
+        bgr = np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+        return largest_first([_face(found) for found in self._analysis.get(bgr)])
+
+
+def _face(found: Any) -> Face:
+    """``pose`` is pitch, yaw, roll and needs the 3D landmarks; without them yaw comes from the keypoints."""
+    keypoints = None if found.kps is None else np.asarray(found.kps, dtype=np.float32)
+    yaw = pitch = None
+    if found.pose is not None:
+        pitch, yaw = float(found.pose[0]), float(found.pose[1])
+    elif keypoints is not None:
+        yaw = yaw_from_keypoints(keypoints)
+    return Face(
+        box=tuple(float(v) for v in found.bbox),  # type: ignore[arg-type]
+        keypoints=keypoints,
+        score=float(found.det_score),
+        embedding=None if found.embedding is None else unit(np.asarray(found.embedding)),
+        yaw=yaw,
+        pitch=pitch,
+    )
