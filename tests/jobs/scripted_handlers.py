@@ -1,6 +1,6 @@
 """Handlers for a real worker process that do what a shot's prompt says instead of painting: fast, and they break on
 command. Words of a prompt: ``wait:SECONDS`` (one denoising step of ten each), ``noise``, ``raise:TEXT``, ``die`` (kill
--9, once for each job asked), ``exit``, ``warn:TEXT``, ``score``, ``threads``.
+-9, once), ``lose`` (the same between the file and its event), ``exit:TEXT``, ``warn:TEXT``, ``score``.
 """
 
 import os
@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from PIL import Image
 
@@ -73,10 +72,14 @@ def _obey(word: str, plan: Plan, shot: Shot, context: Context) -> None:
     elif verb == "exit":
         sys.exit(rest)
     elif verb == "die":
-        mark = Path(context.workspace.root / f"died-{shot.id}")
-        if not mark.exists():
-            mark.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+        _die_once(shot, context)
+
+
+def _die_once(shot: Shot, context: Context) -> None:
+    mark = context.workspace.root / f"died-{shot.id}"
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def train(request: TrainRequest, context: Context) -> dict:
