@@ -6,6 +6,7 @@ attention LoRA fits into Qwen without a warning, as both are 3072 wide.
 
 import json
 import re
+import secrets
 import struct
 from collections import Counter
 from collections.abc import Iterator
@@ -47,11 +48,18 @@ _BLOCK = re.compile(r"(?<!single_)(?:transformer_blocks|double_blocks)[._](\d+)"
 # FLUX.1 has 19 double blocks, Qwen-Image 60; attention keys of both look alike
 _LAST_FLUX_BLOCK = 18
 _VARIANTS = {
-    "LoKr": re.compile(r"[._]lokr_"),
-    "LoHa": re.compile(r"\.hada_"),
+    "LoKr (LyCORIS)": re.compile(r"[._]lokr_"),
+    "LoHa (LyCORIS)": re.compile(r"\.hada_"),
     "OFT": re.compile(r"\.oft_|oft_blocks|\.boft"),
-    "GLoRA": re.compile(r"\.[ab][12]\.weight$"),
     "DoRA": re.compile(r"\.dora_scale$|lora_magnitude_vector"),
+}
+
+_PREFIXES: dict[str, Format] = {
+    "lora_unet_": "kohya",
+    "lora_transformer_": "onetrainer",
+    "diffusion_model.": "comfy",
+    "base_model.": "peft",
+    "transformer.": "diffusers",
 }
 
 
@@ -93,8 +101,8 @@ def inspect(path: Path, shown: str = "") -> LoraHeader:
     _refuse_variants(tensors, name)
     if not down:
         raise LoraRefused(
-            f"{name}: this is not a LoRA (none of its {len(tensors)} tensors is one half of a low-rank pair). Whole models go "
-            "into a model folder."
+            f"{name}: this is not a LoRA (none of its {len(tensors)} tensors is one half of a low-rank pair). Whole "
+            "models go into a model folder."
         )
     base = _base(metadata)
     family, made_for = _family(list(tensors), base)
@@ -119,8 +127,8 @@ def admit_lora(
 ) -> LoraRecord:
     """Copy a LoRA file into the workspace; the caller keeps the record.
 
-    ``expected_family`` is the ``lora_family`` of the model that it is meant for; it also decides for a file whose header
-    leaves the family open. Raises LoraAmbiguous when it does and none is given, LoraRefused, and OSError.
+    ``expected_family`` is the ``lora_family`` of the model that it is meant for; it also decides for a file whose
+    header leaves the family open. Raises LoraAmbiguous when it does and none is given, LoraRefused, and OSError.
     """
     shown = harmless(filename, "lora.safetensors")
     if Path(shown).suffix.lower() in _PICKLES:
@@ -151,7 +159,7 @@ def admit_lora(
 def _arriving(workspace: Workspace, data: bytes | Path) -> Iterator[Path]:
     """A copy in the workspace under a temporary name, so that what is inspected is what is kept."""
     folder = workspace.path(workspace.loras())
-    copy = folder / f".arriving-{id(data):x}{TEMPORARY}"
+    copy = folder / f".arriving-{secrets.token_hex(8)}{TEMPORARY}"
     try:
         if isinstance(data, Path):
             with data.open("rb") as source:
@@ -188,50 +196,46 @@ def _read_header(path: Path, name: str) -> tuple[dict[str, str], dict[str, dict[
     """``(metadata, tensors by key, where the data begins)``. Raises LoraRefused."""
     if path.suffix.lower() in _PICKLES:
         raise LoraRefused(_pickle(name))
+    prefix = b""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
             prefix = file.read(8)
-            _refuse_by_start(prefix, size, name)
+            _refuse_size(size, name)
             length = struct.unpack("<Q", prefix)[0]
-            if not 2 <= length <= min(MAX_HEADER, size - 8):
-                raise LoraRefused(_not_safetensors(name))
-            entries = json.loads(file.read(length))
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        if isinstance(error, LoraRefused):
-            raise
-        raise LoraRefused(_not_safetensors(name)) from error
+            entries = json.loads(file.read(length)) if length <= min(MAX_HEADER, size - 8) else None
     except OSError as error:
         raise LoraRefused(f"{name}: the file cannot be read ({error.strerror}).") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        entries = None
     if not isinstance(entries, dict):
-        raise LoraRefused(_not_safetensors(name))
-    metadata = entries.pop("__metadata__", None) or {}
+        raise LoraRefused(_not_safetensors(name, prefix))
+    metadata = entries.pop("__metadata__", None)
+    metadata = metadata if isinstance(metadata, dict) else {}
     _check_layout(entries, size - 8 - length, name)
     return {str(k): str(v) for k, v in metadata.items()}, entries, 8 + length
 
 
-def _refuse_by_start(prefix: bytes, size: int, name: str) -> None:
+def _refuse_size(size: int, name: str) -> None:
     if size < 10:
         raise LoraRefused(f"{name}: the file is empty or cut off. Download it again.")
     if size > MAX_BYTES:
         raise LoraRefused(f"{name}: {size / 2**30:.0f} GiB is too large for a LoRA.")
-    # a zip is what torch.save writes today; protocol 2-5 pickles begin with 0x80
-    if prefix[:4] == b"PK\x03\x04" or (
-        prefix[0] == 0x80 and prefix[1] in range(2, 6) and prefix[2:3] in b"}]c\x8a\x95"
-    ):
-        raise LoraRefused(_pickle(name))
-    if prefix[:4] == b"GGUF":
-        raise LoraRefused(f"{name}: GGUF files hold quantized models; a LoRA comes as .safetensors.")
 
 
 def _pickle(name: str) -> str:
     return (
-        f"{name}: this is a pickle, which can run any program when it is opened, so it is not taken. Get the .safetensors "
-        "version of it."
+        f"{name}: this is a pickle, which can run any program when it is opened, so it is not taken. Get the "
+        ".safetensors version of it."
     )
 
 
-def _not_safetensors(name: str) -> str:
+def _not_safetensors(name: str, prefix: bytes = b"") -> str:
+    # a zip is what torch.save writes today; pickles of protocol 2 and later begin with 0x80
+    if prefix[:4] == b"PK\x03\x04" or prefix[:1] == b"\x80":
+        return _pickle(name)
+    if prefix[:4] == b"GGUF":
+        return f"{name}: GGUF files hold quantized models; a LoRA comes as .safetensors."
     return f"{name}: this is not a safetensors file, or its header is broken. Download it again."
 
 
@@ -253,16 +257,14 @@ def _check_layout(entries: dict[str, Any], available: int, name: str) -> None:
         end = max(end, last)
     if end > available:
         raise LoraRefused(
-            f"{name}: the file is cut off: {available / 2**20:.1f} of {end / 2**20:.1f} MiB are there. Download it again."
+            f"{name}: the file is cut off: {available / 2**20:.1f} of {end / 2**20:.1f} MiB are there. Get it again."
         )
 
 
 def _refuse_variants(tensors: dict[str, Any], name: str) -> None:
     for variant, pattern in _VARIANTS.items():
         if any(pattern.search(key) for key in tensors):
-            raise LoraRefused(
-                f"{name}: this is a {variant} (LyCORIS) file, which diffusers cannot apply. Plain LoRA works."
-            )
+            raise LoraRefused(f"{name}: this is a {variant} file, which cannot be applied here. Plain LoRA can.")
 
 
 # ---- what the header says
@@ -294,16 +296,12 @@ def _family(keys: list[str], base: str) -> tuple[Family, str]:
 
 
 def _format(keys: list[str]) -> Format:
-    prefixes: dict[Format, str] = {
-        "kohya": "lora_unet_",
-        "onetrainer": "lora_transformer_",
-        "comfy": "diffusion_model.",
-        "peft": "base_model.",
-        "diffusers": "transformer.",
-    }
     if any(".processor." in key for key in keys):
         return "xlabs"
-    return next((form for form, p in prefixes.items() if any(k.startswith(p) for k in keys)), "unprefixed")
+    for prefix, form in _PREFIXES.items():
+        if any(key.startswith(prefix) for key in keys):
+            return form
+    return "unprefixed"
 
 
 def _alpha(metadata: dict[str, str], tensors: dict[str, Any], path: Path, start: int) -> float | None:
