@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from pipelines.engine.resident import Resident
 from pipelines.jobs.events import Event, Warned
 from pipelines.jobs.requests import TrainRequest
 from pipelines.library.presets import ModelFamily, models
@@ -18,7 +19,7 @@ ROLES = {"character": "generator", "editor": "editor"}
 def train(
     request: TrainRequest,
     *,
-    resident: Any,
+    resident: Resident,
     workspace: Workspace,
     settings: Any,
     emit: Callable[[Event], None],

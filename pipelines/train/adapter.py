@@ -78,17 +78,6 @@ class LearnedAdapter:
                 module.scaling[NAME] = value
 
 
-def keep_nf4_intact(transformer: Any) -> None:
-    """Forbid bitsandbytes to repack 4-bit weights on CPUs with AVX512-BF16.
-
-    It does so in the first forward without gradients (a sample picture), after which training forwards silently give
-    no gradient and dequantizing returns garbage.
-    """
-    for module in transformer.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
-
-
 @contextmanager
 def attached(
     transformer: Any, targets: tuple[str, ...], rank: int, alpha: float, seed: int, checkpointing: bool
@@ -97,13 +86,15 @@ def attached(
 
     ``prepare_model_for_kbit_training`` is left out on purpose: it would turn the transformer's dtype to float32.
     """
-    keep_nf4_intact(transformer)
     transformer.requires_grad_(False)
     config = LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=list(targets))  # type: ignore[arg-type]
     try:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             transformer.add_adapter(config, adapter_name=NAME)
+        # adapters kept for rendering may have been switched off: that switch is one for all adapters of a layer
+        transformer.enable_adapters()
+        transformer.set_adapter(NAME)
         cast_training_params([transformer], dtype=torch.float32)
         if checkpointing:
             transformer.enable_gradient_checkpointing()

@@ -1,16 +1,13 @@
 """What is FLUX's own in training a character LoRA: how pictures and captions are encoded and the model is asked."""
 
-from typing import Any
-
 import torch
-from diffusers import FluxPipeline
+from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
 from PIL import Image
 from torch import Tensor
 
+from pipelines.engine.drivers import Driver
 from pipelines.train.dataset import Text
 
-TOKENS = 512
-"""Caption length in T5 tokens, as the pipeline pads to at inference."""
 GUIDANCE = 1.0
 """FLUX.1-dev is distilled from guidance; it is trained at 1, where that guidance does nothing."""
 
@@ -21,8 +18,8 @@ class CharacterTask:
     multiple = 16
     dropped_caption = ""
 
-    def __init__(self, pipe: Any):
-        self.pipe, self.transformer = pipe, pipe.transformer
+    def __init__(self, driver: Driver):
+        self.driver, self.pipe, self.transformer = driver, driver.pipe, driver.pipe.transformer
 
     def encode_picture(self, image: Image.Image) -> Tensor:
         """The normalised latent mode of a picture whose sides are multiples of 16: (1, 16, h/8, w/8) float32."""
@@ -37,9 +34,11 @@ class CharacterTask:
 
     def encode_text(self, caption: str, controls: list[Image.Image]) -> Text:
         """T5 and CLIP embeddings, exactly as the pipeline makes them."""
-        embeds, pooled, _ = self.pipe.encode_prompt(
-            prompt=caption, prompt_2=None, device=self.pipe.text_encoder.device, max_sequence_length=TOKENS
-        )
+        length = min(512, self.pipe.tokenizer_2.model_max_length)
+        with self.driver.borrowed(*self.driver.encoders):
+            embeds, pooled, _ = self.pipe.encode_prompt(
+                caption, None, device=self.driver.device, max_sequence_length=length
+            )
         return Text(embeds, pooled)
 
     def pack(self, latents: Tensor) -> Tensor:

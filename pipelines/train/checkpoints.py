@@ -123,6 +123,6 @@ def make_optimizer(kind: str, parameters: list[torch.nn.Parameter], learning_rat
         raise ValueError('The optimizer "adamw8bit" needs a CUDA device. Choose "auto" or "adamw".')
     if kind == "adamw" or not cuda:
         return torch.optim.AdamW(parameters, lr=learning_rate)
-    import bitsandbytes
+    from bitsandbytes.optim.adamw import AdamW8bit
 
-    return bitsandbytes.optim.AdamW8bit(parameters, lr=learning_rate)
+    return AdamW8bit(parameters, lr=learning_rate)

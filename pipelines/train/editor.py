@@ -1,14 +1,14 @@
 """What is Qwen-Image-Edit's own in training an editor LoRA: the input pictures are part of the sequence."""
 
-from typing import Any
-
 import torch
-from diffusers import QwenImageEditPlusPipeline
-from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import calculate_dimensions
+from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import (
+    QwenImageEditPlusPipeline,
+    calculate_dimensions,
+)
 from PIL import Image
 from torch import Tensor
 
-from pipelines.library.presets import Defaults
+from pipelines.engine.drivers import Driver
 from pipelines.train.dataset import Text
 
 
@@ -22,8 +22,9 @@ class EditorTask:
     multiple = 32
     dropped_caption = " "
 
-    def __init__(self, pipe: Any, defaults: Defaults, resolution: int):
-        self.pipe, self.transformer = pipe, pipe.transformer
+    def __init__(self, driver: Driver, resolution: int):
+        self.driver, self.pipe, self.transformer = driver, driver.pipe, driver.pipe.transformer
+        defaults = driver.family.defaults
         self.control_px = min(defaults.vae_px or resolution, resolution)
         self.condition_px = defaults.condition_px
 
@@ -42,7 +43,8 @@ class EditorTask:
         """The instruction together with what the vision side sees of the inputs."""
         sizes = [calculate_dimensions(self.condition_px**2, c.width / c.height) for c in controls]
         small = [self.pipe.image_processor.resize(c, int(h), int(w)) for c, (w, h) in zip(controls, sizes, strict=True)]
-        embeds, mask = self.pipe.encode_prompt(prompt=caption, image=small, device=self.pipe.text_encoder.device)
+        with self.driver.borrowed(*self.driver.encoders):
+            embeds, mask = self.pipe.encode_prompt(caption, small, device=self.driver.device)
         if mask is not None:
             raise RuntimeError("A single caption came back padded: the pipeline's encoding has changed.")
         return Text(embeds)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pipelines.engine.cancelled import Cancelled
+from pipelines.engine.drivers import Driver
 from pipelines.jobs.events import Event, Measured, Progress, Started, Warned
 from pipelines.jobs.requests import TrainRequest
 from pipelines.library.base import content_hash
@@ -74,36 +75,35 @@ class Training:
         self,
         request: TrainRequest,
         family: ModelFamily,
-        driver: Any,
+        driver: Driver,
         workspace: Workspace,
         emit: Callable[[Event], None],
         cancelled: Callable[[], bool],
     ):
         self.request, self.family, self.workspace = request, family, workspace
         self.emit, self.cancelled = emit, cancelled
-        self.settings, self.pipe = request.settings, driver.pipe
-        self.device = torch.device(next(self.pipe.transformer.parameters()).device)
+        self.settings, self.driver = request.settings, driver
         self.task = self._task()
         self.folder = workspace.path(request.folder)
         self.checkpoints = self.folder / "checkpoints"
         self.fingerprint = fingerprint(request)
         self.schedule = Schedule(request.items, self.settings)
-        self.loss = Loss(self.task, self.pipe.scheduler.config, self.device, self.settings.seed)
-        self.parking = Parking(self.pipe, self.device)
+        self.loss = Loss(self.task, driver.pipe.scheduler.config, driver.device, self.settings.seed)
+        self.parking = Parking(driver)
         self.samples = Samples(request, driver, workspace, emit, cancelled)
         self.losses: list[float] = []
 
     def _task(self) -> Task:
         if self.request.target == "editor":
-            return EditorTask(self.pipe, self.family.defaults, self.settings.resolution)
-        return CharacterTask(self.pipe)
+            return EditorTask(self.driver, self.settings.resolution)
+        return CharacterTask(self.driver)
 
     def run(self) -> dict[str, Any]:
         """Train, from the newest checkpoint if there is one.
 
         Raises Cancelled (within one step, a checkpoint written first), TrainingDataError, Diverged.
         """
-        s, transformer = self.settings, self.pipe.transformer
+        s, transformer = self.settings, self.driver.pipe.transformer
         kept = self._newest()
         self.losses = list(kept.losses) if kept else []
         self.emit(Started(total=s.steps, unit="steps", skipped=self.done))

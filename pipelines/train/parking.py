@@ -2,39 +2,36 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import torch
+from pipelines.engine.drivers import Driver
 
 
 class Parking:
-    """Moves text encoders and VAE off a CUDA device and back. On a CPU there is nothing to gain: it does nothing."""
+    """Keeps text encoders and VAE off a CUDA device while steps run. On a CPU nothing moves.
 
-    def __init__(self, pipe: Any, device: torch.device):
-        self.pipe, self.device = pipe, device
-        parts = pipe.components.items() if device.type == "cuda" else ()
-        self.names = [n for n, part in parts if isinstance(part, torch.nn.Module) and n != "transformer"]
+    A sample picture needs the VAE, and a text encoder only the first time: the driver keeps the embeddings.
+    """
 
-    def _move(self, device: torch.device | str) -> None:
-        for name in self.names:
-            getattr(self.pipe, name).to(device)
-        if self.names:
-            torch.cuda.empty_cache()
+    def __init__(self, driver: Driver):
+        self.driver = driver
 
     @contextmanager
     def parked(self) -> Iterator[None]:
         """Inside, only the transformer is on the device."""
-        self._move("cpu")
+        driver, stay = self.driver, self.driver.encoders_stay
+        driver.encoders_off()
+        driver.place("cpu", "vae")
         try:
             yield
         finally:
-            self._move(self.device)
+            driver.encoders_stay = stay
+            driver.place(driver.device, "vae", *(driver.encoders if stay else ()))
 
     @contextmanager
     def fetched(self) -> Iterator[None]:
-        """Inside ``parked``: everything is back for a while, to make a picture."""
-        self._move(self.device)
+        """Inside ``parked``: the VAE is back for a while, to make a picture."""
+        self.driver.place(self.driver.device, "vae")
         try:
             yield
         finally:
-            self._move("cpu")
+            self.driver.place("cpu", "vae")

@@ -1,9 +1,11 @@
 """Sample pictures of a training, made with the LoRA as it is at that step."""
 
 from collections.abc import Callable
-from typing import Any
+
+from PIL import Image
 
 from pipelines.engine.cancelled import Cancelled
+from pipelines.engine.drivers import Driver
 from pipelines.jobs.events import Event, ImageMade, StepDone
 from pipelines.jobs.requests import TrainRequest
 from pipelines.library.pictures import save_picture
@@ -19,7 +21,7 @@ class Samples:
     def __init__(
         self,
         request: TrainRequest,
-        driver: Any,
+        driver: Driver,
         workspace: Workspace,
         emit: Callable[[Event], None],
         cancelled: Callable[[], bool],
@@ -56,7 +58,7 @@ class Samples:
         purpose = shot.purpose.model_copy(update={"step": "sample", "labels": labels})
         return shot.model_copy(update={"purpose": purpose})
 
-    def _render(self, shot: Shot) -> Any:
+    def _render(self, shot: Shot) -> Image.Image:
         def on_step(k: int, n: int) -> None:
             if self.cancelled():
                 raise Cancelled
