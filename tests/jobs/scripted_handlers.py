@@ -42,14 +42,11 @@ def _make(plan: Plan, shot: Shot, context: Context):
         _obey(word, plan, shot, context)
     colour = tuple(bytes.fromhex(shot.id[:6]))
     fields = {"character": plan.character, "kind": plan.kind, "version": plan.version}
-    return save_picture(
-        context.workspace,
-        Image.new("RGB", (16, 16), colour),
-        **fields,
-        path=plan.path(shot),
-        shot=shot,
-        job=context.job,
-    )
+    image = Image.new("RGB", (16, 16), colour)
+    record = save_picture(context.workspace, image, **fields, path=plan.path(shot), shot=shot, job=context.job)
+    if "lose" in shot.prompt.split():
+        _die_once(shot, context)
+    return record
 
 
 def _obey(word: str, plan: Plan, shot: Shot, context: Context) -> None:

@@ -1,0 +1,45 @@
+"""An app without a page: ``python app_process.py ROOT HANDLERS [REQUESTS.json]`` opens store and queue, submits the
+requests, and prints a JSON line whenever the live view changes, until it is killed or all is done. A test's victim.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from pipelines.jobs.queue import JobQueue
+from pipelines.jobs.requests import REQUEST
+from pipelines.library.settings import load
+from pipelines.library.store import Store
+from pipelines.library.workspace import Workspace
+
+
+def main(root: str, handlers: str, requests: str = "") -> None:
+    workspace = Workspace(Path(root))
+    workspace.create()
+    queue = JobQueue(Store.open(workspace.root), workspace, load(workspace.root), handlers)
+    slowest = 0.0
+    for request in json.loads(Path(requests).read_text()) if requests else []:
+        begin = time.perf_counter()
+        queue.submit(REQUEST.validate_python(request), "Victim", "ada")
+        slowest = max(slowest, time.perf_counter() - begin)
+    last = None
+    while True:
+        live = queue.live()
+        done, total = (live.job.done, live.job.total) if live.job else (-1, -1)
+        view = {
+            "pid": live.worker_pid,
+            "done": done,
+            "total": total,
+            "step": live.step,
+            "recent": [j.state for j in live.recent],
+        }
+        view |= {"submit_s": slowest, "torch": "torch" in sys.modules}
+        if view != last:
+            print(json.dumps(view), flush=True)
+        last = view
+        time.sleep(0.005)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
