@@ -10,7 +10,7 @@ const short = (x) => Math.abs(x) >= 100 || Number.isInteger(x) ? String(Math.rou
 paint((v) => {
   const lines = (v.series || []).filter((s) => s.raw.length);
   if (!lines.length) return h('div', { class: 'empty tall' }, v.empty || 'No curve yet.');
-  const all = lines.flatMap((s) => s.raw), ys = all.map((p) => p[1]).sort((a, b) => a - b);
+  const all = lines.flatMap((s) => [...s.raw, ...(s.fixed || [])]), ys = all.map((p) => p[1]).sort((a, b) => a - b);
   const xmax = Math.max(v.total || 0, ...all.map((p) => p[0])), xmin = Math.min(0, ...all.map((p) => p[0]));
   let low = ys[0], high = ys[Math.min(ys.length - 1, Math.ceil(ys.length * 0.98))];
   const pad = (high - low) * 0.08 || Math.abs(high) * 0.1 || 0.1;
@@ -23,7 +23,10 @@ paint((v) => {
       svg('text', { x: L - 7, y: y(t) + 3.5, class: 'ytick' }, short(t))]),
     nice(xmin, xmax, 6).map((t) => svg('text', { x: x(t), y: H - 8, class: 'xtick' }, short(t))),
     lines.map((s, i) => [svg('path', { d: path(s.raw), class: 'raw' + (s.faded ? ' faded' : ''), style: '--i:' + i }),
-      svg('path', { d: path(s.smooth), class: 'smooth' + (s.faded ? ' faded' : ''), style: '--i:' + i })]),
+      svg('path', { d: path(s.smooth), class: 'smooth' + (s.faded ? ' faded' : ''), style: '--i:' + i }),
+      (s.fixed || []).length > 1 ? svg('path', { d: path(s.fixed), class: 'fixed' + (s.faded ? ' faded' : '') }) : null,
+      (s.fixed || []).map((p) => svg('circle', { cx: x(p[0]), cy: y(p[1]), r: 3, class: 'point' + (s.faded ? ' faded' : '') },
+        svg('title', {}, s.name + ', fixed pictures and noise: ' + p[1].toFixed(4) + ' at step ' + p[0])))]),
     svg('line', { class: 'cursor', y1: T, y2: H - B, x1: -9, x2: -9 }),
     svg('text', { x: W - R, y: H - 8, class: 'unit' }, 'step'));
   const read = h('span', { class: 'num quiet' });
@@ -40,7 +43,9 @@ paint((v) => {
   chart.addEventListener('pointerleave', () => { rest(); for (const k of ['x1', 'x2']) chart.querySelector('.cursor').setAttribute(k, -9); });
   return [
     h('div', { class: 'head' }, h('b', {}, v.title || 'loss'), lines.map((s, i) => h('span', { class: 'legend' },
-      h('i', { style: '--i:' + i, class: s.faded ? 'faded' : '' }), s.name)), h('span', { class: 'read' }, read)),
+      h('i', { style: '--i:' + i, class: s.faded ? 'faded' : '' }), s.name)),
+      lines.some((s) => (s.fixed || []).length) ? h('span', { class: 'legend' }, h('i', { class: 'ring' }), 'fixed pictures and noise') : null,
+      h('span', { class: 'read' }, read)),
     chart,
   ];
 });

@@ -10,8 +10,8 @@ WINDOW = 0.9
 
 
 class Curve(Painted):
-    """Value: ``series`` (``name``, ``raw`` and ``smooth`` as lists of ``[step, value]``, ``faded``), ``title``,
-    ``total`` (steps in all, 0 if unknown), ``empty`` (words)."""
+    """Value: ``series`` (``name``; ``raw``, ``smooth`` and ``fixed`` as lists of ``[step, value]``; ``faded``),
+    ``title``, ``total`` (steps in all, 0 if unknown), ``empty`` (words)."""
 
     script = "curve"
 
@@ -32,10 +32,11 @@ def thin(points: list[list[float]], most: int = 400) -> list[list[float]]:
 
 
 def series(run: TrainingRun, name: str = "loss", *, faded: bool = False) -> dict[str, Any]:
-    """One run's line."""
+    """One run's line; ``fixed`` is the loss on fixed noise and pictures, which says more than the noisy one."""
     points = [(m.step, m.value) for m in metrics(run.curve, name)]
     raw = [[float(s), v] for s, v in points]
-    return {"name": run.version, "raw": thin(raw), "smooth": thin(smooth(points)), "faded": faded}
+    fixed = [[float(m.step), m.value] for m in metrics(run.curve, f"fixed_{name}")]
+    return {"name": run.version, "raw": thin(raw), "smooth": thin(smooth(points)), "fixed": fixed, "faded": faded}
 
 
 def metrics(curve: Iterable[Metric], name: str) -> list[Metric]:

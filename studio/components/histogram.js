@@ -22,7 +22,7 @@ const draw = paint((v) => {
     ticks.push(svg('text', { x: x(t), y: H - 6, class: 'tick' }, t.toFixed(1)));
   const cut = x(v.cut);
   const move = (score, done) => {
-    set({ cut: Math.round(Math.min(v.high, Math.max(v.low, score)) * 1000) / 1000 });
+    set({ moved: true, cut: Math.round(Math.min(v.high, Math.max(v.low, score)) * 1000) / 1000 });
     draw();
     if (done) trigger('cut', { cut: val().cut });
   };

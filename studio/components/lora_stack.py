@@ -6,7 +6,7 @@ ids, with the tab's prefix: ``<p>-lora-<n>`` (row), ``<p>-lora-<n>-use``, ``<p>-
 ``<p>-lora-saved``, ``<p>-lora-message``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -140,28 +140,24 @@ def _row(prefix: str) -> Row:
     return Row(frame, use, weight, remove)
 
 
-def wire(rows: LoraRows, studio: Studio, shell: Shell, changed: Callable[..., Any], outputs: list[Any]) -> None:
-    """Wire a stack. After every change of it, ``changed`` is called without inputs and fills ``outputs``; it finds the
-    stack by ``draft``."""
-    say, show_all = [rows.message], [*rows.outputs, rows.message]
-
-    def after(event: Any) -> None:
-        event.then(changed, outputs=outputs, **QUIET)
-
+def wire(rows: LoraRows, studio: Studio, shell: Shell, then: dict[str, Any]) -> None:
+    """Wire a stack. ``then`` (``fn``, ``inputs``, ``outputs``) is what happens after every change of it."""
+    show_all = [*rows.outputs, rows.message]
+    role, pool = rows.role, len(rows.pool)
     for n, row in enumerate(rows.pool):
-        after(row.remove.click(partial(take_out, studio, rows.role, n), rows.inputs, show_all, **QUIET))
-        after(row.use.input(partial(keep, studio, rows.role), rows.inputs, None, **QUIET))
-        after(row.weight.release(partial(keep, studio, rows.role), rows.inputs, None, **QUIET))
-    after(rows.add.input(partial(put_in, studio, rows.role), [rows.add, *rows.inputs], [*show_all, rows.add], **QUIET))
-    after(rows.upload.upload(partial(bring, studio, rows.role), [rows.upload, *rows.inputs], show_all, **QUIET))
-    after(rows.saved.input(partial(load, studio, rows.role), [rows.saved], show_all, **QUIET))
-    rows.save.click(
-        partial(save_as, studio, rows.role), [rows.name, *rows.inputs], [rows.saved, rows.name, *say], **QUIET
-    )
-    followed = shell.changed.change(
-        partial(follow, studio, rows.role), rows.at, [rows.at, rows.add, rows.saved, *rows.outputs], **QUIET
-    )
-    after(followed)
+        row.remove.click(partial(take_out, studio, role, n), rows.inputs, show_all, **QUIET).then(**then)
+        row.use.input(partial(keep, studio, role), rows.inputs, None, **QUIET).then(**then)
+        row.weight.release(partial(keep, studio, role), rows.inputs, None, **QUIET).then(**then)
+    added = rows.add.input(partial(put_in, studio, role), [rows.add, *rows.inputs], [*show_all, rows.add], **QUIET)
+    added.then(**then)
+    brought = rows.upload.upload(partial(bring, studio, role), [rows.upload, *rows.inputs], show_all, **QUIET)
+    brought.then(**then)
+    loaded = rows.saved.input(partial(load, studio, role, pool), rows.saved, show_all, **QUIET)
+    loaded.then(**then)
+    told = [rows.saved, rows.name, rows.message]
+    rows.save.click(partial(save_as, studio, role), [rows.name, *rows.inputs], told, **QUIET)
+    seen = [rows.at, rows.add, rows.saved, *rows.outputs]
+    shell.changed.change(partial(follow, studio, role, pool), rows.at, seen, **QUIET).then(**then)
 
 
 def family_of(studio: Studio, role: Role) -> str:
@@ -284,7 +280,7 @@ def save_as(studio: Studio, role: Role, name: str, ids: list[str], *controls: An
     return _saved_choices(studio, role), gr.update(value=""), _told(f"Saved as {name}: {saved.stack.label}", "good")
 
 
-def load(studio: Studio, role: Role, stack_id: str | None, pool: int = 8) -> list[Any]:
+def load(studio: Studio, role: Role, pool: int, stack_id: str | None) -> list[Any]:
     """Inputs: saved. Outputs: the rows, message."""
     rows = Draft.kept(studio.desk.store.get(SavedStack, stack_id or ""), usable(studio, role))
     rows = Draft(rows.ids[:pool], rows.uses[:pool], rows.weights[:pool])
@@ -292,7 +288,7 @@ def load(studio: Studio, role: Role, stack_id: str | None, pool: int = 8) -> lis
     return [*show(studio, rows, pool), {}]
 
 
-def follow(studio: Studio, role: Role, at: str | None, pool: int = 8) -> list[Any]:
+def follow(studio: Studio, role: Role, pool: int, at: str | None) -> list[Any]:
     """Inputs: at. Outputs: at, add, saved, the rows. Rows change with the character only: a slider that is being
     dragged must not jump."""
     choices = [(f"{x.name}  (rank {x.rank})", x.id) for x in usable(studio, role)]

@@ -6,7 +6,7 @@ from studio.components.painted import Painted
 
 
 class Meter(Painted):
-    """Value: ``parts`` (list of ``name``, ``gib``), ``total`` (GiB of the card, 0 when unknown), ``fits``, ``words``."""
+    """Value: ``parts`` (``name``, ``gib``), ``total`` (GiB of the card, 0 when unknown), ``fits``, ``words``."""
 
     script = "meter"
 

@@ -9,8 +9,8 @@ from studio.components.painted import Painted
 
 
 class Runs(Painted):
-    """Value: ``rows`` (``id``, ``title``, ``state``, ``tone``, ``facts``, ``lineage``), ``selected`` (an id), ``empty``.
-    Event ``pick``: another run is looked at; its id is in the value."""
+    """Value: ``rows`` (``id``, ``title``, ``state``, ``tone``, ``facts``, ``lineage``), ``selected`` (an id),
+    ``empty``. Event ``pick``: another run is looked at; its id is in the value."""
 
     script = "runs"
 

@@ -16,7 +16,7 @@ class Samples(Painted):
 
 def step_of(image: ImageRecord) -> int:
     """The training step a sample was made at, from its labels; 0 when it is not said."""
-    said = image.shot.purpose.labels.get("step", "0") if image.shot else "0"
+    said = image.shot.purpose.labels.get("training_step", "0") if image.shot else "0"
     return int(said) if said.isdigit() else 0
 
 

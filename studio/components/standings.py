@@ -1,0 +1,51 @@
+"""How the stacks of a survey did: averages, and a ranking by how often the identity was right."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipelines.steps.rates import wilson
+from pipelines.steps.survey import Standing
+from studio.components.painted import Painted
+
+
+class Standings(Painted):
+    """Value: ``rows`` of text cells under ``head``; or, for a ranking, ``bars`` (``name``, ``rate``, ``low``, ``high``,
+    ``words``). ``empty`` are words when there is nothing."""
+
+    script = "standings"
+
+
+HEAD = ("stack", "n", "identity", "stars", "edit", "time", "peak")
+EMPTY = "When a survey has run, its averages appear here."
+
+
+def averages(table: Sequence[Standing]) -> dict[str, Any]:
+    """The averages of every stack as a table."""
+
+    def number(value: float | None, form: str) -> str:
+        return "" if value is None else format(value, form)
+
+    rows = [
+        [
+            s.stack,
+            str(s.pictures),
+            number(s.identity, ".2f"),
+            number(s.stars_identity, ".1f"),
+            number(s.stars_edit, ".1f"),
+            "" if s.seconds is None else f"{s.seconds:.1f} s",
+            "" if s.peak_gib is None else f"{s.peak_gib:.1f} GB",
+        ]
+        for s in table
+    ]
+    return {"head": list(HEAD), "rows": rows, "empty": EMPTY}
+
+
+def ranking(table: Sequence[Standing]) -> dict[str, Any]:
+    """Stacks by the share of pictures whose identity is right, with the 95 % interval (Wilson); the surest first."""
+    bars = []
+    for s in (s for s in table if s.measured):
+        low, high = wilson(s.right, s.measured)
+        words = f"{s.right} of {s.measured} right ({100 * low:.0f}-{100 * high:.0f} %)"
+        bars.append({"name": s.stack, "rate": s.right / s.measured, "low": low, "high": high, "words": words})
+    bars.sort(key=lambda b: (-b["low"], -b["rate"]))
+    return {"bars": bars, "empty": "A ranking needs pictures whose identity was measured."}

@@ -1,0 +1,386 @@
+"""Enrich: sources come in, are tagged and ticked; edits along separate axes are planned, previewed and made.
+
+Element ids: ``enrich-sources`` (a picker: ``.item[data-id]``, ``.tick input``), ``enrich-drop``,
+``enrich-first-frame``, ``enrich-arrival``, ``enrich-advice``, ``enrich-tag`` (panel), ``enrich-angle``, ``enrich-expression``,
+``enrich-caption``, ``enrich-remove``, ``enrich-undo``; ``enrich-coverage`` (``button[data-cell="front/smiling"]``),
+``enrich-axis-<axis>``, ``enrich-lora-*`` (see lora_stack), ``enrich-per-source``, ``enrich-count``, ``enrich-seed``,
+``enrich-steps``, ``enrich-guidance``, ``enrich-plan``, ``enrich-weights``, ``enrich-obtain``, ``enrich-preview``,
+``enrich-make``; ``enrich-results``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+import gradio as gr
+
+from pipelines.desk import NotFound
+from pipelines.library.presets import axes
+from pipelines.library.records import Angle, Expression, ImageRecord
+from pipelines.plans.base import ChoiceError
+from pipelines.shots import Plan
+from pipelines.steps import enrich, review, sources
+from pipelines.steps.characters import NotAllowed
+from pipelines.steps.sources import angle_of, expression_of
+from studio.components import lora_stack
+from studio.components.coverage import Coverage, grid
+from studio.components.lora_stack import QUIET, Draft, LoraRows
+from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer, outlook_words
+from studio.components.painted import Words
+from studio.components.picker import Picker, picks, ticked
+from studio.components.picture_strip import PictureStrip
+from studio.context import Shell, Studio
+
+Value = dict[str, Any]
+POOL = 8
+ON_AT_FIRST = ("angle", "expression", "lighting")
+NO_SOURCES = "Drop 10 to 20 pictures of the character below: photos, sketches or renders, from at least two angles."
+NOBODY = "Make a character first: New character, above."
+
+
+@dataclass
+class EnrichTab:
+    """The components of the tab."""
+
+    picker: Picker
+    drop: gr.File
+    first_frame: gr.Checkbox
+    arrival: Words
+    advice: Words
+    tag: gr.Group
+    angle: gr.Dropdown
+    expression: gr.Dropdown
+    caption: gr.Textbox
+    remove: gr.Button
+    undo: gr.Button
+    removed: gr.State
+    coverage: Coverage
+    axes: list[gr.CheckboxGroup]
+    loras: LoraRows
+    per_source: gr.Slider
+    count: gr.Number
+    seed: gr.Number
+    steps: gr.Number
+    guidance: gr.Number
+    plan: Words
+    weights: Obtain
+    preview: gr.Button
+    make: gr.Button
+    results: PictureStrip
+
+    @property
+    def numbers(self) -> list[Any]:
+        """Per source, count, seed, steps, guidance."""
+        return [self.per_source, self.count, self.seed, self.steps, self.guidance]
+
+    @property
+    def choice(self) -> list[Any]:
+        """Everything a plan depends on: picker, numbers, axes, and the stack last."""
+        return [self.picker, *self.numbers, *self.axes, *self.loras.inputs]
+
+    @property
+    def outlook(self) -> list[Any]:
+        """What changes with the plan."""
+        return [self.coverage, self.plan, self.preview, self.make]
+
+
+def build(studio: Studio) -> EnrichTab:
+    """Make the components inside the open tab."""
+    with gr.Row(elem_classes="tab-columns", equal_height=False):
+        with gr.Column(elem_classes="side", scale=0, min_width=280):
+            left = _build_sources()
+        with gr.Column(elem_classes="middle", scale=0, min_width=400):
+            middle = _build_plan()
+        with gr.Column(elem_classes="results", scale=1, min_width=280):
+            results = PictureStrip(
+                "enriched",
+                empty="Enriched pictures arrive here, newest first. Preview 4 shows in a moment what the choice does.",
+                elem_id="enrich-results",
+            )
+    return EnrichTab(**left, **middle, results=results)
+
+
+def _build_sources() -> dict[str, Any]:
+    gr.HTML("<h3>Sources</h3>", elem_classes="tab-title")
+    parts: dict[str, Any] = {"picker": Picker({"empty": NO_SOURCES}, elem_id="enrich-sources")}
+    with gr.Group(visible=False, elem_id="enrich-tag", elem_classes="tag-panel") as tag:
+        with gr.Row():
+            parts["angle"] = gr.Dropdown(
+                list(get_args(Angle)), label="Angle", min_width=100, interactive=True, elem_id="enrich-angle"
+            )
+            parts["expression"] = gr.Dropdown(
+                list(get_args(Expression)), label="Expression", min_width=100, interactive=True,
+                elem_id="enrich-expression",
+            )  # fmt: skip
+        parts["caption"] = gr.Textbox(label="Caption", lines=1, max_lines=3, interactive=True, elem_id="enrich-caption")
+        parts["remove"] = gr.Button("Leave this picture out", size="sm", elem_id="enrich-remove")
+    parts["tag"] = tag
+    parts["undo"] = gr.Button("Undo: take the picture back in", size="sm", visible=False, elem_id="enrich-undo")
+    parts["removed"] = gr.State("")
+    parts["drop"] = gr.File(
+        file_count="multiple", type="filepath", height=96, label="Drop pictures here", show_label=False,
+        elem_id="enrich-drop", elem_classes="drop-zone",
+    )  # fmt: skip
+    parts["first_frame"] = gr.Checkbox(
+        False, label="Take the first frame of animations", container=False, elem_id="enrich-first-frame"
+    )
+    parts["arrival"] = Words(elem_id="enrich-arrival")
+    parts["advice"] = Words(elem_id="enrich-advice")
+    return parts
+
+
+def _build_plan() -> dict[str, Any]:
+    gr.HTML("<h3>What to make</h3>", elem_classes="tab-title")
+    parts: dict[str, Any] = {"coverage": Coverage(grid(()), elem_id="enrich-coverage")}
+    with gr.Column(elem_classes="axes", elem_id="enrich-axes"):
+        parts["axes"] = [
+            gr.CheckboxGroup(
+                [(edit.title, f"{axis.name}/{edit.value}") for edit in axis.edits],
+                value=[f"{axis.name}/{edit.value}" for edit in axis.edits] if axis.name in ON_AT_FIRST else [],
+                label=axis.title,
+                container=False,
+                interactive=True,
+                elem_id=f"enrich-axis-{axis.name}",
+                elem_classes="axis",
+            )
+            for axis in axes()
+        ]
+    gr.HTML("<h3>LoRA stack</h3>", elem_classes="tab-title")
+    parts["loras"] = lora_stack.build("enrich", "editor", POOL)
+    parts |= _build_numbers()
+    with gr.Column(elem_classes="foot", min_width=0):
+        parts["weights"] = build_obtain("enrich")
+        parts["plan"] = Words(elem_id="enrich-plan", elem_classes="plan-line")
+        with gr.Row():
+            parts["preview"] = gr.Button("Preview 4", elem_id="enrich-preview", interactive=False, min_width=100)
+            parts["make"] = gr.Button(
+                "Make", variant="primary", elem_id="enrich-make", interactive=False, min_width=140
+            )
+    return parts
+
+
+def _build_numbers() -> dict[str, Any]:
+    with gr.Row(elem_classes="numbers"):
+        per_source = gr.Slider(
+            1, 12, 4, step=1, label="Edits of each source", interactive=True, min_width=150, buttons=[],
+            elem_id="enrich-per-source",
+        )  # fmt: skip
+    with gr.Row(elem_classes="numbers"):
+        count = gr.Number(
+            None, label="At most", placeholder="all", minimum=1, precision=0, min_width=64, elem_id="enrich-count"
+        )
+        seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=64, elem_id="enrich-seed")
+    with gr.Row(elem_classes="numbers"):
+        steps = gr.Number(
+            None,
+            label="Steps",
+            placeholder="the model's own",
+            minimum=1,
+            precision=0,
+            min_width=90,
+            elem_id="enrich-steps",
+        )
+        guidance = gr.Number(
+            None,
+            label="Guidance scale",
+            placeholder="the model's own",
+            minimum=0,
+            min_width=90,
+            elem_id="enrich-guidance",
+        )
+    return {"per_source": per_source, "count": count, "seed": seed, "steps": steps, "guidance": guidance}
+
+
+def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
+    """Wire the events."""
+    look: dict[str, Any] = {"fn": partial(look_ahead, studio), "inputs": tab.choice, "outputs": tab.outlook, **QUIET}
+    for part in [*tab.axes, *tab.numbers]:
+        part.input(trigger_mode="always_last", **look)
+    tab.picker.ticks(**look)
+    tab.coverage.pick(aim, tab.axes, tab.axes, **QUIET).then(**look)
+    _wire_sources(tab, studio, look)
+    lora_stack.wire(tab.loras, studio, shell, look)
+    tab.preview.click(partial(make, studio, True), tab.choice, None, **QUIET)
+    tab.make.click(partial(make, studio, False), tab.choice, None, **QUIET)
+    tab.weights.button.click(lambda: obtain(studio, editor_of(studio)), None, None, **QUIET)
+    shell.changed.change(partial(refresh, studio), tab.picker, [tab.picker, tab.advice, *tab.weights.outputs], **QUIET)
+
+
+def _wire_sources(tab: EnrichTab, studio: Studio, look: dict[str, Any]) -> None:
+    seen = [tab.picker, tab.advice]
+    tagged = [tab.tag, tab.angle, tab.expression, tab.caption]
+    said = [tab.picker, tab.angle, tab.expression, tab.caption]
+    tab.picker.pick(partial(selected, studio), tab.picker, tagged, **QUIET)
+    for part in (tab.angle, tab.expression):
+        part.input(partial(tag, studio), said, seen, **QUIET).then(**look)
+    for event in (tab.caption.submit, tab.caption.blur):
+        event(partial(tag, studio), said, seen, **QUIET)
+    removed = [tab.picker, tab.tag, tab.undo, tab.removed]
+    tab.remove.click(partial(leave_out, studio), tab.picker, removed, **QUIET).then(**look)
+    tab.undo.click(partial(take_back, studio), [tab.removed, tab.picker], [tab.picker, tab.undo], **QUIET).then(**look)
+    dropped = [tab.drop, tab.arrival, *seen]
+    arrived = tab.drop.upload(
+        partial(arrive, studio), [tab.drop, tab.first_frame, tab.picker], dropped, api_visibility="private"
+    )
+    arrived.then(**look)
+
+
+def editor_of(studio: Studio) -> str:
+    """The model preset that edits for the character; "" without one."""
+    return studio.character.editor if studio.character else ""
+
+
+def refresh(studio: Studio, before: Value) -> list[Any]:
+    """Inputs: picker. Outputs: picker, advice, weights. After the records or the character changed."""
+    return [*_sources_shown(studio, before), *obtain_offer(studio, editor_of(studio))]
+
+
+def _sources_shown(studio: Studio, before: Value) -> tuple[Value, Value]:
+    """Values of picker and advice."""
+    if not studio.character_id:
+        return {"empty": NOBODY}, {}
+    found = sources.sources(studio.desk, studio.character_id)
+    advice = sources.advice(studio.desk, studio.character_id) if found else []
+    words = {"title": "The bootstrap is still weak", "lines": advice, "tone": "warn", "bullets": True}
+    return picks(found, before, empty=NO_SOURCES), words if advice else {}
+
+
+def arrive(studio: Studio, paths: list[str] | None, first_frame: bool, before: Value) -> list[Any]:
+    """Inputs: drop, first_frame, picker. Outputs: drop, arrival, picker, advice."""
+    if not studio.character_id:
+        return [None, {"lines": [NOBODY], "tone": "warn"}, *_sources_shown(studio, before)]
+    files = [(Path(p).name, Path(p)) for p in paths or []]
+    arrival = sources.add(studio.desk, studio.character_id, files, first_frame=bool(first_frame))
+    return [None, arrival_words(arrival), *_sources_shown(studio, before)]
+
+
+def arrival_words(arrival: sources.Arrival) -> Value:
+    """What became of dropped files, one line for each that was refused or is doubtful."""
+    taken, lost = len(arrival.admitted), len(arrival.refused)
+    title = f"{taken} picture{'' if taken == 1 else 's'} taken in" + (f", {lost} refused" if lost else "")
+    lines = [words if name in words else f"{name}: {words}" for name, words in arrival.refused]
+    lines += [words for _, words in arrival.doubtful]
+    return {"title": title, "lines": lines, "bullets": True, "tone": "bad" if lost else "warn" if lines else "good"}
+
+
+def _selected(studio: Studio, picked: Value) -> ImageRecord | None:
+    found = studio.desk.store.get(ImageRecord, str(picked.get("selected", "")))
+    return found if found and found.character == studio.character_id else None
+
+
+def selected(studio: Studio, picked: Value) -> list[Any]:
+    """Inputs: picker. Outputs: tag panel, angle, expression, caption of the selected picture."""
+    image = _selected(studio, picked)
+    if image is None:
+        return [gr.update(visible=False), gr.skip(), gr.skip(), gr.skip()]
+    return [gr.update(visible=True), angle_of(image), expression_of(image), image.caption]
+
+
+def tag(studio: Studio, picked: Value, angle: Angle, expression: Expression, caption: str) -> tuple[Value, Value]:
+    """Inputs: picker, angle, expression, caption. Outputs: picker, advice. Says what the selected picture shows."""
+    image = _selected(studio, picked)
+    said = {"angle": angle, "expression": expression, "caption": " ".join((caption or "").split())}
+    if image is not None:
+        new = {key: value for key, value in said.items() if value != getattr(image, key)}
+        if new:
+            sources.tag(studio.desk, image.id, **new)
+    return _sources_shown(studio, picked)
+
+
+def leave_out(studio: Studio, picked: Value) -> list[Any]:
+    """Inputs: picker. Outputs: picker, tag panel, undo, removed. The picture is left out, and can be taken back."""
+    image = _selected(studio, picked)
+    if image is None:
+        return [gr.skip()] * 4
+    sources.remove(studio.desk, image.id)
+    return [_sources_shown(studio, picked)[0], gr.update(visible=False), gr.update(visible=True), image.id]
+
+
+def take_back(studio: Studio, image_id: str, before: Value) -> list[Any]:
+    """Inputs: removed, picker. Outputs: picker, undo."""
+    sources.restore(studio.desk, image_id)
+    return [_sources_shown(studio, before)[0], gr.update(visible=False)]
+
+
+def aim(event: gr.EventData, *chosen: list[str]) -> list[list[str]]:
+    """Inputs and outputs: the axes. A cell of the grid was clicked: its angle and its expression are ticked."""
+    wanted = {f"angle/{event.angle}", f"expression/{event.expression}"}
+    return aimed(wanted, *chosen)
+
+
+def aimed(wanted: set[str], *chosen: list[str]) -> list[list[str]]:
+    """The chosen edits of every axis with the wanted ones among them, in the order they are offered."""
+    result = []
+    for axis, now in zip(axes(), chosen, strict=True):
+        offered = [f"{axis.name}/{edit.value}" for edit in axis.edits]
+        result.append([name for name in offered if name in wanted or name in (now or [])])
+    return result
+
+
+def plan_of(studio: Studio, picked: Value, *choice: Any) -> Plan:
+    """The plan of what is chosen. Inputs: picker, numbers, axes, stack. Raises NotAllowed, ChoiceError, NotFound."""
+    numbers, edits, (ids, *controls) = choice[:5], choice[5 : 5 + len(axes())], choice[5 + len(axes()) :]
+    chosen = [name for group in edits for name in group or []]
+    if not studio.character_id:
+        raise NotAllowed(NOBODY)
+    if not ticked(picked):
+        raise NotAllowed(
+            "Tick at least one source." if picked.get("items") else "Drop pictures of the character first."
+        )
+    if not chosen:
+        raise NotAllowed("Tick at least one edit, or click a ring of the grid.")
+    per_source, count, seed, steps, guidance = numbers
+    return enrich.plan(
+        studio.desk,
+        studio.character_id,
+        source_ids=ticked(picked),
+        edits=chosen,
+        stack=lora_stack.stack_of(studio, Draft.of(ids, controls)),
+        per_source=max(1, int(per_source or 1)),
+        count=int(count) if count else None,
+        seed=max(0, int(seed or 0)),
+        steps=int(steps) if steps else None,
+        guidance=None if guidance is None else float(guidance),
+    )
+
+
+def look_ahead(studio: Studio, picked: Value, *choice: Any) -> list[Any]:
+    """Inputs: the choice. Outputs: coverage, plan line, preview, make."""
+    try:
+        plan = plan_of(studio, picked, *choice)
+    except (NotAllowed, ChoiceError, NotFound) as problem:
+        words = {"lines": [str(problem)], "tone": "quiet"}
+        off = gr.update(interactive=False)
+        return [coverage_of(studio, ()), words, off, gr.update(interactive=False, value="Make")]
+    left = [s for s in plan.shots if not studio.desk.workspace.path(plan.path(s)).exists()]
+    button = gr.update(interactive=bool(left), value=f"Make {len(left)}" if left else "Make")
+    return [coverage_of(studio, plan), outlook_words(studio, plan), gr.update(interactive=bool(left)), button]
+
+
+def coverage_of(studio: Studio, plan: Iterable[Any]) -> Value:
+    """The coverage grid: sources and good pictures fill it, those to review and those planned are marked."""
+    if not studio.character_id:
+        return grid(())
+    desk, character = studio.desk, studio.character_id
+    have = [*sources.sources(desk, character), *review.good(desk, character, "enriched")]
+    have += review.good(desk, character, "synthetic")
+    waiting = review.undecided(desk, character, "enriched")
+    labels = [shot.purpose.labels for shot in plan]
+    return grid(
+        [(angle_of(i), expression_of(i)) for i in have],
+        [(angle_of(i), expression_of(i)) for i in waiting],
+        [(x.get("angle", ""), x.get("expression", "")) for x in labels],
+    )
+
+
+def make(studio: Studio, preview: bool, picked: Value, *choice: Any) -> None:
+    """Inputs: the choice. No output: the job goes into the queue, the job bar and the strip show it."""
+    try:
+        plan = plan_of(studio, picked, *choice)
+        job = enrich.submit(studio.desk, plan, preview=preview)
+    except (NotAllowed, ChoiceError, NotFound) as problem:
+        Shell.notify(str(problem), "warning")
+        return
+    Shell.notify(f"{job.title}: started.")

@@ -1,0 +1,292 @@
+"""Generate: novel pictures of the character by its own LoRA; their identity as a histogram with a cut line.
+
+Element ids: ``generate-scenarios``, ``generate-prompts``, ``generate-lora``, ``generate-strength``,
+``generate-lora-*`` (the extra stack, see lora_stack), ``generate-variants``, ``generate-count``, ``generate-seed``,
+``generate-plan``, ``generate-weights``, ``generate-obtain``, ``generate-preview``, ``generate-run``;
+``generate-histogram`` (``[role=slider]``), ``generate-filter``, ``generate-filtered``, ``generate-results``.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from pipelines.desk import NotFound
+from pipelines.library.presets import scenarios
+from pipelines.library.records import ImageRecord, LoraRecord
+from pipelines.plans.base import ChoiceError
+from pipelines.shots import Plan
+from pipelines.steps import datasets, generate, loras, review
+from pipelines.steps.characters import NotAllowed
+from studio.components import lora_stack
+from studio.components.histogram import Histogram, histogram, passing
+from studio.components.lora_stack import QUIET, Draft, LoraRows
+from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer, outlook_words
+from studio.components.painted import Words
+from studio.components.picture_strip import PictureStrip
+from studio.context import Shell, Studio
+
+Value = dict[str, Any]
+POOL = 4
+PROMPTS_MOST = 200
+NOBODY = "Make a character first: New character, above."
+BASE = ("the base model, to compare", "")
+
+
+@dataclass
+class GenerateTab:
+    """The components of the tab."""
+
+    scenarios: gr.CheckboxGroup
+    prompts: gr.Textbox
+    lora: gr.Dropdown
+    newest: gr.State
+    strength: gr.Slider
+    loras: LoraRows
+    variants: gr.Slider
+    count: gr.Number
+    seed: gr.Number
+    plan: Words
+    weights: Obtain
+    preview: gr.Button
+    make: gr.Button
+    histogram: Histogram
+    filter: gr.Button
+    filtered: Words
+    results: PictureStrip
+
+    @property
+    def choice(self) -> list[Any]:
+        """Everything a plan depends on, the stack last."""
+        numbers = [self.variants, self.count, self.seed]
+        return [self.scenarios, self.prompts, self.lora, self.strength, *numbers, *self.loras.inputs]
+
+
+def build(studio: Studio) -> GenerateTab:
+    """Make the components inside the open tab."""
+    with gr.Row(elem_classes="tab-columns", equal_height=False):
+        with gr.Column(elem_classes="side wide", scale=0, min_width=400):
+            left = _build_choice() | _build_foot()
+        with gr.Column(elem_classes="results", scale=1, min_width=320):
+            right = _build_results()
+    return GenerateTab(**left, **right)
+
+
+def _build_choice() -> dict[str, Any]:
+    gr.HTML("<h3>What to draw</h3>", elem_classes="tab-title")
+    parts: dict[str, Any] = {
+        "scenarios": gr.CheckboxGroup(
+            [(s.title, s.name) for s in scenarios()],
+            value=[s.name for s in scenarios()],
+            label="Scenarios",
+            container=False,
+            interactive=True,
+            elem_id="generate-scenarios",
+            elem_classes="axis tall",
+        ),
+        "prompts": gr.Textbox(
+            label="Own prompts, one a line; {character} stands for the character",
+            placeholder="{character} reading a newspaper on a park bench, autumn",
+            lines=2,
+            max_lines=6,
+            elem_id="generate-prompts",
+        ),
+    }
+    gr.HTML("<h3>LoRA of the character</h3>", elem_classes="tab-title")
+    with gr.Row(elem_classes="numbers"):
+        parts["lora"] = gr.Dropdown(
+            [BASE], value="", label="Version", interactive=True, min_width=130, elem_id="generate-lora"
+        )
+        parts["strength"] = gr.Slider(
+            0, 2, 1.0, step=0.05, label="Strength", interactive=True, min_width=150, buttons=[],
+            elem_id="generate-strength",
+        )  # fmt: skip
+    parts["newest"] = gr.State(None)
+    gr.HTML("<h3>Beside it</h3>", elem_classes="tab-title")
+    return parts | {"loras": lora_stack.build("generate", "generator", POOL)}
+
+
+def _build_foot() -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    with gr.Row(elem_classes="numbers"):
+        parts["variants"] = gr.Slider(
+            1, 8, 4, step=1, label="Variants of each", interactive=True, min_width=150, buttons=[],
+            elem_id="generate-variants",
+        )  # fmt: skip
+        parts["count"] = gr.Number(
+            None, label="At most", minimum=1, precision=0, min_width=70, elem_id="generate-count"
+        )
+        parts["seed"] = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=70, elem_id="generate-seed")
+    with gr.Column(elem_classes="foot", min_width=0):
+        parts["weights"] = build_obtain("generate")
+        parts["plan"] = Words(elem_id="generate-plan", elem_classes="plan-line")
+        with gr.Row():
+            parts["preview"] = gr.Button("Preview 4", elem_id="generate-preview", interactive=False, min_width=100)
+            parts["make"] = gr.Button(
+                "Make", variant="primary", elem_id="generate-run", interactive=False, min_width=140
+            )
+    return parts
+
+
+def _build_results() -> dict[str, Any]:
+    with gr.Row(elem_classes="cut-row", equal_height=False):
+        shown = Histogram(histogram((), None), elem_id="generate-histogram", scale=1)
+        button = gr.Button("Sort out below the line", size="sm", scale=0, min_width=170, elem_id="generate-filter")
+    filtered = Words(elem_id="generate-filtered")
+    results = PictureStrip(
+        "synthetic",
+        empty="New pictures of the character arrive here. Preview 4 shows in a moment what the LoRA has learnt.",
+        elem_id="generate-results",
+    )
+    return {"histogram": shown, "filter": button, "filtered": filtered, "results": results}
+
+
+def wire(tab: GenerateTab, studio: Studio, shell: Shell) -> None:
+    """Wire the events."""
+    look: dict[str, Any] = {
+        "fn": partial(look_ahead, studio),
+        "inputs": tab.choice,
+        "outputs": [tab.plan, tab.preview, tab.make],
+        **QUIET,
+    }
+    for part in (tab.scenarios, tab.prompts, tab.lora, tab.variants, tab.count, tab.seed):
+        part.input(trigger_mode="always_last", **look)
+    tab.strength.release(**look)
+    lora_stack.wire(tab.loras, studio, shell, look)
+    tab.preview.click(partial(make, studio, True), tab.choice, None, **QUIET)
+    tab.make.click(partial(make, studio, False), tab.choice, None, **QUIET)
+    tab.weights.button.click(lambda: obtain(studio, generator_of(studio)), None, None, **QUIET)
+    tab.histogram.cut(partial(cut_moved, studio), tab.histogram, tab.filter, **QUIET)
+    tab.filter.click(partial(sort_out, studio), tab.histogram, tab.filtered, **QUIET)
+    shell.changed.change(
+        partial(refresh, studio),
+        [tab.newest, tab.histogram],
+        [tab.newest, tab.lora, tab.histogram, tab.filter, *tab.weights.outputs],
+        **QUIET,
+    ).then(**look)
+
+
+def generator_of(studio: Studio) -> str:
+    """The model preset that draws the character; "" without one."""
+    return studio.character.generator if studio.character else ""
+
+
+def own_loras(studio: Studio) -> list[LoraRecord]:
+    """The character's own LoRAs, newest first."""
+    if not studio.character_id:
+        return []
+    kind = studio.desk.family(generator_of(studio)).lora_family
+    return loras.trained(studio.desk, studio.character_id, kind)[::-1]
+
+
+def refresh(studio: Studio, newest: str | None, before: Value) -> list[Any]:
+    """Inputs: newest, histogram. Outputs: newest, lora, histogram, filter, weights. A LoRA that was just trained is
+    chosen by itself; afterwards the choice is the user's."""
+    own = own_loras(studio)
+    latest = f"{studio.character_id}/{own[0].id if own else ''}"
+    choices = [*((f"{x.version}  (rank {x.rank})", x.id) for x in own), BASE]
+    lora = gr.update(choices=choices) if latest == newest else gr.update(choices=choices, value=choices[0][1])
+    value = scores_of(studio, before)
+    return [latest, lora, value, filter_button(studio, value), *obtain_offer(studio, generator_of(studio))]
+
+
+def synthetic(studio: Studio) -> list[ImageRecord]:
+    """The pictures of the newest synthetic version."""
+    if not studio.character_id:
+        return []
+    made = datasets.pictures(studio.desk, studio.character_id, "synthetic")
+    version = max((i.version for i in made), key=datasets.number, default="")
+    return [i for i in made if i.version == version]
+
+
+def scores_of(studio: Studio, before: Value) -> Value:
+    """The histogram of identity; a cut that the user set stays while the character does."""
+    found = [i.scores.identity for i in synthetic(studio) if i.scores.identity]
+    threshold = next((i.threshold for i in found if i.threshold is not None), None)
+    moved = before.get("cut") if before.get("moved") and before.get("of") == studio.character_id else None
+    value = histogram([i.score for i in found], threshold, moved)
+    return value | {"of": studio.character_id, "moved": moved is not None}
+
+
+def cut_of(value: Value) -> float:
+    """The cut line's score, within the range of a cosine."""
+    cut = value.get("cut")
+    return max(-1.0, min(1.0, float(cut))) if isinstance(cut, (int, float)) else 0.0
+
+
+def filter_button(studio: Studio, value: Value) -> Any:
+    """The button that sorts out, with how many undecided pictures are below the line."""
+    waiting = review.undecided(studio.desk, studio.character_id, "synthetic") if studio.character_id else []
+    scores = [i.scores.identity.score for i in waiting if i.scores.identity and i.scores.identity.score is not None]
+    below = len(scores) - passing(scores, cut_of(value))
+    words = f"Sort out {below} below the line" if below else "Sort out below the line"
+    return gr.update(value=words, interactive=bool(below), visible=bool(value.get("scores")))
+
+
+def cut_moved(studio: Studio, value: Value) -> Any:
+    """Inputs: histogram. Outputs: filter."""
+    return filter_button(studio, value)
+
+
+def sort_out(studio: Studio, value: Value) -> Value:
+    """Inputs: histogram. Outputs: filtered. A rule rejects what is below the line; a human can overturn it."""
+    if not studio.character_id:
+        return {}
+    report = review.apply_filter(studio.desk, studio.character_id, cut=cut_of(value))
+    lines = [f"{report.left} wait for your eyes in Review, where each of these can be taken back."]
+    return {"title": f"{len(report.rejected)} sorted out by the rule", "lines": lines, "tone": "quiet"}
+
+
+def prompt_lines(text: str | None) -> list[str]:
+    """The user's prompts: one a line, empty ones left out, at most PROMPTS_MOST."""
+    return [line.strip() for line in (text or "").splitlines() if line.strip()][:PROMPTS_MOST]
+
+
+def plan_of(studio: Studio, names: list[str], prompts: str, lora: str | None, strength: float, *rest: Any) -> Plan:
+    """The plan of what is chosen. Inputs: the choice. Raises NotAllowed, ChoiceError, NotFound."""
+    variants, count, seed, ids, *controls = rest
+    own = prompt_lines(prompts)
+    if not studio.character_id:
+        raise NotAllowed(NOBODY)
+    if not names and not own:
+        raise NotAllowed("Tick a scenario or write a prompt.")
+    return generate.plan(
+        studio.desk,
+        studio.character_id,
+        lora_id=lora or "",
+        strength=float(strength if strength is not None else 1.0),
+        extra=lora_stack.stack_of(studio, Draft.of(ids, controls)),
+        scenarios=names or (),
+        prompts=own,
+        variants=max(1, int(variants or 1)),
+        count=int(count) if count else None,
+        seed=max(0, int(seed or 0)),
+    )
+
+
+def look_ahead(studio: Studio, *choice: Any) -> list[Any]:
+    """Inputs: the choice. Outputs: plan line, preview, make."""
+    try:
+        plan = plan_of(studio, *choice)
+    except (NotAllowed, ChoiceError, NotFound) as problem:
+        off = gr.update(interactive=False)
+        return [{"lines": [str(problem)], "tone": "quiet"}, off, gr.update(interactive=False, value="Make")]
+    words = outlook_words(studio, plan)
+    if not own_loras(studio):
+        words = words | {
+            "lines": [*words["lines"], "No LoRA of the character yet: this is the base model. Train first."]
+        }
+    left = sum(not studio.desk.workspace.path(plan.path(s)).exists() for s in plan.shots)
+    button = gr.update(interactive=bool(left), value=f"Make {left}" if left else "Make")
+    return [words, gr.update(interactive=bool(left)), button]
+
+
+def make(studio: Studio, preview: bool, *choice: Any) -> None:
+    """Inputs: the choice. No output: the job goes into the queue, the job bar and the strip show it."""
+    try:
+        job = generate.submit(studio.desk, plan_of(studio, *choice), preview=preview)
+    except (NotAllowed, ChoiceError, NotFound) as problem:
+        Shell.notify(str(problem), "warning")
+        return
+    Shell.notify(f"{job.title}: started.")

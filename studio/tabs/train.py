@@ -1,0 +1,303 @@
+"""Train: what would be learnt from and whether the gate is open; the settings that matter; how it goes.
+
+Element ids: ``train-target``, ``train-dataset``, ``train-doubts``, ``train-preset``, ``train-rank``,
+``train-learning-rate``, ``train-steps``, ``train-resolution``, ``train-seed``, ``train-memory``, ``train-plan``,
+``train-weights``, ``train-obtain``, ``train-run``; ``train-curve``, ``train-samples``, ``train-runs``
+(``.run[data-id]``), ``train-compare``.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+from typing import Any
+
+import gradio as gr
+from pydantic import ValidationError
+
+from pipelines.desk import NotFound
+from pipelines.engine.memory import predict_training
+from pipelines.library.presets import TrainingPreset, TrainingSettings, trainings
+from pipelines.library.records import ANGLES, ImageRecord, Job, TrainingRun
+from pipelines.steps import datasets, render, training
+from pipelines.steps.characters import NotAllowed
+from pipelines.steps.sources import angle_of
+from studio.components.curve import Curve, series
+from studio.components.lora_stack import QUIET
+from studio.components.meter import Meter, meter
+from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer
+from studio.components.painted import Words
+from studio.components.runs import Runs, runs
+from studio.components.samples import Samples, samples
+from studio.components.tally import Tally, tally
+from studio.context import Shell, Studio
+
+Value = dict[str, Any]
+TARGETS = (("Character LoRA", "character"), ("Editor LoRA", "editor"))
+FIELDS = ("rank", "learning_rate", "steps", "resolution", "seed")
+NOBODY = "Make a character first: New character, above."
+NO_DATA = {
+    "character": "Nothing to learn from yet: sources and the pictures found good in Review come together here.",
+    "editor": "No corrections yet: mark a picture as needing correction in Review and give a corrected one.",
+}
+NO_RUNS = "Trainings are listed here: v1, v2, and what went into each."
+
+
+@dataclass
+class TrainTab:
+    """The components of the tab."""
+
+    target: gr.Radio
+    dataset: Tally
+    doubts: Words
+    preset: gr.Dropdown
+    fields: list[gr.Number]
+    memory: Meter
+    plan: Words
+    weights: Obtain
+    make: gr.Button
+    curve: Curve
+    compare: gr.Checkbox
+    samples: Samples
+    runs: Runs
+    at: gr.State
+
+    @property
+    def choice(self) -> list[Any]:
+        """Everything a training depends on: target, preset, the five settings."""
+        return [self.target, self.preset, *self.fields]
+
+    @property
+    def progress(self) -> list[Any]:
+        """What shows how a run goes."""
+        return [self.runs, self.curve, self.samples]
+
+
+def build(studio: Studio) -> TrainTab:
+    """Make the components inside the open tab."""
+    with gr.Row(elem_classes="tab-columns", equal_height=False):
+        with gr.Column(elem_classes="side wide", scale=0, min_width=360):
+            left = _build_dataset() | _build_settings()
+        with gr.Column(elem_classes="results", scale=1, min_width=320):
+            right = _build_progress()
+    return TrainTab(**left, **right, at=gr.State(None))
+
+
+def _build_dataset() -> dict[str, Any]:
+    target = gr.Radio(
+        list(TARGETS), value="character", label="What to train", show_label=False, container=False, interactive=True,
+        elem_id="train-target", elem_classes="switch",
+    )  # fmt: skip
+    gr.HTML("<h3>What it learns from</h3>", elem_classes="tab-title")
+    dataset = Tally({"empty": NO_DATA["character"]}, elem_id="train-dataset")
+    return {"target": target, "dataset": dataset, "doubts": Words(elem_id="train-doubts")}
+
+
+def _build_settings() -> dict[str, Any]:
+    gr.HTML("<h3>How</h3>", elem_classes="tab-title")
+    preset = gr.Dropdown([], value=None, label="Preset", interactive=True, elem_id="train-preset")
+    with gr.Row(elem_classes="numbers"):
+        rank = gr.Number(16, label="Rank", minimum=1, maximum=256, precision=0, min_width=60, elem_id="train-rank")
+        rate = gr.Number(1e-4, label="Learning rate", minimum=0, step=1e-5, min_width=92, elem_id="train-learning-rate")
+        steps = gr.Number(1000, label="Steps", minimum=1, precision=0, min_width=66, elem_id="train-steps")
+    with gr.Row(elem_classes="numbers"):
+        side = gr.Number(
+            1024, label="Resolution, px", minimum=32, step=16, precision=0, min_width=90, elem_id="train-resolution"
+        )
+        seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=70, elem_id="train-seed")
+    with gr.Column(elem_classes="foot", min_width=0):
+        memory = Meter(elem_id="train-memory")
+        weights = build_obtain("train")
+        plan = Words(elem_id="train-plan", elem_classes="plan-line")
+        make = gr.Button("Train", variant="primary", interactive=False, elem_id="train-run")
+    fields = [rank, rate, steps, side, seed]
+    return {"preset": preset, "fields": fields, "memory": memory, "weights": weights, "plan": plan, "make": make}
+
+
+def _build_progress() -> dict[str, Any]:
+    with gr.Row(elem_classes="progress-row", equal_height=False):
+        with gr.Column(scale=3, min_width=300):
+            curve = Curve({"empty": "The loss is drawn here while a training runs."}, elem_id="train-curve")
+        with gr.Column(scale=2, min_width=230):
+            listed = Runs({"empty": NO_RUNS}, elem_id="train-runs")
+            compare = gr.Checkbox(
+                True, label="Draw the version before it, too", container=False, elem_id="train-compare"
+            )
+    gr.HTML("<h3>Samples along the way</h3>", elem_classes="tab-title")
+    shown = Samples({"empty": "Sample pictures appear here, one column for each checkpoint."}, elem_id="train-samples")
+    return {"curve": curve, "runs": listed, "compare": compare, "samples": shown}
+
+
+def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
+    """Wire the events."""
+    look: dict[str, Any] = {
+        "fn": partial(look_ahead, studio),
+        "inputs": tab.choice,
+        "outputs": [tab.memory, tab.plan, tab.make],
+        **QUIET,
+    }
+    followed: dict[str, Any] = {
+        "fn": partial(refresh, studio),
+        "inputs": [tab.target, tab.preset, tab.at],
+        "outputs": [tab.at, tab.dataset, tab.doubts, tab.preset, *tab.fields, *tab.weights.outputs],
+        **QUIET,
+    }
+    progress: dict[str, Any] = {
+        "fn": partial(watch, studio),
+        "inputs": [tab.target, tab.runs, tab.compare],
+        "outputs": tab.progress,
+        **QUIET,
+    }
+    for part in tab.fields:
+        part.input(trigger_mode="always_last", **look)
+    tab.preset.input(fill, tab.preset, tab.fields, **QUIET).then(**look)
+    tab.target.input(**followed).then(**look).then(**progress)
+    shell.changed.change(**followed).then(**look).then(**progress)
+    tab.runs.pick(**progress)
+    tab.compare.input(**progress)
+    tab.make.click(partial(make, studio), tab.choice, None, **QUIET)
+    tab.weights.button.click(partial(get_weights, studio), tab.target, None, **QUIET)
+
+
+def family_of(studio: Studio, target: training.Target) -> str:
+    """The model preset that a target trains on; "" without a character."""
+    character = studio.character
+    return (character.generator if target == "character" else character.editor) if character else ""
+
+
+def get_weights(studio: Studio, target: training.Target) -> None:
+    """Inputs: target. No output: queues the job that gets the weights."""
+    obtain(studio, family_of(studio, target))
+
+
+def presets_of(studio: Studio, target: training.Target) -> list[TrainingPreset]:
+    """The presets meant for a target on the character's model."""
+    family = family_of(studio, target)
+    return [p for p in trainings().values() if p.target == target and family in p.families]
+
+
+def fill(preset: str | None) -> list[Any]:
+    """Inputs: preset. Outputs: the five settings."""
+    chosen = trainings().get(preset or "")
+    return [getattr(chosen.settings, name) for name in FIELDS] if chosen else [gr.skip()] * len(FIELDS)
+
+
+def refresh(studio: Studio, target: training.Target, preset: str | None, at: str | None) -> list[Any]:
+    """Inputs: target, preset, at. Outputs: at, dataset, doubts, preset, the settings, weights. Settings that the user
+    changed stay until the character or the target changes."""
+    family, key = family_of(studio, target), f"{studio.character_id}/{target}"
+    offered = presets_of(studio, target)
+    if key == at:
+        chosen, fields = gr.skip(), [gr.skip()] * len(FIELDS)
+    else:
+        first = offered[0].name if offered else None
+        chosen = gr.update(choices=[(p.title, p.name) for p in offered], value=first)
+        fields = fill(first)
+    return [key, *dataset_of(studio, target), chosen, *fields, *obtain_offer(studio, family)]
+
+
+def dataset_of(studio: Studio, target: training.Target) -> tuple[Value, Value]:
+    """Values of dataset and doubts: counts by angle and origin, why the gate is shut, what is weak."""
+    if not studio.character_id:
+        return {"empty": NOBODY}, {}
+    found = training.dataset(studio.desk, studio.character_id, target)
+    cells = [(angle_of(i), item.origin) for i, item in zip(found.images, found.items, strict=True)]
+    doubts = {"title": "It would train, but", "lines": found.doubts, "tone": "warn", "bullets": True}
+    value = tally(cells, found.shut, ANGLES if target == "character" else (), empty=NO_DATA[target])
+    return value, doubts if found.doubts and not found.shut else {}
+
+
+def settings_of(preset: str | None, *fields: Any) -> TrainingSettings:
+    """The preset's settings with the five that matter as the user has them; alpha keeps its ratio to the rank.
+
+    Raises NotAllowed with every field that is wrong.
+    """
+    chosen = trainings().get(preset or "")
+    if chosen is None:
+        raise NotAllowed("Choose a preset.")
+    said = {name: value for name, value in zip(FIELDS, fields, strict=True) if value is not None}
+    base = chosen.settings
+    said["alpha"] = base.alpha * float(said.get("rank", base.rank)) / base.rank
+    try:
+        return TrainingSettings.model_validate(base.model_dump() | said)
+    except ValidationError as error:
+        wrong = ", ".join(f"{e['loc'][0]}: {e['msg'].lower()}" for e in error.errors())
+        raise NotAllowed(f"These settings cannot be: {wrong}.") from error
+
+
+def look_ahead(studio: Studio, target: training.Target, preset: str | None, *fields: Any) -> list[Any]:
+    """Inputs: the choice. Outputs: memory, plan line, train button (shut with the reason while the gate is)."""
+    off = gr.update(interactive=False, value="Train")
+    if not studio.character_id:
+        return [{}, {"lines": [NOBODY], "tone": "quiet"}, off]
+    try:
+        settings = settings_of(preset, *fields)
+    except NotAllowed as problem:
+        return [{}, {"lines": [str(problem)], "tone": "warn"}, off]
+    desk, name = studio.desk, family_of(studio, target)
+    forecast = predict_training(desk.family(name), settings, desk.workspace, desk.settings)
+    shown = meter(forecast.parts, forecast.total_gib, forecast.fits, "" if forecast.fits else forecast.why)
+    shut = training.dataset(desk, studio.character_id, target).shut
+    if shut:
+        return [shown, {"title": "The gate is shut", "lines": shut, "tone": "warn"}, off]
+    version = datasets.following(r.version for r in training.runs(desk, studio.character_id, target))
+    one = seconds_a_step(studio, name)
+    line = f"{settings.steps} steps, {render.about(one * settings.steps if one else None)}"
+    words = {"title": f"{line}, {'fits' if forecast.fits else 'does not fit'}", "tone": "" if forecast.fits else "bad"}
+    return [shown, words, gr.update(interactive=forecast.fits, value=f"Train {version}")]
+
+
+def seconds_a_step(studio: Studio, family: str) -> float | None:
+    """Median seconds a step of the trainings that ended well here on this model; None when there were none."""
+    times = []
+    for run in studio.desk.store.all(TrainingRun, family=family, state="done"):
+        job = studio.desk.store.get(Job, run.job)
+        steps = int(run.settings.get("steps", 0))
+        if job and job.started and job.ended and steps:
+            times.append((job.ended - job.started).total_seconds() / steps)
+    return median(times) if times else None
+
+
+def make(studio: Studio, target: training.Target, preset: str | None, *fields: Any) -> None:
+    """Inputs: the choice. No output: the training goes into the queue, curve and samples follow it."""
+    try:
+        job = training.submit(studio.desk, studio.character_id, target, preset or "", settings_of(preset, *fields))
+    except (NotAllowed, NotFound) as problem:
+        Shell.notify(str(problem), "warning")
+        return
+    Shell.notify(f"{job.title}: started.")
+
+
+def watch(studio: Studio, target: training.Target, picked: Value, compare: bool) -> list[Value]:
+    """Inputs: target, runs, compare. Outputs: runs, curve, samples of the run that is looked at."""
+    found = training.runs(studio.desk, studio.character_id, target) if studio.character_id else []
+    listed = runs(found, _followed(found, picked), empty=NO_RUNS)
+    run = next((r for r in found if r.id == listed["selected"]), None)
+    listed["newest"] = found[-1].id if found else ""
+    return [listed, curve_of(found, run, compare), samples_of(studio, run)]
+
+
+def _followed(found: list[TrainingRun], picked: Value) -> str:
+    """The run looked at: the user's choice, until a newer run begins."""
+    newest = found[-1].id if found else ""
+    return str(picked.get("selected", "")) if picked.get("newest") == newest else newest
+
+
+def curve_of(found: list[TrainingRun], run: TrainingRun | None, compare: bool) -> Value:
+    """The loss of a run, and of the one before it in grey."""
+    empty = {"empty": "The loss is drawn here while a training runs."}
+    if run is None:
+        return empty
+    before = found[found.index(run) - 1 : found.index(run)] if compare else []
+    lines = [*(series(r, faded=True) for r in before if r.curve), series(run)]
+    total = int(run.settings.get("steps", 0))
+    return {"series": lines, "title": f"loss of {run.target} {run.version}", "total": total, **empty}
+
+
+def samples_of(studio: Studio, run: TrainingRun | None) -> Value:
+    """The sample pictures of a run, step by prompt."""
+    made: list[ImageRecord] = []
+    if run is not None:
+        folder = studio.desk.workspace.lora_folder(run.character, run.target, run.version)
+        shown = datasets.pictures(studio.desk, run.character, "sample", run.version)
+        made = [i for i in shown if i.path.startswith(f"{folder}/")]
+    return samples(made, empty="Sample pictures appear here, one column for each checkpoint.")
