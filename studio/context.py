@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -21,6 +22,7 @@ class Studio:
     desk: Desk
     _chosen: str = ""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _memory: dict[str, tuple[str, Any]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self._chosen = str(getattr(self.desk.settings, "character", ""))
@@ -54,11 +56,22 @@ class Studio:
         with self._lock:
             settings.save(root, changes)
             self.desk.settings = settings.load(root)
+            if self.desk.queue is not None:
+                self.desk.queue.settings = self.desk.settings
 
     @property
     def revision(self) -> str:
         """Changes whenever something that a page shows may have changed."""
         return f"{self.desk.store.revision}.{self.character_id}"
+
+    def remembered(self, name: str, compute: Callable[[], Any]) -> Any:
+        """``compute()``, kept until the revision changes: for what many polls ask and few changes alter."""
+        revision = self.revision
+        known, value = self._memory.get(name, ("", None))
+        if known != revision:
+            value = compute()
+            self._memory[name] = (revision, value)
+        return value
 
 
 @dataclass

@@ -6,12 +6,10 @@ from studio.components.island import Island
 
 
 class ReviewGallery(Island):
-    """Reads ``GET /review?gate=..`` and writes ``POST /decisions`` in batches of 150 ms. Every decision carries an id made
-    in the browser, so that a retry counts once; unsent ones are mirrored in localStorage until they are acknowledged.
+    """Reads ``GET /review?gate=..`` and writes ``POST /decisions`` in batches of 150 ms. Every decision carries an id
+    that the browser made, so that a retry counts once; unsent ones are mirrored in localStorage until acknowledged.
 
-    Events:
-        select: a command button was clicked: ``event.action`` is ``filter`` or ``pristine``; ``event.images`` the ids it
-            is about (all pictures accepted at this gate for ``pristine``).
+    ``gates`` maps a gate to its words. Filter and pristine selection go over routes of their own.
     """
 
     def __init__(self, gates: dict[str, str] | None = None, **kwargs: Any) -> None:

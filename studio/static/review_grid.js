@@ -1,0 +1,50 @@
+/* The review as a grid. Only what is in sight is in the page, so ten thousand pictures scroll like ten. */
+(() => {
+  "use strict";
+  const { el, icon } = flen;
+  const CELL = 156;
+
+  flen.reviewGrid = (model, commands) => {
+    const canvas = el("div", { class: "rv-canvas" });
+    const node = el("div", { class: "rv-grid", tabindex: "-1" }, canvas);
+    const shown = new Map();
+    let seen = -1;
+    const columns = () => Math.max(1, Math.floor((node.clientWidth - 12) / CELL));
+
+    function make(id) {
+      const tile = model.tiles.get(id);
+      const at = () => model.order.indexOf(id);
+      return el("button", { type: "button", class: "cell", "aria-label": tile.title, onclick: () => commands.go(at()), ondblclick: () => { commands.go(at()); commands.single(); } },
+        el("img", { src: flen.img(id, 256), alt: "", decoding: "async", draggable: false }), el("i", {}), el("span", { class: "cap" }, flen.identity(tile)));
+    }
+    function dress(cell, tile, at) {
+      cell.className = `cell l-${tile.state.label || "open"}${at === model.at ? " here" : ""}`;
+      cell.style.transform = `translate(${(at % columns()) * CELL}px, ${Math.floor(at / columns()) * CELL}px)`;
+      cell.children[1].replaceChildren(tile.state.label ? icon(flen.LABELS[tile.state.label][1]) : "");
+    }
+    function paint() {
+      if (model.mode !== "grid" || node.offsetParent === null) return;
+      const wide = columns();
+      canvas.style.height = `${Math.ceil(model.order.length / wide) * CELL}px`;
+      if (seen !== model.at) { seen = model.at; reveal(); }
+      const first = Math.max(0, Math.floor(node.scrollTop / CELL) - 2) * wide;
+      const last = Math.min(model.order.length, (Math.ceil((node.scrollTop + node.clientHeight) / CELL) + 2) * wide);
+      const wanted = new Set(model.order.slice(first, last));
+      for (const [id, cell] of shown) if (!wanted.has(id)) { cell.remove(); shown.delete(id); }
+      for (let at = first; at < last; at += 1) {
+        const id = model.order[at];
+        const tile = model.tiles.get(id);
+        if (!tile) continue;
+        if (!shown.has(id)) { shown.set(id, make(id)); canvas.append(shown.get(id)); }
+        dress(shown.get(id), tile, at);
+      }
+    }
+    function reveal() {
+      const top = Math.floor(model.at / columns()) * CELL;
+      if (top < node.scrollTop) node.scrollTop = top;
+      else if (top + CELL > node.scrollTop + node.clientHeight) node.scrollTop = top + CELL - node.clientHeight;
+    }
+    node.addEventListener("scroll", () => requestAnimationFrame(paint));
+    return { node, paint, columns, layout: () => { seen = -1; paint(); } };
+  };
+})();

@@ -1,0 +1,24 @@
+"""Review: every picture is judged by a human, fast. The gallery does the work; it talks to `studio/routes.py`."""
+
+from dataclasses import dataclass
+
+from studio.components.review_gallery import ReviewGallery
+from studio.context import Shell, Studio
+
+GATES = {"enriched": "Enriched", "synthetic": "Synthetic", "card": "Model card"}
+
+
+@dataclass
+class ReviewTab:
+    """The tab's components."""
+
+    gallery: ReviewGallery
+
+
+def build(studio: Studio) -> ReviewTab:
+    """One island fills the tab."""
+    return ReviewTab(gallery=ReviewGallery(GATES, elem_id="review"))
+
+
+def wire(tab: ReviewTab, studio: Studio, shell: Shell) -> None:
+    """Nothing to wire: the gallery sends decisions over its own route, past Gradio's queue (a key must never wait)."""
