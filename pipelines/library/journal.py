@@ -276,12 +276,23 @@ class Journal:
         fresh = self.snapshot.with_name("flenwheel.json.new")
         write_durably(fresh, encode_snapshot(tables, seq))
         if self.snapshot.exists():
-            self.snapshot.replace(self.backup)
+            self._keep_backup()
             self._backup_seq = self._snapshot_seq
         fresh.replace(self.snapshot)
         sync_folder(self.root)
         self._snapshot_seq = seq
         self._delete_segments()
+
+    def _keep_backup(self) -> None:
+        """The present snapshot becomes the backup, by a second name, so that there is a snapshot at any instant."""
+        second = self.backup.with_name("flenwheel.json.bak.new")
+        second.unlink(missing_ok=True)
+        try:
+            second.hardlink_to(self.snapshot)
+        except OSError:
+            # a file system without hard links; for an instant there is only the backup, which will do
+            second = self.snapshot
+        second.replace(self.backup)
 
     def _delete_segments(self) -> None:
         kept = self._backup_seq if self.backup.exists() else 0

@@ -196,7 +196,7 @@ def _read_header(path: Path, name: str) -> tuple[dict[str, str], dict[str, dict[
     """``(metadata, tensors by key, where the data begins)``. Raises LoraRefused."""
     if path.suffix.lower() in _PICKLES:
         raise LoraRefused(_pickle(name))
-    prefix = b""
+    prefix, size, length = b"", 0, 0
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
