@@ -30,11 +30,14 @@ class Driver:
     encoders: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, family: ModelFamily, pipe: Any, device: torch.device) -> None:
-        self.family, self.pipe, self.device = family, pipe, device
+        self.family, self.device = family, device
+        self.pipe: Any = pipe
         self.cache = EmbeddingCache()
-        # Set by engine.loras: adapters in the text encoders change what a prompt means.
+        # Kept by engine.loras: what is loaded; and which adapters in text encoders change what a prompt means.
+        self.shelf: Any = None
         self.text_adapters: tuple[tuple[str, float], ...] = ()
         self.encoders_stay = True
+        self.tiled = False
         pipe.set_progress_bar_config(disable=True)
 
     def render(
@@ -100,13 +103,24 @@ class Driver:
     def tile(self) -> None:
         """Decode pictures in tiles: less memory at large sizes, a little slower."""
         self.pipe.vae.enable_tiling()
+        self.tiled = True
+
+    def shrink(self) -> str:
+        """Take the next measure that saves memory and say it in words; an empty text when none is left."""
+        if not self.tiled:
+            self.tile()
+            return "pictures are decoded in tiles"
+        if self.encoders_stay:
+            self.encoders_off()
+            return "text encoders leave the device while pictures are made"
+        return ""
 
     def prepare(self) -> None:
         """Called once after loading: drop what this pipeline never uses."""
 
     def close(self) -> None:
         """Let go of the pipeline and what was cached: the driver cannot be used any more."""
-        self.pipe, self.cache = None, EmbeddingCache()
+        self.pipe, self.shelf, self.cache = None, None, EmbeddingCache()
 
     def small_picture(self, latents: torch.Tensor, shot: Shot) -> Image.Image:
         """A preview of at most 256 px from packed latents ``(1, tokens, 64)``, decoded from a reduced grid."""

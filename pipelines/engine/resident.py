@@ -39,10 +39,14 @@ class Resident:
         self.workspace, self.settings = workspace, settings
         self.emit: Emit = emit or (lambda event: None)
         self.loads: Counter[str] = Counter()
-        self.device = pick_device(settings.device)
         self._driver: Driver | None = None
         self._key: Hashable = None
         self._lock = threading.RLock()
+
+    @property
+    def device(self) -> torch.device:
+        """Where models run, by the present settings. Raises RuntimeError when there is no such device."""
+        return pick_device(self.settings.device)
 
     @contextmanager
     def use(self, family: ModelFamily) -> Iterator[Driver]:
@@ -92,6 +96,17 @@ class Resident:
             resident=resident,
         )
 
+    def reset_peak(self) -> None:
+        """Begin to measure the highest use of the card anew."""
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+    def peak_gib(self) -> float | None:
+        """The highest use of the card since ``reset_peak``, GiB; None where there is no card."""
+        if self.device.type != "cuda":
+            return None
+        return round(torch.cuda.max_memory_allocated(self.device) / 2**30, 2)
+
     def folder(self, family: ModelFamily) -> Path:
         """Where the weights of ``family`` lie. Built when the family has a recipe; a download is never started here.
 
@@ -102,7 +117,7 @@ class Resident:
             return here
         absent = weights.missing(family, self.workspace, self.settings)
         if absent and absent.how == "download":
-            raise weights.WeightsMissing(str(absent))
+            raise weights.WeightsMissing(absent.what)
         return weights.obtain(
             family, self.workspace, self.settings, lambda share, note: self.emit(Progress(done=0, note=note))
         )

@@ -4,6 +4,7 @@ Looked up in the workspace (``models/<name>-<revision>``), then in the models fo
 cache. A download is never started but by ``obtain``, which the user asks for after seeing size and licence.
 """
 
+import importlib
 import json
 import shutil
 import uuid
@@ -30,20 +31,12 @@ class WeightsMissing(RuntimeError):
 
 @dataclass(frozen=True)
 class Missing:
-    """What would have to be obtained. ``gib`` is the size of the download (0: built here in seconds)."""
+    """What has to be obtained. ``what`` says it in words; ``gib`` is the size of the download (0: built here)."""
 
     what: str
     gib: float
     licence: str
     how: Literal["download", "build"]
-
-    def __str__(self) -> str:
-        if self.how == "build":
-            return f"The weights of {self.what} are not here yet; they are built on this machine in seconds."
-        size = f"{self.gib:.1f} GiB, licence: {self.licence}"
-        return (
-            f"The weights of {self.what} are not on this machine ({size}). Download them under Models, then run again."
-        )
 
 
 def locate(family: ModelFamily, workspace: Workspace, settings: Any) -> Path | None:
@@ -58,8 +51,14 @@ def missing(family: ModelFamily, workspace: Workspace, settings: Any) -> Missing
     """What has to be obtained before ``family`` can run, or None when all is here."""
     if locate(family, workspace, settings):
         return None
-    how: Literal["download", "build"] = "build" if family.weights.recipe else "download"
-    return Missing(family.title, family.weights.gib, family.licence, how)
+    if family.weights.recipe:
+        what = f"The weights of {family.title} are not here yet; they are built on this machine in seconds."
+        return Missing(what, 0.0, family.licence, "build")
+    what = (
+        f"The weights of {family.title} are not on this machine: {family.weights.gib:.1f} GiB from"
+        f" {family.weights.hub}, licence: {family.licence}. Download them first, then run again."
+    )
+    return Missing(what, family.weights.gib, family.licence, "download")
 
 
 def _candidates(family: ModelFamily, workspace: Workspace, settings: Any) -> Iterator[Path]:
@@ -153,16 +152,16 @@ def obtain(
 
 def _build(family: ModelFamily, workspace: Workspace, on_progress: OnProgress) -> Path:
     """Run the family's recipe beside the final place and rename: a kill leaves nothing that looks complete."""
-    from pipelines.mini.checkpoints import RECIPES
-
-    if family.weights.recipe not in RECIPES:
+    # By name: recipes need torch, and this module is also used where torch must not be loaded.
+    recipes = importlib.import_module("pipelines.mini.checkpoints").RECIPES
+    if family.weights.recipe not in recipes:
         raise WeightsMissing(f"{family.title}: there is no recipe called {family.weights.recipe!r}.")
     on_progress(0.0, f"Building {family.title}")
     final = workspace.path(workspace.model_folder(family.name, family.revision))
     started = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}")
     started.parent.mkdir(parents=True, exist_ok=True)
     try:
-        RECIPES[family.weights.recipe](started)
+        recipes[family.weights.recipe](started)
         shutil.rmtree(final, ignore_errors=True)
         started.replace(final)
     finally:

@@ -29,9 +29,14 @@ class Weights(Frozen):
 
 
 class Part(Frozen):
-    """A component of a pipeline: parameters (count), and how it is held. ``skip`` names modules kept in bf16."""
+    """A component of a pipeline: parameters (count), and how it is held. ``skip`` names modules kept in bf16.
+
+    ``plain`` of the parameters stay in bf16 (skipped modules, embeddings), ``unused`` of those are dropped after loading.
+    """
 
     parameters: int = 0
+    plain: int = 0
+    unused: int = 0
     quantize: Literal["none", "nf4"] = "none"
     skip: tuple[str, ...] = ()
 

@@ -1,0 +1,269 @@
+"""How much memory a plan or a training will take, known before anything is loaded. Imports no torch.
+
+Weights are counted from the headers of the files when they are here, else from the parameter counts of the preset.
+NF4 with double quantization takes 4 bits a weight, 8 bits a block of 64 (the quantized scale) and 32 bits a block of
+16384 (the scale of the scales): QLoRA, Dettmers et al. 2023, section 3. Activations are arithmetic on the shapes,
+with the constants below; they are estimates, good to about 0.1 GiB for training and rougher for pictures.
+"""
+
+import json
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, prod
+from pathlib import Path
+from typing import Any
+
+from pipelines.engine import weights
+from pipelines.engine.capacity import capacity
+from pipelines.library.presets import ModelFamily, TrainingSettings
+from pipelines.library.workspace import Workspace
+from pipelines.shots import Shot
+
+GIB = 2**30
+NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)
+BF16 = 2
+# Context of CUDA and its libraries, and what the allocator cannot use.
+OVERHEAD = 0.75 * GIB
+# A trained parameter: float32 weight, gradient and the two moments of AdamW.
+TRAINED = 16
+# Tensors of (tokens, width) alive at once: in one block of a forward pass; and in the block that is computed again
+# during the backward pass of a training with gradient checkpointing (by pipeline, below); and per block without it.
+FORWARD = 24
+KEPT_PER_BLOCK = 18
+# Bytes per pixel when a picture is decoded: three maps of 256 channels in bf16 at full size; tiles are 512 px.
+DECODE = 3 * 256 * BF16
+TILE = 512
+# Parameters that a driver drops after loading because its pipeline never uses them.
+UNUSED = {"QwenImageEditPlusPipeline": ("text_encoder", "lm_head.")}
+_EMBEDDINGS = ("embed_tokens", "shared.", "embedding", "relative_attention_bias")
+
+
+class WillNotFit(RuntimeError):
+    """What is asked for needs more memory than there is. The message says how much, and what to do."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Shape of a diffusion transformer: ``double`` blocks carry text beside the picture, ``single`` ones do not.
+
+    ``backward`` is how many tensors of (tokens, width) a block's backward pass needs; ``text`` tokens of a prompt.
+    """
+
+    width: int
+    double: int
+    single: int
+    backward: int
+    text: int
+
+    @property
+    def blocks(self) -> int:
+        """All blocks."""
+        return self.double + self.single
+
+
+# As published; a folder's own config.json goes first.
+PUBLISHED = {
+    "FluxPipeline": Geometry(width=3072, double=19, single=38, backward=63, text=512),
+    "QwenImageEditPlusPipeline": Geometry(width=3072, double=60, single=0, backward=67, text=64),
+}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Memory in GiB. ``phases``: what is going on (``load``, ``denoise``, ...) and what is held then, by part.
+
+    ``total_gib`` is what may be used. ``ladder`` names the measures that are needed to fit (``tiling``, ``encoders
+    off``). ``why`` says to the user why it does not fit.
+    """
+
+    phases: dict[str, dict[str, float]]
+    total_gib: float
+    ladder: tuple[str, ...] = ()
+    why: str = ""
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """What is held at the peak, by part."""
+        return max(self.phases.values(), key=lambda parts: sum(parts.values()))
+
+    @property
+    def peak_gib(self) -> float:
+        """The highest of all phases."""
+        return sum(self.parts.values())
+
+    @property
+    def fits(self) -> bool:
+        """Whether the peak is within what may be used."""
+        return self.peak_gib <= self.total_gib
+
+    def phase_gib(self, phase: str) -> float:
+        """What one phase takes."""
+        return sum(self.phases[phase].values())
+
+
+@dataclass(frozen=True)
+class _Part:
+    held: float
+    unused: float
+
+
+def predict_render(family: ModelFamily, shots: Sequence[Shot], workspace: Workspace, settings: Any) -> Prediction:
+    """What the pictures of ``shots`` will take (none: one of the family's default size). Raises nothing."""
+    folder = weights.locate(family, workspace, settings)
+    parts = _parts(family, folder)
+    shape = _geometry(family, folder)
+    budget = capacity(settings).usable_gib
+    ladders: tuple[tuple[str, ...], ...] = ((), ("tiling",), ("tiling", "encoders off"))
+    tried = [Prediction(_render_phases(family, shots, parts, shape, rungs), budget, rungs) for rungs in ladders]
+    return next((p for p in tried if p.fits), None) or _refused(
+        tried[-1], f"{family.title} needs", "Choose smaller pictures or a smaller model"
+    )
+
+
+def predict_training(
+    family: ModelFamily,
+    training: TrainingSettings,
+    workspace: Workspace,
+    settings: Any,
+    controls: int | None = None,
+) -> Prediction:
+    """What a training will take; ``controls`` is how many pictures of the same size an example shows beside its target
+    (None: one for an editor, none for a generator). Text encoders and VAE are off the card while steps run."""
+    folder = weights.locate(family, workspace, settings)
+    parts = _parts(family, folder)
+    shape = _geometry(family, folder)
+    controls = int(family.role == "editor") if controls is None else controls
+    tokens = (training.resolution // 16) ** 2 * (1 + controls) + _text_tokens(family, shape, controls)
+    kept = shape.blocks + shape.backward if training.gradient_checkpointing else shape.blocks * KEPT_PER_BLOCK
+    activations = tokens * training.batch * shape.width * BF16 * kept
+    learned = training.rank * lora_width(family.lora_targets, shape) * TRAINED
+    steps = {"transformer": parts["transformer"].held, "LoRA and optimizer": learned, "activations": activations}
+    phases = {"load": _all(parts, loading=True), "train": _in_gib(steps | {"overhead": OVERHEAD})}
+    prediction = Prediction(phases, capacity(settings).usable_gib)
+    if prediction.fits:
+        return prediction
+    return _refused(prediction, f"Training {family.title} needs", "Choose a smaller resolution, batch or rank")
+
+
+def lora_width(targets: Sequence[str], shape: Geometry) -> int:
+    """Parameters of a LoRA of rank 1 on ``targets``: inputs plus outputs of each module that a target names."""
+    total = 0
+    for name, inputs, outputs in _modules(shape):
+        if any(name == target or name.endswith(f".{target}") for target in targets):
+            total += inputs + outputs
+    return total
+
+
+def _modules(shape: Geometry) -> Iterator[tuple[str, int, int]]:
+    """Linear layers of the blocks: name, inputs, outputs. FLUX's feed-forward is ``ff``, Qwen's ``img_mlp``."""
+    w = shape.width
+    double = [f"attn.{n}" for n in ("to_q", "to_k", "to_v", "to_out.0")]
+    double += [f"attn.{n}" for n in ("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")]
+    forward = ("ff", "ff_context") if shape.single else ("img_mlp", "txt_mlp")
+    for n in range(shape.double):
+        yield from ((f"transformer_blocks.{n}.{name}", w, w) for name in double)
+        for name in forward:
+            yield f"transformer_blocks.{n}.{name}.net.0.proj", w, 4 * w
+            yield f"transformer_blocks.{n}.{name}.net.2", 4 * w, w
+    for n in range(shape.single):
+        yield from ((f"single_transformer_blocks.{n}.{name}", w, w) for name in double[:3])
+
+
+def _render_phases(
+    family: ModelFamily, shots: Sequence[Shot], parts: dict[str, _Part], shape: Geometry, ladder: tuple[str, ...]
+) -> dict[str, float]:
+    defaults = family.defaults
+    pixels = max((s.width * s.height for s in shots), default=defaults.width * defaults.height)
+    sources = max((len(s.sources) for s in shots), default=int(family.role == "editor"))
+    tokens = pixels // 256 + sources * (defaults.vae_px // 16) ** 2 + _text_tokens(family, shape, sources)
+    resident = _all(parts)
+    if "encoders off" in ladder:
+        resident = {name: gib for name, gib in resident.items() if not name.startswith("text_encoder")}
+    decoded = min(pixels, TILE**2) if "tiling" in ladder else pixels
+    return {
+        "load": _all(parts, loading=True),
+        "denoise": resident | _in_gib({"activations": tokens * shape.width * BF16 * FORWARD}),
+        "decode": resident | _in_gib({"activations": decoded * DECODE}),
+    }
+
+
+def _all(parts: dict[str, _Part], loading: bool = False) -> dict[str, float]:
+    """All parts and the overhead, GiB; while loading also what is dropped afterwards."""
+    return _in_gib({name: p.held + p.unused * loading for name, p in parts.items()} | {"overhead": OVERHEAD})
+
+
+def _in_gib(sizes: dict[str, float]) -> dict[str, float]:
+    return {name: size / GIB for name, size in sizes.items()}
+
+
+def _text_tokens(family: ModelFamily, shape: Geometry, pictures: int) -> int:
+    """Tokens that the text encoder gives: those of the words, and one for each 28 x 28 pixels of what it sees."""
+    return shape.text + pictures * ceil(family.defaults.condition_px / 28) ** 2
+
+
+def _refused(prediction: Prediction, what: str, cure: str) -> Prediction:
+    why = (
+        f"{what} about {prediction.peak_gib:.1f} GiB, and {prediction.total_gib:.1f} GiB may be used here."
+        f" {cure}, or raise the memory budget in the settings."
+    )
+    return replace(prediction, why=why)
+
+
+def _parts(family: ModelFamily, folder: Path | None) -> dict[str, _Part]:
+    found = {name: _from_headers(family, name, folder / name) for name in family.parts} if folder else {}
+    return {name: found.get(name) or _from_preset(family, name) for name in family.parts}
+
+
+def _from_preset(family: ModelFamily, name: str) -> _Part:
+    part = family.parts[name]
+    if part.quantize == "none":
+        return _Part(part.parameters * BF16, 0.0)
+    held = (part.parameters - part.plain) * NF4 + (part.plain - part.unused) * BF16
+    return _Part(held, part.unused * BF16)
+
+
+def _from_headers(family: ModelFamily, name: str, folder: Path) -> _Part | None:
+    """Bytes that the part will take: two-dimensional weights are quantized, but for embeddings and skipped modules."""
+    part, held, unused = family.parts[name], 0.0, 0.0
+    owner, dropped = UNUSED.get(family.pipeline, ("", ""))
+    found = False
+    for tensor, shape in _tensors(folder):
+        found = True
+        plain = (
+            part.quantize == "none"
+            or len(shape) != 2
+            or any(e in tensor for e in _EMBEDDINGS)
+            or any(f".{skip}." in f".{tensor}" for skip in part.skip)
+        )
+        size = prod(shape) * (BF16 if plain else NF4)
+        if owner == name and tensor.startswith(dropped):
+            unused += size
+        else:
+            held += size
+    return _Part(held, unused) if found else None
+
+
+def _tensors(folder: Path) -> Iterator[tuple[str, list[int]]]:
+    """Names and shapes of all tensors of a part, from the headers of its files."""
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(length))
+        for name, entry in header.items():
+            if name != "__metadata__":
+                yield name, entry["shape"]
+
+
+def _geometry(family: ModelFamily, folder: Path | None) -> Geometry:
+    published = PUBLISHED[family.pipeline]
+    if folder is None:
+        return published
+    config = json.loads((folder / "transformer" / "config.json").read_text(encoding="utf-8"))
+    return Geometry(
+        width=config["num_attention_heads"] * config["attention_head_dim"],
+        double=config["num_layers"],
+        single=config.get("num_single_layers", 0),
+        backward=published.backward,
+        text=published.text,
+    )
