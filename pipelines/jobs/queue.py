@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.jobs.ends import EndCallback, Ends
 from pipelines.jobs.events import Event, Failed, Finished, Memory, Stopped
 from pipelines.jobs.link import WorkerLink
 from pipelines.jobs.live import Live
@@ -20,7 +21,7 @@ from pipelines.jobs.recorder import Recorder
 from pipelines.jobs.requests import REQUEST, Request
 from pipelines.jobs.resuming import judged_already, runs_taken_over
 from pipelines.jobs.wire import Claimed, Control, Ready, Run, ToApp, Told
-from pipelines.library.records import Job, JobState, new_id, now
+from pipelines.library.records import Job, JobState, Record, new_id, now
 from pipelines.library.store import Store
 from pipelines.library.workspace import Workspace
 
@@ -31,7 +32,6 @@ RUNNING: tuple[JobState, ...] = ("queued", "running")
 STUDIO_GONE = "The studio was closed or ended while this was running. What was finished is kept; resume goes on there."
 WORKER_GONE = "{how} What was finished is kept; resume goes on there."
 NO_WORKER = "The worker process does not start: {how} See logs/worker.log."
-EndCallback = Callable[[Job, Request], None]
 log = logging.getLogger(__name__)
 
 
@@ -70,8 +70,6 @@ class JobQueue:
         self._waiting: list[Job] = []
         self._recent: list[Job] = []
         self._untold: set[str] = set()
-        self._ended: list[tuple[Job, Request]] = []
-        self._callbacks: list[EndCallback] = []
         self._current: _Current | None = None
         self._link: WorkerLink | None = None
         self._memory: Memory | None = None
@@ -83,8 +81,19 @@ class JobQueue:
 
     # ---- what the app asks for
 
-    def submit(self, request: Request, title: str, character: str = "", resumes: str = "") -> Job:
-        """Put ``request`` into the queue; returns its job at once, durable. Raises QueueClosed."""
+    def submit(
+        self,
+        request: Request,
+        title: str,
+        character: str = "",
+        resumes: str = "",
+        alongside: Callable[[Job], Iterable[Record]] = lambda job: (),
+    ) -> Job:
+        """Put ``request`` into the queue; returns its job at once, durable. Raises QueueClosed.
+
+        ``alongside`` makes records that belong to the job, such as its training run: all of them are kept or none,
+        and they are there before the job begins.
+        """
         job = Job(
             id=new_id(), kind=request.kind, title=title, character=character,
             request=request.model_dump(mode="json"), resumes=resumes,
@@ -92,7 +101,7 @@ class JobQueue:
         with self._lock:
             if self._closed:
                 raise QueueClosed("The studio is closing and takes no more jobs.")
-        self._store.put(job, *runs_taken_over(self._store, job, request))
+        self._store.put(job, *runs_taken_over(self._store, job, request), *alongside(job))
         with self._lock:
             self._waiting.append(job)
         self._inbox.put(self._dispatch)
@@ -163,7 +172,7 @@ class JobQueue:
         It hears also of ends since the app started, and of those the last app recorded but did not live to tell. It
         may hear of an end twice when the app is killed in between, so it must be able to do its work again.
         """
-        self._inbox.put(lambda: self._register(callback))
+        self._inbox.put(lambda: self._ends.listen(callback))
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """Block until the job has ended and all callbacks were called, or ``timeout`` seconds went by. Returns the job
@@ -216,7 +225,8 @@ class JobQueue:
         self._waiting = [job for job in jobs if job.state == "queued"]
         ended = sorted((j for j in jobs if j.ended), key=lambda j: j.ended or j.created)
         self._recent = [job for job in reversed(ended) if not job.dismissed][:RECENT]
-        self._ended = [(job, REQUEST.validate_python(job.request)) for job in ended if not job.told]
+        untold = [(job, REQUEST.validate_python(job.request)) for job in ended if not job.told]
+        self._ends = Ends(self._store, untold)
 
     def _dispatch(self) -> None:
         """Give the worker the next job if it has none."""
@@ -312,25 +322,10 @@ class JobQueue:
             if self._current and self._current.recorder.job.id == job.id:
                 self._current = None
             self._recent = [job, *self._recent][:RECENT]
-            self._ended.append((job, request))
-        for callback in self._callbacks:
-            _tell(callback, job, request)
-        if self._callbacks:
-            self._mark_told(job)
+        self._ends.tell(job, request)
         with self._lock:
             self._untold.discard(job.id)
             self._lock.notify_all()
-
-    def _register(self, callback: EndCallback) -> None:
-        self._callbacks.append(callback)
-        for job, request in list(self._ended):
-            _tell(callback, job, request)
-            self._mark_told(job)
-
-    def _mark_told(self, job: Job) -> None:
-        present = self.job(job.id)
-        if not present.told:
-            self._store.put(present.model_copy(update={"told": True}))
 
     def _cancel(self, job_id: str, force: bool) -> None:
         current = self._current
@@ -379,13 +374,6 @@ class JobQueue:
             self._over_with(job, current.request)
         with self._lock:
             self._lock.notify_all()
-
-
-def _tell(callback: EndCallback, job: Job, request: Request) -> None:
-    try:
-        callback(job, request)
-    except Exception:
-        log.exception("what follows job %s (%s) failed", job.id, job.title)
 
 
 def _plain(settings: Any) -> dict[str, Any]:

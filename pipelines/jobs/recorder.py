@@ -85,7 +85,7 @@ class Recorder:
             case Memory():
                 self.memory = event
             case Warned():
-                self._change(warnings=(*self.job.warnings, event.text)[-WARNINGS:])
+                self._warn(event.text)
             case _:
                 log.error("%s is no event within a job", event.type)
         self.tick()
@@ -119,6 +119,10 @@ class Recorder:
         self.job = self.job.model_copy(update=changes)
         self._dirty = True
 
+    def _warn(self, text: str) -> None:
+        if text not in self.job.warnings:  # a judge says for every picture what it lacks
+            self._change(warnings=(*self.job.warnings, text)[-WARNINGS:])
+
     def _begin(self, event: Started) -> None:
         self.unit, self.step = event.unit, None
         self._images = set()
@@ -134,7 +138,7 @@ class Recorder:
     def _made(self, image: ImageRecord) -> None:
         self._images.add(image.id)
         if self.unit == "pictures" and len(self._images) > self.job.done:
-            self._advance(len(self._images), self.job.note)
+            self._advance(len(self._images), "")
         records: list[Record] = []
         if self._store.get(ImageRecord, image.id) is None:  # an existing one has scores that its file knows nothing of
             records.append(image)
@@ -155,8 +159,7 @@ class Recorder:
             return None
         if present.frozen:
             text = f"{image.kind} {image.version} is frozen, because a training has used it: new pictures stay outside."
-            if text not in self.job.warnings:
-                self._change(warnings=(*self.job.warnings, text))
+            self._warn(text)
             return None
         return present.model_copy(update={"images": (*present.images, image.id)})
 

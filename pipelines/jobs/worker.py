@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 from pipelines.engine.cancelled import Cancelled
 from pipelines.jobs.events import Event, Failed, Finished, Stopped
 from pipelines.jobs.handlers import Context, Handler, Shared
+from pipelines.jobs.leftovers import sweep
 from pipelines.jobs.wire import TO_WORKER, Claimed, Ready, Run, Told, line
 from pipelines.library.base import Frozen
 from pipelines.library.workspace import Workspace
@@ -184,6 +185,7 @@ def main() -> NoReturn:
         lock.acquire(timeout=LOCK_SECONDS)
     except Timeout:
         sys.exit(f"Another worker has been busy in {args.workspace} for {LOCK_SECONDS} seconds.")
+    sweep(args.workspace)
     Worker(Workspace(args.workspace), load_handlers(args.handlers), pipes).serve()
 
 

@@ -117,9 +117,9 @@ def test_a_training_killed_and_resumed_has_one_run_with_one_curve(jobs: JobQueue
         target="character", character="ada", name="ada_v1", version="v1", family="mini-flux", revision="1", items=(),
         settings=TrainingSettings.model_validate({"steps": 10}), trigger="die", folder="characters/ada/models/x",
     )  # fmt: skip
-    job = jobs.submit(request, "Train")
     fields = {"character": "ada", "target": "character", "version": "v1", "family": "mini-flux", "preset": "p"}
-    jobs._store.put(TrainingRun.model_validate({"id": "r1", "job": job.id, **fields}))
+    run_of = lambda job: [TrainingRun.model_validate({"id": "r1", "job": job.id, **fields})]  # noqa: E731
+    job = jobs.submit(request, "Train", alongside=run_of)
     assert jobs.wait(job.id, 30).state == "interrupted"
     (run,) = jobs._store.all(TrainingRun)
     assert run.state == "interrupted" and [m.step for m in run.curve] == [1, 2, 3, 4, 5, 6, 7]
