@@ -1,0 +1,80 @@
+"""A desk with a character, and pictures of every kind put there without rendering: the steps only read records."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.desk import Desk
+from pipelines.library.pictures import save_picture
+from pipelines.library.records import Character, Decision, Identity, ImageRecord, Scores
+from pipelines.shots import ImageRef, Purpose, Shot
+from pipelines.steps import characters, datasets
+
+Put = Callable[..., ImageRecord]
+
+
+@pytest.fixture
+def desk(workspace_root: Path) -> Iterator[Desk]:
+    with Desk.open(workspace_root) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ada(desk: Desk) -> Character:
+    return characters.create(desk, "Ada", origin="drawn here", may_use=True)
+
+
+@pytest.fixture
+def put(desk: Desk, ada: Character) -> Put:
+    """Put a picture there: ``put("enriched", label="good", who="human", sources=[...], labels={...})``."""
+    made = 0
+
+    def _put(
+        kind: str,
+        *,
+        label: str | None = None,
+        who: str = "human",
+        sources: tuple[ImageRef, ...] = (),
+        labels: dict[str, str] | None = None,
+        cell: str = "",
+        version: str = "v1",
+        score: float | None = None,
+        verdict: str = "cannot tell",
+        **fields: object,
+    ) -> ImageRecord:
+        nonlocal made
+        made += 1
+        pixels = np.random.default_rng(made).integers(0, 255, (48, 48, 3), dtype=np.uint8)
+        shot = None
+        if kind != "source":
+            shot = Shot(
+                family="mini-qwen-edit" if sources else "mini-flux",
+                revision="1",
+                prompt="turn the head",
+                sources=sources,
+                seed=made,
+                steps=1,
+                guidance=1.0,
+                width=48,
+                height=48,
+                purpose=Purpose(
+                    step="model_card" if kind == "card" else "enrich", cell=cell or str(made), labels=labels or {}
+                ),
+            )
+        image = save_picture(
+            desk.workspace, Image.fromarray(pixels), character=ada.id, kind=kind, version=version, shot=shot, **fields
+        )
+        if score is not None:
+            identity = Identity(recogniser="test", model_hash="0", score=score, n=3, threshold=0.5, verdict=verdict)  # type: ignore[arg-type]
+            image = image.model_copy(update={"scores": Scores(identity=identity)})
+        desk.store.put(image)
+        if kind in ("source", "enriched", "synthetic"):
+            datasets.include(desk, ada.id, kind, version, [image.id])  # type: ignore[arg-type]
+        if label is not None:
+            desk.store.decide(Decision(image=image.id, who=who, action="label", value=label))  # type: ignore[arg-type]
+        return image
+
+    return _put

@@ -1,0 +1,98 @@
+"""The gates: only what a human let through is trained on, whatever rules and machines say."""
+
+from typing import Any
+
+import pytest
+
+from pipelines.desk import Desk
+from pipelines.library.records import Character, Correction, DatasetVersion, Decision, TrainingRun
+from pipelines.steps import datasets, review, training
+from pipelines.steps.characters import NotAllowed
+
+
+def test_a_training_set_is_shut_while_an_enriched_picture_waits(desk: Desk, ada: Character, put: Any) -> None:
+    source = put("source", label="good")
+    good = put("enriched", label="good", sources=(source.ref,))
+    waiting = put("enriched", sources=(source.ref,))
+    shut = training.dataset(desk, ada.id)
+    assert any("1 enriched pictures wait" in why for why in shut.shut)
+    with pytest.raises(training.GateShut, match="wait for review"):
+        training.submit(desk, ada.id, "character", "character-practice")
+
+    review.decide(desk, [Decision(image=waiting.id, who="human", action="label", value="reject")])
+    open_now = training.dataset(desk, ada.id)
+    assert open_now.shut == []
+    assert [i.id for i in open_now.images] == [source.id, good.id]
+    assert dict(open_now.by_origin) == {"source": 1, "enriched": 1}
+
+
+@pytest.mark.parametrize(("label", "who"), [(None, "human"), ("needs_correction", "human"), ("good", "rule")])
+def test_training_refuses_what_no_human_let_through(
+    desk: Desk, ada: Character, put: Any, label: str | None, who: str
+) -> None:
+    picture = put("enriched", label=label, who=who)
+    with pytest.raises(training.GateShut, match=picture.id[:8]):
+        training.check_gate(desk, [picture])
+
+
+def test_a_training_freezes_what_it_uses_and_remembers_every_picture(desk: Desk, ada: Character, put: Any) -> None:
+    source = put("source", label="good")
+    good = put("enriched", label="good", sources=(source.ref,), labels={"angle": "half-left"})
+    job = training.submit(desk, ada.id, "character", "character-practice")
+    desk.jobs.cancel(job.id)
+    (run,) = desk.store.all(TrainingRun)
+    assert set(run.images) == {source.id, good.id}
+    assert run.version == "v1"
+    frozen = {d.kind for d in desk.store.all(DatasetVersion) if d.frozen}
+    assert frozen == {"source", "enriched"}
+    assert datasets.open_version(desk, ada.id, "enriched") == "v2"
+    with pytest.raises(ValueError, match="frozen"):
+        datasets.include(desk, ada.id, "enriched", "v1", ["0"])
+    request = job.request
+    assert request["name"] == "ada_v1"
+    assert request["lineage"]["dataset"] == "ada/source/v1 ada/enriched/v1"
+    assert any("half-left view" in item["caption"] for item in request["items"])
+
+
+def test_pristine_takes_only_what_was_found_good(desk: Desk, ada: Character, put: Any) -> None:
+    good, unseen = put("synthetic", label="good", caption="ada"), put("synthetic")
+    with pytest.raises(NotAllowed, match="1 of 2"):
+        review.select_pristine(desk, ada.id, [good.id, unseen.id])
+    made = review.select_pristine(desk, ada.id, [good.id])
+    assert made.id == "ada/pristine/v1"
+    folder = desk.workspace.path("characters/ada/data/pristine/v1")
+    assert sorted(p.suffix for p in folder.iterdir()) == [".png", ".txt"]
+    assert training.dataset(desk, ada.id).by_origin["pristine"] == 1
+
+
+def test_the_filter_sorts_out_strangers_and_leaves_doubt_to_the_human(desk: Desk, ada: Character, put: Any) -> None:
+    stranger = put("synthetic", score=0.1, verdict="wrong")
+    unsure = put("synthetic", score=0.45, verdict="unsure")
+    unmeasured = put("synthetic")
+    kept = put("synthetic", score=0.1, verdict="wrong", label="good")
+    report = review.apply_filter(desk, ada.id)
+    assert [i for i, _ in report.rejected] == [stranger.id]
+    assert report.left == 2
+    verdict = desk.store.verdict(stranger.id)
+    assert (verdict.label, verdict.who) == ("reject", "rule")
+    assert "0.10 below 0.50" in verdict.reason
+    assert desk.store.verdict(kept.id).label == "good"
+    review.apply_filter(desk, ada.id, cut=0.5)
+    assert desk.store.verdict(unsure.id).label == "reject"
+    assert desk.store.verdict(unmeasured.id).label is None
+
+
+def test_a_correction_becomes_a_triplet_that_opens_the_editor_gate(
+    desk: Desk, ada: Character, put: Any, tmp_path: Any
+) -> None:
+    source = put("source", label="good")
+    wrong = put("enriched", sources=(source.ref,))
+    assert "no corrections yet" in training.dataset(desk, ada.id, "editor").shut[0]
+    data = desk.workspace.path(source.path).read_bytes()
+    made = review.correct(desk, wrong.id, "fixed.png", data, "the nose")
+    assert (made.source.id, made.wrong.id, made.instruction) == (source.id, wrong.id, "turn the head")
+    assert desk.store.all(Correction) == [made]
+    assert desk.store.verdict(wrong.id).label == "needs_correction"
+    learning = training.dataset(desk, ada.id, "editor")
+    assert learning.shut == []
+    assert [(i.caption, [c.id for c in i.controls]) for i in learning.items] == [("turn the head", [source.id])]
