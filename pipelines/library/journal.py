@@ -62,7 +62,7 @@ def encode_line(seq: int, changes: Changes) -> bytes:
 def decode_line(line: bytes) -> tuple[int, Changes] | None:
     """``(seq, changes)`` of a line without its newline, or None when it is damaged."""
     try:
-        if int(line[:8], 16) != zlib.crc32(line[9:]):
+        if line[8:9] != b" " or int(line[:8], 16) != zlib.crc32(line[9:]):
             return None
         entry = json.loads(line[9:])
         return entry["seq"], entry["set"]
