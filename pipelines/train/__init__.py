@@ -58,8 +58,13 @@ def check(request: TrainRequest) -> ModelFamily:
 
 
 def doubts(request: TrainRequest) -> list[str]:
-    """What the user should know before: captions without the trigger word."""
+    """What the user should know before: captions without the trigger word, samples that leave out their LoRAs."""
+    found = []
     without = sum(request.trigger not in item.caption for item in request.items)
-    if not request.trigger or not without or request.target == "editor":
-        return []
-    return [f'{without} of {len(request.items)} captions lack the trigger word "{request.trigger}".']
+    if request.trigger and without and request.target == "character":
+        found.append(f'{without} of {len(request.items)} captions lack the trigger word "{request.trigger}".')
+    if any(shot.stack.adapters for shot in request.samples):
+        found.append(
+            "Sample pictures are made with the LoRA in training alone, without the other LoRAs of their shots."
+        )
+    return found

@@ -105,4 +105,7 @@ def attached(
         transformer.disable_gradient_checkpointing()
         if NAME in getattr(transformer, "peft_config", {}):
             transformer.delete_adapters(NAME)
+        if getattr(transformer, "peft_config", {}):
+            # peft activates the next adapter in place of a deleted one; those kept for rendering are off between shots
+            transformer.disable_adapters()
         transformer.requires_grad_(False)

@@ -10,7 +10,7 @@ from pipelines.jobs.events import Event, ImageMade, StepDone
 from pipelines.jobs.requests import TrainRequest
 from pipelines.library.pictures import save_picture
 from pipelines.library.workspace import Workspace
-from pipelines.shots import Shot
+from pipelines.shots import LoraStack, Shot
 from pipelines.train.adapter import LearnedAdapter
 from pipelines.train.dataset import load_picture
 
@@ -56,7 +56,7 @@ class Samples:
         """The shot as it is recorded: the LoRA is not a file yet, so its name and step stand among the labels."""
         labels = {**shot.purpose.labels, "lora": self.request.name, "training_step": str(step)}
         purpose = shot.purpose.model_copy(update={"step": "sample", "labels": labels})
-        return shot.model_copy(update={"purpose": purpose})
+        return shot.model_copy(update={"purpose": purpose, "stack": LoraStack()})
 
     def _render(self, shot: Shot) -> Image.Image:
         def on_step(k: int, n: int) -> None:

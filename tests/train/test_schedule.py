@@ -79,4 +79,6 @@ def test_draws_depend_on_seed_step_and_part_alone() -> None:
 
 def test_warmup_rises_to_the_learning_rate_and_stays() -> None:
     schedule = Schedule([item("a")], TrainingSettings(learning_rate=1e-3, warmup=4))
-    assert [schedule.learning_rate(step) for step in (0, 1, 3, 4, 99)] == pytest.approx([2.5e-4, 5e-4, 1e-3, 1e-3, 1e-3])
+    assert [schedule.learning_rate(step) for step in (0, 1, 3, 4, 99)] == pytest.approx(
+        [2.5e-4, 5e-4, 1e-3, 1e-3, 1e-3]
+    )
