@@ -96,7 +96,7 @@ class Panel:
         path = self._workspace.path(ref.path)
         with Image.open(path) as file:
             image = file.convert("RGB")
-        found = None if self._finder is None else _look(self._finder, image)
+        found = None if self._finder is None else self._finder.faces(image)
         face = found[0] if found else None
         angle = angle_of(face.yaw, face.pitch) if face else "unsure"
         recipe = read_recipe(path)
@@ -115,7 +115,7 @@ class Panel:
         name, model = who.name, who.model_hash
         if self._lacking[name]:
             return nothing(self._lacking[name], recogniser=name, model_hash=model)
-        faces = found if who is self._finder and found is not None else _look(who, image)
+        faces = found if who is self._finder and found is not None else who.faces(image)
         references = self._seen_by(who).without(ref.id)
         face = next((f for f in faces if f.embedding is not None), None)
         if face is None or face.embedding is None:
@@ -135,15 +135,17 @@ class Panel:
         words = [answer.why]
         if len(faces) > 1:
             words.append(f"{len(faces)} faces; the largest was compared.")
-        if answer.score is not None and self._copies(answer.score, ref, image, references, who):
+        if answer.highest is not None and self._copies(answer.highest, ref, image, references, who):
             words.append("It looks like a copy of a source.")
         return words
 
-    def _copies(self, value: float, ref: ImageRef, image: Image.Image, references: References, who: Recogniser) -> bool:
+    def _copies(
+        self, highest: float, ref: ImageRef, image: Image.Image, references: References, who: Recogniser
+    ) -> bool:
         own = dhash(image)
         others = [self._seen(who, r.image) for r in self._judge.references if r.image.id != ref.id]
         distance = min((hamming(own, seen.dhash) for seen in others if seen), default=64)
-        return is_copy(value, references, distance)
+        return is_copy(highest, references, distance)
 
     def _seen_by(self, who: Recogniser) -> References:
         """The references whose face can be described; angle as the human said, else as measured."""
@@ -176,24 +178,16 @@ def _describe(who: Recogniser, model_hash: str, image_id: str, path: str) -> See
     """A reference as ``who`` sees it; ids are content hashes, so an answer stays true for the same weights."""
     with Image.open(path) as file:
         image = file.convert("RGB")
-    return Seen(tuple(_look(who, image)), dhash(image))
-
-
-def _look(who: Recogniser, image: Image.Image) -> list[Face]:
-    try:
-        return who.faces(image)
-    except RecogniserMissing as error:
-        log.warning("%s", error)
-        return []
+    return Seen(tuple(who.faces(image)), dhash(image))
 
 
 def _why_not(who: Recogniser) -> str:
-    """Why ``who`` cannot tell identities, found out by trying: a broken pack shows only when it is loaded."""
+    """Why ``who`` cannot tell identities; empty when it can. A broken pack shows only when it is loaded."""
     missing = who.ready()
     if missing:
         return missing
     try:
-        who.faces(Image.new("RGB", (64, 64)))
+        who.load()
     except RecogniserMissing as error:
         return str(error)
     return ""

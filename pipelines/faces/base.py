@@ -67,6 +67,11 @@ class Recogniser(Protocol):
         """Empty when it can tell identities; else words on what is missing and where to put it."""
         ...
 
+    def load(self) -> None:
+        """Load the weights now, once. Raises RecogniserMissing when identities cannot be told: files that are there
+        may still be broken."""
+        ...
+
     def faces(self, image: Image.Image) -> list[Face]:
         """All faces of an RGB picture, the largest first. No face is an answer: an empty list. Raises
         RecogniserMissing when it cannot look at all."""

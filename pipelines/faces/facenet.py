@@ -72,6 +72,20 @@ class Facenet:
             )
         return ""
 
+    def load(self) -> None:
+        """See ``Recogniser.load``. Faces are found without it."""
+        missing = self.ready()
+        if missing:
+            raise RecogniserMissing(missing)
+        _ = self._resnet
+
+    def _describes(self) -> bool:
+        try:
+            self.load()
+        except RecogniserMissing:
+            return False
+        return True
+
     @cached_property
     def _mtcnn(self) -> Any:
         try:
@@ -94,7 +108,7 @@ class Facenet:
         return net.eval()
 
     def faces(self, image: Image.Image) -> list[Face]:
-        """See ``Recogniser.faces``; ``embedding`` is ``None`` while the weights are missing."""
+        """See ``Recogniser.faces``; ``embedding`` is ``None`` while the weights are missing or broken."""
         rgb = image.convert("RGB")
         shrink = max(1.0, max(rgb.size) / LARGEST)
         small = rgb if shrink == 1.0 else rgb.resize((round(rgb.width / shrink), round(rgb.height / shrink)))
@@ -103,7 +117,7 @@ class Facenet:
         boxes, scores, points = self._mtcnn.detect(small, landmarks=True)
         if boxes is None:
             return []
-        describe = self.weights.is_file()
+        describe = self._describes()
         found = zip(boxes, scores, points, strict=True)
         return largest_first([self._face(rgb, shrink, box, s, kps, describe) for box, s, kps in found])
 

@@ -108,11 +108,12 @@ def nothing(why: str, *, recogniser: str, model_hash: str, n: int = 0) -> Identi
     return Identity(recogniser=recogniser, model_hash=model_hash, n=n, verdict="cannot tell", why=why)
 
 
-def is_copy(score: float, references: References, hash_distance: int) -> bool:
-    """Whether a picture repeats a source: it scores above every source's own leave-one-out score and is a near
-    duplicate of one (``hash_distance``: bits between their difference hashes)."""
-    alone = leave_one_out(references.embeddings)
-    return bool(len(alone)) and score > float(alone.max()) and hash_distance <= NEAR_DUPLICATE
+def is_copy(highest: float, references: References, hash_distance: int) -> bool:
+    """Whether a picture repeats a source: it is closer to one (``highest``: cosine) than any two sources are to each
+    other, and a near duplicate of one (``hash_distance``: bits between their difference hashes)."""
+    among = references.embeddings @ references.embeddings.T
+    closest = max(among[np.triu_indices(len(among), k=1)], default=-1.0)
+    return highest > float(closest) and hash_distance <= NEAR_DUPLICATE
 
 
 def _verdict(score: float, threshold: float, floor: float) -> IdentityVerdict:

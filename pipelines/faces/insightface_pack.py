@@ -85,11 +85,16 @@ class InsightFacePack:
             raise RecogniserMissing(f"The face pack in {self.folder} has no model for {' and '.join(sorted(lacking))}.")
         return analysis
 
-    def faces(self, image: Image.Image) -> list[Face]:
-        """See ``Recogniser.faces``. insightface reads BGR."""
+    def load(self) -> None:
+        """See ``Recogniser.load``."""
         missing = self.ready()
         if missing:
             raise RecogniserMissing(missing)
+        _ = self._analysis
+
+    def faces(self, image: Image.Image) -> list[Face]:
+        """See ``Recogniser.faces``. insightface reads BGR."""
+        self.load()
         bgr = np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
         return largest_first([_face(found) for found in self._analysis.get(bgr)])
 
