@@ -161,7 +161,10 @@ class Recorder:
             text = f"{image.kind} {image.version} is frozen, because a training has used it: new pictures stay outside."
             self._warn(text)
             return None
-        return present.model_copy(update={"images": (*present.images, image.id)})
+        # a file that was lost and made again comes in the place of the one that was there
+        gone = {i.id for i in self._store.all(ImageRecord, path=image.path)}
+        images = (*(i for i in present.images if i not in gone), image.id)
+        return present.model_copy(update={"images": images})
 
     def _scored(self, event: Scored) -> None:
         image = self._store.get(ImageRecord, event.image)

@@ -72,6 +72,14 @@ def test_a_picture_told_twice_is_there_once_and_keeps_its_scores(recorder: Recor
     assert recorder.job.done == 1
 
 
+def test_a_picture_made_again_takes_the_place_of_the_lost_one(recorder: Recorder, store: Store) -> None:
+    recorder.apply(ImageMade(image=_image(1)))
+    recorder.apply(ImageMade(image=_image(2)))
+    recorder.apply(ImageMade(image=_image(3, path=_image(1).path)))
+    dataset = store.get(DatasetVersion, "ada/enriched/v1")
+    assert dataset and dataset.images == (_image(2).id, _image(3).id)
+
+
 @pytest.mark.parametrize("kind", ["survey", "card", "sample"])
 def test_pictures_of_no_dataset_are_recorded_all_the_same(recorder: Recorder, store: Store, kind: ImageKind) -> None:
     recorder.apply(ImageMade(image=_image(1, kind)))
