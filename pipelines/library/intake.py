@@ -23,13 +23,14 @@ from pipelines.library.workspace import Workspace
 FORMATS = {
     "PNG": "png",
     "JPEG": "jpg",
-    "MPO": "jpg",
     "WEBP": "webp",
     "GIF": "gif",
     "BMP": "bmp",
     "TIFF": "tif",
     "AVIF": "avif",
 }
+# what Pillow's JPEG decoder calls a photograph with more pictures behind it
+SUFFIXES = {**FORMATS, "MPO": "jpg"}
 MAX_BYTES = 256 * 2**20
 MAX_PIXELS = 64_000_000
 MIN_SIDE = 16
@@ -61,7 +62,7 @@ def admit(
     content = _read(data, name)
     image, source_format, notes = _decode(content, name, first_frame, max_pixels)
     digest = hashlib.sha256(content).hexdigest()
-    original = f"{workspace.originals(character)}/{digest}.{FORMATS[source_format]}"
+    original = f"{workspace.originals(character)}/{digest}.{SUFFIXES[source_format]}"
     if not workspace.path(original).exists():
         write_durably(workspace.path(original), content)
     intake = Intake(filename=name, original=original, original_sha256=digest, format=source_format, notes=tuple(notes))
