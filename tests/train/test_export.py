@@ -50,7 +50,7 @@ def sources(bench: Bench, target: str) -> list[Image.Image]:
 def test_a_fresh_pipeline_gives_the_trainers_picture(
     bench: Bench, models_root: Workspace, target: str, alpha: float, record_property: Any
 ) -> None:
-    request = bench.request(target, alpha=alpha, learning_rate=3e-2, samples=(bench.shot(target),))
+    request = bench.request(target, alpha=alpha, steps=4, learning_rate=2e-2, samples=(bench.shot(target),))
     _, events = bench.train(request)
     in_training = opened(bench, [e.image.path for e in events if e.type == "image"][-1])
     with fresh_resident(models_root).use(models()[FAMILY[target]]) as driver:
@@ -61,7 +61,8 @@ def test_a_fresh_pipeline_gives_the_trainers_picture(
     record_property("max_abs_difference", difference)
     print(f"{target}, alpha {alpha}: max abs difference {difference}; to the base {np.abs(base - in_training).max()}")
     assert difference == 0
-    assert np.abs(base - in_training).max() > 3  # the LoRA does something, so that equal means something
+    # the LoRA does something, and it is no blown-out picture: equal means something
+    assert np.abs(base - in_training).max() > 3 and in_training.std() > 5
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -78,7 +79,7 @@ def test_the_studio_renders_it_like_any_lora(bench: Bench, target: str) -> None:
 
 def test_loras_kept_for_rendering_are_not_disturbed_by_a_training(bench: Bench) -> None:
     driver = bench.driver("character")
-    result, _ = bench.train(bench.request(learning_rate=3e-2))
+    result, _ = bench.train(bench.request(steps=2, learning_rate=3e-2))
     stack = LoraStack(adapters=(Adapter(name="a", sha256=result["sha256"], path=result["lora"], weight=0.7),))
 
     def pictures() -> list[bytes]:
@@ -88,10 +89,10 @@ def test_loras_kept_for_rendering_are_not_disturbed_by_a_training(bench: Bench) 
             return [styled.tobytes(), driver.render(bench.shot(), []).tobytes()]
 
     before = pictures()
-    alone = bench.request(folder="other", name="other", learning_rate=3e-2, seed=9)
+    alone = bench.request(folder="other", name="other", steps=2, seed=9)
     with_kept, _ = bench.train(alone)
     assert pictures() == before and before[0] != before[1]
-    again, _ = bench.train(bench.request(folder="again", name="other", learning_rate=3e-2, seed=9))
+    again, _ = bench.train(bench.request(folder="again", name="other", steps=2, seed=9))
     # what is kept on the shelf takes no part in training
     assert again["loss"] == with_kept["loss"]
 
@@ -122,7 +123,7 @@ def test_alpha_is_folded_into_b(bench: Bench) -> None:
 
 
 def test_the_header_tells_base_rank_trigger_dataset_and_lineage(bench: Bench) -> None:
-    request = bench.request(alpha=8)
+    request = bench.request(alpha=8, steps=1)
     result, _ = bench.train(request)
     told = header(path_of(bench, request))
     assert {
@@ -174,7 +175,7 @@ def test_the_header_lies_in_a_fixed_order(bench: Bench) -> None:
 
 
 def test_no_pickle_and_no_cache_is_left(bench: Bench) -> None:
-    request = bench.request(samples=(bench.shot(),))
+    request = bench.request("editor", samples=(bench.shot("editor"),))
     bench.train(request)
     files = [p for p in bench.workspace.path(request.folder).rglob("*") if p.is_file()]
     assert {p.suffix for p in files} == {".safetensors", ".json", ".png"}

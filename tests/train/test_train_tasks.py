@@ -1,0 +1,124 @@
+"""What is asked of the model in training is what the pipeline asks at inference; an editor looks at its input."""
+
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from train_helpers import Bench
+
+from pipelines.train import TrainingDataError
+from pipelines.train.adapter import attached
+from pipelines.train.character import CharacterTask
+from pipelines.train.dataset import Cache, Encoder, Example, Task
+from pipelines.train.editor import EditorTask
+from pipelines.train.loss import Loss
+
+
+class Asked(Exception):
+    """The transformer was called; carries the arguments."""
+
+
+def asked(transformer: Any, call: Any) -> dict[str, Any]:
+    """The arguments that ``call`` first gives to the transformer."""
+
+    def stop(module: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        raise Asked(kwargs)
+
+    hook = transformer.register_forward_pre_hook(stop, with_kwargs=True)
+    try:
+        call()
+    except Asked as caught:
+        return caught.args[0]
+    finally:
+        hook.remove()
+    raise AssertionError("the transformer was not called")
+
+
+def prepared(bench: Bench, target: str, **changes: Any) -> tuple[Task, Example, Loss]:
+    driver = bench.driver(target)
+    task: Task = EditorTask(driver, 128) if target == "editor" else CharacterTask(driver)
+    cache = Cache(bench.workspace.root / "cache" / "t")
+    example = Encoder(task, cache, bench.workspace.path, "b", 128).example(bench.item(0, target, **changes))
+    return task, example, Loss(task, driver.pipe.scheduler.config, driver.device, 0)
+
+
+@pytest.mark.parametrize("target", ["character", "editor"])
+def test_training_asks_the_model_as_inference_does(bench: Bench, target: str) -> None:
+    driver = bench.driver(target)
+    task, example, _ = prepared(bench, target)
+    h, w = example.latents.shape[-2:]
+    pictures = [Image.open(bench.workspace.path(c.path)).convert("RGB") for c in example.item.controls]
+    # sampling begins at sigma 1, where the latents are noise alone
+    shot = bench.shot(target).model_copy(
+        update={
+            "prompt": example.item.caption,
+            "width": w * 8,
+            "height": h * 8,
+            "guidance": 1.0,
+            "sources": example.item.controls,
+        }
+    )
+    inference = asked(driver.pipe.transformer, lambda: driver.render(shot, pictures))
+    noise = torch.randn(example.latents.shape, generator=torch.Generator().manual_seed(3))
+    sigma = torch.ones(1)
+    training = asked(driver.pipe.transformer, lambda: task.predict(noise, sigma, example.controls, example.text))
+    tokens = task.pack(noise).shape[1]
+    for name in ("encoder_hidden_states", "pooled_projections", "txt_ids", "img_ids", "guidance", "timestep"):
+        if inference.get(name) is not None:
+            assert torch.equal(inference[name].float(), training[name].float()), name
+    assert inference.get("img_shapes") == training.get("img_shapes")
+    assert inference.get("encoder_hidden_states_mask") is None is training.get("encoder_hidden_states_mask")
+    assert inference["hidden_states"].shape == training["hidden_states"].shape
+    # behind the target's tokens lie the same inputs
+    assert torch.equal(inference["hidden_states"][:, tokens:], training["hidden_states"][:, tokens:])
+    assert torch.equal(training["hidden_states"][:, :tokens], task.pack(noise).to(torch.bfloat16))
+
+
+def test_another_input_picture_changes_the_editors_loss(bench: Bench) -> None:
+    _, one, loss = prepared(bench, "editor")
+    _, other, _ = prepared(bench, "editor", controls=(bench.pictures[3].ref,))
+    sigma, noise = loss.draw(one, 0)
+    assert torch.equal(one.latents, other.latents)
+    assert not torch.equal(one.controls[0], other.controls[0]) and not torch.equal(one.text.embeds, other.text.embeds)
+    mixed = Example(one.item, one.latents, other.controls, one.text, one.empty)
+    with torch.no_grad():
+        first, swapped, in_sequence = (float(loss.of(e, sigma, noise)) for e in (one, other, mixed))
+    assert first != swapped
+    # also by way of the sequence alone, with the words' embedding unchanged
+    assert first != in_sequence
+
+
+def test_two_inputs_lengthen_the_sequence_and_the_prediction_stays_the_targets(bench: Bench) -> None:
+    task, example, _ = prepared(bench, "editor", controls=(bench.pictures[1].ref, bench.pictures[2].ref))
+    assert len(example.controls) == 2
+    with torch.no_grad():
+        predicted = task.predict(example.latents, torch.tensor([0.5]), example.controls, example.text)
+    assert predicted.shape == task.pack(example.latents).shape
+
+
+def test_learning_depends_on_the_input_picture(bench: Bench) -> None:
+    """After a few steps on one pair, the loss with the right input is lower than with another: it is looked at."""
+    driver = bench.driver("editor")
+    _, right, loss = prepared(bench, "editor")
+    _, wrong, _ = prepared(bench, "editor", controls=(bench.pictures[3].ref,))
+    sigma, noise = loss.draw(right, 0)
+    with attached(driver.pipe.transformer, driver.family.lora_targets, 8, 8, 0, True) as adapter:
+        optimizer = torch.optim.AdamW(adapter.parameters.values(), lr=1e-2)
+        for _ in range(30):
+            optimizer.zero_grad()
+            loss.of(right, sigma, noise).backward()
+            optimizer.step()
+        with torch.no_grad():
+            assert float(loss.of(right, sigma, noise)) < float(loss.of(wrong, sigma, noise))
+
+
+def test_an_editor_without_inputs_is_refused(bench: Bench) -> None:
+    items = (bench.item(0, "editor"), bench.item(1, "editor", controls=()))
+    with pytest.raises(TrainingDataError, match=f"no input picture: {bench.pictures[1].path}"):
+        bench.train(bench.request("editor", items=items))
+
+
+def test_a_character_lora_takes_no_inputs(bench: Bench) -> None:
+    with pytest.raises(TrainingDataError, match="takes no input pictures"):
+        bench.train(bench.request(items=(bench.item(0, controls=(bench.pictures[1].ref,)),)))
