@@ -21,7 +21,7 @@ paint((v) => {
   const chart = svg('svg', { viewBox: '0 0 ' + W + ' ' + H, class: 'chart', role: 'img', 'aria-label': (v.title || 'curve') + ' over steps' },
     nice(low, high, 4).map((t) => [svg('line', { x1: L, x2: W - R, y1: y(t), y2: y(t), class: 'rule' }),
       svg('text', { x: L - 7, y: y(t) + 3.5, class: 'ytick' }, short(t))]),
-    nice(xmin, xmax, 6).map((t) => svg('text', { x: x(t), y: H - 8, class: 'xtick' }, short(t))),
+    nice(xmin, xmax, 6).filter((t) => x(t) < W - R - 30).map((t) => svg('text', { x: x(t), y: H - 8, class: 'xtick' }, short(t))),
     lines.map((s, i) => [svg('path', { d: path(s.raw), class: 'raw' + (s.faded ? ' faded' : ''), style: '--i:' + i }),
       svg('path', { d: path(s.smooth), class: 'smooth' + (s.faded ? ' faded' : ''), style: '--i:' + i }),
       (s.fixed || []).length > 1 ? svg('path', { d: path(s.fixed), class: 'fixed' + (s.faded ? ' faded' : '') }) : null,
@@ -42,7 +42,7 @@ paint((v) => {
   });
   chart.addEventListener('pointerleave', () => { rest(); for (const k of ['x1', 'x2']) chart.querySelector('.cursor').setAttribute(k, -9); });
   return [
-    h('div', { class: 'head' }, h('b', {}, v.title || 'loss'), lines.map((s, i) => h('span', { class: 'legend' },
+    h('div', { class: 'pt-head' }, h('b', {}, v.title || 'loss'), lines.map((s, i) => h('span', { class: 'legend' },
       h('i', { style: '--i:' + i, class: s.faded ? 'faded' : '' }), s.name)),
       lines.some((s) => (s.fixed || []).length) ? h('span', { class: 'legend' }, h('i', { class: 'ring' }), 'fixed pictures and noise') : null,
       h('span', { class: 'read' }, read)),

@@ -15,7 +15,7 @@ const draw = paint((v) => {
   const top = Math.max(...counts), step = W / BINS;
   const bars = counts.map((n, i) => n ? svg('rect', {
     x: i * step + 0.75, y: BASE - n / top * (BASE - 10), width: step - 1.5, height: n / top * (BASE - 10), rx: 1.5,
-    class: v.low + (i + 0.5) / BINS * (v.high - v.low) >= v.cut ? 'bar in' : 'bar',
+    class: v.low + (i + 0.5) / BINS * (v.high - v.low) >= v.cut ? 'pt-bar in' : 'pt-bar',
   }) : null);
   const ticks = [];
   for (let t = Math.ceil(v.low * 10) / 10; t <= v.high + 1e-9; t += 0.1)
@@ -65,7 +65,7 @@ const draw = paint((v) => {
     },
   }, chart);
   return [
-    h('p', { class: 'head' }, h('b', { class: 'num' }, sentence(v, v.cut)),
+    h('p', { class: 'pt-head' }, h('b', { class: 'num' }, sentence(v, v.cut)),
       h('span', { class: 'quiet' }, v.unmeasured ? v.unmeasured + ' could not be measured' : 'drag the line')),
     plot,
   ];

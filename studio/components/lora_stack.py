@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import gradio as gr
-from pipelines.library.lora_files import LoraRefused
 
+from pipelines.library.lora_files import LoraRefused
 from pipelines.library.presets import catalogue
 from pipelines.library.records import LoraRecord, SavedStack
 from pipelines.shots import LoraStack
@@ -25,6 +25,8 @@ from studio.context import Shell, Studio
 Role = Literal["editor", "generator"]
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 LIMIT = 2.0
+ADD = ("Add a LoRA...", "")
+SAVED = ("Saved stacks...", "")
 
 
 @dataclass
@@ -106,7 +108,7 @@ def build(prefix: str, role: Role, rows: int = 8) -> LoraRows:
         pool = [_row(f"{prefix}-lora-{n}") for n in range(rows)]
         with gr.Row(elem_classes="lora-add"):
             add = gr.Dropdown(
-                [], value=None, label="Add a LoRA", show_label=False, container=False, scale=3, min_width=120,
+                [ADD], value="", label="Add a LoRA", show_label=False, container=False, scale=3, min_width=120,
                 interactive=True, elem_id=f"{prefix}-lora-add",
             )  # fmt: skip
             upload = gr.UploadButton(
@@ -116,7 +118,7 @@ def build(prefix: str, role: Role, rows: int = 8) -> LoraRows:
         message = Words(elem_id=f"{prefix}-lora-message")
         with gr.Row(elem_classes="lora-add"):
             saved = gr.Dropdown(
-                [], value=None, label="Saved stacks", show_label=False, container=False, scale=2, min_width=90,
+                [SAVED], value="", label="Saved stacks", show_label=False, container=False, scale=2, min_width=90,
                 interactive=True, elem_id=f"{prefix}-lora-saved",
             )  # fmt: skip
             name = gr.Textbox(
@@ -236,7 +238,7 @@ def put_in(studio: Studio, role: Role, lora_id: str | None, ids: list[str], *con
     """Inputs: add, ids, ticks, weights. Outputs: the rows, message, add."""
     rows = Draft.of(ids, controls)
     chosen = next((x for x in usable(studio, role) if x.id == lora_id), None)
-    return [*_grown(studio, role, rows, chosen, _pool(controls)), gr.update(value=None)]
+    return [*_grown(studio, role, rows, chosen, _pool(controls)), gr.update(value="")]
 
 
 def bring(studio: Studio, role: Role, path: str | None, ids: list[str], *controls: Any) -> list[Any]:
@@ -291,7 +293,7 @@ def load(studio: Studio, role: Role, pool: int, stack_id: str | None) -> list[An
 def follow(studio: Studio, role: Role, pool: int, at: str | None) -> list[Any]:
     """Inputs: at. Outputs: at, add, saved, the rows. Rows change with the character only: a slider that is being
     dragged must not jump."""
-    choices = [(f"{x.name}  (rank {x.rank})", x.id) for x in usable(studio, role)]
+    choices = [ADD, *((f"{x.name}  (rank {x.rank})", x.id) for x in usable(studio, role))]
     add = gr.update(choices=choices)
     if at == studio.character_id:
         return [gr.skip(), add, _saved_choices(studio, role), *([gr.skip()] * (1 + 3 * pool))]
@@ -306,7 +308,7 @@ def named(studio: Studio, role: Role) -> list[SavedStack]:
 
 
 def _saved_choices(studio: Studio, role: Role) -> Any:
-    return gr.update(choices=[(s.name, s.id) for s in named(studio, role)])
+    return gr.update(choices=[SAVED, *((s.name, s.id) for s in named(studio, role))])
 
 
 def _told(words: str, tone: str) -> dict[str, Any]:

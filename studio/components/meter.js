@@ -5,7 +5,7 @@ paint((v) => {
   const sum = parts.reduce((a, p) => a + p.gib, 0), scale = Math.max(v.total || 0, sum);
   const share = (g) => (100 * g / scale) + '%';
   return [
-    h('p', { class: 'head' }, h('b', { class: 'num' }, gb(sum)), v.total ? ' of ' + gb(v.total) : '',
+    h('p', { class: 'pt-head' }, h('b', { class: 'num' }, gb(sum)), v.total ? ' of ' + gb(v.total) : '',
       h('span', { class: 'chip ' + (v.fits ? 'good' : 'bad') }, v.fits ? 'fits' : 'does not fit')),
     h('div', { class: 'track', role: 'img', 'aria-label': 'memory: ' + parts.map((p) => p.name + ' ' + gb(p.gib)).join(', ') },
       parts.map((p, i) => h('span', { class: 'part', style: 'width:' + share(p.gib) + ';--i:' + i, title: p.name + ' ' + gb(p.gib) })),

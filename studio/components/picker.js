@@ -12,7 +12,7 @@ const draw = paint((v) => {
   };
   const all = ticked.size === items.length;
   return [
-    h('div', { class: 'bar' }, h('span', { class: 'num' }, ticked.size + ' of ' + items.length + ' ticked'),
+    h('div', { class: 'pt-bar' }, h('span', { class: 'num' }, ticked.size + ' of ' + items.length + ' ticked'),
       h('button', { type: 'button', class: 'link', onclick: () => put(new Set(all ? [] : items.map((i) => i.id))) }, all ? 'none' : 'all')),
     h('div', { class: 'grid' }, items.map((item) => h('div', {
       class: 'item' + (ticked.has(item.id) ? ' ticked' : '') + (v.selected === item.id ? ' selected' : ''), 'data-id': item.id,

@@ -10,10 +10,10 @@ paint((v) => {
       : h('p', { class: 'quiet' }, 'Every picture was let through by a person.'));
   if (!v.total) return [h('div', { class: 'empty' }, v.empty || 'No pictures yet.'), reasons.length ? gate : null];
   return [
-    h('p', { class: 'head' }, h('b', { class: 'num' }, v.total + ' pictures'),
+    h('p', { class: 'pt-head' }, h('b', { class: 'num' }, v.total + ' pictures'),
       h('span', { class: 'legend' }, origins.map((o, i) => h('span', {}, h('i', { class: 'seg', style: '--i:' + i }),
         o + ' ' + rows.reduce((a, r) => a + (r.counts[o] || 0), 0))))),
-    h('div', { class: 'rows' }, rows.map((r) => [h('span', { class: 'name' }, r.name), h('div', { class: 'bar' }, bar(r)),
+    h('div', { class: 'rows' }, rows.map((r) => [h('span', { class: 'name' }, r.name), h('div', { class: 'pt-bar' }, bar(r)),
       h('span', { class: 'num n' + (sum(r) ? '' : ' none') }, sum(r))])),
     gate,
   ];

@@ -1,11 +1,11 @@
 """Enrich: sources come in, are tagged and ticked; edits along separate axes are planned, previewed and made.
 
 Element ids: ``enrich-sources`` (a picker: ``.item[data-id]``, ``.tick input``), ``enrich-drop``,
-``enrich-first-frame``, ``enrich-arrival``, ``enrich-advice``, ``enrich-tag`` (panel), ``enrich-angle``, ``enrich-expression``,
-``enrich-caption``, ``enrich-remove``, ``enrich-undo``; ``enrich-coverage`` (``button[data-cell="front/smiling"]``),
-``enrich-axis-<axis>``, ``enrich-lora-*`` (see lora_stack), ``enrich-per-source``, ``enrich-count``, ``enrich-seed``,
-``enrich-steps``, ``enrich-guidance``, ``enrich-plan``, ``enrich-weights``, ``enrich-obtain``, ``enrich-preview``,
-``enrich-make``; ``enrich-results``.
+``enrich-first-frame``, ``enrich-arrival``, ``enrich-advice``, ``enrich-tag`` (panel), ``enrich-angle``,
+``enrich-expression``, ``enrich-caption``, ``enrich-remove``, ``enrich-undo``;
+``enrich-coverage`` (``button[data-cell="front/smiling"]``), ``enrich-axis-<axis>``, ``enrich-lora-*`` (see
+lora_stack), ``enrich-per-source``, ``enrich-count``, ``enrich-seed``, ``enrich-steps``, ``enrich-guidance``,
+``enrich-plan``, ``enrich-weights``, ``enrich-obtain``, ``enrich-preview``, ``enrich-make``; ``enrich-results``.
 """
 
 from collections.abc import Iterable
@@ -26,6 +26,7 @@ from pipelines.steps.characters import NotAllowed
 from pipelines.steps.sources import angle_of, expression_of
 from studio.components import lora_stack
 from studio.components.coverage import Coverage, grid
+from studio.components.fields import number, optional, whole
 from studio.components.lora_stack import QUIET, Draft, LoraRows
 from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer, outlook_words
 from studio.components.painted import Words
@@ -60,10 +61,10 @@ class EnrichTab:
     axes: list[gr.CheckboxGroup]
     loras: LoraRows
     per_source: gr.Slider
-    count: gr.Number
+    count: gr.Textbox
     seed: gr.Number
-    steps: gr.Number
-    guidance: gr.Number
+    steps: gr.Textbox
+    guidance: gr.Textbox
     plan: Words
     weights: Obtain
     preview: gr.Button
@@ -140,7 +141,6 @@ def _build_plan() -> dict[str, Any]:
                 [(edit.title, f"{axis.name}/{edit.value}") for edit in axis.edits],
                 value=[f"{axis.name}/{edit.value}" for edit in axis.edits] if axis.name in ON_AT_FIRST else [],
                 label=axis.title,
-                container=False,
                 interactive=True,
                 elem_id=f"enrich-axis-{axis.name}",
                 elem_classes="axis",
@@ -162,34 +162,14 @@ def _build_plan() -> dict[str, Any]:
 
 
 def _build_numbers() -> dict[str, Any]:
-    with gr.Row(elem_classes="numbers"):
-        per_source = gr.Slider(
-            1, 12, 4, step=1, label="Edits of each source", interactive=True, min_width=150, buttons=[],
-            elem_id="enrich-per-source",
-        )  # fmt: skip
-    with gr.Row(elem_classes="numbers"):
-        count = gr.Number(
-            None, label="At most", placeholder="all", minimum=1, precision=0, min_width=64, elem_id="enrich-count"
-        )
-        seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=64, elem_id="enrich-seed")
-    with gr.Row(elem_classes="numbers"):
-        steps = gr.Number(
-            None,
-            label="Steps",
-            placeholder="the model's own",
-            minimum=1,
-            precision=0,
-            min_width=90,
-            elem_id="enrich-steps",
-        )
-        guidance = gr.Number(
-            None,
-            label="Guidance scale",
-            placeholder="the model's own",
-            minimum=0,
-            min_width=90,
-            elem_id="enrich-guidance",
-        )
+    per_source = gr.Slider(
+        1, 12, 4, step=1, label="Edits of each source", interactive=True, buttons=[], elem_id="enrich-per-source"
+    )
+    with gr.Row(elem_classes="number-row"):
+        count = optional("At most", "enrich-count", "all", min_width=60)
+        seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=60, elem_id="enrich-seed")
+        steps = optional("Steps", "enrich-steps", min_width=60)
+        guidance = optional("Guidance", "enrich-guidance", min_width=60)
     return {"per_source": per_source, "count": count, "seed": seed, "steps": steps, "guidance": guidance}
 
 
@@ -339,10 +319,10 @@ def plan_of(studio: Studio, picked: Value, *choice: Any) -> Plan:
         edits=chosen,
         stack=lora_stack.stack_of(studio, Draft.of(ids, controls)),
         per_source=max(1, int(per_source or 1)),
-        count=int(count) if count else None,
+        count=whole(count),
         seed=max(0, int(seed or 0)),
-        steps=int(steps) if steps else None,
-        guidance=None if guidance is None else float(guidance),
+        steps=whole(steps),
+        guidance=number(guidance),
     )
 
 

@@ -20,6 +20,7 @@ from pipelines.shots import Plan
 from pipelines.steps import datasets, generate, loras, review
 from pipelines.steps.characters import NotAllowed
 from studio.components import lora_stack
+from studio.components.fields import optional, whole
 from studio.components.histogram import Histogram, histogram, passing
 from studio.components.lora_stack import QUIET, Draft, LoraRows
 from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer, outlook_words
@@ -45,7 +46,7 @@ class GenerateTab:
     strength: gr.Slider
     loras: LoraRows
     variants: gr.Slider
-    count: gr.Number
+    count: gr.Textbox
     seed: gr.Number
     plan: Words
     weights: Obtain
@@ -80,7 +81,6 @@ def _build_choice() -> dict[str, Any]:
             [(s.title, s.name) for s in scenarios()],
             value=[s.name for s in scenarios()],
             label="Scenarios",
-            container=False,
             interactive=True,
             elem_id="generate-scenarios",
             elem_classes="axis tall",
@@ -94,7 +94,7 @@ def _build_choice() -> dict[str, Any]:
         ),
     }
     gr.HTML("<h3>LoRA of the character</h3>", elem_classes="tab-title")
-    with gr.Row(elem_classes="numbers"):
+    with gr.Row(elem_classes="number-row"):
         parts["lora"] = gr.Dropdown(
             [BASE], value="", label="Version", interactive=True, min_width=130, elem_id="generate-lora"
         )
@@ -109,14 +109,12 @@ def _build_choice() -> dict[str, Any]:
 
 def _build_foot() -> dict[str, Any]:
     parts: dict[str, Any] = {}
-    with gr.Row(elem_classes="numbers"):
+    with gr.Row(elem_classes="number-row"):
         parts["variants"] = gr.Slider(
             1, 8, 4, step=1, label="Variants of each", interactive=True, min_width=150, buttons=[],
             elem_id="generate-variants",
         )  # fmt: skip
-        parts["count"] = gr.Number(
-            None, label="At most", minimum=1, precision=0, min_width=70, elem_id="generate-count"
-        )
+        parts["count"] = optional("At most", "generate-count", "all", min_width=70)
         parts["seed"] = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=70, elem_id="generate-seed")
     with gr.Column(elem_classes="foot", min_width=0):
         parts["weights"] = build_obtain("generate")
@@ -260,7 +258,7 @@ def plan_of(studio: Studio, names: list[str], prompts: str, lora: str | None, st
         scenarios=names or (),
         prompts=own,
         variants=max(1, int(variants or 1)),
-        count=int(count) if count else None,
+        count=whole(count),
         seed=max(0, int(seed or 0)),
     )
 

@@ -106,10 +106,10 @@ def _build_models() -> dict[str, Any]:
     parts["message"] = Words(elem_id="survey-message")
     parts["combine"] = gr.CheckboxGroup(
         [(title, key) for key, title in COMBINATIONS.items()], value=[], label="Combine the ticked ones",
-        container=False, interactive=True, elem_id="survey-combine", elem_classes="axis",
+        interactive=True, elem_id="survey-combine", elem_classes="axis",
     )  # fmt: skip
     parts["stacks"] = gr.CheckboxGroup(
-        [], value=[], label="Saved stacks", container=False, interactive=True, visible=False, elem_id="survey-stacks",
+        [], value=[], label="Saved stacks", interactive=True, visible=False, elem_id="survey-stacks",
         elem_classes="axis",
     )  # fmt: skip
     return parts
@@ -123,7 +123,6 @@ def _build_tests() -> dict[str, Any]:
                 [(edit.title, f"{axis.name}/{edit.value}") for edit in axis.edits],
                 value=[f"{axis.name}/{axis.edits[0].value}"],
                 label=axis.title,
-                container=False,
                 interactive=True,
                 elem_id=f"survey-axis-{axis.name}",
                 elem_classes="axis",

@@ -95,11 +95,11 @@ def _build_dataset() -> dict[str, Any]:
 def _build_settings() -> dict[str, Any]:
     gr.HTML("<h3>How</h3>", elem_classes="tab-title")
     preset = gr.Dropdown([], value=None, label="Preset", interactive=True, elem_id="train-preset")
-    with gr.Row(elem_classes="numbers"):
+    with gr.Row(elem_classes="number-row"):
         rank = gr.Number(16, label="Rank", minimum=1, maximum=256, precision=0, min_width=60, elem_id="train-rank")
         rate = gr.Number(1e-4, label="Learning rate", minimum=0, step=1e-5, min_width=92, elem_id="train-learning-rate")
         steps = gr.Number(1000, label="Steps", minimum=1, precision=0, min_width=66, elem_id="train-steps")
-    with gr.Row(elem_classes="numbers"):
+    with gr.Row(elem_classes="number-row"):
         side = gr.Number(
             1024, label="Resolution, px", minimum=32, step=16, precision=0, min_width=90, elem_id="train-resolution"
         )
@@ -290,7 +290,7 @@ def curve_of(found: list[TrainingRun], run: TrainingRun | None, compare: bool) -
     before = found[found.index(run) - 1 : found.index(run)] if compare else []
     lines = [*(series(r, faded=True) for r in before if r.curve), series(run)]
     total = int(run.settings.get("steps", 0))
-    return {"series": lines, "title": f"loss of {run.target} {run.version}", "total": total, **empty}
+    return {"series": lines, "title": "Loss", "total": total, **empty}
 
 
 def samples_of(studio: Studio, run: TrainingRun | None) -> Value:
