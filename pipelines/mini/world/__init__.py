@@ -1,0 +1,26 @@
+"""A small world of clay people whose every truth is known, drawn in torch: who, seen how, and what is true of it."""
+
+from pipelines.mini.world.backgrounds import NAMES as BACKGROUNDS
+from pipelines.mini.world.backgrounds import PLAIN
+from pipelines.mini.world.characters import HELD_OUT, TWINS, Character, HeldOut, twin
+from pipelines.mini.world.scene import render, render_tensor
+from pipelines.mini.world.views import EXPRESSIONS, FRAMINGS, LIGHTS, POSES, YAWS, Truth, View
+
+__all__ = [
+    "BACKGROUNDS",
+    "EXPRESSIONS",
+    "FRAMINGS",
+    "HELD_OUT",
+    "LIGHTS",
+    "PLAIN",
+    "POSES",
+    "TWINS",
+    "YAWS",
+    "Character",
+    "HeldOut",
+    "Truth",
+    "View",
+    "render",
+    "render_tensor",
+    "twin",
+]

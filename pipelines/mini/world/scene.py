@@ -1,0 +1,266 @@
+"""From characters and views to pixels: build the clay, cast it, paint it, light it, put it before a background."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pipelines.mini.world import geometry, hair, paint, solid
+from pipelines.mini.world.backgrounds import backgrounds
+from pipelines.mini.world.characters import Character
+from pipelines.mini.world.views import LIGHTS, Truth, View, blend
+
+Tensor = torch.Tensor
+
+# Half the picture's height and the height of its middle, in head units from the head's centre.
+CAMERA = {"portrait": (1.48, -0.06), "bust": (2.20, -0.80), "full": (2.92, -1.42)}
+# The body turns with the head, in close framings only part of the way.
+FOLLOW = {"portrait": 0.75, "bust": 0.8, "full": 1.0}
+GLOSS = {"head": 0.10, "hair": 0.20, "brows": 0.05, "body": 0.08, "clothes": 0.04, "shoes": 0.25, "extra": 0.6, "chair": 0.12}
+GROUND = -4.22
+CHUNK = 4
+BLOCK = 8192
+
+
+@dataclass
+class Stage:
+    """What all groups of a batch share: where the head is seen, how it and the body are turned, the grid, the sheet."""
+
+    figures: list[geometry.Figure]
+    frames: Tensor
+    origin: Tensor
+    half: Tensor
+    sheet: paint.Sheet
+    grid: Tensor
+
+    def local(self, x: Tensor, y: Tensor, z: Tensor, head: bool) -> paint.Points:
+        """Points of the picture's frame in head or body coordinates."""
+        turn, half = self.frames[:, int(head)], self.half[:, None]
+        dx, dy, dz = (v * half - self.origin[:, i : i + 1] for i, v in enumerate((x[None], y[None], z)))
+        turned = [turn[:, 0, i, None] * dx + turn[:, 1, i, None] * dy + turn[:, 2, i, None] * dz for i in range(3)]
+        return paint.Points(*turned)
+
+
+@dataclass
+class Canvas:
+    """The nearest surface so far, at every sample: depth, normal, colour, gloss; (B, n, n) and (B, 3, n, n)."""
+
+    z: Tensor
+    normal: Tensor
+    colour: Tensor
+    gloss: Tensor
+
+    @classmethod
+    def empty(cls, batch: int, n: int, device: torch.device) -> "Canvas":
+        """A canvas that shows nothing."""
+        planes = torch.zeros(batch, 3, n, n, device=device)
+        return cls(torch.full((batch, n, n), solid.FAR, device=device), planes, planes.clone(), planes[:, 0].clone())
+
+    def put(self, hit: solid.Hit, gloss: float, rows: slice, columns: slice) -> None:
+        """A surface that covers ``rows`` and ``columns``, wherever it is nearer."""
+        shape = self.z[:, rows, columns].shape
+        z = hit.z.view(shape)
+        win = hit.there.view(shape) & (z > self.z[:, rows, columns])
+        self.z[:, rows, columns] = torch.where(win, z, self.z[:, rows, columns])
+        self.gloss[:, rows, columns] = torch.where(win, gloss, self.gloss[:, rows, columns])
+        for mine, new in ((self.normal, hit.normal), (self.colour, hit.colour)):
+            part = mine[:, :, rows, columns]
+            mine[:, :, rows, columns] = torch.where(win[:, None], new.view(part.shape), part)
+
+
+def build(character: Character, view: View) -> geometry.Figure:
+    """All the clay of one picture, by group."""
+    figure = {name: geometry.Clay() for name in geometry.GROUPS}
+    face = blend(view.expression, view.strength)
+    geometry.head(figure, character, face)
+    hair.hair(figure, character)
+    geometry.brows(figure, character, face)
+    geometry.body(figure, character, view)
+    geometry.extras(figure, character)
+    return figure
+
+
+def _turn(yaw: float, pitch: float, roll: float) -> list[list[float]]:
+    """Roll, then pitch (up), then yaw (toward the picture's right); degrees."""
+    (cy, sy), (cp, sp), (cr, sr) = ((math.cos(math.radians(a)), math.sin(math.radians(a))) for a in (yaw, -pitch, roll))
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
+    about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
+    return (about_y @ about_x @ about_z).tolist()
+
+
+def _place(view: View) -> tuple[float, float, float]:
+    """Half the picture's height and where the head's centre is seen, in head units."""
+    half, middle = CAMERA[view.framing]
+    half /= view.zoom
+    x, y = view.shift[0] * half, view.shift[1] * half - middle
+    if view.pose == "sitting" and view.framing != "portrait":
+        x, y = x - 0.35 * math.sin(math.radians(view.yaw)), y - (0.36 if view.framing == "full" else 0.0)
+    return half, x, y
+
+
+def _stage(characters: Sequence[Character], views: Sequence[View], n: int, device: torch.device) -> Stage:
+    places = [_place(v) for v in views]
+    frames = [[_turn(v.yaw * FOLLOW[v.framing], 0, 0), _turn(v.yaw, v.pitch, v.roll)] for v in views]
+    sheet = [
+        paint.numbers(c, blend(v.expression, v.strength), 2 * place[0] / n)
+        for c, v, place in zip(characters, views, places, strict=True)
+    ]
+    axis = (torch.arange(n, device=device) + 0.5) / n * 2 - 1
+    return Stage(
+        [build(c, v) for c, v in zip(characters, views, strict=True)],
+        torch.tensor(frames, dtype=torch.float32),
+        torch.tensor([(x, y, 0.0) for _, x, y in places]),
+        torch.tensor([half for half, _, _ in places]),
+        paint.Sheet(sheet, device),
+        axis,
+    )
+
+
+def _span(low: float, high: float, n: int) -> slice:
+    """Samples between two places in -1..1 and a little around them."""
+    first, last = ((edge + 1) / 2 * n for edge in (low - 0.06, high + 0.06))
+    return slice(max(0, min(n, math.floor(first))), max(0, min(n, math.ceil(last))))
+
+
+PAINTERS = {"head": (paint.face, True), "hair": (paint.hair, True), "clothes": (paint.clothes, False)}
+
+
+def _cast(stage: Stage, canvas: Canvas, group: str, clay: solid.Clump) -> None:
+    n = len(stage.grid)
+    left, right, low, high = clay.box
+    rows, columns = _span(-high, -low, n), _span(left, right, n)
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return
+    y, x = (a.reshape(-1) for a in torch.meshgrid(-stage.grid[rows], stage.grid[columns], indexing="ij"))
+    hit = solid.cast(clay, x, y, BLOCK if canvas.z.device.type == "cpu" else 1 << 30)
+    if group in PAINTERS:
+        painter, on_head = PAINTERS[group]
+        hit.colour = painter(hit.colour, stage.local(x, y, hit.z, on_head), stage.sheet)
+    canvas.put(hit, GLOSS.get(group, 0.05), rows, columns)
+
+
+def _glasses(stage: Stage, canvas: Canvas, characters: Sequence[Character], device: torch.device) -> None:
+    """Frames painted on a clear shell before the face; they show wherever they are in front."""
+    n = len(stage.grid)
+    shells = []
+    for c in characters:
+        (_, _, cz), (rx, _, _) = geometry.skull(c)
+        clay = geometry.Clay()
+        clay.add((0, 0.05, cz), (rx + 0.06, 0.98, 1.06), (0.12, 0.11, 0.13) if c.seed % 3 else c.colours.extra)
+        shells.append({"shell": clay})
+    clump = _clump(stage, solid.rows(shells, "shell"), 10.0, device)
+    left, right, _, _ = clump.box
+    rows, columns = slice(0, n), _span(left, right, n)
+    y, x = (a.reshape(-1) for a in torch.meshgrid(-stage.grid[rows], stage.grid[columns], indexing="ij"))
+    hit = solid.cast(clump, x, y)
+    frame, lens = paint.glasses(stage.local(x, y, hit.z, True), stage.sheet)
+    mask = torch.maximum(frame, lens)
+    hit.colour = paint.lay(hit.colour, (0.10, 0.09, 0.12), lens * (1 - frame))
+    part = canvas.colour[:, :, rows, columns].reshape(hit.colour.shape)
+    hit.colour = torch.where((mask > 0.5)[:, None], hit.colour, paint.lay(part, hit.colour.mean(-1, True), 0 * mask))
+    hit.there = hit.there & (mask > 0.5)
+    canvas.put(hit, 0.5, rows, columns)
+
+
+def _clump(stage: Stage, data: Tensor | None, crisp: float, device: torch.device) -> solid.Clump:
+    assert data is not None
+    clump = solid.clump(data, stage.frames, stage.origin, stage.half, crisp)
+    for name in ("vertex", "peak", "bend", "form", "colour"):
+        setattr(clump, name, getattr(clump, name).to(device))
+    return clump
+
+
+def _shadows(stage: Stage, canvas: Canvas, everything: solid.Clump, light: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    """How open each point is to the surroundings and to the light, 0..1, at every ``step``-th sample."""
+    z, normal = canvas.z[:, ::step, ::step], canvas.normal[:, :, ::step, ::step].flatten(2)
+    y, x = torch.meshgrid(-stage.grid[::step], stage.grid[::step], indexing="ij")
+    point = torch.stack([x.expand_as(z), y.expand_as(z), z], 1).flatten(2)
+    half = stage.half.to(z.device)[:, None, None]
+    around = solid.crowding(everything, point + normal * (0.16 / half))
+    toward = solid.crowding(everything, point + normal * (0.06 / half) + light[..., None] * (0.34 / half))
+    open_ = torch.exp(-0.62 * (around - 0.42).clamp(min=0))
+    lit = torch.exp(-0.85 * (toward - 0.30).clamp(min=0))
+    size = z.shape[-1]
+    return tuple(
+        v.view(-1, size, size).repeat_interleave(step, 1).repeat_interleave(step, 2) for v in (open_, lit)
+    )  # type: ignore[return-value]
+
+
+def _shade(canvas: Canvas, open_: Tensor, lit: Tensor, light: Tensor, key: Tensor, fill: Tensor) -> Tensor:
+    """Colour (B, 3, n, n) of the clay: wrapped diffuse key light, sky light, a soft highlight and a rim."""
+    n, base = canvas.normal, canvas.colour.square()
+    along = (n * light[..., None, None]).sum(1)
+    key_part = ((along + 0.28) / 1.28).clamp(min=0) * lit
+    sky = fill[:, None, None] * (0.82 + 0.18 * n[:, 1]) * open_
+    half = torch.nn.functional.normalize(light + light.new_tensor([0.0, 0.0, 1.0]), dim=-1)
+    shine = (n * half[..., None, None]).sum(1).clamp(min=0) ** 22 * canvas.gloss * lit
+    edge = (1 - n[:, 2].clamp(0, 1)) ** 3 * (0.55 + 0.45 * n[:, 1]) * open_
+    key_light = key[..., None, None] * key_part[:, None]
+    out = base * (key_light + sky[:, None]) + (shine + 0.10 * edge)[:, None] + 0.25 * base * edge[:, None]
+    return out.clamp(0, 1).sqrt()
+
+
+def _batch(characters: Sequence[Character], views: Sequence[View], size: int, samples: int, device: torch.device) -> Tensor:
+    """(B, 3, size, size) in 0..1 of views of one framing."""
+    n = size * samples
+    stage = _stage(characters, views, n, device)
+    canvas = Canvas.empty(len(views), n, device)
+    data = {g: rows for g in geometry.GROUPS if (rows := solid.rows(stage.figures, g)) is not None}
+    clumps = {g: _clump(stage, rows, solid.CRISP.get(g, 12.0), device) for g, rows in data.items()}
+    everything = _clump(stage, torch.cat(list(data.values()), 1), 6.0, device)
+    stage.half, stage.origin, stage.frames = (t.to(device) for t in (stage.half, stage.origin, stage.frames))
+    for group, clay in clumps.items():
+        _cast(stage, canvas, group, clay)
+    if any(c.glasses != "none" for c in characters):
+        cpu = Stage(stage.figures, stage.frames.cpu(), stage.origin.cpu(), stage.half.cpu(), stage.sheet, stage.grid)
+        _glasses(cpu, canvas, characters, device)
+    lights = [LIGHTS[v.light] for v in views]
+    light = torch.nn.functional.normalize(torch.tensor([li.towards for li in lights], device=device), dim=-1)
+    open_, lit = _shadows(stage, canvas, everything, light, samples)
+    key, fill = (torch.tensor(values, device=device) for values in ([li.key for li in lights], [li.fill for li in lights]))
+    colour = _shade(canvas, open_, lit, light, key, fill)
+    there = (canvas.z > solid.FAR + 1)[:, None].float()
+    pool = torch.nn.functional.avg_pool2d
+    behind = backgrounds([v.background for v in views], [v.scene for v in views], size, device)
+    behind = behind.view(-1, 3, size, size)
+    return pool(colour * there, samples) + behind * (1 - pool(there, samples))
+
+
+@torch.no_grad()
+def render_tensor(
+    characters: Sequence[Character],
+    views: Sequence[View],
+    size: int = 64,
+    samples: int = 2,
+    device: torch.device | str = "cpu",
+    chunk: int = CHUNK,
+) -> Tensor:
+    """Pictures of each character by the view at the same place, (N, 3, size, size) float in 0..1 on ``device``.
+
+    ``samples`` squared samples a pixel. Views of one framing are drawn together, ``chunk`` at a time (more on a GPU).
+    """
+    device = torch.device(device)
+    out = torch.empty(len(views), 3, size, size, device=device)
+    order = sorted(range(len(views)), key=lambda i: (views[i].framing, i))
+    for _, same in itertools.groupby(order, key=lambda i: views[i].framing):
+        rows = list(same)
+        together = max(1, chunk * 128 * 128 // (size * samples) ** 2)
+        for k in range(0, len(rows), together):
+            part = rows[k : k + together]
+            out[part] = _batch([characters[i] for i in part], [views[i] for i in part], size, samples, device)
+    return out
+
+
+def render(
+    characters: Sequence[Character], views: Sequence[View], size: int = 64, samples: int = 2, **where: object
+) -> tuple[np.ndarray, list[Truth]]:
+    """Pictures, (N, size, size, 3) uint8, and what each shows. Same seeds, same pixels, on one machine's CPU."""
+    if len(characters) != len(views):
+        raise ValueError(f"{len(characters)} characters for {len(views)} views")
+    pictures = render_tensor(characters, views, size, samples, **where)  # type: ignore[arg-type]
+    pixels = (pictures.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    return pixels, [Truth.of(c, v) for c, v in zip(characters, views, strict=True)]
