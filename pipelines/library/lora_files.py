@@ -104,6 +104,8 @@ def inspect(path: Path, shown: str = "") -> LoraHeader:
             f"{name}: this is not a LoRA (none of its {len(tensors)} tensors is one half of a low-rank pair). Whole "
             "models go into a model folder."
         )
+    if any(len(tensors[key]["shape"]) < 2 for key in down):
+        raise LoraRefused(_not_safetensors(name))
     base = _base(metadata)
     family, made_for = _family(list(tensors), base)
     return LoraHeader(
@@ -232,7 +234,7 @@ def _pickle(name: str) -> str:
 
 def _not_safetensors(name: str, prefix: bytes = b"") -> str:
     # a zip is what torch.save writes today; pickles of protocol 2 and later begin with 0x80
-    if prefix[:4] == b"PK\x03\x04" or prefix[:1] == b"\x80":
+    if prefix[:4] == b"PK\x03\x04" or (prefix[:1] == b"\x80" and prefix[1:2] in (b"\2", b"\3", b"\4", b"\5")):
         return _pickle(name)
     if prefix[:4] == b"GGUF":
         return f"{name}: GGUF files hold quantized models; a LoRA comes as .safetensors."
