@@ -172,7 +172,7 @@ def _modules(shape: Geometry) -> Iterator[tuple[str, int, int]]:
 
 def _render_phases(
     family: ModelFamily, shots: Sequence[Shot], parts: dict[str, _Part], shape: Geometry, ladder: tuple[str, ...]
-) -> dict[str, float]:
+) -> dict[str, dict[str, float]]:
     defaults = family.defaults
     pixels = max((s.width * s.height for s in shots), default=defaults.width * defaults.height)
     sources = max((len(s.sources) for s in shots), default=int(family.role == "editor"))

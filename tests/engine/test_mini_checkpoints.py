@@ -1,0 +1,79 @@
+"""The checkpoints that are built here: the exact layout of the real ones, the same files each time."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_helpers import FLUX, QWEN, distance, family, ramp, shot
+from pipelines.engine.resident import Resident
+from pipelines.engine.weights import check_folder
+from pipelines.mini import tokenizers
+from pipelines.mini.checkpoints import RECIPES
+from pipelines.shots import ImageRef
+
+PROMPTS = (
+    "portrait of ohwx_char person, smiling, profile-left view, clean background, studio lighting",
+    "将镜头向左旋转45度，保持人物不变",
+    "naïve café — déjà vu, 100 % ✓ \U0001f642 zzxq",
+    "",
+)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_the_same_recipe_gives_the_same_files(name: str, models_dir: Path, tmp_path: Path) -> None:
+    RECIPES[name](tmp_path / "again")
+    assert hashes(tmp_path / "again") == hashes(models_dir / name)
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_the_layout_is_complete_and_of_the_right_class(name: str, models_dir: Path) -> None:
+    assert check_folder(models_dir / name) == []
+    index = json.loads((models_dir / name / "model_index.json").read_text())
+    assert index["_class_name"] == family(name).pipeline
+    assert set(family(name).parts) <= set(index)
+
+
+def test_latents_are_packed_as_in_the_real_models(models_dir: Path) -> None:
+    for name, vae in ((FLUX, "latent_channels"), (QWEN, "z_dim")):
+        transformer = json.loads((models_dir / name / "transformer" / "config.json").read_text())
+        assert transformer["in_channels"] == 64
+        assert json.loads((models_dir / name / "vae" / "config.json").read_text())[vae] == 16
+
+
+@pytest.mark.parametrize("make", [tokenizers.clip, tokenizers.t5, tokenizers.qwen])
+def test_any_prompt_tokenises(make) -> None:  # noqa: ANN001
+    tokenizer = make()
+    ids = [tuple(tokenizer(prompt)["input_ids"]) for prompt in PROMPTS]
+    assert len(set(ids)) == len(PROMPTS)
+    assert all(0 <= n < len(tokenizer) for row in ids for n in row)
+
+
+def test_words_of_the_product_are_whole_tokens() -> None:
+    assert "▁ohwx_char" in tokenizers.t5().tokenize(PROMPTS[0])
+    assert "profile</w>" in tokenizers.clip().tokenize(PROMPTS[0])
+
+
+def test_the_edit_template_has_as_many_tokens_as_the_pipeline_cuts() -> None:
+    assert len(tokenizers.qwen()(tokenizers.edit_template())["input_ids"]) == tokenizers.edit_template_tokens() == 64
+
+
+@pytest.mark.parametrize("name", [FLUX, QWEN])
+def test_pictures_are_lively_and_depend_on_seed_prompt_and_source(name: str, resident: Resident) -> None:
+    def picture(source: int = 0, **fields):  # noqa: ANN003, ANN202
+        refs = (ImageRef(id=f"s{source}", path="-"),) if name == QWEN else ()
+        return driver.render(shot(name, sources=refs, steps=4, **fields), [ramp(seed=source)] if refs else [])
+
+    with resident.use(family(name)) as driver:
+        first = picture()
+        assert np.asarray(first).std() > 25
+        assert distance(first, picture(seed=2)) > 10
+        assert distance(first, picture(prompt="ohwx_char person, sad, front view")) > 1
+        if name == QWEN:
+            assert distance(first, picture(source=1)) > 1

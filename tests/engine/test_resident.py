@@ -1,0 +1,139 @@
+"""One base model at a time, loaded once; its memory is free before the next one comes."""
+
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+import pytest
+import torch
+from bitsandbytes.functional import dequantize_4bit
+from bitsandbytes.nn import Linear4bit
+from engine_helpers import FLUX, QWEN, family, ramp, shot
+from pipelines.engine.drivers import FluxDriver, QwenEditDriver
+from pipelines.engine.resident import Resident, pick_device
+from pipelines.engine.weights import WeightsMissing
+from pipelines.jobs.events import Memory, Warned
+from pipelines.library.settings import Settings
+from pipelines.library.workspace import Workspace
+from pipelines.shots import ImageRef
+
+
+def test_the_same_model_is_loaded_once(resident: Resident) -> None:
+    with resident.use(family(FLUX)) as first:
+        pass
+    with resident.use(family(FLUX)) as second:
+        assert second is first
+        assert isinstance(first, FluxDriver)
+    assert resident.loads == {FLUX: 1}
+
+
+def test_another_model_takes_the_place_and_the_memory_of_the_first(resident: Resident, events: list) -> None:
+    with resident.use(family(FLUX)) as driver:
+        probe = weakref.ref(driver.pipe.transformer)
+    # ``driver`` still lives here, as a careless caller's would: the model must go all the same
+    with resident.use(family(QWEN)) as other:
+        assert isinstance(other, QwenEditDriver)
+        assert probe() is None
+    assert resident.loads == {FLUX: 1, QWEN: 1}
+    assert not [e for e in events if isinstance(e, Warned)]
+    assert [e.resident for e in events if isinstance(e, Memory)] == [FLUX, QWEN]
+
+
+def test_memory_that_does_not_come_free_is_told(resident: Resident, events: list) -> None:
+    with resident.use(family(FLUX)) as driver:
+        kept = driver.pipe.transformer
+    resident.drop()
+    assert [e.text for e in events if isinstance(e, Warned)]
+    assert kept is not None
+
+
+def test_weights_are_nf4_where_the_preset_says_so(resident: Resident) -> None:
+    def quantized(part: torch.nn.Module) -> set[str]:
+        return {name for name, m in part.named_modules() if isinstance(m, Linear4bit)}
+
+    with resident.use(family(FLUX)) as driver:
+        transformer = {n for n, m in driver.pipe.transformer.named_modules() if isinstance(m, torch.nn.Linear)}
+        assert quantized(driver.pipe.transformer) == transformer
+        t5 = quantized(driver.pipe.text_encoder_2)
+        assert t5
+        assert not any(name.endswith(".wo") for name in t5)
+        assert not quantized(driver.pipe.text_encoder)
+        assert not quantized(driver.pipe.vae)
+        layer = next(m for m in driver.pipe.transformer.modules() if isinstance(m, Linear4bit))
+        assert layer.weight.quant_type == "nf4"
+        assert layer.weight.quant_state.nested
+        assert layer.compute_dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("name", [FLUX, QWEN])
+def test_a_picture_leaves_the_weights_as_they_were(name: str, resident: Resident) -> None:
+    """bitsandbytes would repack them in place on a CPU with AVX512-BF16, which breaks saving and training."""
+
+    def weights(pipe) -> list[torch.Tensor]:  # noqa: ANN001
+        parts = [p for p in pipe.components.values() if isinstance(p, torch.nn.Module)]
+        layers = [m for part in parts for m in part.modules() if isinstance(m, Linear4bit)]
+        assert layers
+        assert not any(layer.support_avx512bf16_for_cpu for layer in layers)
+        return [dequantize_4bit(layer.weight.data, layer.weight.quant_state) for layer in layers]
+
+    refs = (ImageRef(id="s", path="-"),) if name == QWEN else ()
+    with resident.use(family(name)) as driver:
+        before = weights(driver.pipe)
+        driver.render(shot(name, sources=refs), [ramp()] if refs else [])
+        assert all(torch.equal(a, b) for a, b in zip(before, weights(driver.pipe), strict=True))
+
+
+def test_missing_weights_are_named_with_size_and_licence_and_not_downloaded(resident: Resident) -> None:
+    with pytest.raises(WeightsMissing, match=r"FLUX\.1 dev.*31\.4 GiB.*black-forest-labs/FLUX\.1-dev.*Non-Commercial"):
+        with resident.use(family("flux1-dev")):
+            pass
+    assert resident.loads == {}
+
+
+def test_a_failed_change_leaves_no_model_and_the_next_one_loads(resident: Resident) -> None:
+    with resident.use(family(FLUX)):
+        pass
+    with pytest.raises(WeightsMissing), resident.use(family("flux1-dev")):
+        pass
+    with resident.use(family(FLUX)) as driver:
+        assert driver.render(shot(), []).size == (64, 64)
+
+
+def test_a_folder_with_another_model_is_refused(workspace: Workspace, models_dir: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.mkdir()
+    (wrong / FLUX).symlink_to(models_dir / QWEN)
+    resident = Resident(workspace, Settings(models_dir=wrong, device="cpu"))
+    with pytest.raises(RuntimeError, match="holds a QwenImageEditPlusPipeline"), resident.use(family(FLUX)):
+        pass
+
+
+def test_weights_with_a_recipe_are_built_when_absent(workspace: Workspace, events: list) -> None:
+    resident = Resident(workspace, Settings(device="cpu"), events.append)
+    with resident.use(family(FLUX)) as driver:
+        assert driver.family.name == FLUX
+    assert workspace.path("models/mini-flux-1/model_index.json").is_file()
+    assert any("Building" in getattr(e, "note", "") for e in events)
+
+
+def test_a_card_that_is_not_there_is_refused_in_words() -> None:
+    if torch.cuda.is_available():
+        assert pick_device("auto").type == "cuda"
+    else:
+        assert pick_device("auto").type == "cpu"
+        with pytest.raises(RuntimeError, match="no"):
+            pick_device("cuda")
+
+
+def test_what_the_page_needs_of_the_engine_imports_no_torch() -> None:
+    code = (
+        "import sys; import pipelines.engine.weights, pipelines.engine.memory, pipelines.engine.cancelled;"
+        "from pipelines.library.presets import models; from pipelines.library.workspace import Workspace;"
+        "from pipelines.library.settings import Settings;"
+        "w = Workspace('/nonexistent'); f = models()['flux1-dev'];"
+        "pipelines.engine.weights.missing(f, w, Settings()); pipelines.engine.memory.predict_render(f, [], w, Settings());"
+        "print([m for m in ('torch', 'diffusers', 'transformers', 'peft') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
