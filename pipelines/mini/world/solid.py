@@ -103,7 +103,7 @@ def basis(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 def _weight(exponent: torch.Tensor) -> torch.Tensor:
     """exp, kept away from where it underflows: there it is ten times as slow."""
-    return exponent.clamp_(-40, 30).exp_()
+    return exponent.clamp(-40, 30).exp_()
 
 
 def cast(clay: Clump, x: torch.Tensor, y: torch.Tensor, block: int = 1 << 30) -> Hit:
