@@ -40,6 +40,7 @@ SCRIPTS = (
 )
 STYLES = ("base", "shell", "parts", "review", "card", "tabs")
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+PICTURE_LIMIT = 256 * 1024**2
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
@@ -190,7 +191,12 @@ def review_routes(studio: Studio) -> APIRouter:
     def correct(
         image: Annotated[str, Form()], file: Annotated[UploadFile, File()], what_was_wrong: Annotated[str, Form()] = ""
     ) -> dict[str, Any]:
-        made = review.correct(studio.desk, image, file.filename or "correction", file.file.read(), what_was_wrong)
+        data = file.file.read(PICTURE_LIMIT + 1)
+        if len(data) > PICTURE_LIMIT:
+            raise ValueError(
+                f"That file is larger than {PICTURE_LIMIT // 1024**2} MB: a picture of 8000 x 8000 px is enough."
+            )
+        made = review.correct(studio.desk, image, file.filename or "correction", data, what_was_wrong)
         return {"id": made.id, "target": made.target.id}
 
     @router.post("/review/filter")

@@ -6,8 +6,8 @@ keep the page from loading or being loaded by anything foreign.
 """
 
 import os
+import shutil
 import socket
-import tempfile
 import threading
 import webbrowser
 from pathlib import Path
@@ -15,9 +15,6 @@ from urllib.parse import urlsplit
 
 # Gradio reads these when it is imported.
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1", GRADIO_RUN_HISTORY="False")
-os.environ.setdefault(
-    "GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / f"flenwheel-{os.getuid() if hasattr(os, 'getuid') else 0}")
-)
 
 import gradio as gr
 import uvicorn
@@ -93,6 +90,8 @@ def refuse(method: str, headers: Headers) -> PlainTextResponse | None:
     foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
     if foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         return PlainTextResponse("Another site may not write here.", 403)
+    if "transfer-encoding" in headers:
+        return PlainTextResponse("Say how long that is.", 411)
     length = headers.get("content-length", "0")
     if not length.isdigit() or int(length) > UPLOAD_LIMIT:
         return PlainTextResponse(f"That is more than {UPLOAD_LIMIT // 1024**3} GB.", 413)
@@ -107,8 +106,8 @@ def known_hosts(host: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
-    """The whole application around an open desk, not yet serving."""
+def own(studio: Studio) -> FastAPI:
+    """The studio's own routes around an open desk: everything but the page."""
     app = FastAPI(title="FLENwheel", docs_url=None, redoc_url=None, openapi_url=None)
     for router in (
         routes.static_routes(),
@@ -117,8 +116,17 @@ def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
         routes.work_routes(studio),
     ):
         app.include_router(router)
-    mounted = gr.mount_gradio_app(
-        app,
+    return app
+
+
+def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
+    """The whole application around an open desk, not yet serving."""
+    uploads = studio.desk.workspace.root / "cache" / "uploads"
+    shutil.rmtree(uploads, ignore_errors=True)  # what was dropped in earlier sessions has been taken in or refused
+    uploads.mkdir(parents=True)
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    app = gr.mount_gradio_app(
+        own(studio),
         page(studio),
         path="/",
         server_name=host,
@@ -134,9 +142,9 @@ def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
         head=HEAD,
         allowed_paths=[],
     )
-    mounted.add_middleware(Guard)
-    mounted.add_middleware(TrustedHostMiddleware, allowed_hosts=known_hosts(host), www_redirect=False)
-    return mounted
+    app.add_middleware(Guard)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=known_hosts(host), www_redirect=False)
+    return app
 
 
 def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True) -> None:

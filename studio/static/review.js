@@ -152,6 +152,7 @@
     };
     const view = flen.reviewView(root, model, commands, current);
 
+    root.addEventListener("click", (event) => event.detail && event.target.closest("button")?.blur());
     const ours = (event) => root.offsetParent !== null && !document.querySelector("dialog[open]") && !flen.typing(event);
     document.addEventListener("keydown", (event) => {
       if (!ours(event)) return;

@@ -2,14 +2,15 @@
 (() => {
   "use strict";
   const { el, icon } = flen;
-  const CELL = 156;
+  const CELL = 150;
 
   flen.reviewGrid = (model, commands) => {
     const canvas = el("div", { class: "rv-canvas" });
     const node = el("div", { class: "rv-grid", tabindex: "-1" }, canvas);
     const shown = new Map();
     let seen = -1;
-    const columns = () => Math.max(1, Math.floor((node.clientWidth - 12) / CELL));
+    const columns = () => Math.max(1, Math.floor(node.clientWidth / CELL));
+    const side = () => Math.floor(node.clientWidth / columns());
 
     function make(id) {
       const tile = model.tiles.get(id);
@@ -19,16 +20,18 @@
     }
     function dress(cell, tile, at) {
       cell.className = `cell l-${tile.state.label || "open"}${at === model.at ? " here" : ""}`;
-      cell.style.transform = `translate(${(at % columns()) * CELL}px, ${Math.floor(at / columns()) * CELL}px)`;
+      cell.style.transform = `translate(${(at % columns()) * side()}px, ${Math.floor(at / columns()) * side()}px)`;
       cell.children[1].replaceChildren(tile.state.label ? icon(flen.LABELS[tile.state.label][1]) : "");
     }
     function paint() {
       if (model.mode !== "grid" || node.offsetParent === null) return;
       const wide = columns();
-      canvas.style.height = `${Math.ceil(model.order.length / wide) * CELL}px`;
+      const cell = side();
+      canvas.style.height = `${Math.ceil(model.order.length / wide) * cell}px`;
+      canvas.style.setProperty("--side", `${cell}px`);
       if (seen !== model.at) { seen = model.at; reveal(); }
-      const first = Math.max(0, Math.floor(node.scrollTop / CELL) - 2) * wide;
-      const last = Math.min(model.order.length, (Math.ceil((node.scrollTop + node.clientHeight) / CELL) + 2) * wide);
+      const first = Math.max(0, Math.floor(node.scrollTop / cell) - 2) * wide;
+      const last = Math.min(model.order.length, (Math.ceil((node.scrollTop + node.clientHeight) / cell) + 2) * wide);
       const wanted = new Set(model.order.slice(first, last));
       for (const [id, cell] of shown) if (!wanted.has(id)) { cell.remove(); shown.delete(id); }
       for (let at = first; at < last; at += 1) {
@@ -40,9 +43,9 @@
       }
     }
     function reveal() {
-      const top = Math.floor(model.at / columns()) * CELL;
+      const top = Math.floor(model.at / columns()) * side();
       if (top < node.scrollTop) node.scrollTop = top;
-      else if (top + CELL > node.scrollTop + node.clientHeight) node.scrollTop = top + CELL - node.clientHeight;
+      else if (top + side() > node.scrollTop + node.clientHeight) node.scrollTop = top + side() - node.clientHeight;
     }
     node.addEventListener("scroll", () => requestAnimationFrame(paint));
     return { node, paint, columns, layout: () => { seen = -1; paint(); } };

@@ -1,0 +1,131 @@
+"""A studio around a small workspace, spoken to in process or through Chromium."""
+
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import uvicorn
+from fastapi.testclient import TestClient
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from pipelines.desk import Desk
+from pipelines.library.pictures import save_picture
+from pipelines.library.records import Decision, Identity, ImageRecord, Intake, Scores
+from pipelines.shots import ImageRef, Purpose, Shot
+from pipelines.steps import characters, datasets
+from studio.context import Studio
+from studio.server import build, own
+
+NASTY = "<img src=x onerror=window.pwned=1> ${window.pwned=2} <b>Ada</b>"
+
+
+@dataclass
+class Served:
+    """A studio that listens on a port."""
+
+    studio: Studio
+    url: str
+
+
+@pytest.fixture
+def studio(workspace_root: Path) -> Iterator[Studio]:
+    with Desk.open(workspace_root) as desk:
+        characters.create(desk, "Ada", origin="drawn here", may_use=True)
+        yield Studio(desk)
+
+
+@pytest.fixture
+def put(studio: Studio) -> Callable[..., ImageRecord]:
+    """Put a picture there, as a job would have: ``put("enriched", sources=(..), verdict="right", score=0.8)``."""
+    made = 0
+
+    def _put(
+        kind: str,
+        *,
+        version: str = "v1",
+        sources: tuple[ImageRef, ...] = (),
+        cell: str = "front/neutral",
+        verdict: Any = "cannot tell",
+        score: float | None = None,
+        filename: str = "ada.png",
+    ) -> ImageRecord:
+        nonlocal made
+        made += 1
+        desk = studio.desk
+        pixels = np.full((64, 64, 3), made * 9 % 255, dtype=np.uint8)
+        pixels[: made % 64, :, 0] = 255
+        angle, _, expression = cell.partition("/")
+        purpose = Purpose(step="enrich", cell=cell, labels={"angle": angle, "expression": expression})
+        shot = Shot(
+            family="mini-flux", revision="1", prompt=NASTY, sources=sources, seed=made, steps=1, guidance=1, width=64,
+            height=64, purpose=purpose,
+        )  # fmt: skip
+        intake = Intake(filename=filename, original="x", original_sha256="0" * 64, format="PNG")
+        identity = Identity(recogniser="perceptual", model_hash="x", score=score, threshold=0.5, verdict=verdict)
+        folder = f"characters/ada/cards/{version}" if kind == "card" else f"characters/ada/data/{kind}/{version}"
+        record = save_picture(
+            desk.workspace, Image.fromarray(pixels), character="ada", kind=kind, version=version,
+            path=f"{folder}/{made}.png", caption=NASTY, shot=None if kind == "source" else shot,
+            intake=intake if kind == "source" else None,
+            scores=Scores(identity=identity if score is not None else None, faces=1),
+        )  # fmt: skip
+        desk.store.put(record)
+        if kind == "source":
+            desk.store.decide(Decision(image=record.id, who="human", action="label", value="good", where="source"))
+        if kind in ("source", "enriched", "synthetic"):
+            datasets.include(desk, "ada", kind, version, [record.id])  # type: ignore[arg-type]
+        return record
+
+    return _put
+
+
+@pytest.fixture
+def client(studio: Studio) -> TestClient:
+    """The studio's own routes, without the page and its guard."""
+    return TestClient(own(studio), base_url="http://127.0.0.1:7860")
+
+
+@pytest.fixture
+def served(studio: Studio) -> Iterator[Served]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = uvicorn.Config(build(studio, port=port), host="127.0.0.1", port=port, log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield Served(studio, f"http://127.0.0.1:{port}")
+    server.should_exit = server.force_exit = True
+    thread.join(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = shutil.which("chromium") or shutil.which("chromium-browser")
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, served: Served) -> Iterator[Page]:
+    """The studio, open in Chromium; a test fails on any error of our scripts."""
+    opened = chromium.new_page(viewport={"width": 1280, "height": 800})
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.goto(served.url)
+    opened.wait_for_selector("#character-picker option", state="attached", timeout=60_000)
+    yield opened
+    opened.close()
+    assert errors == []

@@ -1,0 +1,146 @@
+"""The studio's own routes."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+
+from pipelines.library.records import Decision, ImageRecord, LoraRecord
+from pipelines.steps import characters
+from studio.context import Studio
+
+Put = Callable[..., ImageRecord]
+
+
+def test_a_picture_is_cached_for_ever_and_thumbnails_are_small(client: TestClient, put: Put) -> None:
+    image = put("source")
+    whole, small = client.get(f"/img/{image.id}"), client.get(f"/img/{image.id}?w=256")
+    assert whole.headers["content-type"] == "image/png"
+    assert small.headers["content-type"] == "image/webp"
+    for answer in (whole, small):
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert client.get(f"/img/{image.id}?w=17").status_code == 404
+
+
+def test_live_tells_who_where_and_what_next(client: TestClient, studio: Studio) -> None:
+    state = client.get("/live").json()
+    assert state["character"]["id"] == "ada"
+    assert [step["key"] for step in state["rail"]][:2] == ["sources", "enriched"]
+    assert state["next"]["tab"] == "enrich"
+    assert state["job"] is None and state["queued"] == []
+    characters.create(studio.desk, "Bob", may_use=True)
+    assert client.get("/live").json()["revision"] != state["revision"]
+
+
+def test_choosing_a_character_lasts(client: TestClient, studio: Studio) -> None:
+    characters.create(studio.desk, "Bob", may_use=True)
+    assert client.post("/characters/ada/choose").status_code == 200
+    assert studio.character_id == "ada"
+    assert Studio(studio.desk).character_id == "ada"
+    assert client.post("/characters/nobody/choose").status_code == 404
+
+
+def test_a_new_character_is_refused_in_words(client: TestClient) -> None:
+    answer = client.post("/characters", json={"name": "Eve", "may_use": False})
+    assert answer.status_code == 422
+    assert "may use" in answer.json()["detail"]
+
+
+def test_pictures_of_the_latest_version(client: TestClient, put: Put) -> None:
+    put("enriched", version="v1")
+    newest = put("enriched", version="v2", verdict="right", score=0.8)
+    found = client.get("/pictures?kind=enriched").json()
+    assert [p["id"] for p in found["pictures"]] == [newest.id]
+    assert found["versions"] == ["v1", "v2"]
+    assert found["pictures"][0]["verdict"] == "right" and found["pictures"][0]["score"] == 0.8
+    assert len(client.get("/pictures?kind=enriched&version=all").json()["pictures"]) == 2
+
+
+def test_a_decision_sent_twice_counts_once_and_is_a_humans(client: TestClient, studio: Studio, put: Put) -> None:
+    image = put("enriched")
+    said = {"id": "0123456789abcdef", "image": image.id, "action": "label", "value": "good"}
+    for _ in range(2):
+        assert client.post("/decisions", json={"decisions": [said]}).json()["known"] == [said["id"]]
+    events = studio.desk.store.decisions(image.id)
+    assert [(e.id, e.who, e.value) for e in events] == [(said["id"], "human", "good")]
+    forged = said | {"id": "1" * 16, "who": "rule"}
+    assert client.post("/decisions", json={"decisions": [forged]}).status_code == 422
+
+
+def test_a_decision_about_a_lost_picture_is_not_sent_for_ever(client: TestClient, put: Put) -> None:
+    image = put("enriched")
+    lost = {"id": "a" * 16, "image": "0" * 64, "action": "label", "value": "good"}
+    fine = {"id": "b" * 16, "image": image.id, "action": "label", "value": "reject"}
+    answer = client.post("/decisions", json={"decisions": [lost, fine]}).json()
+    assert answer["lost"] == [lost["id"]] and len(answer["known"]) == 2
+    pile = client.get("/review?gate=enriched").json()
+    assert pile["items"][0]["state"]["label"] == "reject"
+
+
+def test_the_filter_sorts_out_and_pristine_keeps(client: TestClient, put: Put) -> None:
+    good, wrong = put("synthetic", verdict="right", score=0.8), put("synthetic", verdict="wrong", score=0.1)
+    assert client.post("/review/filter", json={"cut": None}).json() == {"rejected": 1, "left": 1}
+    refused = client.post("/review/pristine", json={"images": [good.id]})
+    assert refused.status_code == 422 and "review" in refused.json()["detail"]
+    said = {"id": "c" * 16, "image": good.id, "action": "label", "value": "good"}
+    client.post("/decisions", json={"decisions": [said]})
+    assert client.post("/review/pristine", json={"images": [good.id]}).json() == {"version": "v1", "count": 1}
+    items = {i["id"]: i["state"] for i in client.get("/review?gate=synthetic").json()["items"]}
+    assert items[wrong.id]["who"] == "rule"
+
+
+def test_a_correction_becomes_a_triplet_or_is_refused_in_words(client: TestClient, studio: Studio, put: Put) -> None:
+    source = put("source")
+    wrong = put("enriched", sources=(source.ref,))
+    fixed = studio.desk.workspace.path(source.path).read_bytes()
+    form = {"image": wrong.id, "what_was_wrong": "six fingers"}
+    broken = client.post("/corrections", data=form, files={"file": ("x.png", b"no picture", "image/png")})
+    assert broken.status_code == 422 and "x.png" in broken.json()["detail"]
+    made = client.post("/corrections", data=form, files={"file": ("x.png", fixed, "image/png")})
+    assert made.status_code == 200, made.text
+    assert studio.desk.store.verdict(wrong.id).label == "needs_correction"
+
+
+def test_the_card_tells_its_rate(client: TestClient, studio: Studio, put: Put) -> None:
+    from pipelines.library.records import Card
+
+    lora = LoraRecord(id="d" * 64, name="ada_v1", path="x", family="flux", rank=4, origin="trained", character="ada")
+    studio.desk.store.put(lora, Card(id="ada/v1", character="ada", version="v1", lora=lora.id, seed=1))
+    image = put("card", cell="front/neutral")
+    studio.desk.store.decide(Decision(image=image.id, who="human", action="label", value="good", where="card"))
+    found = client.get("/cards").json()
+    card = found["cards"][0]
+    assert len(card["cells"]) == 23
+    assert card["rate"]["right"] == 1 and card["rate"]["words"].startswith("1 of 23 right at the first try")
+    assert {c["name"]: c["verdict"] for c in card["cells"]}["front/neutral"] == "right"
+    assert found["loras"][0]["name"] == "ada_v1"
+
+
+def test_settings_are_shown_changed_and_checked(client: TestClient, studio: Studio) -> None:
+    names = {f["name"] for f in client.get("/settings").json()["fields"]}
+    assert {"models_dir", "cache_dir", "memory_budget_gib", "theme", "insightface_root"} <= names
+    assert client.post("/settings", json={"theme": "light"}).status_code == 200
+    assert client.get("/live").json()["theme"] == "light"
+    refused = client.post("/settings", json={"theme": "pink"})
+    assert refused.status_code == 422 and "theme" in refused.json()["detail"]
+
+
+def test_an_empty_workspace_has_a_page(tmp_path: Path) -> None:
+    """The page opens, and without torch, in a process that has imported nothing else."""
+    script = (
+        "import sys, pathlib\n"
+        "from studio.server import build\n"
+        "from studio.context import Studio\n"
+        "from pipelines.desk import Desk\n"
+        "from fastapi.testclient import TestClient\n"
+        "with Desk.open(pathlib.Path(sys.argv[1])) as desk:\n"
+        "    client = TestClient(build(Studio(desk)), base_url='http://127.0.0.1:7860')\n"
+        "    for path in ('/', '/live', '/ui/studio.js', '/ui/studio.css', '/cards', '/review', '/pictures?kind=source'):\n"
+        "        assert client.get(path).status_code == 200, path\n"
+        "heavy = {'torch', 'diffusers', 'transformers', 'peft', 'insightface', 'onnxruntime'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "new")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

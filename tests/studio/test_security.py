@@ -1,0 +1,85 @@
+"""What a page of another origin, another host or a hostile name may not do."""
+
+from collections.abc import Callable
+
+import pytest
+from fastapi.testclient import TestClient
+
+from pipelines.library.records import ImageRecord
+from studio.context import Studio
+from studio.server import known_hosts
+
+FOREIGN = {"Origin": "https://evil.example"}
+OWN = {"Origin": "http://127.0.0.1:7860"}
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.1"])
+def test_an_unknown_host_is_refused(client: TestClient, host: str) -> None:
+    assert client.get("/live", headers={"Host": host}).status_code == 400
+    assert client.get("/", headers={"Host": host}).status_code == 400
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost:7860"])
+def test_this_machine_is_answered(client: TestClient, host: str) -> None:
+    assert client.get("/live", headers={"Host": host}).status_code == 200
+
+
+def test_a_chosen_host_is_known() -> None:
+    assert "studio.lan" in known_hosts("studio.lan")
+    assert "0.0.0.0" in known_hosts("0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/decisions", "/characters", "/settings", "/cards", "/corrections", "/jobs/x/cancel", "/gradio_api/component_server",
+     "/gradio_api/upload", "/gradio_api/queue/join"],
+)  # fmt: skip
+def test_another_origin_may_not_write(client: TestClient, path: str) -> None:
+    body = '{"decisions": []}'
+    for headers in (FOREIGN, {"Origin": "null"}, {"Origin": "http://127.0.0.1:9999"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = client.post(path, content=body, headers={**headers, "Content-Type": "text/plain"})
+        assert answer.status_code == 403, (path, headers)
+    assert client.post(path, content=body, headers=OWN).status_code != 403
+    assert client.post(path, content=body).status_code != 403
+
+
+def test_a_foreign_write_changes_nothing(client: TestClient, studio: Studio) -> None:
+    asked = {"name": "Mallory", "may_use": True}
+    assert client.post("/characters", json=asked, headers=FOREIGN).status_code == 403
+    assert client.get("/live").json()["characters"] == [{"id": "ada", "name": "Ada"}]
+    assert client.post("/characters", json=asked, headers=OWN).status_code == 200
+    assert studio.character_id == "mallory"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/img/../../../../etc/passwd", "/img/..%2f..%2f..%2fetc%2fpasswd", "/img/%2e%2e/settings.toml", "/img/settings.toml",
+     "/img/" + "0" * 64, "/img/" + "A" * 64, "/ui/../server.py", "/ui/%2e%2e%2fserver.py"],
+)  # fmt: skip
+def test_only_pictures_of_the_store_are_served(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert b"root:" not in answer.content
+
+
+def test_gradio_serves_no_file_of_the_workspace(
+    client: TestClient, studio: Studio, put: Callable[..., ImageRecord]
+) -> None:
+    picture = studio.desk.workspace.path(put("source").path)
+    answer = client.get(f"/gradio_api/file={picture}")
+    assert answer.status_code in (403, 404)
+
+
+def test_a_body_that_is_too_long_or_of_unknown_length_is_refused(client: TestClient) -> None:
+    assert client.post("/corrections", headers={"Content-Length": str(3 * 1024**3)}).status_code == 413
+    assert client.post("/decisions", content=iter([b"{}"])).status_code == 411
+
+
+def test_headers_keep_foreign_things_out(client: TestClient) -> None:
+    for path in ("/", "/live", "/ui/studio.js"):
+        headers = client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "http" not in headers["content-security-policy"].replace("https", "http").split("default-src")[1]
+        assert "access-control-allow-origin" not in headers
