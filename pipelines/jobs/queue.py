@@ -180,7 +180,9 @@ class JobQueue:
         if threading.current_thread() is self._thread:
             raise RuntimeError("A callback of the queue cannot wait for a job: it would wait for itself.")
         with self._lock:
-            self._lock.wait_for(lambda: self._over(job_id), timeout)
+            over = self._lock.wait_for(lambda: self._over(job_id), timeout)
+            if not over and self.job(job_id).state not in RUNNING:  # it has ended and is being told: that takes no time
+                self._lock.wait_for(lambda: self._over(job_id))
         return self.job(job_id)
 
     def close(self) -> None:

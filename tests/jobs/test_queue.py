@@ -12,7 +12,7 @@ from job_helpers import scripted_plan, until
 
 from pipelines.jobs.queue import JobQueue, NoSuchJob, QueueClosed
 from pipelines.jobs.requests import Judge, ScoreRequest
-from pipelines.library.records import DatasetVersion, ImageRecord, Job
+from pipelines.library.records import DatasetVersion, ImageRecord, Job, TrainingRun
 from pipelines.library.store import Store
 from pipelines.library.workspace import Workspace
 
@@ -188,6 +188,34 @@ def test_ends_are_told_after_they_are_recorded_and_before_wait_returns(jobs: Job
     assert jobs.job(job.id).told
     until(jobs, lambda live: len(live.recent) == 2)
     assert jobs.live().recent[0].title == "From a callback"
+
+
+def test_wait_with_a_timeout_shows_no_end_before_it_was_told(jobs: JobQueue) -> None:
+    told: list[str] = []
+
+    def slow(job: Job, request: object) -> None:
+        time.sleep(1)
+        told.append(job.id)
+
+    jobs.on_end(slow)
+    job = jobs.submit(scripted_plan("a"), "Slow to tell")
+    while jobs.wait(job.id, 0.05).state != "done":
+        assert not told
+    assert told == [job.id]
+
+
+def test_records_alongside_a_job_are_there_before_it_begins(jobs: JobQueue, store: Store) -> None:
+    def run_of(job: Job) -> list[TrainingRun]:
+        fields = {"character": "ada", "target": "character", "version": "v1", "family": "f", "preset": "p"}
+        return [TrainingRun.model_validate({"id": "r1", "job": job.id, **fields})]
+
+    before = store.revision
+    job = jobs.submit(scripted_plan("a"), "With a run", alongside=run_of)
+    run = store.get(TrainingRun, "r1")
+    assert run and run.job == job.id
+    with pytest.raises(ZeroDivisionError):
+        jobs.submit(scripted_plan("b", version="v2"), "Never", alongside=lambda job: [1 / 0])  # type: ignore[list-item]
+    assert [j.title for j in store.all(Job)] == ["With a run"] and store.revision > before
 
 
 def test_who_listens_late_hears_of_earlier_ends_once(jobs: JobQueue, start: Callable[[], JobQueue]) -> None:
