@@ -58,6 +58,8 @@ class Store:
         self._verdicts: dict[str, Verdict] = {}
         self._compacting: threading.Thread | None = None
         self._compact_at = COMPACT_BYTES
+        # now, while someone expects to wait, instead of at the first decision
+        self._index(Decision, "image")
 
     @classmethod
     def open(cls, root: Path, read_only: bool = False) -> "Store":
@@ -148,7 +150,6 @@ class Store:
             table = self._table(Decision.table)
             fresh = {d.id: d for d in reversed(decisions) if table.by_id(d.id) is None}
             ordered = tuple(fresh.values())[::-1]
-            self._index(Decision, "image")
             self._write(ordered)
             for decision in ordered:
                 self._judge(decision)
@@ -157,10 +158,12 @@ class Store:
         """What the decisions about a picture add up to; an empty verdict if there are none."""
         with self._lock:
             if image_id not in self._verdicts:
-                decisions = self.decisions(image_id)
-                if not decisions:
+                ids = self._index(Decision, "image").get(image_id)
+                if not ids:
                     return Verdict()
-                self._verdicts[image_id] = verdicts.derive(decisions)
+                table = self._table(Decision.table)
+                documents = filter(None, map(table.by_id, ids))
+                self._verdicts[image_id] = verdicts.derive_documents(documents)
             return self._verdicts[image_id]
 
     def decisions(self, image_id: str) -> list[Decision]:

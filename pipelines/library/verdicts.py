@@ -1,7 +1,7 @@
 """What decisions add up to. Decisions are events that are only ever appended; the verdict is derived from them."""
 
-from collections.abc import Iterable
-from typing import get_args
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
 
 from pipelines.library.records import Decision, Label, Verdict
 
@@ -31,43 +31,49 @@ def step(verdict: Verdict, decision: Decision) -> Verdict:
 
     Later ones win, but a rule never replaces the label that a person gave, nor one given in a person's stead.
     """
-    changed: dict[str, object] = {"last": decision.id}
-    match decision.action:
-        case "label":
-            if decision.who == "rule" and verdict.label is not None and verdict.who != "rule":
-                return verdict
-            cleared = decision.value is None
-            changed |= {"label": decision.value, "who": None if cleared else decision.who, "reason": decision.reason}
-        case "identity" | "edit":
-            changed[decision.action] = decision.value
-        case "note":
-            changed["note"] = decision.value or ""
-        case "failure":
-            name = str(decision.value)
-            others = tuple(f for f in verdict.failures if f != name)
-            changed["failures"] = others if name in verdict.failures else (*others, name)
-        case "undo":
-            raise ValueError("An undo changes what came before it: derive the verdict from all decisions.")
-    return verdict.model_copy(update=changed)
-
-
-def standing(decisions: Iterable[Decision]) -> list[Decision]:
-    """The decisions that were not taken back, without the undo events. Undoing an undo brings the decision back."""
-    undone: set[str] = set()
-    kept: list[Decision] = []
-    for decision in reversed(list(decisions)):
-        if decision.id in undone:
-            continue
-        if decision.action == "undo":
-            undone.add(decision.undoes)
-        else:
-            kept.append(decision)
-    return kept[::-1]
+    state = dict(verdict)
+    _apply(state, decision.model_dump())
+    return Verdict(**state)
 
 
 def derive(decisions: Iterable[Decision]) -> Verdict:
     """The verdict of all decisions about one picture, in the order they were made."""
-    verdict = Verdict()
-    for decision in standing(decisions):
-        verdict = step(verdict, decision)
-    return verdict
+    return derive_documents(decision.model_dump() for decision in decisions)
+
+
+def derive_documents(documents: Iterable[Mapping[str, Any]]) -> Verdict:
+    """``derive`` for decisions as they are stored: thousands of pictures are judged at once when a page opens."""
+    state: dict[str, Any] = {}
+    for event in _standing(documents):
+        _apply(state, event)
+    return Verdict(**state)
+
+
+def _apply(state: dict[str, Any], event: Mapping[str, Any]) -> None:
+    action, value = event["action"], event["value"]
+    if action == "undo":
+        raise ValueError("An undo changes what came before it: derive the verdict from all decisions.")
+    if action == "label":
+        if event["who"] == "rule" and state.get("label") is not None and state["who"] != "rule":
+            return
+        state.update(label=value, who=None if value is None else event["who"], reason=event["reason"])
+    elif action == "failure":
+        known = state.get("failures", ())
+        state["failures"] = tuple(f for f in known if f != value) if value in known else (*known, value)
+    else:
+        state[action] = (value or "") if action == "note" else value
+    state["last"] = event["id"]
+
+
+def _standing(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The events that were not taken back, without the undo events. Undoing an undo brings the event back."""
+    undone: set[str] = set()
+    kept: list[Mapping[str, Any]] = []
+    for event in reversed(list(events)):
+        if event["id"] in undone:
+            continue
+        if event["action"] == "undo":
+            undone.add(event["undoes"])
+        else:
+            kept.append(event)
+    return kept[::-1]

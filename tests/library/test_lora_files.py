@@ -24,9 +24,7 @@ def workspace(workspace_root: Path) -> Workspace:
     return workspace
 
 
-def safetensors(
-    tensors: dict[str, tuple[int, ...]], metadata: dict[str, Any] | None = None, extra: bytes = b""
-) -> bytes:
+def safetensors(tensors: dict[str, tuple[int, ...]], metadata: dict[str, Any] | None = None) -> bytes:
     """A file by the specification, made without the library: F16 zeros of the given shapes; ``.alpha`` holds 8."""
     header: dict[str, Any] = {"__metadata__": metadata} if metadata is not None else {}
     data = b""
@@ -38,7 +36,7 @@ def safetensors(
         header[key] = {"dtype": "F16", "shape": list(shape), "data_offsets": [len(data), len(data) + len(body)]}
         data += body
     text = json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + data + extra
+    return struct.pack("<Q", len(text)) + text + data
 
 
 def pair(module: str, rank: int = 4, halves: tuple[str, str] = ("lora_A.weight", "lora_B.weight")) -> dict[str, Any]:
@@ -102,7 +100,7 @@ def test_metadata_decides_only_what_the_keys_leave_open(look: Any) -> None:
         (QWEN, ("lora_A.weight", "lora_B.weight"), "comfy"),
         ("lora_unet_single_blocks_0_linear1", ("lora_down.weight", "lora_up.weight"), "kohya"),
         (
-            "lora_transformer_single_transformer_blocks_0_attn_to_q",
+            "lora_transformer_single_transformer_blocks_0_to_q",
             ("lora_down.weight", "lora_up.weight"),
             "onetrainer",
         ),
