@@ -140,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(levelname)s %(message)s")
     if options.command is None:
         return commands.open_studio(options)
-    return commands.run(options)
+    return options.run(options)
 
 
 if __name__ == "__main__":

@@ -392,7 +392,7 @@ def rebuild(options: argparse.Namespace) -> Answer:
     """Restore the records of pictures from the files alone."""
     with _at_desk(options) as desk:
         report = rebuild_records(desk.workspace, desk.store)
-        return asdict(report), f"{report.restored} records restored, {len(report.unreadable)} files unreadable"
+        return asdict(report), f"{len(report.restored)} records restored, {len(report.unreadable)} files unreadable"
 
 
 @command

@@ -30,6 +30,10 @@ FAILURES: dict[str, str] = {
 }
 
 
+# detectors miss profiles and there is no face from behind: not measurable is never a failure (FACES-FACTS, scoring)
+FACELESS = ("profile-left", "profile-right", "back")
+
+
 @dataclass
 class Item:
     """A picture at a gate: what was decided so far, and the source of the same angle to hold it against."""
@@ -107,10 +111,12 @@ def let_through(verdict: Verdict) -> bool:
 
 def _why_out(image: ImageRecord, cut: float | None) -> str:
     """Why a rule would sort this picture out; empty when it would not."""
-    if image.scores.faces == 0 and image.scores.angle != "back":
-        return "no face found"
     identity = image.scores.identity
-    if identity is None or identity.score is None:
+    if identity is None or not identity.model_hash:
+        return ""  # nobody could look
+    if image.scores.faces == 0 and angle_of(image) not in FACELESS:
+        return "no face found"
+    if identity.score is None:
         return ""
     line = identity.threshold if cut is None else cut
     if cut is None:

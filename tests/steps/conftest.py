@@ -43,6 +43,7 @@ def put(desk: Desk, ada: Character) -> Put:
         version: str = "v1",
         score: float | None = None,
         verdict: str = "cannot tell",
+        faces: int | None = None,
         **fields: object,
     ) -> ImageRecord:
         nonlocal made
@@ -67,9 +68,9 @@ def put(desk: Desk, ada: Character) -> Put:
         image = save_picture(
             desk.workspace, Image.fromarray(pixels), character=ada.id, kind=kind, version=version, shot=shot, **fields
         )
-        if score is not None:
+        if score is not None or faces is not None:
             identity = Identity(recogniser="test", model_hash="0", score=score, n=3, threshold=0.5, verdict=verdict)  # type: ignore[arg-type]
-            image = image.model_copy(update={"scores": Scores(identity=identity)})
+            image = image.model_copy(update={"scores": Scores(identity=identity, faces=faces)})
         desk.store.put(image)
         if kind in ("source", "enriched", "synthetic"):
             datasets.include(desk, ada.id, kind, version, [image.id])  # type: ignore[arg-type]

@@ -82,6 +82,14 @@ def test_the_filter_sorts_out_strangers_and_leaves_doubt_to_the_human(desk: Desk
     assert desk.store.verdict(unmeasured.id).label is None
 
 
+def test_no_face_is_a_reason_only_where_a_face_should_be(desk: Desk, ada: Character, put: Any) -> None:
+    faceless = put("synthetic", faces=0, labels={"angle": "front"})
+    profile = put("synthetic", faces=0, labels={"angle": "profile-left"})
+    report = review.apply_filter(desk, ada.id)
+    assert report.rejected == [(faceless.id, "no face found")]
+    assert desk.store.verdict(profile.id).label is None
+
+
 def test_a_correction_becomes_a_triplet_that_opens_the_editor_gate(
     desk: Desk, ada: Character, put: Any, tmp_path: Any
 ) -> None:

@@ -1,0 +1,1 @@
+"""What the studio remembers and where it lies: workspace, records, store, intake, settings, presets. No torch."""
