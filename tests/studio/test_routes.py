@@ -137,7 +137,7 @@ def test_an_empty_workspace_has_a_page(tmp_path: Path) -> None:
         "from fastapi.testclient import TestClient\n"
         "with Desk.open(pathlib.Path(sys.argv[1])) as desk:\n"
         "    client = TestClient(build(Studio(desk)), base_url='http://127.0.0.1:7860')\n"
-        "    for path in ('/', '/live', '/ui/studio.js', '/ui/studio.css', '/cards', '/review', '/pictures?kind=source'):\n"
+        "    for path in ('/', '/live', '/ui/studio.js', '/ui/studio.css', '/cards', '/review'):\n"
         "        assert client.get(path).status_code == 200, path\n"
         "heavy = {'torch', 'diffusers', 'transformers', 'peft', 'insightface', 'onnxruntime'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

@@ -1,16 +1,51 @@
 """What a page of another origin, another host or a hostile name may not do."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
 
-from pipelines.library.records import ImageRecord
+from pipelines.desk import Desk
+from pipelines.steps import characters
 from studio.context import Studio
-from studio.server import known_hosts
+from studio.server import build, known_hosts
 
 FOREIGN = {"Origin": "https://evil.example"}
 OWN = {"Origin": "http://127.0.0.1:7860"}
+WRITES = (
+    "/decisions",
+    "/characters",
+    "/settings",
+    "/cards",
+    "/corrections",
+    "/jobs/x/cancel",
+    "/gradio_api/component_server",
+    "/gradio_api/upload",
+    "/gradio_api/queue/join",
+)
+ESCAPES = (
+    "/img/../../../../etc/passwd",
+    "/img/..%2f..%2f..%2fetc%2fpasswd",
+    "/img/%2e%2e/settings.toml",
+    "/img/settings.toml",
+    "/img/" + "0" * 64,
+    "/img/" + "A" * 64,
+    "/ui/../server.py",
+    "/ui/%2e%2e%2fserver.py",
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with Desk.open(tmp_path_factory.mktemp("workspace")) as desk:
+        characters.create(desk, "Ada", may_use=True)
+        yield Studio(desk)
+
+
+@pytest.fixture(scope="module")
+def client(whole: Studio) -> TestClient:
+    """Everything: own routes, Gradio's page and endpoints, the guard around them."""
+    return TestClient(build(whole), base_url="http://127.0.0.1:7860")
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.1"])
@@ -29,11 +64,7 @@ def test_a_chosen_host_is_known() -> None:
     assert "0.0.0.0" in known_hosts("0.0.0.0")
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/decisions", "/characters", "/settings", "/cards", "/corrections", "/jobs/x/cancel", "/gradio_api/component_server",
-     "/gradio_api/upload", "/gradio_api/queue/join"],
-)  # fmt: skip
+@pytest.mark.parametrize("path", WRITES)
 def test_another_origin_may_not_write(client: TestClient, path: str) -> None:
     body = '{"decisions": []}'
     for headers in (FOREIGN, {"Origin": "null"}, {"Origin": "http://127.0.0.1:9999"}, {"Sec-Fetch-Site": "cross-site"}):
@@ -43,31 +74,27 @@ def test_another_origin_may_not_write(client: TestClient, path: str) -> None:
     assert client.post(path, content=body).status_code != 403
 
 
-def test_a_foreign_write_changes_nothing(client: TestClient, studio: Studio) -> None:
+def test_a_foreign_write_changes_nothing(client: TestClient, whole: Studio) -> None:
     asked = {"name": "Mallory", "may_use": True}
     assert client.post("/characters", json=asked, headers=FOREIGN).status_code == 403
     assert client.get("/live").json()["characters"] == [{"id": "ada", "name": "Ada"}]
     assert client.post("/characters", json=asked, headers=OWN).status_code == 200
-    assert studio.character_id == "mallory"
+    assert whole.character_id == "mallory"
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/img/../../../../etc/passwd", "/img/..%2f..%2f..%2fetc%2fpasswd", "/img/%2e%2e/settings.toml", "/img/settings.toml",
-     "/img/" + "0" * 64, "/img/" + "A" * 64, "/ui/../server.py", "/ui/%2e%2e%2fserver.py"],
-)  # fmt: skip
+@pytest.mark.parametrize("path", ESCAPES)
 def test_only_pictures_of_the_store_are_served(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404
     assert b"root:" not in answer.content
 
 
-def test_gradio_serves_no_file_of_the_workspace(
-    client: TestClient, studio: Studio, put: Callable[..., ImageRecord]
-) -> None:
-    picture = studio.desk.workspace.path(put("source").path)
-    answer = client.get(f"/gradio_api/file={picture}")
+def test_gradio_serves_no_file_of_the_workspace(client: TestClient, whole: Studio) -> None:
+    secret = whole.desk.workspace.root / "secret.png"
+    secret.write_bytes(b"secret")
+    answer = client.get(f"/gradio_api/file={secret}")
     assert answer.status_code in (403, 404)
+    assert answer.content != b"secret"
 
 
 def test_a_body_that_is_too_long_or_of_unknown_length_is_refused(client: TestClient) -> None:
