@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+from pipelines.engine.memory import WillNotFit, predict_training
 from pipelines.engine.resident import Resident
-from pipelines.jobs.events import Event, Warned
+from pipelines.jobs.events import Event
 from pipelines.jobs.requests import TrainRequest
 from pipelines.library.presets import ModelFamily, models
 from pipelines.library.workspace import Workspace
+from pipelines.train.context import Context
 from pipelines.train.dataset import TrainingDataError
 from pipelines.train.loop import Diverged, Training, finished
 
@@ -29,17 +31,22 @@ def train(
     ``sha256``, ``rank``, ``alpha``, ``steps``, ``loss`` (mean of the last steps).
 
     A run that was stopped goes on from its newest checkpoint and ends as it would have without the stop; one that
-    is done returns its result again. Raises TrainingDataError (what is wrong with which picture), Diverged, and
-    Cancelled, after a checkpoint, within one step of ``cancelled()`` turning true.
+    is done returns its result again. Raises TrainingDataError (what is wrong with which picture), WeightsMissing,
+    WillNotFit (before loading, where it can be known), Diverged, and Cancelled, after a checkpoint, within one step of
+    ``cancelled()`` turning true.
     """
     family = check(request)
     workspace.path(request.folder).mkdir(parents=True, exist_ok=True)
     if done := finished(request, workspace):
         return done
-    for text in doubts(request):
-        emit(Warned(text=text))
+    resident.folder(family)
+    controls = max(len(item.controls) for item in request.items)
+    prediction = predict_training(family, request.settings, workspace, settings, controls)
+    if not prediction.fits:
+        raise WillNotFit(prediction.why)
+    context = Context(workspace, emit, cancelled, resident.memory)
     with resident.use(family) as driver:
-        return Training(request, family, driver, workspace, emit, cancelled).run()
+        return Training(request, family, driver, context).run()
 
 
 def check(request: TrainRequest) -> ModelFamily:
@@ -55,16 +62,3 @@ def check(request: TrainRequest) -> ModelFamily:
     if request.target == "character" and any(i.controls for i in request.items):
         raise TrainingDataError("A character LoRA takes no input pictures; train them as editor.")
     return family.model_copy(update={"revision": request.revision})
-
-
-def doubts(request: TrainRequest) -> list[str]:
-    """What the user should know before: captions without the trigger word, samples that leave out their LoRAs."""
-    found = []
-    without = sum(request.trigger not in item.caption for item in request.items)
-    if request.trigger and without and request.target == "character":
-        found.append(f'{without} of {len(request.items)} captions lack the trigger word "{request.trigger}".')
-    if any(shot.stack.adapters for shot in request.samples):
-        found.append(
-            "Sample pictures are made with the LoRA in training alone, without the other LoRAs of their shots."
-        )
-    return found

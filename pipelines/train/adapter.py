@@ -1,5 +1,6 @@
 """The LoRA being learned: put on the resident transformer, read, restored, and taken off again without a trace."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -91,7 +92,9 @@ def attached(
     try:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            transformer.add_adapter(config, adapter_name=NAME)
+            with warnings.catch_warnings():  # "multiple adapters in the model": those kept for rendering are meant
+                warnings.simplefilter("ignore", UserWarning)
+                transformer.add_adapter(config, adapter_name=NAME)
         # adapters kept for rendering may have been switched off: that switch is one for all adapters of a layer
         transformer.enable_adapters()
         transformer.set_adapter(NAME)
@@ -104,7 +107,9 @@ def attached(
         transformer.eval()
         transformer.disable_gradient_checkpointing()
         if NAME in getattr(transformer, "peft_config", {}):
-            transformer.delete_adapters(NAME)
+            with warnings.catch_warnings():  # "setting active adapter to a0": undone below
+                warnings.simplefilter("ignore", UserWarning)
+                transformer.delete_adapters(NAME)
         if getattr(transformer, "peft_config", {}):
             # peft activates the next adapter in place of a deleted one; those kept for rendering are off between shots
             transformer.disable_adapters()

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from pipelines.engine.cancelled import Cancelled
 from pipelines.engine.drivers import Driver
-from pipelines.jobs.events import Event, Measured, Progress, Started, Warned
+from pipelines.engine.memory import WillNotFit
+from pipelines.jobs.events import Measured, Progress, Started, Warned
 from pipelines.jobs.requests import TrainRequest
 from pipelines.library.base import content_hash
 from pipelines.library.durable import file_hash
@@ -22,6 +23,7 @@ from pipelines.train import checkpoints, export
 from pipelines.train.adapter import LearnedAdapter, attached
 from pipelines.train.character import CharacterTask
 from pipelines.train.checkpoints import Checkpoint
+from pipelines.train.context import Context
 from pipelines.train.dataset import Cache, Encoder, Example, Task, TrainingDataError
 from pipelines.train.editor import EditorTask
 from pipelines.train.loss import Loss
@@ -65,6 +67,19 @@ def finished(request: TrainRequest, workspace: Workspace) -> dict[str, Any] | No
     return result(request, file_hash(path), float(header["flenwheel.loss"]))
 
 
+def doubts(request: TrainRequest) -> list[str]:
+    """What the user should know before: captions without the trigger word, samples that leave out their LoRAs."""
+    found = []
+    without = sum(request.trigger not in item.caption for item in request.items)
+    if request.trigger and without and request.target == "character":
+        found.append(f'{without} of {len(request.items)} captions lack the trigger word "{request.trigger}".')
+    if any(shot.stack.adapters for shot in request.samples):
+        found.append(
+            "Sample pictures are made with the LoRA in training alone, without the other LoRAs of their shots."
+        )
+    return found
+
+
 class Training:
     """One run of the loop on a resident model. ``run`` does it all and returns the job's result."""
 
@@ -76,21 +91,19 @@ class Training:
         request: TrainRequest,
         family: ModelFamily,
         driver: Driver,
-        workspace: Workspace,
-        emit: Callable[[Event], None],
-        cancelled: Callable[[], bool],
+        context: Context,
     ):
-        self.request, self.family, self.workspace = request, family, workspace
-        self.emit, self.cancelled = emit, cancelled
+        self.request, self.family, self.context = request, family, context
+        self.workspace, self.emit = context.workspace, context.emit
         self.settings, self.driver = request.settings, driver
         self.task = self._task()
-        self.folder = workspace.path(request.folder)
+        self.folder = self.workspace.path(request.folder)
         self.checkpoints = self.folder / "checkpoints"
         self.fingerprint = fingerprint(request)
         self.schedule = Schedule(request.items, self.settings)
         self.loss = Loss(self.task, driver.pipe.scheduler.config, driver.device, self.settings.seed)
         self.parking = Parking(driver)
-        self.samples = Samples(request, driver, workspace, emit, cancelled)
+        self.samples = Samples(request, driver, context)
         self.losses: list[float] = []
 
     def _task(self) -> Task:
@@ -101,13 +114,13 @@ class Training:
     def run(self) -> dict[str, Any]:
         """Train, from the newest checkpoint if there is one.
 
-        Raises Cancelled (within one step, a checkpoint written first), TrainingDataError, Diverged.
+        Raises Cancelled (within one step, a checkpoint written first), TrainingDataError, Diverged, WillNotFit.
         """
         s, transformer = self.settings, self.driver.pipe.transformer
         kept = self._newest()
         self.losses = list(kept.losses) if kept else []
         self.emit(Started(total=s.steps, unit="steps", skipped=self.done))
-        for text in self.schedule.warnings:
+        for text in (*doubts(self.request), *self.schedule.warnings):
             self.emit(Warned(text=text))
         examples = self._encode()
         targets = self.family.lora_targets
@@ -146,7 +159,7 @@ class Training:
         encoder = Encoder(self.task, cache, self.workspace.path, base, self.settings.resolution)
         examples = []
         for n, item in enumerate(self.request.items):
-            self._stop_if_cancelled()
+            self.context.stop_if_cancelled()
             self.emit(Progress(done=self.done, note=f"Encoding picture {n + 1} of {len(self.request.items)}"))
             examples.append(encoder.example(item))
         return examples
@@ -171,6 +184,11 @@ class Training:
             if saved != self.done:
                 self._save()
             raise
+        except torch.OutOfMemoryError as error:
+            raise WillNotFit(
+                f"Memory ran out at step {self.done + 1}, against the prediction. Choose a smaller resolution, batch "
+                "or rank, or close other programs that use the card; checkpoints are kept."
+            ) from error
 
     def _due(self, every: int) -> bool:
         return self.done % every == 0 or self.done == self.settings.steps
@@ -184,7 +202,7 @@ class Training:
         total = 0.0
         for part in range(self.settings.accumulate):
             for share, loss in self._parts(examples, step, part):
-                self._stop_if_cancelled()
+                self.context.stop_if_cancelled()
                 weighted = loss() * share
                 weighted.backward()
                 total += float(weighted.detach())
@@ -217,6 +235,7 @@ class Training:
 
     def _sample(self, examples: list[Example]) -> None:
         self._measure("fixed_loss", self.loss.fixed(examples))
+        self.emit(self.context.memory())
         if self.samples.missing(self.done):
             self.optimizer.zero_grad(set_to_none=True)
             with self.parking.fetched():
@@ -233,7 +252,3 @@ class Training:
 
     def _measure(self, name: str, value: float) -> None:
         self.emit(Measured(metric=Metric(name=name, step=self.done, value=value)))
-
-    def _stop_if_cancelled(self) -> None:
-        if self.cancelled():
-            raise Cancelled

@@ -1,17 +1,14 @@
 """Sample pictures of a training, made with the LoRA as it is at that step."""
 
-from collections.abc import Callable
-
 from PIL import Image
 
-from pipelines.engine.cancelled import Cancelled
 from pipelines.engine.drivers import Driver
-from pipelines.jobs.events import Event, ImageMade, StepDone
+from pipelines.jobs.events import ImageMade, StepDone
 from pipelines.jobs.requests import TrainRequest
 from pipelines.library.pictures import save_picture
-from pipelines.library.workspace import Workspace
 from pipelines.shots import LoraStack, Shot
 from pipelines.train.adapter import LearnedAdapter
+from pipelines.train.context import Context
 from pipelines.train.dataset import load_picture
 
 
@@ -22,12 +19,10 @@ class Samples:
         self,
         request: TrainRequest,
         driver: Driver,
-        workspace: Workspace,
-        emit: Callable[[Event], None],
-        cancelled: Callable[[], bool],
+        context: Context,
     ):
-        self.request, self.driver, self.workspace = request, driver, workspace
-        self.emit, self.cancelled = emit, cancelled
+        self.request, self.driver, self.context = request, driver, context
+        self.workspace = context.workspace
 
     def missing(self, step: int) -> list[int]:
         """Which sample shots have no picture yet at ``step``."""
@@ -47,7 +42,7 @@ class Samples:
                 version=self.request.version,
                 shot=self._planned(self.request.samples[n], step),
             )
-            self.emit(ImageMade(image=record))
+            self.context.emit(ImageMade(image=record))
 
     def _path(self, step: int, n: int) -> str:
         return f"{self.request.folder}/samples/{step:06d}_{n}.png"
@@ -60,9 +55,8 @@ class Samples:
 
     def _render(self, shot: Shot) -> Image.Image:
         def on_step(k: int, n: int) -> None:
-            if self.cancelled():
-                raise Cancelled
-            self.emit(StepDone(k=k, n=n))
+            self.context.stop_if_cancelled()
+            self.context.emit(StepDone(k=k, n=n))
 
         sources = [load_picture(ref, self.workspace.path(ref.path)) for ref in shot.sources]
         return self.driver.render(shot, sources, on_step)

@@ -10,10 +10,14 @@ from safetensors.torch import load_file
 from train_helpers import Bench, curve
 
 from pipelines.engine.cancelled import Cancelled
+from pipelines.engine.memory import WillNotFit
+from pipelines.engine.resident import Resident
 from pipelines.jobs.events import Event
 from pipelines.jobs.requests import TrainRequest
 from pipelines.library.presets import Phase
-from pipelines.train import Diverged, TrainingDataError
+from pipelines.library.settings import Settings
+from pipelines.library.workspace import Workspace
+from pipelines.train import Diverged, TrainingDataError, train
 from pipelines.train.adapter import NAME, attached
 from pipelines.train.character import CharacterTask
 from pipelines.train.dataset import Cache, Encoder, Example, Task
@@ -298,3 +302,29 @@ def test_captions_without_the_trigger_are_pointed_out(bench: Bench) -> None:
     items = (bench.item(0), bench.item(1, caption="a person"))
     _, events = bench.train(bench.request(items=items, steps=1))
     assert [e.text for e in events if e.type == "warning"] == ['1 of 2 captions lack the trigger word "ohwx_char".']
+
+
+def test_what_will_not_fit_is_refused_before_anything_loads(bench: Bench, models_root: Workspace) -> None:
+    resident = Resident(models_root, Settings(device="cpu", memory_budget_gib=0.5))
+    with pytest.raises(WillNotFit, match="GiB"):
+        train(
+            bench.request("editor"),
+            resident=resident,
+            workspace=bench.workspace,
+            settings=resident.settings,
+            emit=lambda event: None,
+            cancelled=lambda: False,
+        )
+    assert not resident.loads
+
+
+def test_running_out_of_memory_is_told_in_words(bench: Bench) -> None:
+    def run_out(event: Event) -> None:
+        if event.type == "progress" and event.done == 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    request = bench.request("editor")
+    with pytest.raises(WillNotFit, match=r"step 5.*smaller resolution.*checkpoints are kept"):
+        bench.train(request, emit=run_out)
+    _, events = bench.train(request)
+    assert list(curve(events)) == [4, 5, 6]

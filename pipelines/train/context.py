@@ -1,0 +1,23 @@
+"""What a training needs of the world around it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipelines.engine.cancelled import Cancelled
+from pipelines.jobs.events import Event
+from pipelines.library.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where files lie, whom to tell, whether to stop; ``memory`` measures what is in use now."""
+
+    workspace: Workspace
+    emit: Callable[[Event], None]
+    cancelled: Callable[[], bool]
+    memory: Callable[[], Event]
+
+    def stop_if_cancelled(self) -> None:
+        """Raises Cancelled when the user asked to stop."""
+        if self.cancelled():
+            raise Cancelled
