@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import torch
 
+from pipelines.engine import device
 from pipelines.faces import NAMES, recogniser
 from pipelines.library.settings import Settings, load
 
@@ -28,7 +28,7 @@ def examine(settings: Settings) -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "device": _device(),
+        "device": device.describe(),
         "memory": {
             "ram_gib": round(psutil.virtual_memory().total / GIB, 1),
             "ram_free_gib": round(psutil.virtual_memory().available / GIB, 1),
@@ -36,19 +36,6 @@ def examine(settings: Settings) -> dict[str, Any]:
         },
         "versions": {name: _version(name) for name in PACKAGES},
         "faces": {name: _pack(name, settings) for name in NAMES},
-    }
-
-
-def _device() -> dict[str, Any]:
-    if not torch.cuda.is_available():
-        return {"type": "cpu", "name": platform.processor() or platform.machine(), "cuda": torch.version.cuda}
-    free, total = torch.cuda.mem_get_info()
-    return {
-        "type": "cuda",
-        "name": torch.cuda.get_device_name(),
-        "cuda": torch.version.cuda,
-        "total_gib": round(total / GIB, 1),
-        "free_gib": round(free / GIB, 1),
     }
 
 

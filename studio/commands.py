@@ -10,16 +10,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipelines.library.intake import Refused
-from pipelines.library.lora_files import LoraRefused
-from pipelines.library.rebuild import rebuild as rebuild_records
 from pydantic import ValidationError
 
 from pipelines import flywheel
 from pipelines.desk import Desk, NotFound
 from pipelines.jobs.requests import ScoreRequest
+from pipelines.library.intake import Refused
 from pipelines.library.lock import WorkspaceBusy
+from pipelines.library.lora_files import LoraRefused
 from pipelines.library.presets import PresetError, TrainingSettings, trainings
+from pipelines.library.rebuild import rebuild as rebuild_records
 from pipelines.library.records import Card, Character, Decision, ImageRecord, Job, LoraRecord, Survey
 from pipelines.plans.base import ChoiceError
 from pipelines.shots import LoraStack, Plan

@@ -8,9 +8,8 @@ from typing import Any
 
 from pipelines.engine.memory import predict_render
 from pipelines.engine.weights import locate, missing
-from pipelines.library.settings import Settings, load
-
 from pipelines.library.presets import ModelFamily, models
+from pipelines.library.settings import Settings, load
 from pipelines.library.workspace import Workspace
 
 
