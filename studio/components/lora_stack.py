@@ -25,8 +25,8 @@ from studio.context import Shell, Studio
 Role = Literal["editor", "generator"]
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 LIMIT = 2.0
-ADD = ("Add a LoRA...", "")
-SAVED = ("Saved stacks...", "")
+ADD = ("Add a LoRA", "")
+SAVED = ("Load a stack", "")
 
 
 @dataclass
@@ -278,8 +278,8 @@ def save_as(studio: Studio, role: Role, name: str, ids: list[str], *controls: An
     if not name or not rows.ids or not studio.character_id:
         words = "Give the stack a name." if rows.ids else "Add a LoRA first: an empty stack is the base model."
         return gr.skip(), gr.skip(), _told(words, "warn")
-    saved = record(studio, role, rows, name)
-    return _saved_choices(studio, role), gr.update(value=""), _told(f"Saved as {name}: {saved.stack.label}", "good")
+    record(studio, role, rows, name)
+    return _saved_choices(studio, role), gr.update(value=""), _told(f"Saved as {name}.", "good")
 
 
 def load(studio: Studio, role: Role, pool: int, stack_id: str | None) -> list[Any]:

@@ -29,34 +29,38 @@ def outlook_words(studio: Studio, plan: Plan) -> Value:
 class Obtain:
     """What is said about weights that are not here, and the button that gets them."""
 
+    row: gr.Row
     words: Words
     button: gr.Button
 
     @property
     def outputs(self) -> list[Any]:
         """What ``obtain_offer`` fills."""
-        return [self.words, self.button]
+        return [self.row, self.words, self.button]
 
 
 def build_obtain(prefix: str) -> Obtain:
     """Make the components: ``<prefix>-weights`` and ``<prefix>-obtain``."""
-    words = Words(elem_id=f"{prefix}-weights", elem_classes="weights")
-    return Obtain(words, gr.Button("Get it", size="sm", visible=False, elem_id=f"{prefix}-obtain"))
+    with gr.Row(elem_classes="weights-row", visible=False) as row:
+        words = Words(elem_id=f"{prefix}-weights", min_width=0)
+        button = gr.Button("Get it", size="sm", scale=0, min_width=90, elem_id=f"{prefix}-obtain")
+    return Obtain(row, words, button)
 
 
-def obtain_offer(studio: Studio, family: str) -> tuple[Value, Any]:
-    """Inputs: none. Outputs: words and button of Obtain: what is missing, how big it is, under which licence."""
+def obtain_offer(studio: Studio, family: str) -> list[Any]:
+    """Inputs: none. Outputs: row, words and button of Obtain: what is missing, how big it is, under which licence."""
     lacking = render.missing_weights(studio.desk, family) if family else None
     if lacking is None:
-        return {}, gr.update(visible=False)
+        return [gr.update(visible=False), {}, gr.skip()]
     model = studio.desk.family(family)
-    build = lacking.how == "build"
-    size = "built here in seconds" if build else f"a download of {lacking.gib:.1f} GB from {model.weights.hub}"
-    lines = [f"Needed: {size}.", f"Licence: {lacking.licence}. {model.licence_note}".strip()]
-    button = "Build it" if build else f"Download {lacking.gib:.1f} GB"
-    return {"title": f"{model.title} is not here yet", "lines": lines, "tone": "warn"}, gr.update(
-        visible=True, value=button
-    )
+    if lacking.how == "build":
+        words = {"lines": [f"{model.title} ({lacking.licence}) is built at the first run."], "tone": "quiet"}
+        return [gr.update(visible=True), words, gr.update(value="Build it now")]
+    lines = [f"A download of {lacking.gib:.1f} GB from {model.weights.hub}.", f"Licence: {lacking.licence}."]
+    words = {"title": f"{model.title} is not on this machine", "tone": "warn"}
+    note = [model.licence_note] if model.licence_note else []
+    button = gr.update(value=f"Download {lacking.gib:.1f} GB")
+    return [gr.update(visible=True), words | {"lines": [*lines, *note]}, button]
 
 
 def obtain(studio: Studio, family: str) -> None:

@@ -13,7 +13,7 @@ paint((v) => {
     h('p', { class: 'pt-head' }, h('b', { class: 'num' }, v.total + ' pictures'),
       h('span', { class: 'legend' }, origins.map((o, i) => h('span', {}, h('i', { class: 'seg', style: '--i:' + i }),
         o + ' ' + rows.reduce((a, r) => a + (r.counts[o] || 0), 0))))),
-    h('div', { class: 'rows' }, rows.map((r) => [h('span', { class: 'name' }, r.name), h('div', { class: 'pt-bar' }, bar(r)),
+    h('div', { class: 'rows' }, rows.map((r) => [h('span', { class: 'name' }, r.name === 'unsure' ? 'unknown' : r.name), h('div', { class: 'pt-bar' }, bar(r)),
       h('span', { class: 'num n' + (sum(r) ? '' : ' none') }, sum(r))])),
     gate,
   ];

@@ -86,7 +86,7 @@ def _build_choice() -> dict[str, Any]:
             elem_classes="axis tall",
         ),
         "prompts": gr.Textbox(
-            label="Own prompts, one a line; {character} stands for the character",
+            label="Own prompts, one a line",
             placeholder="{character} reading a newspaper on a park bench, autumn",
             lines=2,
             max_lines=6,

@@ -143,16 +143,12 @@ def _build_tests() -> dict[str, Any]:
 
 def _build_foot() -> dict[str, Any]:
     parts: dict[str, Any] = {}
+    with gr.Row(elem_classes="number-row"):
+        parts["seed"] = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=70, elem_id="survey-seed")
     with gr.Column(elem_classes="foot", min_width=0):
         parts["weights"] = build_obtain("survey")
         parts["plan"] = Words(elem_id="survey-plan", elem_classes="plan-line")
-        with gr.Row():
-            parts["seed"] = gr.Number(
-                0, label="Seed", minimum=0, precision=0, min_width=70, scale=1, elem_id="survey-seed"
-            )
-            parts["make"] = gr.Button(
-                "Run", variant="primary", interactive=False, min_width=140, scale=3, elem_id="survey-run"
-            )
+        parts["make"] = gr.Button("Run", variant="primary", interactive=False, elem_id="survey-run")
     return parts
 
 

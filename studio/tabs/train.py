@@ -104,8 +104,8 @@ def _build_settings() -> dict[str, Any]:
             1024, label="Resolution, px", minimum=32, step=16, precision=0, min_width=90, elem_id="train-resolution"
         )
         seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=70, elem_id="train-seed")
+    memory = Meter(elem_id="train-memory")
     with gr.Column(elem_classes="foot", min_width=0):
-        memory = Meter(elem_id="train-memory")
         weights = build_obtain("train")
         plan = Words(elem_id="train-plan", elem_classes="plan-line")
         make = gr.Button("Train", variant="primary", interactive=False, elem_id="train-run")
