@@ -2,6 +2,7 @@
 a denoising step, no torch in the app."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -29,14 +30,15 @@ from pipelines.shots import Plan, Purpose, Shot
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.fixture
-def workspace(workspace_root: Path) -> Workspace:
-    workspace = Workspace(workspace_root)
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """One workspace for all tests here, each with a version of its own: the practice model is built once."""
+    workspace = Workspace(tmp_path_factory.mktemp("faults") / "workspace")
     workspace.create()
     return workspace
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def jobs(workspace: Workspace) -> Iterator[JobQueue]:
     with Store.open(workspace.root) as store:
         queue = JobQueue(store, workspace, load(workspace.root))
@@ -44,7 +46,7 @@ def jobs(workspace: Workspace) -> Iterator[JobQueue]:
         queue.close()
 
 
-def plan(count: int, steps: int, version: str = "v1") -> Plan:
+def plan(count: int, steps: int, version: str) -> Plan:
     """``count`` pictures of the practice generator."""
     family = models()["mini-flux"]
     shots = tuple(
@@ -73,16 +75,16 @@ def judge(workspace: Workspace) -> Judge:
 def test_worker_killed_in_a_plan_of_twenty_resume_yields_twenty_none_twice(
     jobs: JobQueue, workspace: Workspace
 ) -> None:
-    request = RenderRequest(plan=plan(20, 4), judge=judge(workspace))
+    request = RenderRequest(plan=plan(20, 4, "v1"), judge=judge(workspace))
     job = jobs.submit(request, "Generate twenty", "ada")
     live = until(jobs, lambda live: live.job is not None and live.job.done >= 7 and live.step > 0, 300)
     kill(live.worker_pid)
     ended = jobs.wait(job.id, 20)
     assert ended.state == "interrupted" and 7 <= ended.done < 20
-    before = {i.id for i in jobs._store.all(ImageRecord)}
+    before = {i.id for i in jobs._store.all(ImageRecord, version="v1")}
     resumed = jobs.wait(jobs.resume(job.id).id, 300)
     assert (resumed.state, resumed.done, resumed.total, resumed.warnings) == ("done", 20, 20, ())
-    images = jobs._store.all(ImageRecord)
+    images = jobs._store.all(ImageRecord, version="v1")
     assert before <= {i.id for i in images}
     assert_each_once(jobs._store, workspace, request)
     assert all(i.scores.identity and i.scores.identity.score is not None for i in images)
@@ -91,7 +93,7 @@ def test_worker_killed_in_a_plan_of_twenty_resume_yields_twenty_none_twice(
 
 
 def test_cancel_stops_within_one_denoising_step_and_the_model_stays(jobs: JobQueue) -> None:
-    job = jobs.submit(RenderRequest(plan=plan(3, 400)), "Long", "ada")
+    job = jobs.submit(RenderRequest(plan=plan(3, 400, "v2")), "Long", "ada")
     live = until(jobs, lambda live: live.step >= 5, 300)
     at, pid, begin = live.step, live.worker_pid, time.monotonic()
     jobs.cancel(job.id)
@@ -104,7 +106,7 @@ def test_cancel_stops_within_one_denoising_step_and_the_model_stays(jobs: JobQue
     assert took < 3
     print(f"cancelled after {took * 1000:.0f} ms, {last - at} steps later")
     begin = time.monotonic()
-    again = jobs.wait(jobs.submit(RenderRequest(plan=plan(1, 4, "v2")), "Next", "ada").id, 60)
+    again = jobs.wait(jobs.submit(RenderRequest(plan=plan(1, 4, "v3")), "Next", "ada").id, 60)
     assert again.state == "done" and jobs.live().worker_pid == pid
     memory = jobs.live().memory
     assert memory and memory.resident == "mini-flux"
@@ -115,9 +117,10 @@ def test_app_killed_within_a_picture_takes_the_worker_along_and_loads_no_torch(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     requests = tmp_path / "requests.json"
-    requests.write_text(json.dumps([RenderRequest(plan=plan(20, 40)).model_dump(mode="json")]))
-    command = [sys.executable, str(APP), str(workspace.root), HANDLERS, str(requests)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as app:
+    requests.write_text(json.dumps([RenderRequest(plan=plan(20, 40, "v1")).model_dump(mode="json")]))
+    command = [sys.executable, str(APP), str(tmp_path / "workspace"), HANDLERS, str(requests)]
+    there = os.environ | {"FLENWHEEL_MODELS_DIR": str(workspace.root / "models")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=there) as app:
         view = _read(app, lambda view: view["done"] >= 1 and view["step"] > 3)
         app.kill()
     assert view["torch"] is False and view["submit_s"] < 0.1

@@ -63,7 +63,7 @@ def assert_each_once(store: Store, workspace: Workspace, request: RenderRequest)
     plan = request.plan
     expected = sorted(plan.path(shot) for shot in plan)
     files = [workspace.relative(p) for p in (workspace.root / plan.folder).iterdir()]
-    images = store.all(ImageRecord)
+    images = store.all(ImageRecord, kind=plan.kind, version=plan.version)
     assert sorted(files) == expected
     assert sorted(i.path for i in images) == expected
     assert Counter(i.shot.id for i in images if i.shot) == Counter(shot.id for shot in plan)
