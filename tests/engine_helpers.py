@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
+
 from pipelines.engine.resident import Resident
 from pipelines.library.pictures import save_picture
 from pipelines.library.presets import ModelFamily, models
@@ -18,7 +20,6 @@ from pipelines.library.settings import Settings
 from pipelines.library.workspace import Workspace
 from pipelines.mini.checkpoints import RECIPES
 from pipelines.shots import Adapter, ImageRef, LoraStack, Purpose, Shot
-from safetensors.torch import save_file
 
 FLUX = "mini-flux"
 QWEN = "mini-qwen-edit"

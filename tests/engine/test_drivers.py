@@ -11,12 +11,13 @@ import pytest
 import torch
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as edit_module
 from engine_helpers import FLUX, QWEN, family, ramp, same, shot
+from PIL import Image
+
 from pipelines.engine.cancelled import Cancelled
 from pipelines.engine.drivers import ShotError
 from pipelines.engine.embeddings import EmbeddingCache
 from pipelines.engine.resident import Resident
 from pipelines.shots import ImageRef, Shot
-from PIL import Image
 
 REF = ImageRef(id="s", path="-")
 AGAIN = """
@@ -37,7 +38,7 @@ with resident.use(models()[shot.family]) as driver:
 """
 
 
-def shot_of(name: str, **fields) -> tuple[Shot, list[Image.Image]]:  # noqa: ANN003
+def shot_of(name: str, **fields) -> tuple[Shot, list[Image.Image]]:
     if name == QWEN:
         return shot(name, sources=(REF,), **fields), [ramp()]
     return shot(name, **fields), []
@@ -131,7 +132,7 @@ def test_the_sizes_of_an_editors_inputs_are_set_for_the_shot_and_restored(reside
         with pytest.raises(Cancelled):
             driver.render(wanted, sources, look)
         assert seen == [(112**2, 128**2)] * 2
-        assert (edit_module.CONDITION_IMAGE_SIZE, edit_module.VAE_IMAGE_SIZE) == before
+        assert before == (edit_module.CONDITION_IMAGE_SIZE, edit_module.VAE_IMAGE_SIZE)
 
 
 def test_steps_are_counted_and_previews_show_the_picture_to_come(resident: Resident) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine_helpers import FLUX, QWEN, distance, family, ramp, shot
+
 from pipelines.engine.resident import Resident
 from pipelines.engine.weights import check_folder
 from pipelines.mini import tokenizers
@@ -48,7 +49,7 @@ def test_latents_are_packed_as_in_the_real_models(models_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [tokenizers.clip, tokenizers.t5, tokenizers.qwen])
-def test_any_prompt_tokenises(make) -> None:  # noqa: ANN001
+def test_any_prompt_tokenises(make) -> None:
     tokenizer = make()
     ids = [tuple(tokenizer(prompt)["input_ids"]) for prompt in PROMPTS]
     assert len(set(ids)) == len(PROMPTS)
@@ -66,7 +67,7 @@ def test_the_edit_template_has_as_many_tokens_as_the_pipeline_cuts() -> None:
 
 @pytest.mark.parametrize("name", [FLUX, QWEN])
 def test_pictures_are_lively_and_depend_on_seed_prompt_and_source(name: str, resident: Resident) -> None:
-    def picture(source: int = 0, **fields):  # noqa: ANN003, ANN202
+    def picture(source: int = 0, **fields):
         refs = (ImageRef(id=f"s{source}", path="-"),) if name == QWEN else ()
         return driver.render(shot(name, sources=refs, steps=4, **fields), [ramp(seed=source)] if refs else [])
 

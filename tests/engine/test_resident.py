@@ -10,6 +10,7 @@ import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
 from engine_helpers import FLUX, QWEN, family, ramp, shot
+
 from pipelines.engine.drivers import FluxDriver, QwenEditDriver
 from pipelines.engine.resident import Resident, pick_device
 from pipelines.engine.weights import WeightsMissing
@@ -70,7 +71,7 @@ def test_weights_are_nf4_where_the_preset_says_so(resident: Resident) -> None:
 def test_a_picture_leaves_the_weights_as_they_were(name: str, resident: Resident) -> None:
     """bitsandbytes would repack them in place on a CPU with AVX512-BF16, which breaks saving and training."""
 
-    def weights(pipe) -> list[torch.Tensor]:  # noqa: ANN001
+    def weights(pipe) -> list[torch.Tensor]:
         parts = [p for p in pipe.components.values() if isinstance(p, torch.nn.Module)]
         layers = [m for part in parts for m in part.modules() if isinstance(m, Linear4bit)]
         assert layers
@@ -85,9 +86,9 @@ def test_a_picture_leaves_the_weights_as_they_were(name: str, resident: Resident
 
 
 def test_missing_weights_are_named_with_size_and_licence_and_not_downloaded(resident: Resident) -> None:
-    with pytest.raises(WeightsMissing, match=r"FLUX\.1 dev.*31\.4 GiB.*black-forest-labs/FLUX\.1-dev.*Non-Commercial"):
-        with resident.use(family("flux1-dev")):
-            pass
+    words = r"FLUX\.1 dev.*31\.4 GiB.*black-forest-labs/FLUX\.1-dev.*Non-Commercial"
+    with pytest.raises(WeightsMissing, match=words), resident.use(family("flux1-dev")):
+        pass
     assert resident.loads == {}
 
 
@@ -132,7 +133,8 @@ def test_what_the_page_needs_of_the_engine_imports_no_torch() -> None:
         "from pipelines.library.presets import models; from pipelines.library.workspace import Workspace;"
         "from pipelines.library.settings import Settings;"
         "w = Workspace('/nonexistent'); f = models()['flux1-dev'];"
-        "pipelines.engine.weights.missing(f, w, Settings()); pipelines.engine.memory.predict_render(f, [], w, Settings());"
+        "pipelines.engine.weights.missing(f, w, Settings());"
+        "pipelines.engine.memory.predict_render(f, [], w, Settings());"
         "print([m for m in ('torch', 'diffusers', 'transformers', 'peft') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

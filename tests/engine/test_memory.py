@@ -1,0 +1,132 @@
+"""Memory foretold: the arithmetic of ENGINE-FACTS, from presets and from headers; refusals in words."""
+
+from pathlib import Path
+
+import pytest
+from engine_helpers import FLUX, QWEN, family, shot, tensor_shapes
+
+from pipelines.engine.capacity import capacity
+from pipelines.engine.memory import Geometry, lora_width, predict_render, predict_training
+from pipelines.engine.resident import Resident
+from pipelines.library.presets import TrainingSettings
+from pipelines.library.settings import Settings
+from pipelines.library.workspace import Workspace
+
+# Every linear layer of a Qwen block: what the published figures are for; the preset trains attention only.
+ALL_OF_QWEN = (
+    *("attn.to_k", "attn.to_q", "attn.to_v", "attn.to_out.0"),
+    *("attn.add_k_proj", "attn.add_q_proj", "attn.add_v_proj", "attn.to_add_out"),
+    *("img_mlp.net.0.proj", "img_mlp.net.2", "txt_mlp.net.0.proj", "txt_mlp.net.2"),
+)
+
+
+def weights_of(phase: dict[str, float]) -> float:
+    return sum(gib for name, gib in phase.items() if name not in ("overhead", "activations"))
+
+
+def test_resident_weights_are_as_calculated_for_the_real_models(workspace: Workspace) -> None:
+    flux = predict_render(family("flux1-dev"), [], workspace, Settings(device="cpu"))
+    assert weights_of(flux.phases["load"]) == pytest.approx(10.0, abs=0.05)
+    assert flux.phases["load"]["transformer"] == pytest.approx(5.72, abs=0.01)
+    assert flux.phases["load"]["text_encoder_2"] == pytest.approx(3.86, abs=0.01)
+    qwen = predict_render(family("qwen-image-edit-2509"), [], workspace, Settings(device="cpu"))
+    assert weights_of(qwen.phases["load"]) == pytest.approx(15.6, abs=0.06)
+    assert weights_of(qwen.phases["denoise"]) == pytest.approx(14.5, abs=0.05)
+    assert qwen.phases["load"]["text_encoder"] == pytest.approx(5.49, abs=0.01)
+
+
+def test_encoders_leave_when_that_makes_it_fit(workspace: Workspace) -> None:
+    roomy = predict_render(family("qwen-image-edit-2509"), [], workspace, Settings(device="cpu", memory_budget_gib=24))
+    tight = predict_render(
+        family("qwen-image-edit-2509"), [], workspace, Settings(device="cpu", memory_budget_gib=16.35)
+    )
+    assert roomy.ladder == ()
+    assert tight.ladder == ("tiling", "encoders off")
+    assert weights_of(tight.phases["denoise"]) == pytest.approx(10.1, abs=0.05)
+    assert tight.fits
+
+
+@pytest.mark.parametrize(
+    ("name", "targets", "side", "gib"),
+    [
+        ("flux1-dev", (), 512, 8.2),
+        ("flux1-dev", (), 768, 9.1),
+        ("flux1-dev", (), 1024, 10.3),
+        ("qwen-image-edit-2509", ALL_OF_QWEN, 512, 13.8),
+        ("qwen-image-edit-2509", ALL_OF_QWEN, 768, 15.7),
+        ("qwen-image-edit-2509", ALL_OF_QWEN, 1024, 18.3),
+    ],
+)
+def test_training_takes_what_was_calculated(
+    name: str, targets: tuple[str, ...], side: int, gib: float, workspace: Workspace
+) -> None:
+    trained = family(name).model_copy(update={"lora_targets": targets}) if targets else family(name)
+    settings = TrainingSettings(rank=16, resolution=side)
+    prediction = predict_training(trained, settings, workspace, Settings(device="cpu", memory_budget_gib=24))
+    assert prediction.phase_gib("train") == pytest.approx(gib, abs=0.06)
+
+
+def test_training_grows_with_what_makes_it_grow(workspace: Workspace) -> None:
+    def gib(**changes) -> float:
+        settings = TrainingSettings(**{"rank": 16, "resolution": 512, **changes})
+        return predict_training(family("flux1-dev"), settings, workspace, Settings(device="cpu")).phase_gib("train")
+
+    assert gib() < gib(rank=32) < gib(rank=64)
+    assert gib() < gib(batch=2)
+    assert gib() < gib(gradient_checkpointing=False)
+
+
+def test_a_refusal_says_how_much_and_what_to_do(workspace: Workspace) -> None:
+    settings = Settings(device="cpu", memory_budget_gib=8)
+    pictures = predict_render(family("flux1-dev"), [], workspace, settings)
+    assert not pictures.fits
+    assert "FLUX.1 dev needs about 10.7 GiB, and 8.0 GiB may be used here" in pictures.why
+    training = predict_training(family("flux1-dev"), TrainingSettings(), workspace, settings)
+    assert not training.fits
+    assert "smaller resolution, batch or rank" in training.why
+    assert predict_render(family(FLUX), [], workspace, settings).why == ""
+
+
+@pytest.mark.parametrize("name", [FLUX, QWEN])
+def test_headers_foretell_what_the_loaded_model_holds(name: str, resident: Resident, settings: Settings) -> None:
+    forecast = predict_render(family(name), [], resident.workspace, settings).phases["denoise"]
+    with resident.use(family(name)) as driver:
+        for part in family(name).parts:
+            module = getattr(driver.pipe, part)
+            held = sum(p.nbytes for p in module.parameters())
+            states = [
+                m.weight.quant_state for m in module.modules() if hasattr(getattr(m, "weight", None), "quant_state")
+            ]
+            held += sum(s.absmax.nbytes + (s.state2.absmax.nbytes if s.nested else 0) for s in states)
+            # what a state holds besides (256 entries of a code book) does not grow with the model
+            assert forecast[part] * 2**30 == pytest.approx(held, rel=0.06)
+
+
+def test_larger_pictures_and_more_sources_take_more(workspace: Workspace, settings: Settings) -> None:
+    def peak(*shots) -> float:
+        return predict_render(family(QWEN), shots, workspace, settings).phase_gib("denoise")
+
+    assert (
+        peak(shot(QWEN))
+        < peak(shot(QWEN, width=512, height=512))
+        == peak(shot(QWEN), shot(QWEN, width=512, height=512))
+    )
+
+
+def test_the_lora_of_a_real_model_is_counted_module_by_module(models_dir: Path) -> None:
+    shape = Geometry(width=64, double=2, single=2, backward=63, text=512)
+    targets = family(FLUX).lora_targets
+    counted = sum(
+        sum(size)
+        for name, size in tensor_shapes(models_dir / FLUX / "transformer").items()
+        if any(name.endswith(f".{target}.weight") for target in targets)
+    )
+    assert lora_width(targets, shape) == counted
+
+
+def test_the_budget_of_the_settings_is_a_limit_and_never_more_than_there_is() -> None:
+    free = capacity(Settings(device="cpu"))
+    assert free.device == "cpu"
+    assert 0 < free.usable_gib <= free.total_gib * 1.01
+    assert capacity(Settings(device="cpu", memory_budget_gib=1.5)).usable_gib == 1.5
+    assert capacity(Settings(device="cpu", memory_budget_gib=10**6)).usable_gib <= free.total_gib * 1.01

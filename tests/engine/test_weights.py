@@ -1,0 +1,233 @@
+"""Where weights are looked for, what counts as complete, and how they are obtained: built, or downloaded from a hub."""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_helpers import FLUX, QWEN, family
+
+from pipelines.engine import weights
+from pipelines.engine.weights import WeightsMissing, check_folder, locate, missing, obtain
+from pipelines.library.presets import Weights
+from pipelines.library.settings import Settings
+from pipelines.library.workspace import Workspace
+
+
+def test_the_workspace_goes_before_the_models_folder(
+    workspace: Workspace, settings: Settings, models_dir: Path
+) -> None:
+    assert locate(family(FLUX), workspace, settings) == models_dir / FLUX
+    own = workspace.path("models/mini-flux-1")
+    shutil.copytree(models_dir / FLUX, own)
+    assert locate(family(FLUX), workspace, settings) == own
+    assert missing(family(FLUX), workspace, settings) is None
+
+
+def test_what_is_missing_is_said_with_size_and_licence(workspace: Workspace) -> None:
+    big = missing(family("qwen-image-edit-2509"), workspace, Settings())
+    assert big
+    assert (big.how, big.gib, big.licence) == ("download", 53.8, "Apache-2.0")
+    assert "53.8 GiB" in big.what
+    small = missing(family(FLUX), workspace, Settings())
+    assert small
+    assert small.how == "build"
+
+
+SILENT = [
+    (FLUX, "tokenizer/tokenizer.json"),
+    (FLUX, "tokenizer_2/tokenizer_config.json"),
+    (FLUX, "text_encoder_2/config.json"),
+    (FLUX, "transformer/diffusion_pytorch_model.safetensors"),
+    (FLUX, "vae/config.json"),
+    (FLUX, "scheduler/scheduler_config.json"),
+    (QWEN, "text_encoder/config.json"),
+    (QWEN, "text_encoder/model.safetensors"),
+    (QWEN, "processor/processor_config.json"),
+    (QWEN, "tokenizer/tokenizer.json"),
+]
+
+
+@pytest.mark.parametrize(("name", "file"), SILENT)
+def test_a_folder_without_one_of_its_files_is_passed_over(
+    name: str, file: str, models_dir: Path, tmp_path: Path, workspace: Workspace
+) -> None:
+    folder = tmp_path / "models" / name
+    shutil.copytree(models_dir / name, folder)
+    (folder / file).unlink()
+    assert [problem for problem in check_folder(folder) if problem.startswith(file.split("/")[0])]
+    assert locate(family(name), workspace, Settings(models_dir=tmp_path / "models")) is None
+
+
+def test_a_missing_shard_and_pickled_weights_are_noticed(models_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(models_dir / FLUX, folder)
+    part = folder / "transformer"
+    (part / "diffusion_pytorch_model.safetensors").rename(part / "diffusion_pytorch_model-00001-of-00002.safetensors")
+    index = {"weight_map": {"a": "diffusion_pytorch_model-00001-of-00002.safetensors", "b": "second.safetensors"}}
+    (part / "diffusion_pytorch_model.safetensors.index.json").write_text(json.dumps(index))
+    assert check_folder(folder) == ["transformer/second.safetensors is missing"]
+    (folder / "vae/diffusion_pytorch_model.safetensors").rename(folder / "vae/diffusion_pytorch_model.bin")
+    assert "pickled" in " ".join(check_folder(folder))
+
+
+def test_a_recipe_that_breaks_off_leaves_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipelines.mini import checkpoints
+
+    whole = checkpoints.RECIPES[FLUX]
+
+    def breaks(folder: Path) -> None:
+        whole(folder)
+        raise OSError("disk full")
+
+    monkeypatch.setitem(checkpoints.RECIPES, FLUX, breaks)
+    with pytest.raises(OSError, match="disk full"):
+        obtain(family(FLUX), workspace, Settings(), lambda share, note: None)
+    assert list(workspace.path("models").iterdir()) == []
+    monkeypatch.undo()
+    shares: list[float] = []
+    folder = obtain(family(FLUX), workspace, Settings(), lambda share, note: shares.append(share))
+    assert folder == locate(family(FLUX), workspace, Settings())
+    assert shares == [0.0, 1.0]
+
+
+def test_an_unknown_recipe_is_told(workspace: Workspace) -> None:
+    odd = family(FLUX).model_copy(update={"weights": Weights(recipe="nothing")})
+    with pytest.raises(WeightsMissing, match="no recipe called 'nothing'"):
+        obtain(odd, workspace, Settings(), lambda share, note: None)
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of a model hub as a download asks for. ``files`` are served, ``asked`` are the contents asked for."""
+
+    files: dict[str, bytes]
+    asked: list[str]
+    COMMIT = "c" * 40
+
+    def _answer(self, body: bytes, **headers: str) -> None:
+        self.send_response(200)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def do_GET(self) -> None:
+        _, _, file = self.path.partition(f"/resolve/{self.COMMIT}/")
+        if file in self.files:
+            if self.command == "GET":
+                self.asked.append(file)
+            body = self.files[file]
+            self._answer(body, ETag=f'"{sha256(body).hexdigest()}"', X_Repo_Commit=self.COMMIT)
+        elif "/revision/" in self.path:
+            listing = [{"rfilename": name, "size": len(data)} for name, data in self.files.items()]
+            info = {"id": "lab/model", "sha": self.COMMIT, "siblings": listing, "private": False}
+            self._answer(json.dumps(info).encode(), Content_Type="application/json")
+        else:
+            self.send_error(404)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(models_dir: Path) -> Iterator[tuple[str, type[Hub]]]:
+    folder = models_dir / FLUX
+    files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    files["flux1-dev.safetensors"] = b"the same weights once more, for other programs"
+    files["text_encoder/pytorch_model.bin"] = b"a pickle"
+    handler = type("OneHub", (Hub,), {"files": files, "asked": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", handler
+    server.shutdown()
+
+
+DOWNLOAD = """
+import json, sys
+from pathlib import Path
+from pipelines.engine.cancelled import Cancelled
+from pipelines.engine.weights import WeightsMissing, locate, obtain
+from pipelines.library.presets import Weights, models
+from pipelines.library.settings import Settings
+from pipelines.library.workspace import Workspace
+family = models()["mini-flux"].model_copy(update={"weights": Weights(hub="lab/model"), "revision": "main"})
+workspace, settings = Workspace(sys.argv[1]), Settings(cache_dir=sys.argv[2])
+stop, shares, outcome = int(sys.argv[3]), [], ""
+try:
+    folder = obtain(family, workspace, settings, lambda share, note: shares.append(share), lambda: len(shares) >= stop)
+    outcome = "here" if locate(family, workspace, settings) == folder else "lost"
+except Cancelled:
+    outcome = "cancelled"
+except WeightsMissing as error:
+    outcome = str(error)
+print(json.dumps([outcome, shares]))
+"""
+
+
+def download(endpoint: str, workspace: Workspace, cache: Path, stop: int = 10**9) -> tuple[str, list[float]]:
+    """In a process of its own: the hub client reads its address when it is imported."""
+    import os
+
+    done = subprocess.run(
+        [sys.executable, "-c", DOWNLOAD, str(workspace.root), str(cache), str(stop)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            "HF_ENDPOINT": endpoint,
+            "HF_HUB_OFFLINE": "0",
+            "HF_HUB_DISABLE_XET": "1",
+            "NO_PROXY": "*",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        },
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    outcome, shares = json.loads(done.stdout.splitlines()[-1])
+    return outcome, shares
+
+
+def test_a_download_tells_its_progress_takes_only_what_is_needed_and_goes_on_after_a_cancel(
+    hub: tuple[str, type[Hub]], workspace: Workspace, tmp_path: Path
+) -> None:
+    endpoint, handler = hub
+    outcome, _ = download(endpoint, workspace, tmp_path / "cache", stop=4)
+    assert outcome == "cancelled"
+    first = list(handler.asked)
+    assert 0 < len(first) < 8
+    outcome, shares = download(endpoint, workspace, tmp_path / "cache")
+    assert outcome == "here"
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
+    assert "flux1-dev.safetensors" not in handler.asked
+    assert "text_encoder/pytorch_model.bin" not in handler.asked
+    finished_before = first[:-1]
+    assert all(handler.asked.count(name) == 1 for name in finished_before)
+    handler.asked.clear()
+    assert download(endpoint, workspace, tmp_path / "cache")[0] == "here"
+    assert handler.asked == []
+
+
+def test_a_hub_that_cannot_be_reached_is_told_in_words(workspace: Workspace, tmp_path: Path) -> None:
+    outcome, _ = download("http://127.0.0.1:9", workspace, tmp_path / "cache")
+    assert "could not be downloaded from lab/model" in outcome
+    assert "Check the connection" in outcome
+
+
+def test_patterns_take_all_files_of_the_small_models(models_dir: Path) -> None:
+    from fnmatch import fnmatch
+
+    for name in (FLUX, QWEN):
+        for path in (models_dir / name).rglob("*"):
+            relative = path.relative_to(models_dir / name).as_posix()
+            assert path.is_dir() or any(fnmatch(relative, pattern) for pattern in weights.PATTERNS), relative
