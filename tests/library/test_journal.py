@@ -142,6 +142,14 @@ def test_all_snapshots_lost_but_not_the_journal_is_no_empty_store(root: Path, wo
         numbers(root)
 
 
+def test_a_backup_without_the_lines_that_follow_it_is_not_passed_off_as_the_present(root: Path) -> None:
+    (root / "flenwheel.json").write_bytes(b"{")
+    for path in root.glob("flenwheel.journal*"):
+        path.unlink()
+    with pytest.raises(StoreUnreadable, match="missing"):
+        numbers(root)
+
+
 def test_a_first_session_that_was_killed_left_only_lines(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "w")
     put(store, 1)

@@ -139,6 +139,13 @@ def test_an_original_that_carries_a_recipe_is_not_a_picture_of_ours(workspace: W
         assert report.known == 5
         assert report.restored == []
         assert brought.shot is None
+    # with the picture itself gone, what was kept as an original must not take its place
+    lose_records(workspace)
+    workspace.path(records[1].path).unlink()
+    with Store.open(workspace.root) as store:
+        rebuild(workspace, store)
+        assert store.get(ImageRecord, records[1].id) is None
+        assert store.get(ImageRecord, brought.id) is not None
 
 
 def test_a_frozen_dataset_stays_as_it_is(workspace: Workspace) -> None:
