@@ -132,7 +132,7 @@ def train(request: TrainRequest, context: Context) -> dict[str, Any]:
 
 
 def obtain(request: ObtainRequest, context: Context) -> dict[str, Any]:
-    """Download or build the weights of a family, in percent. Result: ``folder``."""
+    """Download or build the weights of a family, in percent. Result: ``folder``, relative if in the workspace."""
     from pipelines.engine.weights import obtain as run
     from pipelines.library.presets import models
 
@@ -140,7 +140,8 @@ def obtain(request: ObtainRequest, context: Context) -> dict[str, Any]:
     folder = run(models()[request.family], context.workspace, context.settings,
                  lambda share, note: context.emit(Progress(done=int(100 * share), note=note)),
                  context.cancelled)  # fmt: skip
-    return {"folder": str(folder)}
+    inside = folder.resolve().is_relative_to(context.workspace.root)
+    return {"folder": context.workspace.relative(folder) if inside else str(folder)}
 
 
 HANDLERS: dict[str, Handler] = {"render": render, "score": score, "train": train, "obtain": obtain}

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from statistics import median
 
 import psutil
 import pytest
@@ -30,13 +31,16 @@ def test_a_plan_becomes_pictures_records_and_a_done_job(jobs: JobQueue, store: S
 
 
 def test_submit_returns_at_once_with_a_durable_job(jobs: JobQueue, store: Store) -> None:
-    request = scripted_plan(*["wait:0.1"] * 200)
-    begin = time.perf_counter()
-    job = jobs.submit(request, "Many")
-    assert time.perf_counter() - begin < 0.1
-    found = store.get(Job, job.id)
-    assert found and found.state in ("queued", "running") and found.request == request.model_dump(mode="json")
-    jobs.cancel(job.id)
+    request, took = scripted_plan(*["wait:0.1"] * 200), []
+    for _ in range(5):
+        begin = time.perf_counter()
+        job = jobs.submit(request, "Many")
+        took.append(time.perf_counter() - begin)
+        found = store.get(Job, job.id)
+        assert found and found.state in ("queued", "running") and found.request == request.model_dump(mode="json")
+    assert median(took) < 0.1
+    for job in store.all(Job):
+        jobs.cancel(job.id)
 
 
 def test_jobs_run_one_after_the_other_in_one_worker(jobs: JobQueue, store: Store) -> None:
