@@ -48,16 +48,21 @@
     let told = "";
     let last = 0;
     let waiting = 0;
+    // Review and Model Card keep themselves fresh: while one of them is on screen, a decision must not make the
+    // server work out every other tab anew.
+    const away = () => ["review", "model-card"].some((id) => document.getElementById(id)?.offsetParent);
     const tell = () => {
       waiting = 0;
-      if (flen.state && flen.state.revision !== told) {
+      if (!away() && flen.state && flen.state.revision !== told) {
         told = flen.state.revision;
         last = Date.now();
         io.tell(told);
       }
     };
-    flen.onMoved(() => {
-      if (!waiting) waiting = setTimeout(tell, Math.max(0, 1000 - (Date.now() - last)));
-    });
+    const soon = () => {
+      if (!waiting) waiting = setTimeout(tell, Math.max(60, 1000 - (Date.now() - last)));
+    };
+    flen.onMoved(soon);
+    document.addEventListener("click", (event) => event.target.closest?.("[role=tab]") && soon());
   };
 })();

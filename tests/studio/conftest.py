@@ -5,7 +5,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import uvicorn
 from fastapi.testclient import TestClient
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+from studio_helpers import NASTY, Served
 
 from pipelines.desk import Desk
 from pipelines.library.pictures import save_picture
@@ -23,16 +23,6 @@ from pipelines.shots import ImageRef, Purpose, Shot
 from pipelines.steps import characters, datasets
 from studio.context import Studio
 from studio.server import build, own
-
-NASTY = "<img src=x onerror=window.pwned=1> ${window.pwned=2} <b>Ada</b>"
-
-
-@dataclass
-class Served:
-    """A studio that listens on a port."""
-
-    studio: Studio
-    url: str
 
 
 @pytest.fixture
