@@ -12,6 +12,8 @@ Vec = tuple[float, float, float]
 
 # Painted and lit one after the other; the nearest surface wins. head: skin of the head; body: skin elsewhere.
 GROUPS = ("head", "hair", "brows", "body", "clothes", "trousers", "shoes", "extra", "chair")
+# Hair that lies over the ears.
+COVERED = ("bob", "long", "afro")
 WOOD: RGB = (0.78, 0.56, 0.36)
 SHOE: RGB = (0.24, 0.23, 0.27)
 
@@ -84,6 +86,8 @@ def head(figure: Figure, c: Character, face: Face) -> None:
     puff = 1 + 0.18 * s.cheeks + 0.08 * face.cheeks
     for side in (-1, 1):
         clay.add((side * 0.45, -0.33 + 0.05 * face.cheeks, 0.42), (0.33 * puff, 0.27 * puff, 0.30 * puff), skin)
+        if c.style in COVERED:
+            continue
         size = 1 + 0.35 * s.ears
         x = radii[0] + 0.02
         clay.add((side * x, -0.08, -0.06), (0.12 * size, 0.21 * size, 0.15 * size), _mix(skin, (0.9, 0.35, 0.3), 0.10))
@@ -110,7 +114,7 @@ def _lips(clay: Clay, c: Character, face: Face, drop: float) -> None:
     gap, wide = face.open, 0.17 * face.wide
     clay.add((0, y + 0.05 + 0.05 * face.curve, 0.74 + 0.4 * face.jut), (wide, 0.055 * full, 0.10), skin)
     clay.add(
-        (0, y - 0.06 - 0.85 * gap, 0.72 - drop + 1.1 * face.jut - 0.15 * gap), (wide * 0.9, 0.06 * full, 0.10), skin
+        (0, y - 0.06 - 0.72 * gap, 0.71 - drop + 1.1 * face.jut - 0.55 * gap), (wide * 0.9, 0.06 * full, 0.10), skin
     )
 
 
@@ -143,14 +147,14 @@ def body(figure: Figure, c: Character, view: View) -> None:
     s, skin = c.shape, c.colours.skin
     wide, round_ = 1 + 0.14 * s.shoulders, 1 + 0.14 * s.build
     sitting = view.pose == "sitting" and view.framing != "portrait"
-    figure["body"].add((0, -1.02, -0.10), (0.27 * (1 + 0.15 * s.neck), 0.36, 0.27), _shade(skin, 0.94), False)
+    figure["body"].add((0, -1.00, -0.12), (0.25 * (1 + 0.15 * s.neck), 0.42, 0.25), _shade(skin, 0.94), False)
     cloth, main = figure["clothes"], c.colours.clothes
-    cloth.add((0, -1.62, -0.10), (0.58 * wide, 0.46, 0.40 * round_), main, False)
+    cloth.add((0, -1.56, -0.10), (0.64 * wide, 0.48, 0.42 * round_), main, False)
     cloth.add((0, -2.12, -0.08), (0.52 * round_, 0.52, 0.43 * round_), main, False)
     for side in (-1, 1):
-        cloth.add((side * 0.46 * wide, -1.42, -0.10), (0.25, 0.22, 0.25), main, False)
+        cloth.add((side * 0.54 * wide, -1.34, -0.10), (0.27, 0.23, 0.27), main, False)
     if c.top == "hoodie":
-        cloth.add((0, -1.20, -0.14), (0.47, 0.15, 0.42), main, False)
+        cloth.add((0, -1.14, -0.14), (0.48, 0.15, 0.44), main, False)
     if view.framing == "portrait":
         return
     _arms(figure, c, view, wide, sitting)
@@ -162,13 +166,13 @@ def body(figure: Figure, c: Character, view: View) -> None:
 def _arms(figure: Figure, c: Character, view: View, wide: float, sitting: bool) -> None:
     sleeve = c.colours.clothes if c.top in ("jacket", "hoodie") else c.colours.skin
     for side in (-1, 1):
-        shoulder = (side * 0.52 * wide, -1.44, -0.10)
+        shoulder = (side * 0.58 * wide, -1.38, -0.10)
         if view.pose == "t-pose":
-            elbow, wrist = (side * 1.20, -1.40, -0.10), (side * 1.80, -1.38, -0.10)
+            elbow, wrist = (side * 1.22, -1.36, -0.10), (side * 1.82, -1.34, -0.10)
         elif sitting:
             elbow, wrist = (side * 0.76, -2.05, 0.10), (side * 0.42, -2.28, 0.62)
         else:
-            elbow, wrist = (side * 0.84 * wide, -2.02, -0.08), (side * 0.92 * wide, -2.50, 0.06)
+            elbow, wrist = (side * 0.88 * wide, -1.98, -0.08), (side * 0.94 * wide, -2.46, 0.06)
         figure["clothes"].limb(shoulder, elbow, 0.20, c.colours.clothes)
         lower = figure["clothes"] if sleeve == c.colours.clothes else figure["body"]
         lower.limb(elbow, wrist, 0.16, sleeve)

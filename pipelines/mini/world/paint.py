@@ -44,7 +44,7 @@ def numbers(c: Character, face: Face, pixel: float) -> dict[str, float]:
         "slant": 0.12 * s.eye_slant,
         "lashes": float(c.lashes),
         "my": mouth_height(c),
-        "mw": 0.30 * (1 + 0.24 * s.mouth_width) * face.wide,
+        "mw": 0.225 * (1 + 0.24 * s.mouth_width) * face.wide,
         "lips": (0.034 + 0.016 * s.lips) * (1.15 if c.lashes else 0.85),
         "parting": s.parting,
     }
@@ -130,15 +130,14 @@ def _eyes(base: Tensor, p: Points, s: Sheet) -> Tensor:
     a = (p.au - s.ex) / s.ew
     b = (p.y - s.ey - s.slant * a * s.eh) / s.eh
     oval = ((a * a + b * b).sqrt() - 1) * s.ew
-    top = (b - (1 - 2 * s.f_lid_top + s.f_lid_slope * a)) * s.eh
-    low = ((-1 + 2 * s.f_lid_low - 0.35 * s.f_lid_low * a * a) - b) * s.eh
-    edge = torch.maximum(torch.maximum(oval, top), low)
-    inside = soft(edge, s.px)
-    base = lay(base, s.rgb("skin") * 0.87, soft(oval, s.px))
-    base = lay(base, _eyeball(base, p, s, b), inside)
-    weight = (0.030 + 0.018 * s.lashes) * (0.25 + 0.75 * _ramp(b + 0.30 * a, -0.25, 0.55))
-    lash = torch.maximum(torch.maximum(oval, top).abs() - weight, (-0.25 - b) * s.eh)
-    wing = ((a - 1.02) ** 2 / 0.10 + (b - 0.42) ** 2 / 0.05).sqrt() * 0.05 - 0.05
+    top = (b - (1.12 - 2 * s.f_lid_top + s.f_lid_slope * a - 0.38 * a * a)) * s.eh
+    low = ((-1 + 2 * s.f_lid_low - 0.45 * s.f_lid_low * a * a) - b) * s.eh
+    upper = torch.maximum(oval, top)
+    base = lay(base, s.rgb("skin") * 0.88, soft(oval, s.px) * (b > 0))
+    base = lay(base, _eyeball(base, p, s, b), soft(torch.maximum(upper, low), s.px))
+    weight = (0.024 + 0.014 * s.lashes) * (0.15 + 0.85 * _ramp(b + 0.45 * a, -0.35, 0.75))
+    lash = torch.maximum((upper - 0.4 * weight).abs() - weight, (-0.30 - b) * s.eh)
+    wing = ((a - 1.08) ** 2 / 0.09 + (b - 0.30 - 0.8 * (a - 1)) ** 2 / 0.025).sqrt() * 0.05 - 0.05
     lash = torch.minimum(lash, wing + (1 - s.lashes) * 9)
     return lay(base, (0.13, 0.08, 0.09), soft(lash, s.px))
 
@@ -146,7 +145,7 @@ def _eyes(base: Tensor, p: Points, s: Sheet) -> Tensor:
 def _eyeball(base: Tensor, p: Points, s: Sheet, b: Tensor) -> Tensor:
     """White, iris, pupil and two highlights, all over the face: the caller cuts the eye out."""
     ball = base.new_tensor([0.985, 0.98, 0.975])[None, :, None] * (1 - 0.20 * _ramp(b, 0.1, 1.0))[:, None]
-    r = 0.76 * torch.minimum(s.ew, s.eh)
+    r = 0.80 * torch.minimum(s.ew, s.eh)
     du, dv = p.au - s.ex + 0.012, (p.y - s.ey) * 0.88
     away = (du * du + dv * dv).sqrt()
     glow = (0.80 - 0.55 * dv / r).clamp(0.35, 1.35)
@@ -169,11 +168,11 @@ def _mouth(base: Tensor, p: Points, s: Sheet) -> Tensor:
     end = (m - 1) * s.mw
     hole = torch.maximum(torch.maximum(p.y - up, down - p.y), end)
     lips = s.rgb("lip")
-    thick = s.lips * (1.3 - m2.clamp(max=1)) + 0.012
-    base = lay(base, lips, 0.9 * soft(hole - thick, s.px))
+    thick = s.lips * (1.25 - m2.clamp(max=1)) + 0.008
+    base = lay(base, lips, 0.85 * soft(hole - thick, s.px + 0.02))
     open_ = (s.f_open > 0.04).float()
-    line = torch.maximum((p.y - middle).abs() - 0.026 * (1.1 - 0.4 * m2), end - 0.03)
-    base = lay(base, lips * 0.42, (1 - open_) * soft(line, s.px))
+    line = torch.maximum((p.y - middle).abs() - 0.019 * (1.25 - 0.75 * m2.clamp(max=1)), end - 0.02)
+    base = lay(base, lips * 0.46, (1 - open_) * soft(line, s.px))
     base = lay(base, (0.42, 0.11, 0.13), open_ * soft(hole, s.px))
     tongue = torch.maximum(hole + 0.012, p.y - down - 0.34 * height)
     base = lay(base, (0.93, 0.47, 0.46), open_ * (1 - s.f_square) * soft(tongue, s.px))

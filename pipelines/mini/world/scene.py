@@ -16,13 +16,13 @@ from pipelines.mini.world.views import LIGHTS, Truth, View, blend
 Tensor = torch.Tensor
 
 # Half the picture's height and the height of its middle, in head units from the head's centre.
-CAMERA = {"portrait": (1.48, -0.06), "bust": (2.20, -0.80), "full": (2.92, -1.42)}
+CAMERA = {"portrait": (1.49, -0.01), "bust": (2.20, -0.80), "full": (2.92, -1.42)}
 # The body turns with the head, in close framings only part of the way.
 FOLLOW = {"portrait": 0.75, "bust": 0.8, "full": 1.0}
 GLOSS = {"head": 0.10, "hair": 0.20, "brows": 0.05, "body": 0.08, "clothes": 0.04, "shoes": 0.25, "extra": 0.6, "chair": 0.12}
 GROUND = -4.22
-CHUNK = 4
-BLOCK = 8192
+CHUNK = 2
+BLOCK = 4096
 
 
 @dataclass
@@ -137,6 +137,8 @@ def _cast(stage: Stage, canvas: Canvas, group: str, clay: solid.Clump) -> None:
         return
     y, x = (a.reshape(-1) for a in torch.meshgrid(-stage.grid[rows], stage.grid[columns], indexing="ij"))
     hit = solid.cast(clay, x, y, BLOCK if canvas.z.device.type == "cpu" else 1 << 30)
+    if group == "brows":  # they show through a fringe, as drawn ones do: brows tell the mood
+        hit.z = hit.z + 0.12 / stage.half[:, None]
     if group in PAINTERS:
         painter, on_head = PAINTERS[group]
         hit.colour = painter(hit.colour, stage.local(x, y, hit.z, on_head), stage.sheet)
@@ -168,10 +170,7 @@ def _glasses(stage: Stage, canvas: Canvas, characters: Sequence[Character], devi
 
 def _clump(stage: Stage, data: Tensor | None, crisp: float, device: torch.device) -> solid.Clump:
     assert data is not None
-    clump = solid.clump(data, stage.frames, stage.origin, stage.half, crisp)
-    for name in ("vertex", "peak", "bend", "form", "colour"):
-        setattr(clump, name, getattr(clump, name).to(device))
-    return clump
+    return solid.clump(data, stage.frames, stage.origin, stage.half, crisp).to(device)
 
 
 def _shadows(stage: Stage, canvas: Canvas, everything: solid.Clump, light: Tensor, step: int) -> tuple[Tensor, Tensor]:
@@ -198,10 +197,16 @@ def _shade(canvas: Canvas, open_: Tensor, lit: Tensor, light: Tensor, key: Tenso
     sky = fill[:, None, None] * (0.82 + 0.18 * n[:, 1]) * open_
     half = torch.nn.functional.normalize(light + light.new_tensor([0.0, 0.0, 1.0]), dim=-1)
     shine = (n * half[..., None, None]).sum(1).clamp(min=0) ** 22 * canvas.gloss * lit
-    edge = (1 - n[:, 2].clamp(0, 1)) ** 3 * (0.55 + 0.45 * n[:, 1]) * open_
+    edge = torch.where(n[:, 2] > 0, (1 - n[:, 2]) ** 3, 0.0) * (0.55 + 0.45 * n[:, 1]) * open_
     key_light = key[..., None, None] * key_part[:, None]
     out = base * (key_light + sky[:, None]) + (shine + 0.10 * edge)[:, None] + 0.25 * base * edge[:, None]
-    return out.clamp(0, 1).sqrt()
+    # A soft shoulder: what nears white bends toward it, so that pale skin and white hair keep their form.
+    return (out * (1 + 0.10 * out) / (1 + 0.32 * out.square())).clamp(0, 1).sqrt()
+
+
+def _mean(x: Tensor, samples: int) -> Tensor:
+    """Mean over squares of ``samples`` by ``samples``."""
+    return x.unflatten(-1, (-1, samples)).unflatten(-3, (-1, samples)).mean((-3, -1))
 
 
 def _batch(characters: Sequence[Character], views: Sequence[View], size: int, samples: int, device: torch.device) -> Tensor:
@@ -224,10 +229,9 @@ def _batch(characters: Sequence[Character], views: Sequence[View], size: int, sa
     key, fill = (torch.tensor(values, device=device) for values in ([li.key for li in lights], [li.fill for li in lights]))
     colour = _shade(canvas, open_, lit, light, key, fill)
     there = (canvas.z > solid.FAR + 1)[:, None].float()
-    pool = torch.nn.functional.avg_pool2d
     behind = backgrounds([v.background for v in views], [v.scene for v in views], size, device)
     behind = behind.view(-1, 3, size, size)
-    return pool(colour * there, samples) + behind * (1 - pool(there, samples))
+    return _mean(colour * there, samples) + behind * (1 - _mean(there, samples))
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ lower bound of log F that touches it there (Jensen): its front root is again ins
 the front of the nearest ellipsoid reach the surface. All of it is matrix products over (batch, ellipsoid, pixel).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,9 @@ from pipelines.mini.world.geometry import Figure
 
 # Blending per group: larger is crisper; in 1/head units.
 CRISP = {"head": 8.0, "hair": 17.0, "brows": 14.0, "body": 10.0, "clothes": 10.0, "trousers": 12.0, "extra": 14.0}
-STEPS = 3
+STEPS = 2
+MISS = 0.3
+BEHIND = 40.0
 FAR = -9.0
 ROW = 19
 
@@ -25,17 +27,23 @@ ROW = 19
 class Clump:
     """The ellipsoids of one group for a batch, in the picture's frame (x, y in -1..1 on screen, z toward the viewer).
 
-    ``vertex`` (B, N, 3) and ``peak`` (B, N, 6) are the coefficients of each parabola's place and height over
-    [1, x, y] and [1, x, y, xx, xy, yy]; ``bend`` (B, N) its curvature; ``form`` (B, 9, N) k S and k S c for normals;
-    ``colour`` (B, 3, N); ``box`` is what the group covers: left, right, low, high.
+    The exponent of ellipsoid i along a ray is ``peak - (root z + shift)^2``. ``shift`` (B, N, 3) and ``peak`` (B, N, 6)
+    are coefficients over [1, x, y] and [1, x, y, xx, xy, yy]; ``root`` (B, N, 1). ``sums`` (B, 5, N) are what weights
+    are summed with to get the mean parabola, ``form`` (B, 9, N) k S and k S c for normals, ``colour`` (B, 3, N);
+    ``box`` is what the group covers: left, right, low, high.
     """
 
-    vertex: torch.Tensor
+    shift: torch.Tensor
     peak: torch.Tensor
-    bend: torch.Tensor
+    root: torch.Tensor
+    sums: torch.Tensor
     form: torch.Tensor
     colour: torch.Tensor
     box: tuple[float, float, float, float]
+
+    def to(self, device: torch.device | str) -> "Clump":
+        """The same on a device."""
+        return replace(self, **{n: getattr(self, n).to(device) for n in ("shift", "peak", "root", "sums", "form", "colour")})
 
 
 @dataclass
@@ -76,10 +84,11 @@ def clump(data: torch.Tensor, frames: torch.Tensor, origin: torch.Tensor, half: 
     low = torch.where(real[..., None], centre - extent, 99.0)[..., :2].amin((0, 1))
     high = torch.where(real[..., None], centre + extent, -99.0)[..., :2].amax((0, 1))
     box = (low[0].item(), high[0].item(), low[1].item(), high[1].item())
-    return Clump(*_parabolas(centre, s, k), _form(centre, s), data[..., 15:18].transpose(1, 2).contiguous(), box)
+    colour = data[..., 15:18].transpose(1, 2).contiguous()
+    return Clump(*_parabolas(centre, s, k), _form(centre, s), colour, box)
 
 
-def _parabolas(c: torch.Tensor, s: torch.Tensor, k: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _parabolas(c: torch.Tensor, s: torch.Tensor, k: torch.Tensor) -> tuple[torch.Tensor, ...]:
     a = s[..., 2, 2]
     gx, gy = s[..., 0, 2] / a, s[..., 1, 2] / a
     cx, cy, cz = c.unbind(-1)
@@ -88,7 +97,9 @@ def _parabolas(c: torch.Tensor, s: torch.Tensor, k: torch.Tensor) -> tuple[torch
     xy = 2 * (s[..., 0, 1] - s[..., 0, 2] * gy)
     yy = s[..., 1, 1] - s[..., 1, 2] * gy
     peak = [k - xx * cx * cx - xy * cx * cy - yy * cy * cy, 2 * xx * cx + xy * cy, 2 * yy * cy + xy * cx, -xx, -xy, -yy]
-    return vertex, torch.stack(peak, -1), a
+    root = a.sqrt()[..., None]
+    sums = torch.cat([torch.ones_like(root), root * root, root * root * vertex], -1).mT.contiguous()
+    return -root * vertex, torch.stack(peak, -1), root, sums
 
 
 def _form(c: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
@@ -101,9 +112,10 @@ def basis(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return torch.stack([torch.ones_like(x), x, y, x * x, x * y, y * y], -2)
 
 
-def _weight(exponent: torch.Tensor) -> torch.Tensor:
-    """exp, kept away from where it underflows: there it is ten times as slow."""
-    return exponent.clamp(-40, 30).exp_()
+def _weight(clay: Clump, peak: torch.Tensor, shift: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    """The weights at depth ``z`` (B, P). exp is kept away from where it underflows: there it is ten times as slow."""
+    away = torch.addcmul(shift, clay.root, z[:, None])
+    return torch.addcmul(peak, away, away, value=-1).clamp_(-40, 30).exp_()
 
 
 def cast(clay: Clump, x: torch.Tensor, y: torch.Tensor, block: int = 1 << 30) -> Hit:
@@ -116,24 +128,14 @@ def cast(clay: Clump, x: torch.Tensor, y: torch.Tensor, block: int = 1 << 30) ->
 
 def _cast(clay: Clump, x: torch.Tensor, y: torch.Tensor) -> Hit:
     monomials = basis(x, y)
-    vertex, peak = clay.vertex @ monomials[:3], clay.peak @ monomials
-    bend = clay.bend[..., None]
-    front = torch.where(peak > 0, vertex + (peak.clamp(min=0) / bend).sqrt(), FAR).amax(1)
-    sums = _rows(clay)
-    weight = _weight(peak)
-    z = torch.where(front > FAR + 1, front, _vertex(sums @ weight, x, y)[1])
+    shift, peak = clay.shift @ monomials[:3], clay.peak @ monomials
+    # The front of the nearest ellipsoid; beside all of them, about the middle of the one that is least far.
+    front = peak.clamp(min=0).sqrt_().sub_(shift).mul_(1 / clay.root)
+    z = torch.where(peak > 0, front, (peak * MISS + front).sub_(BEHIND)).amax(1)
+    z = torch.where(z < -BEHIND / 2, z + BEHIND, z)
     for _ in range(STEPS):
-        weight = _weight(peak - bend * (z[:, None] - vertex).square())
-        z = _nearer(sums @ weight, x, y, z)
-    weight = _weight(peak - bend * (z[:, None] - vertex).square())
-    return _hit(clay, weight, x, y, z)
-
-
-def _rows(clay: Clump) -> torch.Tensor:
-    """Coefficients that weights are summed with: 1, bend and bend times the three of the vertex; (B, 5, N)."""
-    return torch.cat(
-        [torch.ones_like(clay.bend)[:, None], clay.bend[:, None], (clay.bend[..., None] * clay.vertex).mT], 1
-    )
+        z = _nearer(clay.sums @ _weight(clay, peak, shift, z), x, y, z)
+    return _hit(clay, _weight(clay, peak, shift, z), x, y, z)
 
 
 def _vertex(total: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -171,5 +173,4 @@ def crowding(clay: Clump, points: torch.Tensor) -> torch.Tensor:
     """How much clay is at ``points`` (B, 3, P): the sum of weights. For soft shadows."""
     x, y, z = points.unbind(1)
     monomials = basis(x, y)
-    vertex, peak = clay.vertex @ monomials[:, :3], clay.peak @ monomials
-    return _weight(peak - clay.bend[..., None] * (z[:, None] - vertex).square()).sum(1)
+    return _weight(clay, clay.peak @ monomials, clay.shift @ monomials[:, :3], z).sum(1)

@@ -41,7 +41,7 @@ class Face:
     """What an expression does, in head units and shares; names as in faces.py. ``jut`` moves lips, ``furrow`` brows
     out of the face, so that a profile's silhouette tells the expression too."""
 
-    curve: float = 0.03
+    curve: float = 0.06
     open: float = 0.0
     square: float = 0.0
     wide: float = 1.0
@@ -57,9 +57,9 @@ class Face:
 
 EXPRESSIONS = {
     "neutral": Face(),
-    "smiling": Face(0.15, 0.27, 0.0, 1.32, -0.03, 0.07, 0.04, 0.0, 0.20, 1.0, 0.0, 0.0),
-    "angry": Face(-0.10, 0.15, 1.0, 0.95, 0.34, -0.13, 0.20, 0.34, 0.08, 0.1, 0.05, 0.05),
-    "sad": Face(-0.19, 0.0, 0.0, 0.86, -0.34, 0.06, 0.22, -0.34, 0.0, -0.2, 0.07, 0.0),
+    "smiling": Face(0.15, 0.23, 0.0, 1.95, -0.03, 0.07, 0.04, 0.0, 0.20, 1.0, 0.0, 0.0),
+    "angry": Face(-0.07, 0.14, 1.0, 1.50, 0.34, -0.13, 0.22, 0.36, 0.08, 0.1, 0.03, 0.06),
+    "sad": Face(-0.13, 0.0, 0.0, 1.25, -0.34, 0.06, 0.24, -0.36, 0.0, -0.2, 0.06, 0.0),
 }
 
 
