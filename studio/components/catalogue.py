@@ -18,7 +18,7 @@ class Catalogue(Painted):
 
 def status(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> tuple[str, str]:
     """The chip of an entry and its tone. ``family`` is the lora family of the editor that is used."""
-    if entry.suits and family not in entry.suits:
+    if family not in entry.suits:
         return "wrong family", "bad"
     if lora is not None:
         return "here", "good"

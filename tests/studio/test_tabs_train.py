@@ -1,0 +1,162 @@
+"""The Train tab's handlers on a real desk: no browser, no worker."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pipelines.library.presets import trainings
+from pipelines.library.records import Decision, ImageRecord, Job, Metric, TrainingRun, now
+from pipelines.steps.characters import NotAllowed
+from studio.components.curve import metrics, series, smooth, thin
+from studio.components.runs import runs
+from studio.components.samples import samples
+from studio.context import Studio
+from studio.tabs import train
+
+Put = Callable[..., ImageRecord]
+PRESET = "character-practice"
+
+
+def five(**changes: Any) -> list[Any]:
+    """The five settings of the practice preset, some of them changed."""
+    known = dict(zip(train.FIELDS, train.fill(PRESET), strict=True))
+    return list((known | changes).values())
+
+
+def run_of(version: str, *, state: Any = "done", minutes: int = 0, **fields: Any) -> TrainingRun:
+    return TrainingRun(
+        id=f"run-{version}", character="ada", target="character", version=version, family="mini-flux", preset=PRESET,
+        settings={"steps": 10, "rank": 8}, state=state, created=now() + timedelta(minutes=minutes), **fields,
+    )  # fmt: skip
+
+
+def good(studio: Studio, image: ImageRecord) -> None:
+    studio.desk.store.decide(Decision(image=image.id, who="human", action="label", value="good"))
+
+
+def test_without_pictures_the_gate_is_shut_with_a_reason(studio: Studio) -> None:
+    _, words, button = train.look_ahead(studio, "character", PRESET, *five())
+    assert not button["interactive"]
+    assert words["title"] == "The gate is shut" and "no sources" in words["lines"][0]
+
+
+def test_unreviewed_pictures_shut_the_gate_and_reviewing_opens_it(studio: Studio, put: Put) -> None:
+    put("source")
+    waiting = put("enriched")
+    tally, _ = train.dataset_of(studio, "character")
+    assert any("1 enriched pictures wait for review" in r for r in tally["reasons"])
+    assert not train.look_ahead(studio, "character", PRESET, *five())[2]["interactive"]
+    good(studio, waiting)
+    tally, doubts = train.dataset_of(studio, "character")
+    assert tally["reasons"] == [] and tally["total"] == 2
+    assert tally["origins"] == ["source", "enriched"]
+    assert doubts["lines"]
+    memory, words, button = train.look_ahead(studio, "character", PRESET, *five())
+    assert button["interactive"] and button["value"] == "Train v1"
+    assert words["title"].startswith("40 steps, time not known yet")
+    assert memory["fits"] and memory["total"] > 0 and memory["parts"]
+
+
+def test_a_rule_cannot_open_the_gate(studio: Studio, put: Put) -> None:
+    put("source")
+    image = put("enriched")
+    studio.desk.store.decide(Decision(image=image.id, who="rule", action="label", value="good"))
+    assert train.dataset_of(studio, "character")[0]["total"] == 1
+
+
+def test_the_editor_needs_corrections(studio: Studio) -> None:
+    tally, _ = train.dataset_of(studio, "editor")
+    assert "no corrections yet" in tally["reasons"][0]
+
+
+def test_the_five_settings_change_the_preset_and_alpha_keeps_its_ratio() -> None:
+    settings = train.settings_of(PRESET, *five(rank=32, steps=7))
+    base = trainings()[PRESET].settings
+    assert (settings.rank, settings.steps) == (32, 7)
+    assert settings.alpha / settings.rank == base.alpha / base.rank
+    assert settings.phases == base.phases
+
+
+def test_every_wrong_setting_is_named_at_once(studio: Studio) -> None:
+    with pytest.raises(NotAllowed, match=r"(?s)rank.*learning_rate"):
+        train.settings_of(PRESET, *five(rank=0, learning_rate=5))
+    _, words, button = train.look_ahead(studio, "character", PRESET, *five(resolution=2))
+    assert "resolution" in words["lines"][0] and not button["interactive"]
+
+
+def test_settings_stay_until_the_target_changes(studio: Studio) -> None:
+    key, _, _, preset, *rest = train.refresh(studio, "character", None, None)
+    assert preset["value"] == PRESET and rest[0] == trainings()[PRESET].settings.rank
+    again = train.refresh(studio, "character", PRESET, key)
+    assert again[3].get("value") is None and "choices" not in again[3]
+    other = train.refresh(studio, "editor", PRESET, key)
+    assert other[3]["value"] == "editor-practice"
+
+
+def test_time_is_told_from_trainings_that_ended_well_here(studio: Studio, put: Put) -> None:
+    put("source")
+    start = now()
+    job = Job(
+        id="j", kind="train", title="t", request={}, state="done", started=start, ended=start + timedelta(seconds=50)
+    )
+    studio.desk.store.put(job, run_of("v1", job="j"))
+    words = train.look_ahead(studio, "character", PRESET, *five(steps=100))[1]
+    assert words["title"].startswith("100 steps, about 8 min")
+    assert train.look_ahead(studio, "character", PRESET, *five())[2]["value"] == "Train v2"
+
+
+def test_a_newer_run_is_followed_and_a_choice_is_kept(studio: Studio) -> None:
+    studio.desk.store.put(run_of("v1"))
+    listed = train.watch(studio, "character", {}, True)[0]
+    assert listed["selected"] == "run-v1"
+    studio.desk.store.put(run_of("v2", state="running", minutes=1))
+    listed = train.watch(studio, "character", listed, True)[0]
+    assert listed["selected"] == "run-v2"
+    assert [r["title"] for r in listed["rows"]] == ["character v2", "character v1"]
+    listed = train.watch(studio, "character", listed | {"selected": "run-v1"}, True)[0]
+    assert listed["selected"] == "run-v1"
+
+
+def test_the_version_before_is_drawn_in_grey(studio: Studio) -> None:
+    curve = (Metric(name="loss", step=1, value=1.0), Metric(name="loss", step=2, value=0.5))
+    studio.desk.store.put(run_of("v1", curve=curve), run_of("v2", curve=curve, minutes=1))
+    shown = train.watch(studio, "character", {}, True)[1]["series"]
+    assert [(s["name"], s["faded"]) for s in shown] == [("v1", True), ("v2", False)]
+    assert [s["name"] for s in train.watch(studio, "character", {}, False)[1]["series"]] == ["v2"]
+
+
+def test_a_step_measured_again_after_a_resume_counts_once() -> None:
+    again = [Metric(name="loss", step=s, value=v) for s, v in ((1, 1.0), (2, 0.9), (2, 0.7), (3, 0.6))]
+    other = Metric(name="fixed_loss", step=0, value=2.0)
+    assert [(m.step, m.value) for m in metrics([*again, other], "loss")] == [(1, 1.0), (2, 0.7), (3, 0.6)]
+    assert series(run_of("v1", curve=(*again, other)))["fixed"] == [[0.0, 2.0]]
+
+
+def test_smoothing_starts_at_the_data_and_thinning_keeps_the_end() -> None:
+    points = [(s, 4.0) for s in range(1000)]
+    assert smooth(points)[0] == [0, pytest.approx(4.0)]
+    assert smooth([(0, 0.0), (1, 1.0)])[1][1] == pytest.approx(0.1 / (1 - 0.81))
+    kept = thin([[float(s), v] for s, v in points])
+    assert len(kept) <= 401 and kept[-1] == [999.0, 4.0]
+    assert thin([]) == []
+
+
+def test_samples_stand_in_a_grid_of_step_and_prompt(put: Put) -> None:
+    def sample(prompt: str, step: int) -> ImageRecord:
+        made = put("sample")
+        assert made.shot
+        purpose = made.shot.purpose.model_copy(update={"labels": {"training_step": str(step)}})
+        return made.model_copy(update={"shot": made.shot.model_copy(update={"prompt": prompt, "purpose": purpose})})
+
+    first, second, third = sample("<b>smile</b>", 500), sample("frown", 250), sample("<b>smile</b>", 250)
+    value = samples([first, second, third], empty="")
+    assert value["steps"] == ["250", "500"]
+    assert value["prompts"] == ["<b>smile</b>", "frown"]
+    assert value["cells"][0][1]["id"] == first.id and value["cells"][1][1] is None
+
+
+def test_a_failed_run_is_marked(studio: Studio) -> None:
+    rows = runs([run_of("v1", state="failed")], "", empty="")["rows"]
+    assert rows[0]["tone"] == "bad" and rows[0]["state"] == "failed"
