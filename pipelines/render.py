@@ -101,7 +101,7 @@ class _Run:
             if family is None:
                 raise RenderFailed(f"There is no model called {name!r}; known are {', '.join(models())}.")
             # Built if it has a recipe; a download is asked for by the user, never started here.
-            self.resident.folder(family)
+            self.resident.folder(family, self._note)
             shots = [shot for shot in to_do if shot.family == name]
             prediction = predict_render(family, shots, self.workspace, self.resident.settings)
             if not prediction.fits:
@@ -111,14 +111,19 @@ class _Run:
         """The pictures of one base model, which is loaded once."""
         self._stop_if_asked()
         ladder = predict_render(family, shots, self.workspace, self.resident.settings).ladder
+        if not self.resident.holds(family):
+            self._note(f"Loading {family.title}")
         with self.resident.use(family) as driver:
             for _ in ladder[int(driver.tiled) + int(not driver.encoders_stay) :]:
                 driver.shrink()
             for shot in shots:
                 self._stop_if_asked()
-                self.emit(Progress(done=len(self.made), note=_title(shot)))
+                self._note(_title(shot))
                 self._one(driver, shot)
-            self.emit(Progress(done=len(self.made)))
+            self._note("")
+
+    def _note(self, words: str) -> None:
+        self.emit(Progress(done=len(self.made), note=words))
 
     def _stop_if_asked(self) -> None:
         if self.cancelled():

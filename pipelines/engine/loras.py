@@ -125,6 +125,7 @@ def load(driver: Driver, path: Path, name: str, sha256: str = "") -> Loaded:
     text = any(key.startswith(_TEXT) for key in tensors)
     try:
         source = normalise(tensors, metadata)
+        _check(driver, dict(source or tensors), path.name)
         if source is None:
             driver.pipe.load_lora_weights(
                 path.parent,
@@ -204,6 +205,26 @@ def _metadata_alpha(metadata: dict[str, str]) -> float | None:
     except (KeyError, ValueError, AttributeError):
         return None
     return float(alpha) if alpha is not None else None
+
+
+def _check(driver: Driver, tensors: Tensors, file: str) -> None:
+    """Compare names and shapes with the model, before anything is loaded.
+
+    A loader that meets a half of another width does not refuse: it dequantizes the base's layer and makes it wider.
+    """
+    converted = driver.pipe.lora_state_dict(tensors)
+    converted = converted[0] if isinstance(converted, tuple) else converted
+    modules = dict(driver.pipe.transformer.named_modules())
+    for key, tensor in converted.items():
+        match = re.fullmatch(r"transformer\.(.+)\.lora_([AB])(\..+)?\.weight", key)
+        if not match:
+            continue
+        module = modules.get(match[1])
+        if module is None:
+            raise LoraRefused(f"{file}: {driver.family.title} has no module {match[1]}. It was made for another model.")
+        size = module.in_features if match[2] == "A" else module.out_features
+        if size != tensor.shape[1 if match[2] == "A" else 0]:
+            raise LoraRefused(f"{file}: its weights for {match[1]} have another size than {driver.family.title}'s.")
 
 
 def _verify(driver: Driver, tensors: Tensors, name: str, file: str) -> None:

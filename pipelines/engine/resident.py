@@ -21,7 +21,7 @@ import torch
 
 from pipelines.engine import quantize, weights
 from pipelines.engine.drivers import DRIVERS, Driver
-from pipelines.jobs.events import Event, Memory, Progress, Warned
+from pipelines.jobs.events import Event, Memory, Warned
 from pipelines.library.presets import ModelFamily
 from pipelines.library.workspace import Workspace
 
@@ -52,12 +52,11 @@ class Resident:
     def use(self, family: ModelFamily) -> Iterator[Driver]:
         """The driver of ``family``, loaded. Raises WeightsMissing, RuntimeError when the folder holds another model."""
         with self._lock:
-            key = self._key_of(family)
-            if self._driver is None or key != self._key:
+            if not self.holds(family):
                 self.drop()
-                self._driver = self._load(family)
-                self._key = key
+                self._driver, self._key = self._load(family), self._key_of(family)
                 self.emit(self.memory())
+            assert self._driver is not None
             yield self._driver
 
     def drop(self) -> None:
@@ -107,10 +106,13 @@ class Resident:
             return None
         return round(torch.cuda.max_memory_allocated(self.device) / 2**30, 2)
 
-    def folder(self, family: ModelFamily) -> Path:
-        """Where the weights of ``family`` lie. Built when the family has a recipe; a download is never started here.
+    def holds(self, family: ModelFamily) -> bool:
+        """Whether ``use`` would have nothing to load."""
+        return self._driver is not None and self._key == self._key_of(family)
 
-        Raises WeightsMissing.
+    def folder(self, family: ModelFamily, note: Callable[[str], None] = lambda words: None) -> Path:
+        """Where the weights of ``family`` lie. Built when the family has a recipe (``note`` is told); a download is
+        never started here. Raises WeightsMissing.
         """
         here = weights.locate(family, self.workspace, self.settings)
         if here:
@@ -118,9 +120,7 @@ class Resident:
         absent = weights.missing(family, self.workspace, self.settings)
         if absent and absent.how == "download":
             raise weights.WeightsMissing(absent.what)
-        return weights.obtain(
-            family, self.workspace, self.settings, lambda share, note: self.emit(Progress(done=0, note=note))
-        )
+        return weights.obtain(family, self.workspace, self.settings, lambda share, words: note(words))
 
     def _key_of(self, family: ModelFamily) -> Hashable:
         parts = tuple((name, part.quantize, part.skip) for name, part in family.parts.items())
@@ -131,7 +131,6 @@ class Resident:
         made_for = json.loads((folder / weights.INDEX).read_text(encoding="utf-8")).get("_class_name")
         if made_for != family.pipeline or made_for not in DRIVERS:
             raise RuntimeError(f"{folder} holds a {made_for}, but {family.title} needs a {family.pipeline}.")
-        self.emit(Progress(done=0, note=f"Loading {family.title}"))
         quantize.enable(self.device.type)
         pipe = getattr(diffusers, family.pipeline).from_pretrained(
             folder,
