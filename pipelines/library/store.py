@@ -60,6 +60,7 @@ class Store:
         self._compact_at = COMPACT_BYTES
         # now, while someone expects to wait, instead of at the first decision
         self._index(Decision, "image")
+        self._table(Decision.table).by_id("")
 
     @classmethod
     def open(cls, root: Path, read_only: bool = False) -> "Store":

@@ -113,6 +113,7 @@ class RecordTable(Table):
     def _rows(self) -> dict[str, int]:
         if not hasattr(self, "_row_of"):
             self._row_of = {doc["id"]: int(row) for row, doc in self._read_table().items()}
+            self._next_id = max(self._row_of.values(), default=0) + 1
         return self._row_of
 
     def put(self, documents: Iterable[Document]) -> None:
