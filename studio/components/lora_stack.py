@@ -99,7 +99,8 @@ class Draft:
 
     def without(self, row: int) -> "Draft":
         """With one row less."""
-        return Draft(*([x for n, x in enumerate(part) if n != row] for part in (self.ids, self.uses, self.weights)))
+        keep = [n for n in range(len(self.ids)) if n != row]
+        return Draft([self.ids[n] for n in keep], [self.uses[n] for n in keep], [self.weights[n] for n in keep])
 
 
 def build(prefix: str, role: Role, rows: int = 8) -> LoraRows:

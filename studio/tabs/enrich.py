@@ -261,11 +261,15 @@ def selected(studio: Studio, picked: Value) -> list[Any]:
 def tag(studio: Studio, picked: Value, angle: Angle, expression: Expression, caption: str) -> tuple[Value, Value]:
     """Inputs: picker, angle, expression, caption. Outputs: picker, advice. Says what the selected picture shows."""
     image = _selected(studio, picked)
-    said = {"angle": angle, "expression": expression, "caption": " ".join((caption or "").split())}
     if image is not None:
-        new = {key: value for key, value in said.items() if value != getattr(image, key)}
-        if new:
-            sources.tag(studio.desk, image.id, **new)
+        caption = " ".join((caption or "").split())
+        sources.tag(
+            studio.desk,
+            image.id,
+            angle=angle if angle != angle_of(image) else None,  # what was only measured stays a measurement
+            expression=expression if expression != expression_of(image) else None,
+            caption=caption if caption != image.caption else None,
+        )
     return _sources_shown(studio, picked)
 
 

@@ -306,7 +306,7 @@ def look_ahead(studio: Studio, *choice: Any) -> list[Any]:
         plan = plan_of(studio, *choice)
     except (NotAllowed, ChoiceError, NotFound) as problem:
         return [{"lines": [str(problem)], "tone": "quiet"}, gr.update(interactive=False, value="Run")]
-    stacks = len({s.stack for s in plan.shots})
+    stacks = len({s.stack.label for s in plan.shots})
     images = len({s.sources[0].id for s in plan.shots})
     prompts = len({s.purpose.labels["prompt"] for s in plan.shots})
     words = outlook_words(studio, plan)
