@@ -122,6 +122,8 @@ class Training:
         self.emit(Started(total=s.steps, unit="steps", skipped=self.done))
         for text in (*doubts(self.request), *self.schedule.warnings):
             self.emit(Warned(text=text))
+        if kept:
+            self.samples.announce()
         examples = self._encode()
         targets = self.family.lora_targets
         with (

@@ -5,7 +5,7 @@ from PIL import Image
 from pipelines.engine.drivers import Driver
 from pipelines.jobs.events import ImageMade, StepDone
 from pipelines.jobs.requests import TrainRequest
-from pipelines.library.pictures import save_picture
+from pipelines.library.pictures import read_recipe, save_picture
 from pipelines.shots import LoraStack, Shot
 from pipelines.train.adapter import LearnedAdapter
 from pipelines.train.context import Context
@@ -27,6 +27,13 @@ class Samples:
     def missing(self, step: int) -> list[int]:
         """Which sample shots have no picture yet at ``step``."""
         return [n for n in range(len(self.request.samples)) if not self.workspace.path(self._path(step, n)).exists()]
+
+    def announce(self) -> None:
+        """ImageMade for every sample that an earlier run left: its record may have been lost with the run."""
+        for path in sorted(self.workspace.path(f"{self.request.folder}/samples").glob("*.png")):
+            record = read_recipe(path, self.workspace.relative(path))
+            if record:
+                self.context.emit(ImageMade(image=record))
 
     def make(self, step: int, adapter: LearnedAdapter) -> None:
         """Render what is missing at ``step``; ImageMade for each. Raises Cancelled from within a picture."""

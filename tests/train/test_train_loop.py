@@ -39,6 +39,10 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
+def images(events: list[Event]) -> list[str]:
+    return [e.image.path for e in events if e.type == "image"]
+
+
 class CancelAt:
     """Turns true once an event for which ``when`` holds has been emitted."""
 
@@ -166,9 +170,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(bench: Bench, tar
 
 
 def test_a_killed_run_goes_on_from_an_older_checkpoint(bench: Bench) -> None:
-    whole, killed = (bench.request("editor", folder=name) for name in ("whole", "killed"))
+    whole, killed = (
+        bench.request("editor", folder=name, sample_every=3, samples=(bench.shot("editor"),))
+        for name in ("whole", "killed")
+    )
     bench.train(whole)
-    bench.train(killed)
+    _, before = bench.train(killed)
     folder = bench.workspace.path("killed")
     (folder / "ada_v1.safetensors").unlink()
     shutil.rmtree(folder / "checkpoints" / "000006")
@@ -176,6 +183,8 @@ def test_a_killed_run_goes_on_from_an_older_checkpoint(bench: Bench) -> None:
     _, events = bench.train(killed)
     assert list(curve(events)) == [4, 5, 6]
     assert same(lora(bench, whole), lora(bench, killed))
+    # the records of earlier samples may have died with the run: they are told again
+    assert images(events) == images(before) and len(images(before)) == 2
 
 
 def test_cancel_stops_within_one_step_and_leaves_a_checkpoint(bench: Bench) -> None:

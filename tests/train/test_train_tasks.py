@@ -1,9 +1,11 @@
 """What is asked of the model in training is what the pipeline asks at inference; an editor looks at its input."""
 
+import math
 from typing import Any
 
 import pytest
 import torch
+from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from PIL import Image
 from train_helpers import Bench
 
@@ -122,3 +124,49 @@ def test_an_editor_without_inputs_is_refused(bench: Bench) -> None:
 def test_a_character_lora_takes_no_inputs(bench: Bench) -> None:
     with pytest.raises(TrainingDataError, match="takes no input pictures"):
         bench.train(bench.request(items=(bench.item(0, controls=(bench.pictures[1].ref,)),)))
+
+
+@pytest.mark.parametrize("target", ["character", "editor"])
+def test_the_loss_is_the_squared_distance_to_noise_minus_picture(bench: Bench, target: str) -> None:
+    task, example, loss = prepared(bench, target)
+    sigma, noise = loss.draw(example, 0)
+    s = float(sigma)
+    with torch.no_grad():
+        at = (1 - s) * example.latents + s * noise
+        predicted = task.predict(at, sigma, example.controls, example.text).float()
+        expected = (predicted - task.pack(noise - example.latents)).square().mean()
+        assert float(loss.of(example, sigma, noise)) == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("target", ["character", "editor"])
+def test_noise_levels_are_shifted_as_for_a_picture_of_this_size(bench: Bench, target: str) -> None:
+    _, example, loss = prepared(bench, target)
+    c = bench.driver(target).pipe.scheduler.config
+    tokens = example.latents.shape[-2] * example.latents.shape[-1] // 4  # without an editor's inputs, as at inference
+    mu = calculate_shift(tokens, c.base_image_seq_len, c.max_image_seq_len, c.base_shift, c.max_shift)
+    drawn = torch.cat([loss.draw(example, n)[0] for n in range(800)])
+    assert float(drawn.median()) == pytest.approx(1 / (1 + math.exp(-mu)), abs=0.04)
+
+
+def test_sampling_comes_to_make_what_was_trained_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole way round: signs, sigmas and scales agree with sampling, or noise would not become this picture.
+
+    Compared as latents, on their way into the decoder: the mini VAE is untrained, so pixels say little.
+    """
+    driver = bench.driver("editor")
+    vae, made, item = driver.pipe.vae, [], bench.item(0, "editor")
+    shot = bench.shot("editor").model_copy(
+        update={"prompt": item.caption, "sources": item.controls, "guidance": 1.0, "steps": 8, "width": 128}
+    )
+    inputs = [Image.open(bench.workspace.path(c.path)).convert("RGB") for c in item.controls]
+    decode = vae.decode
+    monkeypatch.setattr(vae, "decode", lambda z, **kwargs: (made.append(z.float()), decode(z, **kwargs))[1])
+    driver.render(shot, inputs)
+    settings = {"learning_rate": 1e-2, "rank": 16, "alpha": 16, "caption_dropout": 0, "resolution": 111}
+    bench.train(bench.request("editor", items=(item,), samples=(shot,), steps=80, save_every=80, **settings))
+    goal = EditorTask(driver, 128).encode_picture(Image.open(bench.workspace.path(item.image.path)).convert("RGB"))
+    c = vae.config
+    goal = goal * torch.tensor(c.latents_std).view(1, -1, 1, 1, 1) + torch.tensor(c.latents_mean).view(1, -1, 1, 1, 1)
+    before, after = (float((z - goal).square().mean()) for z in (made[0], made[-1]))
+    print(f"distance to the picture: {before:.3f} before, {after:.3f} after")
+    assert after < 0.5 * before
