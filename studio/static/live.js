@@ -63,6 +63,10 @@
       if (!waiting) waiting = setTimeout(tell, Math.max(60, 1000 - (Date.now() - last)));
     };
     flen.onMoved(soon);
-    document.addEventListener("click", (event) => event.target.closest?.("[role=tab]") && soon());
+    document.addEventListener("click", (event) => {
+      const tab = event.target.closest?.("[role=tab]");
+      if (tab && event.detail) tab.blur();
+      if (tab) soon();
+    });
   };
 })();

@@ -27,7 +27,7 @@
       return el("button", { type: "button", class: `mx-pic l-${state.label || "open"}`, dataset: { id: tile.id }, onfocus: () => { model.focus = tile; },
         onclick: () => { io.say({ image: tile.id }); flen.openPicture(tile.id, { where: "survey", after: (s) => { tile.state = s; load(); } }); } },
         flen.thumb(tile), el("span", { class: "mx-under" }, flen.identity(tile),
-          el("span", { class: "mx-rate", title: "identity, edit quality" }, `${state.identity ?? "·"} / ${state.edit ?? "·"}`),
+          state.identity || state.edit ? el("span", { class: "mx-rate", title: "identity, edit quality" }, `${state.identity ?? "-"} / ${state.edit ?? "-"}`) : null,
           state.failures.length ? el("span", { class: "mx-fail", title: state.failures.join(", ") }, `${state.failures.length} flaws`) : null));
     }
     function paint() {

@@ -9,9 +9,9 @@
     open: ["To judge", (t) => !t.state.label],
     all: ["All", () => true],
     good: ["Good", (t) => t.state.label === "good"],
-    needs_correction: ["Needs correction", (t) => t.state.label === "needs_correction"],
+    needs_correction: ["To correct", (t) => t.state.label === "needs_correction"],
     reject: ["Rejected", (t) => t.state.label === "reject"],
-    right: ["Identity right", (t) => t.verdict === "right"],
+    right: ["right", (t) => t.verdict === "right"],
     unsure: ["unsure", (t) => t.verdict === "unsure" || t.verdict === "cannot tell"],
     wrong: ["wrong", (t) => t.verdict === "wrong"],
   };
