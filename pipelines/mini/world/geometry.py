@@ -114,7 +114,7 @@ def _lips(clay: Clay, c: Character, face: Face, drop: float) -> None:
     gap, wide = face.open, 0.17 * face.wide
     clay.add((0, y + 0.05 + 0.05 * face.curve, 0.74 + 0.4 * face.jut), (wide, 0.055 * full, 0.10), skin)
     clay.add(
-        (0, y - 0.06 - 0.72 * gap, 0.71 - drop + 1.1 * face.jut - 0.55 * gap), (wide * 0.9, 0.06 * full, 0.10), skin
+        (0, y - 0.06 - 0.72 * gap, 0.71 - drop + 1.1 * face.jut - 0.60 * gap), (wide * 0.7, 0.06 * full, 0.10), skin
     )
 
 

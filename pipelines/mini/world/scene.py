@@ -11,7 +11,7 @@ import torch
 from pipelines.mini.world import geometry, hair, paint, solid
 from pipelines.mini.world.backgrounds import backgrounds
 from pipelines.mini.world.characters import Character
-from pipelines.mini.world.views import LIGHTS, Truth, View, blend
+from pipelines.mini.world.views import LIGHTS, Light, Truth, View, blend
 
 Tensor = torch.Tensor
 
@@ -181,23 +181,39 @@ def _shadows(stage: Stage, canvas: Canvas, everything: solid.Clump, light: Tenso
     half = stage.half.to(z.device)[:, None, None]
     around = solid.crowding(everything, point + normal * (0.16 / half))
     toward = solid.crowding(everything, point + normal * (0.06 / half) + light[..., None] * (0.34 / half))
-    open_ = torch.exp(-0.62 * (around - 0.42).clamp(min=0))
-    lit = torch.exp(-0.85 * (toward - 0.30).clamp(min=0))
-    size = z.shape[-1]
-    return tuple(
-        v.view(-1, size, size).repeat_interleave(step, 1).repeat_interleave(step, 2) for v in (open_, lit)
-    )  # type: ignore[return-value]
+    open_, lit = torch.exp(-0.62 * (around - 0.42).clamp(min=0)), torch.exp(-0.85 * (toward - 0.30).clamp(min=0))
+    shadows = torch.stack([open_, lit], 1).unflatten(-1, z.shape[1:])
+    return _spread(shadows, canvas.z - _repeat(z, step), step, 0.08 / half[:, 0, 0]).unbind(1)  # type: ignore[return-value]
 
 
-def _shade(canvas: Canvas, open_: Tensor, lit: Tensor, light: Tensor, key: Tensor, fill: Tensor) -> Tensor:
+def _repeat(x: Tensor, step: int) -> Tensor:
+    """Every value ``step`` times in both directions."""
+    return x.repeat_interleave(step, -2).repeat_interleave(step, -1)
+
+
+def _spread(coarse: Tensor, nearer: Tensor, step: int, edge: Tensor) -> Tensor:
+    """Shadows (B, 2, h, w) at every sample. Where a sample lies before or behind the one its shadow was taken at
+    (``nearer``, more than ``edge``), the lightest or darkest around is closer to the truth than the one across the edge.
+    """
+    pool = torch.nn.functional.max_pool2d
+    light, dark = pool(coarse, 3, 1, 1), -pool(-coarse, 3, 1, 1)
+    far = edge[:, None, None]
+    fine = torch.where((nearer > far)[:, None], _repeat(light, step), _repeat(coarse, step))
+    return torch.where((nearer < -far)[:, None], _repeat(dark, step), fine)
+
+
+def _shade(canvas: Canvas, open_: Tensor, lit: Tensor, light: Tensor, lamps: list[Light]) -> Tensor:
     """Colour (B, 3, n, n) of the clay: wrapped diffuse key light, sky light, a soft highlight and a rim."""
     n, base = canvas.normal, canvas.colour.square()
+    key = light.new_tensor([lamp.key for lamp in lamps])
+    fill, rim = light.new_tensor([[lamp.fill, lamp.rim] for lamp in lamps]).T[..., None, None]
     along = (n * light[..., None, None]).sum(1)
     key_part = ((along + 0.28) / 1.28).clamp(min=0) * lit
-    sky = fill[:, None, None] * (0.82 + 0.18 * n[:, 1]) * open_
+    sky = fill * (0.82 + 0.18 * n[:, 1]) * open_
     half = torch.nn.functional.normalize(light + light.new_tensor([0.0, 0.0, 1.0]), dim=-1)
     shine = (n * half[..., None, None]).sum(1).clamp(min=0) ** 22 * canvas.gloss * lit
-    edge = torch.where(n[:, 2] > 0, (1 - n[:, 2]) ** 3, 0.0) * (0.55 + 0.45 * n[:, 1]) * open_
+    edge = torch.where(n[:, 2] > 0, (1 - n[:, 2]) ** 3, 0.0) * open_
+    edge = edge * (0.55 + 0.45 * n[:, 1] + (rim - 1) * along.clamp(min=0))
     key_light = key[..., None, None] * key_part[:, None]
     out = base * (key_light + sky[:, None]) + (shine + 0.10 * edge)[:, None] + 0.25 * base * edge[:, None]
     # A soft shoulder: what nears white bends toward it, so that pale skin and white hair keep their form.
@@ -226,8 +242,7 @@ def _batch(characters: Sequence[Character], views: Sequence[View], size: int, sa
     lights = [LIGHTS[v.light] for v in views]
     light = torch.nn.functional.normalize(torch.tensor([li.towards for li in lights], device=device), dim=-1)
     open_, lit = _shadows(stage, canvas, everything, light, samples)
-    key, fill = (torch.tensor(values, device=device) for values in ([li.key for li in lights], [li.fill for li in lights]))
-    colour = _shade(canvas, open_, lit, light, key, fill)
+    colour = _shade(canvas, open_, lit, light, lights)
     there = (canvas.z > solid.FAR + 1)[:, None].float()
     behind = backgrounds([v.background for v in views], [v.scene for v in views], size, device)
     behind = behind.view(-1, 3, size, size)

@@ -17,20 +17,22 @@ FRAMINGS: tuple[Framing, ...] = ("portrait", "bust", "full")
 
 @dataclass(frozen=True)
 class Light:
-    """Where the key light comes from (x right, y up, z toward the viewer), its colour, and how much fills the rest."""
+    """Where the key light comes from (x right, y up, z toward the viewer), its colour, how much fills the rest, and
+    how bright the outline is on the light's side."""
 
     towards: tuple[float, float, float]
     key: tuple[float, float, float] = (1.0, 0.97, 0.93)
     fill: float = 0.5
+    rim: float = 1.0
 
 
 LIGHTS = {
     "neutral": Light((0.0, 0.25, 1.0), (0.62, 0.62, 0.62), 0.78),
     "front": Light((0.25, 0.50, 1.0)),
-    "left": Light((-1.0, 0.30, 0.42), (1.12, 1.08, 1.02), 0.34),
-    "right": Light((1.0, 0.30, 0.42), (1.12, 1.08, 1.02), 0.34),
-    "above": Light((0.0, 1.0, 0.22), (1.12, 1.10, 1.06), 0.36),
-    "rear": Light((0.55, 0.55, -0.75), (1.25, 1.20, 1.10), 0.62),
+    "left": Light((-1.0, 0.30, 0.42), (1.18, 1.13, 1.06), 0.25),
+    "right": Light((1.0, 0.30, 0.42), (1.18, 1.13, 1.06), 0.25),
+    "above": Light((0.0, 1.0, 0.26), (1.20, 1.17, 1.12), 0.30),
+    "rear": Light((0.60, 0.55, -0.60), (1.20, 1.15, 1.05), 0.56, 7.0),
     "sunset": Light((0.75, 0.25, 0.62), (1.22, 0.84, 0.50), 0.42),
     "daylight": Light((-0.35, 0.70, 0.80), (1.12, 1.10, 1.04), 0.56),
 }
