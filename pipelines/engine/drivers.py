@@ -203,6 +203,9 @@ class QwenEditDriver(Driver):
         super()._check(shot, sources)
         if not sources:
             raise ShotError(f"{self.family.title} edits pictures: the shot has no source picture.")
+        if shot.steps < 2 and self.pipe.scheduler.config.get("shift_terminal"):
+            # Stretching a schedule of one step to its terminal value divides by zero: the picture would be NaN.
+            raise ShotError(f"{self.family.title} needs at least 2 steps.")
 
     def _key(self, shot: Shot) -> Hashable:
         pictures = tuple(s.id for s in shot.sources)

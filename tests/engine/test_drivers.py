@@ -101,7 +101,7 @@ def test_what_the_text_depends_on_is_in_the_key(resident: Resident) -> None:
         ):
             driver.render(wanted.model_copy(update=change), sources)
         assert (driver.cache.hits, driver.cache.misses) == (0, 5)
-        driver.render(wanted.model_copy(update={"seed": 9, "steps": 1}), sources)
+        driver.render(wanted.model_copy(update={"seed": 9, "steps": 3}), sources)
         assert driver.cache.hits == 1
 
 
@@ -151,6 +151,8 @@ def test_words_when_a_shot_cannot_be_made(resident: Resident) -> None:
     with resident.use(family(QWEN)) as driver:
         with pytest.raises(ShotError, match="no source picture"):
             driver.render(shot(QWEN), [])
+        with pytest.raises(ShotError, match="at least 2 steps"):
+            driver.render(shot(QWEN, sources=(REF,), steps=1), [ramp()])
         with pytest.raises(ShotError, match="at most 3 source pictures, the shot has 4"):
             driver.render(shot(QWEN, sources=(REF,) * 4), [ramp()] * 4)
     with resident.use(family(FLUX)) as driver, pytest.raises(ShotError, match="at most 0"):
