@@ -6,7 +6,7 @@ from typing import Literal
 from pipelines.desk import Desk
 from pipelines.library.presets import CardCell
 from pipelines.library.presets import card as card_spec
-from pipelines.library.records import Card, ImageRecord, Job, Verdict
+from pipelines.library.records import Card, ImageRecord, Job, Record, Verdict
 from pipelines.plans import model_card
 from pipelines.shots import LoraStack, Plan
 from pipelines.steps import datasets, loras, render
@@ -69,18 +69,20 @@ def submit(desk: Desk, character_id: str, lora_id: str, *, seed: int | None = No
     """Run the card for a LoRA."""
     made = plan(desk, character_id, lora_id, seed=seed, strength=strength)
     name = loras.get(desk, lora_id).name if lora_id else "the base model"
-    job = render.submit(desk, made, f"Model card of {name}")
-    desk.store.put(
-        Card(
-            id=f"{character_id}/{made.version}",
-            character=character_id,
-            version=made.version,
-            lora=lora_id,
-            seed=card_spec().seed if seed is None else seed,
-            job=job.id,
-        )
-    )
-    return job
+
+    def card_of(job: Job) -> list[Record]:
+        return [
+            Card(
+                id=f"{character_id}/{made.version}",
+                character=character_id,
+                version=made.version,
+                lora=lora_id,
+                seed=card_spec().seed if seed is None else seed,
+                job=job.id,
+            )
+        ]
+
+    return render.submit(desk, made, f"Model card of {name}", alongside=card_of)
 
 
 def cards(desk: Desk, character_id: str) -> list[Card]:

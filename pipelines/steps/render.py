@@ -1,5 +1,6 @@
 """From a plan to a job, and what it will take."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
@@ -7,10 +8,13 @@ from pipelines.desk import Desk
 from pipelines.engine.memory import predict_render
 from pipelines.engine.weights import Missing, missing
 from pipelines.jobs.requests import ObtainRequest, RenderRequest
-from pipelines.library.records import ImageRecord, Job
+from pipelines.library.records import ImageRecord, Job, Record
 from pipelines.shots import Plan
 from pipelines.steps import sources
 from pipelines.steps.characters import NotAllowed
+
+
+Alongside = Callable[[Job], list[Record]]
 
 
 @dataclass
@@ -75,9 +79,13 @@ def _seconds_a_picture(desk: Desk, family: str) -> float | None:
     return median(timed) if timed else None
 
 
-def submit(desk: Desk, plan: Plan, title: str) -> Job:
-    """Queue a plan; its pictures are judged against the character's sources. Raises NotAllowed for an empty plan or
-    when weights are missing that only a download brings: that is asked for separately, never done silently."""
+def submit(desk: Desk, plan: Plan, title: str, *, alongside: Alongside = lambda job: []) -> Job:
+    """Queue a plan; its pictures are judged against the character's sources. ``alongside`` makes records that are
+    written together with the job, or not at all.
+
+    Raises NotAllowed for an empty plan or when weights are missing that only a download brings: that is asked for
+    separately, never done silently.
+    """
     if not plan.shots:
         raise NotAllowed("Nothing to make: choose at least one source or prompt.")
     families = list(dict.fromkeys(shot.family for shot in plan.shots))
@@ -87,7 +95,7 @@ def submit(desk: Desk, plan: Plan, title: str) -> Job:
             raise NotAllowed(lacking.what)
     judge = sources.judge(desk, plan.character, families[0])
     request = RenderRequest(plan=plan, judge=judge if judge.references else None)
-    return desk.jobs.submit(request, title, plan.character)
+    return desk.jobs.submit(request, title, plan.character, alongside=alongside)
 
 
 def missing_weights(desk: Desk, family: str) -> Missing | None:

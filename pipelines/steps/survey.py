@@ -76,21 +76,22 @@ def plan(
 
 def submit(desk: Desk, plan: Plan) -> Job:
     """Run a survey and remember what it compares."""
-    job = render.submit(desk, plan, f"Survey {plan.version}: {len(plan)} pictures")
-    stacks = tuple({s.stack.label: s.stack for s in plan.shots}.values())
-    desk.store.put(
-        Survey(
-            id=f"{plan.character}/{plan.version}",
-            character=plan.character,
-            version=plan.version,
-            family=plan.shots[0].family,
-            stacks=stacks,
-            prompts=tuple(dict.fromkeys(s.purpose.labels["prompt"] for s in plan.shots)),
-            images=tuple(dict.fromkeys(s.sources[0].id for s in plan.shots)),
-            job=job.id,
-        )
+    return render.submit(
+        desk, plan, f"Survey {plan.version}: {len(plan)} pictures", alongside=lambda job: [_survey(plan, job)]
     )
-    return job
+
+
+def _survey(plan: Plan, job: Job) -> Survey:
+    return Survey(
+        id=f"{plan.character}/{plan.version}",
+        character=plan.character,
+        version=plan.version,
+        family=plan.shots[0].family,
+        stacks=tuple({s.stack.label: s.stack for s in plan.shots}.values()),
+        prompts=tuple(dict.fromkeys(s.purpose.labels["prompt"] for s in plan.shots)),
+        images=tuple(dict.fromkeys(s.sources[0].id for s in plan.shots)),
+        job=job.id,
+    )
 
 
 def surveys(desk: Desk, character_id: str) -> list[Survey]:

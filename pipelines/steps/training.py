@@ -152,9 +152,9 @@ def submit(
     check_gate(desk, learning.images)
     request = _request(desk, character_id, learning, settings or chosen.settings)
     datasets.freeze(desk, learning.images)
-    job = desk.jobs.submit(request, f"Train {request.name}", character_id)
-    desk.store.put(_run(request, preset, job, learning))
-    return job
+    return desk.jobs.submit(
+        request, f"Train {request.name}", character_id, alongside=lambda job: [_run(request, preset, job, learning)]
+    )
 
 
 def _request(desk: Desk, character_id: str, learning: TrainingSet, settings: TrainingSettings) -> TrainRequest:
