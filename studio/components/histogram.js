@@ -1,4 +1,4 @@
-const W = 600, H = 92, BASE = 72, BINS = 44;
+const W = 600, H = 76, BASE = 72, BINS = 44;
 let dragging = false;
 const pass = (v, cut) => (v.scores || []).filter((s) => s >= cut).length;
 const sentence = (v, cut) => {
@@ -19,7 +19,7 @@ const draw = paint((v) => {
   }) : null);
   const ticks = [];
   for (let t = Math.ceil(v.low * 10) / 10; t <= v.high + 1e-9; t += 0.1)
-    ticks.push(svg('text', { x: x(t), y: H - 6, class: 'tick' }, t.toFixed(1)));
+    ticks.push(h('span', { style: 'left:' + 100 * x(t) / W + '%' }, t.toFixed(1)));
   const cut = x(v.cut);
   const move = (score, done) => {
     set({ moved: true, cut: Math.round(Math.min(v.high, Math.max(v.low, score)) * 1000) / 1000 });
@@ -32,8 +32,7 @@ const draw = paint((v) => {
       : svg('line', { x1: x(v.threshold), x2: x(v.threshold), y1: 6, y2: BASE, class: 'threshold' },
         svg('title', {}, 'calibrated threshold ' + v.threshold.toFixed(2))),
     svg('line', { x1: cut, x2: cut, y1: 0, y2: BASE + 4, class: 'cut' }),
-    svg('rect', { x: cut - 5, y: 0, width: 10, height: 12, rx: 3, class: 'grip' }),
-    svg('rect', { x: cut - 14, y: 0, width: 28, height: H, class: 'grab' }), ticks);
+    svg('rect', { x: cut - 14, y: 0, width: 28, height: H, class: 'grab' }));
   const at = (event) => {
     const box = root.querySelector('.plot').getBoundingClientRect();
     return v.low + (event.clientX - box.left) / box.width * (v.high - v.low);
@@ -63,7 +62,7 @@ const draw = paint((v) => {
       move(v.cut + way, true);
       root.querySelector('.plot').focus();
     },
-  }, chart);
+  }, chart, h('i', { class: 'grip', style: 'left:' + 100 * cut / W + '%' }), h('div', { class: 'ticks num', 'aria-hidden': 'true' }, ticks));
   return [
     h('p', { class: 'pt-head' }, h('b', { class: 'num' }, sentence(v, v.cut)),
       h('span', { class: 'quiet' }, v.unmeasured ? v.unmeasured + ' could not be measured' : 'drag the line')),

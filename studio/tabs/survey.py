@@ -37,7 +37,7 @@ from studio.context import Shell, Studio
 
 Value = dict[str, Any]
 TEST_PICTURES = 5
-COMBINATIONS = {"pairs": "every pair", "all": "all together"}
+COMBINATIONS = {"pairs": "each pair", "all": "all ticked at once"}
 NOBODY = "Make a character first: New character, above."
 NO_SOURCES = "The test pictures are the character's sources: drop some in Enrich."
 
@@ -105,11 +105,11 @@ def _build_models() -> dict[str, Any]:
         )  # fmt: skip
     parts["message"] = Words(elem_id="survey-message")
     parts["combine"] = gr.CheckboxGroup(
-        [(title, key) for key, title in COMBINATIONS.items()], value=[], label="Combine the ticked ones",
+        [(title, key) for key, title in COMBINATIONS.items()], value=[], label="Combined",
         interactive=True, elem_id="survey-combine", elem_classes="axis",
     )  # fmt: skip
     parts["stacks"] = gr.CheckboxGroup(
-        [], value=[], label="Saved stacks", interactive=True, visible=False, elem_id="survey-stacks",
+        [], value=[], label="Stacks", interactive=True, visible=False, elem_id="survey-stacks",
         elem_classes="axis",
     )  # fmt: skip
     return parts
