@@ -130,6 +130,9 @@ class Hub(BaseHTTPRequestHandler):
             listing = [{"rfilename": name, "size": len(data)} for name, data in self.files.items()]
             info = {"id": "lab/model", "sha": self.COMMIT, "siblings": listing, "private": False}
             self._answer(json.dumps(info).encode(), Content_Type="application/json")
+        elif "/tree/" in self.path:
+            tree = [{"type": "file", "path": n, "size": len(d), "oid": "0" * 40} for n, d in self.files.items()]
+            self._answer(json.dumps(tree).encode(), Content_Type="application/json")
         else:
             self.send_error(404)
 
