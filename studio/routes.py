@@ -221,7 +221,7 @@ def work_routes(studio: Studio) -> APIRouter:
         return views.live(studio)
 
     @router.post("/jobs/{job_id}/{action}")
-    def job(job_id: str, action: Literal["cancel", "resume", "dismiss", "pause", "unpause"]) -> dict[str, Any]:
+    def job(job_id: str, action: Literal["cancel", "resume", "pause", "unpause"]) -> dict[str, Any]:
         getattr(studio.desk.jobs, action)(job_id)
         return {"ok": True}
 

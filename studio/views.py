@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 from pipelines import flywheel
@@ -23,6 +24,8 @@ from pipelines.steps.sources import angle_of, expression_of
 from studio.context import Studio
 
 Json = dict[str, Any]
+
+RECENT = 20
 
 
 def tile(image: ImageRecord, verdict: Verdict) -> Json:
@@ -262,8 +265,15 @@ def _work(studio: Studio) -> Json:
         else None,
         "memory": now.memory.model_dump(mode="json") if now.memory else None,
         "queued": [_job(job) for job in now.queued],
-        "recent": [_job(job) for job in now.recent],
+        "recent": [_job(job) for job in _recent(studio, now.recent, now.queued)],
     }
+
+
+def _recent(studio: Studio, ended: list[Job], queued: list[Job]) -> list[Job]:
+    """Jobs that have ended, newest first: of this session as the queue tells, then of earlier ones."""
+    told = {job.id for job in (*ended, *queued)}
+    before = (j for j in reversed(studio.desk.store.all(Job)) if j.ended or j.state == "interrupted")
+    return [*ended, *(job for job in islice(before, RECENT) if job.id not in told)][:RECENT]
 
 
 def _job(job: Job) -> Json:
