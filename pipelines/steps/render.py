@@ -13,7 +13,6 @@ from pipelines.shots import Plan
 from pipelines.steps import sources
 from pipelines.steps.characters import NotAllowed
 
-
 Alongside = Callable[[Job], list[Record]]
 
 
