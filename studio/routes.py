@@ -107,12 +107,17 @@ def bundle(names: tuple[str, ...], ending: str) -> bytes:
     return b"\n".join((STATIC / f"{name}.{ending}").read_bytes() for name in names)
 
 
-def _facts() -> str:
-    facts = {"failures": review.FAILURES, "angles": [*ANGLES, "back"], "expressions": EXPRESSIONS}
+def _facts(studio: Studio) -> str:
+    facts = {
+        "failures": review.FAILURES,
+        "angles": [*ANGLES, "back"],
+        "expressions": EXPRESSIONS,
+        "theme": studio.desk.settings.theme,
+    }
     return f"window.flenPage = {json.dumps(facts)};\n"
 
 
-def static_routes() -> APIRouter:
+def static_routes(studio: Studio) -> APIRouter:
     """Scripts and styles of the page, revalidated by content."""
     router = APIRouter()
 
@@ -125,7 +130,7 @@ def static_routes() -> APIRouter:
 
     @router.get("/ui/studio.js")
     def scripts(request: Request) -> Response:
-        data = _facts().encode() + bundle(SCRIPTS, "js") + b"\nflen.start(); flen.poll();\n"
+        data = _facts(studio).encode() + bundle(SCRIPTS, "js") + b"\nflen.start(); flen.poll();\n"
         return serve(request, data, "text/javascript")
 
     @router.get("/ui/studio.css")

@@ -110,7 +110,7 @@ def own(studio: Studio) -> FastAPI:
     """The studio's own routes around an open desk: everything but the page."""
     app = FastAPI(title="FLENwheel", docs_url=None, redoc_url=None, openapi_url=None)
     for router in (
-        routes.static_routes(),
+        routes.static_routes(studio),
         routes.picture_routes(studio),
         routes.review_routes(studio),
         routes.work_routes(studio),

@@ -74,15 +74,15 @@
     document.body.classList.toggle("dark", wanted);
     document.documentElement.style.colorScheme = wanted ? "dark" : "light";
   }
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => paintTheme(flen.state?.theme || "system"));
-  paintTheme("system");
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => paintTheme(flen.state?.theme || flenPage.theme));
+  paintTheme(flenPage.theme);
 
   islands.header = (root) => {
-    const picker = el("select", { id: "character-picker", "aria-label": "Character", onchange: () =>
+    const picker = el("select", { id: "character-picker", hidden: true, "aria-label": "Character", onchange: () =>
       flen.attempt(async () => { await flen.post(`/characters/${picker.value}/choose`); flen.poll(); }) });
     const rail = el("ol", { class: "rail", "aria-label": "This round" });
     const why = el("p", { class: "next-why" });
-    const go = flen.button("", () => act(), { id: "next-action", class: "primary" });
+    const go = flen.button("", () => act(), { id: "next-action", class: "primary", hidden: true });
     let act = () => {};
     root.append(
       el("div", { class: "head" },
@@ -115,6 +115,7 @@
       why.textContent = next.why;
       why.title = next.why;
       go.textContent = next.title;
+      go.hidden = false;
       act = detail.next ? () => { flen.openTab(next.tab); document.dispatchEvent(new CustomEvent("flen:goto", { detail: next })); } : newCharacter;
     });
   };

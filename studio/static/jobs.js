@@ -27,6 +27,7 @@
     const pause = flen.button("Pause", () => flen.state?.job && act(flen.state.job, flen.state.job.paused ? "unpause" : "pause"), { id: "job-pause", class: "quiet" });
     const queue = flen.button("Jobs", () => openList(), { id: "job-list-open", icon: "list", class: "quiet" });
     root.append(el("div", { class: "bar" }, memory, el("div", { class: "work" }, preview, title, meter, numbers, pause, stop), queue));
+    stop.hidden = pause.hidden = meter.hidden = true;
     const list = el("ol", { id: "job-list", class: "job-list" });
     let box = null;
 
