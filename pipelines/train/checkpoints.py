@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,20 @@ class Checkpoint:
     losses: tuple[float, ...]
 
 
+def _level(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Name and value, with inner dicts laid open: bitsandbytes hides its 8-bit states in one, and reads both ways."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from value.items()
+        else:
+            yield name, value
+
+
 def _flatten(state: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """An optimizer's ``state_dict`` as named tensors and plain JSON."""
     tensors, plain = {}, {}
     for index, values in state["state"].items():
-        for name, value in values.items():
+        for name, value in _level(values):
             if isinstance(value, Tensor):
                 # 8-bit optimizers share their lookup tables among parameters; safetensors wants tensors of their own
                 tensors[f"{index}.{name}"] = value.detach().to("cpu", copy=True).contiguous()
@@ -114,14 +124,8 @@ def newest(folder: Path) -> Checkpoint | None:
 
 
 def make_optimizer(kind: str, parameters: list[torch.nn.Parameter], learning_rate: float) -> torch.optim.Optimizer:
-    """AdamW for the LoRA's weights: 8-bit states (bitsandbytes) on CUDA, plain elsewhere, unless ``kind`` says so.
-
-    Raises ValueError when 8-bit states are asked for without CUDA.
-    """
-    cuda = parameters[0].is_cuda
-    if kind == "adamw8bit" and not cuda:
-        raise ValueError('The optimizer "adamw8bit" needs a CUDA device. Choose "auto" or "adamw".')
-    if kind == "adamw" or not cuda:
+    """AdamW for the LoRA's weights: 8-bit states (bitsandbytes) on CUDA, plain elsewhere, unless ``kind`` says so."""
+    if kind == "adamw" or (kind == "auto" and not parameters[0].is_cuda):
         return torch.optim.AdamW(parameters, lr=learning_rate)
     from bitsandbytes.optim.adamw import AdamW8bit
 

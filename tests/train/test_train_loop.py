@@ -148,10 +148,14 @@ def test_a_head_phase_trains_on_heads_alone(bench: Bench) -> None:
     assert curves[0] == curves[1]
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(bench: Bench, target: str) -> None:
-    whole = bench.request(target, folder="whole", warmup=3, caption_dropout=0.3, samples=(bench.shot(target),))
-    halved = bench.request(target, folder="halved", warmup=3, caption_dropout=0.3, samples=(bench.shot(target),))
+@pytest.mark.parametrize(("target", "optimizer"), [("character", "auto"), ("editor", "auto"), ("editor", "adamw8bit")])
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(bench: Bench, target: str, optimizer: str) -> None:
+    whole, halved = (
+        bench.request(
+            target, folder=name, optimizer=optimizer, warmup=3, caption_dropout=0.3, samples=(bench.shot(target),)
+        )
+        for name in ("whole", "halved")
+    )
     expected, events = bench.train(whole)
     stop = CancelAt("step", 4)
     with pytest.raises(Cancelled):
@@ -299,7 +303,6 @@ def test_checkpoints_of_another_training_are_refused(bench: Bench) -> None:
         ("character", {"items": ()}, "no pictures"),
         ("character", {"family": "mini-qwen-edit"}, "cannot be trained as character.*mini-flux"),
         ("character", {"family": "nonesuch"}, "nonesuch"),
-        ("character", {"optimizer": "adamw8bit"}, "needs a CUDA device"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused(bench: Bench, target: str, changes: dict, words: str) -> None:
