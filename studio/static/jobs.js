@@ -62,7 +62,7 @@
       pause.lastChild.textContent = job.paused ? "Go on" : "Pause";
       if (job.total) meter.value = (job.done + (job.n ? Math.min(0.99, job.k / job.n) : 0)) / job.total;
       else meter.removeAttribute("value");
-      numbers.textContent = [job.total ? `${job.done} of ${job.total} ${job.unit}` : "", job.paused ? "paused" : job.note, flen.minutes(job.left), queued.length ? `${queued.length} waiting` : ""].filter(Boolean).join(" · ");
+      numbers.textContent = [job.total ? `${job.done} of ${job.total} ${job.unit}` : job.note ? "" : "starting", job.paused ? "paused" : job.note, flen.minutes(job.left), queued.length ? `${queued.length} waiting` : ""].filter(Boolean).join(" · ");
       preview.hidden = !job.preview;
       if (job.preview && preview.dataset.of !== job.preview.slice(-40)) {
         preview.dataset.of = job.preview.slice(-40);

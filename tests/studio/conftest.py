@@ -46,6 +46,7 @@ def put(studio: Studio) -> Callable[..., ImageRecord]:
         verdict: Any = "cannot tell",
         score: float | None = None,
         filename: str = "ada.png",
+        labels: dict[str, str] | None = None,
     ) -> ImageRecord:
         nonlocal made
         made += 1
@@ -53,14 +54,18 @@ def put(studio: Studio) -> Callable[..., ImageRecord]:
         pixels = np.full((64, 64, 3), made * 9 % 255, dtype=np.uint8)
         pixels[: made % 64, :, 0] = 255
         angle, _, expression = cell.partition("/")
-        purpose = Purpose(step="enrich", cell=cell, labels={"angle": angle, "expression": expression})
+        purpose = Purpose(step="enrich", cell=cell, labels=labels or {"angle": angle, "expression": expression})
         shot = Shot(
             family="mini-flux", revision="1", prompt=NASTY, sources=sources, seed=made, steps=1, guidance=1, width=64,
             height=64, purpose=purpose,
         )  # fmt: skip
         intake = Intake(filename=filename, original="x", original_sha256="0" * 64, format="PNG")
         identity = Identity(recogniser="perceptual", model_hash="x", score=score, threshold=0.5, verdict=verdict)
-        folder = f"characters/ada/cards/{version}" if kind == "card" else f"characters/ada/data/{kind}/{version}"
+        folder = (
+            f"characters/ada/{kind}s/{version}"
+            if kind in ("card", "survey")
+            else f"characters/ada/data/{kind}/{version}"
+        )
         record = save_picture(
             desk.workspace, Image.fromarray(pixels), character="ada", kind=kind, version=version,
             path=f"{folder}/{made}.png", caption=NASTY, shot=None if kind == "source" else shot,
