@@ -216,7 +216,7 @@ def _other_face(rng: random.Random, shape: Shape) -> Shape:
 
 def twin(character: Character, feature: str, number: int = 0) -> Character:
     """The same character but for one feature: ``skin``, ``hair`` (its colour), ``style``, ``eyes``, ``glasses`` or
-    ``face`` (equal colours, another shape). ``number`` picks among possible twins. ``ValueError`` for other features."""
+    ``face`` (equal colours, another shape). ``number`` picks among possible twins. ``ValueError`` otherwise."""
     if feature not in TWINS:
         raise ValueError(f"no twins by {feature!r}: one of {', '.join(TWINS)}")
     rng = random.Random(f"{character.id} {feature} {number}")  # noqa: S311

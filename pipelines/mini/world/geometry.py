@@ -11,10 +11,11 @@ from pipelines.mini.world.views import Face, View
 Vec = tuple[float, float, float]
 
 # Painted and lit one after the other; the nearest surface wins. head: skin of the head; body: skin elsewhere.
-GROUPS = ("head", "hair", "brows", "body", "clothes", "trousers", "shoes", "extra", "chair")
+GROUPS = ("head", "hair", "brows", "body", "clothes", "trousers", "shoes", "extra", "chair", "glasses")
 # Hair that lies over the ears.
 COVERED = ("bob", "long", "afro")
 WOOD: RGB = (0.78, 0.56, 0.36)
+DARK: RGB = (0.12, 0.11, 0.13)
 SHOE: RGB = (0.24, 0.23, 0.27)
 
 
@@ -130,7 +131,7 @@ def brows(figure: Figure, c: Character, face: Face) -> None:
     for side in (-1, 1):
         points = []
         for t, arch in ((-1.0, 0.0), (0.15, 0.035), (1.0, -0.015)):
-            azimuth = eye[0] / 0.88 + 0.02 + t * 0.24
+            azimuth = eye[0] / 0.88 + 0.03 + t * 0.27
             y = eye[1] + 0.37 + 0.03 * s.brow_height + face.brow_up + 0.42 * tilt * t + arch
             points.append(on_skull(c, side * azimuth, y, 0.025 + face.furrow * (1.2 if t < 0 else 0.6)))
         figure["brows"].limb(points[0], points[1], thick, colour, True)
@@ -139,7 +140,7 @@ def brows(figure: Figure, c: Character, face: Face) -> None:
 
 def eye_place(c: Character) -> tuple[float, float]:
     """Middle of an eye: distance from the middle line along the face, and height."""
-    return 0.40 + 0.055 * c.shape.eye_gap, -0.03 + 0.05 * c.shape.eye_height
+    return 0.415 + 0.055 * c.shape.eye_gap, -0.03 + 0.05 * c.shape.eye_height
 
 
 def body(figure: Figure, c: Character, view: View) -> None:
@@ -201,8 +202,11 @@ def _chair(clay: Clay) -> None:
 
 
 def extras(figure: Figure, c: Character) -> None:
-    """Earrings. (A headband is painted: paint.py.)"""
+    """Earrings, and the clear shell that glasses are painted on (paint.py; a headband is painted on hair and skin)."""
+    (_, _, cz), (rx, _, _) = skull(c)
     if c.extra == "earrings":
-        x = skull(c)[1][0] + 0.07
         for side in (-1, 1):
-            figure["extra"].add((side * x, -0.36, -0.04), (0.085, 0.10, 0.085), c.colours.extra)
+            figure["extra"].add((side * (rx + 0.07), -0.36, -0.04), (0.085, 0.10, 0.085), c.colours.extra)
+    if c.glasses != "none":
+        frame = DARK if c.seed % 3 else c.colours.extra
+        figure["glasses"].add((0, 0.05, cz), (rx + 0.06, 0.98, 1.06), frame)

@@ -58,14 +58,14 @@ def _fringe(clay: Clay, c: Character, colour: RGB, low: float, part: float, thic
         azimuth = part * 0.6 + k * 27
         fall = (azimuth - part) * 0.75
         y = low + 0.25 - 0.030 * abs(k) ** 2
-        _petal(clay, c, (max(-66.0, min(66.0, azimuth)), y), -fall, (0.25, 0.36, thick), colour)
+        _petal(clay, c, (max(-54.0, min(54.0, azimuth)), y), -fall, (0.25, 0.36, thick), colour)
 
 
-def _sides(clay: Clay, c: Character, colour: RGB, low: float, radius: float, azimuth: float = 84) -> None:
+def _sides(clay: Clay, c: Character, colour: RGB, low: float, radius: float, azimuth: float = 98) -> None:
     x = skull(c)[1][0]
     for side in (-1, 1):
         top = on_skull(c, side * math.radians(azimuth), 0.35, 0.02)
-        clay.limb(top, (side * (x - 0.02 - 0.16 * max(0.0, -low)), low, -0.14), radius, colour, True, 1.5)
+        clay.limb(top, (side * (x - 0.02 - 0.16 * max(0.0, -low)), low, -0.28), radius, colour, True, 1.5)
 
 
 def _parting(c: Character) -> float:
@@ -111,18 +111,18 @@ def _spiky(clay: Clay, c: Character, colour: RGB) -> None:
 
 def _bob(clay: Clay, c: Character, colour: RGB) -> None:
     _cap(clay, c, colour, 0.10)
-    _fringe(clay, c, colour, 0.50, 0.4 * _parting(c))
+    _fringe(clay, c, colour, 0.60, 0.4 * _parting(c))
     low = -0.62 - 0.14 * c.shape.hair_length
     _sides(clay, c, colour, low, 0.24)
-    clay.add((0, -0.16 + 0.3 * (low + 0.62), -0.34), (1.02 + 0.05 * c.shape.hair_volume, 0.74, 0.76), colour)
+    clay.add((0, -0.16 + 0.3 * (low + 0.62), -0.46), (1.02 + 0.05 * c.shape.hair_volume, 0.74, 0.68), colour)
 
 
 def _long(clay: Clay, c: Character, colour: RGB) -> None:
     _cap(clay, c, colour, 0.09)
-    _fringe(clay, c, colour, 0.56, _parting(c))
+    _fringe(clay, c, colour, 0.62, _parting(c))
     low = -1.20 - 0.25 * c.shape.hair_length
     _sides(clay, c, colour, low, 0.21)
-    clay.add((0, (low + 0.2) / 2, -0.42), (0.98 + 0.06 * c.shape.hair_volume, 0.30 - low / 1.6, 0.56), colour)
+    clay.add((0, (low + 0.2) / 2, -0.50), (0.98 + 0.06 * c.shape.hair_volume, 0.30 - low / 1.6, 0.52), colour)
 
 
 def _afro(clay: Clay, c: Character, colour: RGB) -> None:
@@ -177,7 +177,7 @@ def _bun(clay: Clay, c: Character, colour: RGB) -> None:
 
 def _pigtails(clay: Clay, c: Character, colour: RGB) -> None:
     _cap(clay, c, colour, 0.06)
-    _fringe(clay, c, colour, 0.54, 0.0)
+    _fringe(clay, c, colour, 0.60, 0.0)
     long = 0.85 + 0.30 * c.shape.hair_length
     x = skull(c)[1][0]
     for side in (-1, 1):
@@ -224,4 +224,3 @@ def _beard(clay: Clay, c: Character, colour: RGB) -> None:
             clay.limb((side * wide * 0.80, y - 0.10, 0.36), (side * 0.16, y - 0.36 - drop, 0.58), 0.19, colour, True)
     if c.beard in ("full", "goatee"):
         clay.add((0, y - 0.33 - drop, 0.60), (0.22, 0.17, 0.17), colour)
-

@@ -44,7 +44,7 @@ def numbers(c: Character, face: Face, pixel: float) -> dict[str, float]:
         "slant": 0.12 * s.eye_slant,
         "lashes": float(c.lashes),
         "my": mouth_height(c),
-        "mw": 0.225 * (1 + 0.24 * s.mouth_width) * face.wide,
+        "mw": 0.25 * (1 + 0.24 * s.mouth_width) * face.wide,
         "lips": (0.034 + 0.016 * s.lips) * (1.15 if c.lashes else 0.85),
         "parting": s.parting,
     }
@@ -91,13 +91,13 @@ def _ramp(x: Tensor, low: float, high: float) -> Tensor:
     return t * t * (3 - 2 * t)
 
 
-def face(base: Tensor, p: Points, s: Sheet) -> Tensor:
+def face(base: Tensor, p: Points, s: Sheet) -> tuple[Tensor, None]:
     """Paint the skin of a head: cheeks, marks, eyes, mouth, headband."""
     base = _skin(base, p, s)
     base = _marks(base, p, s)
     base = _mouth(base, p, s)
     base = _eyes(base, p, s)
-    return headband(base, p, s)
+    return _headband(base, p, s), None
 
 
 def _skin(base: Tensor, p: Points, s: Sheet) -> Tensor:
@@ -182,14 +182,14 @@ def _mouth(base: Tensor, p: Points, s: Sheet) -> Tensor:
     return lay(base, (0.45, 0.30, 0.30), open_ * s.f_square * soft(clench, s.px))
 
 
-def headband(base: Tensor, p: Points, s: Sheet) -> Tensor:
+def _headband(base: Tensor, p: Points, s: Sheet) -> Tensor:
     """A band around the head, over hair and skin."""
     band = (p.y - 0.60 + 0.10 * (p.z - 0.8)).abs() - 0.095
     return lay(base, s.rgb("extra"), s.headband * soft(band, s.px))
 
 
-def glasses(p: Points, s: Sheet) -> tuple[Tensor, Tensor]:
-    """Masks of frame and of dark lens on a shell before the face."""
+def glasses(base: Tensor, p: Points, s: Sheet) -> tuple[Tensor, Tensor]:
+    """Frames (and shades' dark lenses) on a clear shell before the face: their colour, and where they are."""
     du, dv = p.au - s.ex - 0.01, p.y - s.ey + 0.01
     round_ = (du * du + dv * dv).sqrt() - 0.285
     box = torch.maximum(du.abs() - 0.285, dv.abs() - 0.235)
@@ -199,20 +199,21 @@ def glasses(p: Points, s: Sheet) -> tuple[Tensor, Tensor]:
     frame = lens.abs() - 0.036
     bridge = torch.maximum((dv - 0.05).abs() - 0.030, p.au - s.ex + 0.25)
     arm = torch.maximum(torch.maximum((dv - 0.06).abs() - 0.032, s.ex + 0.26 - p.au), p.au - 1.42)
-    any_ = (s.glasses_round + s.glasses_square + s.glasses_shades).clamp(max=1)
-    return any_ * soft(torch.minimum(torch.minimum(frame, bridge), arm), s.px), s.glasses_shades * soft(lens, s.px)
+    rim = soft(torch.minimum(torch.minimum(frame, bridge), arm), s.px)
+    dark = s.glasses_shades * soft(lens, s.px)
+    return lay(base, (0.10, 0.09, 0.12), dark * (1 - rim)), torch.maximum(rim, dark) > 0.5
 
 
-def hair(base: Tensor, p: Points, s: Sheet) -> Tensor:
+def hair(base: Tensor, p: Points, s: Sheet) -> tuple[Tensor, None]:
     """Soft strands that run down from the crown; curls for curly hair."""
     turn = torch.atan2(p.x, p.z + 0.25)
     strand = torch.sin(turn * 15 + 2.2 * torch.sin(p.y * 3.1 + 3 * s.parting))
     curl = torch.sin(p.x * 15) * torch.sin(p.y * 15 + 1) * torch.sin(p.z * 15)
     wave = torch.lerp(strand, 1.4 * curl, s.curly.expand_as(strand))
-    return headband((base * (1 + 0.085 * wave)[:, None]).clamp(0, 1), p, s)
+    return _headband((base * (1 + 0.085 * wave)[:, None]).clamp(0, 1), p, s), None
 
 
-def clothes(base: Tensor, p: Points, s: Sheet) -> Tensor:
+def clothes(base: Tensor, p: Points, s: Sheet) -> tuple[Tensor, None]:
     """Stripes, neckline, zip and collar, in body coordinates."""
     front = (p.z > -0.05).float()
     trim, px = s.rgb("trim"), s.px
@@ -226,4 +227,4 @@ def clothes(base: Tensor, p: Points, s: Sheet) -> Tensor:
     strings = torch.maximum((p.x.abs() - 0.14).abs() - 0.028, (p.y + 1.55).abs() - 0.24)
     base = lay(base, trim, s.top_hoodie * front * soft(strings, px))
     badge = ((p.x - 0.26) ** 2 + (p.y + 1.70) ** 2).sqrt() - 0.095
-    return lay(base, trim, s.top_shirt * front * soft(badge, px))
+    return lay(base, trim, s.top_shirt * front * soft(badge, px)), None

@@ -19,8 +19,16 @@ Tensor = torch.Tensor
 CAMERA = {"portrait": (1.49, -0.01), "bust": (2.20, -0.80), "full": (2.92, -1.42)}
 # The body turns with the head, in close framings only part of the way.
 FOLLOW = {"portrait": 0.75, "bust": 0.8, "full": 1.0}
-GLOSS = {"head": 0.10, "hair": 0.20, "brows": 0.05, "body": 0.08, "clothes": 0.04, "shoes": 0.25, "extra": 0.6, "chair": 0.12}
-GROUND = -4.22
+GLOSS = {
+    "head": 0.10,
+    "hair": 0.20,
+    "body": 0.08,
+    "shoes": 0.25,
+    "extra": 0.60,
+    "glasses": 0.50,
+    "chair": 0.12,
+}
+NO_SHADOW = {"brows", "glasses", "extra"}
 CHUNK = 2
 BLOCK = 4096
 
@@ -126,12 +134,30 @@ def _span(low: float, high: float, n: int) -> slice:
     return slice(max(0, min(n, math.floor(first))), max(0, min(n, math.ceil(last))))
 
 
-PAINTERS = {"head": (paint.face, True), "hair": (paint.hair, True), "clothes": (paint.clothes, False)}
+# How a group is painted, and whether in head or in body coordinates.
+PAINTERS = {
+    "head": (paint.face, True),
+    "hair": (paint.hair, True),
+    "clothes": (paint.clothes, False),
+    "glasses": (paint.glasses, True),
+}
 
 
-def _cast(stage: Stage, canvas: Canvas, group: str, clay: solid.Clump) -> None:
+def _clay(stage: Stage) -> tuple[solid.Clump, dict[str, slice], Tensor]:
+    """All the clay of a batch on the screen, where in it each group is, and which of it is big enough for shadows."""
+    data, groups = solid.rows(stage.figures, geometry.GROUPS)
+    crisp = torch.empty(data.shape[1])
+    for group, part in groups.items():
+        crisp[part] = solid.CRISP.get(group, 12.0)
+    big = (data[..., 3:6].amin(-1) > 0.095).any(0)
+    for group in NO_SHADOW & groups.keys():
+        big[groups[group]] = False
+    return solid.clump(data, stage.frames, stage.origin, stage.half, crisp), groups, big.nonzero()[:, 0]
+
+
+def _cast(stage: Stage, canvas: Canvas, group: str, clay: solid.Clump, box: list[float]) -> None:
     n = len(stage.grid)
-    left, right, low, high = clay.box
+    left, low, right, high = box
     rows, columns = _span(-high, -low, n), _span(left, right, n)
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return
@@ -141,36 +167,9 @@ def _cast(stage: Stage, canvas: Canvas, group: str, clay: solid.Clump) -> None:
         hit.z = hit.z + 0.12 / stage.half[:, None]
     if group in PAINTERS:
         painter, on_head = PAINTERS[group]
-        hit.colour = painter(hit.colour, stage.local(x, y, hit.z, on_head), stage.sheet)
+        hit.colour, shown = painter(hit.colour, stage.local(x, y, hit.z, on_head), stage.sheet)
+        hit.there = hit.there if shown is None else hit.there & shown
     canvas.put(hit, GLOSS.get(group, 0.05), rows, columns)
-
-
-def _glasses(stage: Stage, canvas: Canvas, characters: Sequence[Character], device: torch.device) -> None:
-    """Frames painted on a clear shell before the face; they show wherever they are in front."""
-    n = len(stage.grid)
-    shells = []
-    for c in characters:
-        (_, _, cz), (rx, _, _) = geometry.skull(c)
-        clay = geometry.Clay()
-        clay.add((0, 0.05, cz), (rx + 0.06, 0.98, 1.06), (0.12, 0.11, 0.13) if c.seed % 3 else c.colours.extra)
-        shells.append({"shell": clay})
-    clump = _clump(stage, solid.rows(shells, "shell"), 10.0, device)
-    left, right, _, _ = clump.box
-    rows, columns = slice(0, n), _span(left, right, n)
-    y, x = (a.reshape(-1) for a in torch.meshgrid(-stage.grid[rows], stage.grid[columns], indexing="ij"))
-    hit = solid.cast(clump, x, y)
-    frame, lens = paint.glasses(stage.local(x, y, hit.z, True), stage.sheet)
-    mask = torch.maximum(frame, lens)
-    hit.colour = paint.lay(hit.colour, (0.10, 0.09, 0.12), lens * (1 - frame))
-    part = canvas.colour[:, :, rows, columns].reshape(hit.colour.shape)
-    hit.colour = torch.where((mask > 0.5)[:, None], hit.colour, paint.lay(part, hit.colour.mean(-1, True), 0 * mask))
-    hit.there = hit.there & (mask > 0.5)
-    canvas.put(hit, 0.5, rows, columns)
-
-
-def _clump(stage: Stage, data: Tensor | None, crisp: float, device: torch.device) -> solid.Clump:
-    assert data is not None
-    return solid.clump(data, stage.frames, stage.origin, stage.half, crisp).to(device)
 
 
 def _shadows(stage: Stage, canvas: Canvas, everything: solid.Clump, light: Tensor, step: int) -> tuple[Tensor, Tensor]:
@@ -193,7 +192,7 @@ def _repeat(x: Tensor, step: int) -> Tensor:
 
 def _spread(coarse: Tensor, nearer: Tensor, step: int, edge: Tensor) -> Tensor:
     """Shadows (B, 2, h, w) at every sample. Where a sample lies before or behind the one its shadow was taken at
-    (``nearer``, more than ``edge``), the lightest or darkest around is closer to the truth than the one across the edge.
+    (``nearer``, more than ``edge``), the lightest or darkest around is closer to the truth than that one.
     """
     pool = torch.nn.functional.max_pool2d
     light, dark = pool(coarse, 3, 1, 1), -pool(-coarse, 3, 1, 1)
@@ -225,23 +224,21 @@ def _mean(x: Tensor, samples: int) -> Tensor:
     return x.unflatten(-1, (-1, samples)).unflatten(-3, (-1, samples)).mean((-3, -1))
 
 
-def _batch(characters: Sequence[Character], views: Sequence[View], size: int, samples: int, device: torch.device) -> Tensor:
+def _batch(
+    characters: Sequence[Character], views: Sequence[View], size: int, samples: int, device: torch.device
+) -> Tensor:
     """(B, 3, size, size) in 0..1 of views of one framing."""
     n = size * samples
     stage = _stage(characters, views, n, device)
     canvas = Canvas.empty(len(views), n, device)
-    data = {g: rows for g in geometry.GROUPS if (rows := solid.rows(stage.figures, g)) is not None}
-    clumps = {g: _clump(stage, rows, solid.CRISP.get(g, 12.0), device) for g, rows in data.items()}
-    everything = _clump(stage, torch.cat(list(data.values()), 1), 6.0, device)
+    clay, groups, big = _clay(stage)
     stage.half, stage.origin, stage.frames = (t.to(device) for t in (stage.half, stage.origin, stage.frames))
-    for group, clay in clumps.items():
-        _cast(stage, canvas, group, clay)
-    if any(c.glasses != "none" for c in characters):
-        cpu = Stage(stage.figures, stage.frames.cpu(), stage.origin.cpu(), stage.half.cpu(), stage.sheet, stage.grid)
-        _glasses(cpu, canvas, characters, device)
+    on_device = clay.to(device)
+    for group, part in groups.items():
+        _cast(stage, canvas, group, on_device.part(part), clay.part(part).box)
     lights = [LIGHTS[v.light] for v in views]
     light = torch.nn.functional.normalize(torch.tensor([li.towards for li in lights], device=device), dim=-1)
-    open_, lit = _shadows(stage, canvas, everything, light, samples)
+    open_, lit = _shadows(stage, canvas, on_device.part(big.to(device)).softer(6.0), light, samples)
     colour = _shade(canvas, open_, lit, light, lights)
     there = (canvas.z > solid.FAR + 1)[:, None].float()
     behind = backgrounds([v.background for v in views], [v.scene for v in views], size, device)

@@ -7,7 +7,8 @@ lower bound of log F that touches it there (Jensen): its front root is again ins
 the front of the nearest ellipsoid reach the surface. All of it is matrix products over (batch, ellipsoid, pixel).
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ MISS = 0.3
 BEHIND = 40.0
 FAR = -9.0
 ROW = 19
+NOWHERE = -500.0
 
 
 @dataclass
@@ -29,8 +31,8 @@ class Clump:
 
     The exponent of ellipsoid i along a ray is ``peak - (root z + shift)^2``. ``shift`` (B, N, 3) and ``peak`` (B, N, 6)
     are coefficients over [1, x, y] and [1, x, y, xx, xy, yy]; ``root`` (B, N, 1). ``sums`` (B, 5, N) are what weights
-    are summed with to get the mean parabola, ``form`` (B, 9, N) k S and k S c for normals, ``colour`` (B, 3, N);
-    ``box`` is what the group covers: left, right, low, high.
+    are summed with to get the mean parabola, ``form`` (B, 9, N) k S and k S c for normals, ``colour`` (B, 3, N).
+    ``crisp`` (B, N) is k, and ``edges`` (N, 4) what each covers in any picture: left, low, right, high.
     """
 
     shift: torch.Tensor
@@ -39,11 +41,28 @@ class Clump:
     sums: torch.Tensor
     form: torch.Tensor
     colour: torch.Tensor
-    box: tuple[float, float, float, float]
+    crisp: torch.Tensor
+    edges: torch.Tensor
+
+    @property
+    def box(self) -> list[float]:
+        """What all of it covers: left, low, right, high."""
+        return [*self.edges[:, :2].amin(0).tolist(), *self.edges[:, 2:].amax(0).tolist()]
 
     def to(self, device: torch.device | str) -> "Clump":
         """The same on a device."""
-        return replace(self, **{n: getattr(self, n).to(device) for n in ("shift", "peak", "root", "sums", "form", "colour")})
+        return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+    def part(self, of: slice) -> "Clump":
+        """Some of the ellipsoids."""
+        rows = {n: getattr(self, n)[:, of] for n in ("shift", "peak", "root", "crisp")}
+        columns = {n: getattr(self, n)[:, :, of] for n in ("sums", "form", "colour")}
+        return replace(self, **rows, **columns, edges=self.edges[of])
+
+    def softer(self, crisp: float) -> "Clump":
+        """The same with another blending, for :func:`crowding`: everything in an exponent is proportional to k."""
+        by = (crisp / self.crisp)[..., None]
+        return replace(self, peak=self.peak * by, shift=self.shift * by.sqrt(), root=self.root * by.sqrt())
 
 
 @dataclass
@@ -56,36 +75,40 @@ class Hit:
     colour: torch.Tensor
 
 
-def rows(figures: list[Figure], group: str) -> torch.Tensor | None:
-    """The group's ellipsoids of every figure, (B, N, 19), padded by ellipsoids that are nowhere; None if all empty."""
-    most = max(len(f[group].rows) for f in figures)
-    if not most:
-        return None
-    out = np.zeros((len(figures), most, ROW), np.float32)
-    out[:, :, 2], out[:, :, 3:6] = -500.0, 0.01
+def rows(figures: list[Figure], groups: Sequence[str]) -> tuple[torch.Tensor, dict[str, slice]]:
+    """The ellipsoids of every figure, (B, N, 19), and where in N each group is. Padded by ellipsoids that are nowhere;
+    empty groups are left out."""
+    most = {group: max(len(f[group].rows) for f in figures) for group in groups}
+    out = np.zeros((len(figures), sum(most.values()), ROW), np.float32)
+    out[:, :, 2], out[:, :, 3:6] = NOWHERE, 0.01
     out[:, :, 6], out[:, :, 10], out[:, :, 14] = 1, 1, 1
-    for b, figure in enumerate(figures):
-        if figure[group].rows:
-            out[b, : len(figure[group].rows)] = figure[group].rows
-    return torch.from_numpy(out)
+    where, start = {}, 0
+    for group, number in most.items():
+        for b, figure in enumerate(figures):
+            if figure[group].rows:
+                out[b, start : start + len(figure[group].rows)] = figure[group].rows
+        if number:
+            where[group] = slice(start, start + number)
+            start += number
+    return torch.from_numpy(out), where
 
 
-def clump(data: torch.Tensor, frames: torch.Tensor, origin: torch.Tensor, half: torch.Tensor, crisp: float) -> Clump:
+def clump(
+    data: torch.Tensor, frames: torch.Tensor, origin: torch.Tensor, half: torch.Tensor, crisp: torch.Tensor
+) -> Clump:
     """Place ellipsoids on the screen. ``frames`` (B, 2, 3, 3) turn body and head, ``origin`` (B, 3) is where the
-    head's centre is seen, ``half`` (B,) half the picture's height, all in head units."""
+    head's centre is seen, ``half`` (B,) half the picture's height, all in head units; ``crisp`` (N,)."""
     turn = torch.where(data[..., 18, None, None] > 0.5, frames[:, None, 1], frames[:, None, 0])
-    centre = (torch.einsum("bnij,bnj->bni", turn, data[..., :3]) + origin[:, None]) / half[:, None, None]
+    centre = ((turn @ data[..., :3, None])[..., 0] + origin[:, None]) / half[:, None, None]
     axes = data[..., 6:15].unflatten(-1, (3, 3)) @ turn.transpose(-1, -2)
     k = (crisp * data[..., 3:6].amin(-1)).clamp(1.2, 9.0)
     scaled = axes / (data[..., 3:6, None] / half[:, None, None, None])
     s = scaled.transpose(-1, -2) @ scaled * k[..., None, None]
     extent = ((axes * data[..., 3:6, None]) ** 2).sum(-2).sqrt() / half[:, None, None]
-    real = data[..., 2] > -400
-    low = torch.where(real[..., None], centre - extent, 99.0)[..., :2].amin((0, 1))
-    high = torch.where(real[..., None], centre + extent, -99.0)[..., :2].amax((0, 1))
-    box = (low[0].item(), high[0].item(), low[1].item(), high[1].item())
+    extent = torch.where(data[..., 2:3] > NOWHERE / 2, extent, -99.0)[..., :2]
+    edges = torch.cat([(centre[..., :2] - extent).amin(0), (centre[..., :2] + extent).amax(0)], -1)
     colour = data[..., 15:18].transpose(1, 2).contiguous()
-    return Clump(*_parabolas(centre, s, k), _form(centre, s), colour, box)
+    return Clump(*_parabolas(centre, s, k), _form(centre, s), colour, k, edges)
 
 
 def _parabolas(c: torch.Tensor, s: torch.Tensor, k: torch.Tensor) -> tuple[torch.Tensor, ...]:
