@@ -3,6 +3,7 @@
   "use strict";
   const { islands } = flen;
   const REMEMBER = "flen:review";
+  const REST_MS = 1500;
   const LABEL_OF = { good: "good", reject: "reject", correct: "needs_correction", clear: null };
 
   const FILTERS = {
@@ -27,6 +28,7 @@
     const done = [];
     const undone = [];
     let arrived = "";
+    let decided = -Infinity;
 
     const where = () => (model.gate === "card" ? "card" : "review");
     const current = () => model.tiles.get(model.order[model.at]);
@@ -77,6 +79,7 @@
       tile.state = flen.after(before, action, value);
       done.push({ tile: tile.id, before, after: tile.state, action, value, decision: decision.id, words });
       undone.length = 0;
+      decided = performance.now();
       view.say(words);
     }
     function label(name) {
@@ -171,6 +174,13 @@
     document.addEventListener("flen:unsent", ({ detail }) => view.unsent(detail.count));
     document.addEventListener("flen:goto", ({ detail }) => { if (detail.gate && detail.gate in model.gates && detail.gate !== model.gate) commands.gate(detail.gate); });
     paint("all");
-    flen.whenSeen(root, () => load(false));
+    // A pile of ten thousand is megabytes: it is fetched anew when the hands rest, not after every key.
+    let resting = 0;
+    const refresh = () => {
+      clearTimeout(resting);
+      const wait = decided + REST_MS - performance.now();
+      if (wait > 0 && model.tiles.size) resting = setTimeout(refresh, wait); else load(false);
+    };
+    flen.whenSeen(root, refresh);
   };
 })();
