@@ -1,5 +1,6 @@
 """Practice characters: a fixed few of the mini world, for a first turn of the wheel without a camera or a download."""
 
+import random
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,14 +40,16 @@ class Practice:
 
 
 CAST = (
-    Practice(1, "Ada", 1),
-    Practice(2, "Bo", 2),
-    Practice(3, "Cleo", 3),
-    Practice(4, "Dina", 4),
-    Practice(5, "Emi", 5),
-    Practice(6, "Fay", 6),
-    Practice(7, "Gus", 7),
-    Practice(8, "Hal", 8),
+    Practice(1, "Ada", 48),
+    Practice(2, "Bo", 41),
+    Practice(3, "Cleo", 86),
+    Practice(4, "Dot", 59),
+    Practice(5, "Emil", 66),
+    Practice(6, "Fay", 16),
+    Practice(7, "Gus", 42),
+    Practice(8, "Hana", 31),
+    Practice(9, "Ivo", 56),
+    Practice(10, "June", 63),
 )
 
 
@@ -69,8 +72,6 @@ def member(number: int) -> Practice:
 
 def views(number: int) -> list[View]:
     """The twelve views of the sources: three angles, two expressions, no full body; the same at every call."""
-    import random
-
     rng = random.Random(f"practice {number}")  # noqa: S311
     shots: list[dict[str, Any]] = [
         dict(zip(("expression", "light", "background", "framing"), rest, strict=True)) for _, *rest in _SHOTS

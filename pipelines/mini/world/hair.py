@@ -111,7 +111,7 @@ def _spiky(clay: Clay, c: Character, colour: RGB) -> None:
 
 def _bob(clay: Clay, c: Character, colour: RGB) -> None:
     _cap(clay, c, colour, 0.10)
-    _fringe(clay, c, colour, 0.60, 0.4 * _parting(c))
+    _fringe(clay, c, colour, 0.66, 0.4 * _parting(c))
     low = -0.62 - 0.14 * c.shape.hair_length
     _sides(clay, c, colour, low, 0.24)
     clay.add((0, -0.16 + 0.3 * (low + 0.62), -0.46), (1.02 + 0.05 * c.shape.hair_volume, 0.74, 0.68), colour)
@@ -119,7 +119,7 @@ def _bob(clay: Clay, c: Character, colour: RGB) -> None:
 
 def _long(clay: Clay, c: Character, colour: RGB) -> None:
     _cap(clay, c, colour, 0.09)
-    _fringe(clay, c, colour, 0.62, _parting(c))
+    _fringe(clay, c, colour, 0.66, _parting(c))
     low = -1.20 - 0.25 * c.shape.hair_length
     _sides(clay, c, colour, low, 0.21)
     clay.add((0, (low + 0.2) / 2, -0.50), (0.98 + 0.06 * c.shape.hair_volume, 0.30 - low / 1.6, 0.52), colour)

@@ -164,7 +164,10 @@ def _mouth(base: Tensor, p: Points, s: Sheet) -> Tensor:
     m2 = (m * m).clamp(max=1.5)
     middle = s.my + s.f_curve * (m2 - 0.45)
     height = s.f_open * torch.lerp(1 - m2, 1 - m2 * m2 * m2, s.f_square.expand_as(m)).clamp(min=0)
-    up, down = middle + 0.28 * height, middle - 0.72 * height
+    # An open mouth's upper edge is flatter than its lower: a D lying on its back.
+    up = s.my + s.f_curve * (0.62 * m2 - 0.30) + 0.28 * height
+    up = torch.lerp(middle, up, (s.f_open * 20).clamp(0, 1).expand_as(m))
+    down = up - height
     end = (m - 1) * s.mw
     hole = torch.maximum(torch.maximum(p.y - up, down - p.y), end)
     lips = s.rgb("lip")

@@ -24,6 +24,8 @@ FAR = -9.0
 ROW = 19
 NOWHERE = -500.0
 
+Four = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+
 
 @dataclass
 class Clump:
@@ -53,7 +55,7 @@ class Clump:
         """The same on a device."""
         return replace(self, **{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
-    def part(self, of: slice) -> "Clump":
+    def part(self, of: slice | torch.Tensor) -> "Clump":
         """Some of the ellipsoids."""
         rows = {n: getattr(self, n)[:, of] for n in ("shift", "peak", "root", "crisp")}
         columns = {n: getattr(self, n)[:, :, of] for n in ("sums", "form", "colour")}
@@ -111,7 +113,7 @@ def clump(
     return Clump(*_parabolas(centre, s, k), _form(centre, s), colour, k, edges)
 
 
-def _parabolas(c: torch.Tensor, s: torch.Tensor, k: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def _parabolas(c: torch.Tensor, s: torch.Tensor, k: torch.Tensor) -> Four:
     a = s[..., 2, 2]
     gx, gy = s[..., 0, 2] / a, s[..., 1, 2] / a
     cx, cy, cz = c.unbind(-1)
