@@ -78,8 +78,8 @@ class Studio:
 class Shell:
     """What surrounds the tabs.
 
-    ``changed`` fires ``change`` when the records or the chosen character changed (at most about once a second), so that
-    stock components can follow: ``shell.changed.change(refresh, outputs=[...], show_progress="hidden",
+    ``changed`` fires ``select`` when the records or the chosen character changed (at most about once a second), so that
+    stock components can follow: ``shell.changed.select(refresh, outputs=[...], show_progress="hidden",
     api_visibility="private")``. It fires once when the page has opened, too. Its value is the revision.
     """
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.library.presets import CatalogueEntry
 from pipelines.library.records import LoraRecord
-from studio.components.painted import Painted
+from studio.components.painted import Painted, rev_of
 
 
 class Catalogue(Painted):
@@ -42,7 +42,8 @@ def catalogue(
         items.append(_entry(entry, lora, family))
     own = [_own(x) for x in loras if x.id not in known and x.family == family]
     keys = {i["key"] for i in (*own, *items) if i["lora"]}
-    return {"items": [*own, *items], "ticked": [k for k in before.get("ticked", []) if k in keys]}
+    ticked = [k for k in before.get("ticked", []) if k in keys]
+    return {"items": [*own, *items], "ticked": ticked, "rev": rev_of(before)}
 
 
 def chosen(value: dict[str, Any], allowed: Iterable[LoraRecord]) -> list[str]:

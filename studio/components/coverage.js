@@ -22,7 +22,7 @@ paint((v) => {
   return [
     h('div', { class: 'grid', style: 'grid-template-columns: auto repeat(' + angles.length + ', 1fr)' },
       h('span'), angles.map((a) => h('span', { class: 'col' }, SHORT[a] || a)), rows),
-    h('p', { class: 'key' }, h('b', { class: 'num' }, full + ' of ' + angles.length * expressions.length), ' cells have a picture ',
+    h('p', { class: 'key' }, h('b', { class: 'num' }, full + ' of ' + angles.length * expressions.length), ' cells ',
       h('i', { class: 'dot have' }), 'have ', h('i', { class: 'dot waiting' }), 'to review ',
       h('i', { class: 'dot planned' }), 'planned ', h('i', { class: 'dot' }), 'card needs'),
   ];

@@ -160,7 +160,7 @@ def wire(rows: LoraRows, studio: Studio, shell: Shell, then: dict[str, Any]) -> 
     told = [rows.saved, rows.name, rows.message]
     rows.save.click(partial(save_as, studio, role), [rows.name, *rows.inputs], told, **QUIET)
     seen = [rows.at, rows.add, rows.saved, *rows.outputs]
-    shell.changed.change(partial(follow, studio, role, pool), rows.at, seen, **QUIET).then(**then)
+    shell.changed.select(partial(follow, studio, role, pool), rows.at, seen, **QUIET).then(**then)
 
 
 def family_of(studio: Studio, role: Role) -> str:

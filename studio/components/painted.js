@@ -15,10 +15,21 @@ const h = (tag, props, ...kids) => fill(document.createElement(tag), props, kids
 const svg = (tag, props, ...kids) => fill(document.createElementNS('http://www.w3.org/2000/svg', tag), props, kids);
 const picture = (id, width) => '/img/' + encodeURIComponent(id) + (width ? '?w=' + width : '');
 const val = () => props.value || {};
-const set = (patch) => { props.value = { ...val(), ...patch }; };
+// What the user did here (ticks, a selection) is ours until Python has seen it: an answer that was on its way carries
+// an older count `rev` and must not take it back.
+const mine = {};
+let rev = 0;
+const set = (patch) => {
+  rev += 1;
+  Object.assign(mine, patch);
+  props.value = { ...val(), ...patch, rev };
+};
+const settle = () => {
+  if ((val().rev || 0) < rev) props.value = { ...val(), ...mine, rev };
+};
 const paint = (draw) => {
   const safe = () => { root.replaceChildren(...[draw(val())].flat().filter(Boolean)); };
-  watch('value', safe);
+  watch('value', () => { settle(); safe(); });
   safe();
   return safe;
 };

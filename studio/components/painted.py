@@ -18,6 +18,13 @@ def _read(name: str) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
+def rev_of(before: dict[str, Any]) -> int:
+    """How many times the user changed the value that came from the page. A handler that answers with a new value for
+    the same component echoes it as ``rev``, so that the page knows which of the user's changes it has seen."""
+    rev = before.get("rev", 0)
+    return rev if isinstance(rev, int) else 0
+
+
 class Painted(gr.HTML):
     """A component whose value is a JSON object, painted by ``<script>.js``.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.library.records import ImageRecord
 from pipelines.steps.sources import angle_of, expression_of
-from studio.components.painted import Painted
+from studio.components.painted import Painted, rev_of
 
 
 class Picker(Painted):
@@ -57,6 +57,7 @@ def picks(images: Sequence[ImageRecord], before: dict[str, Any], *, empty: str, 
         "ticked": [i for i in ids if i in set(ticked)],
         "selected": selected if selected in ids else "",
         "empty": empty,
+        "rev": rev_of(before),
     }
 
 

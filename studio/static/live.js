@@ -56,7 +56,8 @@
       if (!away() && flen.state && flen.state.revision !== told) {
         told = flen.state.revision;
         last = Date.now();
-        io.tell(told);
+        // an event of its own: Gradio fires `change` of an HTML component again whenever it draws it
+        io.say({ revision: told });
       }
     };
     const soon = () => {

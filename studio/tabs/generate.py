@@ -24,7 +24,7 @@ from studio.components.fields import optional, whole
 from studio.components.histogram import Histogram, histogram, passing
 from studio.components.lora_stack import QUIET, Draft, LoraRows
 from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer, outlook_words
-from studio.components.painted import Words
+from studio.components.painted import Words, rev_of
 from studio.components.picture_strip import PictureStrip
 from studio.context import Shell, Studio
 
@@ -32,7 +32,7 @@ Value = dict[str, Any]
 POOL = 4
 PROMPTS_MOST = 200
 NOBODY = "Make a character first: New character, above."
-BASE = ("the base model, to compare", "")
+BASE = ("base model", "")
 
 
 @dataclass
@@ -93,6 +93,13 @@ def _build_choice() -> dict[str, Any]:
             elem_id="generate-prompts",
         ),
     }
+    with gr.Row(elem_classes="number-row"):
+        parts["variants"] = gr.Slider(
+            1, 8, 4, step=1, label="Variants of each", interactive=True, min_width=150, buttons=[],
+            elem_id="generate-variants",
+        )  # fmt: skip
+        parts["count"] = optional("At most", "generate-count", "all", min_width=70)
+        parts["seed"] = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=70, elem_id="generate-seed")
     gr.HTML("<h3>LoRA of the character</h3>", elem_classes="tab-title")
     with gr.Row(elem_classes="number-row"):
         parts["lora"] = gr.Dropdown(
@@ -104,18 +111,12 @@ def _build_choice() -> dict[str, Any]:
         )  # fmt: skip
     parts["newest"] = gr.State(None)
     gr.HTML("<h3>Beside it</h3>", elem_classes="tab-title")
-    return parts | {"loras": lora_stack.build("generate", "generator", POOL)}
+    parts["loras"] = lora_stack.build("generate", "generator", POOL)
+    return parts
 
 
 def _build_foot() -> dict[str, Any]:
     parts: dict[str, Any] = {}
-    with gr.Row(elem_classes="number-row"):
-        parts["variants"] = gr.Slider(
-            1, 8, 4, step=1, label="Variants of each", interactive=True, min_width=150, buttons=[],
-            elem_id="generate-variants",
-        )  # fmt: skip
-        parts["count"] = optional("At most", "generate-count", "all", min_width=70)
-        parts["seed"] = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=70, elem_id="generate-seed")
     with gr.Column(elem_classes="foot", min_width=0):
         parts["weights"] = build_obtain("generate")
         parts["plan"] = Words(elem_id="generate-plan", elem_classes="plan-line")
@@ -157,7 +158,7 @@ def wire(tab: GenerateTab, studio: Studio, shell: Shell) -> None:
     tab.weights.button.click(lambda: obtain(studio, generator_of(studio)), None, None, **QUIET)
     tab.histogram.cut(partial(cut_moved, studio), tab.histogram, tab.filter, **QUIET)
     tab.filter.click(partial(sort_out, studio), tab.histogram, tab.filtered, **QUIET)
-    shell.changed.change(
+    shell.changed.select(
         partial(refresh, studio),
         [tab.newest, tab.histogram],
         [tab.newest, tab.lora, tab.histogram, tab.filter, *tab.weights.outputs],
@@ -204,7 +205,7 @@ def scores_of(studio: Studio, before: Value) -> Value:
     threshold = next((i.threshold for i in found if i.threshold is not None), None)
     moved = before.get("cut") if before.get("moved") and before.get("of") == studio.character_id else None
     value = histogram([i.score for i in found], threshold, moved)
-    return value | {"of": studio.character_id, "moved": moved is not None}
+    return value | {"of": studio.character_id, "moved": moved is not None, "rev": rev_of(before)}
 
 
 def cut_of(value: Value) -> float:

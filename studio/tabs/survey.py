@@ -195,7 +195,7 @@ def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
     tab.decide.click(partial(decide, studio), [tab.decision, tab.reasons], told, **QUIET)
     shown = [tab.catalogue, tab.images, tab.stacks, tab.averages, tab.ranking, tab.at, *told, *tab.weights.outputs]
     before = [tab.catalogue, tab.images, tab.at]
-    shell.changed.change(partial(refresh, studio), before, shown, **QUIET).then(**look)
+    shell.changed.select(partial(refresh, studio), before, shown, **QUIET).then(**look)
 
 
 def editor_of(studio: Studio) -> str:

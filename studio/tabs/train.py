@@ -25,7 +25,7 @@ from studio.components.curve import Curve, series
 from studio.components.lora_stack import QUIET
 from studio.components.meter import Meter, meter
 from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer
-from studio.components.painted import Words
+from studio.components.painted import Words, rev_of
 from studio.components.runs import Runs, runs
 from studio.components.samples import Samples, samples
 from studio.components.tally import Tally, tally
@@ -151,7 +151,7 @@ def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
         part.input(trigger_mode="always_last", **look)
     tab.preset.input(fill, tab.preset, tab.fields, **QUIET).then(**look)
     tab.target.input(**followed).then(**look).then(**progress)
-    shell.changed.change(**followed).then(**look).then(**progress)
+    shell.changed.select(**followed).then(**look).then(**progress)
     tab.runs.pick(**progress)
     tab.compare.input(**progress)
     tab.make.click(partial(make, studio), tab.choice, None, **QUIET)
@@ -272,6 +272,7 @@ def watch(studio: Studio, target: training.Target, picked: Value, compare: bool)
     found = training.runs(studio.desk, studio.character_id, target) if studio.character_id else []
     listed = runs(found, _followed(found, picked), empty=NO_RUNS)
     run = next((r for r in found if r.id == listed["selected"]), None)
+    listed["rev"] = rev_of(picked)
     listed["newest"] = found[-1].id if found else ""
     return [listed, curve_of(found, run, compare), samples_of(studio, run)]
 
