@@ -1,0 +1,75 @@
+"""A person in front of the studio: what one clicks, and how one waits for it."""
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+JOB_MS = 240_000
+# a busy machine answers late; that is no defect
+expect.set_options(timeout=30_000)
+
+
+# resolves as soon as the job of that title has made a step, and rejects when it is over already
+UNTIL_AT_WORK = """async (title) => {
+    for (;;) {
+        const { job, recent } = await fetch("live").then((r) => r.json());
+        if (job && job.title === title && (job.done > 0 || job.k > 0)) return;
+        if (recent.some((old) => old.title === title)) throw new Error(`${title} was over before the reload`);
+        await new Promise((go) => setTimeout(go, 30));
+    }
+}"""
+
+
+class Person:
+    """Clicks, types and looks. ``errors`` collects what the page's scripts threw."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self.errors: list[str] = []
+        self.page: Page = browser.new_page(viewport={"width": 1280, "height": 800})
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.set_default_timeout(30_000)
+        self.page.goto(url)
+        self.page.wait_for_selector("#new-character")
+
+    def new_character(self, name: str) -> None:
+        self.page.click("#new-character")
+        self.page.fill("#character-name", name)
+        self.page.check("#character-may-use")
+        self.page.click("#create-character")
+        expect(self.page.locator("#character-picker option:checked")).to_have_text(name)
+
+    def open(self, tab: str) -> None:
+        self.page.click(f"#tab-{tab}-button")
+        expect(self.page.locator(f"#tab-{tab}-button")).to_have_attribute("aria-selected", "true")
+
+    def set_number(self, elem_id: str, value: object) -> None:
+        """Type into a Gradio number, text or slider and leave it."""
+        box = self.page.locator(f"#{elem_id} input:not([type=range]), #{elem_id} textarea").first
+        box.fill(str(value))
+        box.press("Tab")
+
+    def drop(self, elem_id: str, files: list[Path]) -> None:
+        self.page.locator(f"#{elem_id} input[type=file]").set_input_files([str(f) for f in files])
+
+    def upload(self, button: str, files: list[Path]) -> None:
+        """Click an upload button and choose files."""
+        with self.page.expect_file_chooser() as chooser:
+            self.page.click(f"#{button}")
+        chooser.value.set_files([str(f) for f in files])
+
+    def run_with_a_reload(self, button: str, title: str) -> None:
+        """Start a job, reload the page while it is at work, and wait until the bar says that it is done."""
+        expect(self.page.locator(button)).to_be_enabled()
+        self.page.click(button)
+        self.page.evaluate(UNTIL_AT_WORK, title)
+        self.page.reload()
+        expect(self.page.locator("#job-title")).to_have_text(f"{title}: done", timeout=JOB_MS)
+
+    def judge(self, gate: str, keys: str) -> None:
+        """Review a gate by keyboard, one key for each picture."""
+        self.open("review")
+        self.page.click(f"#review-gate-{gate}")
+        expect(self.page.locator("#review-position")).to_have_text(f"1 of {len(keys)}")
+        for key in keys:
+            self.page.keyboard.press(key)
+        expect(self.page.locator("#review-filter-open")).to_contain_text("0")
