@@ -1,0 +1,87 @@
+"""The tabs in real Chromium: user text stays text, a cut line can be dragged, a stack survives a reload."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+from studio_helpers import NASTY, Served
+from tab_helpers import lora_file
+
+from pipelines.library.records import ImageRecord, SavedStack
+from pipelines.steps import loras
+
+Put = Callable[..., ImageRecord]
+SLOW = 60_000
+
+
+def test_hostile_names_and_captions_stay_text(page: Page, served: Served, put: Put) -> None:
+    name = "<img src=x onerror=window.pwned=3>.png"
+    source = put("source", filename=name)
+    item = page.locator(f'#enrich-sources .item[data-id="{source.id}"]')
+    expect(item).to_be_visible(timeout=SLOW)
+    assert item.locator("button.thumb").get_attribute("title") == name
+    item.locator("button.thumb").click()
+    expect(page.locator("#enrich-caption textarea")).to_have_value(NASTY, timeout=SLOW)
+    assert page.evaluate("window.pwned") is None
+
+
+def test_ticking_sources_changes_what_would_be_made(page: Page, served: Served, put: Put) -> None:
+    first, _ = put("source"), put("source")
+    make = page.locator("#enrich-make")
+    expect(make).to_have_text("Make 8", timeout=SLOW)
+    page.locator(f'#enrich-sources .item[data-id="{first.id}"] input').uncheck()
+    expect(make).to_have_text("Make 4", timeout=SLOW)
+    expect(page.locator("#enrich-plan")).to_contain_text("4 pictures")
+
+
+def test_the_cut_line_is_moved_by_keys_and_by_dragging(page: Page, served: Served, put: Put) -> None:
+    for score in (0.2, 0.4, 0.6, 0.8):
+        put("synthetic", score=score)
+    page.click("#tab-generate-button")
+    line = page.locator("#generate-histogram [role=slider]")
+    expect(line).to_have_attribute("aria-valuenow", "0.50", timeout=SLOW)
+    expect(page.locator("#generate-histogram")).to_contain_text("2 of 4 pass (50 %) at 0.50")
+    line.press("PageDown")
+    line.press("PageDown")
+    line.press("PageDown")
+    expect(page.locator("#generate-histogram")).to_contain_text("3 of 4 pass (75 %) at 0.35")
+    box = line.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 20, steps=4)
+    page.mouse.up()
+    expect(page.locator("#generate-histogram")).to_contain_text("1 of 4 pass (25 %)")
+    expect(page.locator("#generate-filter")).to_have_text("Sort out 3 below the line", timeout=SLOW)
+
+
+def test_a_stack_and_its_weights_survive_a_reload(page: Page, served: Served, tmp_path: Path) -> None:
+    desk = served.studio.desk
+    for name in ("angles", "fast"):
+        loras.add(desk, lora_file(tmp_path, name), f"{name}.safetensors", family="mini-qwen-edit")
+    page.reload()
+    for n, name in enumerate(("angles", "fast")):
+        expect(page.locator("#enrich-lora-add input")).to_be_enabled(timeout=SLOW)
+        page.click("#enrich-lora-add input")
+        page.get_by_role("option", name=name).click()
+        expect(page.locator(f"#enrich-lora-{n}")).to_be_visible(timeout=SLOW)
+    weight = page.locator("#enrich-lora-1-weight input[type=number]")
+    weight.fill("0.65")
+    weight.blur()
+    page.wait_for_function("true", timeout=1000)
+    page.locator("#enrich-lora-0-use input").uncheck()
+    stored = _until(lambda: desk.store.get(SavedStack, "ada/editor/"), page)
+    assert [a.weight for a in stored.stack.adapters] == [1.0, 0.65]
+    page.reload()
+    expect(page.locator("#enrich-lora-1-weight input[type=number]")).to_have_value("0.65", timeout=SLOW)
+    expect(page.locator("#enrich-lora-0-use input")).not_to_be_checked()
+
+
+def _until(stack: Callable[[], SavedStack | None], page: Page) -> SavedStack:
+    """The stack, once its weight and its tick have arrived."""
+    for _ in range(200):
+        found = stack()
+        if found and found.off and found.stack.adapters[1].weight == 0.65:
+            return found
+        page.wait_for_timeout(100)
+    raise AssertionError(f"the stack never arrived: {stack()}")
