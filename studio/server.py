@@ -147,14 +147,24 @@ def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
     return app
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises OSError in words when the port is taken or the host is not ours."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise OSError(
+            f"Cannot listen on {host}:{port} ({error.strerror}). Is a studio open there? Try --port."
+        ) from error
+
+
 def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True) -> None:
     """Open the workspace and serve the studio until it is stopped. Raises WorkspaceBusy, OSError (port in use)."""
-    with Desk.open(workspace) as desk:
+    with listen(host, port) as door, Desk.open(workspace) as desk:
         app = build(Studio(desk), host, port)
         address = f"http://{'localhost' if host in LOOPBACK else host}:{port}"
         desk.store.announce(address)
-        server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", server_header=False))
+        config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=2)
         if open_browser:
             threading.Timer(1.0, webbrowser.open, [address]).start()
         print(f"FLENwheel is open at {address} (workspace {workspace})", flush=True)  # noqa: T201 - told on the terminal
-        server.run()
+        uvicorn.Server(config).run(sockets=[door])

@@ -93,7 +93,7 @@ def served(studio: Studio) -> Iterator[Served]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    config = uvicorn.Config(build(studio, port=port), host="127.0.0.1", port=port, log_level="error")
+    config = uvicorn.Config(build(studio, port=port), host="127.0.0.1", port=port, log_level="critical")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

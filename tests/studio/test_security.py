@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from pipelines.desk import Desk
 from pipelines.steps import characters
 from studio.context import Studio
-from studio.server import build, known_hosts
+from studio.server import build, known_hosts, listen
 
 FOREIGN = {"Origin": "https://evil.example"}
 OWN = {"Origin": "http://127.0.0.1:7860"}
@@ -110,3 +110,13 @@ def test_headers_keep_foreign_things_out(client: TestClient) -> None:
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert "http" not in headers["content-security-policy"].replace("https", "http").split("default-src")[1]
         assert "access-control-allow-origin" not in headers
+
+
+def test_a_taken_port_is_told_in_words() -> None:
+    with listen("127.0.0.1", 0) as door, pytest.raises(OSError, match="Try --port"):
+        listen("127.0.0.1", door.getsockname()[1])
+
+
+def test_the_studio_listens_to_this_machine_only() -> None:
+    with listen("127.0.0.1", 0) as door:
+        assert door.getsockname()[0] == "127.0.0.1"
