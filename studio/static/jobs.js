@@ -37,6 +37,7 @@
     }
     flen.openJobs = openList;
     const ended = new Map();
+    let heard = false;
     function paintMemory(m) {
       memory.replaceChildren();
       if (!m) { memory.append(el("span", { class: "dim" }, "Nothing loaded")); return; }
@@ -73,7 +74,8 @@
       root.classList.remove("silent");
       paintMemory(detail.memory);
       paintJob(detail.job, detail.queued, detail.recent);
-      const known = ended.size > 0 || !detail.first;
+      const known = heard;
+      heard = true;
       for (const job of detail.recent) {
         if (known && ended.get(job.id) !== job.state) {
           if (job.state === "done") flen.toast(`${job.title}: done`);
