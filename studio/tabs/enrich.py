@@ -185,7 +185,8 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     tab.preview.click(partial(make, studio, True), tab.choice, None, **QUIET)
     tab.make.click(partial(make, studio, False), tab.choice, None, **QUIET)
     tab.weights.button.click(lambda: obtain(studio, editor_of(studio)), None, None, **QUIET)
-    shell.changed.select(partial(refresh, studio), tab.picker, [tab.picker, tab.advice, *tab.weights.outputs], **QUIET)
+    seen = [tab.picker, tab.advice, *tab.weights.outputs]
+    shell.changed.select(partial(refresh, studio), tab.picker, seen, **QUIET).then(**look)
 
 
 def _wire_sources(tab: EnrichTab, studio: Studio, look: dict[str, Any]) -> None:
