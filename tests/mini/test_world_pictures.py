@@ -186,3 +186,26 @@ def test_edges_are_antialiased() -> None:
     fine, coarse = (render_tensor([person()], [View(background="white")], 64, samples=n) for n in (4, 1))
     two = render_tensor([person()], [View(background="white")], 64, samples=2)
     assert (two - fine).abs().mean() < 0.5 * (coarse - fine).abs().mean()
+
+
+@pytest.mark.parametrize("framing", ("portrait", "bust", "full"))
+def test_keypoints_and_box_are_where_the_face_is(framing: str) -> None:
+    for seed in SEEDS:
+        pictures, truths = render([person(seed)] * 2, [View(framing=framing), View.at("profile-right")], 256)
+        (left, right, nose, *mouth), box = truths[0].keypoints, truths[0].box
+        luma = pictures[0].astype(int).sum(-1)
+        for x, y in (left, right):
+            pupil = luma[int(y * 256) - 4 : int(y * 256) + 5, int(x * 256) - 4 : int(x * 256) + 5]
+            assert pupil.min() < 120
+        assert left[0] < nose[0] < right[0] and left[1] < nose[1] < mouth[0][1]
+        assert box[0] < mouth[0][0] < mouth[1][0] < box[2] and box[1] < left[1] < mouth[0][1] < box[3]
+        assert truths[1].keypoints[2][0] > truths[1].keypoints[0][0] + 0.05
+
+
+def test_the_tip_of_the_nose_ends_a_bald_profile() -> None:
+    from dataclasses import replace
+
+    bald = replace(person(16), style="bald", glasses="none", beard="none")
+    pictures, truths = render([bald], [View.at("profile-right", background="white", light="neutral")], 128)
+    right = np.nonzero(figure(pictures[0])[:90].any(0))[0].max()
+    assert abs(right - truths[0].keypoints[2][0] * 128) < 5

@@ -4,7 +4,8 @@ from pipelines.mini.world.backgrounds import NAMES as BACKGROUNDS
 from pipelines.mini.world.backgrounds import PLAIN
 from pipelines.mini.world.characters import HELD_OUT, TWINS, Character, HeldOut, twin
 from pipelines.mini.world.scene import render, render_tensor
-from pipelines.mini.world.views import EXPRESSIONS, FRAMINGS, LIGHTS, POSES, YAWS, Truth, View
+from pipelines.mini.world.truth import Truth
+from pipelines.mini.world.views import EXPRESSIONS, FRAMINGS, LIGHTS, POSES, YAWS, View
 
 __all__ = [
     "BACKGROUNDS",

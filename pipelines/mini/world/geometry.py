@@ -14,6 +14,8 @@ Vec = tuple[float, float, float]
 GROUPS = ("head", "hair", "brows", "body", "clothes", "trousers", "shoes", "extra", "chair", "glasses")
 # Hair that lies over the ears.
 COVERED = ("bob", "long", "afro")
+# Distance along the face from its middle line, per radian of azimuth.
+ROUND = 0.88
 WOOD: RGB = (0.78, 0.56, 0.36)
 DARK: RGB = (0.12, 0.11, 0.13)
 SHOE: RGB = (0.24, 0.23, 0.27)
@@ -66,7 +68,13 @@ def _mix(a: RGB, b: RGB, share: float) -> RGB:
 
 def skull(c: Character) -> tuple[Vec, Vec]:
     """Centre and radii of the upper head, on which brows and hair are placed."""
-    return (0.0, 0.16, -0.06), (0.93 * (1 + 0.09 * c.shape.head_width), 0.86, 0.93)
+    return (0.0, 0.16, -0.06), (0.93 * (1 + 0.11 * c.shape.head_width), 0.86, 0.93)
+
+
+def jaw(c: Character) -> tuple[Vec, Vec]:
+    """Centre and radii of the lower face, on which the mouth is."""
+    drop = 0.07 * c.shape.face_length
+    return (0.0, -0.30 - drop, 0.08), (0.76 * (1 + 0.17 * c.shape.jaw_width), 0.62 + drop, 0.74)
 
 
 def on_skull(c: Character, azimuth: float, y: float, lift: float = 0.0) -> Vec:
@@ -82,7 +90,7 @@ def head(figure: Figure, c: Character, face: Face) -> None:
     centre, radii = skull(c)
     drop = 0.07 * s.face_length
     clay.add(centre, radii, skin)
-    clay.add((0, -0.30 - drop, 0.08), (0.76 * (1 + 0.13 * s.jaw_width), 0.62 + drop, 0.74), skin)
+    clay.add(*jaw(c), skin)
     clay.add((0, -0.80 - 1.6 * drop, 0.42), (0.22 * (1 + 0.45 * s.chin), 0.15, 0.17 * (1 + 0.35 * s.chin)), skin)
     puff = 1 + 0.18 * s.cheeks + 0.08 * face.cheeks
     for side in (-1, 1):
@@ -93,15 +101,20 @@ def head(figure: Figure, c: Character, face: Face) -> None:
         x = radii[0] + 0.02
         clay.add((side * x, -0.08, -0.06), (0.12 * size, 0.21 * size, 0.15 * size), _mix(skin, (0.9, 0.35, 0.3), 0.10))
     tip = _mix(skin, (0.92, 0.35, 0.28), 0.16)
-    long, out = 0.07 * s.nose_length, 0.07 * s.nose_out
+    long, out = 0.085 * s.nose_length, 0.085 * s.nose_out
     clay.add((0, -0.08 - long / 2, 0.84 + out / 2), (0.09, 0.20 + long, 0.10), skin)
-    clay.add((0, -0.22 - long, 0.92 + out), (0.135 * (1 + 0.38 * s.nose_width), 0.105, 0.13), tip)
+    clay.add((0, -0.22 - long, 0.92 + out), (0.135 * (1 + 0.46 * s.nose_width), 0.105, 0.13), tip)
     _lips(clay, c, face, drop)
 
 
 def mouth_height(c: Character) -> float:
     """Where the middle of the mouth is."""
-    return -0.53 - 0.05 * c.shape.mouth_height - 0.05 * c.shape.face_length
+    return -0.53 - 0.065 * c.shape.mouth_height - 0.05 * c.shape.face_length
+
+
+def mouth_width(c: Character) -> float:
+    """Half the width of a resting mouth, along the face."""
+    return 0.25 * (1 + 0.30 * c.shape.mouth_width)
 
 
 def lip_colour(c: Character) -> RGB:
@@ -125,14 +138,14 @@ def brows(figure: Figure, c: Character, face: Face) -> None:
     colour = _mix(_shade(c.colours.hair, 0.62), (0.16, 0.10, 0.09), 0.35)
     if c.style == "bald" and c.hair == "white":
         colour = (0.5, 0.47, 0.46)
-    thick = 0.058 * (1 + 0.34 * s.brow_thick)
-    tilt = face.brow_tilt + 0.09 * s.brow_tilt
+    thick = 0.058 * (1 + 0.42 * s.brow_thick)
+    tilt = face.brow_tilt + 0.11 * s.brow_tilt
     eye = eye_place(c)
     for side in (-1, 1):
         points = []
         for t, arch in ((-1.0, 0.0), (0.15, 0.035), (1.0, -0.015)):
-            azimuth = eye[0] / 0.88 + 0.03 + t * 0.27
-            y = eye[1] + 0.37 + 0.03 * s.brow_height + face.brow_up + 0.42 * tilt * t + arch
+            azimuth = eye[0] / ROUND + 0.03 + t * 0.27
+            y = eye[1] + 0.37 + 0.04 * s.brow_height + face.brow_up + 0.42 * tilt * t + arch
             points.append(on_skull(c, side * azimuth, y, 0.025 + face.furrow * (1.2 if t < 0 else 0.6)))
         figure["brows"].limb(points[0], points[1], thick, colour, True)
         figure["brows"].limb(points[1], points[2], thick * 0.82, colour, True)
@@ -140,7 +153,7 @@ def brows(figure: Figure, c: Character, face: Face) -> None:
 
 def eye_place(c: Character) -> tuple[float, float]:
     """Middle of an eye: distance from the middle line along the face, and height."""
-    return 0.415 + 0.055 * c.shape.eye_gap, -0.03 + 0.05 * c.shape.eye_height
+    return 0.415 + 0.07 * c.shape.eye_gap, -0.03 + 0.065 * c.shape.eye_height
 
 
 def body(figure: Figure, c: Character, view: View) -> None:

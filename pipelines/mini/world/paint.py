@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from pipelines.mini.world.characters import Character
-from pipelines.mini.world.geometry import eye_place, lip_colour, mouth_height
+from pipelines.mini.world.geometry import ROUND, eye_place, lip_colour, mouth_height, mouth_width
 from pipelines.mini.world.views import Face
 
 Tensor = torch.Tensor
@@ -39,12 +39,12 @@ def numbers(c: Character, face: Face, pixel: float) -> dict[str, float]:
         "px": 1.3 * pixel,
         "ex": gap,
         "ey": height,
-        "ew": 0.185 * (1 + 0.17 * s.eye_wide),
-        "eh": 0.235 * (1 + 0.19 * s.eye_tall),
-        "slant": 0.12 * s.eye_slant,
+        "ew": 0.185 * (1 + 0.20 * s.eye_wide),
+        "eh": 0.235 * (1 + 0.23 * s.eye_tall),
+        "slant": 0.20 * s.eye_slant,
         "lashes": float(c.lashes),
         "my": mouth_height(c),
-        "mw": 0.25 * (1 + 0.24 * s.mouth_width) * face.wide,
+        "mw": mouth_width(c) * face.wide,
         "lips": (0.034 + 0.016 * s.lips) * (1.15 if c.lashes else 0.85),
         "parting": s.parting,
     }
@@ -70,7 +70,7 @@ class Points:
     z: Tensor
 
     def __post_init__(self) -> None:
-        self.u = torch.atan2(self.x, self.z) * 0.88
+        self.u = torch.atan2(self.x, self.z) * ROUND
         self.au = self.u.abs()
 
 

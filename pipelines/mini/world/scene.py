@@ -8,17 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pipelines.mini.world import geometry, hair, paint, solid
+from pipelines.mini.world import camera, geometry, hair, paint, solid
 from pipelines.mini.world.backgrounds import backgrounds
 from pipelines.mini.world.characters import Character
-from pipelines.mini.world.views import LIGHTS, Light, Truth, View, blend
+from pipelines.mini.world.truth import Truth
+from pipelines.mini.world.views import LIGHTS, Light, View, blend
 
 Tensor = torch.Tensor
 
-# Half the picture's height and the height of its middle, in head units from the head's centre.
-CAMERA = {"portrait": (1.49, -0.01), "bust": (2.20, -0.80), "full": (2.92, -1.42)}
-# The body turns with the head, in close framings only part of the way.
-FOLLOW = {"portrait": 0.75, "bust": 0.8, "full": 1.0}
 GLOSS = {
     "head": 0.10,
     "hair": 0.20,
@@ -28,6 +25,8 @@ GLOSS = {
     "glasses": 0.50,
     "chair": 0.12,
 }
+# How exactly a surface is found: melted forms need more steps, one ellipsoid alone none.
+STEPS = {"head": 2, "hair": 2, "glasses": 0}
 NO_SHADOW = {"brows", "glasses", "extra"}
 CHUNK = 2
 BLOCK = 4096
@@ -91,28 +90,9 @@ def build(character: Character, view: View) -> geometry.Figure:
     return figure
 
 
-def _turn(yaw: float, pitch: float, roll: float) -> list[list[float]]:
-    """Roll, then pitch (up), then yaw (toward the picture's right); degrees."""
-    (cy, sy), (cp, sp), (cr, sr) = ((math.cos(math.radians(a)), math.sin(math.radians(a))) for a in (yaw, -pitch, roll))
-    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
-    about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    return (about_y @ about_x @ about_z).tolist()
-
-
-def _place(view: View) -> tuple[float, float, float]:
-    """Half the picture's height and where the head's centre is seen, in head units."""
-    half, middle = CAMERA[view.framing]
-    half /= view.zoom
-    x, y = view.shift[0] * half, view.shift[1] * half - middle
-    if view.pose == "sitting" and view.framing != "portrait":
-        x, y = x - 0.35 * math.sin(math.radians(view.yaw)), y - (0.36 if view.framing == "full" else 0.0)
-    return half, x, y
-
-
 def _stage(characters: Sequence[Character], views: Sequence[View], n: int, device: torch.device) -> Stage:
-    places = [_place(v) for v in views]
-    frames = [[_turn(v.yaw * FOLLOW[v.framing], 0, 0), _turn(v.yaw, v.pitch, v.roll)] for v in views]
+    places = [camera.place(v) for v in views]
+    frames = [camera.frames(v) for v in views]
     sheet = [
         paint.numbers(c, blend(v.expression, v.strength), 2 * place[0] / n)
         for c, v, place in zip(characters, views, places, strict=True)
@@ -162,7 +142,8 @@ def _cast(stage: Stage, canvas: Canvas, group: str, clay: solid.Clump, box: list
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return
     y, x = (a.reshape(-1) for a in torch.meshgrid(-stage.grid[rows], stage.grid[columns], indexing="ij"))
-    hit = solid.cast(clay, x, y, BLOCK if canvas.z.device.type == "cpu" else 1 << 30)
+    block = BLOCK if canvas.z.device.type == "cpu" else 1 << 30
+    hit = solid.cast(clay, x, y, block, STEPS.get(group, 1))
     if group == "brows":  # they show through a fringe, as drawn ones do: brows tell the mood
         hit.z = hit.z + 0.12 / stage.half[:, None]
     if group in PAINTERS:

@@ -143,22 +143,23 @@ def _weight(clay: Clump, peak: torch.Tensor, shift: torch.Tensor, z: torch.Tenso
     return torch.addcmul(peak, away, away, value=-1).clamp_(-40, 30).exp_()
 
 
-def cast(clay: Clump, x: torch.Tensor, y: torch.Tensor, block: int = 1 << 30) -> Hit:
-    """The surface of a clump under the pixels ``x``, ``y`` (P,), at most ``block`` pixels at a time (cache, memory)."""
-    parts = [_cast(clay, xs, ys) for xs, ys in zip(x.split(block), y.split(block), strict=True)]
+def cast(clay: Clump, x: torch.Tensor, y: torch.Tensor, block: int = 1 << 30, steps: int = STEPS) -> Hit:
+    """The surface of a clump under the pixels ``x``, ``y`` (P,), at most ``block`` pixels at a time (cache, memory),
+    after ``steps`` steps."""
+    parts = [_cast(clay, xs, ys, steps) for xs, ys in zip(x.split(block), y.split(block), strict=True)]
     if len(parts) == 1:
         return parts[0]
     return Hit(*(torch.cat([getattr(part, name) for part in parts], -1) for name in ("z", "there", "normal", "colour")))
 
 
-def _cast(clay: Clump, x: torch.Tensor, y: torch.Tensor) -> Hit:
+def _cast(clay: Clump, x: torch.Tensor, y: torch.Tensor, steps: int) -> Hit:
     monomials = basis(x, y)
     shift, peak = clay.shift @ monomials[:3], clay.peak @ monomials
     # The front of the nearest ellipsoid; beside all of them, about the middle of the one that is least far.
     front = peak.clamp(min=0).sqrt_().sub_(shift).mul_(1 / clay.root)
     z = torch.where(peak > 0, front, (peak * MISS + front).sub_(BEHIND)).amax(1)
     z = torch.where(z < -BEHIND / 2, z + BEHIND, z)
-    for _ in range(STEPS):
+    for _ in range(steps):
         z = _nearer(clay.sums @ _weight(clay, peak, shift, z), x, y, z)
     return _hit(clay, _weight(clay, peak, shift, z), x, y, z)
 

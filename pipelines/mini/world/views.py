@@ -1,10 +1,8 @@
-"""How a character is seen: angle, expression, light, background, framing, pose; and the truth of a picture."""
+"""How a character is seen: angle, expression, light, background, framing, pose."""
 
 import random
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
-
-from pipelines.mini.world.characters import Character
 
 Framing = Literal["portrait", "bust", "full"]
 Pose = Literal["standing", "t-pose", "sitting"]
@@ -124,39 +122,3 @@ class View:
             shift=(self.shift[0] + g(0.02), self.shift[1] + g(0.015)),
             scene=rng.randrange(1000),
         )
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What a picture shows, known because it was made: the measure of every reader, editor and LoRA."""
-
-    identity: str
-    angle: str
-    yaw: float
-    expression: str
-    light: str
-    background: str
-    framing: str
-    pose: str
-    view: View
-    character: Character
-
-    @classmethod
-    def of(cls, character: Character, view: View) -> "Truth":
-        """The truth of ``character`` seen by ``view``."""
-        return cls(
-            character.id,
-            view.angle,
-            view.yaw,
-            view.expression,
-            view.light,
-            view.background,
-            view.framing,
-            "" if view.framing == "portrait" else view.pose,
-            view,
-            character,
-        )
-
-    def parameters(self) -> dict[str, Any]:
-        """All of it as plain data."""
-        return asdict(self)
