@@ -131,7 +131,26 @@
       onValue: (listen) => watch("value", () => listen(props.value)),
     });
   }
+  /** A reload comes back to the tab that was open; the address names it, so that it can be kept as a bookmark. */
+  function keepTab() {
+    document.addEventListener("click", (event) => {
+      const name = /^tab-(\w+)-button$/.exec(event.target.closest?.("[role=tab]")?.id || "")?.[1];
+      if (name) history.replaceState(null, "", `#${name}`);
+    });
+    const wanted = location.hash.slice(1);
+    if (!/^\w+$/.test(wanted)) return;
+    // Gradio draws the tabs before it listens to them: click until it has heard
+    let tries = 100;
+    const again = () => {
+      const button = document.getElementById(`tab-${wanted}-button`);
+      if (button?.getAttribute("aria-selected") === "true" || tries-- === 0) return;
+      button?.click();
+      setTimeout(again, 100);
+    };
+    again();
+  }
   flen.start = () => {
+    keepTab();
     const early = window.flenIslands || [];
     window.flenIslands = { push: (island) => mount(island) };
     early.forEach(mount);

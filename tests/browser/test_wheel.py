@@ -75,6 +75,7 @@ def test_a_person_turns_the_wheel(browser: Browser, running, tmp_path: Path) -> 
     person.open("train")
     person.set_number("train-steps", 12)
     person.run_with_a_reload("#train-run", "Train ada_v2")
+    expect(page.locator("#tab-train-button")).to_have_attribute("aria-selected", "true")  # the reload came back to it
     person.open("model_card")
     page.select_option("#card-lora", label="ada_v2")
     person.run_with_a_reload("#card-run", "Model card of ada_v2")
