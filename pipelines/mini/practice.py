@@ -1,4 +1,4 @@
-"""Practice characters: a fixed few of the mini world, for a first turn of the wheel without a camera or a download."""
+"""Source pictures of the practice characters, for a first turn of the wheel without a camera or a download."""
 
 import random
 from dataclasses import dataclass
@@ -6,7 +6,10 @@ from typing import Any
 
 from PIL import Image
 
+from pipelines.mini.cast import CAST, Practice, member
 from pipelines.mini.world import Character, Truth, View, render
+
+__all__ = ["CAST", "Practice", "Source", "member", "sources", "views"]
 
 # What a real bootstrap has: three angles, two expressions, heads and shoulders, the light and places of a few days.
 _SHOTS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -26,48 +29,12 @@ _SHOTS: tuple[tuple[str, str, str, str, str], ...] = (
 
 
 @dataclass(frozen=True)
-class Practice:
-    """One practice character: what users see (``number``, ``name``) and the seed it comes from."""
-
-    number: int
-    name: str
-    seed: int
-
-    @property
-    def character(self) -> Character:
-        """Who it is."""
-        return Character.from_seed(self.seed)
-
-
-CAST = (
-    Practice(1, "Ada", 48),
-    Practice(2, "Bo", 41),
-    Practice(3, "Cleo", 86),
-    Practice(4, "Dot", 59),
-    Practice(5, "Emil", 66),
-    Practice(6, "Fay", 16),
-    Practice(7, "Gus", 42),
-    Practice(8, "Hana", 31),
-    Practice(9, "Ivo", 56),
-    Practice(10, "June", 63),
-)
-
-
-@dataclass(frozen=True)
 class Source:
     """A source picture as a user would bring it, and what is true of it (which a user would not be told)."""
 
     filename: str
     image: Image.Image
     truth: Truth
-
-
-def member(number: int) -> Practice:
-    """The practice character of this number. ``KeyError`` in words if there is none."""
-    found = [p for p in CAST if p.number == number]
-    if not found:
-        raise KeyError(f"no practice character {number}: 1 to {len(CAST)}")
-    return found[0]
 
 
 def views(number: int) -> list[View]:
@@ -82,6 +49,6 @@ def views(number: int) -> list[View]:
 def sources(number: int, size: int = 256) -> list[Source]:
     """The twelve source pictures of a practice character, ``size`` pixels square, with their truth."""
     who, looks = member(number), views(number)
-    pixels, truths = render([who.character] * len(looks), looks, size)
+    pixels, truths = render([Character.from_seed(who.seed)] * len(looks), looks, size)
     names = [f"{who.name.lower()}-{i:02}.png" for i in range(1, len(looks) + 1)]
     return [Source(n, Image.fromarray(p), t) for n, p, t in zip(names, pixels, truths, strict=True)]

@@ -1,5 +1,7 @@
 """Who lives in the mini world: seeds, twins, the held-out range, the practice cast."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -65,8 +67,16 @@ def test_the_practice_cast_is_fixed_distinct_and_not_held_out() -> None:
     for values in ([p.seed for p in practice.CAST], [p.name for p in practice.CAST]):
         assert len(set(values)) == len(values)
     assert all(p.seed < HELD_OUT for p in practice.CAST)
-    looks = {(p.character.hair, p.character.style, p.character.skin) for p in practice.CAST}
-    assert len(looks) == len(practice.CAST)
+    people = [Character.from_seed(p.seed) for p in practice.CAST]
+    assert len({(c.hair, c.style, c.skin) for c in people}) == len(people)
+    for listed, character in zip(practice.CAST, people, strict=True):
+        words = [word for key, word in character.words().items() if key != "clothes"]
+        assert sorted(listed.looks.split(", ")) == sorted(words)
+
+
+def test_the_cast_is_listed_without_torch() -> None:
+    code = "import sys; import pipelines.mini.cast; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_practice_sources_are_what_a_bootstrap_has() -> None:

@@ -1,0 +1,35 @@
+"""The practice characters: a fixed few of the mini world, by number and seed. No torch here: the start page lists them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Practice:
+    """One practice character: what users see (``number``, ``name``, ``looks``) and the seed it comes from."""
+
+    number: int
+    name: str
+    seed: int
+    looks: str
+
+
+CAST = (
+    Practice(1, "Ada", 48, "brown curly hair, blue eyes, tan skin, round glasses, earrings"),
+    Practice(2, "Bo", 41, "brown short hair, grey eyes, tan skin, full beard, scar, headband"),
+    Practice(3, "Cleo", 86, "black bun hair, blue eyes, dark skin, freckles, earrings"),
+    Practice(4, "Dot", 59, "purple pigtails hair, brown eyes, light skin, round glasses"),
+    Practice(5, "Emil", 66, "red quiff hair, green eyes, pale skin, round glasses, full beard, mole"),
+    Practice(6, "Fay", 16, "red bob hair, green eyes, light skin, freckles"),
+    Practice(7, "Gus", 42, "black quiff hair, blue eyes, brown skin, goatee"),
+    Practice(8, "Hana", 31, "black bob hair, violet eyes, pale skin, stripes, headband"),
+    Practice(9, "Ivo", 56, "white long hair, amber eyes, blue skin, headband"),
+    Practice(10, "June", 63, "blond pigtails hair, green eyes, tan skin, headband"),
+)
+
+
+def member(number: int) -> Practice:
+    """The practice character of this number. ``KeyError`` in words if there is none."""
+    found = [practice for practice in CAST if practice.number == number]
+    if not found:
+        raise KeyError(f"no practice character {number}: 1 to {len(CAST)}")
+    return found[0]
