@@ -1,4 +1,4 @@
-"""The practice characters: a fixed few of the mini world, by number and seed. No torch here: the start page lists them."""
+"""The practice characters: a fixed few of the mini world, by number and seed. Without torch: the page lists them."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ class Practice:
 CAST = (
     Practice(1, "Ada", 48, "brown curly hair, blue eyes, tan skin, round glasses, earrings"),
     Practice(2, "Bo", 41, "brown short hair, grey eyes, tan skin, full beard, scar, headband"),
-    Practice(3, "Cleo", 86, "black bun hair, blue eyes, dark skin, freckles, earrings"),
-    Practice(4, "Dot", 59, "purple pigtails hair, brown eyes, light skin, round glasses"),
-    Practice(5, "Emil", 66, "red quiff hair, green eyes, pale skin, round glasses, full beard, mole"),
-    Practice(6, "Fay", 16, "red bob hair, green eyes, light skin, freckles"),
-    Practice(7, "Gus", 42, "black quiff hair, blue eyes, brown skin, goatee"),
-    Practice(8, "Hana", 31, "black bob hair, violet eyes, pale skin, stripes, headband"),
+    Practice(3, "Cleo", 86, "black bun, blue eyes, dark skin, freckles, earrings"),
+    Practice(4, "Dot", 59, "purple pigtails, brown eyes, light skin, round glasses"),
+    Practice(5, "Emil", 66, "red quiff, green eyes, pale skin, round glasses, full beard, mole"),
+    Practice(6, "Fay", 16, "red bob, green eyes, light skin, freckles"),
+    Practice(7, "Gus", 42, "black quiff, blue eyes, brown skin, goatee"),
+    Practice(8, "Hana", 31, "black bob, violet eyes, pale skin, striped cheeks, headband"),
     Practice(9, "Ivo", 56, "white long hair, amber eyes, blue skin, headband"),
-    Practice(10, "June", 63, "blond pigtails hair, green eyes, tan skin, headband"),
+    Practice(10, "June", 63, "blond pigtails, green eyes, tan skin, headband"),
 )
 
 

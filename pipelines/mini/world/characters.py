@@ -59,6 +59,8 @@ TROUSERS: tuple[RGB, ...] = (
 STYLES = (
     "bald", "buzz", "short", "quiff", "spiky", "bob", "long", "afro", "curly", "ponytail", "bun", "pigtails", "mohawk"
 )  # fmt: skip
+HAIR_WORDS = {style: f"{style} hair" for style in ("short", "spiky", "long", "curly")} | {"buzz": "buzz cut"}
+MARK_WORDS = {"stripes": "striped cheeks", "gem": "gem on the forehead"}
 GLASSES = ("none", "round", "square", "shades")
 BEARDS = ("none", "full", "moustache", "goatee")
 MARKS = ("none", "freckles", "scar", "stripes", "mole", "gem")
@@ -156,11 +158,15 @@ class Character:
 
     def words(self) -> dict[str, str]:
         """What a caption may say about this character, by attribute; only what is there."""
-        hair = "bald" if self.style == "bald" else f"{self.hair} {self.style} hair"
+        hair = "bald" if self.style == "bald" else f"{self.hair} {HAIR_WORDS.get(self.style, self.style)}"
         said = {"skin": f"{self.skin} skin", "hair": hair, "eyes": f"{self.eyes} eyes"}
         said["clothes"] = f"{self.clothes} {self.top}"
         rest = {"glasses": "shades" if self.glasses == "shades" else f"{self.glasses} glasses"}
-        rest |= {"beard": {"full": "full beard"}.get(self.beard, self.beard), "mark": self.mark, "extra": self.extra}
+        rest |= {
+            "beard": {"full": "full beard"}.get(self.beard, self.beard),
+            "mark": MARK_WORDS.get(self.mark, self.mark),
+            "extra": self.extra,
+        }
         return said | {key: word for key, word in rest.items() if getattr(self, key) != "none"}
 
     def parameters(self) -> dict[str, object]:
