@@ -12,10 +12,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import groupby
 
-import torch
 from PIL import Image
 
 from pipelines.engine.cancelled import Cancelled
+from pipelines.engine.device import DeviceOutOfMemory
 from pipelines.engine.drivers import Driver
 from pipelines.engine.loras import applied
 from pipelines.engine.memory import WillNotFit, predict_render
@@ -172,7 +172,7 @@ class _Run:
     def _with_ladder(self, driver: Driver, shot: Shot, sources: list[Image.Image]) -> Image.Image:
         """The picture; out of memory, the next measure is taken and it is tried again, until none is left."""
         while True:
-            with suppress(torch.OutOfMemoryError):
+            with suppress(DeviceOutOfMemory):
                 return self._attempt(driver, shot, sources)
             # Outside the handler: a live traceback would hold on to the tensors that have to go.
             self.resident.release()
