@@ -8,9 +8,9 @@ from pipelines.library.presets import CardCell
 from pipelines.library.presets import card as card_spec
 from pipelines.library.records import Card, ImageRecord, Job, Record, Verdict
 from pipelines.plans import model_card
+from pipelines.rates import wilson
 from pipelines.shots import LoraStack, Plan
 from pipelines.steps import datasets, loras, render
-from pipelines.steps.rates import wilson
 
 CellVerdict = Literal["right", "wrong", "unsure", "missing"]
 

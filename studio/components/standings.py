@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.steps.rates import wilson
+from pipelines.rates import wilson
 from pipelines.steps.survey import Standing
 from studio.components.painted import Painted
 

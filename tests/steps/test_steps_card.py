@@ -6,8 +6,8 @@ import pytest
 
 from pipelines.desk import Desk
 from pipelines.library.records import Card, Character, Decision
+from pipelines.rates import wilson
 from pipelines.steps import card
-from pipelines.steps.rates import wilson
 
 
 def test_wilson_against_published_values() -> None:
