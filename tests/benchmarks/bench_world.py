@@ -11,22 +11,7 @@ import time
 
 import torch
 
-from pipelines.mini.world import BACKGROUNDS, EXPRESSIONS, LIGHTS, POSES, YAWS, Character, View, render
-
-
-def _views(rng: random.Random, count: int) -> list[View]:
-    pick = lambda values: rng.choice(list(values))  # noqa: E731
-    return [
-        View.at(
-            pick(YAWS),
-            expression=pick(EXPRESSIONS),
-            light=pick(LIGHTS),
-            background=pick(BACKGROUNDS),
-            framing=rng.choices(("portrait", "bust", "full"), (8, 1, 1))[0],
-            pose=pick(POSES),
-        ).jittered(rng)
-        for _ in range(count)
-    ]
+from pipelines.mini.world import Character, render, sample_view
 
 
 def measure(job: tuple[int, int, int]) -> tuple[float, float, int]:
@@ -34,7 +19,10 @@ def measure(job: tuple[int, int, int]) -> tuple[float, float, int]:
     seed, size, count = job
     torch.set_num_threads(1)
     rng = random.Random(seed)
-    people, views = [Character.from_seed(rng.randrange(1_000_000)) for _ in range(count)], _views(rng, count)
+    people, views = (
+        [Character.from_seed(rng.randrange(1_000_000)) for _ in range(count)],
+        [sample_view(rng) for _ in range(count)],
+    )
     render(people[:8], views[:8], size)
     wall, cpu = time.perf_counter(), time.process_time()
     render(people, views, size)

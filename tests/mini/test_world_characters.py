@@ -1,14 +1,25 @@
 """Who lives in the mini world: seeds, twins, the held-out range, the practice cast."""
 
+import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+import torch
 
 from pipelines.mini import practice
-from pipelines.mini.world import HELD_OUT, TWINS, Character, HeldOut, View, twin
+from pipelines.mini.world import HELD_OUT, TWINS, Character, HeldOut, View, sample_view, twin
 from pipelines.mini.world.characters import FACE_FIELDS
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def test_a_seed_is_one_character_and_another_seed_another() -> None:
@@ -102,3 +113,18 @@ def test_a_view_refuses_words_it_does_not_know() -> None:
     for wrong in ({"expression": "bored"}, {"light": "disco"}, {"framing": "macro"}, {"pose": "flying"}):
         with pytest.raises(ValueError, match=next(iter(wrong.values()))):
             View(**wrong)  # type: ignore[arg-type]
+
+
+def test_sampled_views_cover_the_world_and_follow_the_seed() -> None:
+    views = [sample_view(random.Random(seed)) for seed in range(400)]
+    assert views == [sample_view(random.Random(seed)) for seed in range(400)]
+    for attribute, number in {
+        "angle": 5,
+        "expression": 4,
+        "light": 8,
+        "background": 13,
+        "framing": 3,
+        "pose": 3,
+    }.items():
+        assert len({getattr(view, attribute) for view in views}) == number, attribute
+    assert 0.1 < sum(view.framing != "portrait" for view in views) / 400 < 0.3

@@ -5,7 +5,7 @@ from pipelines.mini.world.backgrounds import PLAIN
 from pipelines.mini.world.characters import HELD_OUT, TWINS, Character, HeldOut, twin
 from pipelines.mini.world.scene import render, render_tensor
 from pipelines.mini.world.truth import Truth
-from pipelines.mini.world.views import EXPRESSIONS, FRAMINGS, LIGHTS, POSES, YAWS, View
+from pipelines.mini.world.views import EXPRESSIONS, FRAMINGS, LIGHTS, POSES, YAWS, View, sample_view
 
 __all__ = [
     "BACKGROUNDS",
@@ -23,5 +23,6 @@ __all__ = [
     "View",
     "render",
     "render_tensor",
+    "sample_view",
     "twin",
 ]

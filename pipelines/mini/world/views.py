@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
+from pipelines.mini.world.backgrounds import NAMES as BACKGROUNDS
+
 Framing = Literal["portrait", "bust", "full"]
 Pose = Literal["standing", "t-pose", "sitting"]
 
@@ -122,3 +124,17 @@ class View:
             shift=(self.shift[0] + g(0.02), self.shift[1] + g(0.015)),
             scene=rng.randrange(1000),
         )
+
+
+def sample_view(rng: random.Random, bodies: float = 0.2) -> View:
+    """A view for training: everything drawn at random and jittered; ``bodies``: the share of busts and full figures."""
+    framing = rng.choice(FRAMINGS[1:]) if rng.random() < bodies else "portrait"
+    view = View.at(
+        rng.choice(list(YAWS)),
+        expression=rng.choice(list(EXPRESSIONS)),
+        light=rng.choice(list(LIGHTS)),
+        background=rng.choice(BACKGROUNDS),
+        framing=framing,
+        pose=rng.choice(POSES),
+    )
+    return view.jittered(rng)
