@@ -31,7 +31,8 @@ class Weights(Frozen):
 class Part(Frozen):
     """A component of a pipeline: parameters (count), and how it is held. ``skip`` names modules kept in bf16.
 
-    ``plain`` of the parameters stay in bf16 (skipped modules, embeddings), ``unused`` of those are dropped after loading.
+    ``plain`` of the parameters stay in bf16 (skipped modules, embeddings), ``unused`` of those are dropped after
+    loading.
     """
 
     parameters: int = 0

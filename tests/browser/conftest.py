@@ -1,86 +1,21 @@
-"""The studio as a user starts it, in a process of its own, and a real Chromium in front of it."""
+"""A studio process for a test, and a Chromium for the session."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
-
-
-def chromium_path() -> str:
-    """Where Chromium is. Its absence fails in CI and skips elsewhere."""
-    found = os.environ.get("FLENWHEEL_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if found:
-        return found
-    words = "Chromium is not installed (apt install chromium, or set FLENWHEEL_CHROMIUM)"
-    if os.environ.get("CI"):
-        pytest.fail(words)
-    pytest.skip(words)
+from browser_helpers import Running, chromium, start, stop
+from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = chromium_path()
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
-        )
+    with chromium() as opened:
         yield opened
-        opened.close()
-
-
-@dataclass
-class Running:
-    """A studio process: where it answers and who it is."""
-
-    workspace: Path
-    port: int
-    process: subprocess.Popen[bytes]
-    errors: list[str] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def has_torch(self) -> bool:
-        """Whether the process has torch's library in memory (Linux tells)."""
-        return "libtorch" in Path(f"/proc/{self.process.pid}/maps").read_text()
-
-
-def start(workspace: Path) -> Running:
-    """``flenwheel --no-browser`` on a free port; returns when it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "studio.cli", "--workspace", str(workspace), "--port", str(port), "--no-browser"]
-    running = Running(workspace, port, subprocess.Popen(command))
-    for _ in range(1200):
-        try:
-            urllib.request.urlopen(running.url, timeout=10).close()
-            return running
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            if running.process.poll() is not None:
-                break
-            time.sleep(0.1)
-    running.process.kill()
-    pytest.fail("the studio did not start")
 
 
 @pytest.fixture
 def running(workspace_root: Path) -> Iterator[Running]:
     studio = start(workspace_root)
     yield studio
-    studio.process.terminate()
-    try:
-        studio.process.wait(timeout=30)
-    except subprocess.TimeoutExpired:
-        studio.process.kill()
+    stop(studio)

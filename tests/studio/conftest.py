@@ -1,6 +1,5 @@
 """A studio around a small workspace, spoken to in process or through Chromium."""
 
-import shutil
 import socket
 import threading
 import time
@@ -11,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import uvicorn
+from browser_helpers import chromium
 from fastapi.testclient import TestClient
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from studio_helpers import NASTY, Served
 
 from pipelines.desk import Desk
@@ -105,18 +105,15 @@ def served(studio: Studio) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = shutil.which("chromium") or shutil.which("chromium-browser")
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture
-def page(chromium: Browser, served: Served) -> Iterator[Page]:
+def page(browser: Browser, served: Served) -> Iterator[Page]:
     """The studio, open in Chromium; a test fails on any error of our scripts."""
-    opened = chromium.new_page(viewport={"width": 1280, "height": 800})
+    opened = browser.new_page(viewport={"width": 1280, "height": 800})
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.goto(served.url)
