@@ -17,7 +17,7 @@ from pipelines.faces import FaceSettings, recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import Face, Recogniser, RecogniserMissing
 from pipelines.faces.facenet import Facenet
-from pipelines.faces.identity import References, identify, is_copy, nothing
+from pipelines.faces.identity import Drawn, References, identify, is_copy, nothing
 from pipelines.faces.quality import measure, measure_source
 from pipelines.jobs.events import Event, Progress, Scored, Started, Warned
 from pipelines.jobs.requests import Judge, Reference
@@ -120,8 +120,15 @@ class Panel:
         face = next((f for f in faces if f.embedding is not None), None)
         if face is None or face.embedding is None:
             return nothing("No face to compare.", recogniser=name, model_hash=model, n=len(references.ids))
-        answer = identify(face.embedding, references, who.thresholds, recogniser=name, model_hash=model, angle=angle)
+        answer = identify(
+            face.embedding, references, who.thresholds,
+            recogniser=name, model_hash=model, angle=angle, drawn=self._drawn(name, model),
+        )  # fmt: skip
         return answer.model_copy(update={"why": " ".join(self._remarks(answer, faces, ref, image, references, who))})
+
+    def _drawn(self, name: str, model: str) -> Drawn | None:
+        lines = (x for x in self._judge.lines if (x.recogniser, x.model_hash) == (name, model))
+        return next((Drawn(x.threshold, x.floor, x.far) for x in lines), None)
 
     def _remarks(
         self,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from studio import commands
+from studio import commands, practice_command
 
 DEFAULT_PORT = 7860
 
@@ -106,6 +106,13 @@ def _generate(p: argparse.ArgumentParser) -> None:
 
 def _score(p: argparse.ArgumentParser) -> None:
     p.add_argument("--kind", choices=["source", "enriched", "synthetic", "card", "survey"], default="source")
+    p.add_argument("--calibrate", action="store_true", help="draw the character's own identity line, with a report")
+    p.add_argument("--far", type=float, default=0.01, help="with --calibrate: share of others that may pass (0.01)")
+
+
+def _practice(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--list", action="store_true", help="say who there is; the same as without --start")
+    p.add_argument("--start", type=int, metavar="NUMBER", help="begin with a practice character and its 12 sources")
 
 
 def _card(p: argparse.ArgumentParser) -> None:
@@ -120,13 +127,14 @@ def _nothing(p: argparse.ArgumentParser) -> None:
 
 Command = tuple[Callable[[argparse.Namespace], int], str, Callable[[argparse.ArgumentParser], None]]
 COMMANDS: dict[str, Command] = {
+    "practice": (practice_command.practice, "begin with a character that comes with FLENwheel", _practice),
     "import": (commands.bring_in, "take in pictures of a character, or LoRA files", _import),
     "survey": (commands.survey, "compare LoRAs on the same pictures and prompts", _survey),
     "enrich": (commands.enrich, "edit the sources along angle, light, background, expression, style", _enrich),
     "review": (commands.review, "list a gate's pictures, decide on them, filter, keep the best", _review),
     "train": (commands.train, "train the next version of a LoRA", _train),
     "generate": (commands.generate, "draw the character anew with its LoRA", _generate),
-    "score": (commands.score, "judge pictures again", _score),
+    "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "card": (commands.card, "run or show the model card", _card),
     "status": (commands.status, "where the wheel stands", _nothing),
     "rebuild": (commands.rebuild, "restore the records of pictures from the files alone", _nothing),

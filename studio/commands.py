@@ -23,6 +23,7 @@ from pipelines.library.rebuild import rebuild as rebuild_records
 from pipelines.library.records import Card, Character, Decision, ImageRecord, Job, LoraRecord, Survey
 from pipelines.plans.base import ChoiceError
 from pipelines.shots import LoraStack, Plan
+from pipelines.steps import calibration as calibrating
 from pipelines.steps import card as cards
 from pipelines.steps import characters, datasets, loras, sources, training
 from pipelines.steps import enrich as enriching
@@ -71,7 +72,8 @@ def workspace_of(options: argparse.Namespace) -> Path:
 
 
 @contextmanager
-def _at_desk(options: argparse.Namespace, *, read_only: bool = False) -> Iterator[Desk]:
+def at_desk(options: argparse.Namespace, *, read_only: bool = False) -> Iterator[Desk]:
+    """The desk of the command's workspace, closed at the end."""
     with Desk.open(workspace_of(options), read_only=read_only) as desk:
         yield desk
 
@@ -81,7 +83,7 @@ def _character(desk: Desk, options: argparse.Namespace) -> Character:
     known = desk.store.all(Character)
     name = options.character or desk.settings.character
     if not known:
-        raise NotFound("There is no character yet: flenwheel import --new NAME --may-use FILES")
+        raise NotFound("There is no character yet: flenwheel import --new NAME --may-use FILES, or practice")
     match = [c for c in known if name in (c.id, c.name)]
     if options.character and not match:
         return desk.character(options.character)
@@ -100,14 +102,15 @@ def _rows(desk: Desk, rows: Iterable[str]) -> list[tuple[str, float]]:
     return parsed
 
 
-def _work(desk: Desk, job: Job) -> Answer:
+def work(desk: Desk, job: Job) -> Answer:
+    """Follow a job to its end and tell of it."""
     ended = follow(desk.jobs, job)
     data = {"ok": ended.state == "done", "job": ended.model_dump(mode="json", exclude={"request", "traceback"})}
     return data, f"{ended.title}: {ended.state}" + (f". {ended.error}" if ended.error else "")
 
 
 def _make(desk: Desk, plan: Plan, job: Job) -> Answer:
-    data, words = _work(desk, job)
+    data, words = work(desk, job)
     data["images"] = [
         {"id": i.id, "path": i.path, "cell": i.shot.purpose.cell, "scores": i.scores.model_dump(mode="json")}
         for i in desk.store.all(ImageRecord, character=plan.character, kind=plan.kind, version=plan.version)
@@ -119,7 +122,7 @@ def _make(desk: Desk, plan: Plan, job: Job) -> Answer:
 @command
 def bring_in(options: argparse.Namespace) -> Answer:
     """Pictures become sources of a character; ``.safetensors`` files become LoRAs of the library."""
-    with _at_desk(options) as desk:
+    with at_desk(options) as desk:
         files = list(_files(options.files))
         weights = [f for f in files if f.suffix.lower() == ".safetensors"]
         pictures = [f for f in files if f not in weights]
@@ -170,7 +173,7 @@ def _files(named: Iterable[Path]) -> Iterator[Path]:
 @command
 def enrich(options: argparse.Namespace) -> Answer:
     """Edit the sources."""
-    with _at_desk(options) as desk:
+    with at_desk(options) as desk:
         plan = enriching.plan(
             desk,
             _character(desk, options).id,
@@ -188,7 +191,7 @@ def enrich(options: argparse.Namespace) -> Answer:
 @command
 def generate(options: argparse.Namespace) -> Answer:
     """Draw the character anew."""
-    with _at_desk(options) as desk:
+    with at_desk(options) as desk:
         character = _character(desk, options)
         plan = generating.plan(
             desk,
@@ -209,7 +212,7 @@ def generate(options: argparse.Namespace) -> Answer:
 @command
 def survey(options: argparse.Namespace) -> Answer:
     """Compare stacks, or write the decision on the newest survey down."""
-    with _at_desk(options) as desk:
+    with at_desk(options) as desk:
         character = _character(desk, options)
         if options.decide:
             made = _newest_survey(desk, character)
@@ -241,7 +244,7 @@ def _newest_survey(desk: Desk, character: Character) -> Survey:
 @command
 def review(options: argparse.Namespace) -> Answer:
     """List a gate, decide, filter, or keep the best."""
-    with _at_desk(options) as desk:
+    with at_desk(options) as desk:
         character = _character(desk, options)
         chosen = _ids(desk, options, options.images)
         if options.filter:
@@ -298,7 +301,7 @@ def _version(desk: Desk, character: Character, version: str | None) -> str:
 @command
 def train(options: argparse.Namespace) -> Answer:
     """Train the next version of a LoRA, or say what it would learn from."""
-    with _at_desk(options) as desk:
+    with at_desk(options) as desk:
         character = _character(desk, options)
         learning = training.dataset(desk, character.id, options.target)
         told = {
@@ -312,7 +315,7 @@ def train(options: argparse.Namespace) -> Answer:
         fitting = training.presets_for(desk, character.id, options.target)
         preset = options.preset or next(iter(fitting), "")
         job = training.submit(desk, character.id, options.target, preset, _settings(preset, options.set))
-        data, words = _work(desk, job)
+        data, words = work(desk, job)
         return told | data, words
 
 
@@ -330,28 +333,39 @@ def _settings(preset: str, changes: Iterable[str]) -> TrainingSettings | None:
 @command
 def score(options: argparse.Namespace) -> Answer:
     """Judge pictures again against the present sources."""
-    with _at_desk(options) as desk:
+    with at_desk(options) as desk:
         character = _character(desk, options)
+        if options.calibrate:
+            return _calibrate(desk, character, options.far)
         images = datasets.pictures(desk, character.id, options.kind)
         if not images:
             raise NotFound(f"{character.name} has no {options.kind} pictures yet.")
         judge = sources.judge(desk, character.id, character.generator)
         request = ScoreRequest(character=character.id, images=tuple(i.ref for i in images), judge=judge)
-        data, words = _work(desk, desk.jobs.submit(request, f"Judge {len(images)} pictures", character.id))
+        data, words = work(desk, desk.jobs.submit(request, f"Judge {len(images)} pictures", character.id))
         found = datasets.pictures(desk, character.id, options.kind)
         data["scores"] = {i.id: i.scores.model_dump(mode="json") for i in found}
         return data, words
 
 
+def _calibrate(desk: Desk, character: Character, far: float) -> Answer:
+    data, words = work(desk, calibrating.submit(desk, character.id, far=far))
+    if not data["ok"]:
+        return data, words
+    found = calibrating.current(desk, character.id)
+    data["calibration"] = found.model_dump(mode="json", exclude={"seen", "references"})
+    return data, calibrating.words(desk, found)
+
+
 @command
 def card(options: argparse.Namespace) -> Answer:
     """Run the model card, or show one that was run."""
-    with _at_desk(options) as desk:
+    with at_desk(options) as desk:
         character = _character(desk, options)
         data: dict[str, Any] = {}
         if not options.show:
             lora = _version(desk, character, options.version)
-            data, _ = _work(desk, cards.submit(desk, character.id, lora, seed=options.seed))
+            data, _ = work(desk, cards.submit(desk, character.id, lora, seed=options.seed))
         made = _shown_card(desk, character, options.show)
         board = cards.board(desk, made)
         rate = cards.rate(board)
@@ -374,7 +388,7 @@ def _shown_card(desk: Desk, character: Character, version: str | None) -> Card:
 @command
 def status(options: argparse.Namespace) -> Answer:
     """Where the wheel stands. Only reads: works beside a running studio."""
-    with _at_desk(options, read_only=True) as desk:
+    with at_desk(options, read_only=True) as desk:
         everyone = desk.store.all(Character)
         data: dict[str, Any] = {"workspace": str(desk.workspace.root), "characters": [c.id for c in everyone]}
         if not everyone:
@@ -390,7 +404,7 @@ def status(options: argparse.Namespace) -> Answer:
 @command
 def rebuild(options: argparse.Namespace) -> Answer:
     """Restore the records of pictures from the files alone."""
-    with _at_desk(options) as desk:
+    with at_desk(options) as desk:
         report = rebuild_records(desk.workspace, desk.store)
         return asdict(report), f"{len(report.restored)} records restored, {len(report.unreadable)} files unreadable"
 

@@ -85,12 +85,18 @@ class Calibrated:
 
 
 def calibrate(
-    references: References, impostors: Impostors, *, far: float = FAR, verified: References | None = None
+    references: References,
+    impostors: Impostors,
+    *,
+    far: float = FAR,
+    verified: References | None = None,
+    names_others: bool = True,
 ) -> Calibrated:
     """The line of the character that ``references`` show, such that a share ``far`` of others passes ``tau``.
 
-    ``threshold = max(tau, smallest leave-one-out score)`` and ``floor`` is the smaller of the two. ``verified`` are
-    pictures beyond the references that a human called right: they only help to say how many right ones are rejected.
+    ``threshold = max(tau, smallest leave-one-out score)`` and ``floor`` is the smaller of the two (-1 for a stand-in
+    that must not call anybody someone else: ``names_others`` of False). ``verified`` are pictures beyond the references
+    that a human called right: they only help to say how many right ones are rejected.
     Raises TooFewSources, and ValueError when ``far`` is not between 0 and 1.
     """
     if not 0 < far < 1:
@@ -110,14 +116,14 @@ def calibrate(
         far_high=high,
         smallest=smallest,
         threshold=max(tau, smallest),
-        floor=min(tau, smallest),
+        floor=min(tau, smallest) if names_others else -1.0,
         effective=effective,
         auc=area(known, scores),
         genuine=genuine,
         genuine_angles=references.angles,
         impostor=scores,
         groups=impostors.groups,
-        rejects=tuple(_rejects(references, genuine, tau, verified)),
+        rejects=tuple(_rejects(references, genuine, tau, verified, names_others)),
         why=_too_little(len(known), far, effective, len(scores), len(set(impostors.groups))),
         closest=_closest(scores, impostors.groups),
     )
@@ -203,23 +209,26 @@ def roc(genuine: np.ndarray, impostor: np.ndarray) -> np.ndarray:
     return np.array([(0.0, 0.0), *points, (1.0, 1.0)])
 
 
-def _rejects(references: References, genuine: np.ndarray, tau: float, verified: References | None) -> list[Rejects]:
+def _rejects(
+    references: References, genuine: np.ndarray, tau: float, verified: References | None, names_others: bool
+) -> list[Rejects]:
     """By angle. A source is held against the lines that the OTHER sources would have drawn: against its own line the
     smallest could never fall."""
-    judged: list[tuple[Angle, float, float, float]] = []
-    for i in np.flatnonzero(~np.isnan(genuine)):
-        rest = np.delete(genuine, i)
-        rest = rest[~np.isnan(rest)]
-        smallest = float(rest.min()) if len(rest) else tau
-        judged.append((references.angles[i], float(genuine[i]), max(tau, smallest), min(tau, smallest)))
+    known = np.flatnonzero(~np.isnan(genuine))
+    judged = [(references.angles[i], float(genuine[i]), genuine[known[known != i]]) for i in known]
     if verified is not None and len(verified.ids):
-        known = genuine[~np.isnan(genuine)]
-        smallest = float(known.min()) if len(known) else 1.0
         scores = against(references, verified.embeddings, verified.angles)
-        for angle, score in zip(verified.angles, scores, strict=True):
-            if not (angle.startswith("profile") and references.facing(angle)[0] == "all"):
-                judged.append((angle, float(score), max(tau, smallest), min(tau, smallest)))
-    return [_count(angle, [row[1:] for row in judged if row[0] == angle]) for angle in _order(row[0] for row in judged)]
+        judged += [
+            (angle, float(score), genuine[known])
+            for angle, score in zip(verified.angles, scores, strict=True)
+            if not (angle.startswith("profile") and references.facing(angle)[0] == "all")
+        ]
+    rows: dict[Angle, list[tuple[bool, bool]]] = {}
+    for angle, score, rest in judged:
+        smallest = float(rest.min()) if len(rest) else tau
+        fails = names_others and score < min(tau, smallest)
+        rows.setdefault(angle, []).append((score < max(tau, smallest), fails))
+    return [_count(angle, rows[angle]) for angle in _order(rows)]
 
 
 def _order(angles: Iterable[Angle]) -> list[Angle]:
@@ -228,10 +237,9 @@ def _order(angles: Iterable[Angle]) -> list[Angle]:
     return [angle for angle in usual if angle in there]
 
 
-def _count(angle: Angle, rows: list[tuple[float, float, float]]) -> Rejects:
-    not_passed = sum(score < line for score, line, _ in rows)
-    failed = sum(score < floor for score, _, floor in rows)
-    return Rejects(angle, len(rows), not_passed, failed, *wilson(not_passed, len(rows)))
+def _count(angle: Angle, rows: list[tuple[bool, bool]]) -> Rejects:
+    not_passed = sum(out for out, _ in rows)
+    return Rejects(angle, len(rows), not_passed, sum(fails for _, fails in rows), *wilson(not_passed, len(rows)))
 
 
 def _too_little(n: int, far: float, effective: float, m: int, others: int) -> str:

@@ -1,6 +1,7 @@
 """Is it the same character? Rules of FACES-FACTS, "Scoring identity"."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,6 +34,15 @@ class References:
         """The references of that angle when there are at least three, else all of them; and the bin's name."""
         same = [i for i, own in enumerate(self.angles) if own == angle and angle != "unsure"]
         return (str(angle), self.embeddings[same]) if len(same) >= ENOUGH else ("all", self.embeddings)
+
+
+class Drawn(NamedTuple):
+    """A line that was calibrated on these references (``calibration``): right from ``threshold`` on, someone else below
+    ``floor``; a share ``far`` of others passes."""
+
+    threshold: float
+    floor: float
+    far: float
 
 
 def centroid(embeddings: np.ndarray) -> tuple[np.ndarray, float]:
@@ -68,13 +78,15 @@ def identify(
     recogniser: str,
     model_hash: str,
     angle: Angle = "unsure",
+    drawn: Drawn | None = None,
 ) -> Identity:
-    """Compare one unit embedding (d,) with the references.
+    """Compare one unit embedding (d,) with the references, by the calibrated line when there is one.
 
-    Score: cosine to the centroid of the references at the same angle when there are three, else of all. It is right
-    from ``max(tau, smallest leave-one-out score)`` on, wrong below the lower line, and unsure between; tau and the
-    lower line are the recogniser's pairwise ones, converted. A profile without profile references is never called
-    wrong: no recogniser is good enough at that (EER 0.7 % frontal, 4.7 % to profile).
+    Score: cosine to the centroid of the references at the same angle when there are three, else of all. Without a
+    calibrated line it is right from ``max(tau, smallest leave-one-out score)`` on, wrong below the lower line, and
+    unsure between; tau and the lower line are then the recogniser's pairwise ones, converted. A profile without
+    profile references is never called wrong: no recogniser is good enough at that (EER 0.7 % frontal, 4.7 % to
+    profile).
     """
     bin_name, rows = references.facing(angle)
     if not len(rows):
@@ -82,10 +94,10 @@ def identify(
     centre, length = centroid(rows)
     score = float(embedding @ centre)
     single = rows @ embedding
-    alone = leave_one_out(rows)
-    threshold = max(line(thresholds.same, length), float(alone.min()) if len(alone) else 0.0)
-    verdict = _verdict(score, threshold, line(thresholds.other, length))
-    why = _why(verdict, score, threshold, len(rows), bin_name, thresholds.provisional)
+    threshold, floor = drawn[:2] if drawn else _starting_lines(rows, length, thresholds)
+    verdict = _verdict(score, threshold, floor)
+    how = f", calibrated at {drawn.far:.2g} false accepts" if drawn else _START if thresholds.provisional else ""
+    why = _why(verdict, score, threshold, len(rows), bin_name) + f"{how}."
     if angle.startswith("profile") and bin_name == "all" and verdict != "right":
         verdict = "cannot tell"
         why = f"A profile, and fewer than {ENOUGH} sources show one: too little to tell."
@@ -116,14 +128,22 @@ def is_copy(highest: float, references: References, hash_distance: int) -> bool:
     return highest > float(closest) and hash_distance <= NEAR_DUPLICATE
 
 
+_START = "; the line is a starting value"
+
+
+def _starting_lines(rows: np.ndarray, length: float, thresholds: Thresholds) -> tuple[float, float]:
+    alone = leave_one_out(rows)
+    lowest = float(alone.min()) if len(alone) else 0.0
+    return max(line(thresholds.same, length), lowest), line(thresholds.other, length)
+
+
 def _verdict(score: float, threshold: float, floor: float) -> IdentityVerdict:
     if score >= threshold:
         return "right"
     return "wrong" if score < min(floor, threshold) else "unsure"
 
 
-def _why(verdict: str, score: float, threshold: float, n: int, bin_name: str, provisional: bool) -> str:
+def _why(verdict: str, score: float, threshold: float, n: int, bin_name: str) -> str:
     against = f"{n} source{'' if n == 1 else 's'}" + ("" if bin_name == "all" else f" seen {bin_name}")
     side = "at or above" if verdict == "right" else "below"
-    start = "; the line is a starting value" if provisional else ""
-    return f"{score:.2f} against {against}, {side} the line of {threshold:.2f}{start}."
+    return f"{score:.2f} against {against}, {side} the line of {threshold:.2f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Callable, Set
 from dataclasses import dataclass
@@ -10,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.engine.cancelled import Cancelled
 from pipelines.jobs.events import Event, ImageMade, Progress, Scored, Started, Warned
-from pipelines.jobs.requests import Judge, ObtainRequest, RenderRequest, ScoreRequest, TrainRequest
+from pipelines.jobs.requests import (
+    CalibrateRequest,
+    Judge,
+    ObtainRequest,
+    PracticeRequest,
+    RenderRequest,
+    ScoreRequest,
+    TrainRequest,
+)
 from pipelines.library.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -122,6 +131,34 @@ def score(request: ScoreRequest, context: Context) -> dict[str, Any]:
     return {"images": len(scores)}
 
 
+def calibrate(request: CalibrateRequest, context: Context) -> dict[str, Any]:
+    """Draw a character's lines. Result: ``calibrations``, the fields of a record for each recogniser."""
+    from pipelines.calibrate import run
+
+    return {"calibrations": run(request, workspace=context.workspace, settings=context.settings,
+                                emit=context.emit, cancelled=context.cancelled)}  # fmt: skip
+
+
+def practice(request: PracticeRequest, context: Context) -> dict[str, Any]:
+    """Draw the sources of a practice character. Result: ``pictures``: path, angle and expression of each."""
+    from pipelines.library.durable import write_durably
+    from pipelines.mini.practice import sources
+
+    context.emit(Started(total=1))
+    drawn = sources(request.number, request.size)
+    context.emit(Started(total=len(drawn)))
+    pictures = []
+    for done, source in enumerate(drawn, 1):
+        if context.cancelled():
+            raise Cancelled
+        path, data = f"{request.folder}/{source.filename}", io.BytesIO()
+        source.image.save(data, "PNG")
+        write_durably(context.workspace.path(path), data.getvalue(), sync=False)
+        pictures.append([path, source.truth.angle, source.truth.expression])
+        context.emit(Progress(done=done))
+    return {"pictures": pictures}
+
+
 def train(request: TrainRequest, context: Context) -> dict[str, Any]:
     """Train a LoRA, judging its samples if asked to. Result: the trainer's."""
     from pipelines.train import train as run
@@ -144,4 +181,11 @@ def obtain(request: ObtainRequest, context: Context) -> dict[str, Any]:
     return {"folder": context.workspace.relative(folder) if inside else str(folder)}
 
 
-HANDLERS: dict[str, Handler] = {"render": render, "score": score, "train": train, "obtain": obtain}
+HANDLERS: dict[str, Handler] = {
+    "render": render,
+    "score": score,
+    "calibrate": calibrate,
+    "practice": practice,
+    "train": train,
+    "obtain": obtain,
+}

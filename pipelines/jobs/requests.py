@@ -17,12 +17,25 @@ class Reference(Frozen):
     angle: Angle = "unsure"
 
 
+class Line(Frozen):
+    """A calibrated line of one recogniser with exactly these weights: right from ``threshold`` on, someone else below
+    ``floor``, at a share ``far`` of false accepts."""
+
+    recogniser: str
+    model_hash: str
+    threshold: float
+    floor: float
+    far: float
+
+
 class Judge(Frozen):
-    """How pictures are scored: which recognisers, against which references."""
+    """How pictures are scored: which recognisers, against which references. ``lines`` are calibrated on exactly these
+    references; a recogniser without one uses its starting values."""
 
     recogniser: str
     second_opinion: str = ""
     references: tuple[Reference, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
 class RenderRequest(Frozen):
@@ -40,6 +53,45 @@ class ScoreRequest(Frozen):
     character: str
     images: tuple[ImageRef, ...]
     judge: Judge
+
+
+class Other(Frozen):
+    """Pictures that show somebody else than the character. ``group``: who, or which prompt made them."""
+
+    group: str
+    images: tuple[ImageRef, ...]
+
+
+class CalibrateRequest(Frozen):
+    """Find the line of a character for each of ``recognisers`` (those that cannot work are left out, the first must).
+
+    ``others`` are its impostors, and so are people of the mini world of the seeds ``strangers``, drawn ``size`` pixels
+    square. ``verified`` are pictures beyond the references that a human called right. ``folder`` (relative to the
+    workspace) gets a report for each recogniser.
+    """
+
+    kind: Literal["calibrate"] = "calibrate"
+    character: str
+    name: str
+    version: str
+    recognisers: tuple[str, ...]
+    references: tuple[Reference, ...]
+    verified: tuple[Reference, ...] = ()
+    others: tuple[Other, ...] = ()
+    strangers: tuple[int, ...] = ()
+    size: int = 128
+    far: float = 0.01
+    folder: str
+
+
+class PracticeRequest(Frozen):
+    """Draw the sources of practice character ``number`` into ``folder`` (relative to the workspace)."""
+
+    kind: Literal["practice"] = "practice"
+    character: str
+    number: int
+    size: int
+    folder: str
 
 
 class TrainItem(Frozen):
@@ -84,5 +136,8 @@ class ObtainRequest(Frozen):
     family: str
 
 
-Request = Annotated[RenderRequest | ScoreRequest | TrainRequest | ObtainRequest, Field(discriminator="kind")]
+Request = Annotated[
+    RenderRequest | ScoreRequest | CalibrateRequest | PracticeRequest | TrainRequest | ObtainRequest,
+    Field(discriminator="kind"),
+]
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)

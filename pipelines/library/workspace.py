@@ -87,6 +87,10 @@ class Workspace:
         """``characters/ada/surveys/v1``"""
         return f"{self.character(character)}/surveys/{_segment(version)}"
 
+    def calibration_folder(self, character: str, version: str) -> str:
+        """``characters/ada/calibrations/v1``"""
+        return f"{self.character(character)}/calibrations/{_segment(version)}"
+
     def loras(self) -> str:
         """``loras``: LoRA files that were brought in."""
         return "loras"

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from pipelines.desk import Desk
-from pipelines.jobs.requests import Request, TrainRequest
+from pipelines.jobs.requests import CalibrateRequest, PracticeRequest, Request, TrainRequest
 from pipelines.library.lora_files import inspect
 from pipelines.library.records import Job, LoraRecord, TrainingRun
+from pipelines.steps import calibration, practice
 
 
 def listen(desk: Desk) -> None:
@@ -16,6 +17,10 @@ def listen(desk: Desk) -> None:
 def _ended(desk: Desk, job: Job, request: Request) -> None:
     if isinstance(request, TrainRequest):
         _training_ended(desk, job, request)
+    elif isinstance(request, CalibrateRequest) and job.state == "done":
+        calibration.keep(desk, job, request)
+    elif isinstance(request, PracticeRequest) and job.state == "done":
+        practice.take_in(desk, job, request)
 
 
 def _training_ended(desk: Desk, job: Job, request: TrainRequest) -> None:

@@ -9,7 +9,7 @@ from pipelines.jobs.requests import Judge, Reference, ScoreRequest
 from pipelines.library.intake import Refused, admit
 from pipelines.library.pictures import hamming
 from pipelines.library.records import Angle, Decision, Expression, ImageRecord, Job
-from pipelines.steps import datasets
+from pipelines.steps import datasets, lines
 
 WANTED = 10
 WANTED_ANGLES = 2
@@ -134,10 +134,16 @@ def expression_of(image: ImageRecord) -> Expression:
 
 
 def judge(desk: Desk, character_id: str, family: str) -> Judge:
-    """Who judges the pictures of a model family, against the character's sources."""
+    """Who judges the pictures of a model family, against the character's sources, by calibrated lines if there are."""
     preset = desk.family(family)
-    references = tuple(Reference(image=s.ref, angle=angle_of(s)) for s in sources(desk, character_id))
-    return Judge(recogniser=preset.gate, second_opinion=preset.second, references=references)
+    known = references(desk, character_id)
+    drawn = lines.drawn(desk, character_id, known)
+    return Judge(recogniser=preset.gate, second_opinion=preset.second, references=known, lines=drawn)
+
+
+def references(desk: Desk, character_id: str) -> tuple[Reference, ...]:
+    """The sources as what identity is measured against."""
+    return tuple(Reference(image=s.ref, angle=angle_of(s)) for s in sources(desk, character_id))
 
 
 def measure(desk: Desk, character_id: str) -> Job:

@@ -1,0 +1,52 @@
+"""Practice characters: a first turn of the wheel without a camera or a download."""
+
+import re
+
+from pipelines.desk import Desk, NotFound
+from pipelines.jobs.requests import PracticeRequest
+from pipelines.library.records import Character, Job
+from pipelines.mini.cast import CAST, Practice, member
+from pipelines.steps import characters, sources
+
+SIZE = 256
+GENERATOR, EDITOR = "mini-flux", "mini-qwen-edit"
+_ORIGIN = "FLENwheel practice character {}, rendered on this machine"
+_NUMBER = re.compile(re.escape(_ORIGIN).replace(r"\{\}", r"(\d+)"))
+
+
+def cast() -> tuple[Practice, ...]:
+    """Who can be had, by number."""
+    return CAST
+
+
+def start(desk: Desk, which: int) -> tuple[Character, Job]:
+    """A practice character of this workspace and the job that draws its twelve sources. Raises NotFound."""
+    try:
+        who = member(which)
+    except KeyError as error:
+        raise NotFound(f"There is {error.args[0]}.") from None
+    made = characters.create(desk, who.name, origin=_ORIGIN.format(which), may_use=True)
+    made = made.model_copy(update={"generator": desk.family(GENERATOR).name, "editor": desk.family(EDITOR).name})
+    desk.store.put(made)
+    request = PracticeRequest(character=made.id, number=which, size=SIZE, folder=f"cache/practice/{made.id}")
+    return made, desk.jobs.submit(request, f"Draw the pictures of {who.name}", made.id)
+
+
+def number(character: Character) -> int | None:
+    """Which practice character this is, if it is one."""
+    found = _NUMBER.fullmatch(character.origin)
+    return int(found[1]) if found else None
+
+
+def take_in(desk: Desk, job: Job, request: PracticeRequest) -> None:
+    """The drawn pictures become sources, with angle and expression as they are known. Those that are in are left."""
+    drawn = [(desk.workspace.path(path), angle, expression) for path, angle, expression in job.result["pictures"]]
+    there = [(path, angle, expression) for path, angle, expression in drawn if path.is_file()]
+    sources.add(desk, request.character, [(path.name, path) for path, _, _ in there])
+    shown = {path.name: (angle, expression) for path, angle, expression in drawn}
+    for image in sources.sources(desk, request.character):
+        if image.intake and image.intake.filename in shown and image.angle == "unsure":
+            angle, expression = shown[image.intake.filename]
+            sources.tag(desk, image.id, angle=angle, expression=expression)
+    for path, _, _ in there:
+        path.unlink(missing_ok=True)
