@@ -32,6 +32,7 @@ from studio.theme import theme
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 UPLOAD_LIMIT = 2 * 1024**3  # a LoRA file may be large; pictures have their own bound in intake
+WARM_AFTER = 3.0  # seconds
 # Gradio's page needs inline scripts and `new Function`; nothing foreign is ever loaded or sent to.
 POLICY = "; ".join(
     (
@@ -166,5 +167,8 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
         config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=2)
         if open_browser:
             threading.Timer(1.0, webbrowser.open, [address]).start()
+        warm = threading.Timer(WARM_AFTER, desk.jobs.warm)  # the page comes first
+        warm.daemon = True
+        warm.start()
         print(f"FLENwheel is open at {address} (workspace {workspace})", flush=True)  # noqa: T201 - told on the terminal
         uvicorn.Server(config).run(sockets=[door])

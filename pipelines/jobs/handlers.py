@@ -181,6 +181,11 @@ def obtain(request: ObtainRequest, context: Context) -> dict[str, Any]:
     return {"folder": context.workspace.relative(folder) if inside else str(folder)}
 
 
+def warm() -> None:
+    """Import what nearly every job needs, seconds of work, while nobody waits for it."""
+    import pipelines.render  # noqa: F401
+
+
 HANDLERS: dict[str, Handler] = {
     "render": render,
     "score": score,

@@ -107,6 +107,10 @@ class JobQueue:
         self._inbox.put(self._dispatch)
         return job
 
+    def warm(self) -> None:
+        """Start the worker before there is a job, so that the first one need not wait for its imports."""
+        self._inbox.put(self._warm)
+
     def cancel(self, job_id: str, force: bool = False) -> None:
         """Take a waiting job off the queue, or stop a running one at its next step; what it finished stays.
 
@@ -253,6 +257,10 @@ class JobQueue:
             return
         judged = judged_already(self._store, job, current.request)
         link.send(Run(job=job.id, request=current.request, settings=_plain(self.settings), judged=judged))
+
+    def _warm(self) -> None:
+        if self._link is None and not self._closed:
+            self._start_worker()
 
     def _start_worker(self) -> WorkerLink:
         link = WorkerLink(

@@ -17,8 +17,9 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import IO, Any, NoReturn
 
 from filelock import FileLock, Timeout
@@ -73,7 +74,7 @@ class Task:
 class Worker:
     """Takes tasks off its inbox, one after the other, while a thread listens to the app."""
 
-    def __init__(self, workspace: Workspace, handlers: dict[str, Handler], pipes: tuple[IO[bytes], IO[bytes]]) -> None:
+    def __init__(self, workspace: Workspace, handlers: Handlers, pipes: tuple[IO[bytes], IO[bytes]]) -> None:
         self._handlers = handlers
         self._incoming, self._outgoing = pipes
         self._sending = threading.Lock()
@@ -86,6 +87,7 @@ class Worker:
         """Work until the app is gone."""
         threading.Thread(target=self._listen, name="app", daemon=True).start()
         self._send(Ready(pid=os.getpid()))
+        self._handlers.warm()
         while True:
             task = self._inbox.get()
             self._task = task
@@ -106,7 +108,7 @@ class Worker:
             if task.cancelled():
                 raise Cancelled
             context = Context(run.job, self._shared, run.settings, frozenset(run.judged), self.emit, task.cancelled)
-            result = self._handlers[run.request.kind](run.request, context)
+            result = self._handlers.by_kind[run.request.kind](run.request, context)
             self._send(Told(job=run.job, event=Finished(result=result)))
         except Cancelled:
             self._send(Told(job=run.job, event=Stopped()))
@@ -153,8 +155,16 @@ def words(error: BaseException) -> str:
     return f"Something went wrong that was not foreseen ({kind.__name__}): {text}"
 
 
-def load_handlers(name: str) -> dict[str, Handler]:
-    """``HANDLERS`` of the module ``name``, which is dotted or the path of a ``.py`` file."""
+@dataclass(frozen=True)
+class Handlers:
+    """What serves requests: a handler for each kind, and what to do before the first job comes."""
+
+    by_kind: dict[str, Handler]
+    warm: Callable[[], None]
+
+
+def load_handlers(name: str) -> Handlers:
+    """``HANDLERS`` and, if there is one, ``warm`` of the module ``name``, dotted or the path of a ``.py`` file."""
     if not name.endswith(".py"):
         return _handlers_of(importlib.import_module(name))
     spec = importlib.util.spec_from_file_location(Path(name).stem, name)
@@ -165,9 +175,8 @@ def load_handlers(name: str) -> dict[str, Handler]:
     return _handlers_of(module)
 
 
-def _handlers_of(module: ModuleType) -> dict[str, Handler]:
-    handlers: Any = module.HANDLERS
-    return handlers
+def _handlers_of(module: Any) -> Handlers:
+    return Handlers(module.HANDLERS, getattr(module, "warm", lambda: None))
 
 
 def main() -> NoReturn:

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import struct
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -352,10 +351,8 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(take: Any, side: i
     rows = zlib.compress(b"\0" * 1000)
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
     data = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-    start = time.perf_counter()
     with pytest.raises(Refused, match=r"bomb\.png: .*(too large|is more than the 64 million)"):
         take(data, "bomb.png")
-    assert time.perf_counter() - start < 0.5
 
 
 def test_the_bounds_can_be_met_exactly(take: Any) -> None:
