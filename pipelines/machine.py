@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from pipelines.engine import device
-from pipelines.faces import NAMES, recogniser
+from pipelines.faces import names, recogniser
 from pipelines.library.settings import Settings, load
 
 GIB = 2**30
@@ -35,7 +35,7 @@ def examine(settings: Settings) -> dict[str, Any]:
             "cpu_cores": psutil.cpu_count(),
         },
         "versions": {name: _version(name) for name in PACKAGES},
-        "faces": {name: _pack(name, settings) for name in NAMES},
+        "faces": {name: _pack(name, settings) for name in names()},
     }
 
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -15,14 +16,14 @@ from PIL import Image
 from pipelines.engine.cancelled import Cancelled
 from pipelines.faces import FaceSettings, recogniser
 from pipelines.faces.angle import angle_of
-from pipelines.faces.base import Face, Recogniser, RecogniserMissing
+from pipelines.faces.base import Face, Recogniser, RecogniserMissing, Words, sure_word
 from pipelines.faces.facenet import Facenet
 from pipelines.faces.identity import Drawn, References, identify, is_copy, nothing
 from pipelines.faces.quality import measure, measure_source
 from pipelines.jobs.events import Event, Progress, Scored, Started, Warned
 from pipelines.jobs.requests import Judge, Reference
 from pipelines.library.pictures import dhash, hamming, read_recipe
-from pipelines.library.records import Angle, Identity, Quality, Scores
+from pipelines.library.records import EXPRESSIONS, Angle, Expression, Identity, Quality, Scores
 from pipelines.library.workspace import Workspace
 from pipelines.shots import ImageRef
 
@@ -98,7 +99,8 @@ class Panel:
             image = file.convert("RGB")
         found = None if self._finder is None else self._finder.faces(image)
         face = found[0] if found else None
-        angle = angle_of(face.yaw, face.pitch) if face else "unsure"
+        scene = {} if self._finder is None else self._finder.picture(image)
+        angle = _angle(face, scene)
         recipe = read_recipe(path)
         return Scores(
             identity=self._identity(self._gate, ref, image, found, angle),
@@ -106,6 +108,9 @@ class Panel:
             faces=None if found is None else len(found),
             angle=angle,
             yaw=None if face is None or face.yaw is None else round(face.yaw, 1),
+            expression=_expression(face),
+            pose=sure_word(scene, "pose"),
+            framing=sure_word(scene, "framing"),
             quality=_quality(image, brought_in=bool(recipe and recipe.intake)),
         )
 
@@ -186,6 +191,19 @@ def _describe(who: Recogniser, model_hash: str, image_id: str, path: str) -> See
     with Image.open(path) as file:
         image = file.convert("RGB")
     return Seen(tuple(who.faces(image)), dhash(image))
+
+
+def _angle(face: Face | None, scene: Words) -> Angle:
+    """As the face looks; a person without a face is seen from behind, if somebody can tell that there is a person."""
+    if face:
+        return angle_of(face.yaw, face.pitch)
+    return "back" if sure_word(scene, "facing") == "away" else "unsure"
+
+
+def _expression(face: Face | None) -> Expression:
+    """What the readers beside the recogniser see in a face; ``unsure`` without them, or when they are."""
+    word = sure_word(face.words, "expression") if face else ""
+    return cast(Expression, word) if word in EXPRESSIONS else "unsure"
 
 
 def _why_not(who: Recogniser) -> str:

@@ -1,7 +1,8 @@
 """What a recogniser is, whatever is behind it."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -14,13 +15,32 @@ class RecogniserMissing(RuntimeError):
 
 
 @dataclass(frozen=True)
+class Said:
+    """One word a reader said, and the probability it gave to it."""
+
+    word: str
+    sure: float
+
+
+Words = Mapping[str, Said]
+"""What readers say, by head."""
+
+
+def sure_word(words: Words, head: str, sure: float = 0.5) -> str:
+    """The word of a head that is at least so ``sure`` of it; empty when it is not, or not there."""
+    said = words.get(head)
+    return said.word if said and said.sure >= sure else ""
+
+
+@dataclass(frozen=True)
 class Face:
     """One face found in a picture.
 
     ``box``: x0, y0, x1, y1 in pixels; ``keypoints``: (5, 2) in pixels, the eye on the image's left, the eye on its
     right, nose, mouth corner left, mouth corner right; ``score``: the detector's confidence, 0-1; ``embedding``: unit
     norm, or ``None`` when there are no weights for it; ``yaw``: degrees, > 0 when the nose points toward the image's
-    RIGHT; ``pitch``: degrees, > 0 looking up. ``None``: not measured.
+    RIGHT; ``pitch``: degrees, > 0 looking up. ``None``: not measured. ``words``: what readers beside the recogniser
+    say of it, by head (``expression``, ``hair`` ...); empty when there are none.
     """
 
     box: tuple[float, float, float, float]
@@ -29,6 +49,7 @@ class Face:
     embedding: np.ndarray | None = None
     yaw: float | None = None
     pitch: float | None = None
+    words: Words = field(default_factory=dict)
 
     @property
     def area(self) -> float:
@@ -75,6 +96,10 @@ class Recogniser(Protocol):
     def faces(self, image: Image.Image) -> list[Face]:
         """All faces of an RGB picture, the largest first. No face is an answer: an empty list. Raises
         RecogniserMissing when it cannot look at all."""
+        ...
+
+    def picture(self, image: Image.Image) -> Words:
+        """What the whole picture shows (``framing``, ``pose``, ``facing`` ...); empty without a reader for that."""
         ...
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.faces.angle import yaw_from_keypoints
-from pipelines.faces.base import Face, RecogniserMissing, Thresholds, file_hash, largest_first, unit
+from pipelines.faces.base import Face, RecogniserMissing, Thresholds, Words, file_hash, largest_first, unit
 
 WEIGHTS = "20180402-114759-vggface2.pt"
 SMALLEST = 20
@@ -106,6 +106,10 @@ class Facenet:
         except Exception as error:
             raise RecogniserMissing(f"The facenet weights in {self.weights} cannot be loaded: {error}") from error
         return net.eval()
+
+    def picture(self, image: Image.Image) -> Words:
+        """It has no reader for whole pictures."""
+        return {}
 
     def faces(self, image: Image.Image) -> list[Face]:
         """See ``Recogniser.faces``; ``embedding`` is ``None`` while the weights are missing or broken."""

@@ -1,6 +1,7 @@
 """insightface: SCRFD finds faces, ArcFace describes them. Its folder is looked at first; nothing is downloaded."""
 
 import logging
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from pipelines.faces.angle import yaw_from_keypoints
-from pipelines.faces.base import Face, RecogniserMissing, Thresholds, file_hash, largest_first, unit
+from pipelines.faces.base import Face, RecogniserMissing, Thresholds, Words, file_hash, largest_first, unit
+from pipelines.faces.heads import Heads
 
 log = logging.getLogger(__name__)
 
@@ -17,25 +19,37 @@ PACKS = ("buffalo_l", "antelopev2", "auraface")
 """Looked for in this order; after them any other folder with ONNX files."""
 MODULES = ["detection", "recognition", "landmark_3d_68"]
 CONFIDENCE = 0.5
+OWN = Thresholds(same=0.40, other=0.25)
+"""For insightface's packs. 0.40 is what its own application uses for one pair of pictures; real pairs of one person go
+down to 0.30, so that only below 0.25 it is called someone else."""
 
 
 class InsightFacePack:
     """The pack in ``root/models/<name>/``, or in ``root`` itself when that holds the ONNX files.
 
-    Thresholds: 0.40 is what insightface's own application uses for one pair of pictures; real pairs of one person go
-    down to 0.30, so that only below 0.25 it is called someone else.
+    Any pack of this layout will do. ``heads``: a folder of readers (``faces.heads``) that say yaw, expression and
+    looks of each face.
     """
 
-    name = "insightface"
-    thresholds = Thresholds(same=0.40, other=0.25)
     finds_faces = True
 
-    def __init__(self, root: str = "") -> None:
+    def __init__(
+        self,
+        root: str = "",
+        *,
+        name: str = "insightface",
+        title: str = "",
+        thresholds: Thresholds = OWN,
+        heads: Path | None = None,
+    ) -> None:
         self.root = Path(root or "~/.insightface").expanduser()
+        self.name, self.thresholds, self._title, self._beside = name, thresholds, title, heads
 
     @property
     def title(self) -> str:
         """What it is; packs carry a licence of their own."""
+        if self._title:
+            return self._title
         pack = self.folder.name if self.folder else "no pack installed"
         return f"insightface ({pack}); model packs are for non-commercial research, AuraFace is Apache-2.0"
 
@@ -49,15 +63,18 @@ class InsightFacePack:
 
     @property
     def model_hash(self) -> str:
-        """Of all ONNX files of the pack."""
+        """Of all ONNX files of the pack, and of the readers beside it."""
         return self._hash if self.folder else ""
 
     @cached_property
     def _hash(self) -> str:
-        return file_hash(*sorted(self.folder.glob("*.onnx"))) if self.folder else ""
+        beside = sorted(self._beside.glob("*.onnx")) if self._beside else []
+        return file_hash(*sorted(self.folder.glob("*.onnx")), *beside) if self.folder else ""
 
     def ready(self) -> str:
         """Empty, or what to fetch and where to put it."""
+        if self.folder is None and self._title:
+            return f"{self.name} cannot see: there are no .onnx files in {self.root}."
         if self.folder is None:
             return (
                 f"No face pack found: fetch buffalo_l.zip from the insightface model zoo (non-commercial research "
@@ -85,18 +102,41 @@ class InsightFacePack:
             raise RecogniserMissing(f"The face pack in {self.folder} has no model for {' and '.join(sorted(lacking))}.")
         return analysis
 
+    @cached_property
+    def heads(self) -> Heads | None:
+        """The readers beside the pack; ``None`` when it has none. Raises RecogniserMissing when they are lost."""
+        if self._beside is None:
+            return None
+        try:
+            return Heads(self._beside)
+        except FileNotFoundError as error:
+            raise RecogniserMissing(f"The readers beside {self.name} are {error}.") from error
+
     def load(self) -> None:
         """See ``Recogniser.load``."""
         missing = self.ready()
         if missing:
             raise RecogniserMissing(missing)
-        _ = self._analysis
+        _ = self._analysis, self.heads
+
+    def picture(self, image: Image.Image) -> Words:
+        """See ``Recogniser.picture``: what the readers beside the pack say."""
+        return self.heads.picture(image) if self.heads else {}
 
     def faces(self, image: Image.Image) -> list[Face]:
         """See ``Recogniser.faces``. insightface reads BGR."""
         self.load()
         bgr = np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
-        return largest_first([_face(found) for found in self._analysis.get(bgr)])
+        found = [_face(one) for one in self._analysis.get(bgr)]
+        return largest_first([_read(self.heads, image, face) for face in found] if self.heads else found)
+
+
+def _read(heads: Heads, image: Image.Image, face: Face) -> Face:
+    """The face with what the readers say of it; their yaw is measured, that from keypoints only estimated."""
+    if face.keypoints is None:
+        return face
+    reading = heads.face(image, face.keypoints)
+    return replace(face, yaw=reading.yaw, pitch=reading.pitch, words=reading.words)
 
 
 def _face(found: Any) -> Face:

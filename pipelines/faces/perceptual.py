@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 from PIL import Image
 
-from pipelines.faces.base import Face, Thresholds, unit
+from pipelines.faces.base import Face, Thresholds, Words, unit
 
 VERSION = "colour-gradient-2"
 MIDDLE = 0.8
@@ -38,6 +38,10 @@ class Perceptual:
 
     def load(self) -> None:
         """Nothing to load."""
+
+    def picture(self, image: Image.Image) -> Words:
+        """It has no reader for whole pictures."""
+        return {}
 
     def faces(self, image: Image.Image) -> list[Face]:
         """One "face": the middle of the picture, whatever it shows. Nothing about angle."""

@@ -75,6 +75,27 @@ class ModelFamily(Frozen):
     variants: tuple[str, ...] = ()
 
 
+class FaceLines(Frozen):
+    """Cosines between two single pictures: the same character from ``same`` on, someone else below ``other``."""
+
+    same: float = Field(ge=-1, le=1)
+    other: float = Field(ge=-1, le=1)
+
+
+class FacePreset(Frozen):
+    """A recogniser as data (``pipelines.faces``). ``kind`` is the class that reads it; ``folder`` holds its weights and
+    ``heads`` the readers of angle, expression and looks beside it, both relative to ``presets`` (empty: where Settings
+    say, or none). ``thresholds`` are starting values until somebody calibrates (none: the ``kind``'s own)."""
+
+    name: str
+    kind: Literal["insightface", "facenet", "perceptual", "upright"]
+    title: str = ""
+    folder: str = ""
+    heads: str = ""
+    note: str = ""
+    thresholds: FaceLines | None = None
+
+
 class CatalogueEntry(Frozen):
     """A community LoRA of the survey. ``relevance`` 1-5, 0 for unknown; ``suits`` are lora families."""
 
@@ -222,6 +243,13 @@ def models() -> dict[str, ModelFamily]:
     """All model families by name, in file order. Raises PresetError."""
     families = (read_one(ModelFamily, p) for p in sorted((PRESETS / "models").glob("*.toml")))
     return {family.name: family for family in families}
+
+
+@cache
+def faces() -> dict[str, FacePreset]:
+    """All recognisers by name, in file order. Raises PresetError."""
+    found = (read_one(FacePreset, p) for p in sorted((PRESETS / "faces").glob("*.toml")))
+    return {preset.name: preset for preset in found}
 
 
 @cache

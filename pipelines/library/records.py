@@ -100,7 +100,9 @@ class Quality(Frozen):
 
 
 class Scores(Frozen):
-    """All judgements of machines about one picture. ``faces`` is how many were found (``None``: not looked for)."""
+    """All judgements of machines about one picture. ``faces`` is how many were found (``None``: not looked for).
+    ``pose`` (``none`` where no body can be seen, ``standing``, ``t-pose``, ``sitting``) and ``framing`` (``portrait``,
+    ``bust``, ``full``) are empty when nobody could tell."""
 
     identity: Identity | None = None
     second_opinion: Identity | None = None
@@ -108,6 +110,8 @@ class Scores(Frozen):
     angle: Angle = "unsure"
     yaw: float | None = None
     expression: Expression = "unsure"
+    pose: str = ""
+    framing: str = ""
     quality: Quality | None = None
 
 

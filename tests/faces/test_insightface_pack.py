@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from pipelines.faces import NAMES, recogniser
+from pipelines.faces import names, recogniser
 from pipelines.faces.base import RecogniserMissing
 from pipelines.faces.insightface_pack import InsightFacePack
 
@@ -54,11 +54,11 @@ def test_a_broken_pack_is_told_and_not_a_crash(tmp_path):
 
 def test_recognisers_by_name(tmp_path):
     places = settings(insightface_root=tmp_path)
-    for name in NAMES:
+    for name in names():
         found = recogniser(name, places)
         assert found.name == name
         assert found is recogniser(name, places)
         assert found.title
     assert "not a face recogniser" in recogniser("perceptual", places).title
-    with pytest.raises(ValueError, match=r"no recogniser 'eigenfaces'.*insightface, facenet, perceptual"):
+    with pytest.raises(ValueError, match=r"no recogniser 'eigenfaces'.*insightface.*mini-judge.*perceptual"):
         recogniser("eigenfaces", places)
