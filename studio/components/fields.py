@@ -12,6 +12,12 @@ def optional(label: str, elem_id: str, empty: str = "auto", **arguments: Any) ->
     )
 
 
+def edited(part: Any) -> Any:
+    """The event of a field that the user changed. A text box tells of typing by ``input``, but of pasting by ``change``
+    alone."""
+    return part.change if isinstance(part, gr.Textbox) else part.input
+
+
 def number(text: Any) -> float | None:
     """The positive number that was typed; None for nothing, for 0 and for what is no number."""
     try:

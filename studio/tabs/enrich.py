@@ -26,7 +26,7 @@ from pipelines.steps.characters import NotAllowed
 from pipelines.steps.sources import angle_of, expression_of
 from studio.components import lora_stack
 from studio.components.coverage import Coverage, grid
-from studio.components.fields import number, optional, whole
+from studio.components.fields import edited, number, optional, whole
 from studio.components.lora_stack import QUIET, Draft, LoraRows
 from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer, outlook_words
 from studio.components.painted import Words
@@ -177,7 +177,7 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     """Wire the events."""
     look: dict[str, Any] = {"fn": partial(look_ahead, studio), "inputs": tab.choice, "outputs": tab.outlook, **QUIET}
     for part in [*tab.axes, *tab.numbers]:
-        part.input(trigger_mode="always_last", **look)
+        edited(part)(trigger_mode="always_last", **look)
     tab.picker.ticks(**look)
     tab.coverage.pick(aim, tab.axes, tab.axes, **QUIET).then(**look)
     _wire_sources(tab, studio, look)

@@ -20,7 +20,7 @@ from pipelines.shots import Plan
 from pipelines.steps import datasets, generate, loras, review
 from pipelines.steps.characters import NotAllowed
 from studio.components import lora_stack
-from studio.components.fields import optional, whole
+from studio.components.fields import edited, optional, whole
 from studio.components.histogram import Histogram, histogram, passing
 from studio.components.lora_stack import QUIET, Draft, LoraRows
 from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer, outlook_words
@@ -150,7 +150,7 @@ def wire(tab: GenerateTab, studio: Studio, shell: Shell) -> None:
         **QUIET,
     }
     for part in (tab.scenarios, tab.prompts, tab.lora, tab.variants, tab.count, tab.seed):
-        part.input(trigger_mode="always_last", **look)
+        edited(part)(trigger_mode="always_last", **look)
     tab.strength.release(**look)
     lora_stack.wire(tab.loras, studio, shell, look)
     tab.preview.click(partial(make, studio, True), tab.choice, None, **QUIET)

@@ -27,6 +27,7 @@ from pipelines.shots import LoraStack, Plan
 from pipelines.steps import loras, sources, survey
 from pipelines.steps.characters import NotAllowed
 from studio.components.catalogue import Catalogue, catalogue, chosen
+from studio.components.fields import edited
 from studio.components.lora_stack import QUIET, named, usable
 from studio.components.matrix import Matrix
 from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer, outlook_words
@@ -184,7 +185,7 @@ def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
         **QUIET,
     }
     for part in (tab.combine, tab.stacks, tab.specialties, tab.prompts, tab.seed, *tab.axes):
-        part.input(trigger_mode="always_last", **look)
+        edited(part)(trigger_mode="always_last", **look)
     tab.catalogue.ticks(**look)
     tab.images.ticks(**look)
     brought = [tab.catalogue, tab.message]

@@ -22,6 +22,7 @@ from pipelines.steps import datasets, render, training
 from pipelines.steps.characters import NotAllowed
 from pipelines.steps.sources import angle_of
 from studio.components.curve import Curve, series
+from studio.components.fields import edited
 from studio.components.lora_stack import QUIET
 from studio.components.meter import Meter, meter
 from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer
@@ -148,7 +149,7 @@ def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
         **QUIET,
     }
     for part in tab.fields:
-        part.input(trigger_mode="always_last", **look)
+        edited(part)(trigger_mode="always_last", **look)
     tab.preset.input(fill, tab.preset, tab.fields, **QUIET).then(**look)
     tab.target.input(**followed).then(**look).then(**progress)
     shell.changed.select(**followed).then(**look).then(**progress)
