@@ -206,6 +206,7 @@ def _wire_sources(tab: EnrichTab, studio: Studio, look: dict[str, Any]) -> None:
         partial(arrive, studio), [tab.drop, tab.first_frame, tab.picker], dropped, api_visibility="private"
     )
     arrived.then(**look)
+    arrived.then(partial(measure, studio), None, None, **QUIET)
 
 
 def editor_of(studio: Studio) -> str:
@@ -235,6 +236,13 @@ def arrive(studio: Studio, paths: list[str] | None, first_frame: bool, before: V
     files = [(Path(p).name, Path(p)) for p in paths or []]
     arrival = sources.add(studio.desk, studio.character_id, files, first_frame=bool(first_frame))
     return [None, arrival_words(arrival), *_sources_shown(studio, before)]
+
+
+def measure(studio: Studio) -> None:
+    """No inputs or outputs. Sources that nobody has looked at are judged: quality, faces, angle, expression."""
+    found = sources.sources(studio.desk, studio.character_id) if studio.character_id else []
+    if any(image.scores.quality is None for image in found):
+        sources.measure(studio.desk, studio.character_id)
 
 
 def arrival_words(arrival: sources.Arrival) -> Value:

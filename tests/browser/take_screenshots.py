@@ -51,8 +51,8 @@ def bring_in(person: Person, folder: Path) -> None:
 def survey(person: Person) -> None:
     """The base and both LoRAs on two pictures with two prompts."""
     person.open("survey")
-    for stack in person.page.locator("#survey-stacks input[type=checkbox]").all():
-        stack.check()
+    for n in range(2):
+        person.page.locator("#survey-catalogue .entry input[type=checkbox]").nth(n).check()
     run(person, "#survey-run", "Survey v1")
     person.open("survey")
     shoot(person, "survey")

@@ -110,5 +110,6 @@ def _the_records_tell_the_same(workspace: Path) -> None:
         assert len(reject) == 1
         assert not set(reject) & set(second.images)
         assert all(d.who == "human" for d in store.all(Decision) if d.value == "good")
+        assert all(i.scores.quality for i in store.all(ImageRecord, kind="source")), "sources are looked at on arrival"
         notes = {i.intake.filename: i.intake.notes for i in store.all(ImageRecord, kind="source") if i.intake}
         assert all(notes[name] for name in ("rotated.jpg", "print.jpg", "scan16.png"))
