@@ -6,6 +6,7 @@ enrich, train, generate, review, model_card.
 header    #character-picker (select) #new-character #character-name #character-class #character-token
           #character-origin #character-may-use #create-character #settings-open #settings-save #theme-switch
           #rail-<key> #next-action
+start     #start-new #start-open #start-cast .face[data-number] #workspace-path #workspace-open; empty workspaces only
 job bar   #job-title #job-progress #job-pause #job-stop #job-list-open #job-list #job-resume-<id> #job-cancel-<id>
 review    #review-gate-enriched|synthetic|card #review-filter-open|all|good|needs_correction|reject|right|unsure|wrong
           #review-picture (data-id) #review-reference #review-film #review-position #review-label #review-live
@@ -24,6 +25,7 @@ import gradio as gr
 from studio.components.island import Island
 from studio.components.job_bar import JobBar
 from studio.components.rail import Header
+from studio.components.start import Start
 from studio.context import Shell, Studio
 from studio.tabs import enrich, generate, model_card, review, survey, train
 
@@ -41,6 +43,7 @@ def page(studio: Studio) -> gr.Blocks:
     """The whole page. Nothing is computed here: each part asks for its data when it is on screen."""
     with gr.Blocks(title="FLENwheel", analytics_enabled=False, fill_width=True) as blocks:
         Header(elem_id="header")
+        Start(elem_id="start")
         shell = Shell(changed=Island("changed", elem_id="changed", elem_classes="flen-hidden"))
         made = []
         with gr.Tabs(elem_id="tabs", selected="enrich"):

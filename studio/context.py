@@ -6,12 +6,15 @@ import html
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import gradio as gr
 
-from pipelines.desk import Desk
+from pipelines.desk import Desk, NotFound
+from pipelines.library.lock import WorkspaceBusy
 from pipelines.library.records import Character
+from pipelines.steps.characters import NotAllowed
 from studio.components.island import Island
 
 
@@ -20,12 +23,19 @@ class Studio:
     """One person's studio: a desk, and who is worked on. The choice lives here and in the settings, not in the page."""
 
     desk: Desk
+    address: str = ""
     _chosen: str = ""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _memory: dict[str, tuple[str, Any]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self._chosen = str(getattr(self.desk.settings, "character", ""))
+
+    def __enter__(self) -> Studio:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.desk.close()  # the one that is open now
 
     @property
     def character(self) -> Character | None:
@@ -48,6 +58,28 @@ class Studio:
         self.save({"character": character.id})
         return character
 
+    def move(self, root: Path) -> Path:
+        """Close this workspace and work in the one at ``root``. Raises NotFound when there is none, and NotAllowed
+        while a job is at work or when another studio has it."""
+        if not is_workspace(root):
+            raise NotFound(f"There is no workspace at {root}. To start one there: flenwheel --workspace {root}")
+        with self._lock:
+            old = self.desk
+            if root.resolve() == old.workspace.root.resolve():
+                return old.workspace.root
+            live = old.jobs.live()
+            if live.job or live.queued:
+                raise NotAllowed("A job is at work here. Wait for it or stop it first.")
+            try:
+                self.desk = Desk.open(root)
+            except WorkspaceBusy as busy:
+                raise NotAllowed(str(busy)) from busy
+            self.desk.store.announce(self.address)
+            self._chosen = str(self.desk.settings.character)
+            self._memory.clear()
+        old.close()
+        return self.desk.workspace.root
+
     def save(self, changes: dict[str, object]) -> None:
         """Keep settings in the workspace's ``settings.toml`` and use them from now on."""
         from pipelines.library import settings
@@ -62,7 +94,7 @@ class Studio:
     @property
     def revision(self) -> str:
         """Changes whenever something that a page shows may have changed."""
-        return f"{self.desk.store.revision}.{self.character_id}"
+        return f"{id(self.desk)}.{self.desk.store.revision}.{self.character_id}"
 
     def remembered(self, name: str, compute: Callable[[], Any]) -> Any:
         """``compute()``, kept until the revision changes: for what many polls ask and few changes alter."""
@@ -72,6 +104,11 @@ class Studio:
             value = compute()
             self._memory[name] = (revision, value)
         return value
+
+
+def is_workspace(root: Path) -> bool:
+    """Whether a studio has worked in this folder."""
+    return any((root / name).is_file() for name in ("flenwheel.json", "flenwheel.journal"))
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import asdict
 
+from pipelines.library.records import Job
 from pipelines.steps import practice as practising
 from pipelines.steps import sources
 from studio.commands import Answer, at_desk, command, work
@@ -19,6 +20,9 @@ def practice(options: argparse.Namespace) -> Answer:
     with at_desk(options) as desk:
         character, job = practising.start(desk, options.start)
         data, words = work(desk, job)
+        for after in desk.store.all(Job, character=character.id):
+            if after.state in ("queued", "running"):  # what follows from it: the pictures are looked at
+                work(desk, after)
         there = sources.sources(desk, character.id)
         data |= {"character": character.id, "sources": [i.id for i in there]}
         return data, f"{words}\n{character.name} ({character.id}) has {len(there)} sources."

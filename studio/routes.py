@@ -30,6 +30,7 @@ SCRIPTS = (
     "decisions",
     "pictures",
     "header",
+    "start",
     "jobs",
     "matrix",
     "keys",
@@ -38,7 +39,7 @@ SCRIPTS = (
     "review",
     "card",
 )
-STYLES = ("base", "shell", "parts", "review", "card", "tabs")
+STYLES = ("base", "shell", "parts", "review", "card", "tabs", "start")
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 PICTURE_LIMIT = 256 * 1024**2
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}

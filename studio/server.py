@@ -25,7 +25,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.desk import Desk
-from studio import routes
+from studio import routes, start
 from studio.app import page
 from studio.context import Studio
 from studio.theme import theme
@@ -115,6 +115,7 @@ def own(studio: Studio) -> FastAPI:
         routes.picture_routes(studio),
         routes.review_routes(studio),
         routes.work_routes(studio),
+        start.start_routes(studio),
     ):
         app.include_router(router)
     return app
@@ -160,14 +161,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True) -> None:
     """Open the workspace and serve the studio until it is stopped. Raises WorkspaceBusy, OSError (port in use)."""
-    with listen(host, port) as door, Desk.open(workspace) as desk:
-        app = build(Studio(desk), host, port)
-        address = f"http://{'localhost' if host in LOOPBACK else host}:{port}"
-        desk.store.announce(address)
+    address = f"http://{'localhost' if host in LOOPBACK else host}:{port}"
+    with listen(host, port) as door, Studio(Desk.open(workspace), address) as studio:
+        app = build(studio, host, port)
+        studio.desk.store.announce(address)
         config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=2)
         if open_browser:
             threading.Timer(1.0, webbrowser.open, [address]).start()
-        warm = threading.Timer(WARM_AFTER, desk.jobs.warm)  # the page comes first
+        warm = threading.Timer(WARM_AFTER, lambda: studio.desk.jobs.warm())  # the page comes first
         warm.daemon = True
         warm.start()
         print(f"FLENwheel is open at {address} (workspace {workspace})", flush=True)  # noqa: T201 - told on the terminal

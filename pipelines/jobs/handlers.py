@@ -142,11 +142,10 @@ def calibrate(request: CalibrateRequest, context: Context) -> dict[str, Any]:
 def practice(request: PracticeRequest, context: Context) -> dict[str, Any]:
     """Draw the sources of a practice character. Result: ``pictures``: path, angle and expression of each."""
     from pipelines.library.durable import write_durably
-    from pipelines.mini.practice import sources
+    from pipelines.mini.practice import sources, views
 
-    context.emit(Started(total=1))
+    context.emit(Started(total=len(views(request.number))))
     drawn = sources(request.number, request.size)
-    context.emit(Started(total=len(drawn)))
     pictures = []
     for done, source in enumerate(drawn, 1):
         if context.cancelled():

@@ -39,7 +39,8 @@ def number(character: Character) -> int | None:
 
 
 def take_in(desk: Desk, job: Job, request: PracticeRequest) -> None:
-    """The drawn pictures become sources, with angle and expression as they are known. Those that are in are left."""
+    """The drawn pictures become sources, with angle and expression as they are known, and are looked at. Those that
+    are in already are left."""
     drawn = [(desk.workspace.path(path), angle, expression) for path, angle, expression in job.result["pictures"]]
     there = [(path, angle, expression) for path, angle, expression in drawn if path.is_file()]
     sources.add(desk, request.character, [(path.name, path) for path, _, _ in there])
@@ -50,3 +51,5 @@ def take_in(desk: Desk, job: Job, request: PracticeRequest) -> None:
             sources.tag(desk, image.id, angle=angle, expression=expression)
     for path, _, _ in there:
         path.unlink(missing_ok=True)
+    if any(image.scores.quality is None for image in sources.sources(desk, request.character)):
+        sources.measure(desk, request.character)

@@ -29,7 +29,9 @@
     };
     const form = el("form", { class: "form", onsubmit: create }, nameField, kindField, tokenField, originField,
       el("label", { class: "check" }, mayUse, "I may use these pictures to train a model."), problem,
-      el("div", { class: "row end" }, el("button", { id: "create-character", type: "submit", class: "fb primary" }, "Create character")));
+      el("div", { class: "row end" },
+        flen.button("No pictures? Practice characters", () => { box.close(); flen.practice(); }, { id: "practice-open", class: "quiet" }), el("span", { class: "grow" }),
+        el("button", { id: "create-character", type: "submit", class: "fb primary" }, "Create character")));
     const box = flen.dialog("New character", form, { id: "character-dialog" });
     box.showModal();
     name.focus();
@@ -110,13 +112,13 @@
       document.body.classList.toggle("flen-nobody", !detail.character);
       picker.replaceChildren(...detail.characters.map((c) => el("option", { value: c.id, selected: c.id === detail.character?.id }, c.name)));
       picker.hidden = !detail.characters.length;
-      rail.replaceChildren(...(detail.rail.length ? detail.rail.map(step) : [el("li", { class: "step open" }, el("span", { class: "dim" }, "A character is a name and 10-20 pictures. The wheel starts with it."))]));
-      const next = detail.next || { title: "New character", why: "Nobody is here yet.", tab: "" };
+      rail.replaceChildren(...(detail.rail.length ? detail.rail.map(step) : [el("li", { class: "step open" }, el("span", { class: "dim" }, "Nobody is here yet."))]));
+      const next = detail.next || { title: "", why: "", tab: "" };
       why.textContent = next.why;
       why.title = next.why;
       go.textContent = next.title;
-      go.hidden = false;
-      act = detail.next ? () => { flen.openTab(next.tab); document.dispatchEvent(new CustomEvent("flen:goto", { detail: next })); } : newCharacter;
+      go.hidden = !detail.next; // an empty workspace has its own page, with the same buttons
+      act = () => { flen.openTab(next.tab); document.dispatchEvent(new CustomEvent("flen:goto", { detail: next })); };
     });
   };
 })();

@@ -1,6 +1,10 @@
 """A desk with a character, and pictures of every kind put there without rendering: the steps only read records."""
 
+import io
+import json
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +16,27 @@ from pipelines.library.pictures import save_picture
 from pipelines.library.records import Character, Decision, Identity, ImageRecord, Scores
 from pipelines.shots import ImageRef, Purpose, Shot
 from pipelines.steps import characters, datasets
+from studio import cli
 
 Put = Callable[..., ImageRecord]
+
+
+@pytest.fixture(scope="session")
+def practised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """A workspace that ``flenwheel practice --start 3`` has made (copy it), and what that told."""
+    root = tmp_path_factory.mktemp("practised") / "workspace"
+    said = io.StringIO()
+    with redirect_stdout(said):
+        assert cli.main(["--workspace", str(root), "--json", "practice", "--start", "3"]) == 0
+    return root, json.loads(said.getvalue())
+
+
+@pytest.fixture
+def cleo_desk(practised: tuple[Path, dict], workspace_root: Path) -> Iterator[Desk]:
+    """A desk with the practice character Cleo and her sources."""
+    shutil.copytree(practised[0], workspace_root)
+    with Desk.open(workspace_root) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,0 +1,69 @@
+"""Routes of the start page: the practice characters, and other workspaces of this machine."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, HTTPException, Response
+from fastapi.responses import FileResponse
+
+from pipelines.desk import NotFound
+from pipelines.library.presets import PRESETS
+from pipelines.steps import practice
+from studio.context import Studio, is_workspace
+from studio.routes import InWords
+
+PORTRAITS = PRESETS / "mini" / "practice"
+NEARBY = 12
+
+
+def start_routes(studio: Studio) -> APIRouter:
+    """Ways in: with a practice character, or by another workspace."""
+    router = APIRouter(route_class=InWords)
+
+    @router.get("/practice")
+    def cast() -> dict[str, Any]:
+        return {"cast": [asdict(who) for who in practice.cast()]}
+
+    @router.get("/practice/{number}.webp")
+    def portrait(number: int) -> Response:
+        path = PORTRAITS / f"{number}.webp"
+        if not path.is_file():
+            raise HTTPException(404, "There is no such practice character.")
+        return FileResponse(path, media_type="image/webp", headers={"Cache-Control": "max-age=3600"})
+
+    @router.post("/practice/{number}")
+    def start(number: int) -> dict[str, Any]:
+        """Create the character, choose it, and have its pictures drawn."""
+        character, job = practice.start(studio.desk, number)
+        studio.choose(character.id)
+        return {"id": character.id, "name": character.name, "job": job.id}
+
+    @router.get("/workspaces")
+    def workspaces() -> dict[str, Any]:
+        """Where we are, and other workspaces in the places where one would look first."""
+        here = studio.desk.workspace.root
+        return {"here": str(here), "others": [str(path) for path in nearby(here)]}
+
+    @router.post("/workspace")
+    def move(path: Annotated[str, Body(embed=True)]) -> dict[str, Any]:
+        """Work in another workspace. The page is loaded anew after this."""
+        if not path.strip():
+            raise NotFound("Say which folder.")
+        return {"path": str(studio.move(Path(path.strip()).expanduser()))}
+
+    return router
+
+
+def nearby(here: Path) -> list[Path]:
+    """Workspaces beside ``here`` and the one in the user's home, newest first."""
+    places = [*_folders(here.parent), Path("~/FLENwheel").expanduser()]
+    found = {p.resolve() for p in places if is_workspace(p)} - {here.resolve()}
+    return sorted(found, key=lambda p: p.stat().st_mtime, reverse=True)[:NEARBY]
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        return [p for p in parent.iterdir() if p.is_dir()][:1000]
+    except OSError:
+        return []
