@@ -83,7 +83,7 @@ def _character(desk: Desk, options: argparse.Namespace) -> Character:
     known = desk.store.all(Character)
     name = options.character or desk.settings.character
     if not known:
-        raise NotFound("There is no character yet: flenwheel import --new NAME --may-use FILES, or practice")
+        raise NotFound("There is no character yet: flenwheel import --new NAME --may-use FILES, or flenwheel practice")
     match = [c for c in known if name in (c.id, c.name)]
     if options.character and not match:
         return desk.character(options.character)
@@ -392,7 +392,9 @@ def status(options: argparse.Namespace) -> Answer:
         everyone = desk.store.all(Character)
         data: dict[str, Any] = {"workspace": str(desk.workspace.root), "characters": [c.id for c in everyone]}
         if not everyone:
-            return data | {"rail": None}, "No character yet: flenwheel import --new NAME --may-use FILES"
+            return data | {
+                "rail": None
+            }, "No character yet: flenwheel import --new NAME --may-use FILES, or flenwheel practice"
         character = _character(desk, options)
         rail = flywheel.status(desk, character.id)
         words = [f"{character.name}, round {rail.round}"]

@@ -43,10 +43,11 @@ def page(drawn: Calibrated, title: str, facts: Mapping[str, str]) -> str:
 def words(drawn: Calibrated) -> str:
     """Why the line is where it is, in two or three sentences."""
     share = f"{_percent(drawn.far_low)} to {_percent(drawn.far_high)}"
+    sure = f"{SURE * 100:.0f} % interval"
     known = int((~np.isnan(drawn.genuine)).sum())
     others = (
-        f"The line by others is {drawn.tau:.2f}: of new pictures of other people, {share} would pass it ({SURE:.0%} "
-        f"interval; asked for: {_percent(drawn.far)}). {len(drawn.impostor)} pictures of {len(set(drawn.groups))} "
+        f"The line by others is {drawn.tau:.2f}: of new pictures of other people, {share} would pass it ({sure}; "
+        f"asked for: {_percent(drawn.far)}). {len(drawn.impostor)} pictures of {len(set(drawn.groups))} "
         f"others say so, worth {drawn.effective:.0f} independent ones: pictures of one person resemble each other."
         if len(drawn.impostor)
         else "There are no pictures of others."
@@ -173,7 +174,7 @@ def _rejects(drawn: Calibrated) -> str:
     ]
     unknown = int(np.isnan(drawn.genuine).sum())
     rest = f"{unknown} profiles are not measurable: fewer than three others show that angle." if unknown else ""
-    head = ("angle", "pictures", "do not pass", f"{SURE:.0%} interval", "called someone else")
+    head = ("angle", "pictures", "do not pass", f"{SURE * 100:.0f} % interval", "called someone else")
     note = "Each source is held against the line that the others would have drawn. Those between the lines go to you."
     return f'{_table(head, rows)}<p style="margin-top:8px"><small>{note} {rest}</small></p>'
 

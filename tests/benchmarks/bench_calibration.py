@@ -6,8 +6,14 @@ on 150 strangers seen 5 times, as ``flenwheel score --calibrate`` does it, then 
 """
 
 import argparse
+import sys
+import warnings
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+warnings.simplefilter("ignore", FutureWarning)  # insightface's own
 
 import numpy as np
 from PIL import Image
