@@ -35,6 +35,7 @@ from studio import doctor as health
 from studio.progress import follow
 
 DEFAULT_WORKSPACE = Path("~/FLENwheel")
+NOBODY = "There is no character yet: flenwheel import --new NAME --may-use FILES, or flenwheel practice"
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
 REFUSALS = (NotAllowed, NotFound, Refused, LoraRefused, ChoiceError, PresetError, WorkspaceBusy)
 
@@ -83,7 +84,7 @@ def _character(desk: Desk, options: argparse.Namespace) -> Character:
     known = desk.store.all(Character)
     name = options.character or desk.settings.character
     if not known:
-        raise NotFound("There is no character yet: flenwheel import --new NAME --may-use FILES, or flenwheel practice")
+        raise NotFound(NOBODY)
     match = [c for c in known if name in (c.id, c.name)]
     if options.character and not match:
         return desk.character(options.character)
@@ -392,9 +393,7 @@ def status(options: argparse.Namespace) -> Answer:
         everyone = desk.store.all(Character)
         data: dict[str, Any] = {"workspace": str(desk.workspace.root), "characters": [c.id for c in everyone]}
         if not everyone:
-            return data | {
-                "rail": None
-            }, "No character yet: flenwheel import --new NAME --may-use FILES, or flenwheel practice"
+            return data | {"rail": None}, NOBODY
         character = _character(desk, options)
         rail = flywheel.status(desk, character.id)
         words = [f"{character.name}, round {rail.round}"]
