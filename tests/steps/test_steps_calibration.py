@@ -2,9 +2,9 @@
 
 import io
 import json
+from collections.abc import Callable
 
 import pytest
-from conftest import Put
 from PIL import Image
 
 from pipelines.calibrate import run
@@ -13,7 +13,7 @@ from pipelines.engine.cancelled import Cancelled
 from pipelines.faces.base import RecogniserMissing
 from pipelines.jobs.events import Event, Warned
 from pipelines.jobs.requests import CalibrateRequest, ScoreRequest
-from pipelines.library.records import Calibration, Character, Job, LoraRecord
+from pipelines.library.records import Calibration, Character, ImageRecord, Job, LoraRecord
 from pipelines.shots import Adapter, LoraStack
 from pipelines.steps import calibration, characters, sources
 from pipelines.steps.characters import NotAllowed
@@ -94,7 +94,7 @@ def _too_few_others_leave_the_starting_values_in_use(desk: Desk) -> None:
     assert desk.workspace.path("characters/cleo/calibrations/v1/perceptual.html").is_file()
 
 
-def test_who_the_others_are(desk: Desk, ada: Character, put: Put) -> None:
+def test_who_the_others_are(desk: Desk, ada: Character, put: Callable[..., ImageRecord]) -> None:
     """Sources of other characters and pictures of the base model alone; nobody who may be the character itself."""
     hers = put("source")
     base, again = put("synthetic", cell="beach"), put("synthetic", cell="beach")
