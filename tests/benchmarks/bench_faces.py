@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
+import torch
 from PIL import Image
 
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import Face, Recogniser, Words, sure_word
+from pipelines.mini.train.faces.degrade import soften
 from pipelines.mini.train.faces.embedding import separation
 from pipelines.mini.world import (
     BACKGROUNDS,
@@ -47,14 +49,25 @@ class Seen:
     scene: Words
 
 
-def look(people: Sequence[Character], views: Sequence[View], size: int, chunk: int = 200) -> Iterable[Seen]:
-    """Draw and read, a chunk at a time."""
+def look(
+    people: Sequence[Character], views: Sequence[View], size: int, soft: bool = False, chunk: int = 200
+) -> Iterable[Seen]:
+    """Draw and read, a chunk at a time; ``soft``: each picture loses what a small VAE would lose."""
     gate, judge = (recogniser(name, NOWHERE) for name in ("mini", "mini-judge"))
     for k in range(0, len(people), chunk):
         pixels, truths = render(people[k : k + chunk], views[k : k + chunk], size)
+        pixels = softened(pixels) if soft else pixels
         for picture, truth in zip(pixels, truths, strict=True):
             image = Image.fromarray(picture)
             yield Seen(truth, gate.faces(image), judge.faces(image), gate.picture(image))
+
+
+def softened(pixels: np.ndarray) -> np.ndarray:
+    """As in training: a stand-in for a small VAE's round trip, not one."""
+    x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    rng = np.random.default_rng(0)
+    out = torch.cat([soften(part, rng) for part in x.split(16)]).clamp(0, 1)
+    return (out.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).numpy()
 
 
 def draw(rng: random.Random, framing: str, **fixed: str) -> View:
@@ -75,13 +88,13 @@ def share(name: str, right: Iterable[bool]) -> None:
     print(f"  {name:34} {100 * np.mean(values):6.2f} %  of {len(values)}" if values else f"  {name:34} none")
 
 
-def readings(count: int, size: int) -> None:
+def readings(count: int, size: int, soft: bool = False) -> None:
     """Angle, expression, pose, framing, light and looks on true pictures, one character each."""
     rng = random.Random(f"readings {size}")
     people = [Character.from_seed(FIRST + 100_000 + k) for k in range(count)]
     framings = rng.choices(("portrait", "bust", "full"), (6, 2, 2), k=count)
-    seen = list(look(people, [draw(rng, framing) for framing in framings], size))
-    print(f"\n{count} characters at {size} px, one picture each")
+    seen = list(look(people, [draw(rng, framing) for framing in framings], size, soft))
+    print(f"\n{count} characters at {size} px, one picture each{', softened' if soft else ''}")
     share("one face found", (len(s.gate) == 1 for s in seen))
     share("judge finds a face", (len(s.judge) == 1 for s in seen))
     for who in ("gate", "judge"):
@@ -116,7 +129,7 @@ def identities(people: int, size: int, views: int = 8) -> None:
     angles = [("front", "half-left", "half-right")[i % 3] for i in range(len(who))]
     looks = [draw(rng, rng.choices(("portrait", "bust"), (4, 1))[0], angle=angle) for angle in angles]
     seen = list(look([c for _, _, c in who], looks, size))
-    print(f"\n{people} characters at {size} px, {views} pictures each, front and half; AUC against the others' centroid")
+    print(f"\n{people} characters at {size} px, {views} pictures each, front and half; AUC against own centroid")
     for name in ("gate", "judge"):
         keep = [i for i, s in enumerate(seen) if getattr(s, name)]
         rows = np.stack([getattr(seen[i], name)[0].embedding for i in keep])
@@ -148,12 +161,14 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=600)
     parser.add_argument("--sizes", type=int, nargs="*", default=[64, 128, 256])
     given = parser.parse_args()
+    torch.set_num_threads(1)
     for name in ("mini", "mini-judge"):
         who: Recogniser = recogniser(name, NOWHERE)
         who.load()
         print(f"{name} {who.model_hash}: {who.title}")
     for size in given.sizes:
         readings(given.pictures if size < 256 else given.pictures // 4, size)
+    readings(given.pictures, 64, soft=True)
     for size in given.sizes:
         identities(given.people if size < 256 else given.people // 4, size)
 

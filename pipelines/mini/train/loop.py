@@ -48,6 +48,53 @@ def rate(plan: Plan, step: int) -> float:
     return plan.rate * min(1.0, (step + 1) / plan.warmup, max(left, 0.02))
 
 
+class Optimizer:
+    """Muon (Jordan et al. 2024) for matrices and filters, its updates as large as AdamW's would be (Liu et al. 2025,
+    "Muon is scalable": 0.2 of the root of the longer side), AdamW for all else."""
+
+    def __init__(self, net: nn.Module, decay: float) -> None:
+        self.matrices = {n: p for n, p in net.named_parameters() if p.ndim > 1 and min(len(p), p[0].numel()) >= 16}
+        rest = [p for n, p in net.named_parameters() if n not in self.matrices]
+        self.decay = decay
+        self.adam = torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.0)
+        self.momentum = {n: torch.zeros(len(p), p[0].numel()) for n, p in self.matrices.items()}
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        """One step down the gradients, which are cleared."""
+        for group in self.adam.param_groups:
+            group["lr"] = rate
+        self.adam.step()
+        for name, p in self.matrices.items():
+            if p.grad is None:
+                continue
+            grad = p.grad.flatten(1)
+            held = self.momentum[name].lerp_(grad, 0.05)
+            update = orthogonal(grad.lerp(held, 0.95)) * (0.2 * max(grad.shape) ** 0.5)
+            p.mul_(1 - rate * self.decay).sub_(update.view_as(p), alpha=rate)
+        for p in (*self.matrices.values(), *(q for g in self.adam.param_groups for q in g["params"])):
+            p.grad = None
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"adam": self.adam.state_dict(), "momentum": self.momentum}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """From a checkpoint."""
+        self.adam.load_state_dict(state["adam"])
+        self.momentum = state["momentum"]
+
+
+def orthogonal(x: torch.Tensor) -> torch.Tensor:
+    """About the nearest matrix with orthogonal rows or columns: five Newton-Schulz steps with the constants of Muon."""
+    tall = x.shape[0] > x.shape[1]
+    x = (x.mT if tall else x) / (x.norm() + 1e-7)
+    for _ in range(5):
+        square = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    return x.mT if tall else x
+
+
 class Trainer:
     """Trains a task by a plan; its state lies in ``folder``: ``last.pt``, ``curve.jsonl``."""
 
@@ -55,9 +102,7 @@ class Trainer:
         self.task, self.plan, self.folder, self.say = task, plan, folder, say
         self.folder.mkdir(parents=True, exist_ok=True)
         self.mean = {k: v.detach().clone() for k, v in task.net.state_dict().items()}
-        grouped = [p for p in task.net.parameters() if p.ndim > 1], [p for p in task.net.parameters() if p.ndim <= 1]
-        groups = [{"params": ps, "weight_decay": d} for ps, d in zip(grouped, (plan.decay, 0.0), strict=True)]
-        self.optimizer = torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.99))
+        self.optimizer = Optimizer(task.net, plan.decay)
         self.step = 0
         self.seconds = 0.0
         self._resume()
@@ -80,14 +125,11 @@ class Trainer:
         self._save(self.seconds)
 
     def _one(self) -> dict[str, float]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.plan, self.step)
         torch.manual_seed(self.step)
         loss, figures = self.task.loss(self.step)
-        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.task.net.parameters(), 5.0)
-        self.optimizer.step()
+        self.optimizer.step(rate(self.plan, self.step))
         self.step += 1
         keep = min(self.plan.keep, self.step / (self.step + 10))
         for name, value in self.task.net.state_dict().items():
@@ -103,7 +145,7 @@ class Trainer:
 
     def _save(self, seconds: float) -> None:
         state: dict[str, Any] = {"net": self.task.net.state_dict(), "mean": self.mean, "step": self.step}
-        state |= {"optimizer": self.optimizer.state_dict(), "seconds": seconds}
+        state |= {"optimizer": self.optimizer.state(), "seconds": seconds}
         part = self.folder / f"last.{os.getpid()}"
         torch.save(state, part)
         part.replace(self.folder / "last.pt")
@@ -115,7 +157,7 @@ class Trainer:
         state = torch.load(last, weights_only=True)
         self.task.net.load_state_dict(state["net"])
         self.mean, self.step, self.seconds = state["mean"], state["step"], state["seconds"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load(state["optimizer"])
         self.say(f"{self.task.name}: resumed at step {self.step}")
 
 

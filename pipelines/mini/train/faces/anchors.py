@@ -76,8 +76,10 @@ def _moved(
 
 
 def targets(faces: Faces, size: int) -> list[dict[str, Tensor]]:
-    """For each stride: ``face`` (B', ...) indices of cells that answer and what they say; ``mute`` cells inside a face
-    that another stride answers for, which may say what they like."""
+    """For each stride: ``where`` (3, K) the picture, row and column of cells that answer for a face, ``says`` (K, 14)
+    what they say, ``side`` (K,) the face's longer side in strides; ``mute`` (3, M) cells around those, which may say
+    what they like. A stride that does not answer for a face is silent there: else one face is found at several sizes.
+    """
     side = (faces.box[:, 2:] - faces.box[:, :2]).max(1)
     middle = (faces.box[:, :2] + faces.box[:, 2:]) / 2
     level = np.searchsorted(np.array(REACH), side)
@@ -86,8 +88,9 @@ def targets(faces: Faces, size: int) -> list[dict[str, Tensor]]:
         cells = np.stack(np.meshgrid(*(np.arange(size // stride),) * 2, indexing="xy"), -1) * float(stride)
         away = np.abs(cells[None] - middle[:, None, None]).max(-1)
         near = away <= np.maximum(0.22 * side, 0.55 * stride)[:, None, None]
-        inside = away <= 0.45 * side[:, None, None] + stride
-        mine = near & (level == k)[:, None, None]
+        own = (level == k)[:, None, None]
+        inside = own & (away <= 0.45 * side[:, None, None])
+        mine = own & near
         f, y, x = np.nonzero(mine)
         point = np.stack([x, y], 1) * float(stride)
         box = faces.box[f]

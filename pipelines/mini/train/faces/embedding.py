@@ -5,6 +5,7 @@ one character, softened by how much they vary at all, so that every parameter co
 characters of the reader's own range that no training step saw.
 """
 
+import itertools
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ Tensor = torch.Tensor
 Reads = Callable[[Tensor, Table], Mapping[str, Tensor]]
 DIMENSIONS = 512
 VIEWS = 6
-# Words count as they are read; the square root of 2 undoes that one wrong word moves two probabilities.
+# What goes into the vector, in this order.
 NAMES = (*WORDS, "numbers")
 
 
@@ -87,9 +88,13 @@ class Whitening(nn.Module):
         return (x - self.mean) @ self.matrix.T
 
 
-def whitening(x: np.ndarray, who: np.ndarray, soft: float, width: int = DIMENSIONS, seed: int = 0) -> Whitening:
+def whitening(
+    x: np.ndarray, who: np.ndarray, soft: float, trust: float = 1.0, width: int = DIMENSIONS, seed: int = 0
+) -> Whitening:
     """Fit on features (N, F) of characters ``who`` (N,). ``soft``: the share of the whole spread that is added to the
-    spread within characters before its inverse square root is taken."""
+    spread within characters before its inverse square root is taken, so that what is read without fault does not drown
+    the rest. Directions then count by the share of their spread that is between characters, to the power of ``trust``
+    (Wiener's weight): what cannot be read only adds noise."""
     mean = x.mean(0)
     centred = x - mean
     own = np.concatenate([x[who == k] - x[who == k].mean(0) for k in np.unique(who)])
@@ -97,6 +102,10 @@ def whitening(x: np.ndarray, who: np.ndarray, soft: float, width: int = DIMENSIO
     whole = centred.T @ centred / len(x)
     values, vectors = np.linalg.eigh(within + soft * whole + 1e-6 * np.eye(len(mean)))
     root = vectors @ np.diag(values**-0.5) @ vectors.T
+    noise = root @ within @ root
+    spread, directions = np.linalg.eigh(root @ whole @ root)
+    lost = np.einsum("ij,ik,kj->j", directions, noise, directions) / np.maximum(spread, 1e-9)
+    root = directions @ np.diag(np.clip(1 - lost, 0, 1) ** trust) @ directions.T @ root
     turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(width, len(mean))))[0]
     return Whitening(torch.from_numpy(mean).float(), torch.from_numpy(turn @ root).float())
 
@@ -142,12 +151,12 @@ def fit(read: Reads, held: Family, width: int = DIMENSIONS) -> tuple[Whitening, 
         said.append(features(read(part, {name: v[k : k + 128] for name, v in rows.items()})).numpy())
     x, who, twins = np.concatenate(said).astype(np.float64), held.who[keep], held.twin[keep]
     best: tuple[float, Whitening, dict[str, float]] | None = None
-    for soft in (0.003, 0.01, 0.03, 0.1, 0.3):
-        made = whitening(x[twins < 0], who[twins < 0], soft, width)
+    for soft, trust in itertools.product((0.03, 0.1, 0.3, 1.0, 3.0, 10.0), (0.0, 0.5, 1.0, 2.0)):
+        made = whitening(x[twins < 0], who[twins < 0], soft, trust, width)
         e = _unit(made(torch.from_numpy(x).float()).numpy())
         figures = separation(e, who, twins)
         mean = float(np.mean(list(figures.values()))) + 2 * figures["strangers"]
         if best is None or mean > best[0]:
-            best = (mean, made, figures | {"soft": soft})
+            best = (mean, made, figures | {"soft": soft, "trust": trust})
     assert best is not None
     return best[1], best[2]

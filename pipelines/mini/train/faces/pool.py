@@ -7,7 +7,6 @@ several trainings can share the drawing. Every picture shows a character of its 
 import os
 import random
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,7 +129,7 @@ class Stream:
     """Batches for training step by step: a window of shards that moves on one shard every ``stay`` steps. A picture
     is seen ``stay * batch / SHARD`` times on average, each time degraded otherwise, and never again."""
 
-    def __init__(self, pool: Pool, batch: int, sees: float = 8.0, window: int = 8) -> None:
+    def __init__(self, pool: Pool, batch: int, sees: float = 12.0, window: int = 8) -> None:
         self.pool, self.batch, self.window = pool, batch, window
         self.stay = max(1, round(sees * SHARD / batch))
         self._held: dict[int, Shard] = {}
@@ -148,9 +147,3 @@ class Stream:
             k: np.stack([self._held[numbers[s]].table[k][i] for s, i in zip(whose, which, strict=True)]) for k in keys
         }
         return Batch(pictures, {k: torch.from_numpy(v) for k, v in rows.items()})
-
-    def __iter__(self) -> Iterator[Batch]:
-        step = 0
-        while True:
-            yield self.at(step)
-            step += 1
