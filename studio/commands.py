@@ -1,11 +1,8 @@
-"""What each command of ``flenwheel`` does. Answers go to standard output (one JSON object with ``--json``), progress to
-standard error."""
+"""What each command of ``flenwheel`` does."""
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,14 +12,10 @@ from pydantic import ValidationError
 from pipelines import flywheel
 from pipelines.desk import Desk, NotFound
 from pipelines.jobs.requests import ScoreRequest
-from pipelines.library.intake import Refused
-from pipelines.library.lock import WorkspaceBusy
-from pipelines.library.lora_files import LoraRefused
-from pipelines.library.presets import PresetError, TrainingSettings, trainings
+from pipelines.library.presets import TrainingSettings, trainings
 from pipelines.library.rebuild import rebuild as rebuild_records
-from pipelines.library.records import Card, Character, Decision, ImageRecord, Job, LoraRecord, Survey
-from pipelines.plans.base import ChoiceError
-from pipelines.shots import LoraStack, Plan
+from pipelines.library.records import Card, Character, Decision, Survey
+from pipelines.shots import LoraStack
 from pipelines.steps import calibration as calibrating
 from pipelines.steps import card as cards
 from pipelines.steps import characters, datasets, loras, sources, training
@@ -30,94 +23,24 @@ from pipelines.steps import enrich as enriching
 from pipelines.steps import generate as generating
 from pipelines.steps import review as reviewing
 from pipelines.steps import survey as surveying
-from pipelines.steps.characters import NotAllowed
 from studio import doctor as health
-from studio.progress import follow
+from studio.answers import (
+    NOBODY,
+    REFUSALS,
+    Answer,
+    Usage,
+    at_desk,
+    character_of,
+    command,
+    lora_of,
+    lora_rows,
+    make_pictures,
+    picture_ids,
+    work,
+    workspace_of,
+)
 
-DEFAULT_WORKSPACE = Path("~/FLENwheel")
-NOBODY = "There is no character yet: flenwheel import --new NAME --may-use FILES, or flenwheel practice"
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
-REFUSALS = (NotAllowed, NotFound, Refused, LoraRefused, ChoiceError, PresetError, WorkspaceBusy)
-
-Answer = tuple[dict[str, Any], str]
-
-
-class Usage(ValueError):
-    """The command was not understood; the message says what it takes."""
-
-
-def command(work: Callable[[argparse.Namespace], Answer]) -> Callable[[argparse.Namespace], int]:
-    """Turn an answer ``(JSON, words)`` into output and exit status; refusals are told in words, not in tracebacks."""
-
-    def run(options: argparse.Namespace) -> int:
-        try:
-            data, words = work(options)
-        except (*REFUSALS, Usage) as refusal:
-            if options.json:
-                print(json.dumps({"ok": False, "error": str(refusal)}, ensure_ascii=False))
-            else:
-                print(refusal, file=sys.stderr)
-            return 1
-        ok = bool(data.get("ok", True))
-        print(json.dumps({"ok": ok, **data}, ensure_ascii=False, default=str) if options.json else words)
-        return 0 if ok else 1
-
-    run.__doc__ = work.__doc__
-    run.__name__ = work.__name__
-    return run
-
-
-def workspace_of(options: argparse.Namespace) -> Path:
-    """The folder that was named, else ``~/FLENwheel``."""
-    return (options.workspace or DEFAULT_WORKSPACE).expanduser()
-
-
-@contextmanager
-def at_desk(options: argparse.Namespace, *, read_only: bool = False) -> Iterator[Desk]:
-    """The desk of the command's workspace, closed at the end."""
-    with Desk.open(workspace_of(options), read_only=read_only) as desk:
-        yield desk
-
-
-def _character(desk: Desk, options: argparse.Namespace) -> Character:
-    """The named character, else the one chosen in the studio, else the only or newest one."""
-    known = desk.store.all(Character)
-    name = options.character or desk.settings.character
-    if not known:
-        raise NotFound(NOBODY)
-    match = [c for c in known if name in (c.id, c.name)]
-    if options.character and not match:
-        return desk.character(options.character)
-    return (match or known)[-1]
-
-
-def _rows(desk: Desk, rows: Iterable[str]) -> list[tuple[str, float]]:
-    """``NAME=WEIGHT`` to (LoRA id, weight)."""
-    parsed = []
-    for row in rows:
-        name, _, weight = row.rpartition("=") if "=" in row else (row, "", "1.0")
-        try:
-            parsed.append((loras.by_name(desk, name.strip()).id, float(weight)))
-        except ValueError:
-            raise Usage(f"{row!r}: a LoRA is given as NAME=WEIGHT, such as angles=1.0") from None
-    return parsed
-
-
-def work(desk: Desk, job: Job) -> Answer:
-    """Follow a job to its end and tell of it."""
-    ended = follow(desk.jobs, job)
-    data = {"ok": ended.state == "done", "job": ended.model_dump(mode="json", exclude={"request", "traceback"})}
-    return data, f"{ended.title}: {ended.state}" + (f". {ended.error}" if ended.error else "")
-
-
-def _make(desk: Desk, plan: Plan, job: Job) -> Answer:
-    data, words = work(desk, job)
-    data["images"] = [
-        {"id": i.id, "path": i.path, "cell": i.shot.purpose.cell, "scores": i.scores.model_dump(mode="json")}
-        for i in desk.store.all(ImageRecord, character=plan.character, kind=plan.kind, version=plan.version)
-        if i.shot and i.shot in plan.shots
-    ]
-    return data, f"{words}; {len(data['images'])} pictures in {plan.folder}"
 
 
 @command
@@ -133,7 +56,7 @@ def bring_in(options: argparse.Namespace) -> Answer:
         if pictures:
             arrival = _take_in(desk, options, pictures)
             data |= {
-                "character": _character(desk, options).id,
+                "character": character_of(desk, options).id,
                 "admitted": [i.id for i in arrival.admitted],
                 "refused": dict(arrival.refused),
                 "doubtful": dict(arrival.doubtful),
@@ -154,7 +77,7 @@ def _take_in(desk: Desk, options: argparse.Namespace, pictures: list[Path]) -> s
         )
         options.character = character.id
     arrival = sources.add(
-        desk, _character(desk, options).id, [(p.name, p) for p in pictures], first_frame=options.first_frame
+        desk, character_of(desk, options).id, [(p.name, p) for p in pictures], first_frame=options.first_frame
     )
     for image in arrival.admitted:
         sources.tag(desk, image.id, angle=options.angle, expression=options.expression)
@@ -177,29 +100,29 @@ def enrich(options: argparse.Namespace) -> Answer:
     with at_desk(options) as desk:
         plan = enriching.plan(
             desk,
-            _character(desk, options).id,
-            source_ids=_ids(desk, options, options.source),
+            character_of(desk, options).id,
+            source_ids=picture_ids(desk, options, options.source),
             edits=options.edit,
-            stack=loras.stack(desk, _rows(desk, options.lora)),
+            stack=loras.stack(desk, lora_rows(desk, options.lora)),
             per_source=options.per_source,
             count=options.count,
             seed=options.seed,
             steps=options.steps,
         )
-        return _make(desk, plan, enriching.submit(desk, plan))
+        return make_pictures(desk, plan, enriching.submit(desk, plan))
 
 
 @command
 def generate(options: argparse.Namespace) -> Answer:
     """Draw the character anew."""
     with at_desk(options) as desk:
-        character = _character(desk, options)
+        character = character_of(desk, options)
         plan = generating.plan(
             desk,
             character.id,
-            lora_id=_version(desk, character, options.version),
+            lora_id=lora_of(desk, character, options.version),
             strength=options.strength,
-            extra=loras.stack(desk, _rows(desk, options.lora)),
+            extra=loras.stack(desk, lora_rows(desk, options.lora)),
             scenarios=options.scenario,
             prompts=options.prompt,
             variants=options.variants,
@@ -207,29 +130,29 @@ def generate(options: argparse.Namespace) -> Answer:
             seed=options.seed,
             steps=options.steps,
         )
-        return _make(desk, plan, generating.submit(desk, plan))
+        return make_pictures(desk, plan, generating.submit(desk, plan))
 
 
 @command
 def survey(options: argparse.Namespace) -> Answer:
     """Compare stacks, or write the decision on the newest survey down."""
     with at_desk(options) as desk:
-        character = _character(desk, options)
+        character = character_of(desk, options)
         if options.decide:
             made = _newest_survey(desk, character)
             made = surveying.decide(desk, made.id, options.decide, options.reasons)
             return {"survey": made.model_dump(mode="json")}, f"{made.id}: {made.decision}"
-        stacks: list[LoraStack] = [loras.stack(desk, _rows(desk, s.split("+"))) for s in options.stack]
+        stacks: list[LoraStack] = [loras.stack(desk, lora_rows(desk, s.split("+"))) for s in options.stack]
         plan = surveying.plan(
             desk,
             character.id,
-            image_ids=_ids(desk, options, options.image),
+            image_ids=picture_ids(desk, options, options.image),
             stacks=stacks,
             prompts=options.prompt,
             seed=options.seed,
             steps=options.steps,
         )
-        data, words = _make(desk, plan, surveying.submit(desk, plan))
+        data, words = make_pictures(desk, plan, surveying.submit(desk, plan))
         standings = surveying.standings(desk, _newest_survey(desk, character))
         data["standings"] = [asdict(s) for s in standings]
         return data, "\n".join([words, *(f"{s.stack}: identity {s.identity}, {s.seconds} s" for s in standings)])
@@ -246,8 +169,8 @@ def _newest_survey(desk: Desk, character: Character) -> Survey:
 def review(options: argparse.Namespace) -> Answer:
     """List a gate, decide, filter, or keep the best."""
     with at_desk(options) as desk:
-        character = _character(desk, options)
-        chosen = _ids(desk, options, options.images)
+        character = character_of(desk, options)
+        chosen = picture_ids(desk, options, options.images)
         if options.filter:
             sorted_out = reviewing.apply_filter(desk, character.id, cut=options.cut)
             return asdict(sorted_out), f"{len(sorted_out.rejected)} sorted out, {sorted_out.left} left for you"
@@ -273,37 +196,11 @@ def _label(desk: Desk, chosen: list[str], options: argparse.Namespace) -> Answer
     return {"decided": chosen, "label": value}, f"{len(chosen)} pictures: {options.label}"
 
 
-def _ids(desk: Desk, options: argparse.Namespace, named: Iterable[str]) -> list[str]:
-    """Whole ids for ids or their first characters."""
-    known = [i.id for i in desk.store.all(ImageRecord, character=_character(desk, options).id)]
-    found = []
-    for name in named:
-        match = [i for i in known if i.startswith(name)]
-        if len(match) != 1:
-            raise NotFound(f"{name!r} names {len(match)} pictures of this character.")
-        found += match
-    return found
-
-
-def _version(desk: Desk, character: Character, version: str | None) -> str:
-    """The id of a character's LoRA of that version; the newest for ``None``; none for ``base``."""
-    if version == "base":
-        return ""
-    made: list[LoraRecord] = loras.trained(desk, character.id, desk.family(character.generator).lora_family)
-    match = [x for x in made if version in (None, x.version)]
-    if not match:
-        known = ", ".join(x.version for x in made) or "none trained yet"
-        raise NotFound(
-            f"{character.name} has no LoRA {version or ''} ({known}). Use --version base for the base model."
-        )
-    return match[-1].id
-
-
 @command
 def train(options: argparse.Namespace) -> Answer:
     """Train the next version of a LoRA, or say what it would learn from."""
     with at_desk(options) as desk:
-        character = _character(desk, options)
+        character = character_of(desk, options)
         learning = training.dataset(desk, character.id, options.target)
         told = {
             "pictures": dict(learning.by_origin),
@@ -335,7 +232,7 @@ def _settings(preset: str, changes: Iterable[str]) -> TrainingSettings | None:
 def score(options: argparse.Namespace) -> Answer:
     """Judge pictures again against the present sources."""
     with at_desk(options) as desk:
-        character = _character(desk, options)
+        character = character_of(desk, options)
         if options.calibrate:
             return _calibrate(desk, character, options.far)
         images = datasets.pictures(desk, character.id, options.kind)
@@ -362,10 +259,10 @@ def _calibrate(desk: Desk, character: Character, far: float) -> Answer:
 def card(options: argparse.Namespace) -> Answer:
     """Run the model card, or show one that was run."""
     with at_desk(options) as desk:
-        character = _character(desk, options)
+        character = character_of(desk, options)
         data: dict[str, Any] = {}
         if not options.show:
-            lora = _version(desk, character, options.version)
+            lora = lora_of(desk, character, options.version)
             data, _ = work(desk, cards.submit(desk, character.id, lora, seed=options.seed))
         made = _shown_card(desk, character, options.show)
         board = cards.board(desk, made)
@@ -394,7 +291,7 @@ def status(options: argparse.Namespace) -> Answer:
         data: dict[str, Any] = {"workspace": str(desk.workspace.root), "characters": [c.id for c in everyone]}
         if not everyone:
             return data | {"rail": None}, NOBODY
-        character = _character(desk, options)
+        character = character_of(desk, options)
         rail = flywheel.status(desk, character.id)
         words = [f"{character.name}, round {rail.round}"]
         words += [f"  {s.state:5} {s.title:10} {'' if s.count is None else s.count:>5}  {s.why}" for s in rail.steps]

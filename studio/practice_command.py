@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pipelines.library.records import Job
 from pipelines.steps import practice as practising
 from pipelines.steps import sources
-from studio.commands import Answer, at_desk, command, work
+from studio.answers import Answer, at_desk, command, work
 
 
 @command
