@@ -9,6 +9,8 @@ os.environ.update(
     HF_HUB_DISABLE_TELEMETRY="1",
     GRADIO_ANALYTICS_ENABLED="False",
     TRANSFORMERS_VERBOSITY="error",
+    # small models on a shared machine: a second thread waits more than it works
+    OMP_NUM_THREADS="1",
 )
 
 import pytest
