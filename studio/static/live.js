@@ -53,7 +53,8 @@
     const away = () => ["review", "model-card"].some((id) => document.getElementById(id)?.offsetParent);
     const tell = () => {
       waiting = 0;
-      if (!away() && flen.state && flen.state.revision !== told) {
+      // the first time always: a tab that was never filled would overwrite what the user types into it
+      if ((!told || !away()) && flen.state && flen.state.revision !== told) {
         told = flen.state.revision;
         last = Date.now();
         // an event of its own: Gradio fires `change` of an HTML component again whenever it draws it

@@ -19,6 +19,7 @@ from pipelines.library.store import Store
 
 ENRICHED = 8
 SYNTHETIC = 6
+STEPS = 12
 
 
 @pytest.mark.timeout(1200)
@@ -54,7 +55,8 @@ def test_a_person_turns_the_wheel(browser: Browser, running, tmp_path: Path) -> 
 
     # v1
     person.open("train")
-    person.set_number("train-steps", 12)
+    person.set_number("train-steps", STEPS)
+    expect(page.locator("#train-plan")).to_contain_text(f"{STEPS} steps")
     person.run_with_a_reload("#train-run", "Train ada_v1")
 
     # generate with it, filter, choose
@@ -73,7 +75,8 @@ def test_a_person_turns_the_wheel(browser: Browser, running, tmp_path: Path) -> 
     person.open("model_card")
     person.run_with_a_reload("#card-run", "Model card of ada_v1")
     person.open("train")
-    person.set_number("train-steps", 12)
+    person.set_number("train-steps", STEPS)
+    expect(page.locator("#train-plan")).to_contain_text(f"{STEPS} steps")
     person.run_with_a_reload("#train-run", "Train ada_v2")
     expect(page.locator("#tab-train-button")).to_have_attribute("aria-selected", "true")  # the reload came back to it
     person.open("model_card")
@@ -103,6 +106,7 @@ def _the_records_tell_the_same(workspace: Path) -> None:
         assert [x.name for x in store.all(LoraRecord, origin="trained")] == ["ada_v1", "ada_v2"]
         first, second = store.all(TrainingRun)
         assert (first.state, second.state) == ("done", "done")
+        assert (first.settings["steps"], second.settings["steps"]) == (STEPS, STEPS)
         assert len(first.images) == 10 + ENRICHED - 1
         assert set(second.images) - set(first.images) == set(store.get(DatasetVersion, "ada/pristine/v1").images)  # type: ignore[union-attr]
         assert len(store.all(Card)) == 2
