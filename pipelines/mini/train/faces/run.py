@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 TASKS = {"gate": tasks.Gate, "judge": tasks.Judge, "scene": tasks.Scene, "detector": tasks.Detect}
 PLANS = {
-    "gate": Plan(1150),
-    "judge": Plan(900),
-    "scene": Plan(900),
-    "detector": Plan(1400, rate=1.5e-3),
+    "gate": Plan(3000),
+    "judge": Plan(3000),
+    "scene": Plan(1500),
+    "detector": Plan(2500, rate=1.5e-3),
 }
 
 
