@@ -18,6 +18,7 @@ FAR = 0.01
 """The share of pictures of others that may pass, unless another is asked for."""
 SOURCES = 5
 """Sources with a face below which the smallest leave-one-out score says next to nothing (it rejects 1 in n + 1)."""
+PROFILES: tuple[Angle, ...] = ("profile-left", "profile-right")
 SURE = 0.95
 DRAWS = 200_000
 
@@ -215,14 +216,14 @@ def _rejects(
     """By angle. A source is held against the lines that the OTHER sources would have drawn: against its own line the
     smallest could never fall."""
     known = np.flatnonzero(~np.isnan(genuine))
-    judged = [(references.angles[i], float(genuine[i]), genuine[known[known != i]]) for i in known]
+    judged: list[tuple[Angle, float, np.ndarray]] = []
+    for i in known.tolist():
+        judged.append((references.angles[i], float(genuine[i]), genuine[known[known != i]]))
     if verified is not None and len(verified.ids):
         scores = against(references, verified.embeddings, verified.angles)
-        judged += [
-            (angle, float(score), genuine[known])
-            for angle, score in zip(verified.angles, scores, strict=True)
-            if not (angle.startswith("profile") and references.facing(angle)[0] == "all")
-        ]
+        for angle, score in zip(verified.angles, scores, strict=True):
+            if angle not in PROFILES or references.facing(angle)[0] != "all":
+                judged.append((angle, float(score), genuine[known]))
     rows: dict[Angle, list[tuple[bool, bool]]] = {}
     for angle, score, rest in judged:
         smallest = float(rest.min()) if len(rest) else tau

@@ -173,7 +173,7 @@ def test_the_stream_moves_on_and_is_the_same_at_each_step(tmp_path, monkeypatch)
     one, two = make(), make()
     batches = [one.at(step) for step in range(8)]
     assert torch.equal(two.at(7).pictures, batches[7].pictures)
-    assert sorted(p.name for p in (tmp_path / "gate").iterdir()) == ["00000.pt", "00001.pt", "00002.pt"]
+    assert sorted(p.name for p in (tmp_path / "gate").iterdir()) == [f"0000{n}.safetensors" for n in range(3)]
     seen = [draw("gate", n, count=6).pictures for n in (1, 2)]
     assert all(any(torch.equal(x, y) for y in torch.cat(seen)) for x in batches[7].pictures)
 

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from pipelines.mini.train.faces.degrade import degraded
-from pipelines.mini.train.faces.pool import FITTING, SIZE, draw_view
+from pipelines.mini.train.faces.pool import FITTING, SIZE, draw_view, keep, kept
 from pipelines.mini.train.faces.targets import WORDS, Table, table
 from pipelines.mini.world import TWINS, Character, Truth, View, render_tensor, twin
 
@@ -64,10 +64,14 @@ def _look(rng: random.Random) -> View:
 
 def fitting_family(folder: Path, seeds: str) -> Family:
     """The family a reader's embedding is fitted on, drawn once and kept in ``folder``."""
-    path = folder / f"fitting-{seeds}.pt"
+    path = folder / f"fitting-{seeds}.safetensors"
     if not path.exists():
-        torch.save(vars(family(FITTING[seeds])), path)
-    return Family(**torch.load(path, weights_only=False))
+        drawn = family(FITTING[seeds])
+        rest = {"pictures": drawn.pictures.numpy(), "who": drawn.who, "twin": drawn.twin}
+        keep(path, rest | {f"table.{name}": column for name, column in drawn.table.items()})
+    held = kept(path)
+    columns = {name.removeprefix("table."): array for name, array in held.items() if name.startswith("table.")}
+    return Family(torch.from_numpy(held["pictures"]), columns, held["who"], held["twin"])
 
 
 def features(said: Mapping[str, Tensor]) -> Tensor:

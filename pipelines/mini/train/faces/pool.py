@@ -7,11 +7,13 @@ several trainings can share the drawing. Every picture shows a character of its 
 import os
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.numpy import load_file, save_file
 
 from pipelines.mini.train.faces.targets import Table, table
 from pipelines.mini.world import BACKGROUNDS, EXPRESSIONS, LIGHTS, POSES, YAWS, Character, Truth, View, render_tensor
@@ -73,6 +75,16 @@ def draw(seeds: str, number: int, count: int = SHARD, device: str = "cpu") -> Sh
     return Shard((pictures * 255).round().to(torch.uint8).cpu(), table(truths))
 
 
+def keep(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays of any shape to a file of their own."""
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+
+
+def kept(path: Path) -> dict[str, np.ndarray]:
+    """What ``keep`` wrote. Raises OSError, SafetensorError."""
+    return load_file(path)
+
+
 class Pool:
     """Shards on disk. Whoever needs one that is not there draws it; whoever has time draws ahead."""
 
@@ -82,7 +94,7 @@ class Pool:
 
     def path(self, number: int) -> Path:
         """Where shard ``number`` is, or will be."""
-        return self.folder / f"{number:05}.pt"
+        return self.folder / f"{number:05}.safetensors"
 
     def get(self, number: int) -> Shard:
         """Shard ``number``, drawn if nobody has drawn it (waits for somebody who is at it)."""
@@ -90,8 +102,8 @@ class Pool:
         while not path.exists():
             if not self.offer(number):
                 time.sleep(0.5)
-        held = torch.load(path, weights_only=False)
-        return Shard(held["pictures"], held["table"])
+        arrays = kept(path)
+        return Shard(torch.from_numpy(arrays.pop("pictures")), arrays)
 
     def offer(self, number: int) -> bool:
         """Draw shard ``number`` unless it is there, or somebody else is at it (then False)."""
@@ -113,7 +125,7 @@ class Pool:
     def _write(self, number: int) -> None:
         shard = draw(self.seeds, number, device=self.device)
         part = self.path(number).with_suffix(f".{os.getpid()}")
-        torch.save({"pictures": shard.pictures, "table": shard.table}, part)
+        keep(part, {"pictures": shard.pictures.numpy()} | shard.table)
         part.replace(self.path(number))
 
 
