@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.update(
     HF_HUB_OFFLINE="1",
@@ -14,6 +15,9 @@ os.environ.update(
 )
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 HERE = Path(__file__).parent
 
@@ -34,3 +38,12 @@ def away_from_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
 def workspace_root(tmp_path: Path) -> Path:
     """An empty folder to open a workspace in."""
     return tmp_path / "workspace"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """The one Chromium of a test run: two at a time cannot be driven from one thread."""
+    from browser_helpers import chromium
+
+    with chromium() as opened:
+        yield opened

@@ -1,17 +1,10 @@
-"""A studio process for a test, and a Chromium for the session."""
+"""A studio process for a test."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser_helpers import Running, chromium, start, stop
-from playwright.sync_api import Browser
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
+from browser_helpers import Running, start, stop
 
 
 @pytest.fixture

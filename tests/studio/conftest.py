@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import uvicorn
-from browser_helpers import chromium
 from fastapi.testclient import TestClient
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -102,12 +101,6 @@ def served(studio: Studio) -> Iterator[Served]:
     yield Served(studio, f"http://127.0.0.1:{port}")
     server.should_exit = server.force_exit = True
     thread.join(timeout=10)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture
