@@ -3,7 +3,7 @@
 Stable ids for tests and scripts. A tab's button is ``#tab-<name>-button`` and its panel ``#tab-<name>``; names: survey,
 enrich, train, generate, review, model_card.
 
-header    #character-picker (select) #new-character #character-name #character-class #character-token
+header    #workspace-name #character-picker (select) #new-character #character-name #character-class #character-token
           #character-origin #character-may-use #create-character #settings-open #settings-save #theme-switch
           #rail-<key> #next-action
 start     #start-new #start-open #start-cast .face[data-number] #workspace-path #workspace-open; empty workspaces only

@@ -86,9 +86,10 @@
     const why = el("p", { class: "next-why" });
     const go = flen.button("", () => act(), { id: "next-action", class: "primary", hidden: true });
     let act = () => {};
+    const place = flen.button("", () => flen.openWorkspace(), { id: "workspace-name", icon: "folder", class: "quiet place-name", title: "This workspace; click to open another" });
     root.append(
       el("div", { class: "head" },
-        el("strong", { class: "brand" }, "FLENwheel"), picker,
+        el("strong", { class: "brand" }, "FLENwheel"), place, picker,
         flen.button("New character", newCharacter, { id: "new-character", icon: "plus", class: "quiet" }),
         el("div", { class: "next" }, why, go),
         flen.button("", () => flen.attempt(async () => { const theme = dark() ? "light" : "dark"; paintTheme(theme); await flen.post("/settings", { theme }); flen.poll(); }),
@@ -106,6 +107,7 @@
     let railPrint = "";
     document.addEventListener("flen:live", ({ detail }) => {
       paintTheme(detail.theme);
+      place.lastChild.textContent = detail.workspace;
       const print = JSON.stringify([detail.characters, detail.character?.id, detail.rail, detail.next]);
       if (print === railPrint) return;
       railPrint = print;

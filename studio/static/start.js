@@ -44,7 +44,7 @@
     box.showModal();
   };
 
-  const openWorkspace = () => flen.attempt(async () => {
+  const openWorkspace = flen.openWorkspace = () => flen.attempt(async () => {
     const { here, others } = await flen.get("/workspaces");
     const path = el("input", { id: "workspace-path", type: "text", autocomplete: "off", spellcheck: false, placeholder: here });
     const problem = el("p", { class: "problem", role: "alert" });

@@ -31,6 +31,7 @@ def pictures(put: Put) -> list[ImageRecord]:
 
 
 def test_a_character_is_made_in_the_header(page: Page, served: Served) -> None:
+    expect(page.locator("#workspace-name")).to_have_text(served.studio.desk.workspace.root.name)
     page.click("#new-character")
     page.fill("#character-name", NASTY)
     page.click("#create-character")
