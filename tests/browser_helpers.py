@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
+
+# a busy machine answers late; that is no defect
+expect.set_options(timeout=30_000)
 
 
 def chromium_path() -> str:

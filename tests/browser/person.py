@@ -5,8 +5,6 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 JOB_MS = 600_000
-# a busy machine answers late; that is no defect
-expect.set_options(timeout=30_000)
 
 
 # resolves as soon as the job of that title has made a step, and rejects when it is over already
