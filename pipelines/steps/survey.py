@@ -10,7 +10,8 @@ from pipelines.desk import Desk, NotFound
 from pipelines.library.records import ImageRecord, Job, Survey
 from pipelines.plans import survey
 from pipelines.shots import LoraStack, Plan
-from pipelines.steps import datasets, render, review, sources
+from pipelines.steps import datasets, render, sources
+from pipelines.steps.characters import NotAllowed
 
 CHOICES: dict[str, str] = {
     "A": "An existing LoRA as it is",
@@ -142,7 +143,7 @@ def decide(desk: Desk, survey_id: str, decision: Literal["A", "B", "C", "D"], re
     if made is None:
         raise NotFound(f"There is no survey {survey_id!r}.")
     if not reasons.strip():
-        raise review.NotAllowed("Write down the reasons: that is what the next round will want to know.")
+        raise NotAllowed("Write down the reasons: that is what the next round will want to know.")
     made = made.model_copy(update={"decision": decision, "reasons": reasons.strip()})
     desk.store.put(made)
     return made

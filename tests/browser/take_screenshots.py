@@ -69,6 +69,7 @@ def run(person: Person, button: str, title: str) -> None:
 def turn(person: Person, folder: Path) -> None:
     """Once round the wheel, with a picture of each tab."""
     page = person.page
+    shoot(person, "start")
     person.new_character(practice.member(1).name)
     name = practice.member(1).name.lower()
     bring_in(person, folder / "pictures")
