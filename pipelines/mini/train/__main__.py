@@ -1,29 +1,48 @@
-"""``python -m pipelines.mini.train faces [gate judge scene detector] [--steps N]``: train, resume, export."""
+"""``python -m pipelines.mini.train faces|vae|qwen-vae ... [--steps N] [--minutes M]``: train, resume, export."""
 
 import argparse
+import importlib
 import logging
 from pathlib import Path
+from typing import Any
 
 WORK = Path(".work") / "train"
+ROOMS = {
+    "faces": "pipelines.mini.train.faces.run",
+    "vae": "pipelines.mini.train.vae.run",
+    "qwen-vae": "pipelines.mini.train.vae.run",
+}
 
 
 def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.mini.train", description=__doc__)
     kinds = parser.add_subparsers(dest="kind", required=True)
-    faces = kinds.add_parser("faces", help="the eyes of the mini world: presets/mini/faces")
+    faces = _kind(kinds, "faces", "the eyes of the mini world: presets/mini/faces")
     faces.add_argument("parts", nargs="*", help="gate, judge, scene, detector (default: all, then export)")
-    faces.add_argument("--folder", type=Path, default=WORK / "faces", help="checkpoints, curves, drawn pictures")
-    faces.add_argument("--steps", type=int, help="another number of steps than planned")
-    faces.add_argument("--minutes", type=float, default=1e9, help="stop after so long, resumable")
-    faces.add_argument("--seed", type=int, default=1)
-    faces.add_argument("--threads", type=int, default=1)
-    faces.add_argument("--no-export", action="store_true", help="train only")
+    for name, what in (("vae", "flux"), ("qwen-vae", "qwen-edit")):
+        _with_pool(_kind(kinds, name, f"the VAE of presets/mini/{what}"))
     given = parser.parse_args()
+    given.folder = given.folder or WORK / given.kind
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    from pipelines.mini.train.faces import run
+    importlib.import_module(ROOMS[given.kind]).main(given)
 
-    run.main(given)
+
+def _kind(kinds: Any, name: str, what: str) -> argparse.ArgumentParser:
+    one: argparse.ArgumentParser = kinds.add_parser(name, help=what)
+    one.add_argument("--folder", type=Path, help="checkpoints, curves, sheets (default: .work/train/<kind>)")
+    one.add_argument("--steps", type=int, help="another number of steps than planned")
+    one.add_argument("--minutes", type=float, default=1e9, help="stop after so long, resumable")
+    one.add_argument("--seed", type=int, default=1)
+    one.add_argument("--threads", type=int, default=1)
+    one.add_argument("--no-export", action="store_true", help="train only")
+    return one
+
+
+def _with_pool(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--pool", type=Path, default=WORK / "faces" / "pool", help="pictures drawn for the readers of faces"
+    )
 
 
 if __name__ == "__main__":
