@@ -126,7 +126,7 @@ class Driver:
         """A preview of at most 256 px from packed latents ``(1, tokens, 64)``, decoded from a reduced grid."""
         grid = self._unpack(latents[:1], shot)
         height, width = grid.shape[-2:]
-        scale = min(1.0, PREVIEW_PX / 8 / max(height, width))
+        scale = min(1.0, PREVIEW_PX / self.family.factor / max(height, width))
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
         small = torch.nn.functional.interpolate(grid.float(), size=size, mode="area")
         return self.pipe.image_processor.postprocess(self._decode(small), output_type="pil")[0]
@@ -152,8 +152,8 @@ class Driver:
         raise NotImplementedError
 
     def _unpack(self, latents: torch.Tensor, shot: Shot) -> torch.Tensor:
-        """Packed latents as a grid ``(1, channels, height / 8, width / 8)``."""
-        height, width = shot.height // 16, shot.width // 16
+        """Packed latents as a grid ``(1, channels, height / factor, width / factor)``."""
+        height, width = shot.height // self.family.multiple, shot.width // self.family.multiple
         channels = latents.shape[-1] // 4
         grid = latents.view(1, height, width, channels, 2, 2).permute(0, 3, 1, 4, 2, 5)
         return grid.reshape(1, channels, height * 2, width * 2)
@@ -169,12 +169,9 @@ class FluxDriver(Driver):
 
     def _encode(self, shot: Shot, sources: list[Image.Image]) -> Tensors:
         words, pooled, _ = self.pipe.encode_prompt(
-            shot.prompt, None, device=self.device, max_sequence_length=self._length()
+            shot.prompt, None, device=self.device, max_sequence_length=self.family.text_length
         )
         return {"prompt_embeds": words, "pooled_prompt_embeds": pooled}
-
-    def _length(self) -> int:
-        return min(512, self.pipe.tokenizer_2.model_max_length)
 
     def _arguments(self, shot: Shot, sources: list[Image.Image], text: Tensors) -> dict[str, Any]:
         return {**text, "guidance_scale": shot.guidance}

@@ -47,14 +47,13 @@ class WillNotFit(RuntimeError):
 class Geometry:
     """Shape of a diffusion transformer: ``double`` blocks carry text beside the picture, ``single`` ones do not.
 
-    ``backward`` is how many tensors of (tokens, width) a block's backward pass needs; ``text`` tokens of a prompt.
+    ``backward`` is how many tensors of (tokens, width) a block's backward pass needs.
     """
 
     width: int
     double: int
     single: int
     backward: int
-    text: int
 
     @property
     def blocks(self) -> int:
@@ -64,8 +63,8 @@ class Geometry:
 
 # As published; a folder's own config.json goes first.
 PUBLISHED = {
-    "FluxPipeline": Geometry(width=3072, double=19, single=38, backward=63, text=512),
-    "QwenImageEditPlusPipeline": Geometry(width=3072, double=60, single=0, backward=67, text=64),
+    "FluxPipeline": Geometry(width=3072, double=19, single=38, backward=63),
+    "QwenImageEditPlusPipeline": Geometry(width=3072, double=60, single=0, backward=67),
 }
 
 
@@ -134,7 +133,7 @@ def predict_training(
     parts = _parts(family, folder)
     shape = _geometry(family, folder)
     controls = int(family.role == "editor") if controls is None else controls
-    tokens = (training.resolution // 16) ** 2 * (1 + controls) + _text_tokens(family, shape, controls)
+    tokens = (training.resolution // family.multiple) ** 2 * (1 + controls) + _text_tokens(family, controls)
     kept = shape.blocks + shape.backward if training.gradient_checkpointing else shape.blocks * KEPT_PER_BLOCK
     activations = tokens * training.batch * shape.width * BF16 * kept
     learned = training.rank * lora_width(family.lora_targets, shape) * TRAINED
@@ -176,7 +175,8 @@ def _render_phases(
     defaults = family.defaults
     pixels = max((s.width * s.height for s in shots), default=defaults.width * defaults.height)
     sources = max((len(s.sources) for s in shots), default=int(family.role == "editor"))
-    tokens = pixels // 256 + sources * (defaults.vae_px // 16) ** 2 + _text_tokens(family, shape, sources)
+    tokens = pixels // family.multiple**2 + sources * (defaults.vae_px // family.multiple) ** 2
+    tokens += _text_tokens(family, sources)
     resident = _all(parts)
     if "encoders off" in ladder:
         resident = {name: gib for name, gib in resident.items() if not name.startswith("text_encoder")}
@@ -197,9 +197,9 @@ def _in_gib(sizes: dict[str, float]) -> dict[str, float]:
     return {name: size / GIB for name, size in sizes.items()}
 
 
-def _text_tokens(family: ModelFamily, shape: Geometry, pictures: int) -> int:
+def _text_tokens(family: ModelFamily, pictures: int) -> int:
     """Tokens that the text encoder gives: those of the words, and one for each 28 x 28 pixels of what it sees."""
-    return shape.text + pictures * ceil(family.defaults.condition_px / 28) ** 2
+    return family.text_length + pictures * ceil(family.defaults.condition_px / 28) ** 2
 
 
 def _refused(prediction: Prediction, what: str, cure: str) -> Prediction:
@@ -265,5 +265,4 @@ def _geometry(family: ModelFamily, folder: Path | None) -> Geometry:
         double=config["num_layers"],
         single=config.get("num_single_layers", 0),
         backward=published.backward,
-        text=published.text,
     )

@@ -118,7 +118,7 @@ class Resident:
         if here:
             return here
         absent = weights.missing(family, self.workspace, self.settings)
-        if absent and absent.how == "download":
+        if absent and absent.how != "build":
             raise weights.WeightsMissing(absent.what)
         return weights.obtain(family, self.workspace, self.settings, lambda share, words: note(words))
 
@@ -143,6 +143,11 @@ class Resident:
             if isinstance(part, torch.nn.Module):
                 quantize.settle(part)
                 part.eval().requires_grad_(False)
+        if pipe.vae_scale_factor != family.factor:
+            raise RuntimeError(
+                f"The VAE in {folder} makes one latent of {pipe.vae_scale_factor} pixels of a side, but {family.title}"
+                f" is described with {family.factor}."
+            )
         driver = DRIVERS[family.pipeline](family, pipe, self.device)
         driver.prepare()
         driver.place(self.device, *pipe.components)

@@ -1,7 +1,8 @@
 """Where the weights of a model family lie, what is missing, and how it is obtained. Imports no torch.
 
-Looked up in the workspace (``models/<name>-<revision>``), then in the models folder of the settings, then in the hub
-cache. A download is never started but by ``obtain``, which the user asks for after seeing size and licence.
+Looked up in the workspace (``models/<name>-<revision>``), then in the models folder of the settings, then among what
+comes with the product (``presets/<folder>``), then in the hub cache. A download is never started but by ``obtain``,
+which the user asks for after seeing size and licence.
 """
 
 import importlib
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.engine.cancelled import Cancelled
-from pipelines.library.presets import ModelFamily
+from pipelines.library.presets import PRESETS, ModelFamily
 from pipelines.library.workspace import Workspace
 
 INDEX = "model_index.json"
@@ -31,12 +32,15 @@ class WeightsMissing(RuntimeError):
 
 @dataclass(frozen=True)
 class Missing:
-    """What has to be obtained. ``what`` says it in words; ``gib`` is the size of the download (0: built here)."""
+    """What has to be obtained. ``what`` says it in words; ``gib`` is the size of the download (0: built here).
+
+    ``reinstall``: the weights come with the product and are damaged; nothing can be obtained here.
+    """
 
     what: str
     gib: float
     licence: str
-    how: Literal["download", "build"]
+    how: Literal["download", "build", "reinstall"]
 
 
 def locate(family: ModelFamily, workspace: Workspace, settings: Any) -> Path | None:
@@ -49,11 +53,17 @@ def locate(family: ModelFamily, workspace: Workspace, settings: Any) -> Path | N
 
 def missing(family: ModelFamily, workspace: Workspace, settings: Any) -> Missing | None:
     """What has to be obtained before ``family`` can run, or None when all is here."""
-    if locate(family, workspace, settings):
-        return None
+    return None if locate(family, workspace, settings) else _lacking(family)
+
+
+def _lacking(family: ModelFamily) -> Missing:
     if family.weights.recipe:
         what = f"The weights of {family.title} are not here yet; they are built on this machine in seconds."
         return Missing(what, 0.0, family.licence, "build")
+    if not family.weights.hub:
+        problems = "; ".join(check_folder(PRESETS / family.weights.folder)[:3])
+        what = f"{family.title} comes with FLENwheel, but its weights are damaged: {problems}. Install FLENwheel again."
+        return Missing(what, 0.0, family.licence, "reinstall")
     what = (
         f"The weights of {family.title} are not on this machine: {family.weights.gib:.1f} GiB from"
         f" {family.weights.hub}, licence: {family.licence}. Download them first, then run again."
@@ -67,6 +77,8 @@ def _candidates(family: ModelFamily, workspace: Workspace, settings: Any) -> Ite
     if settings.models_dir:
         yield Path(settings.models_dir).expanduser() / folder.name
         yield Path(settings.models_dir).expanduser() / family.name
+    if family.weights.folder:
+        yield PRESETS / family.weights.folder
     if family.weights.hub:
         from huggingface_hub import try_to_load_from_cache
 
@@ -136,12 +148,16 @@ def obtain(
     """Build or download the weights of ``family``; the folder where they lie. What is here already is kept.
 
     ``on_progress(share, note)`` is called with the share done, 0-1. Raises Cancelled, WeightsMissing (the hub cannot
-    be reached, the licence was not accepted, or files are missing afterwards).
+    be reached, the licence was not accepted, files are missing afterwards, or the weights that come with the product
+    are damaged).
     """
     here = locate(family, workspace, settings)
     if here:
         return here
-    if family.weights.recipe:
+    lacking = _lacking(family)
+    if lacking.how == "reinstall":
+        raise WeightsMissing(lacking.what)
+    if lacking.how == "build":
         return _build(family, workspace, on_progress)
     folder = _download(family, _hub_cache(settings), on_progress, cancelled)
     problems = check_folder(folder)

@@ -20,9 +20,11 @@ class PresetError(ValueError):
 
 
 class Weights(Frozen):
-    """Where a model's weights come from. Looked up as a folder in the workspace, then in the hub cache; obtained
-    from ``hub`` by download or from ``recipe`` by building them here. ``gib`` is the download's size."""
+    """Where a model's weights come from. Looked up as a folder in the workspace, then as ``folder`` (relative to
+    ``presets``: weights that come with the product), then in the hub cache; obtained from ``hub`` by download or from
+    ``recipe`` by building them here. ``gib`` is the download's size."""
 
+    folder: str = ""
     hub: str = ""
     recipe: str = ""
     gib: float = 0.0
@@ -56,7 +58,11 @@ class Defaults(Frozen):
 
 class ModelFamily(Frozen):
     """A base model as data. ``lora_family`` is what LoRA headers call it; ``lora_targets`` the modules trained;
-    ``gate`` and ``second`` name the recognisers that judge its pictures (``pipelines.faces``)."""
+    ``gate`` and ``second`` name the recognisers that judge its pictures (``pipelines.faces``).
+
+    ``factor`` is how many pixels of a side one latent stands for. ``text_length`` is the number of tokens of a prompt:
+    FLUX's T5 pads to it; Qwen pads nothing, there it is the typical length that memory is foretold with.
+    """
 
     name: str
     title: str
@@ -68,11 +74,18 @@ class ModelFamily(Frozen):
     licence_note: str = ""
     weights: Weights
     parts: dict[str, Part]
+    factor: int = Field(8, ge=1)
+    text_length: int = Field(512, ge=1)
     lora_targets: tuple[str, ...]
     defaults: Defaults
     gate: str
     second: str = ""
     variants: tuple[str, ...] = ()
+
+    @property
+    def multiple(self) -> int:
+        """What a side of a picture is a multiple of, pixels: the transformer sees patches of 2 x 2 latents."""
+        return 2 * self.factor
 
 
 class FaceLines(Frozen):

@@ -8,8 +8,6 @@ from pipelines.library.presets import Axis, Edit, ModelFamily
 from pipelines.library.records import Character, ImageRecord
 from pipelines.shots import ImageRef, LoraStack, Plan, Purpose, Shot
 
-SIZE_MULTIPLE = 16
-"""Both families pack 2x2 patches of latents at 1/8 of the pixels: a side is a multiple of 16."""
 WIDEST = 2.0
 """No picture is planned wider or taller than 2:1; beyond it neither family was trained."""
 
@@ -48,11 +46,11 @@ def size_like(source: ImageRecord | None, family: ModelFamily) -> tuple[int, int
         return width, height
     ratio = min(max(source.width / source.height, 1 / WIDEST), WIDEST)
     side = math.sqrt(width * height)
-    return _multiple(side * math.sqrt(ratio)), _multiple(side / math.sqrt(ratio))
+    return _on_grid(side * math.sqrt(ratio), family.multiple), _on_grid(side / math.sqrt(ratio), family.multiple)
 
 
-def _multiple(pixels: float) -> int:
-    return max(SIZE_MULTIPLE, round(pixels / SIZE_MULTIPLE) * SIZE_MULTIPLE)
+def _on_grid(pixels: float, multiple: int) -> int:
+    return max(multiple, round(pixels / multiple) * multiple)
 
 
 def make_shot(

@@ -82,15 +82,15 @@ def submit(desk: Desk, plan: Plan, title: str, *, alongside: Alongside = lambda 
     """Queue a plan; its pictures are judged against the character's sources. ``alongside`` makes records that are
     written together with the job, or not at all.
 
-    Raises NotAllowed for an empty plan or when weights are missing that only a download brings: that is asked for
-    separately, never done silently.
+    Raises NotAllowed for an empty plan or when weights are missing: a download is asked for separately, never done
+    silently.
     """
     if not plan.shots:
         raise NotAllowed("Nothing to make: choose at least one source or prompt.")
     families = list(dict.fromkeys(shot.family for shot in plan.shots))
     for family in families:
         lacking = missing_weights(desk, family)
-        if lacking and lacking.how == "download":
+        if lacking and lacking.how != "build":
             raise NotAllowed(lacking.what)
     judge = sources.judge(desk, plan.character, families[0])
     request = RenderRequest(plan=plan, judge=judge if judge.references else None)

@@ -15,14 +15,15 @@ GUIDANCE = 1.0
 class CharacterTask:
     """Text to picture with FLUX."""
 
-    multiple = 16
     dropped_caption = ""
 
     def __init__(self, driver: Driver):
         self.driver, self.pipe, self.transformer = driver, driver.pipe, driver.pipe.transformer
+        self.multiple = 2 * self.pipe.vae_scale_factor
 
     def encode_picture(self, image: Image.Image) -> Tensor:
-        """The normalised latent mode of a picture whose sides are multiples of 16: (1, 16, h/8, w/8) float32."""
+        """The normalised latent mode of a picture whose sides are multiples of ``multiple``:
+        (1, channels, h, w) float32, h and w in latents."""
         vae = self.pipe.vae
         pixels = self.pipe.image_processor.preprocess(image).to(vae.device, vae.dtype)
         latents = vae.encode(pixels).latent_dist.mode()
@@ -34,10 +35,9 @@ class CharacterTask:
 
     def encode_text(self, caption: str, controls: list[Image.Image]) -> Text:
         """T5 and CLIP embeddings, exactly as the pipeline makes them."""
-        length = min(512, self.pipe.tokenizer_2.model_max_length)
         with self.driver.borrowed(*self.driver.encoders):
             embeds, pooled, _ = self.pipe.encode_prompt(
-                caption, None, device=self.driver.device, max_sequence_length=length
+                caption, None, device=self.driver.device, max_sequence_length=self.driver.family.text_length
             )
         return Text(embeds, pooled)
 

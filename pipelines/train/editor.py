@@ -19,6 +19,7 @@ class EditorTask:
     as latents (at most ``vae_px``, never above the training resolution) appended to the sequence.
     """
 
+    # What the pipeline rounds the sides of its inputs to, whatever the VAE: target and input keep one proportion.
     multiple = 32
     dropped_caption = " "
 
@@ -29,7 +30,8 @@ class EditorTask:
         self.condition_px = defaults.condition_px
 
     def encode_picture(self, image: Image.Image) -> Tensor:
-        """The normalised latents of a picture whose sides are multiples of 32: (1, 16, 1, h/8, w/8) float32."""
+        """The normalised latents of a picture whose sides are multiples of ``multiple``:
+        (1, channels, 1, h, w) float32, h and w in latents."""
         vae = self.pipe.vae
         pixels = self.pipe.image_processor.preprocess(image, image.height, image.width).unsqueeze(2)
         return self.pipe._encode_vae_image(pixels.to(vae.device, vae.dtype), None).float()

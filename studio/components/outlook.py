@@ -55,11 +55,13 @@ def obtain_offer(studio: Studio, family: str) -> list[Any]:
     model = studio.desk.family(family)
     if lacking.how == "build":
         words = {"lines": [f"{model.title} ({lacking.licence}) is built at the first run."], "tone": "quiet"}
-        return [gr.update(visible=True), words, gr.update(value="Build it now")]
+        return [gr.update(visible=True), words, gr.update(value="Build it now", visible=True)]
+    if lacking.how == "reinstall":
+        return [gr.update(visible=True), {"lines": [lacking.what], "tone": "bad"}, gr.update(visible=False)]
     lines = [f"A download of {lacking.gib:.1f} GB from {model.weights.hub}.", f"Licence: {lacking.licence}."]
     words = {"title": f"{model.title} is not on this machine", "tone": "warn"}
     note = [model.licence_note] if model.licence_note else []
-    button = gr.update(value=f"Download {lacking.gib:.1f} GB")
+    button = gr.update(value=f"Download {lacking.gib:.1f} GB", visible=True)
     return [gr.update(visible=True), words | {"lines": [*lines, *note]}, button]
 
 

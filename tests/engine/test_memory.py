@@ -114,7 +114,7 @@ def test_larger_pictures_and_more_sources_take_more(workspace: Workspace, settin
 
 
 def test_the_lora_of_a_real_model_is_counted_module_by_module(models_dir: Path) -> None:
-    shape = Geometry(width=64, double=2, single=2, backward=63, text=512)
+    shape = Geometry(width=64, double=2, single=2, backward=63)
     targets = family(FLUX).lora_targets
     counted = sum(
         sum(size)

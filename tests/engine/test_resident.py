@@ -110,6 +110,15 @@ def test_a_folder_with_another_model_is_refused(workspace: Workspace, models_dir
         pass
 
 
+def test_a_vae_of_another_factor_is_refused(resident: Resident) -> None:
+    other = family(FLUX).model_copy(update={"factor": 16})
+    with (
+        pytest.raises(RuntimeError, match=r"pixels of a side, but Mini FLUX .* is described with 16"),
+        resident.use(other),
+    ):
+        pass
+
+
 def test_weights_with_a_recipe_are_built_when_absent(workspace: Workspace) -> None:
     notes: list[str] = []
     resident = Resident(workspace, Settings(device="cpu"))

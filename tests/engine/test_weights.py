@@ -41,6 +41,28 @@ def test_what_is_missing_is_said_with_size_and_licence(workspace: Workspace) -> 
     assert small.how == "build"
 
 
+def test_weights_that_come_with_the_product_need_no_download(workspace: Workspace, models_dir: Path) -> None:
+    shipped = family(FLUX).model_copy(update={"weights": Weights(folder=str(models_dir / FLUX))})
+    assert locate(shipped, workspace, Settings()) == models_dir / FLUX
+    assert missing(shipped, workspace, Settings()) is None
+    own = workspace.path("models/mini-flux-1")
+    shutil.copytree(models_dir / FLUX, own)
+    assert locate(shipped, workspace, Settings()) == own
+
+
+def test_damaged_weights_of_the_product_are_told(workspace: Workspace, models_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "shipped"
+    shutil.copytree(models_dir / FLUX, folder)
+    (folder / "tokenizer_2/tokenizer.json").unlink()
+    shipped = family(FLUX).model_copy(update={"weights": Weights(folder=str(folder))})
+    lacking = missing(shipped, workspace, Settings())
+    assert lacking
+    assert lacking.how == "reinstall"
+    assert "damaged: tokenizer_2/tokenizer.json is missing. Install FLENwheel again" in lacking.what
+    with pytest.raises(WeightsMissing, match=r"tokenizer_2/tokenizer\.json is missing"):
+        obtain(shipped, workspace, Settings(), lambda share, note: None)
+
+
 SILENT = [
     (FLUX, "tokenizer/tokenizer.json"),
     (FLUX, "tokenizer_2/tokenizer_config.json"),
