@@ -3,7 +3,6 @@
 Any text tokenises: CLIP and Qwen work on bytes, T5 has ``<unk>`` for characters that it has not seen.
 """
 
-import json
 import math
 import re
 import string
@@ -12,9 +11,11 @@ from itertools import pairwise
 from typing import Any, cast
 
 from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import QwenImageEditPlusPipeline
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, pre_tokenizers
 from transformers import CLIPTokenizer, Qwen2Tokenizer, T5Tokenizer
 from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
+
+from pipelines.mini.edit_words import EDIT_WORDS
 
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 QWEN_SPECIAL = (
@@ -131,10 +132,11 @@ def t5() -> T5Tokenizer:
 
 
 def qwen(vocabulary: int = 1800) -> Qwen2Tokenizer:
-    """A byte-level BPE in Qwen2's layout, vision tokens included; ``edit_template_tokens()`` fits the edit template."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.NFC()  # type: ignore[assignment]
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
+    """A byte-level BPE in Qwen2's layout, vision tokens included, at most ``vocabulary`` pieces; the same every time.
+
+    What the studio says (``EDIT_WORDS``) is a token a word, and the edit template ``edit_template_tokens()`` tokens.
+    """
+    pieces = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(PRETOKENIZE_REGEX), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
@@ -143,15 +145,14 @@ def qwen(vocabulary: int = 1800) -> Qwen2Tokenizer:
     template = edit_template()
     for special in QWEN_SPECIAL:
         template = template.replace(special, "")
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary, min_frequency=1, initial_alphabet=BYTES, show_progress=False)
-    tokenizer.train_from_iterator([template] * 4 + list(CORPUS), trainer)
-    model = json.loads(tokenizer.to_str())["model"]
-    vocab = dict(model["vocab"])
-    for special in QWEN_SPECIAL:
-        vocab[special] = len(vocab)
+    said = [*EDIT_WORDS, *(word for line in EDIT_WORDS for word in line.split())]
+    lines = [*[template] * 4, *said, *(f" {line}" for line in said)]
+    words = Counter(tuple(word) for line in lines for word, _ in pieces.pre_tokenize_str(line))
+    merges = _merges(words, vocabulary - len(BYTES) - len(QWEN_SPECIAL))
+    vocab = {piece: n for n, piece in enumerate(dict.fromkeys([*BYTES, *(a + b for a, b in merges), *QWEN_SPECIAL]))}
     made = Qwen2Tokenizer(
         vocab=vocab,
-        merges=cast(Any, [tuple(m) for m in model["merges"]]),
+        merges=cast(Any, merges),
         model_max_length=32768,
         additional_special_tokens=list(QWEN_SPECIAL[1:]),
     )
