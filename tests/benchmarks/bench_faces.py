@@ -8,18 +8,21 @@ itself. Pictures are drawn at 256 px (practice sources), 128 and 64 px (what the
 import argparse
 import random
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKLQwenImage
 from PIL import Image
 
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import Face, Recogniser, Words, sure_word
-from pipelines.mini.train.faces.degrade import soften
+from pipelines.library.presets import PRESETS
 from pipelines.mini.train.faces.embedding import separation
 from pipelines.mini.world import (
     BACKGROUNDS,
@@ -35,6 +38,7 @@ from pipelines.mini.world import (
     twin,
 )
 
+RoundTrip = Callable[[torch.Tensor], torch.Tensor]
 FIRST = 8_200_000
 NOWHERE = SimpleNamespace(insightface_root=None, facenet_weights=None)
 
@@ -50,24 +54,40 @@ class Seen:
 
 
 def look(
-    people: Sequence[Character], views: Sequence[View], size: int, soft: bool = False, chunk: int = 200
+    people: Sequence[Character], views: Sequence[View], size: int, vae: str = "", chunk: int = 200
 ) -> Iterable[Seen]:
-    """Draw and read, a chunk at a time; ``soft``: each picture loses what a small VAE would lose."""
+    """Draw and read, a chunk at a time; ``vae``: the model whose VAE each picture went through and came back from."""
     gate, judge = (recogniser(name, NOWHERE) for name in ("mini", "mini-judge"))
+    through = ROUND_TRIPS[vae]() if vae else None
     for k in range(0, len(people), chunk):
         pixels, truths = render(people[k : k + chunk], views[k : k + chunk], size)
-        pixels = softened(pixels) if soft else pixels
+        pixels = there_and_back(through, pixels) if through else pixels
         for picture, truth in zip(pixels, truths, strict=True):
             image = Image.fromarray(picture)
             yield Seen(truth, gate.faces(image), judge.faces(image), gate.picture(image))
 
 
-def softened(pixels: np.ndarray) -> np.ndarray:
-    """As in training: a stand-in for a small VAE's round trip, not one."""
-    x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
-    rng = np.random.default_rng(0)
-    out = torch.cat([soften(part, rng) for part in x.split(16)]).clamp(0, 1)
-    return (out.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).numpy()
+def flux_vae() -> RoundTrip:
+    """Through the shipped VAE of the mini FLUX: (n, 3, h, w) in -1..1, same shape."""
+    vae: Any = AutoencoderKL.from_pretrained(PRESETS / "mini" / "flux" / "vae", torch_dtype=torch.float32)
+    return lambda x: vae.decode(vae.encode(x).latent_dist.mode()).sample
+
+
+def qwen_vae() -> RoundTrip:
+    """Through the shipped VAE of the mini editor."""
+    vae: Any = AutoencoderKLQwenImage.from_pretrained(PRESETS / "mini" / "qwen-edit" / "vae", torch_dtype=torch.float32)
+    return lambda x: vae.decode(vae.encode(x.unsqueeze(2)).latent_dist.mode()).sample[:, :, 0]
+
+
+ROUND_TRIPS: dict[str, Callable[[], RoundTrip]] = {"flux": flux_vae, "qwen-edit": qwen_vae}
+
+
+@torch.no_grad()
+def there_and_back(through: RoundTrip, pixels: np.ndarray) -> np.ndarray:
+    """Pictures (n, h, w, 3) uint8, encoded and decoded."""
+    x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+    out = torch.cat([through(part) for part in x.split(16)]).clamp(-1, 1)
+    return ((out.permute(0, 2, 3, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
 
 
 def draw(rng: random.Random, framing: str, **fixed: str) -> View:
@@ -88,13 +108,15 @@ def share(name: str, right: Iterable[bool]) -> None:
     print(f"  {name:34} {100 * np.mean(values):6.2f} %  of {len(values)}" if values else f"  {name:34} none")
 
 
-def readings(count: int, size: int, soft: bool = False) -> None:
+def readings(count: int, size: int, vae: str = "") -> None:
     """Angle, expression, pose, framing, light and looks on true pictures, one character each."""
     rng = random.Random(f"readings {size}")
     people = [Character.from_seed(FIRST + 100_000 + k) for k in range(count)]
     framings = rng.choices(("portrait", "bust", "full"), (6, 2, 2), k=count)
-    seen = list(look(people, [draw(rng, framing) for framing in framings], size, soft))
-    print(f"\n{count} characters at {size} px, one picture each{', softened' if soft else ''}")
+    seen = list(look(people, [draw(rng, framing) for framing in framings], size, vae))
+    print(
+        f"\n{count} characters at {size} px, one picture each{f', after a round trip of the VAE of {vae}' if vae else ''}"
+    )
     share("one face found", (len(s.gate) == 1 for s in seen))
     share("judge finds a face", (len(s.judge) == 1 for s in seen))
     for who in ("gate", "judge"):
@@ -160,6 +182,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=60)
     parser.add_argument("--pictures", type=int, default=600)
     parser.add_argument("--sizes", type=int, nargs="*", default=[64, 128, 256])
+    parser.add_argument("--vaes", nargs="*", default=list(ROUND_TRIPS), choices=list(ROUND_TRIPS))
     given = parser.parse_args()
     torch.set_num_threads(1)
     for name in ("mini", "mini-judge"):
@@ -168,7 +191,8 @@ def main() -> None:
         print(f"{name} {who.model_hash}: {who.title}")
     for size in given.sizes:
         readings(given.pictures if size < 256 else given.pictures // 4, size)
-    readings(given.pictures, 64, soft=True)
+    for vae in given.vaes:
+        readings(given.pictures, 64, vae)
     for size in given.sizes:
         identities(given.people if size < 256 else given.people // 4, size)
 

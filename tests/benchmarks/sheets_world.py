@@ -1,4 +1,5 @@
-"""Contact sheets of the mini world: ``python tests/benchmarks/sheets_world.py FOLDER``.
+"""Contact sheets of the mini world: ``python tests/benchmarks/sheets_world.py FOLDER [docs]``; into the second folder
+go those that the README shows.
 
 cells: three practice characters in the 23 cells of the model card; identities: 40 characters; twins: side by side, by
 feature; practice: the sources of three practice characters.
@@ -44,8 +45,8 @@ def pairs() -> tuple[list[Character], list[View]]:
     return people, views
 
 
-def main(folder: Path) -> None:
-    """Write the sheets."""
+def main(folder: Path, readme: Path | None = None) -> None:
+    """Write the sheets, and those of the README as WebP to ``readme``."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     stars = [Character.from_seed(practice.member(n).seed) for n in (6, 7, 4)]
@@ -59,7 +60,11 @@ def main(folder: Path) -> None:
     sheet(render(*pairs(), 128)[0], 8).save(folder / "twins.png")
     brought = [np.asarray(s.image) for n in (1, 6, 7) for s in practice.sources(n, 160)]
     sheet(np.stack(brought), 12).save(folder / "practice.png")
+    if readme:
+        for name in ("identities", "twins"):
+            with Image.open(folder / f"{name}.png") as image:
+                image.save(readme / f"{name}.webp", quality=82, method=6)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:3]))

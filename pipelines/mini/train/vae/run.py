@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 KINDS: dict[str, Callable[[], Vae]] = {"vae": FluxVae, "qwen-vae": QwenVae}
 FOLDERS = {"vae": "flux", "qwen-vae": "qwen-edit"}
 PLANS = {
-    "vae": Plan(6500, warmup=200, keep=0.998, every=100),
-    "qwen-vae": Plan(7500, warmup=200, keep=0.998, every=100),
+    "vae": Plan(3800, warmup=200, keep=0.998, every=100),
+    "qwen-vae": Plan(4600, warmup=200, keep=0.998, every=100),
 }
 # A shard that no VAE learns from.
 TEST_SHARD = 20
