@@ -1,6 +1,6 @@
 """Rates with their uncertainty."""
 
-from math import sqrt
+from math import comb, sqrt
 
 
 def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
@@ -12,3 +12,13 @@ def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
     middle = (rate + z * z / (2 * total)) / scale
     half = z / scale * sqrt(rate * (1 - rate) / total + z * z / (4 * total * total))
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """The two-sided exact p of McNemar's test: of ``only_first + only_second`` pairs that differ, how likely is a split
+    at least as uneven when either side is as likely (binomial; McNemar 1947)? 1 when no pair differs."""
+    differ = only_first + only_second
+    if differ == 0:
+        return 1.0
+    tail = sum(comb(differ, k) for k in range(min(only_first, only_second) + 1)) / 2**differ
+    return min(1.0, 2 * tail)

@@ -112,8 +112,13 @@ def _score(p: argparse.ArgumentParser) -> None:
 
 
 def _practice(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--list", action="store_true", help="say who there is; the same as without --start")
+    """``--character`` takes a number here. Without it, or with ``--list``: who there is."""
+    p.add_argument("--list", action="store_true", help="say who there is; the same as without a number")
     p.add_argument("--start", type=int, metavar="NUMBER", help="begin with a practice character and its 12 sources")
+    p.add_argument("--rounds", type=int, help="how often to train (2)")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--error", type=float, help="share of decisions that the simulated reviewer gets wrong (0.05)")
+    p.add_argument("--corrections", action="store_true", help="correct wrong edits and train the editor with them")
 
 
 def _card(p: argparse.ArgumentParser) -> None:
@@ -128,7 +133,7 @@ def _nothing(p: argparse.ArgumentParser) -> None:
 
 Command = tuple[Callable[[argparse.Namespace], int], str, Callable[[argparse.ArgumentParser], None]]
 COMMANDS: dict[str, Command] = {
-    "practice": (practice_command.practice, "begin with a character that comes with FLENwheel", _practice),
+    "practice": (practice_command.practice, "turn the wheel with a character that comes with FLENwheel", _practice),
     "import": (commands.bring_in, "take in pictures of a character, or LoRA files", _import),
     "survey": (commands.survey, "compare LoRAs on the same pictures and prompts", _survey),
     "enrich": (commands.enrich, "edit the sources along angle, light, background, expression, style", _enrich),

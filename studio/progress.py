@@ -2,7 +2,9 @@
 
 import sys
 import time
+from collections.abc import Callable
 
+from pipelines.jobs.live import Live
 from pipelines.jobs.queue import JobQueue
 from pipelines.library.records import Job
 from pipelines.steps.render import about
@@ -10,17 +12,22 @@ from pipelines.steps.render import about
 ENDED = ("done", "failed", "cancelled", "interrupted")
 
 
-def follow(queue: JobQueue, job: Job) -> Job:
-    """Wait for a job, telling its progress; the first Ctrl-C cancels it. Returns the job as it ended."""
+def follow(queue: JobQueue, job: Job, told: Callable[[Live], None] | None = None) -> Job:
+    """Wait for a job, telling its progress (to ``told``, if given, instead of the terminal); the first Ctrl-C cancels
+    it. Returns the job as it ended."""
     cancelled = False
     last = ""
     while True:
         try:
             ended = queue.wait(job.id, timeout=0.5)
             if ended.state in ENDED:
-                _tell("", last)
+                if not told:
+                    _tell("", last)
                 return ended
-            last = _tell(_line(queue), last)
+            if told:
+                told(queue.live())
+            else:
+                last = _tell(_line(queue), last)
         except KeyboardInterrupt:
             if cancelled:
                 raise

@@ -4,11 +4,11 @@ the line and why it is there."""
 import math
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
-from pathlib import Path
 
 import numpy as np
 
 from pipelines.faces.calibration import SURE, Calibrated, roc
+from pipelines.pages import document, table
 
 WIDTH, LEFT, RIGHT = 760, 20, 20
 BARS = 48
@@ -16,7 +16,6 @@ LEAST = 1e-3
 """The smallest share of false accepts on the ROC's axis."""
 
 Scale = Callable[[float], float]
-STYLE = Path(__file__).with_suffix(".css")
 
 
 def page(drawn: Calibrated, title: str, facts: Mapping[str, str]) -> str:
@@ -31,13 +30,9 @@ def page(drawn: Calibrated, title: str, facts: Mapping[str, str]) -> str:
         f'<div class="two"><section><h2>ROC</h2>{curve(drawn)}</section>'
         f"<section><h2>Others that come closest</h2>{_closest(drawn)}</section></div>",
         f"<section><h2>Right pictures that do not pass, by angle</h2>{_rejects(drawn)}</section>",
-        f"<section><h2>With what</h2>{_table((), facts.items())}</section>",
+        f"<section><h2>With what</h2>{table((), facts.items())}</section>",
     ]
-    style, body = STYLE.read_text("utf-8"), "".join(parts)
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{style}</style><main>{body}</main></html>\n"
-    )
+    return document(title, "".join(parts))
 
 
 def words(drawn: Calibrated) -> str:
@@ -164,7 +159,7 @@ def _closest(drawn: Calibrated) -> str:
     usual = float(np.nanmedian(drawn.genuine))
     doubt = [name for name, score in drawn.closest if score >= usual]
     said = f"<small>{escape(', '.join(doubt))}: as close as half of the sources. The same person?</small>"
-    return _table(("who", "highest score"), rows) + (said if doubt else "")
+    return table(("who", "highest score"), rows) + (said if doubt else "")
 
 
 def _rejects(drawn: Calibrated) -> str:
@@ -176,20 +171,7 @@ def _rejects(drawn: Calibrated) -> str:
     rest = f"{unknown} profiles are not measurable: fewer than three others show that angle." if unknown else ""
     head = ("angle", "pictures", "do not pass", f"{SURE * 100:.0f} % interval", "called someone else")
     note = "Each source is held against the line that the others would have drawn. Those between the lines go to you."
-    return f'{_table(head, rows)}<p style="margin-top:8px"><small>{note} {rest}</small></p>'
-
-
-def _table(head: Iterable[str], rows: Iterable[tuple[str, ...]]) -> str:
-    top = "".join(f"<th{_side(n)}>{escape(name)}</th>" for n, name in enumerate(head))
-    body = "".join(
-        "<tr>" + "".join(f"<td{_side(n if top else 0)}>{escape(cell)}</td>" for n, cell in enumerate(row)) + "</tr>"
-        for row in rows
-    )
-    return f"<table>{f'<tr>{top}</tr>' if top else ''}{body}</table>"
-
-
-def _side(column: int) -> str:
-    return ' class="n"' if column else ""
+    return f'{table(head, rows)}<p style="margin-top:8px"><small>{note} {rest}</small></p>'
 
 
 def _percent(share: float) -> str:

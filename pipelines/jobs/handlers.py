@@ -13,11 +13,13 @@ from pipelines.engine.cancelled import Cancelled
 from pipelines.jobs.events import Event, ImageMade, Progress, Scored, Started, Warned
 from pipelines.jobs.requests import (
     CalibrateRequest,
+    ExamineRequest,
     Judge,
     ObtainRequest,
     PracticeRequest,
     RenderRequest,
     ScoreRequest,
+    TargetsRequest,
     TrainRequest,
 )
 from pipelines.library.workspace import Workspace
@@ -145,7 +147,7 @@ def practice(request: PracticeRequest, context: Context) -> dict[str, Any]:
     from pipelines.mini.practice import sources, views
 
     context.emit(Started(total=len(views(request.number))))
-    drawn = sources(request.number, request.size)
+    drawn = sources(request.number, request.size, held_out=request.held_out)
     pictures = []
     for done, source in enumerate(drawn, 1):
         if context.cancelled():
@@ -156,6 +158,22 @@ def practice(request: PracticeRequest, context: Context) -> dict[str, Any]:
         pictures.append([path, source.truth.angle, source.truth.expression])
         context.emit(Progress(done=done))
     return {"pictures": pictures}
+
+
+def examine(request: ExamineRequest, context: Context) -> dict[str, Any]:
+    """Read what pictures truly show. Result: ``readings`` by image id (``pipelines.practice.reading``)."""
+    from pipelines.practice.truth import examine as run
+
+    found = run(request, workspace=context.workspace, settings=context.settings, emit=context.emit,
+                cancelled=context.cancelled)  # fmt: skip
+    return {"readings": {i: reading.model_dump(mode="json") for i, reading in found.items()}}
+
+
+def targets(request: TargetsRequest, context: Context) -> dict[str, Any]:
+    """Draw what edits should have given. Result: ``pictures``, a path for each."""
+    from pipelines.practice.truth import targets as run
+
+    return {"pictures": run(request, workspace=context.workspace, emit=context.emit, cancelled=context.cancelled)}
 
 
 def train(request: TrainRequest, context: Context) -> dict[str, Any]:
@@ -190,6 +208,8 @@ HANDLERS: dict[str, Handler] = {
     "score": score,
     "calibrate": calibrate,
     "practice": practice,
+    "examine": examine,
+    "targets": targets,
     "train": train,
     "obtain": obtain,
 }

@@ -85,13 +85,52 @@ class CalibrateRequest(Frozen):
 
 
 class PracticeRequest(Frozen):
-    """Draw the sources of practice character ``number`` into ``folder`` (relative to the workspace)."""
+    """Draw the sources of practice character ``number`` into ``folder`` (relative to the workspace). ``held_out``: also
+    one that is kept for the last examination."""
 
     kind: Literal["practice"] = "practice"
     character: str
     number: int
     size: int
     folder: str
+    held_out: bool = False
+
+
+class ExamineRequest(Frozen):
+    """Read what pictures of practice character ``number`` truly show, against true renders ``size`` pixels square; a
+    share ``far`` of pictures of strangers counts as the character. ``seed`` and ``error`` are the reviewer's, to whom
+    the readings go: kept here for the record."""
+
+    kind: Literal["examine"] = "examine"
+    character: str
+    number: int
+    images: tuple[ImageRef, ...]
+    size: int
+    far: float = 0.01
+    held_out: bool = False
+    seed: int = 0
+    error: float = 0.0
+
+
+class Wanted(Frozen):
+    """What an edit of source number ``source`` (from 0) should have given; ``name`` of its file, without ending."""
+
+    name: str
+    source: int
+    axis: str
+    value: str
+
+
+class TargetsRequest(Frozen):
+    """Draw the true targets of edits of practice character ``number`` into ``folder`` (relative to the workspace)."""
+
+    kind: Literal["targets"] = "targets"
+    character: str
+    number: int
+    wanted: tuple[Wanted, ...]
+    size: int
+    folder: str
+    held_out: bool = False
 
 
 class TrainItem(Frozen):
@@ -137,7 +176,14 @@ class ObtainRequest(Frozen):
 
 
 Request = Annotated[
-    RenderRequest | ScoreRequest | CalibrateRequest | PracticeRequest | TrainRequest | ObtainRequest,
+    RenderRequest
+    | ScoreRequest
+    | CalibrateRequest
+    | PracticeRequest
+    | ExamineRequest
+    | TargetsRequest
+    | TrainRequest
+    | ObtainRequest,
     Field(discriminator="kind"),
 ]
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)

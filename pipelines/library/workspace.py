@@ -91,6 +91,10 @@ class Workspace:
         """``characters/ada/calibrations/v1``"""
         return f"{self.character(character)}/calibrations/{_segment(version)}"
 
+    def practice_folder(self, character: str) -> str:
+        """``characters/ada/practice``: the report of a practice run."""
+        return f"{self.character(character)}/practice"
+
     def loras(self) -> str:
         """``loras``: LoRA files that were brought in."""
         return "loras"

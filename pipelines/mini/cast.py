@@ -27,8 +27,14 @@ CAST = (
 )
 
 
+UNNAMED = 1_000_000
+"""Numbers from here on are seeds of people whom nobody has named: to measure with more than the cast."""
+
+
 def member(number: int) -> Practice:
-    """The practice character of this number. ``KeyError`` in words if there is none."""
+    """The practice character of this number, or the unnamed one of that seed. ``KeyError`` in words for no number."""
+    if number >= UNNAMED:
+        return Practice(number, f"Nobody {number}", number, "")
     found = [practice for practice in CAST if practice.number == number]
     if not found:
         raise KeyError(f"no practice character {number}: 1 to {len(CAST)}")

@@ -46,9 +46,11 @@ def views(number: int) -> list[View]:
     return [View.at(shot[0], **rest).jittered(rng) for shot, rest in zip(_SHOTS, shots, strict=True)]
 
 
-def sources(number: int, size: int = 256) -> list[Source]:
-    """The twelve source pictures of a practice character, ``size`` pixels square, with their truth."""
+def sources(number: int, size: int = 256, *, held_out: bool = False) -> list[Source]:
+    """The twelve source pictures of a practice character, ``size`` pixels square, with their truth. ``HeldOut`` for a
+    seed that is kept for the last examination, without saying so."""
     who, looks = member(number), views(number)
-    pixels, truths = render([Character.from_seed(who.seed)] * len(looks), looks, size)
-    names = [f"{who.name.lower()}-{i:02}.png" for i in range(1, len(looks) + 1)]
+    pixels, truths = render([Character.from_seed(who.seed, held_out)] * len(looks), looks, size)
+    stem = who.name.lower().replace(" ", "-")
+    names = [f"{stem}-{i:02}.png" for i in range(1, len(looks) + 1)]
     return [Source(n, Image.fromarray(p), t) for n, p, t in zip(names, pixels, truths, strict=True)]

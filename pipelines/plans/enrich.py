@@ -117,7 +117,7 @@ def _shot(choice: EnrichChoice, source: ImageRecord, axis: Axis, edit: Edit) -> 
         choice,
         prompt_for(edit, source.angle),
         Purpose(step="enrich", cell=cell, labels=labels),
-        seed=base.shot_seed(choice.seed, f"{source.id}/{cell}"),
+        seed=base.shot_seed(choice.seed, f"{source.pixels}/{cell}"),
         stack=choice.stack,
         source=source,
     )

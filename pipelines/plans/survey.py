@@ -63,7 +63,7 @@ def _shot(choice: SurveyChoice, stack: LoraStack, image: ImageRecord, cell: str,
         choice,
         prompt,
         Purpose(step="survey", cell=f"{image.id[:12]}/{cell}", labels=labels),
-        seed=base.shot_seed(choice.seed, f"{image.id}/{prompt}"),
+        seed=base.shot_seed(choice.seed, f"{image.pixels}/{prompt}"),
         stack=stack,
         source=image,
     )

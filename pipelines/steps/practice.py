@@ -19,7 +19,7 @@ def cast() -> tuple[Practice, ...]:
     return CAST
 
 
-def start(desk: Desk, which: int) -> tuple[Character, Job]:
+def start(desk: Desk, which: int, *, held_out: bool = False) -> tuple[Character, Job]:
     """A practice character of this workspace and the job that draws its twelve sources. Raises NotFound."""
     try:
         who = member(which)
@@ -28,7 +28,8 @@ def start(desk: Desk, which: int) -> tuple[Character, Job]:
     made = characters.create(desk, who.name, origin=_ORIGIN.format(which), may_use=True)
     made = made.model_copy(update={"generator": desk.family(GENERATOR).name, "editor": desk.family(EDITOR).name})
     desk.store.put(made)
-    request = PracticeRequest(character=made.id, number=which, size=SIZE, folder=f"cache/practice/{made.id}")
+    folder = f"cache/practice/{made.id}"
+    request = PracticeRequest(character=made.id, number=which, size=SIZE, folder=folder, held_out=held_out)
     return made, desk.jobs.submit(request, f"Draw the pictures of {who.name}", made.id)
 
 
@@ -36,6 +37,12 @@ def number(character: Character) -> int | None:
     """Which practice character this is, if it is one."""
     found = _NUMBER.fullmatch(character.origin)
     return int(found[1]) if found else None
+
+
+def drawing(desk: Desk, character_id: str) -> bool:
+    """Whether the sources of a character are being drawn, or soon will be."""
+    jobs = desk.store.all(Job, kind="practice", character=character_id)
+    return any(job.state in ("queued", "running") for job in jobs)
 
 
 def take_in(desk: Desk, job: Job, request: PracticeRequest) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 from pipelines.desk import Desk, NotFound
 from pipelines.library.export import copy_with_caption
 from pipelines.library.intake import admit
-from pipelines.library.records import Correction, DatasetVersion, Decision, ImageRecord, Verdict, new_id
+from pipelines.library.records import Correction, DatasetVersion, Decision, ImageRecord, Verdict, Who, new_id
 from pipelines.steps import datasets
 from pipelines.steps.characters import NotAllowed
 from pipelines.steps.sources import angle_of, sources
@@ -165,7 +165,9 @@ def select_pristine(desk: Desk, character_id: str, image_ids: Iterable[str]) -> 
     return datasets.include(desk, character_id, "pristine", version, [image.id for image in chosen])
 
 
-def correct(desk: Desk, image_id: str, filename: str, data: bytes | Path, what_was_wrong: str) -> Correction:
+def correct(
+    desk: Desk, image_id: str, filename: str, data: bytes | Path, what_was_wrong: str, *, who: Who = "human"
+) -> Correction:
     """A hand-made corrected picture becomes a triplet of flywheel 2. Raises Refused, NotFound, NotAllowed."""
     wrong = get(desk, image_id)
     version = datasets.open_version(desk, wrong.character, "qwen_training")
@@ -179,7 +181,7 @@ def correct(desk: Desk, image_id: str, filename: str, data: bytes | Path, what_w
         caption=wrong.caption,
     )
     desk.store.put(target)
-    return _triplet(desk, wrong, target, version, what_was_wrong)
+    return _triplet(desk, wrong, target, version, what_was_wrong, who)
 
 
 def correct_with(desk: Desk, image_id: str, better_id: str, what_was_wrong: str) -> Correction:
@@ -189,7 +191,9 @@ def correct_with(desk: Desk, image_id: str, better_id: str, what_was_wrong: str)
     return _triplet(desk, wrong, better, version, what_was_wrong)
 
 
-def _triplet(desk: Desk, wrong: ImageRecord, target: ImageRecord, version: str, what_was_wrong: str) -> Correction:
+def _triplet(
+    desk: Desk, wrong: ImageRecord, target: ImageRecord, version: str, what_was_wrong: str, who: Who = "human"
+) -> Correction:
     if wrong.shot is None or not wrong.shot.sources:
         raise NotAllowed("Only a picture that was edited from a source can be corrected.")
     correction = Correction(
@@ -204,9 +208,9 @@ def _triplet(desk: Desk, wrong: ImageRecord, target: ImageRecord, version: str, 
     )
     desk.store.put(correction)
     desk.store.decide(
-        Decision(image=target.id, who="human", action="label", value="good", reason="correction", where="correction"),
+        Decision(image=target.id, who=who, action="label", value="good", reason="correction", where="correction"),
         Decision(
-            image=wrong.id, who="human", action="label", value="needs_correction", reason=what_was_wrong, where="review"
+            image=wrong.id, who=who, action="label", value="needs_correction", reason=what_was_wrong, where="review"
         ),
     )
     datasets.include(desk, wrong.character, "qwen_training", version, [target.id])

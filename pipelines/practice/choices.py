@@ -1,0 +1,65 @@
+"""What a practice run chooses, and the hints at its gates: ``presets/practice.toml``."""
+
+from functools import cache
+
+from pydantic import Field
+
+from pipelines.library.base import Frozen
+from pipelines.library.presets import PRESETS, TrainingSettings, read_one
+
+
+class Enrich(Frozen):
+    """Which edits, how many of each source, and at most how many in all."""
+
+    edits: tuple[str, ...]
+    per_source: int = Field(ge=1)
+    count: int | None = Field(None, ge=1)
+
+
+class Generate(Frozen):
+    """Which scenarios, how many of each, and at most how many in all."""
+
+    scenarios: tuple[str, ...]
+    variants: int = Field(ge=1)
+    count: int | None = Field(None, ge=1)
+
+
+class Train(Frozen):
+    """Training presets by target. ``settings`` take the place of the presets' own (to try the wheel with few steps)."""
+
+    character: str
+    editor: str
+    settings: TrainingSettings | None = None
+
+
+class Hint(Frozen):
+    """What to look at and what to press, at one gate. ``tab`` and ``gate`` say where; ``step`` (of the rail) when: that
+    step is the next one. Empty: always."""
+
+    name: str
+    tab: str
+    gate: str = ""
+    step: str = ""
+    title: str
+    text: str
+    keys: tuple[str, ...] = ()
+
+
+class Choices(Frozen):
+    """A practice run as data. ``error``: the share of decisions that the simulated reviewer gets wrong; ``pristine``:
+    how many pictures it keeps at most in a round; ``held_out_edits``: how many edits prove an editor LoRA."""
+
+    error: float = Field(ge=0, le=0.5)
+    rounds: int = Field(ge=1)
+    pristine: int = Field(ge=1)
+    held_out_edits: int = Field(ge=1)
+    enrich: Enrich
+    generate: Generate
+    train: Train
+    hint: tuple[Hint, ...] = ()
+
+
+@cache
+def choices() -> Choices:
+    """The choices that come with FLENwheel. Raises PresetError."""
+    return read_one(Choices, PRESETS / "practice.toml")

@@ -1,0 +1,125 @@
+"""Flywheel 2 in a practice run: true targets for what needs correction, an editor LoRA, and the proof on edits that
+neither training nor enrichment has seen."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from pipelines.jobs.requests import TargetsRequest, Wanted
+from pipelines.library.records import Correction, ImageRecord, Job, LoraRecord, Record, Survey
+from pipelines.plans.survey import columns
+from pipelines.practice.choices import Choices
+from pipelines.shots import LoraStack, Plan, Shot
+from pipelines.steps import datasets, enrich, loras, practice, render, review, training
+
+if TYPE_CHECKING:
+    from pipelines.practice.run import Run
+
+
+def turn(run: Run) -> None:
+    """Correct, train, prove; each unless it is done already. Without anything to correct there is nothing to do."""
+    _correct(run)
+    if not training.dataset(run.desk, run.id, "editor").items:
+        run.tell({"event": "corrected", "triplets": 0})
+        return
+    lora = _trained(run)
+    if lora is None:
+        run.work("train editor", training.submit(run.desk, run.id, "editor", *run.preset("editor")))
+        lora = _trained(run)
+    assert lora is not None
+    _prove(run, lora)
+
+
+def _correct(run: Run) -> None:
+    """A true target for each picture that needs correction and has none, through the door of a human's."""
+    made = run.desk.store.all(Correction, character=run.id)
+    done = {c.wrong.id for c in made}
+    room = None if run.wish.triplets is None else max(0, run.wish.triplets - len(made))
+    wrong = [i for i in datasets.pictures(run.desk, run.id, "enriched") if i.id not in done]
+    wrong = [i for i in wrong if run.desk.store.verdict(i.id).label == "needs_correction"][:room]
+    if not wrong:
+        return
+    folder = f"cache/practice/{run.id}"
+    request = TargetsRequest(
+        character=run.id,
+        number=run.wish.number,
+        wanted=tuple(_wanted(run, i) for i in wrong),
+        size=practice.SIZE,
+        folder=folder,
+        held_out=run.wish.held_out,
+    )
+    job = run.work("correct", run.desk.jobs.submit(request, f"Correct {len(wrong)} pictures", run.id))
+    for image, path in zip(wrong, job.result["pictures"], strict=True):
+        file = run.desk.workspace.path(path)
+        what = run.desk.store.verdict(image.id).reason
+        review.correct(run.desk, image.id, file.name, file, what, who="simulated")
+        file.unlink(missing_ok=True)
+    run.tell({"event": "corrected", "triplets": len(run.desk.store.all(Correction, character=run.id))})
+
+
+def _wanted(run: Run, image: ImageRecord) -> Wanted:
+    """What an edited picture should have been: its source by the number in the file name, and the edit."""
+    source = run.desk.store.get(ImageRecord, image.parents[0].id)
+    assert image.shot is not None and source is not None and source.intake is not None
+    number = int(source.intake.filename.rpartition("-")[2].partition(".")[0])
+    labels = image.shot.purpose.labels
+    return Wanted(name=image.id[:20], source=number - 1, axis=labels["axis"], value=labels["value"])
+
+
+def _trained(run: Run) -> LoraRecord | None:
+    family = run.desk.family(run.character.editor).lora_family
+    return next(reversed(loras.trained(run.desk, run.id, family)), None)
+
+
+def _prove(run: Run, lora: LoraRecord) -> None:
+    """The held-out edits by the base and with the LoRA: a survey, so that they are in no training set's way."""
+    stack = loras.stack(run.desk, [(lora.id, 1.0)])
+    made = next((s for s in run.desk.store.all(Survey, character=run.id) if s.stacks == (stack,)), None)
+    if made is None:
+        version = datasets.following(s.version for s in run.desk.store.all(Survey, character=run.id))
+        plan = held_out(run, run.wish.choices, stack, version)
+
+        def alongside(job: Job) -> list[Record]:
+            return [_survey(plan, stack, job)]
+
+        run.work("prove editor", render.submit(run.desk, plan, f"{len(plan)} held-out edits", alongside=alongside))
+        version_made = version
+    else:
+        version_made = made.version
+    run.examine(datasets.pictures(run.desk, run.id, "survey", version_made))
+
+
+def held_out(run: Run, chosen: Choices, stack: LoraStack, version: str) -> Plan:
+    """Edits that were never enriched with, by the base and with ``stack`` on the same seeds; a fixed choice of all."""
+    character = run.id
+    every = enrich.plan(run.desk, character, edits=chosen.enrich.edits, per_source=99, seed=run.wish.seed)
+    used = {
+        (i.parents[0].id, i.shot.purpose.cell) for i in datasets.pictures(run.desk, character, "enriched") if i.shot
+    }
+    free = [s for s in every.shots if (s.sources[0].id, s.purpose.cell) not in used]
+    picked = sorted(free, key=lambda s: hashlib.sha256(f"held out {s.seed}".encode()).digest())
+    picked = picked[: chosen.held_out_edits]
+    shots = [_labelled(shot, each) for each in columns((stack,)) for shot in picked]
+    folder = run.desk.workspace.survey_folder(character, version)
+    return Plan(character=character, kind="survey", version=version, folder=folder, shots=tuple(shots))
+
+
+def _labelled(shot: Shot, stack: LoraStack) -> Shot:
+    """The shot with another stack, labelled as the survey's matrix reads it."""
+    labels = {**shot.purpose.labels, "stack": stack.label, "image": shot.sources[0].id, "prompt": shot.prompt}
+    purpose = shot.purpose.model_copy(update={"step": "survey", "labels": labels})
+    return shot.model_copy(update={"stack": stack, "purpose": purpose})
+
+
+def _survey(plan: Plan, stack: LoraStack, job: Job) -> Survey:
+    return Survey(
+        id=f"{plan.character}/{plan.version}",
+        character=plan.character,
+        version=plan.version,
+        family=plan.shots[0].family,
+        stacks=(stack,),
+        prompts=tuple(dict.fromkeys(s.prompt for s in plan.shots)),
+        images=tuple(dict.fromkeys(s.sources[0].id for s in plan.shots)),
+        job=job.id,
+    )

@@ -1,0 +1,127 @@
+"""The simulated reviewer: decides where a human would, by the world's truth, and errs as often as it is told to.
+
+What a picture should show is known: its character, and the labels of its shot. What it does show is read by the judge
+(``reading``). Decisions go through ``steps.review`` as a human's do, and are recorded as ``simulated``.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.desk import Desk
+from pipelines.library.records import Decision, ImageRecord, Job, Label
+from pipelines.practice.reading import Reading, Said
+from pipelines.steps import review
+
+POSES = ("standing", "t-pose", "sitting")
+SURE = 0.5
+"""From this probability on, a reader's word against what was asked counts."""
+BACKGROUNDS = {"street": ("city",), "studio": ("studio", "grey", "white")}
+"""What an edit's word may be called in the world; others by their own name."""
+SOMEONE_ELSE, VIEW, EXPRESSION, LIGHT, BACKGROUND, ANATOMY = (review.FAILURES[key] for key in "fvelba")
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What is true of a picture: the label it deserves, and what is wrong with it (names of ``review.FAILURES``)."""
+
+    label: Label
+    wrong: tuple[str, ...] = ()
+
+    @property
+    def right(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.wrong
+
+
+def opinion(image: ImageRecord, reading: Reading, *, corrections: bool = False) -> Opinion:
+    """What is true of ``image``. A right person in a wrongly done edit needs correction, if ``corrections`` are made at
+    all."""
+    asked = image.shot.purpose.labels if image.shot else {}
+    wrong = [] if reading.same else [SOMEONE_ELSE]
+    wrong += _wrong_in_the_picture(asked, reading)
+    if not wrong:
+        return Opinion("good")
+    correctable = corrections and reading.same and bool(image.parents)
+    return Opinion("needs_correction" if correctable else "reject", tuple(wrong))
+
+
+def _wrong_in_the_picture(asked: Mapping[str, str], reading: Reading) -> list[str]:
+    pose = asked.get("pose") or (asked.get("scenario", "") if asked.get("scenario") in POSES else "")
+    if pose:  # where a face is a few pixels, angle and expression are nobody's business
+        right = reading.framing.word != "portrait" and not _against(reading.pose, (pose,))
+        return [] if right else [ANATOMY]
+    wrong = []
+    if asked.get("angle") and reading.angle != asked["angle"]:
+        wrong.append(VIEW)
+    if asked.get("expression") and _wrong_expression(asked, reading):
+        wrong.append(EXPRESSION)
+    value = asked.get("value", "")
+    if asked.get("axis") == "lighting" and _against(reading.light, (value,)):
+        wrong.append(LIGHT)
+    if asked.get("axis") == "background" and reading.background.word not in BACKGROUNDS.get(value, (value,)):
+        wrong.append(BACKGROUND)
+    return wrong
+
+
+def _wrong_expression(asked: Mapping[str, str], reading: Reading) -> bool:
+    """In profile an expression is hard to see: only a reader that is sure of another one counts."""
+    wanted = asked["expression"]
+    if asked.get("angle", "").startswith("profile"):
+        return _against(reading.expression, (wanted,))
+    return reading.expression.word != wanted
+
+
+def _against(said: Said, wanted: tuple[str, ...]) -> bool:
+    return said.sure >= SURE and said.word not in wanted
+
+
+def errs(image: ImageRecord, seed: int, error: float) -> bool:
+    """Whether the reviewer of ``seed`` is mistaken about this picture: a hash of its pixels, so that it errs about the
+    same picture in the same way whenever and wherever it sees it."""
+    digest = hashlib.sha256(f"{seed}/{image.pixels}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < error * 2**64
+
+
+def judged(image: ImageRecord, reading: Reading, *, seed: int, error: float, corrections: bool = False) -> Opinion:
+    """What the reviewer says: the truth, or by mistake the contrary (a right picture is rejected, a wrong one good)."""
+    true = opinion(image, reading, corrections=corrections)
+    if not errs(image, seed, error):
+        return true
+    return Opinion("reject") if true.label == "good" else Opinion("good")
+
+
+def decide(
+    desk: Desk,
+    images: Iterable[ImageRecord],
+    readings: Mapping[str, Reading],
+    *,
+    seed: int,
+    error: float,
+    corrections: bool = False,
+    where: Literal["review", "card"] = "review",
+) -> dict[str, Opinion]:
+    """Decide on pictures, as a human would; answers by image id. Pictures without a reading are left undecided."""
+    said: dict[str, Opinion] = {}
+    batch: list[Decision] = []
+    for image in images:
+        if image.id not in readings:
+            continue
+        mine = said[image.id] = judged(image, readings[image.id], seed=seed, error=error, corrections=corrections)
+        for name in mine.wrong:
+            batch.append(Decision(image=image.id, who="simulated", action="failure", value=name, where=where))
+        reason = ", ".join(mine.wrong)
+        batch.append(
+            Decision(image=image.id, who="simulated", action="label", value=mine.label, reason=reason, where=where)
+        )
+    review.decide(desk, batch)
+    return said
+
+
+def readings(desk: Desk, character_id: str) -> dict[str, Reading]:
+    """Everything that was read of a character's pictures so far, by image id."""
+    found: dict[str, Reading] = {}
+    for job in desk.store.all(Job, kind="examine", character=character_id):
+        found |= {i: Reading.model_validate(r) for i, r in job.result.get("readings", {}).items()}
+    return found

@@ -1,0 +1,249 @@
+"""The whole wheel for a practice character, by the steps a human takes, with the simulated reviewer at the gates.
+
+Every stage first looks whether its outcome is there: the same run on the same workspace goes on where it ended.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pipelines.desk import Desk
+from pipelines.jobs.requests import ExamineRequest
+from pipelines.library.presets import trainings
+from pipelines.library.records import Card, Character, ImageRecord, Job, LoraRecord, TrainingRun
+from pipelines.practice import editor, reviewer
+from pipelines.practice.choices import Choices, choices
+from pipelines.practice.pristine import choose
+from pipelines.practice.reading import Reading
+from pipelines.shots import Plan
+from pipelines.steps import card as cards
+from pipelines.steps import enrich, generate, loras, practice, review, sources, training
+
+ENDED = ("done", "failed", "cancelled", "interrupted")
+FAR = 0.01
+
+Tell = Callable[[dict[str, Any]], None]
+"""Hears of every event: plain values, ``event`` first."""
+Follow = Callable[[Job], Job]
+"""Waits for a job; returns it as it ended."""
+
+
+class Halted(RuntimeError):
+    """The run ended before its end; the message says why. The same run goes on where it was."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to practise: which character, how many rounds, how wrong the reviewer is, whether it makes corrections (and
+    how many at most), and what it chooses."""
+
+    number: int
+    rounds: int
+    error: float
+    seed: int = 0
+    corrections: bool = False
+    triplets: int | None = None
+    held_out: bool = False
+    choices: Choices = field(default_factory=choices)
+
+
+class Run:
+    """One practice run at a desk. ``go`` does all of it; nothing is kept here that the workspace does not know."""
+
+    character: Character
+
+    def __init__(self, desk: Desk, wish: Wish, *, follow: Follow, tell: Tell = lambda event: None) -> None:
+        self.desk, self.wish, self.follow, self.tell = desk, wish, follow, tell
+
+    def go(self) -> Character:
+        """Turn the wheel ``rounds`` times. Raises Halted, and what the steps refuse (NotAllowed, NotFound)."""
+        self.character = self._character()
+        for number in range(1, self.wish.rounds + 1):
+            self._round(number)
+        return self.character
+
+    # ---- the wheel
+
+    def _round(self, number: int) -> None:
+        if len(self._trained()) < number:
+            self._enrich() if number == 1 else self._generate(number)
+            if number == 1 and self.wish.corrections:
+                editor.turn(self)
+            self._train(number)
+        self._card(number)
+
+    def _character(self) -> Character:
+        """The practice character of this workspace, begun if need be, with its sources looked at."""
+        mine = [c for c in self.desk.store.all(Character) if practice.number(c) == self.wish.number]
+        if not mine:
+            made, job = practice.start(self.desk, self.wish.number, held_out=self.wish.held_out)
+            self.character = made
+            self.work("sources", job)
+        else:
+            self.character = mine[0]
+        self._settle()
+        found = sources.sources(self.desk, self.character.id)
+        self.tell({"event": "character", "character": self.character.id, "sources": len(found)})
+        return self.character
+
+    def _settle(self) -> None:
+        """Let what is queued end, then go on with the last job if it was cut short."""
+        everyone = self.desk.store.all(Job, character=self.character.id)
+        for job in everyone:
+            if job.state not in ENDED:
+                self.work("earlier", job)
+        last = self.desk.jobs.job(everyone[-1].id) if everyone else None
+        if last and last.state != "done":
+            self.work("earlier", self.desk.jobs.resume(last.id))
+        for job in self.desk.store.all(Job, character=self.character.id):
+            if job.state not in ENDED:  # what followed from it: sources are looked at
+                self.work("earlier", job)
+
+    def _enrich(self) -> None:
+        wanted = self.wish.choices.enrich
+        plan = enrich.plan(
+            self.desk,
+            self.id,
+            edits=wanted.edits,
+            per_source=wanted.per_source,
+            count=wanted.count,
+            seed=self.wish.seed,
+        )
+        self._make("enrich", plan, enrich.submit)
+        self._review("enriched")
+
+    def _generate(self, number: int) -> None:
+        wanted, lora = self.wish.choices.generate, self._trained()[number - 2]
+        plan = generate.plan(
+            self.desk,
+            self.id,
+            lora_id=lora.id,
+            scenarios=wanted.scenarios,
+            variants=wanted.variants,
+            count=wanted.count,
+            seed=self.wish.seed + number,
+        )
+        self._make("generate", plan, generate.submit)
+        sorted_out = review.apply_filter(self.desk, self.id)
+        self.tell({"event": "filtered", "rejected": len(sorted_out.rejected), "left": sorted_out.left})
+        self._review("synthetic")
+        self._keep(plan)
+
+    def _keep(self, plan: Plan) -> None:
+        """The best of this round's pictures become pristine, once."""
+        good = [i for i in review.good(self.desk, self.id, "synthetic") if i.version == plan.version]
+        known = {i for d in training.datasets.versions(self.desk, self.id, "pristine") for i in d.images}
+        if not good or any(i.id in known for i in good):
+            return
+        have = [*sources.sources(self.desk, self.id), *review.good(self.desk, self.id, "enriched")]
+        best = choose(good, have, self.readings(), self.wish.choices.pristine)
+        made = review.select_pristine(self.desk, self.id, [i.id for i in best])
+        self.tell({"event": "pristine", "version": made.version, "pictures": len(made.images)})
+
+    def _train(self, number: int) -> None:
+        job = training.submit(self.desk, self.id, "character", *self.preset("character"))
+        self.work("train", job, round=number)
+
+    def _card(self, number: int) -> None:
+        lora = self._trained()[number - 1]
+        card = self._card_of(lora)
+        if card is None:
+            self.work("card", cards.submit(self.desk, self.id, lora.id), round=number)
+            card = self._card_of(lora)
+        assert card is not None
+        board = cards.board(self.desk, card)
+        waiting = [c.image for c in board if c.image and c.by not in ("human", "simulated")]
+        self._decide(waiting, "card")
+        rate = cards.rate(cards.board(self.desk, card))
+        self.tell(
+            {"event": "card", "version": card.version, "lora": lora.name, "right": rate.right, "total": rate.total,
+             "words": rate.words}
+        )  # fmt: skip
+
+    # ---- the gates
+
+    def _review(self, gate: Literal["enriched", "synthetic"]) -> None:
+        self._decide(review.undecided(self.desk, self.id, gate), gate)
+
+    def _decide(self, waiting: list[ImageRecord], gate: str) -> None:
+        if not waiting:
+            return
+        said = reviewer.decide(
+            self.desk,
+            waiting,
+            self.examine(waiting),
+            seed=self.wish.seed,
+            error=self.wish.error,
+            corrections=self.wish.corrections and gate == "enriched",
+            where="card" if gate == "card" else "review",
+        )
+        labels = Counter(opinion.label for opinion in said.values())
+        self.tell({"event": "decided", "gate": gate, "by": "simulated", **labels})
+
+    def examine(self, images: list[ImageRecord]) -> dict[str, Reading]:
+        """What the judge reads in pictures; those that were read before are not read again."""
+        known = self.readings()
+        new = [image for image in images if image.id not in known]
+        if new:
+            request = ExamineRequest(
+                character=self.id,
+                number=self.wish.number,
+                images=tuple(i.ref for i in new),
+                size=self.desk.family(self.character.generator).defaults.width,
+                far=FAR,
+                held_out=self.wish.held_out,
+                seed=self.wish.seed,
+                error=self.wish.error,
+            )
+            self.work("look", self.desk.jobs.submit(request, f"Look at {len(new)} pictures", self.id))
+        return self.readings()
+
+    # ---- small things
+
+    @property
+    def id(self) -> str:
+        """The character's."""
+        return self.character.id
+
+    def readings(self) -> dict[str, Reading]:
+        """Everything that was read so far."""
+        return reviewer.readings(self.desk, self.id)
+
+    def preset(self, target: Literal["character", "editor"]) -> tuple[str, Any]:
+        """Name of the training preset, and its settings."""
+        chosen = self.wish.choices.train
+        name = getattr(chosen, target)
+        return name, chosen.settings or trainings()[name].settings
+
+    def work(self, step: str, job: Job, **more: Any) -> Job:
+        """Wait for a job and tell of it. Raises Halted unless it is done."""
+        self.tell({"event": "started", "step": step, "job": job.id, "title": job.title, **more})
+        began = time.monotonic()
+        ended = self.follow(job)
+        seconds = round(time.monotonic() - began, 1)
+        self.tell(
+            {"event": "ended", "step": step, "job": job.id, "title": job.title, "state": ended.state,
+             "seconds": seconds, "warnings": list(ended.warnings), **more}
+        )  # fmt: skip
+        if ended.state != "done":
+            words = f"{ended.title}: {ended.state}."
+            raise Halted(f"{words} {ended.error}".strip())
+        return ended
+
+    def _make(self, step: str, plan: Plan, submit: Callable[[Desk, Plan], Job]) -> None:
+        """Have the pictures of a plan made, unless all are there."""
+        images = self.desk.store.all(ImageRecord, character=self.id, kind=plan.kind, version=plan.version)
+        there = {i.shot.id for i in images if i.shot}
+        if any(shot.id not in there for shot in plan.shots):
+            self.work(step, submit(self.desk, plan), pictures=len(plan))
+
+    def _trained(self) -> list[LoraRecord]:
+        family = self.desk.family(self.character.generator).lora_family
+        made = {x.run: x for x in loras.trained(self.desk, self.id, family)}
+        runs = (r for r in self.desk.store.all(TrainingRun, character=self.id, target="character") if r.lora)
+        return [made[r.id] for r in runs if r.id in made]
+
+    def _card_of(self, lora: LoraRecord) -> Card | None:
+        return next((c for c in cards.cards(self.desk, self.id) if c.lora == lora.id), None)
