@@ -166,7 +166,7 @@ def test_one_failed_shot_warns_and_the_rest_goes_on(
     changed = ImageRef(id="1" * 64, path=ref.path)
     shots = [
         shot(stack=stack(wrong)),
-        shot(revision="2"),
+        shot(revision="of old"),
         shot(),
         shot(QWEN, sources=(lost,)),
         shot(QWEN, sources=(changed,)),
@@ -179,7 +179,7 @@ def test_one_failed_shot_warns_and_the_rest_goes_on(
     assert len(of(Warned, events)) == 5
     for words in (
         "LoRA for qwen-image-edit",
-        "revision '2'",
+        "revision 'of old'",
         "lost.png cannot be read",
         "not the picture",
         "no source",
@@ -189,7 +189,7 @@ def test_one_failed_shot_warns_and_the_rest_goes_on(
 
 def test_when_nothing_at_all_can_be_made_the_run_fails(resident: Resident, events: list) -> None:
     with pytest.raises(RenderFailed, match=r"None of the 2 pictures.*revision"):
-        run(plan(shot(revision="2"), shot(revision="2", seed=3)), resident, events)
+        run(plan(shot(revision="of old"), shot(revision="of old", seed=3)), resident, events)
 
 
 def test_absent_weights_stop_the_run_before_anything_is_made(resident: Resident, events: list) -> None:

@@ -1,8 +1,8 @@
 """Small checkpoints in the exact layout of FLUX.1-dev and Qwen-Image-Edit-2509, built here in seconds from a seed.
 
 They are untrained: their pictures are patterns that depend on seed, prompt and sources. What matters is that every
-file, class, module name and tensor shape ratio is that of the real thing (VAE factor 8, 16 latent channels, 64 packed
-channels), so that all code that runs on them runs on the real ones.
+file, class, module name and tensor shape ratio is that of the real thing (16 latent channels, 64 packed channels; but
+VAE factor 4), so that all code that runs on them runs on the real ones.
 """
 
 from collections.abc import Callable, Iterator
@@ -108,9 +108,9 @@ def _t5_encoder(tokenizer: Any) -> T5EncoderModel:
 
 def _flux_vae() -> AutoencoderKL:
     blocks: dict[str, Any] = {
-        "block_out_channels": (8, 8, 16, 16),
-        "down_block_types": ("DownEncoderBlock2D",) * 4,
-        "up_block_types": ("UpDecoderBlock2D",) * 4,
+        "block_out_channels": (8, 16, 16),
+        "down_block_types": ("DownEncoderBlock2D",) * 3,
+        "up_block_types": ("UpDecoderBlock2D",) * 3,
     }
     vae = AutoencoderKL(
         **blocks,
@@ -255,10 +255,10 @@ def _qwen_vae() -> AutoencoderKLQwenImage:
     vae = AutoencoderKLQwenImage(
         base_dim=8,
         z_dim=LATENT_CHANNELS,
-        dim_mult=[1, 1, 2, 2],
+        dim_mult=[1, 2, 2],
         num_res_blocks=1,
         attn_scales=[],
-        temperal_downsample=[False, True, True],
+        temperal_downsample=[False, True],
         latents_mean=[0.0] * LATENT_CHANNELS,
         latents_std=[1.0] * LATENT_CHANNELS,
     )

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import skimage.data
-from engine_helpers import QWEN, QWEN_TARGETS, lora_tensors, prefixed, write_lora
+from engine_helpers import QWEN, QWEN_TARGETS, checkpoint, lora_tensors, prefixed, write_lora
 from PIL import Image
 
 from pipelines.mini import practice
-from pipelines.mini.checkpoints import RECIPES
 
 BROKEN = "broken.png"
 ROTATED_90 = 6
@@ -33,8 +32,7 @@ def sources(folder: Path) -> list[Path]:
 
 def editor_loras(folder: Path) -> list[Path]:
     """Two LoRA files that fit the practice editor."""
-    RECIPES[QWEN](folder / "model")
-    tensors = [prefixed(lora_tensors(folder / "model", QWEN_TARGETS, seed=seed)) for seed in (1, 2)]
+    tensors = [prefixed(lora_tensors(checkpoint(QWEN), QWEN_TARGETS, seed=seed)) for seed in (1, 2)]
     paths = [folder / "angles.safetensors", folder / "lightning.safetensors"]
     for path, halves in zip(paths, tensors, strict=True):
         write_lora(path, halves)

@@ -131,7 +131,7 @@ def test_the_sizes_of_an_editors_inputs_are_set_for_the_shot_and_restored(reside
     with resident.use(family(QWEN)) as driver:
         with pytest.raises(Cancelled):
             driver.render(wanted, sources, look)
-        assert seen == [(112**2, 128**2)] * 2
+        assert seen == [(56**2, 64**2)] * 2
         assert before == (edit_module.CONDITION_IMAGE_SIZE, edit_module.VAE_IMAGE_SIZE)
 
 

@@ -51,7 +51,7 @@ def plan(count: int, steps: int, version: str) -> Plan:
     shots = tuple(
         Shot(
             family=family.name, revision=family.revision, prompt=f"ohwx_char person, scene {n}", seed=n, steps=steps,
-            guidance=3.5, width=128, height=128, purpose=Purpose(step="generate", cell=f"scene-{n}"),
+            guidance=3.5, width=64, height=64, purpose=Purpose(step="generate", cell=f"scene-{n}"),
         )
         for n in range(count)
     )  # fmt: skip

@@ -167,11 +167,13 @@ def test_camera_commands_turn_from_the_sources_own_angle(seen_from, wanted, comm
 
 def test_enrich_keeps_the_proportions_of_the_source():
     tall = enrich.plan(enriching(sources=(picture(1, size=(600, 900)),), count=1)).shots[0]
-    assert (tall.width, tall.height) == (112, 160)  # 104.5 x 156.8, to multiples of 16
+    assert (tall.width, tall.height) == (56, 80)  # 52.3 x 78.4, to multiples of 8
     strip = enrich.plan(enriching(sources=(picture(1, size=(4000, 100)),), count=1)).shots[0]
-    assert (strip.width, strip.height) == (176, 96)
+    assert (strip.width, strip.height) == (88, 48)
     square = enrich.plan(enriching(count=1)).shots[0]
-    assert (square.width, square.height) == (128, 128)
+    assert (square.width, square.height) == (64, 64)
+    real = base.size_like(picture(1, size=(600, 900)), presets.models()["qwen-image-edit-2509"])
+    assert real == (832, 1248)  # 836.1 x 1254.1, to multiples of 16
 
 
 def test_wrong_names_and_wrong_families_are_refused_in_words():

@@ -29,7 +29,7 @@ class Counted(CharacterTask):
         return super().encode_text(caption, controls)
 
 
-def encoder(bench: Bench, folder: str = "cache/t", base: str = "mini-flux@1", resolution: int = 96) -> Encoder:
+def encoder(bench: Bench, folder: str = "cache/t", base: str = "mini-flux@1", resolution: int = 64) -> Encoder:
     cache = Cache(bench.workspace.root / folder)
     return Encoder(Counted(bench.driver("character")), cache, bench.workspace.path, base, resolution)
 
@@ -39,7 +39,7 @@ def equal(a: Example, b: Example) -> bool:
     return all(torch.equal(x, y) for x, y in pairs if x is not None and y is not None)
 
 
-@pytest.mark.parametrize("multiple", [16, 32])
+@pytest.mark.parametrize("multiple", [8, 16, 32])
 @pytest.mark.parametrize("size", [(1000, 1000), (1920, 1080), (683, 1024), (40, 4000), (16, 16)])
 def test_buckets_keep_area_and_aspect_on_the_grid(size: tuple[int, int], multiple: int) -> None:
     w, h = bucket(*size, resolution=512, multiple=multiple)
@@ -61,8 +61,9 @@ def test_a_crop_keeps_the_middle_and_does_not_stretch() -> None:
 
 def test_an_example_has_latents_of_the_bucket_and_the_captions_embeddings(bench: Bench) -> None:
     example = encoder(bench).example(bench.item(0))
-    w, h = bucket(128, 96, 96, 16)
-    assert example.latents.shape == (1, 16, h // 8, w // 8) and example.latents.dtype == torch.float32
+    w, h = bucket(128, 96, 64, 8)
+    assert (w, h) == (72, 56)
+    assert example.latents.shape == (1, 16, h // 4, w // 4) and example.latents.dtype == torch.float32
     assert example.text.pooled is not None and example.text.embeds.shape[0] == 1
     assert not torch.equal(example.text.embeds, example.empty.embeds)
 
@@ -76,7 +77,7 @@ def test_what_is_encoded_once_is_read_back_equal(bench: Bench) -> None:
     assert equal(made, read)
 
 
-@pytest.mark.parametrize("changes", [{"base": "mini-flux@2"}, {"resolution": 128}])
+@pytest.mark.parametrize("changes", [{"base": "mini-flux@0"}, {"resolution": 96}])
 def test_another_base_or_size_is_encoded_anew(bench: Bench, changes: dict) -> None:
     encoder(bench).example(bench.item(0))
     other = encoder(bench, **changes)

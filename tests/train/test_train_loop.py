@@ -90,9 +90,9 @@ def test_gradient_reaches_every_lora_weight_on_the_nf4_base(bench: Bench, target
 
 def prepared(bench: Bench, target: str, n: int = 0) -> tuple[Task, Example, Loss]:
     driver = bench.driver(target)
-    task: Task = EditorTask(driver, 96) if target == "editor" else CharacterTask(driver)
+    task: Task = EditorTask(driver, 64) if target == "editor" else CharacterTask(driver)
     cache = Cache(bench.workspace.root / "cache" / "test")
-    example = Encoder(task, cache, bench.workspace.path, "test", 96).example(bench.item(n, target))
+    example = Encoder(task, cache, bench.workspace.path, "test", 64).example(bench.item(n, target))
     return task, example, Loss(task, driver.pipe.scheduler.config, driver.device, 0)
 
 

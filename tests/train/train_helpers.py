@@ -45,28 +45,28 @@ class Bench:
         sources = (self.pictures[0].ref,) if target == "editor" else ()
         return Shot(
             family=FAMILY[target],
-            revision="1",
+            revision=models()[FAMILY[target]].revision,
             prompt="ohwx_char person, smiling",
             sources=sources,
             seed=seed,
             steps=3,
             guidance=3.5,
-            width=96,
-            height=96,
+            width=64,
+            height=64,
             purpose=Purpose(step="sample", cell="front/smiling"),
         )
 
     def request(self, target: str = "character", **changes: Any) -> TrainRequest:
         """A small training; ``changes`` are settings or, where the request has such a field, fields of the request."""
         fields = {k: changes.pop(k) for k in list(changes) if k in TrainRequest.model_fields}
-        values = {"rank": 4, "alpha": 4, "learning_rate": 4e-3, "steps": 6, "resolution": 96, "save_every": 3}
+        values = {"rank": 4, "alpha": 4, "learning_rate": 4e-3, "steps": 6, "resolution": 64, "save_every": 3}
         base = {
             "target": target,
             "character": "ada",
             "name": "ada_v1",
             "version": "v1",
             "family": FAMILY[target],
-            "revision": "1",
+            "revision": models()[FAMILY[target]].revision,
             "items": tuple(self.item(n, target) for n in range(2)),
             "settings": TrainingSettings(**{**values, **changes}),
             "trigger": "ohwx_char",
