@@ -5,7 +5,7 @@ from typing import Literal
 
 from pipelines.desk import Desk
 from pipelines.library.records import Card, LoraRecord, TrainingRun
-from pipelines.steps import card, datasets, loras, review, sources, training
+from pipelines.steps import card, datasets, loras, practice, review, sources, training
 
 State = Literal["done", "next", "open", "shut"]
 Tab = Literal["survey", "enrich", "train", "generate", "review", "model_card"]
@@ -80,6 +80,8 @@ def _count(desk: Desk, character_id: str, lora_family: str) -> _Counts:
 
 def _next(desk: Desk, character_id: str, n: _Counts) -> NextAction:
     """The first thing that is missing, in the order of MISSION's table."""
+    if not n.sources and practice.drawing(desk, character_id):
+        return NextAction("See them arrive", "the pictures are being drawn", "enrich")
     if not n.sources:
         return NextAction("Add pictures of the character", "10 to 20, from at least two angles", "enrich")
     if not n.enriched:

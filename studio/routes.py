@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, File, Form, HTTPException, Request, Response, UploadFile
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import Field
 
@@ -19,7 +19,7 @@ from pipelines.library import pictures as files
 from pipelines.library.base import Frozen
 from pipelines.library.records import ANGLES, EXPRESSIONS, Angle, Card, Decision, Expression, ImageRecord
 from pipelines.steps import card as cards
-from pipelines.steps import characters, review, sources
+from pipelines.steps import characters, review, sources, survey_report
 from studio import views
 from studio.context import Studio
 
@@ -31,7 +31,11 @@ SCRIPTS = (
     "pictures",
     "header",
     "start",
+    "hint",
     "jobs",
+    "line",
+    "compare",
+    "matrix_export",
     "matrix",
     "keys",
     "review_view",
@@ -39,9 +43,14 @@ SCRIPTS = (
     "review",
     "card",
 )
-STYLES = ("base", "shell", "parts", "review", "card", "tabs", "start")
+STYLES = ("base", "shell", "parts", "review", "card", "tabs", "start", "hint", "line", "compare")
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 PICTURE_LIMIT = 256 * 1024**2
+# A report is a page of our own making with styles of its own; nothing in it may run or reach anywhere.
+STILL = {
+    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox; "
+    "frame-ancestors 'none'"
+}
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
@@ -169,6 +178,16 @@ def picture_routes(studio: Studio) -> APIRouter:
     def tag(image_id: str, tags: Tags) -> dict[str, Any]:
         sources.tag(studio.desk, image_id, **tags.model_dump())
         return views.picture(studio, image_id)
+
+    @router.get("/survey-report/{survey_id:path}")
+    def report(survey_id: str, form: Literal["html", "json"] = "html") -> Response:
+        """What a survey has shown and what was decided: a page that needs nothing else, or data."""
+        told = survey_report.report(studio.desk, survey_id)
+        name = f"survey-{survey_id.replace('/', '-')}.{form}"
+        if form == "json":
+            return JSONResponse(told, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+        headers = STILL | {"Content-Disposition": f'inline; filename="{name}"'}
+        return HTMLResponse(survey_report.page(studio.desk, told), headers=headers)
 
     @router.get("/survey/{survey_id:path}")
     def survey(survey_id: str) -> dict[str, Any]:

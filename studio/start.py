@@ -1,14 +1,17 @@
-"""Routes of the start page: the practice characters, and other workspaces of this machine."""
+"""Routes of the start page: the practice characters with their hints and report, and other workspaces."""
 
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, HTTPException, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, HTMLResponse
 
 from pipelines.desk import NotFound
 from pipelines.library.presets import PRESETS
+from pipelines.practice import report
+from pipelines.practice.choices import choices
+from pipelines.practice.figures import figures
 from pipelines.steps import practice
 from studio.context import Studio, is_workspace
 from studio.routes import InWords
@@ -39,6 +42,27 @@ def start_routes(studio: Studio) -> APIRouter:
         studio.choose(character.id)
         return {"id": character.id, "name": character.name, "job": job.id}
 
+    @router.get("/practice/report")
+    def told() -> HTMLResponse:
+        """How the practice of the chosen character went, as of now; kept in the workspace, too."""
+        if not practising(studio):
+            raise HTTPException(404, "This is no practice character: there is no report.")
+        page = report.write(studio.desk, figures(studio.desk, studio.character_id))
+        return HTMLResponse(page.read_text("utf-8"), headers={"Cache-Control": "no-cache"})
+
+    @router.get("/hints")
+    def hints() -> dict[str, Any]:
+        """The hints of practice, and those that were closed. None for a character of one's own."""
+        found = choices().hint if practising(studio) else ()
+        return {"hints": [hint.model_dump() for hint in found], "seen": _seen(studio)}
+
+    @router.post("/hints/{name}/seen")
+    def seen(name: str) -> dict[str, Any]:
+        if name not in {hint.name for hint in choices().hint}:
+            raise NotFound("There is no such hint.")
+        studio.save({"seen_hints": ", ".join(dict.fromkeys([*_seen(studio), name]))})
+        return {"seen": _seen(studio)}
+
     @router.get("/workspaces")
     def workspaces() -> dict[str, Any]:
         """Where we are, and other workspaces in the places where one would look first."""
@@ -53,6 +77,15 @@ def start_routes(studio: Studio) -> APIRouter:
         return {"path": str(studio.move(Path(path.strip()).expanduser()))}
 
     return router
+
+
+def practising(studio: Studio) -> bool:
+    """Whether the character that is worked on is one to practise with."""
+    return studio.character is not None and practice.number(studio.character) is not None
+
+
+def _seen(studio: Studio) -> list[str]:
+    return [name.strip() for name in studio.desk.settings.seen_hints.split(",") if name.strip()]
 
 
 def nearby(here: Path) -> list[Path]:

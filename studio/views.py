@@ -19,7 +19,7 @@ from pipelines.library.records import (
 )
 from pipelines.plans.survey import columns, rows
 from pipelines.steps import card as cards
-from pipelines.steps import datasets, loras, review
+from pipelines.steps import datasets, loras, practice, review
 from pipelines.steps.sources import angle_of, expression_of
 from studio.context import Studio
 
@@ -195,8 +195,10 @@ def card_list(studio: Studio) -> Json:
     desk, character = studio.desk, studio.character
     if character is None:
         return {"cards": [], "loras": [], "cells": [], "seed": card_spec().seed}
+    made = cards.cards(desk, character.id)
     return {
-        "cards": [_card_line(studio, card) for card in cards.cards(desk, character.id)],
+        "report": bool(made) and practice.number(character) is not None,
+        "cards": [_card_line(studio, card) for card in made],
         "loras": [{"id": x.id, "name": x.name, "origin": x.origin} for x in loras.usable(desk, character.generator)],
         "cells": [c.model_dump(include={"name", "title", "angle", "expression", "pose"}) for c in card_spec().cells],
         "seed": card_spec().seed,

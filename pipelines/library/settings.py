@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     threads: int = Field(0, ge=0, le=1024, description="CPU threads for models. 0: as torch decides.")
     generator: Model = Field("mini-flux", description="The model that new characters generate with.")
     editor: Model = Field("mini-qwen-edit", description="The model that new characters are edited with.")
+    seen_hints: str = Field("", description="Practice hints that were closed, by name. Empty: all are shown again.")
     theme: Literal["dark", "light", "system"] = Field("dark", description="Colours of the studio.")
 
     @classmethod

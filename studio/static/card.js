@@ -63,6 +63,7 @@
       flen.poll();
     }), { id: "card-run", class: "primary", icon: "play" });
     const pick = (id, words, name) => { const select = el("select", { id, onchange: () => { model[name] = select.value; paint(); } }); return [select, el("label", { class: "inline" }, words, select)]; };
+    const report = el("a", { id: "card-report", class: "fb", href: "/practice/report", target: "_blank", rel: "noopener" }, "Practice report");
     const [version, versionField] = pick("card-version", "Version", "version");
     const [against, againstField] = pick("card-compare", "beside", "against");
     const headline = el("p", { id: "card-headline", class: "headline", role: "status", "aria-live": "polite" });
@@ -107,7 +108,7 @@
     const beside = el("section", {}, captionBeside, second.node);
     const posters = el("div", { class: "posters" }, el("section", {}, caption, first.node), beside);
     root.classList.add("card-tab");
-    root.append(el("div", { class: "card-bar" }, versionField, againstField, el("span", { class: "grow" }), el("label", { class: "inline" }, "LoRA", lora), el("label", { class: "inline" }, "Seed", seed), run),
+    root.append(el("div", { class: "card-bar" }, versionField, againstField, report, el("span", { class: "grow" }), el("label", { class: "inline" }, "LoRA", lora), el("label", { class: "inline" }, "Seed", seed), run),
       el("div", { class: "card-head" }, headline, gauge, keys), posters);
 
     const named = (card) => `${card.version}: ${card.lora}, seed ${card.seed}`;
@@ -142,6 +143,7 @@
       beside.hidden = !other;
       posters.classList.toggle("two", Boolean(other));
       keys.hidden = !shown;
+      report.hidden = !model.list.report;
       if (other) { captionBeside.textContent = `${other.version}: ${other.lora} (${other.rate.right} of ${other.rate.total})`; second.paint(cells, other); }
     }
     lora.addEventListener("change", () => { lora.dataset.touched = "1"; });

@@ -2,7 +2,7 @@
 
 Element ids: ``enrich-sources`` (a picker: ``.item[data-id]``, ``.tick input``), ``enrich-drop``,
 ``enrich-first-frame``, ``enrich-arrival``, ``enrich-advice``, ``enrich-tag`` (panel), ``enrich-angle``,
-``enrich-expression``, ``enrich-caption``, ``enrich-remove``, ``enrich-undo``;
+``enrich-expression``, ``enrich-caption``, ``enrich-remove``, ``enrich-undo``, ``enrich-line``;
 ``enrich-coverage`` (``button[data-cell="front/smiling"]``), ``enrich-axis-<axis>``, ``enrich-lora-*`` (see
 lora_stack), ``enrich-per-source``, ``enrich-count``, ``enrich-seed``, ``enrich-steps``, ``enrich-guidance``,
 ``enrich-plan``, ``enrich-weights``, ``enrich-obtain``, ``enrich-preview``, ``enrich-make``; ``enrich-results``.
@@ -21,12 +21,13 @@ from pipelines.library.presets import axes
 from pipelines.library.records import Angle, Expression, ImageRecord
 from pipelines.plans.base import ChoiceError
 from pipelines.shots import Plan
-from pipelines.steps import enrich, review, sources
+from pipelines.steps import enrich, practice, review, sources
 from pipelines.steps.characters import NotAllowed
 from pipelines.steps.sources import angle_of, expression_of
 from studio.components import lora_stack
 from studio.components.coverage import Coverage, grid
 from studio.components.fields import edited, number, optional, whole
+from studio.components.identity_line import IdentityLine
 from studio.components.lora_stack import QUIET, Draft, LoraRows
 from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer, outlook_words
 from studio.components.painted import Words
@@ -39,6 +40,8 @@ POOL = 8
 ON_AT_FIRST = ("angle", "expression", "lighting")
 NO_SOURCES = "Drop 10 to 20 pictures of the character below: photos, sketches or renders, from at least two angles."
 NOBODY = "Make a character first: New character, above."
+NO_SOURCE = "Drop pictures of the character first."
+BEING_DRAWN = "The pictures are being drawn. They appear here in a moment."
 
 
 @dataclass
@@ -105,6 +108,7 @@ def build(studio: Studio) -> EnrichTab:
 
 def _build_sources() -> dict[str, Any]:
     gr.HTML("<h3>Sources</h3>", elem_classes="tab-title")
+    IdentityLine("enrich-line", elem_id="enrich-identity")
     parts: dict[str, Any] = {"picker": Picker({"empty": NO_SOURCES}, elem_id="enrich-sources")}
     with gr.Group(visible=False, elem_id="enrich-tag", elem_classes="tag-panel") as tag:
         with gr.Row():
@@ -226,7 +230,12 @@ def _sources_shown(studio: Studio, before: Value) -> tuple[Value, Value]:
     found = sources.sources(studio.desk, studio.character_id)
     advice = sources.advice(studio.desk, studio.character_id) if found else []
     words = {"title": "The bootstrap is still weak", "lines": advice, "tone": "warn", "bullets": True}
-    return picks(found, before, empty=NO_SOURCES), words if advice else {}
+    return picks(found, before, empty=_nothing_yet(studio)), words if advice else {}
+
+
+def _nothing_yet(studio: Studio, words: str = NO_SOURCES) -> str:
+    """What is said while there are no sources: ``words``, unless they are on their way."""
+    return BEING_DRAWN if practice.drawing(studio.desk, studio.character_id) else words
 
 
 def arrive(studio: Studio, paths: list[str] | None, first_frame: bool, before: Value) -> list[Any]:
@@ -319,9 +328,7 @@ def plan_of(studio: Studio, picked: Value, *choice: Any) -> Plan:
     if not studio.character_id:
         raise NotAllowed(NOBODY)
     if not ticked(picked):
-        raise NotAllowed(
-            "Tick at least one source." if picked.get("items") else "Drop pictures of the character first."
-        )
+        raise NotAllowed("Tick at least one source." if picked.get("items") else _nothing_yet(studio, NO_SOURCE))
     if not chosen:
         raise NotAllowed("Tick at least one edit, or click a ring of the grid.")
     per_source, count, seed, steps, guidance = numbers
