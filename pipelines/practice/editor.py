@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 def turn(run: Run) -> None:
-    """Correct, train, prove; each unless it is done already. Without anything to correct there is nothing to do."""
+    """Correct, train, prove; each unless it is done already. Without anything to correct there is nothing to do; with
+    new corrections the next version is trained."""
     _correct(run)
     if not training.dataset(run.desk, run.id, "editor").items:
         run.tell({"event": "corrected", "triplets": 0})
         return
     lora = _trained(run)
-    if lora is None:
+    if lora is None or _untaught(run):
         run.work("train editor", training.submit(run.desk, run.id, "editor", *run.preset("editor")))
         lora = _trained(run)
     assert lora is not None
@@ -70,6 +71,12 @@ def _wanted(run: Run, image: ImageRecord) -> Wanted:
 def _trained(run: Run) -> LoraRecord | None:
     family = run.desk.family(run.character.editor).lora_family
     return next(reversed(loras.trained(run.desk, run.id, family)), None)
+
+
+def _untaught(run: Run) -> bool:
+    """Whether there are corrections that the newest editor has not learnt from."""
+    last = training.runs(run.desk, run.id, "editor")[-1]
+    return any(image.id not in last.images for image in training.dataset(run.desk, run.id, "editor").images)
 
 
 def _prove(run: Run, lora: LoraRecord) -> None:

@@ -19,7 +19,7 @@ from pipelines.practice.pristine import choose
 from pipelines.practice.reading import Reading
 from pipelines.shots import Plan
 from pipelines.steps import card as cards
-from pipelines.steps import enrich, generate, loras, practice, review, sources, training
+from pipelines.steps import datasets, enrich, generate, loras, practice, review, sources, training
 
 ENDED = ("done", "failed", "cancelled", "interrupted")
 FAR = 0.01
@@ -62,6 +62,13 @@ class Run:
         self.character = self._character()
         for number in range(1, self.wish.rounds + 1):
             self._round(number)
+        return self.character
+
+    def edit(self) -> Character:
+        """Only the second flywheel: enrich, review, correct, train the editor, prove it. Raises as ``go`` does."""
+        self.character = self._character()
+        self._enrich()
+        editor.turn(self)
         return self.character
 
     # ---- the wheel
@@ -134,7 +141,7 @@ class Run:
     def _keep(self, plan: Plan) -> None:
         """The best of this round's pictures become pristine, once."""
         good = [i for i in review.good(self.desk, self.id, "synthetic") if i.version == plan.version]
-        known = {i for d in training.datasets.versions(self.desk, self.id, "pristine") for i in d.images}
+        known = {i for d in datasets.versions(self.desk, self.id, "pristine") for i in d.images}
         if not good or any(i.id in known for i in good):
             return
         have = [*sources.sources(self.desk, self.id), *review.good(self.desk, self.id, "enriched")]

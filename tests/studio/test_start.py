@@ -12,11 +12,14 @@ from studio_helpers import Served
 
 from pipelines.desk import Desk
 from pipelines.library.records import Character
+from pipelines.library.settings import load
 from pipelines.mini.cast import CAST
+from pipelines.practice.choices import choices
 from pipelines.steps import characters, sources
 from studio.context import Studio
 from studio.server import own
 from studio.start import PORTRAITS, nearby
+from studio.tabs.review import GATES
 
 
 @pytest.fixture
@@ -136,3 +139,58 @@ def test_portraits_are_small_and_there_for_all(studio: Studio) -> None:
     assert len(list(PORTRAITS.iterdir())) == len(CAST)
     assert client.get("/practice/99.webp").status_code == 404
     assert client.post("/practice/99").status_code == 404
+
+
+def test_hints_are_for_practice_and_stay_closed(studio: Studio) -> None:
+    client = TestClient(own(studio), base_url="http://127.0.0.1:7860")
+    characters.create(studio.desk, "Mine", may_use=True)
+    assert client.get("/hints").json() == {"hints": [], "seen": []}
+    assert client.get("/practice/report").status_code == 404
+    characters.create(
+        studio.desk, "Ada", origin="FLENwheel practice character 1, rendered on this machine", may_use=True
+    )
+    studio.choose("ada")
+    hints = client.get("/hints").json()["hints"]
+    assert {"enrich", "review-enriched", "generate", "review-synthetic", "card"} <= {h["name"] for h in hints}
+    assert client.post("/hints/enrich/seen").json() == {"seen": ["enrich"]}
+    client.post("/hints/enrich/seen")
+    assert client.post("/hints/card/seen").json() == {"seen": ["enrich", "card"]}
+    assert client.post("/hints/nothing/seen").status_code == 404
+    assert load(studio.desk.workspace.root).seen_hints == "enrich, card"
+    page = client.get("/practice/report")
+    assert page.status_code == 200
+    assert "Practice with Ada" in page.text
+
+
+def test_every_hint_is_at_a_place_that_there_is() -> None:
+    tabs = {"survey", "enrich", "train", "generate", "review", "model_card"}
+    steps = {"", "sources", "enriched", "good", "train", "synthetic", "pristine", "retrain", "card"}
+    for hint in choices().hint:
+        assert hint.tab in tabs
+        assert hint.gate in ("", *GATES)
+        assert hint.step in steps
+        assert len(hint.text) < 260
+    assert len({hint.name for hint in choices().hint}) == len(choices().hint)
+
+
+def test_a_hint_goes_when_it_is_closed_and_does_not_come_back(empty: Page, studio: Studio) -> None:
+    origin = "FLENwheel practice character 1, rendered on this machine"
+    characters.create(studio.desk, "Ada", origin=origin, may_use=True)
+    empty.reload()
+    empty.click("#tab-review-button")
+    hint = empty.locator("#hint")
+    expect(hint).to_have_attribute("data-hint", "review-enriched")
+    empty.click("#review-gate-synthetic")
+    expect(hint).to_have_attribute("data-hint", "review-synthetic")
+    below = empty.locator("#review").bounding_box()
+    strip = hint.bounding_box()
+    assert below and strip and below["y"] >= strip["y"] + strip["height"] - 1
+    assert below["y"] + below["height"] <= 800 - 41
+    empty.click("#hint-close")
+    expect(hint).to_have_count(0)
+    empty.reload()
+    empty.click("#tab-review-button")
+    empty.click("#review-gate-enriched")
+    expect(hint).to_have_attribute("data-hint", "review-enriched")
+    empty.click("#review-gate-synthetic")
+    expect(hint).to_have_count(0)

@@ -1,0 +1,155 @@
+"""Does the wheel turn? ``python tests/benchmarks/bench_practice.py [--people 10] [--rounds 2] [--final] [--editor]``.
+
+Practice runs on characters that nobody has seen (seeds from 8,500,000; ``--final``: from 9,000,000, once, at the end),
+each in a workspace of its own under ``--folder``, where a run that was cut short goes on. Prints minutes by step, the
+first-try rates of every version with their intervals, as the simulated reviewer decided (5 % mistakes) and by the truth
+alone, and McNemar's test over all cells. ``--editor``: the second flywheel on three characters, held-out edits before
+and after with 10 and with 30 triplets.
+"""
+
+import argparse
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+warnings.simplefilter("ignore", FutureWarning)  # insightface's own
+
+from pipelines.desk import Desk
+from pipelines.practice import report
+from pipelines.practice.choices import Choices, choices
+from pipelines.practice.figures import CellFigures, Figures, Share, figures
+from pipelines.practice.run import Halted, Run, Wish
+from pipelines.rates import mcnemar
+
+UNSEEN, HELD_OUT = 8_500_000, 9_000_000
+EDITED_PEOPLE, TRIPLETS = 3, (10, 30)
+EDITS = 11
+"""Edits of each source when many corrections are wanted; what is left proves the editor."""
+
+
+def wheel(root: Path, wish: Wish) -> Figures:
+    """One practice run, gone on with if it was begun."""
+    with Desk.open(root) as desk:
+        character = Run(desk, wish, follow=lambda job: desk.jobs.wait(job.id)).go()
+        told = figures(desk, character.id)
+        report.write(desk, told)
+        return told
+
+
+def editors(root: Path, wish: Wish) -> list[Figures]:
+    """The second flywheel alone, with ever more triplets on the same enrichment."""
+    told = []
+    with Desk.open(root) as desk:
+        for triplets in TRIPLETS:
+            mine = replace(wish, corrections=True, triplets=triplets)
+            character = Run(desk, mine, follow=lambda job: desk.jobs.wait(job.id)).edit()
+            told.append(figures(desk, character.id))
+    return told
+
+
+def judged(cell: CellFigures, truly: bool) -> bool:
+    """Whether a cell is right: as decided, or by the truth alone."""
+    return bool(cell.truly) if truly else cell.verdict == "right"
+
+
+def compare(found: list[Figures], truly: bool) -> None:
+    """Rates by version over all characters; the last against the first."""
+    print(f"\n{'by the truth alone' if truly else 'as decided'}")
+    for n in range(max(len(told.cards) for told in found)):
+        cells = [c for told in found if n < len(told.cards) for c in told.cards[n].cells]
+        print(f"  v{n + 1}: {Share.of(sum(judged(c, truly) for c in cells), len(cells)).words}")
+    pairs = Counter(
+        (judged(a, truly), judged(b, truly))
+        for told in found
+        if len(told.cards) > 1
+        for a, b in zip(told.cards[0].cells, told.cards[-1].cells, strict=True)
+    )
+    lost, won = pairs[True, False], pairs[False, True]
+    print(f"  last against first: {won} cells won, {lost} lost, McNemar exact p = {mcnemar(lost, won):.3g}")
+    better = [told for told in found if len(told.cards) > 1]
+    gains = [
+        sum(judged(c, truly) for c in t.cards[-1].cells) - sum(judged(c, truly) for c in t.cards[0].cells)
+        for t in better
+    ]
+    print(f"  better on {sum(g > 0 for g in gains)}, same on {sum(g == 0 for g in gains)} of {len(gains)} characters")
+
+
+def minutes(found: Iterable[Figures]) -> None:
+    """Mean minutes of each step."""
+    all_of_them = list(found)
+    names = dict.fromkeys(name for told in all_of_them for name in told.by_step)
+    parts = [f"{name} {fmean(told.by_step.get(name, 0) for told in all_of_them):.2f}" for name in names]
+    print(f"\nminutes a run: {fmean(told.minutes for told in all_of_them):.1f} ({', '.join(parts)})")
+
+
+def one(told: Figures) -> str:
+    """A character in a line."""
+    cards = "  ".join(
+        f"{c.lora.rpartition('_')[2]} {c.rate.right:2} (truly {c.truly.right if c.truly else '?':>2}, person "
+        f"{c.identity.right if c.identity else '?':>2})"
+        for c in told.cards
+    )
+    gates = {g.gate: g.labels for g in told.gates if g.who == "simulated"}
+    good = {gate: f"{labels.get('good', 0)}/{sum(labels.values())}" for gate, labels in gates.items() if gate != "card"}
+    return f"{told.number}: {cards}  of 23; good {good}; {told.minutes:.1f} min"
+
+
+def editor_row(root: Path, people: Iterable[int], wish: Wish) -> None:
+    """Held-out edits before and after, for each number of triplets, over all characters."""
+    known = wish.choices
+    more: Choices = known.model_copy(update={"enrich": known.enrich.model_copy(update={"per_source": EDITS})})
+    found = []
+    for number in people:
+        told = editors(root / f"editor-{number}", replace(wish, number=number, choices=more))
+        found.append(told)
+        print(number, [(t.editor.triplets, t.editor.before.words, t.editor.after.words) for t in told if t.editor])
+    for n, wanted in enumerate(TRIPLETS):
+        rows = [told[n].editor for told in found]
+        there = [e for e in rows if e]
+        if there:
+            before = Share.of(sum(e.before.right for e in there), sum(e.before.total for e in there))
+            after = Share.of(sum(e.after.right for e in there), sum(e.after.total for e in there))
+            same = [sum(getattr(e, f"identity_{x}").right for e in there) for x in ("before", "after")]
+            used = [e.triplets for e in there]
+            print(
+                f"{wanted} triplets (got {used}): held-out edits right {before.words} -> {after.words}; person {same}"
+            )
+
+
+def main() -> None:
+    """Read the options, run, print."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--people", type=int, default=10)
+    options.add_argument("--rounds", type=int, default=2)
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--error", type=float, default=choices().error)
+    options.add_argument("--final", action="store_true", help="the held-out characters: once, for the last figures")
+    options.add_argument("--editor", action="store_true", help="only the second flywheel")
+    options.add_argument("--folder", type=Path, default=Path(".work") / "bench" / "practice")
+    chosen = options.parse_args()
+    first = HELD_OUT if chosen.final else UNSEEN
+    wish = Wish(first, chosen.rounds, chosen.error, chosen.seed, held_out=chosen.final)
+    if chosen.editor:
+        editor_row(chosen.folder, range(first, first + EDITED_PEOPLE), wish)
+        return
+    found = []
+    for number in range(first, first + chosen.people):
+        try:
+            found.append(wheel(chosen.folder / str(number), replace(wish, number=number)))
+        except Halted as end:
+            print(f"{number}: {end}")
+            continue
+        print(one(found[-1]), flush=True)
+    if found:
+        compare(found, truly=False)
+        compare(found, truly=True)
+        minutes(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The simulated reviewer: decides by the truth, errs as often as told, and is recorded as what it is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pipelines.desk import Desk
+from pipelines.library.records import Character, Decision, ImageRecord
+from pipelines.practice import reviewer
+from pipelines.practice.reading import Reading, Said
+from pipelines.practice.reviewer import ANATOMY, BACKGROUND, EXPRESSION, LIGHT, SOMEONE_ELSE, VIEW, opinion
+from pipelines.steps import review, training
+
+Put = Callable[..., ImageRecord]
+ASKED = {"angle": "front", "expression": "smiling"}
+ASIDE = {"angle": "profile-left", "expression": "smiling"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "seen", "wrong"),
+    [
+        (ASKED, {}, ()),
+        (ASKED, {"identity": 0.49}, (SOMEONE_ELSE,)),
+        (ASKED, {"identity": None}, (SOMEONE_ELSE,)),
+        (ASKED, {"angle": "half-left"}, (VIEW,)),
+        (ASKED, {"angle": "unsure"}, (VIEW,)),
+        (ASKED, {"expression": "sad"}, (EXPRESSION,)),
+        (ASKED, {"expression": Said(word="sad", sure=0.3)}, (EXPRESSION,)),
+        (ASIDE, {"angle": "profile-left", "expression": "sad"}, (EXPRESSION,)),
+        (ASIDE, {"angle": "profile-left", "expression": Said(word="sad", sure=0.3)}, ()),
+        ({**ASKED, "axis": "lighting", "value": "left"}, {"light": "left"}, ()),
+        ({**ASKED, "axis": "lighting", "value": "left"}, {"light": "right"}, (LIGHT,)),
+        ({**ASKED, "axis": "lighting", "value": "left"}, {"light": Said(word="right", sure=0.3)}, ()),
+        ({**ASKED, "axis": "background", "value": "street"}, {"background": "city"}, ()),
+        ({**ASKED, "axis": "background", "value": "street"}, {"background": "forest"}, (BACKGROUND,)),
+        ({**ASKED, "axis": "background", "value": "beach"}, {"background": Said(word="city", sure=0.3)}, (BACKGROUND,)),
+        ({"angle": "front", "pose": "t-pose"}, {"framing": "full", "pose": "t-pose", "angle": "half-left"}, ()),
+        ({"angle": "front", "pose": "t-pose"}, {"framing": "full", "pose": "standing"}, (ANATOMY,)),
+        ({"angle": "front", "pose": "t-pose"}, {"pose": "t-pose"}, (ANATOMY,)),
+        ({"scenario": "sitting", "focus": "body"}, {"framing": "full", "pose": "standing"}, (ANATOMY,)),
+        ({**ASKED, "scenario": "laughing-front"}, {"identity": 0.2, "angle": "half-left"}, (SOMEONE_ELSE, VIEW)),
+    ],
+)  # fmt: skip
+def test_what_is_wrong(
+    put: Put, reading: Any, labels: dict[str, str], seen: dict[str, Any], wrong: tuple[str, ...]
+) -> None:
+    found = opinion(put("synthetic", labels=labels), reading(**seen))
+    assert (found.wrong, found.label) == (wrong, "reject" if wrong else "good")
+
+
+def test_a_correction_needs_the_right_person_and_a_source(put: Put, reading: Any) -> None:
+    source = put("source")
+    edited, drawn = put("enriched", labels=ASKED, sources=(source.ref,)), put("synthetic", labels=ASKED)
+    wrong_view, wrong_person = reading(angle="half-left"), reading(angle="half-left", identity=0.1)
+    assert opinion(edited, wrong_view, corrections=True).label == "needs_correction"
+    assert opinion(edited, wrong_view).label == "reject"
+    assert opinion(edited, wrong_person, corrections=True).label == "reject"
+    assert opinion(drawn, wrong_view, corrections=True).label == "reject"
+
+
+def test_it_errs_about_as_often_as_told_and_always_about_the_same(put: Put) -> None:
+    one = put("synthetic")
+    many = [one.model_copy(update={"pixels": f"{n:064x}"}) for n in range(6000)]
+    mistaken = [reviewer.errs(image, 5, 0.05) for image in many]
+    assert 0.0415 < sum(mistaken) / 6000 < 0.0585  # three standard deviations of 6000 draws
+    assert mistaken == [reviewer.errs(image.model_copy(update={"id": "0" * 64}), 5, 0.05) for image in many]
+    other = [reviewer.errs(image, 6, 0.05) for image in many]
+    assert sum(a and b for a, b in zip(mistaken, other, strict=True)) < 40
+    assert not any(reviewer.errs(image, 5, 0.0) for image in many)
+
+
+def test_decisions_are_recorded_as_simulated_and_open_the_gate(
+    desk: Desk, cleo: Character, put: Put, reading: Any
+) -> None:
+    source = put("source")
+    desk.store.decide(Decision(image=source.id, who="human", action="label", value="good", where="source"))
+    right, wrong, unread = (put("enriched", labels=ASKED, sources=(source.ref,)) for _ in range(3))
+    seen: dict[str, Reading] = {right.id: reading(), wrong.id: reading(identity=0.1, angle="half-left")}
+    said = reviewer.decide(desk, [right, wrong, unread], seen, seed=0, error=0.0)
+    assert {i: o.label for i, o in said.items()} == {right.id: "good", wrong.id: "reject"}
+    assert {d.who for i in (right, wrong) for d in desk.store.decisions(i.id)} == {"simulated"}
+    verdict = desk.store.verdict(wrong.id)
+    assert (verdict.label, set(verdict.failures)) == ("reject", {SOMEONE_ELSE, VIEW})
+    assert verdict.reason == f"{SOMEONE_ELSE}, {VIEW}"
+    assert [i.id for i in review.undecided(desk, cleo.id, "enriched")] == [unread.id]
+    assert [i.id for i in review.good(desk, cleo.id, "enriched")] == [right.id]
+    assert training.dataset(desk, cleo.id).shut  # one waits: nothing unreviewed is trained on
+
+
+def test_mistakes_turn_the_decision_round(desk: Desk, put: Put, reading: Any) -> None:
+    right, wrong = put("synthetic", labels=ASKED), put("synthetic", labels=ASKED)
+    always = {right.id: reading(), wrong.id: reading(identity=0.1)}
+    seed = next(s for s in range(100) if all(reviewer.errs(i, s, 0.5) for i in (right, wrong)))
+    said = reviewer.decide(desk, [right, wrong], always, seed=seed, error=0.5)
+    assert (said[right.id].label, said[wrong.id].label) == ("reject", "good")
+    assert desk.store.verdict(wrong.id).failures == ()

@@ -1,0 +1,94 @@
+"""The world's truth: true renders are called what they are, by the judge against other true renders."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.desk import Desk
+from pipelines.engine.cancelled import Cancelled
+from pipelines.jobs.requests import ExamineRequest, TargetsRequest, Wanted
+from pipelines.library.records import Character as CharacterRecord
+from pipelines.library.records import ImageRecord
+from pipelines.mini.cast import member
+from pipelines.mini.practice import sources, views
+from pipelines.mini.world import Character, HeldOut, View, render
+from pipelines.practice import truth
+from pipelines.practice.reviewer import BACKGROUND, SOMEONE_ELSE, VIEW, opinion
+
+CLEO, OTHER = member(3).seed, 8_100_000
+VIEWS = {
+    "front": View.at("front", expression="smiling"),
+    "half-left": View.at("half-left", expression="neutral", background="forest"),
+    "profile-right": View.at("profile-right", expression="angry"),
+    "t-pose": View(framing="full", pose="t-pose"),
+}
+
+
+@pytest.fixture
+def few_strangers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Enough for a line at one in fifty, in a second."""
+    monkeypatch.setattr(truth, "STRANGERS", range(8_000_000, 8_000_012))
+    monkeypatch.setattr(truth, "NEAR", 5)
+    monkeypatch.setattr(truth, "FULL", 4)
+    truth._strangers.cache_clear()
+    yield
+    truth._strangers.cache_clear()
+
+
+def pictures(seed: int) -> dict[str, Image.Image]:
+    pixels, _ = render([Character.from_seed(seed)] * len(VIEWS), list(VIEWS.values()), 64)
+    return {name: Image.fromarray(p) for name, p in zip(VIEWS, pixels, strict=True)}
+
+
+def test_true_renders_are_called_what_they_are(desk: Desk, cleo: CharacterRecord, put, few_strangers: None) -> None:
+    asked = {
+        "front": {"angle": "front", "expression": "smiling"},
+        "half-left": {"angle": "half-left", "expression": "neutral", "axis": "background", "value": "forest"},
+        "profile-right": {"angle": "profile-right", "expression": "angry"},
+        "t-pose": {"angle": "front", "pose": "t-pose"},
+    }
+    source = put("source")
+    mine = {n: put("enriched", labels=asked[n], image=p, sources=(source.ref,)) for n, p in pictures(CLEO).items()}
+    others = {n: put("synthetic", labels=asked[n], image=p) for n, p in pictures(OTHER).items()}
+    turned = put("card", labels={**asked["front"], "angle": "half-right"}, image=pictures(CLEO)["front"])
+    elsewhere = put("survey", labels={**asked["half-left"], "value": "beach"}, image=pictures(CLEO)["half-left"])
+    images: list[ImageRecord] = [*mine.values(), *others.values(), turned, elsewhere]
+    request = ExamineRequest(character=cleo.id, number=3, images=tuple(i.ref for i in images), size=64, far=0.02)
+    seen = truth.examine(
+        request, workspace=desk.workspace, settings=desk.settings, emit=lambda e: None, cancelled=lambda: False
+    )
+    assert {n: opinion(i, seen[i.id]).wrong for n, i in mine.items()} == dict.fromkeys(VIEWS, ())
+    assert all(SOMEONE_ELSE in opinion(i, seen[i.id]).wrong for i in others.values())
+    assert opinion(turned, seen[turned.id]).wrong == (VIEW,)
+    assert opinion(elsewhere, seen[elsewhere.id]).wrong == (BACKGROUND,)
+    with pytest.raises(Cancelled):
+        truth.examine(
+            request, workspace=desk.workspace, settings=desk.settings, emit=lambda e: None, cancelled=lambda: True
+        )
+
+
+def test_a_target_is_the_source_with_one_factor_changed(desk: Desk, cleo: CharacterRecord) -> None:
+    seen = views(3)
+    wanted = (Wanted(name="same", source=4, axis="angle", value="half-left"),
+              Wanted(name="sad", source=4, axis="expression", value="sad"),
+              Wanted(name="street", source=4, axis="background", value="street"))  # fmt: skip
+    request = TargetsRequest(character=cleo.id, number=3, wanted=wanted, size=64, folder="cache/practice/cleo")
+    paths = truth.targets(request, workspace=desk.workspace, emit=lambda e: None, cancelled=lambda: False)
+    drawn = {p.rpartition("/")[2]: np.asarray(Image.open(desk.workspace.path(p)).convert("RGB")) for p in paths}
+    assert truth.edited(seen[4], "angle", "half-left") == replace(seen[4], yaw=-45.0)
+    assert truth.edited(seen[4], "background", "street") == replace(seen[4], background="city")
+    assert truth.edited(seen[4], "lighting", "left") == replace(seen[4], light="left")
+    direct, _ = render([Character.from_seed(CLEO)], [replace(seen[4], expression="sad")], 64)
+    assert (drawn["sad.png"] == direct[0]).all()
+    assert (drawn["street.png"] != drawn["sad.png"]).any()
+    for axis, value in (("style", "film"), ("background", "moon")):
+        with pytest.raises(KeyError):
+            truth.edited(seen[4], axis, value)
+
+
+def test_the_last_examination_is_kept() -> None:
+    with pytest.raises(HeldOut):
+        sources(9_000_000)
