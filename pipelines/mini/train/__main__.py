@@ -1,4 +1,4 @@
-"""``python -m pipelines.mini.train faces|vae|qwen-vae ... [--steps N] [--minutes M]``: train, resume, export."""
+"""``python -m pipelines.mini.train faces|vae|qwen-vae|flux ... [--steps N] [--minutes M]``: train, resume, export."""
 
 import argparse
 import importlib
@@ -6,11 +6,15 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from pipelines.library.presets import PRESETS
+
 WORK = Path(".work") / "train"
 ROOMS = {
     "faces": "pipelines.mini.train.faces.run",
     "vae": "pipelines.mini.train.vae.run",
     "qwen-vae": "pipelines.mini.train.vae.run",
+    "flux": "pipelines.mini.train.flux.run",
+    "qwen-edit": "pipelines.mini.train.editor.run",
 }
 
 
@@ -22,6 +26,14 @@ def main() -> None:
     faces.add_argument("parts", nargs="*", help="gate, judge, scene, detector (default: all, then export)")
     for name, what in (("vae", "flux"), ("qwen-vae", "qwen-edit")):
         _with_pool(_kind(kinds, name, f"the VAE of presets/mini/{what}"))
+    _with_pool(flux := _kind(kinds, "flux", "the generator of presets/mini/flux"))
+    flux.add_argument("--vae", type=Path, default=PRESETS / "mini" / "flux" / "vae", help="a trained VAE")
+    flux.add_argument("--every", type=float, default=10, help="minutes between looks at its pictures")
+    flux.add_argument("--compile", action="store_true", help="a fifth faster on a CPU, after two minutes; needs a C++ compiler")
+    editor = _kind(kinds, "qwen-edit", "the editor of presets/mini/qwen-edit")
+    editor.add_argument("--vae", type=Path, default=PRESETS / "mini" / "qwen-edit" / "vae", help="a trained VAE")
+    editor.add_argument("--shards", type=int, default=45, help="how many times 250 characters it learns from")
+    editor.add_argument("--every", type=float, default=12, help="minutes between looks at its pictures")
     given = parser.parse_args()
     given.folder = given.folder or WORK / given.kind
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -30,7 +30,8 @@ class Task(Protocol):
 @dataclass(frozen=True)
 class Plan:
     """How long and how fast. The rate warms up over ``warmup`` steps, stays, and falls to zero linearly over the last
-    ``fall`` of the steps. ``keep`` is the decay of the mean of weights that is exported."""
+    ``fall`` of the steps. ``keep`` is the decay of the mean of weights that is exported.
+    ``adam``: matrices whose names hold one of these are AdamW's too (embeddings, modulations)."""
 
     steps: int
     rate: float = 2e-3
@@ -40,6 +41,7 @@ class Plan:
     keep: float = 0.995
     every: int = 50
     save_seconds: float = 120.0
+    adam: tuple[str, ...] = ()
 
 
 def rate(plan: Plan, step: int) -> float:
@@ -52,8 +54,9 @@ class Optimizer:
     """Muon (Jordan et al. 2024) for matrices and filters, its updates as large as AdamW's would be (Liu et al. 2025,
     "Muon is scalable": 0.2 of the root of the longer side), AdamW for all else."""
 
-    def __init__(self, net: nn.Module, decay: float) -> None:
-        self.matrices = {n: p for n, p in net.named_parameters() if p.ndim > 1 and min(len(p), p[0].numel()) >= 16}
+    def __init__(self, net: nn.Module, decay: float, adam: tuple[str, ...] = ()) -> None:
+        large = {n: p for n, p in net.named_parameters() if p.ndim > 1 and min(len(p), p[0].numel()) >= 16}
+        self.matrices = {n: p for n, p in large.items() if not any(part in n for part in adam)}
         rest = [p for n, p in net.named_parameters() if n not in self.matrices]
         self.decay = decay
         self.adam = torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.0)
@@ -86,13 +89,14 @@ class Optimizer:
 
 
 def orthogonal(x: torch.Tensor) -> torch.Tensor:
-    """About the nearest matrix with orthogonal rows or columns: five Newton-Schulz steps with the constants of Muon."""
+    """About the nearest matrix with orthogonal rows or columns: five Newton-Schulz steps with the constants of Muon,
+    in bf16 as there: the result need not be exact."""
     tall = x.shape[0] > x.shape[1]
-    x = (x.mT if tall else x) / (x.norm() + 1e-7)
+    x = ((x.mT if tall else x) / (x.norm() + 1e-7)).bfloat16()
     for _ in range(5):
         square = x @ x.mT
         x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
-    return x.mT if tall else x
+    return (x.mT if tall else x).float()
 
 
 class Trainer:
@@ -102,7 +106,7 @@ class Trainer:
         self.task, self.plan, self.folder, self.say = task, plan, folder, say
         self.folder.mkdir(parents=True, exist_ok=True)
         self.mean = {k: v.detach().clone() for k, v in task.net.state_dict().items()}
-        self.optimizer = Optimizer(task.net, plan.decay)
+        self.optimizer = Optimizer(task.net, plan.decay, plan.adam)
         self.step = 0
         self.seconds = 0.0
         self._resume()

@@ -1,0 +1,115 @@
+"""Training the mini FLUX in two stages (plain, then guided), looking at it now and then, and writing its folder."""
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
+from torch import Tensor, nn
+
+from pipelines.library.presets import PRESETS
+from pipelines.mini import flux
+from pipelines.mini.train.faces.pool import Pool
+from pipelines.mini.train.flux import exam
+from pipelines.mini.train.flux.latents import Latents
+from pipelines.mini.train.flux.task import Batches, Guided, Model, Plain
+from pipelines.mini.train.loop import Plan, Trainer, weights
+
+log = logging.getLogger(__name__)
+
+HOME = PRESETS / "mini" / "flux"
+# Muon for what blocks and the layers of T5 multiply by; AdamW for embeddings, modulations, and what goes in and out.
+ADAM = ("embed", "shared", "norm", "transformer.proj_out", "text_encoder.")
+PLAIN = Plan(5800, rate=2e-3, warmup=150, fall=0.45, keep=0.998, adam=ADAM)
+GUIDED = Plan(1000, rate=6e-4, warmup=50, fall=0.7, keep=0.995, adam=ADAM)
+STEPS, GUIDANCE = 12, 2.5
+
+
+def main(given: argparse.Namespace) -> None:
+    """What the command line asks for; ``given.steps``: of both stages together."""
+    torch.set_num_threads(given.threads)
+    vae = AutoencoderKL.from_pretrained(given.vae)
+    data = Latents(given.folder, [Pool(given.pool, seeds) for seeds in ("gate", "judge")], vae)
+    end = time.monotonic() + given.minutes * 60
+    watch = Watch(given.folder, vae, given.every * 60, end)
+    plans = shared(given.steps)
+    model = Model(given.seed, given.compile)
+    plain = Trainer(Plain(model, Batches(data, plans[0].steps, given.seed)), plans[0], given.folder / "plain", log.info)
+    watch.over(plain, guidance_scale=1.0, negative_prompt="", true_cfg_scale=GUIDANCE)
+    if plain.step < plans[0].steps:
+        return
+    taught = _taught(given, plain.mean)
+    guided = Trainer(
+        Guided(taught, _taught(given, plain.mean), Batches(data, plans[1].steps, given.seed + 1)),
+        plans[1],
+        given.folder / "guided",
+        log.info,
+    )
+    watch.over(guided, guidance_scale=GUIDANCE)
+    if guided.step == plans[1].steps and not given.no_export:
+        export(given.folder, vae)
+
+
+def shared(steps: int | None) -> tuple[Plan, Plan]:
+    """Both stages' plans, with ``steps`` shared out between them as planned."""
+    if not steps:
+        return PLAIN, GUIDED
+    first = round(steps * PLAIN.steps / (PLAIN.steps + GUIDED.steps))
+    return replace(PLAIN, steps=first), replace(GUIDED, steps=steps - first)
+
+
+def _taught(given: argparse.Namespace, mean: dict[str, Tensor]) -> Model:
+    model = Model(given.seed, given.compile)
+    model.net.load_state_dict(mean)
+    return model
+
+
+class Watch:
+    """Looks at a training every so many seconds: figures to ``exam.jsonl``, pictures to ``sheet.png``."""
+
+    def __init__(self, folder: Path, vae: Any, every: float, end: float) -> None:
+        self.folder, self.vae, self.every, self.end = folder, vae, every, end
+
+    def over(self, trainer: Trainer, **guidance: Any) -> None:
+        """Train to the plan's end or to ``end`` (of ``time.monotonic``); look with the mean weights now and then."""
+        while trainer.step < trainer.plan.steps and time.monotonic() < self.end:
+            trainer.run(_until(min(self.end, time.monotonic() + self.every)))
+            self.look(pipeline(trainer.mean, self.vae), trainer, **guidance)
+
+    def look(self, pipe: FluxPipeline, trainer: Trainer, **guidance: Any) -> None:
+        """Forty prompts drawn and read."""
+        begun, asked = time.monotonic(), exam.questions(40)
+        pictures = exam.drawer(pipe, STEPS, **guidance)([q.prompt for q in asked], range(len(asked)))
+        found = exam.rates(exam.read(p, q) for p, q in zip(pictures, asked, strict=True))
+        shares = {name: round(right / of, 3) for name, (right, of) in found.items()}
+        seconds = round(time.monotonic() - begun, 1)
+        log.info("%s %d: %s, %.0f s", trainer.task.name, trainer.step, shares, seconds)
+        exam.sheet(pictures, 10).save(self.folder / "sheet.png")
+        with (self.folder / "exam.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"stage": trainer.task.name, "step": trainer.step} | shares) + "\n")
+
+
+def _until(end: float) -> Callable[[], bool]:
+    return lambda: time.monotonic() > end
+
+
+def pipeline(state: dict[str, Tensor], vae: Any) -> FluxPipeline:
+    """The stock pipeline with these weights, in bf16, as the product loads it. ``vae`` becomes bf16 in a copy."""
+    parts = flux.untrained(0)
+    nn.ModuleDict(parts).load_state_dict(state)
+    own = AutoencoderKL.from_config(vae.config)
+    own.load_state_dict(vae.state_dict())
+    return flux.assemble(parts, own).to(torch.bfloat16)
+
+
+def export(folder: Path, vae: Any, to: Path = HOME) -> None:
+    """The mean weights of the last stage as a diffusers folder in bf16."""
+    flux.save(pipeline(weights(folder / "guided"), vae), to)
+    log.info("wrote %s", to)
