@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 from pipelines.desk import NotFound
 from pipelines.library.presets import PRESETS
-from pipelines.practice import report
+from pipelines.practice import report, reviewer
 from pipelines.practice.choices import choices
 from pipelines.practice.figures import figures
 from pipelines.steps import practice
@@ -34,6 +34,13 @@ def start_routes(studio: Studio) -> APIRouter:
         if not path.is_file():
             raise HTTPException(404, "There is no such practice character.")
         return FileResponse(path, media_type="image/webp", headers={"Cache-Control": "max-age=3600"})
+
+    @router.post("/practice/look")
+    def look() -> dict[str, Any]:
+        """Hold what was decided so far against the truth; the report tells the outcome."""
+        waiting = reviewer.unread(studio.desk, studio.character_id) if studio.character_id else []
+        job = reviewer.look(studio.desk, studio.character_id, waiting)
+        return {"job": job.id if job else None, "pictures": len(waiting)}
 
     @router.post("/practice/{number}")
     def start(number: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pipelines.library.records import (
     Verdict,
 )
 from pipelines.plans.survey import columns, rows
+from pipelines.practice import reviewer
 from pipelines.steps import card as cards
 from pipelines.steps import datasets, loras, practice, review
 from pipelines.steps.sources import angle_of, expression_of
@@ -198,6 +199,7 @@ def card_list(studio: Studio) -> Json:
     made = cards.cards(desk, character.id)
     return {
         "report": bool(made) and practice.number(character) is not None,
+        "unread": len(reviewer.unread(desk, character.id)) if made and practice.number(character) is not None else 0,
         "cards": [_card_line(studio, card) for card in made],
         "loras": [{"id": x.id, "name": x.name, "origin": x.origin} for x in loras.usable(desk, character.generator)],
         "cells": [c.model_dump(include={"name", "title", "angle", "expression", "pose"}) for c in card_spec().cells],

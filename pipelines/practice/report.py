@@ -41,7 +41,7 @@ def page(desk: Desk, told: Figures) -> str:
         ),
         _section("Kept as pristine", show.sheet((i, "") for i in told.pictures.pristine)),
         _cards(told, show),
-        _section("What was decided", _gates(told.gates)) if told.gates else "",
+        _section("What was decided", _gates(told)) if told.gates else "",
         _section("Editor", _editor(told.editor)) if told.editor else "",
         _section("Drift from the sources", _drift(told)),
         _section(f"{told.minutes:.1f} minutes", _time(told)),
@@ -151,16 +151,17 @@ def _card(card: CardFigures, show: Pictures) -> str:
     )
 
 
-def _gates(gates: Iterable[Gate]) -> str:
+def _gates(told: Figures) -> str:
     rows = []
-    for gate in gates:
+    for gate in told.gates:
         wrong = f"{gate.mistakes} of {gate.known}" if gate.known else "not known"
         labels = [str(gate.labels.get(x, 0)) for x in ("good", "needs_correction", "reject")]
         rows.append((f"{gate.gate}, {WHO[gate.who]}", *labels, wrong))
     note = "A mistake differs from the truth: who it is, by a judge that gates nothing, and what was asked for."
-    return (
-        table(("gate, by", "good", "needs correction", "rejected", "mistakes"), rows) + f"<p><small>{note}</small></p>"
-    )
+    if told.error is not None and any(gate.who == "simulated" for gate in told.gates):
+        note += f" The simulated reviewer was told to make {told.error * 100:g} % of them."
+    head = ("gate, by", "good", "needs correction", "rejected", "mistakes")
+    return f"{table(head, rows)}<p><small>{note}</small></p>"
 
 
 def _editor(editor: Editor) -> str:

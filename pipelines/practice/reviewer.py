@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.desk import Desk
+from pipelines.jobs.requests import ExamineRequest
 from pipelines.library.records import Decision, ImageRecord, Job, Label
 from pipelines.practice.reading import Reading, Said
-from pipelines.steps import review
+from pipelines.steps import datasets, practice, review
+from pipelines.steps.characters import NotAllowed
 
+FAR = 0.01
+"""The share of pictures of strangers that may pass for the character."""
 POSES = ("standing", "t-pose", "sitting")
 SURE = 0.5
 """From this probability on, a reader's word against what was asked counts."""
@@ -38,7 +42,8 @@ class Opinion:
 def opinion(image: ImageRecord, reading: Reading, *, corrections: bool = False) -> Opinion:
     """What is true of ``image``. A right person in a wrongly done edit needs correction, if ``corrections`` are made at
     all."""
-    asked = image.shot.purpose.labels if image.shot else {}
+    labels = image.shot.purpose.labels if image.shot else {}
+    asked = {name: value for name, value in labels.items() if value and value != "unsure"}
     wrong = [] if reading.same else [SOMEONE_ELSE]
     wrong += _wrong_in_the_picture(asked, reading)
     if not wrong:
@@ -53,9 +58,9 @@ def _wrong_in_the_picture(asked: Mapping[str, str], reading: Reading) -> list[st
         right = reading.framing.word != "portrait" and not _against(reading.pose, (pose,))
         return [] if right else [ANATOMY]
     wrong = []
-    if asked.get("angle") and reading.angle != asked["angle"]:
+    if "angle" in asked and reading.angle != asked["angle"]:
         wrong.append(VIEW)
-    if asked.get("expression") and _wrong_expression(asked, reading):
+    if "expression" in asked and _wrong_expression(asked, reading):
         wrong.append(EXPRESSION)
     value = asked.get("value", "")
     if asked.get("axis") == "lighting" and _against(reading.light, (value,)):
@@ -117,6 +122,44 @@ def decide(
         )
     review.decide(desk, batch)
     return said
+
+
+def look(
+    desk: Desk,
+    character_id: str,
+    images: Iterable[ImageRecord],
+    *,
+    seed: int = 0,
+    error: float = 0.0,
+    held_out: bool = False,
+) -> Job | None:
+    """Have pictures of a practice character read, but for those that were; ``None`` for none. Raises NotAllowed."""
+    character = desk.character(character_id)
+    number = practice.number(character)
+    if number is None:
+        raise NotAllowed(f"{character.name} is no practice character: nobody knows the truth of its pictures.")
+    known = readings(desk, character_id)
+    new = tuple(image.ref for image in images if image.id not in known)
+    if not new:
+        return None
+    request = ExamineRequest(
+        character=character_id,
+        number=number,
+        images=new,
+        size=desk.family(character.generator).defaults.width,
+        far=FAR,
+        held_out=held_out,
+        seed=seed,
+        error=error,
+    )
+    return desk.jobs.submit(request, f"Look at {len(new)} pictures", character_id)
+
+
+def unread(desk: Desk, character_id: str) -> list[ImageRecord]:
+    """Pictures that somebody decided on and nobody has read: what a report cannot yet hold against the truth."""
+    known = readings(desk, character_id)
+    found = [i for gate in ("enriched", "synthetic", "card") for i in datasets.pictures(desk, character_id, gate)]
+    return [i for i in found if i.id not in known and desk.store.verdict(i.id).label]
 
 
 def readings(desk: Desk, character_id: str) -> dict[str, Reading]:

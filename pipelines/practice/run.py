@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pipelines.desk import Desk
-from pipelines.jobs.requests import ExamineRequest
 from pipelines.library.presets import trainings
 from pipelines.library.records import Card, Character, ImageRecord, Job, LoraRecord, TrainingRun
 from pipelines.practice import editor, reviewer
@@ -22,7 +21,8 @@ from pipelines.steps import card as cards
 from pipelines.steps import datasets, enrich, generate, loras, practice, review, sources, training
 
 ENDED = ("done", "failed", "cancelled", "interrupted")
-FAR = 0.01
+OURS = ("practice", "render", "examine", "targets", "train")
+"""Kinds of jobs that a run asks for."""
 
 Tell = Callable[[dict[str, Any]], None]
 """Hears of every event: plain values, ``event`` first."""
@@ -102,7 +102,7 @@ class Run:
             if job.state not in ENDED:
                 self.work("earlier", job)
         last = self.desk.jobs.job(everyone[-1].id) if everyone else None
-        if last and last.state != "done":
+        if last and last.state != "done" and last.kind in OURS:
             self.work("earlier", self.desk.jobs.resume(last.id))
         for job in self.desk.store.all(Job, character=self.character.id):
             if job.state not in ENDED:  # what followed from it: sources are looked at
@@ -191,20 +191,10 @@ class Run:
 
     def examine(self, images: list[ImageRecord]) -> dict[str, Reading]:
         """What the judge reads in pictures; those that were read before are not read again."""
-        known = self.readings()
-        new = [image for image in images if image.id not in known]
-        if new:
-            request = ExamineRequest(
-                character=self.id,
-                number=self.wish.number,
-                images=tuple(i.ref for i in new),
-                size=self.desk.family(self.character.generator).defaults.width,
-                far=FAR,
-                held_out=self.wish.held_out,
-                seed=self.wish.seed,
-                error=self.wish.error,
-            )
-            self.work("look", self.desk.jobs.submit(request, f"Look at {len(new)} pictures", self.id))
+        w = self.wish
+        job = reviewer.look(self.desk, self.id, images, seed=w.seed, error=w.error, held_out=w.held_out)
+        if job:
+            self.work("look", job)
         return self.readings()
 
     # ---- small things

@@ -64,6 +64,11 @@
     }), { id: "card-run", class: "primary", icon: "play" });
     const pick = (id, words, name) => { const select = el("select", { id, onchange: () => { model[name] = select.value; paint(); } }); return [select, el("label", { class: "inline" }, words, select)]; };
     const report = el("a", { id: "card-report", class: "fb", href: "/practice/report", target: "_blank", rel: "noopener" }, "Practice report");
+    const look = flen.button("", () => flen.attempt(async () => {
+      await flen.post("/practice/look");
+      flen.toast("Your decisions are held against the truth; the practice report will say how often you were right.");
+      flen.poll();
+    }), { id: "card-look", class: "quiet", icon: "eye" });
     const [version, versionField] = pick("card-version", "Version", "version");
     const [against, againstField] = pick("card-compare", "beside", "against");
     const headline = el("p", { id: "card-headline", class: "headline", role: "status", "aria-live": "polite" });
@@ -108,7 +113,7 @@
     const beside = el("section", {}, captionBeside, second.node);
     const posters = el("div", { class: "posters" }, el("section", {}, caption, first.node), beside);
     root.classList.add("card-tab");
-    root.append(el("div", { class: "card-bar" }, versionField, againstField, report, el("span", { class: "grow" }), el("label", { class: "inline" }, "LoRA", lora), el("label", { class: "inline" }, "Seed", seed), run),
+    root.append(el("div", { class: "card-bar" }, versionField, againstField, report, look, el("span", { class: "grow" }), el("label", { class: "inline" }, "LoRA", lora), el("label", { class: "inline" }, "Seed", seed), run),
       el("div", { class: "card-head" }, headline, gauge, keys), posters);
 
     const named = (card) => `${card.version}: ${card.lora}, seed ${card.seed}`;
@@ -144,6 +149,8 @@
       posters.classList.toggle("two", Boolean(other));
       keys.hidden = !shown;
       report.hidden = !model.list.report;
+      look.hidden = !model.list.unread;
+      look.lastChild.textContent = `Compare ${model.list.unread} decisions with the truth`;
       if (other) { captionBeside.textContent = `${other.version}: ${other.lora} (${other.rate.right} of ${other.rate.total})`; second.paint(cells, other); }
     }
     lora.addEventListener("change", () => { lora.dataset.touched = "1"; });
