@@ -17,7 +17,7 @@ from pipelines.faces import FaceSettings, recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import Recogniser, RecogniserMissing
 from pipelines.faces.calibration import Calibrated, Impostors, TooFewSources, calibrate
-from pipelines.faces.calibration_report import page
+from pipelines.faces.calibration_report import page, words
 from pipelines.faces.identity import References
 from pipelines.jobs.events import Event, Progress, Started, Warned
 from pipelines.jobs.requests import CalibrateRequest, Reference
@@ -156,7 +156,8 @@ class Calibration:
             "genuine": [[r.name, r.angle, _plain(s)] for r, s in zip(own, drawn.genuine, strict=True)],
             "impostor": [[r.name, r.angle, _plain(s)] for r, s in zip(others, drawn.impostor, strict=True)],
         }
-        data = known | {"character": request.character, "closest": drawn.closest, "scores": scores}
+        data = known | {"character": request.character, "closest": drawn.closest, "words": words(drawn)}
+        data["scores"] = scores
         write_durably(self._workspace.path(f"{request.folder}/{who.name}.json"), json.dumps(data, indent=1).encode())
         return known
 

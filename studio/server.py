@@ -25,7 +25,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.desk import Desk
-from studio import routes, start
+from studio import line, routes, start
 from studio.app import page
 from studio.context import Studio
 from studio.theme import theme
@@ -115,6 +115,7 @@ def own(studio: Studio) -> FastAPI:
         routes.picture_routes(studio),
         routes.review_routes(studio),
         routes.work_routes(studio),
+        line.line_routes(studio),
         start.start_routes(studio),
     ):
         app.include_router(router)

@@ -1,8 +1,11 @@
 """Where a character's identity line lies: against whom it is measured, the job, what is kept of it."""
 
+from dataclasses import dataclass
+from math import ceil
+
 from pipelines.desk import Desk, NotFound
-from pipelines.jobs.requests import CalibrateRequest, Other, Reference
-from pipelines.library.records import Calibration, Character, ImageRecord, Job, LoraRecord
+from pipelines.jobs.requests import CalibrateRequest, Other, Reference, ScoreRequest
+from pipelines.library.records import Calibration, Character, Identity, ImageRecord, Job, LoraRecord
 from pipelines.mini.cast import CAST
 from pipelines.steps import datasets, practice, review, sources
 from pipelines.steps.characters import NotAllowed
@@ -11,6 +14,50 @@ from pipelines.steps.lines import fits, newest
 FAR = 0.01
 STRANGERS = range(8_000_000, 8_000_150)
 """Seeds of people of the mini world that serve as impostors and for nothing else: no reader may have learnt them."""
+LEAST, ENOUGH = 2, 5
+"""Sources without which no line can be drawn, and without which it is not used (``faces.calibration.SOURCES``)."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a line would be drawn from: how many ``sources``, how many ``others`` (people, or prompts of the base
+    model). ``shut`` says why it cannot be drawn, ``weak`` what would keep it from being used; in words."""
+
+    sources: int
+    others: int
+    shut: str
+    weak: tuple[str, ...]
+
+
+def outlook(desk: Desk, character_id: str, *, far: float = FAR) -> Outlook:
+    """What there is to calibrate a character with. Raises NotFound."""
+    character = desk.character(character_id)
+    n = len(sources.sources(desk, character_id))
+    known = others(desk, character)
+    extra = strangers(character) if _drawn_here(desk, character) else ()
+    shut = ""
+    if not n:
+        shut = f"{character.name} has no sources yet: the line is drawn from them. Add pictures in Enrich."
+    elif n < LEAST:
+        shut = "One source has nothing to be held against. Add another in Enrich."
+    weak = []
+    if LEAST <= n < ENOUGH:
+        weak.append(f"{n} sources of at least {ENOUGH}: with fewer, the line stays provisional and is not used.")
+    if not extra and (lacking := _few_others(known, far)):
+        weak.append(lacking)
+    return Outlook(n, len(known) + len(extra), shut, tuple(weak))
+
+
+def _few_others(known: tuple[Other, ...], far: float) -> str:
+    """A line that a share ``far`` of others passes needs at least 1 / far - 1 pictures of them."""
+    pictures, wanted = sum(len(o.images) for o in known), ceil(1 / far - 1)
+    if pictures >= wanted:
+        return ""
+    have = f"{pictures} pictures of others of at least {wanted}" if pictures else "Nobody else is known here yet"
+    return (
+        f"{have}: the line stays provisional. Bring in other characters, or make pictures with the base model "
+        "alone in Generate."
+    )
 
 
 def submit(desk: Desk, character_id: str, *, far: float = FAR) -> Job:
@@ -21,8 +68,8 @@ def submit(desk: Desk, character_id: str, *, far: float = FAR) -> Job:
     character = desk.character(character_id)
     family = desk.family(character.generator)
     references = sources.references(desk, character_id)
-    if not references:
-        raise NotAllowed(f"{character.name} has no sources yet: the line is drawn from them.")
+    if shut := outlook(desk, character_id, far=far).shut:
+        raise NotAllowed(shut)
     version = datasets.following(c.version for c in desk.store.all(Calibration, character=character_id))
     request = CalibrateRequest(
         character=character_id,
@@ -32,7 +79,7 @@ def submit(desk: Desk, character_id: str, *, far: float = FAR) -> Job:
         references=references,
         verified=verified(desk, character_id),
         others=others(desk, character),
-        strangers=strangers(character) if family.weights.recipe else (),
+        strangers=strangers(character) if _drawn_here(desk, character) else (),
         size=family.defaults.width,
         far=far,
         folder=desk.workspace.calibration_folder(character_id, version),
@@ -69,6 +116,12 @@ def _base_alone(desk: Desk, image: ImageRecord) -> bool:
     return all(lora is not None and not lora.character for lora in used)
 
 
+def _drawn_here(desk: Desk, character: Character) -> bool:
+    """Whether the character's model is of the mini world, whose people can be drawn on the spot: it comes with the
+    product and not from a hub."""
+    return not desk.family(character.generator).weights.hub
+
+
 def strangers(character: Character) -> tuple[int, ...]:
     """Seeds of people of the mini world who are somebody else."""
     own = practice.number(character)
@@ -96,6 +149,32 @@ def current(desk: Desk, character_id: str) -> Calibration:
     if found is None:
         raise NotFound(f"{character.name} is not calibrated yet: flenwheel score --calibrate")
     return found
+
+
+def otherwise_judged(desk: Desk, calibration: Calibration) -> list[ImageRecord]:
+    """Pictures of the character that have a score by this recogniser, but were held against another line."""
+    found = [i for i in desk.store.all(ImageRecord, character=calibration.character) if i.kind != "correction"]
+    return [i for i in found if (own := i.scores.identity) and not _by(own, calibration)]
+
+
+def _by(identity: Identity, calibration: Calibration) -> bool:
+    if identity.score is None or identity.recogniser != calibration.recogniser:
+        return True
+    return identity.threshold is not None and abs(identity.threshold - calibration.threshold) < 1e-3
+
+
+def judge_again(desk: Desk, character_id: str) -> Job:
+    """Hold every picture that was judged by another line against the present one. Raises NotFound, and NotAllowed
+    when there is none, or when its line is not used."""
+    drawn = current(desk, character_id)
+    if drawn.provisional or not fits(drawn, sources.references(desk, character_id)):
+        raise NotAllowed("This line is not used: calibrate again first.")
+    found = otherwise_judged(desk, drawn)
+    if not found:
+        raise NotAllowed("Every picture is judged by this line already.")
+    judge = sources.judge(desk, character_id, desk.character(character_id).generator)
+    request = ScoreRequest(character=character_id, images=tuple(i.ref for i in found), judge=judge)
+    return desk.jobs.submit(request, f"Judge {len(found)} pictures by the new line", character_id)
 
 
 def words(desk: Desk, calibration: Calibration) -> str:

@@ -124,22 +124,25 @@ def _why_out(image: ImageRecord, cut: float | None) -> str:
     return f"below the cut line ({identity.score:.2f} below {cut:.2f})" if identity.score < cut else ""
 
 
+def would_go(desk: Desk, character_id: str, *, cut: float | None = None) -> list[tuple[str, str]]:
+    """What ``apply_filter`` would reject: ids, each with its reason. Decides nothing."""
+    found = ((image.id, _why_out(image, cut)) for image in undecided(desk, character_id, "synthetic"))
+    return [(image_id, why) for image_id, why in found if why]
+
+
 def apply_filter(desk: Desk, character_id: str, *, cut: float | None = None) -> Sorted:
     """Sort out synthetic pictures without a face or of someone else; unsure ones stay for the human.
 
     ``cut`` replaces the recogniser's own verdict by a line through the identity scores (cosine). Pictures that were
     labelled already are left alone, and every rejection is a decision by ``rule`` that a human can overturn.
     """
-    report = Sorted()
-    batch = []
-    for image in undecided(desk, character_id, "synthetic"):
-        why = _why_out(image, cut)
-        if why:
-            report.rejected.append((image.id, why))
-            batch.append(
-                Decision(image=image.id, who="rule", action="label", value="reject", reason=why, where="filter")
-            )
-    desk.store.decide(*batch)
+    report = Sorted(rejected=would_go(desk, character_id, cut=cut))
+    desk.store.decide(
+        *(
+            Decision(image=image_id, who="rule", action="label", value="reject", reason=why, where="filter")
+            for image_id, why in report.rejected
+        )
+    )
     report.left = len(undecided(desk, character_id, "synthetic"))
     return report
 

@@ -10,8 +10,9 @@ WINDOW = 0.9
 
 
 class Curve(Painted):
-    """Value: ``series`` (``name``; ``raw``, ``smooth`` and ``fixed`` as lists of ``[step, value]``; ``faded``),
-    ``title``, ``total`` (steps in all, 0 if unknown), ``empty`` (words)."""
+    """Value: ``series`` (``name``; ``raw``, ``smooth`` and ``fixed`` as lists of ``[step, value]``; ``dots`` as
+    ``[step, value, words]``; ``faded``), ``title``, ``total`` (steps in all, 0 if unknown), ``rule`` (a level line:
+    ``value``, ``words``), ``whole`` (also the highest values in sight), ``digits``, ``empty`` (words)."""
 
     script = "curve"
 

@@ -6,7 +6,10 @@ const sentence = (v, cut) => {
   const share = all ? ' (' + Math.round(100 * n / all) + ' %)' : '';
   return n + ' of ' + all + ' pass' + share + ' at ' + cut.toFixed(2);
 };
+// who shows these pictures dims what is below the line while it is moved; before that nothing is dimmed
+const tell = (v) => document.dispatchEvent(new CustomEvent('flen:cut', { detail: { cut: v.moved && (v.scores || []).length ? v.cut : null } }));
 const draw = paint((v) => {
+  tell(v);
   const scores = v.scores || [];
   if (!scores.length) return h('div', { class: 'empty' }, v.empty || 'No scores yet.');
   const x = (s) => (s - v.low) / (v.high - v.low) * W;

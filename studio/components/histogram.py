@@ -14,11 +14,6 @@ class Histogram(Painted):
     script = "histogram"
 
 
-def passing(scores: Sequence[float | None], cut: float) -> int:
-    """How many pictures have a measured score of at least ``cut``; one without a score never passes."""
-    return sum(1 for s in scores if s is not None and s >= cut)
-
-
 def histogram(scores: Sequence[float | None], threshold: float | None, cut: float | None = None) -> dict[str, Any]:
     """The value of a Histogram. Without a cut, the line starts at the threshold, or at the median."""
     known = sorted(s for s in scores if s is not None)

@@ -19,6 +19,7 @@ class PictureStrip(Island):
             fires. ``pick_all``: everything is ticked at first.
         actions: buttons of the big view beside the decisions, such as ``("retry", "vary")``; a click fires ``select``.
         newest_first: order. ``size``: side of a thumbnail in px.
+        cut: dim what the cut line of a Histogram on the page would sort out, while it is moved.
         empty: what to say when there is nothing yet; ``scores``: show identity under each picture.
 
     Events:
@@ -40,6 +41,7 @@ class PictureStrip(Island):
         newest_first: bool = True,
         size: int = 132,
         scores: bool = True,
+        cut: bool = False,
         empty: str = "Nothing here yet.",
         **kwargs: Any,
     ) -> None:
@@ -53,6 +55,7 @@ class PictureStrip(Island):
             "newestFirst": newest_first,
             "size": size,
             "scores": scores,
+            "cut": cut,
             "empty": empty,
         }
         super().__init__("picture-strip", options, value=[] if pick else None, **kwargs)

@@ -1,6 +1,7 @@
 """Sample pictures of a training: one row a prompt, one column a step, so that the eye sees where it got good."""
 
 from collections.abc import Iterable
+from statistics import fmean
 from typing import Any
 
 from pipelines.library.records import ImageRecord
@@ -25,7 +26,7 @@ def samples(images: Iterable[ImageRecord], *, empty: str) -> dict[str, Any]:
     made = [image for image in images if image.shot]
     steps = sorted({step_of(i) for i in made})
     prompts = list(dict.fromkeys(i.shot.prompt for i in made if i.shot))
-    at = {(i.shot.prompt, step_of(i)): _cell(i) for i in made if i.shot}
+    at = {(i.shot.prompt, step_of(i)): tile(i) for i in made if i.shot}
     return {
         "steps": [str(s) for s in steps],
         "prompts": prompts,
@@ -34,7 +35,21 @@ def samples(images: Iterable[ImageRecord], *, empty: str) -> dict[str, Any]:
     }
 
 
-def _cell(image: ImageRecord) -> dict[str, Any]:
+def identity(images: Iterable[ImageRecord], name: str) -> dict[str, Any] | None:
+    """Identity over steps as a Curve's line: the mean cosine of a step's samples, each of them as a dot. Samples that
+    could not be measured are left out; ``None`` when none was."""
+    dots = [
+        [float(step_of(i)), i.scores.identity.score, i.shot.purpose.cell]
+        for i in images
+        if i.shot and i.scores.identity and i.scores.identity.score is not None
+    ]
+    steps = sorted({d[0] for d in dots})
+    means = [[s, fmean(d[1] for d in dots if d[0] == s)] for s in steps]
+    return {"name": name, "raw": means, "smooth": means, "dots": dots, "faded": False} if dots else None
+
+
+def tile(image: ImageRecord) -> dict[str, Any]:
+    """A picture as a cell of the grid."""
     identity = image.scores.identity
     return {
         "id": image.id,

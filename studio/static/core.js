@@ -39,6 +39,9 @@
     folder: "M3 6h6l2 2h10v11H3z",
     grid: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",
     single: "M4 5h16v14H4z",
+    rule: "M4 20h16M6 20v-4M10 20v-9M14 20v-6M18 20v-3M12.5 3v17",
+    download: "M12 4v11M7 11l5 5 5-5M5 20h14",
+    split: "M4 5h16v14H4zM12 5v14",
   };
   flen.icon = (name) => {
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");

@@ -112,6 +112,14 @@
     let shown = new Map();
     let ticked = new Set(io.value() || []);
     let started = false;
+    let cut = null;
+
+    const FACELESS = ["profile-left", "profile-right", "back"];
+    /** What the filter would sort out at this cut: the rule of `pipelines/steps/review.py`. */
+    const below = (tile) => cut !== null && tile.verdict && !tile.state.label &&
+      ((tile.faces === 0 && !FACELESS.includes(tile.angle)) || (tile.score !== null && tile.score < cut));
+    const dim = () => shown.forEach(({ node, tile }) => { node.classList.toggle("below", below(tile)); });
+    if (options.cut) document.addEventListener("flen:cut", ({ detail }) => { cut = detail.cut; dim(); });
 
     const tell = () => { countTicks(); io.tell([...ticked]); };
     const countTicks = () => {
@@ -140,7 +148,7 @@
         const print = JSON.stringify(tile);
         const old = shown.get(tile.id);
         if (!old && options.pick && options.pickAll) ticked.add(tile.id);
-        fresh.set(tile.id, old?.print === print ? old : { print, node: node(tile) });
+        fresh.set(tile.id, old?.print === print ? old : { print, tile, node: node(tile) });
       }
       const gone = [...ticked].filter((id) => !fresh.has(id));
       const news = [...fresh.keys()].some((id) => !shown.has(id));
@@ -148,6 +156,7 @@
       shown = fresh;
       list.replaceChildren(...[...fresh.values()].map((v) => v.node));
       if (!fresh.size) list.append(el("p", { class: "empty" }, options.empty));
+      dim();
       if (options.pick) countTicks();
       if (options.pick && (gone.length || (news && options.pickAll) || !started)) tell();
       started = true;

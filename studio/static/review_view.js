@@ -36,6 +36,7 @@
     const keep = flen.button("Keep as pristine", commands.pristine, { id: "review-pristine", class: "primary" });
     const views = [flen.button("", commands.single, { id: "review-view-single", icon: "single", class: "seg", "aria-label": "Single picture", title: "Single (E)" }),
       flen.button("", commands.grid, { id: "review-view-grid", icon: "grid", class: "seg", "aria-label": "Grid", title: "Grid (G)" })];
+    const door = flen.lineButton("review-line");
     const help = flen.button("", commands.help, { id: "review-help", icon: "question", class: "quiet", "aria-label": "Keys", title: "Keys (?)" });
 
     const picture = el("img", { id: "review-picture", alt: "", draggable: false });
@@ -70,7 +71,7 @@
     const live = el("div", { id: "review-live", class: "rv-live", role: "status", "aria-live": "polite" });
     const empty = el("div", { class: "rv-empty" });
     root.classList.add("rv");
-    root.append(el("div", { class: "rv-top" }, el("div", { class: "segs" }, gates), el("div", { class: "chips" }, chips), el("span", { class: "grow" }), sort, keep, el("div", { class: "segs" }, views), help),
+    root.append(el("div", { class: "rv-top" }, el("div", { class: "segs" }, gates), el("div", { class: "chips" }, chips), el("span", { class: "grow" }), door.button, sort, keep, el("div", { class: "segs" }, views), help),
       main, grid.node, empty, film, line, live);
 
     const ahead = new Map();
@@ -162,6 +163,7 @@
       const words = model.tiles.size ? "No picture is behind this filter." : `Nothing is at this gate yet: pictures come from ${made[1]}.`;
       empty.replaceChildren(el("p", {}, words), model.tiles.size ? flen.button("Show all", () => commands.filter("all")) : flen.button(`Open ${made[1]}`, () => flen.openTab(made[0])));
     }
+    flen.whenSeen(root, door.load);
     new ResizeObserver(() => { paintFilm(); if (model.mode === "grid") grid.layout(); }).observe(root);
 
     return {

@@ -21,7 +21,7 @@ from pipelines.steps import datasets, generate, loras, review
 from pipelines.steps.characters import NotAllowed
 from studio.components import lora_stack
 from studio.components.fields import edited, optional, whole
-from studio.components.histogram import Histogram, histogram, passing
+from studio.components.histogram import Histogram, histogram
 from studio.components.lora_stack import QUIET, Draft, LoraRows
 from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer, outlook_words
 from studio.components.painted import Words, rev_of
@@ -136,6 +136,7 @@ def _build_results() -> dict[str, Any]:
     results = PictureStrip(
         "synthetic",
         empty="New pictures of the character arrive here. Preview 4 shows in a moment what the LoRA has learnt.",
+        cut=True,
         elem_id="generate-results",
     )
     return {"histogram": shown, "filter": button, "filtered": filtered, "results": results}
@@ -215,10 +216,8 @@ def cut_of(value: Value) -> float:
 
 
 def filter_button(studio: Studio, value: Value) -> Any:
-    """The button that sorts out, with how many undecided pictures are below the line."""
-    waiting = review.undecided(studio.desk, studio.character_id, "synthetic") if studio.character_id else []
-    scores = [i.scores.identity.score for i in waiting if i.scores.identity and i.scores.identity.score is not None]
-    below = len(scores) - passing(scores, cut_of(value))
+    """The button that sorts out, with how many undecided pictures would go."""
+    below = len(review.would_go(studio.desk, studio.character_id, cut=cut_of(value))) if studio.character_id else 0
     words = f"Sort out {below} below the line" if below else "Sort out below the line"
     return gr.update(value=words, interactive=bool(below), visible=bool(value.get("scores")))
 

@@ -3,7 +3,7 @@
 Element ids: ``train-target``, ``train-dataset``, ``train-doubts``, ``train-preset``, ``train-rank``,
 ``train-learning-rate``, ``train-steps``, ``train-resolution``, ``train-seed``, ``train-memory``, ``train-plan``,
 ``train-weights``, ``train-obtain``, ``train-run``; ``train-curve``, ``train-samples``, ``train-runs``
-(``.run[data-id]``), ``train-compare``.
+(``.run[data-id]``), ``train-compare``, ``train-identity``; ``train-grid-*`` (see train_grid).
 """
 
 from dataclasses import dataclass
@@ -28,9 +28,11 @@ from studio.components.meter import Meter, meter
 from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer
 from studio.components.painted import Words, rev_of
 from studio.components.runs import Runs, runs
-from studio.components.samples import Samples, samples
+from studio.components.samples import Samples, identity, samples
 from studio.components.tally import Tally, tally
 from studio.context import Shell, Studio
+from studio.tabs import train_grid
+from studio.tabs.train_grid import Grid
 
 Value = dict[str, Any]
 TARGETS = (("Character LoRA", "character"), ("Editor LoRA", "editor"))
@@ -40,6 +42,7 @@ NO_DATA = {
     "character": "Nothing to learn from yet: sources and the pictures found good in Review come together here.",
     "editor": "No corrections yet: mark a picture as needing correction in Review and give a corrected one.",
 }
+NO_IDENTITY = "How alike the samples are to the sources is drawn here, step by step, when they have been judged."
 NO_RUNS = "Trainings are listed here: v1, v2, and what went into each."
 
 
@@ -59,6 +62,8 @@ class TrainTab:
     curve: Curve
     compare: gr.Checkbox
     samples: Samples
+    identity: Curve
+    grid: Grid
     runs: Runs
     at: gr.State
 
@@ -70,7 +75,7 @@ class TrainTab:
     @property
     def progress(self) -> list[Any]:
         """What shows how a run goes."""
-        return [self.runs, self.curve, self.samples]
+        return [self.runs, self.curve, self.samples, self.identity, *self.grid.outputs]
 
 
 def build(studio: Studio) -> TrainTab:
@@ -102,7 +107,7 @@ def _build_settings() -> dict[str, Any]:
         steps = gr.Number(1000, label="Steps", minimum=1, precision=0, min_width=66, elem_id="train-steps")
     with gr.Row(elem_classes="number-row"):
         side = gr.Number(
-            1024, label="Resolution, px", minimum=32, step=16, precision=0, min_width=90, elem_id="train-resolution"
+            1024, label="Resolution, px", minimum=32, step=8, precision=0, min_width=90, elem_id="train-resolution"
         )
         seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=70, elem_id="train-seed")
     memory = Meter(elem_id="train-memory")
@@ -125,7 +130,9 @@ def _build_progress() -> dict[str, Any]:
             )
     gr.HTML("<h3>Samples along the way</h3>", elem_classes="tab-title")
     shown = Samples({"empty": "Sample pictures appear here, one column for each checkpoint."}, elem_id="train-samples")
-    return {"curve": curve, "runs": listed, "compare": compare, "samples": shown}
+    over = Curve({"empty": NO_IDENTITY}, elem_id="train-identity")
+    parts = {"curve": curve, "runs": listed, "compare": compare, "samples": shown, "identity": over}
+    return parts | {"grid": train_grid.build()}
 
 
 def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
@@ -144,7 +151,7 @@ def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
     }
     progress: dict[str, Any] = {
         "fn": partial(watch, studio),
-        "inputs": [tab.target, tab.runs, tab.compare],
+        "inputs": [tab.target, tab.runs, tab.compare, *tab.grid.said],
         "outputs": tab.progress,
         **QUIET,
     }
@@ -155,6 +162,7 @@ def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
     shell.changed.select(**followed).then(**look).then(**progress)
     tab.runs.pick(**progress)
     tab.compare.input(**progress)
+    train_grid.wire(tab.grid, studio, tab.runs)
     tab.make.click(partial(make, studio), tab.choice, None, **QUIET)
     tab.weights.button.click(partial(get_weights, studio), tab.target, None, **QUIET)
 
@@ -268,14 +276,19 @@ def make(studio: Studio, target: training.Target, preset: str | None, *fields: A
     Shell.notify(f"{job.title}: started.")
 
 
-def watch(studio: Studio, target: training.Target, picked: Value, compare: bool) -> list[Value]:
-    """Inputs: target, runs, compare. Outputs: runs, curve, samples of the run that is looked at."""
+def watch(
+    studio: Studio, target: training.Target, picked: Value, compare: bool, *of_grid: Any
+) -> list[Any]:
+    """Inputs: target, runs, compare, what the grid said. Outputs: runs, and of the run that is looked at: curve,
+    samples, identity, grid."""
     found = training.runs(studio.desk, studio.character_id, target) if studio.character_id else []
     listed = runs(found, _followed(found, picked), empty=NO_RUNS)
     run = next((r for r in found if r.id == listed["selected"]), None)
     listed["rev"] = rev_of(picked)
     listed["newest"] = found[-1].id if found else ""
-    return [listed, curve_of(found, run, compare), samples_of(studio, run)]
+    same = picked.get("selected") == listed["selected"]
+    grid = train_grid.refresh(studio, run, of_grid, followed=same)
+    return [listed, curve_of(found, run, compare), samples_of(studio, run), identity_of(studio, run), *grid]
 
 
 def _followed(found: list[TrainingRun], picked: Value) -> str:
@@ -295,11 +308,28 @@ def curve_of(found: list[TrainingRun], run: TrainingRun | None, compare: bool) -
     return {"series": lines, "title": "Loss", "total": total, **empty}
 
 
+def _sampled(studio: Studio, run: TrainingRun | None) -> list[ImageRecord]:
+    """The pictures that a training made along the way."""
+    if run is None:
+        return []
+    folder = studio.desk.workspace.lora_folder(run.character, run.target, run.version)
+    shown = datasets.pictures(studio.desk, run.character, "sample", run.version)
+    return [i for i in shown if i.path.startswith(f"{folder}/samples/")]
+
+
 def samples_of(studio: Studio, run: TrainingRun | None) -> Value:
     """The sample pictures of a run, step by prompt."""
-    made: list[ImageRecord] = []
-    if run is not None:
-        folder = studio.desk.workspace.lora_folder(run.character, run.target, run.version)
-        shown = datasets.pictures(studio.desk, run.character, "sample", run.version)
-        made = [i for i in shown if i.path.startswith(f"{folder}/")]
-    return samples(made, empty="Sample pictures appear here, one column for each checkpoint.")
+    return samples(_sampled(studio, run), empty="Sample pictures appear here, one column for each checkpoint.")
+
+
+def identity_of(studio: Studio, run: TrainingRun | None) -> Value:
+    """How alike a run's samples are to the sources, over its steps; the line above which they count as right."""
+    made = _sampled(studio, run)
+    line = identity(made, run.version if run else "")
+    if run is None or line is None:
+        return {"empty": NO_IDENTITY}
+    known = [i.scores.identity.threshold for i in made if i.scores.identity and i.scores.identity.threshold is not None]
+    rule = {"value": known[-1], "words": f"right from {known[-1]:.2f}"} if known else None
+    total = int(run.settings.get("steps", 0))
+    return {"series": [line], "title": "Identity of the samples", "total": total, "rule": rule, "whole": True,
+            "digits": 2, "empty": NO_IDENTITY}  # fmt: skip

@@ -1,8 +1,11 @@
 """Islands that several tabs use, in real Chromium: strips, the picture opened big, the matrix, the job bar."""
 
+import io
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 from studio_helpers import Served
 
@@ -52,6 +55,52 @@ def test_the_matrix_rates_by_key_swaps_and_goes_blind(
     verdict = served.studio.desk.store.verdict(first.id)
     assert (verdict.identity, verdict.edit) == (4, 2)
     assert {d.where for d in served.studio.desk.store.decisions(first.id)} == {"survey"}
+
+
+def test_two_stacks_are_held_against_each_other_by_keys_and_the_matrix_is_a_picture(
+    cells: dict[tuple[str, str], ImageRecord], page: Page, served: Served
+) -> None:
+    page.click("#tab-survey-button")
+    one, other = cells["base", PROMPTS[0]], cells[STACK.label, PROMPTS[0]]
+    cell = page.locator(f".matrix [data-id='{other.id}']")
+    expect(cell).to_be_visible()
+    assert page.locator(".matrix .mx-pic[tabindex='0']").count() == 1  # one stop of the Tab key, arrows from there
+    cell.focus()
+    page.keyboard.press("c")
+    expect(page.locator("#compare-where")).to_have_text(f"1 of 2: Picture 1, {PROMPTS[0]}")
+    assert (page.input_value("#compare-a"), page.input_value("#compare-b")) == ("base", STACK.label)
+    page.keyboard.press("d")
+    workspace = served.studio.desk.workspace
+    pixels = [np.asarray(Image.open(workspace.path(i.path)).convert("RGB"), dtype=float) for i in (one, other)]
+    apart = np.abs(pixels[0] - pixels[1])
+    share = (apart.max(axis=2) > 16).mean()
+    words = f"mean difference {100 * apart.mean() / 255:.1f} %, {100 * share:.0f} % of the pixels differ"
+    expect(page.locator("#compare-told")).to_have_text(words)
+    page.keyboard.press("s")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#compare-split")).to_have_value("60")
+    shown = page.evaluate("getComputedStyle(document.querySelector('.cp-b')).clipPath")
+    assert shown == "inset(0px 0px 0px 60%)"
+    page.keyboard.press("b")
+    for front in ("b", "a"):
+        page.wait_for_function(f"document.querySelector('.cp-stage').dataset.front === '{front}'")
+    page.keyboard.press("x")
+    page.keyboard.press("n")
+    expect(page.locator("#compare-where")).to_have_text(f"2 of 2: Picture 1, {PROMPTS[1]}")
+    expect(page.locator(".cp-a")).to_have_attribute("src", f"/img/{cells[STACK.label, PROMPTS[1]].id}")
+    page.keyboard.press("Escape")
+    expect(page.locator("#compare-dialog")).to_have_count(0)
+    assert page.evaluate("document.activeElement.dataset.id") == other.id
+    with page.expect_download() as arriving:
+        page.click("#matrix-picture")
+    assert arriving.value.suggested_filename == "survey-ada-v1.png"
+    drawn = Image.open(io.BytesIO(arriving.value.path().read_bytes())).convert("RGB")
+    there = {colour for _, colour in drawn.getcolors(maxcolors=1 << 24) or []}
+    for picture in pixels:  # each is of one grey below its red lines
+        grey = picture[-1, -1]
+        assert min(np.abs(np.array(colour) - grey).max() for colour in there) <= 6
+    assert page.request.get(f"{served.url}/survey-report/ada/v1?form=json").json()["made"] == 4
 
 
 def test_a_strip_keeps_itself_fresh_and_opens_pictures(put: Put, page: Page, served: Served) -> None:

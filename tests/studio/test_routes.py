@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fastapi.testclient import TestClient
+from studio_helpers import NASTY
 
-from pipelines.library.records import Decision, ImageRecord, LoraRecord
+from pipelines.library.records import Decision, ImageRecord, LoraRecord, Survey
+from pipelines.shots import Adapter, LoraStack
 from pipelines.steps import characters
 from studio.context import Studio
 
@@ -32,6 +34,46 @@ def test_live_tells_who_where_and_what_next(client: TestClient, studio: Studio) 
     assert state["job"] is None and state["queued"] == []
     characters.create(studio.desk, "Bob", may_use=True)
     assert client.get("/live").json()["revision"] != state["revision"]
+
+
+def test_a_survey_is_told_as_a_page_and_as_data(client: TestClient, studio: Studio, put: Put) -> None:
+    stack = LoraStack(adapters=(Adapter(name=NASTY, sha256="a" * 64, path="loras/a.safetensors", weight=1.0),))
+    source = put("source")
+    studio.desk.store.put(
+        Survey(id="ada/v1", character="ada", version="v1", family="mini-qwen-edit", stacks=(stack,),
+               images=(source.id,), prompts=("background/forest", NASTY), decision="B", reasons=f"because {NASTY}")
+    )  # fmt: skip
+    made = {}
+    for used in (LoraStack(), stack):
+        for prompt, score in (("background/forest", 0.8), (NASTY, 0.2)):
+            labels = {"stack": used.label, "image": source.id, "prompt": prompt}
+            image = put("survey", labels=labels, score=score, verdict="right" if score > 0.5 else "wrong")
+            assert image.shot
+            made[used.label, prompt] = image.model_copy(
+                update={
+                    "shot": image.shot.model_copy(update={"stack": used}),
+                    "seconds": 2.0 if used.label == "base" else 3.0,
+                }
+            )
+    studio.desk.store.put(*made.values())
+    worst = made[stack.label, NASTY]
+    decide = {"who": "human", "where": "survey", "image": worst.id}
+    studio.desk.store.decide(
+        Decision(**decide, action="identity", value=1), Decision(**decide, action="failure", value="hands")
+    )
+    told = client.get("/survey-report/ada/v1?form=json").json()
+    assert (told["planned"], told["made"], told["judged"], told["seconds"]) == (4, 4, 1, 10.0)
+    assert (told["decision"], told["decided"]) == ("B", "Several LoRAs combined")
+    own = next(s for s in told["stacks"] if s["stack"] == stack.label)
+    assert (own["right"]["count"], own["right"]["of"]) == (1, 2) and own["flaws"] == {"hands": 1}
+    assert own["against_base"]["times_as_long"] == 1.5 and own["worst"] == worst.id
+    assert own["best"] == made[stack.label, "background/forest"].id
+    assert {g["name"] for g in told["gaps"]} and all(g["relevance"] >= 4 for g in told["gaps"])
+    answer = client.get("/survey-report/ada/v1")
+    assert "B: Several LoRAs combined" in answer.text and answer.text.count("<img alt=") == 9
+    assert "<img src=x" not in answer.text and "&lt;img src=x" in answer.text
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert client.get("/survey-report/ada/v9").status_code == 404
 
 
 def test_choosing_a_character_lasts(client: TestClient, studio: Studio) -> None:

@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 from studio_helpers import NASTY, Served
 from tab_helpers import lora_file
 
-from pipelines.library.records import ImageRecord, SavedStack
-from pipelines.steps import loras
+from pipelines.library.records import Decision, ImageRecord, SavedStack
+from pipelines.steps import loras, review
 
 Put = Callable[..., ImageRecord]
 SLOW = 60_000
@@ -35,12 +35,16 @@ def test_ticking_sources_changes_what_would_be_made(page: Page, served: Served, 
 
 
 def test_the_cut_line_is_moved_by_keys_and_by_dragging(page: Page, served: Served, put: Put) -> None:
-    for score in (0.2, 0.4, 0.6, 0.8):
-        put("synthetic", score=score)
+    made = [put("synthetic", score=score) for score in (0.2, 0.4, 0.6, 0.8)]
+    desk = served.studio.desk
+    desk.store.decide(Decision(image=made[1].id, who="human", action="label", value="good"))
     page.click("#tab-generate-button")
     line = page.locator("#generate-histogram [role=slider]")
     expect(line).to_have_attribute("aria-valuenow", "0.50", timeout=SLOW)
     expect(page.locator("#generate-histogram")).to_contain_text("2 of 4 pass (50 %) at 0.50")
+    dimmed = page.locator("#generate-results .tile.below")
+    expect(page.locator("#generate-results .tile")).to_have_count(4)
+    expect(dimmed).to_have_count(0)  # nobody has touched the line
     line.press("PageDown")
     line.press("PageDown")
     line.press("PageDown")
@@ -50,9 +54,13 @@ def test_the_cut_line_is_moved_by_keys_and_by_dragging(page: Page, served: Serve
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 20)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 20, steps=4)
+    expect(dimmed).to_have_count(2)  # while it moves; one below it was let through by a human
     page.mouse.up()
     expect(page.locator("#generate-histogram")).to_contain_text("1 of 4 pass (25 %)")
-    expect(page.locator("#generate-filter")).to_have_text("Sort out 3 below the line", timeout=SLOW)
+    expect(page.locator("#generate-filter")).to_have_text("Sort out 2 below the line", timeout=SLOW)
+    cut = float(line.get_attribute("aria-valuenow") or "nan")
+    would = {image for image, _ in review.would_go(desk, "ada", cut=cut)}
+    assert {tile.get_attribute("data-id") for tile in dimmed.all()} == would == {made[0].id, made[2].id}
 
 
 def test_a_stack_and_its_weights_survive_a_reload(page: Page, served: Served, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from tab_helpers import controls, lora_file
 from pipelines.library.presets import scenarios
 from pipelines.library.records import ImageRecord, LoraRecord
 from pipelines.steps import loras
-from studio.components.histogram import histogram, passing
+from studio.components.histogram import histogram
 from studio.components.lora_stack import Draft
 from studio.context import Studio
 from studio.tabs import generate
@@ -99,7 +99,6 @@ def test_the_histogram_starts_at_the_threshold(studio: Studio, judged: list[Imag
     assert value["scores"] == [0.2, 0.4, 0.5, 0.6, 0.8]
     assert value["cut"] == value["threshold"] == 0.5
     assert value["low"] < 0.2 and value["high"] > 0.8
-    assert passing(value["scores"], value["cut"]) == 3
     assert generate.filter_button(studio, value)["value"] == "Sort out 2 below the line"
 
 
@@ -121,8 +120,7 @@ def test_sorting_out_rejects_what_is_below_and_says_that_it_can_be_taken_back(
     assert words["title"].startswith("3 sorted out") and "taken back" in words["lines"][0]
 
 
-def test_pictures_without_a_score_never_pass() -> None:
-    assert passing([None, 0.3, 0.6], 0.5) == 1
+def test_pictures_without_a_score_are_counted_apart() -> None:
     value = histogram([None, 0.3, 0.6], None)
     assert value["unmeasured"] == 1 and value["cut"] == 0.6
     assert histogram([], None)["scores"] == []

@@ -157,6 +157,61 @@ def test_samples_stand_in_a_grid_of_step_and_prompt(put: Put) -> None:
     assert value["cells"][0][1]["id"] == first.id and value["cells"][1][1] is None
 
 
+def sampled(studio: Studio, put: Put, step: int, score: float | None, *, strength: float | None = None) -> ImageRecord:
+    """A picture that a training of v1 made at a step, or one of its grid."""
+    made = put("sample", score=score, cell="front/smiling")
+    assert made.shot
+    labels = {"training_step": str(step)} | ({"strength": f"{strength:g}"} if strength else {})
+    shot = made.shot.model_copy(update={"purpose": made.shot.purpose.model_copy(update={"labels": labels})})
+    place = "samples" if strength is None else "grid"
+    folder = studio.desk.workspace.lora_folder("ada", "character", "v1")
+    moved = made.model_copy(update={"shot": shot, "path": f"{folder}/{place}/{made.id[:8]}.png"})
+    studio.desk.store.put(moved)
+    return moved
+
+
+def test_identity_is_drawn_over_the_steps_of_a_run(studio: Studio, put: Put) -> None:
+    studio.desk.store.put(run_of("v1"))
+    assert "series" not in train.watch(studio, "character", {}, True)[3]
+    for step, score in ((0, 0.2), (0, 0.4), (10, 0.7), (10, 0.8)):
+        sampled(studio, put, step, score)
+    sampled(studio, put, 10, None)
+    sampled(studio, put, 10, 0.1, strength=0.6)  # of the grid, not of the training
+    value = train.watch(studio, "character", {}, True)[3]
+    (line,) = value["series"]
+    assert line["raw"] == [[0.0, pytest.approx(0.3)], [10.0, pytest.approx(0.75)]]
+    assert sorted(d[:2] for d in line["dots"]) == [[0.0, 0.2], [0.0, 0.4], [10.0, 0.7], [10.0, 0.8]]
+    assert value["rule"] == {"value": 0.5, "words": "right from 0.50"} and value["total"] == 10
+
+
+def test_the_grid_shows_steps_across_and_strengths_down(studio: Studio, put: Put) -> None:
+    studio.desk.store.put(run_of("v1"))
+    places = {(s, w): sampled(studio, put, s, w * s / 20, strength=w) for s in (5, 10) for w in (0.6, 1.2)}
+    steps, _, button, shown, best, step, keep = train.watch(studio, "character", {}, True)[4:]
+    assert steps["choices"] == [] and not button["interactive"]  # nothing is kept of this run
+    assert shown["steps"] == ["5", "10"] and shown["prompts"] == ["front/smiling at 0.6", "front/smiling at 1.2"]
+    assert shown["cells"][1][0]["id"] == places[5, 1.2].id and shown["cells"][0][1]["score"] == pytest.approx(0.3)
+    assert "step 10 at 1.2, 0.60 on average of 1" in best["lines"][0]
+    assert keep["visible"] and step["visible"]
+
+
+def test_what_is_ticked_in_the_grid_stays_until_another_run_is_looked_at(studio: Studio) -> None:
+    run = run_of("v1")
+    folder = studio.desk.workspace.path(studio.desk.workspace.lora_folder("ada", "character", "v1"))
+    for kept in (5, 10):
+        place = folder / "checkpoints" / f"{kept:06d}"
+        place.mkdir(parents=True)
+        (place / "adapter.safetensors").write_bytes(b"")
+    studio.desk.store.put(run)
+    listed, *_, steps, words, _, _, _, step, _ = train.watch(studio, "character", {}, True)
+    assert steps["value"] == [5, 10] and step["value"] == 10
+    assert "no samples" in words["lines"][0]
+    again = train.watch(studio, "character", listed, True, [5], ["0.8"], 5)
+    assert again[4]["value"] == [5] and again[9]["value"] == 5
+    studio.desk.store.put(run_of("v2", minutes=1))
+    assert train.watch(studio, "character", listed, True, [5], ["0.8"], 5)[4]["value"] == []
+
+
 def test_a_failed_run_is_marked(studio: Studio) -> None:
     rows = runs([run_of("v1", state="failed")], "", empty="")["rows"]
     assert rows[0]["tone"] == "bad" and rows[0]["state"] == "failed"
