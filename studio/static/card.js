@@ -7,7 +7,7 @@
   const EXPRESSION_ORDER = ["neutral", "smiling", "angry", "sad"];
 
   function poster(id, judge) {
-    const node = el("div", { class: "poster", id, role: "grid", "aria-label": "Model card" });
+    const node = el("div", { class: "poster", id, role: "group", "aria-label": "Model card" });
     const cells = new Map();
     let built = "";
     function build(spec) {
@@ -141,7 +141,7 @@
       fill(against, [["", "nothing"], ...cards.filter((c) => c !== shown).map((c) => [c.version, named(c)])], other?.version || "");
       versionField.hidden = !cards.length;
       againstField.hidden = cards.length < 2;
-      headline.textContent = shown ? shown.rate.words : "No card yet. It makes the 23 pictures of the benchmark with one LoRA; then you judge each.";
+      headline.textContent = shown ? shown.rate.words : `No card yet. It makes the ${cells.length} pictures of the benchmark with one LoRA; then you judge each.${loras.length ? "" : " No LoRA has been trained yet: the base model shows what you start from."}`;
       if (shown) paintGauge(shown.rate); else gauge.hidden = true;
       caption.textContent = shown ? `${shown.version}: ${shown.lora}` : "";
       first.paint(cells, shown);

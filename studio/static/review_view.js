@@ -159,8 +159,8 @@
       if (model.mode === "grid") grid.layout();
     }
     function paintEmpty() {
-      const made = { enriched: ["enrich", "Enrich"], synthetic: ["generate", "Generate"], card: ["card", "Model Card"] }[model.gate];
-      const words = model.tiles.size ? "No picture is behind this filter." : `Nothing is at this gate yet: pictures come from ${made[1]}.`;
+      const made = { enriched: ["enrich", "Enrich"], synthetic: ["generate", "Generate"], card: ["model_card", "Model Card"] }[model.gate];
+      const words = model.tiles.size ? "No picture is behind this filter." : `Nothing to review here yet: pictures come from ${made[1]}.`;
       empty.replaceChildren(el("p", {}, words), model.tiles.size ? flen.button("Show all", () => commands.filter("all")) : flen.button(`Open ${made[1]}`, () => flen.openTab(made[0])));
     }
     flen.whenSeen(root, door.load);

@@ -40,6 +40,10 @@ Value = dict[str, Any]
 TEST_PICTURES = 5
 COMBINATIONS = {"pairs": "each pair", "all": "all ticked at once"}
 NOBODY = "Make a character first: New character, above."
+NO_SURVEY = (
+    "No survey yet. It tells which LoRA to trust before you enrich: each one edits the same pictures with the same "
+    "prompts and seeds, beside the base model. Tick LoRAs at the left, then Run."
+)
 NO_SOURCES = "The test pictures are the character's sources: drop some in Enrich."
 
 
@@ -84,7 +88,7 @@ def build(studio: Studio) -> SurveyTab:
             left = _build_models() | _build_tests() | _build_foot()
         with gr.Column(elem_classes="results", scale=1, min_width=320):
             matrix = Matrix(
-                empty="No survey yet. The base model is always the first column; tick LoRAs to hold against it.",
+                empty=NO_SURVEY,
                 elem_id="survey-matrix",
             )
         with gr.Column(elem_classes="side", scale=0, min_width=270):

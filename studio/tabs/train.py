@@ -276,9 +276,7 @@ def make(studio: Studio, target: training.Target, preset: str | None, *fields: A
     Shell.notify(f"{job.title}: started.")
 
 
-def watch(
-    studio: Studio, target: training.Target, picked: Value, compare: bool, *of_grid: Any
-) -> list[Any]:
+def watch(studio: Studio, target: training.Target, picked: Value, compare: bool, *of_grid: Any) -> list[Any]:
     """Inputs: target, runs, compare, what the grid said. Outputs: runs, and of the run that is looked at: curve,
     samples, identity, grid."""
     found = training.runs(studio.desk, studio.character_id, target) if studio.character_id else []

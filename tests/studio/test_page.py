@@ -44,6 +44,12 @@ def test_a_character_is_made_in_the_header(page: Page, served: Served) -> None:
     page.select_option("#character-picker", "ada")
     eventually(page, lambda: served.studio.character_id == "ada")
     expect(page.locator("#tab-enrich-button")).to_have_attribute("aria-selected", "true")
+    # nothing is there yet: each gate says where its pictures come from
+    for gate, name, tab in (("synthetic", "Generate", "generate"), ("card", "Model Card", "model_card")):
+        page.click("#tab-review-button")
+        page.click(f"#review-gate-{gate}")
+        page.locator(".rv-empty").get_by_role("button", name=f"Open {name}").click()
+        expect(page.locator(f"#tab-{tab}-button")).to_have_attribute("aria-selected", "true")
 
 
 def test_names_prompts_and_file_names_reach_the_page_as_text(
