@@ -1,0 +1,71 @@
+"""Training the mini editor, looking at it now and then, and writing its folder."""
+
+import argparse
+import json
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKLQwenImage
+from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import QwenImageEditPlusPipeline
+from torch import Tensor
+
+from pipelines.library.presets import PRESETS
+from pipelines.mini import qwen
+from pipelines.mini.train.editor import exam
+from pipelines.mini.train.editor.latents import Latents
+from pipelines.mini.train.editor.pool import Pool
+from pipelines.mini.train.editor.task import Data, EditTask
+from pipelines.mini.train.loop import Plan, Trainer, weights
+
+log = logging.getLogger(__name__)
+
+HOME = PRESETS / "mini" / "qwen-edit"
+# Muon for what blocks and layers multiply by; AdamW for embeddings, modulations, and what goes in and out.
+ADAM = ("embed", "norm", "_mod.", "proj_out", "img_in", "txt_in")
+PLAN = Plan(3600, rate=2e-3, warmup=150, fall=0.45, keep=0.998, adam=ADAM)
+
+
+def main(given: argparse.Namespace) -> None:
+    """What the command line asks for."""
+    torch.set_num_threads(given.threads)
+    plan = replace(PLAN, steps=given.steps) if given.steps else PLAN
+    pool, latents = Pool(given.folder / "pool"), Latents(given.folder / "latents", given.vae)
+    task = EditTask(Data(pool, latents, given.shards), plan.steps, given.seed)
+    trainer = Trainer(task, plan, given.folder, log.info)
+    end = time.monotonic() + given.minutes * 60
+    while trainer.step < plan.steps and time.monotonic() < end:
+        pause = min(end, time.monotonic() + given.every * 60)
+        trainer.run(lambda pause=pause: time.monotonic() > pause)
+        look(trainer, latents.vae, given.folder)
+    if trainer.step == plan.steps and not given.no_export:
+        qwen.save(pipeline(weights(given.folder), latents.vae), HOME)
+        log.info("wrote %s", HOME)
+
+
+def look(trainer: Trainer, vae: AutoencoderKLQwenImage, folder: Path) -> None:
+    """Forty edits with the mean weights: figures to ``exam.jsonl``, pictures to ``sheet.png``."""
+    begun = time.monotonic()
+    asked = exam.questions(40)
+    answers = exam.ask(pipeline(trainer.mean, vae), asked)
+    shares = exam.shares(asked, answers)
+    seconds = round(time.monotonic() - begun, 1)
+    log.info("qwen-edit %d: %s, %.0f s", trainer.step, shares, seconds)
+    exam.sheet(asked, answers).save(folder / "sheet.png")
+    with (folder / "exam.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"step": trainer.step} | shares) + "\n")
+
+
+def pipeline(state: dict[str, Tensor], vae: AutoencoderKLQwenImage) -> QwenImageEditPlusPipeline:
+    """The stock pipeline with these weights of an :class:`EditTask`, in bf16, as the product loads it. ``vae`` is
+    copied."""
+    parts = qwen.untrained(0)
+    owners: dict[str, Any] = {"transformer": parts["transformer"], "text": parts["text_encoder"].model}
+    for name, owner in owners.items():
+        owner.load_state_dict({k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")})
+    own: Any = AutoencoderKLQwenImage.from_config(vae.config)
+    own.load_state_dict(vae.state_dict())
+    return qwen.assemble(parts, own).to(torch.bfloat16)

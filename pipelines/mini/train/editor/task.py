@@ -1,0 +1,192 @@
+"""The editor's training: which pictures become which, in which words, and how wrong the prediction is."""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from pipelines.mini import qwen
+from pipelines.mini.train.editor.attention import Products
+from pipelines.mini.train.editor.instructions import EMPTY, Seen, instruction
+from pipelines.mini.train.editor.latents import Latents
+from pipelines.mini.train.editor.pool import SLOTS, STYLES, Pool
+from pipelines.mini.train.editor.reading import Reader
+from pipelines.mini.world import BACKGROUNDS, EXPRESSIONS, FRAMINGS, LIGHTS
+from pipelines.train.flow_matching import mix, shift_mu, target
+
+Tensor = torch.Tensor
+SIDE = 8
+TOKENS = SIDE * SIDE
+FACE, PLAIN_FROM = 3.0, 0.7
+"""How much more a face weighs, until this share of the steps is done: the end is the plain loss that LoRAs train with."""
+UNGUIDED = 0.1
+SOURCES = (0.76, 0.15, 0.09)
+"""How many batches have one, two and three source pictures."""
+JOINING = 0.4
+"""Over this share of the steps the pool's shards join, so that a training can begin before all is drawn."""
+WISHES = {"turn": 36, "expression": 22, "light": 22, "place": 12, "two": 8}
+TURNS, OTHER = (0, 1, 2), 6
+OTHERS = {"expression": SLOTS.index("expression"), "light": SLOTS.index("light"), "place": SLOTS.index("place")}
+WORDS = {
+    "expression": tuple(EXPRESSIONS),
+    "light": tuple(LIGHTS),
+    "background": tuple(BACKGROUNDS),
+    "framing": FRAMINGS,
+    "style": STYLES,
+}
+MORE = ("", " Picture 2 shows the same person.", " Pictures 2 and 3 show the same person.")
+
+
+def pair(rng: random.Random) -> tuple[int, int]:
+    """Source and target: two slots of a group whose views differ in one factor, seldom in two."""
+    wish = rng.choices(list(WISHES), list(WISHES.values()))[0]
+    if wish == "turn":
+        before, after = rng.sample(TURNS, 2)
+    elif wish == "two":
+        kinds = rng.sample(("turn", *OTHERS), 2)
+        before, after = (rng.choice(TURNS[1:]) if kind == "turn" else OTHERS[kind] for kind in kinds)
+    else:
+        before, after = rng.sample((0, OTHERS[wish]), 2)
+    return before, after
+
+
+def extras(rng: random.Random, before: int, after: int, count: int) -> list[int]:
+    """Further pictures of the same character, most often from another day."""
+    rest = [slot for slot in range(len(SLOTS)) if slot not in (before, after, OTHER)]
+    chosen = [OTHER, *rng.sample(rest, count)] if rng.random() < 0.7 else rng.sample(rest, count)
+    return chosen[:count]
+
+
+@dataclass
+class Batch:
+    """Groups and slots of some rows: the target's slot, the sources' slots (n, k), and the instructions."""
+
+    groups: Tensor
+    target: Tensor
+    sources: Tensor
+    texts: list[str]
+
+
+class Data:
+    """As much of the pool as has joined: pictures, latents and what is true of them."""
+
+    def __init__(self, pool: Pool, latents: Latents, shards: int) -> None:
+        self.pool, self.latents, self.shards = pool, latents, shards
+        self.pictures = torch.empty(0, len(SLOTS), 3, 64, 64, dtype=torch.uint8)
+        self.tokens = torch.empty(0, len(SLOTS), TOKENS, qwen.CHANNELS, dtype=torch.bfloat16)
+        self.table: dict[str, np.ndarray] = {}
+        self.joined = 0
+        self.size = 0
+
+    def join(self, count: int) -> None:
+        """Let the first ``count`` shards be there."""
+        while self.joined < min(count, self.shards):
+            shard = self.pool.get(self.joined)
+            self._room(len(shard))
+            here = slice(self.size, self.size + len(shard))
+            self.pictures[here], self.tokens[here] = shard.pictures, self.latents.get(self.joined, shard)
+            for name, rows in shard.table.items():
+                self.table[name] = np.concatenate([self.table[name], rows]) if name in self.table else rows
+            self.joined += 1
+            self.size = here.stop
+
+    def _room(self, each: int) -> None:
+        """Memory for all shards at once: pages that nobody has written to cost nothing."""
+        if not len(self.pictures):
+            self.pictures = torch.empty(self.shards * each, *self.pictures.shape[1:], dtype=torch.uint8)
+            self.tokens = torch.empty(self.shards * each, *self.tokens.shape[1:], dtype=torch.bfloat16)
+
+    def seen(self, group: int, slot: int) -> Seen:
+        """What a picture shows, in words."""
+        words = {name: known[int(self.table[name][group, slot])] for name, known in WORDS.items()}
+        return Seen(yaw=float(self.table["yaw"][group, slot]), **words)
+
+    def draw(self, rng: random.Random, size: int) -> Batch:
+        """Some edits. A batch has one number of sources, and instructions all long or all brief."""
+        count = rng.choices((1, 2, 3), SOURCES)[0]
+        brief = rng.random() < 0.5
+        groups, targets, sources, texts = [], [], [], []
+        for _ in range(size):
+            group = rng.randrange(self.size)
+            before, after = pair(rng)
+            groups.append(group)
+            targets.append(after)
+            sources.append([before, *extras(rng, before, after, count - 1)])
+            texts.append(self.words(rng, group, before, after, brief, count))
+        return Batch(torch.tensor(groups), torch.tensor(targets), torch.tensor(sources), texts)
+
+    def words(self, rng: random.Random, group: int, before: int, after: int, brief: bool, count: int) -> str:
+        """The instruction; now and then nothing, now and then a word on the further pictures."""
+        if rng.random() < UNGUIDED:
+            return EMPTY
+        text = instruction(self.seen(group, before), self.seen(group, after), rng, brief)
+        return text + (MORE[count - 1] if text != EMPTY and rng.random() < 0.3 else "")
+
+
+def face_weights(faces: Tensor) -> Tensor:
+    """(n, 64, 64), mean 1, for packed tokens: three more on the face, fading like a bell. ``faces`` (n, 3): centre and
+    half its height in shares of the picture."""
+    grid = (torch.arange(2 * SIDE) + 0.5) / (2 * SIDE)
+    spread = faces[:, 2:].clamp(min=0.05) * 0.8
+    across, down = (((grid - faces[:, i : i + 1]) / spread).square() for i in (0, 1))
+    weights = 1 + FACE * torch.exp(-0.5 * (across[:, None] + down[:, :, None]))
+    weights = weights / weights.mean((1, 2), keepdim=True)
+    cells = weights.view(-1, SIDE, 2, SIDE, 2).permute(0, 1, 3, 2, 4).reshape(-1, TOKENS, 4)
+    return cells.repeat(1, 1, qwen.CHANNELS // 4)
+
+
+def sigmas(count: int, mu: float) -> Tensor:
+    """Noise levels of a batch: logit-normal, shifted as at inference; one from each of ``count`` equal shares of the
+    distribution, which leaves its mean as it is and makes batches alike."""
+    share = (torch.randperm(count) + torch.rand(count)) / count
+    return torch.sigmoid(torch.special.ndtri(share.clamp(1e-4, 1 - 1e-4)) + mu)
+
+
+def predict(transformer: Any, noisy: Tensor, controls: Tensor, sigma: Tensor, words: Tensor, real: Any) -> Tensor:
+    """The predicted direction (n, 64, 64): target tokens first, then those of the sources (n, k, 64, 64)."""
+    shapes = [[(1, SIDE, SIDE)] * (1 + controls.shape[1])] * len(noisy)
+    return transformer(
+        hidden_states=torch.cat([noisy, controls.flatten(1, 2)], 1),
+        timestep=sigma,
+        encoder_hidden_states=words,
+        encoder_hidden_states_mask=real,
+        img_shapes=shapes,
+        return_dict=False,
+    )[0][:, :TOKENS]
+
+
+class EditTask:
+    """See :class:`~pipelines.mini.train.loop.Task`."""
+
+    name = "qwen-edit"
+
+    def __init__(self, data: Data, steps: int, seed: int = 1, batch: int = 40) -> None:
+        self.data, self.steps, self.seed, self.batch = data, steps, seed, batch
+        self.parts: dict[str, Any] = dict(qwen.untrained(seed))
+        self.parts["transformer"].set_attn_processor(Products())
+        encoder = self.parts["text_encoder"]
+        self.net = nn.ModuleDict({"transformer": self.parts["transformer"], "text": encoder.model})
+        self.reader = Reader(encoder)
+        self.mu = shift_mu(qwen.scheduler().config, TOKENS)
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+        """See ``Task``: mean squared error of the direction."""
+        self.data.join(1 + int(self.data.shards * step / (JOINING * self.steps)))
+        rng = random.Random(f"{self.seed} {step}")  # noqa: S311
+        batch = self.data.draw(rng, self.batch)
+        rows, columns = batch.groups[:, None], batch.sources
+        clean = self.data.tokens[batch.groups, batch.target].float()
+        sigma, noise = sigmas(self.batch, self.mu), torch.randn_like(clean)
+        with torch.autocast("cpu", torch.bfloat16):
+            words, real = self.reader(batch.texts, self.data.pictures[rows, columns])
+            noisy, controls = mix(clean, noise, sigma), self.data.tokens[rows, columns].float()
+            said = predict(self.parts["transformer"], noisy, controls, sigma, words, real)
+        error = (said.float() - target(clean, noise)).square()
+        plain = error.detach().mean()
+        if step < PLAIN_FROM * self.steps:
+            faces = torch.from_numpy(self.data.table["face"])[batch.groups, batch.target]
+            error = error * face_weights(faces)
+        return error.mean(), {"plain": float(plain), "words": float(words.shape[1])}
