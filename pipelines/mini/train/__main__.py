@@ -29,7 +29,9 @@ def main() -> None:
     _with_pool(flux := _kind(kinds, "flux", "the generator of presets/mini/flux"))
     flux.add_argument("--vae", type=Path, default=PRESETS / "mini" / "flux" / "vae", help="a trained VAE")
     flux.add_argument("--every", type=float, default=10, help="minutes between looks at its pictures")
-    flux.add_argument("--compile", action="store_true", help="a fifth faster on a CPU, after two minutes; needs a C++ compiler")
+    flux.add_argument(
+        "--compile", action="store_true", help="a fifth faster on a CPU, after two minutes; needs a C++ compiler"
+    )
     editor = _kind(kinds, "qwen-edit", "the editor of presets/mini/qwen-edit")
     editor.add_argument("--vae", type=Path, default=PRESETS / "mini" / "qwen-edit" / "vae", help="a trained VAE")
     editor.add_argument("--shards", type=int, default=45, help="how many times 250 characters it learns from")

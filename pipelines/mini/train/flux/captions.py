@@ -230,4 +230,13 @@ def vocabulary() -> list[str]:
     said += [f"wearing a {a} {b}" for a in SCENE_HEADS["clothes"] for b in SCENE_HEADS["top"]]
     said += [*(f"{g} glasses" for g in WORDS["glasses"]), *WORDS["beard"], "full beard", *WORDS["extra"], "a", "an"]
     said += [*(MARK_WORDS.get(m, m) for m in WORDS["mark"]), *(f"{a} view" for a in YAWS), "side view, facing left"]
-    return [*said, "facing right", "slightly left view", "slightly right view", "from behind", "back view", "with", "and"]
+    return [
+        *said,
+        "facing right",
+        "slightly left view",
+        "slightly right view",
+        "from behind",
+        "back view",
+        "with",
+        "and",
+    ]
