@@ -1,0 +1,138 @@
+"""Handlers for a real worker process that keep the promises of the real ones without a model or torch: pictures are
+noise, and what the judge reads in them is drawn from their pixels: most are right, some are somebody else, some wrong.
+"""
+
+import io
+import random
+import time
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from safetensors.numpy import save
+
+from pipelines.engine.cancelled import Cancelled
+from pipelines.jobs.events import ImageMade, Measured, Progress, Scored, Started
+from pipelines.jobs.handlers import Context
+from pipelines.jobs.requests import (
+    ExamineRequest,
+    PracticeRequest,
+    RenderRequest,
+    ScoreRequest,
+    TargetsRequest,
+    TrainRequest,
+)
+from pipelines.library.durable import file_hash, write_durably
+from pipelines.library.pictures import read_recipe, save_picture
+from pipelines.library.records import Metric, Quality, Scores
+from pipelines.practice.reading import Reading, Said
+from pipelines.shots import Plan, Shot
+
+SHOWN = [(angle, e) for angle in ("front", "half-left", "half-right") for e in ("neutral", "smiling") * 2]
+SECONDS = 0.01
+
+
+def _noise(seed: str) -> Image.Image:
+    digest = np.random.default_rng(list(seed.encode())).integers(0, 255, (16, 16, 3), dtype=np.uint8)
+    return Image.fromarray(digest).resize((64, 64))
+
+
+def practice(request: PracticeRequest, context: Context) -> dict[str, Any]:
+    """Twelve sources."""
+    pictures = []
+    for n, (angle, expression) in enumerate(SHOWN, 1):
+        path, data = f"{request.folder}/cleo-{n:02}.png", io.BytesIO()
+        _noise(f"source {n}").save(data, "PNG")
+        write_durably(context.workspace.path(path), data.getvalue(), sync=False)
+        pictures.append([path, angle, expression])
+    return {"pictures": pictures}
+
+
+def render(request: RenderRequest, context: Context) -> dict[str, Any]:
+    """What exists is skipped, and told as made."""
+    plan = request.plan
+    context.emit(Started(total=len(plan)))
+    for done, shot in enumerate(plan, 1):
+        if context.cancelled():
+            raise Cancelled
+        path = plan.path(shot)
+        record = read_recipe(context.workspace.path(path), path) or _make(plan, shot, context)
+        context.emit(ImageMade(image=record))
+        context.emit(Progress(done=done))
+    return {"images": len(plan)}
+
+
+def _make(plan: Plan, shot: Shot, context: Context) -> Any:
+    time.sleep(SECONDS)
+    fields = {"character": plan.character, "kind": plan.kind, "version": plan.version}
+    return save_picture(
+        context.workspace, _noise(shot.id), **fields, path=plan.path(shot), shot=shot, job=context.job, seconds=SECONDS
+    )
+
+
+def score(request: ScoreRequest, context: Context) -> dict[str, Any]:
+    """Everything has been looked at."""
+    for image in request.images:
+        context.emit(Scored(image=image.id, scores=Scores(quality=Quality(sharpness=1, light=0.5, contrast=0.1))))
+    return {"images": len(request.images)}
+
+
+def examine(request: ExamineRequest, context: Context) -> dict[str, Any]:
+    """One in six somebody else, one in five of the rest seen from another side."""
+    found = {}
+    for ref in request.images:
+        record = read_recipe(context.workspace.path(ref.path))
+        assert record and record.shot
+        asked, chance = record.shot.purpose.labels, random.Random(record.pixels)
+        pose = asked.get("pose") or asked.get("scenario", "")
+        known: dict[str, Any] = {
+            "identity": 0.2 if chance.random() < 1 / 6 else 0.9,
+            "line": 0.5,
+            "angle": "back" if chance.random() < 1 / 5 else asked.get("angle", "front"),
+            "expression": Said(word=asked.get("expression", "neutral"), sure=0.9),
+            "framing": Said(word="full" if pose in ("sitting", "standing", "t-pose") else "portrait", sure=0.9),
+            "pose": Said(word=pose, sure=0.9),
+            "light": Said(word=asked.get("value", ""), sure=0.9),
+            "background": Said(word={"street": "city"}.get(asked.get("value", ""), asked.get("value", "")), sure=0.9),
+        }
+        found[ref.id] = Reading(**known).model_dump(mode="json")
+    return {"readings": found}
+
+
+def targets(request: TargetsRequest, context: Context) -> dict[str, Any]:
+    """A picture for each."""
+    paths = []
+    for want in request.wanted:
+        data = io.BytesIO()
+        _noise(f"target {want}").save(data, "PNG")
+        paths.append(f"{request.folder}/{want.name}.png")
+        write_durably(context.workspace.path(paths[-1]), data.getvalue(), sync=False)
+    return {"pictures": paths}
+
+
+def train(request: TrainRequest, context: Context) -> dict[str, Any]:
+    """A LoRA file of the right layout that has learnt nothing."""
+    context.emit(Started(total=10, unit="steps"))
+    for step in range(1, 11):
+        if context.cancelled():
+            raise Cancelled
+        time.sleep(SECONDS)
+        context.emit(Measured(metric=Metric(name="loss", step=step, value=1 / step)))
+        context.emit(Progress(done=step))
+    half = "transformer.transformer_blocks.0.attn.to_q.lora_"
+    tensors = {f"{half}A.weight": np.zeros((4, 8), np.float32), f"{half}B.weight": np.zeros((8, 4), np.float32)}
+    path = f"{request.folder}/{request.name}.safetensors"
+    write_durably(context.workspace.path(path), save(tensors, metadata=request.lineage))
+    return {
+        "lora": path,
+        "sha256": file_hash(context.workspace.path(path)),
+        "rank": 4,
+        "alpha": 4,
+        "steps": 10,
+        "loss": 1,
+    }
+
+
+HANDLERS = {
+    "practice": practice, "render": render, "score": score, "examine": examine, "targets": targets, "train": train
+}  # fmt: skip

@@ -1,0 +1,55 @@
+"""One small practice run from the command line with the mini models, as a newcomer has it: every line JSON, a report."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines.library.presets import trainings
+from pipelines.library.records import Decision, ImageRecord
+from pipelines.library.store import Store
+from pipelines.practice import choices as chosen
+from studio import cli, practice_command
+
+ENRICHED = 4
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wheel of a few pictures and steps."""
+    known = chosen.choices()
+    few = {"steps": 2, "batch": 1, "rank": 4, "save_every": 100, "sample_every": 100, "phases": ()}
+    settings = trainings()[known.train.character].settings.model_copy(update=few)
+    less = known.model_copy(
+        update={
+            "enrich": known.enrich.model_copy(update={"per_source": 1, "count": ENRICHED}),
+            "train": known.train.model_copy(update={"settings": settings}),
+        }
+    )
+    original = practice_command._wish
+
+    def wish(options):
+        asked = original(options)
+        return type(asked)(**{**vars(asked), "choices": less})
+
+    monkeypatch.setattr(practice_command, "_wish", wish)
+
+
+def test_a_run_from_the_command_line(small: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "workspace"
+    words = ["--workspace", str(root), "--json", "practice", "--character", "3", "--rounds", "1", "--seed", "4"]
+    assert cli.main(words) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = lines[-1]
+    assert (told["ok"], told["event"], told["name"], told["seed"], told["error"]) == (True, "summary", "Cleo", 4, 0.05)
+    assert {"character", "started", "ended", "decided", "card"} <= {line["event"] for line in lines[:-1]}
+    (card,) = told["cards"]
+    assert (card["lora"], card["rate"]["total"], len(card["cells"])) == ("cleo_v1", 23, 23)
+    assert all(cell["truly"] is not None and cell["by"] == "simulated" for cell in card["cells"])
+    with Store.open(root, read_only=True) as store:
+        assert len(store.all(ImageRecord, kind="enriched")) == ENRICHED
+        assert {d.who for d in store.all(Decision) if d.where != "source"} == {"simulated"}
+        right = sum(store.verdict(i.id).label == "good" for i in store.all(ImageRecord, kind="card"))
+    assert card["rate"]["right"] == right
+    page = Path(told["report"]).read_text("utf-8")
+    assert page.count("data:image/webp;base64,") == 12 + ENRICHED + 23
