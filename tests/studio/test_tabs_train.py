@@ -55,7 +55,7 @@ def test_unreviewed_pictures_shut_the_gate_and_reviewing_opens_it(studio: Studio
     assert doubts["lines"]
     memory, words, button = train.look_ahead(studio, "character", PRESET, *five())
     assert button["interactive"] and button["value"] == "Train v1"
-    assert words["title"].startswith("40 steps, time not known yet")
+    assert words["title"].startswith(f"{trainings()[PRESET].settings.steps} steps, time not known yet")
     assert memory["fits"] and memory["total"] > 0 and memory["parts"]
 
 
