@@ -128,13 +128,14 @@ class Pictures(Frozen):
 
 
 class Figures(Frozen):
-    """All of it. ``by_step`` and ``minutes`` are of the jobs; ``seed`` and ``error`` are the simulated reviewer's."""
+    """All of it. ``by_step`` and ``minutes`` are of the jobs; ``seed`` and ``error_rate`` are the simulated
+    reviewer's."""
 
     character: str
     name: str
     number: int | None
     seed: int | None
-    error: float | None
+    error_rate: float | None
     cards: tuple[CardFigures, ...]
     gain: Gain | None
     gain_truly: Gain | None
@@ -159,7 +160,7 @@ def figures(desk: Desk, character_id: str) -> Figures:
         name=character.name,
         number=practice.number(character),
         seed=asked[-1].seed if asked else None,
-        error=asked[-1].error if asked else None,
+        error_rate=asked[-1].error if asked else None,
         cards=tuple(shown),
         gain=_gain(shown, lambda cell: cell.verdict == "right"),
         gain_truly=_gain(shown, lambda cell: bool(cell.truly)) if known else None,
@@ -262,7 +263,6 @@ def _drift_of(what: str, images: list[ImageRecord], known: list[ImageRecord]) ->
 
 
 def _gates(desk: Desk, character_id: str, known: Mapping[str, Reading]) -> Iterable[Gate]:
-    corrected = bool(desk.store.all(Correction, character=character_id))
     for gate in ("enriched", "synthetic", "card"):
         groups: dict[Who, list[ImageRecord]] = {}
         for image in datasets.pictures(desk, character_id, gate):
@@ -273,7 +273,7 @@ def _gates(desk: Desk, character_id: str, known: Mapping[str, Reading]) -> Itera
             labels = Counter(str(desk.store.verdict(i.id).label) for i in images)
             read = [i for i in images if i.id in known]
             passed = {i.id: desk.store.verdict(i.id).label == "good" for i in read}
-            mistakes = sum(passed[i.id] != opinion(i, known[i.id], corrections=corrected).right for i in read)
+            mistakes = sum(passed[i.id] != opinion(i, known[i.id]).right for i in read)
             yield Gate(gate=gate, who=who, labels=dict(labels), known=len(read), mistakes=mistakes)
 
 

@@ -158,8 +158,8 @@ def _gates(told: Figures) -> str:
         labels = [str(gate.labels.get(x, 0)) for x in ("good", "needs_correction", "reject")]
         rows.append((f"{gate.gate}, {WHO[gate.who]}", *labels, wrong))
     note = "A mistake differs from the truth: who it is, by a judge that gates nothing, and what was asked for."
-    if told.error is not None and any(gate.who == "simulated" for gate in told.gates):
-        note += f" The simulated reviewer was told to make {told.error * 100:g} % of them."
+    if told.error_rate is not None and any(gate.who == "simulated" for gate in told.gates):
+        note += f" The simulated reviewer was told to make {told.error_rate * 100:g} % of them."
     head = ("gate, by", "good", "needs correction", "rejected", "mistakes")
     return f"{table(head, rows)}<p><small>{note}</small></p>"
 

@@ -46,7 +46,7 @@ class Wish:
     corrections: bool = False
     triplets: int | None = None
     held_out: bool = False
-    choices: Choices = field(default_factory=choices)
+    choices: Choices = field(default_factory=lambda: choices())
 
 
 class Run:
@@ -83,7 +83,9 @@ class Run:
 
     def _character(self) -> Character:
         """The practice character of this workspace, begun if need be, with its sources looked at."""
-        mine = [c for c in self.desk.store.all(Character) if practice.number(c) == self.wish.number]
+        begun = {job.character for job in self.desk.store.all(Job)}
+        everyone = (c for c in self.desk.store.all(Character) if c.id in begun)
+        mine = [c for c in everyone if practice.number(c) == self.wish.number]
         if not mine:
             made, job = practice.start(self.desk, self.wish.number, held_out=self.wish.held_out)
             self.character = made

@@ -78,7 +78,7 @@ def test_gates_minutes_and_drift(desk: Desk, cleo: Character, put: Any, tell: An
     assert (gate.known, gate.mistakes) == (40, wrong)
     assert wrong > 3
     assert (told.by_step, told.minutes) == ({"look": 1.5}, 1.5)
-    assert (told.seed, told.error) == (5, 0.05)
+    assert (told.seed, told.error_rate) == (5, 0.05)
     assert dict(told.pictures.enriched) == {i.id: desk.store.verdict(i.id).label for i in images}
     assert [(d.what, d.pictures) for d in told.drift] == [("sources", 1), ("enriched, good", labels["good"])]
 

@@ -1,4 +1,4 @@
-"""One small practice run from the command line with the mini models, as a newcomer has it: every line JSON, a report."""
+"""One small practice run from the command line with the mini models, as a newcomer has it: JSON lines, a report."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,13 @@ def test_a_run_from_the_command_line(small: None, tmp_path: Path, capsys: pytest
     assert cli.main(words) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     told = lines[-1]
-    assert (told["ok"], told["event"], told["name"], told["seed"], told["error"]) == (True, "summary", "Cleo", 4, 0.05)
+    assert (told["ok"], told["event"], told["name"], told["seed"], told["error_rate"]) == (
+        True,
+        "summary",
+        "Cleo",
+        4,
+        0.05,
+    )
     assert {"character", "started", "ended", "decided", "card"} <= {line["event"] for line in lines[:-1]}
     (card,) = told["cards"]
     assert (card["lora"], card["rate"]["total"], len(card["cells"])) == ("cleo_v1", 23, 23)

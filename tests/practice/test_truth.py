@@ -47,7 +47,7 @@ def test_true_renders_are_called_what_they_are(desk: Desk, cleo: CharacterRecord
     asked = {
         "front": {"angle": "front", "expression": "smiling"},
         "half-left": {"angle": "half-left", "expression": "neutral", "axis": "background", "value": "forest"},
-        "profile-right": {"angle": "profile-right", "expression": "angry"},
+        "profile-right": {"angle": "profile-right"},
         "t-pose": {"angle": "front", "pose": "t-pose"},
     }
     source = put("source")
