@@ -8,8 +8,6 @@ from pipelines.plans import enrich
 from pipelines.shots import LoraStack, Plan
 from pipelines.steps import datasets, render, sources
 
-PREVIEW = 4
-
 
 def plan(
     desk: Desk,
@@ -60,6 +58,4 @@ def _tagged(source: ImageRecord) -> ImageRecord:
 
 def submit(desk: Desk, plan: Plan, *, preview: bool = False) -> Job:
     """Make the pictures of a plan, or its first four to look at; those count when the rest is made."""
-    part = plan.model_copy(update={"shots": plan.shots[:PREVIEW]}) if preview else plan
-    what = "Preview" if preview else "Enrich"
-    return render.submit(desk, part, f"{what}: {len(part)} pictures")
+    return render.submit_pictures(desk, plan, "Enrich", preview=preview)

@@ -8,8 +8,6 @@ from pipelines.plans import generate
 from pipelines.shots import LoraStack, Plan
 from pipelines.steps import datasets, loras, render
 
-PREVIEW = 4
-
 
 def plan(
     desk: Desk,
@@ -53,6 +51,4 @@ def plan(
 
 def submit(desk: Desk, plan: Plan, *, preview: bool = False) -> Job:
     """Make the pictures of a plan, or its first four to look at; those count when the rest is made."""
-    part = plan.model_copy(update={"shots": plan.shots[:PREVIEW]}) if preview else plan
-    what = "Preview" if preview else "Generate"
-    return render.submit(desk, part, f"{what}: {len(part)} pictures")
+    return render.submit_pictures(desk, plan, "Generate", preview=preview)

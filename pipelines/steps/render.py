@@ -14,6 +14,8 @@ from pipelines.steps import sources
 from pipelines.steps.characters import NotAllowed
 
 Alongside = Callable[[Job], list[Record]]
+PREVIEW = 4
+"""How many pictures of a plan are made to look at first."""
 
 
 @dataclass
@@ -95,6 +97,12 @@ def submit(desk: Desk, plan: Plan, title: str, *, alongside: Alongside = lambda 
     judge = sources.judge(desk, plan.character, families[0])
     request = RenderRequest(plan=plan, judge=judge if judge.references else None)
     return desk.jobs.submit(request, title, plan.character, alongside=alongside)
+
+
+def submit_pictures(desk: Desk, plan: Plan, what: str, *, preview: bool) -> Job:
+    """Queue a plan as a job called ``what``, or its first pictures as a preview. Raises NotAllowed."""
+    part = plan.model_copy(update={"shots": plan.shots[:PREVIEW]}) if preview else plan
+    return submit(desk, part, f"{'Preview' if preview else what}: {len(part)} pictures")
 
 
 def missing_weights(desk: Desk, family: str) -> Missing | None:

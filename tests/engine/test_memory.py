@@ -1,5 +1,6 @@
 """Memory foretold: the arithmetic of ENGINE-FACTS, from presets and from headers; refusals in words."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,9 @@ def test_larger_pictures_and_more_sources_take_more(workspace: Workspace, settin
 
 
 def test_the_lora_of_a_real_model_is_counted_module_by_module(models_dir: Path) -> None:
-    shape = Geometry(width=64, double=2, single=2, backward=63)
+    config = json.loads((models_dir / FLUX / "transformer" / "config.json").read_text())
+    width = config["num_attention_heads"] * config["attention_head_dim"]
+    shape = Geometry(width=width, double=config["num_layers"], single=config["num_single_layers"], backward=63)
     targets = family(FLUX).lora_targets
     counted = sum(
         sum(size)
