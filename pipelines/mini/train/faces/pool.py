@@ -139,10 +139,12 @@ class Batch:
 
 class Stream:
     """Batches for training step by step: a window of shards that moves on one shard every ``stay`` steps. A picture
-    is seen ``stay * batch / SHARD`` times on average, each time degraded otherwise, and never again."""
+    is seen ``stay * batch / SHARD`` times on average, each time degraded otherwise, and never again.
 
-    def __init__(self, pool: Pool, batch: int, sees: float = 12.0, window: int = 8) -> None:
-        self.pool, self.batch, self.window = pool, batch, window
+    ``bodies``: at least this share of a batch shows busts and full figures (they are 0.3 of a shard)."""
+
+    def __init__(self, pool: Pool, batch: int, sees: float = 12.0, window: int = 8, bodies: float = 0.0) -> None:
+        self.pool, self.batch, self.window, self.bodies = pool, batch, window, bodies
         self.stay = max(1, round(sees * SHARD / batch))
         self._held: dict[int, Shard] = {}
 
@@ -153,6 +155,8 @@ class Stream:
         self._held = {n: self._held[n] if n in self._held else self.pool.get(n) for n in numbers}
         rng = np.random.default_rng((7, step))
         whose, which = rng.integers(len(numbers), size=self.batch), rng.integers(SHARD, size=self.batch)
+        for k in range(round(self.bodies * self.batch)):
+            which[k] = rng.choice(np.flatnonzero(self._held[numbers[whose[k]]].table["framing"]))
         pictures = torch.stack([self._held[numbers[s]].pictures[i] for s, i in zip(whose, which, strict=True)])
         keys = self._held[numbers[0]].table
         rows = {

@@ -15,9 +15,9 @@ log = logging.getLogger(__name__)
 
 TASKS = {"gate": tasks.Gate, "judge": tasks.Judge, "scene": tasks.Scene, "detector": tasks.Detect}
 PLANS = {
-    "gate": Plan(3000),
+    "gate": Plan(4500),
     "judge": Plan(3000),
-    "scene": Plan(1500),
+    "scene": Plan(4000),
     "detector": Plan(2500, rate=1.5e-3),
 }
 
