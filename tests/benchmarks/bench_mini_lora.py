@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 warnings.simplefilter("ignore")
 
 import torch
-from mini_workbench import NOWHERE, Bench, bench, told
+from mini_workbench import Bench, bench, told
 from PIL import Image
 
 from pipelines.jobs.requests import TrainItem, TrainRequest
@@ -116,6 +116,13 @@ def line(cells: Iterable[Cell]) -> Counter[str]:
     return out
 
 
+def _gain(before: list[Cell], after: list[Cell]) -> str:
+    """Base and LoRA of one character in a line."""
+    scores = [statistics.fmean(cell.score for cell in cells) for cells in (before, after)]
+    counts = [f"{name} {line(before)[name]} -> {line(after)[name]}" for name in ("identity", "angle", "shown", "right")]
+    return f"cosine {scores[0]:.2f} -> {scores[1]:.2f}, {', '.join(counts)} of {len(after)}"
+
+
 def main() -> None:
     """Print each character, then all."""
     asked = argparse.ArgumentParser(description=__doc__)
@@ -131,7 +138,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     values = trainings()[options.preset].settings.model_dump() | dict(pair.split("=") for pair in options.set)
     settings = TrainingSettings.model_validate({**values, "save_every": 10_000, "sample_every": 10_000})
-    first, eyes = HELD_OUT if options.final else UNSEEN, Eyes(NOWHERE)
+    first, eyes = HELD_OUT if options.final else UNSEEN, Eyes(exam.Nowhere())
     base: list[Cell] = []
     own: list[Cell] = []
     minutes: list[float] = []
@@ -144,13 +151,7 @@ def main() -> None:
             stack, seconds, done = lab.lora(settings)
             (before, drawn), (after, redrawn) = lab.card(LoraStack()), lab.card(stack)
             base, own, minutes = [*base, *before], [*own, *after], [*minutes, seconds / 60]
-            scores = statistics.fmean(c.score for c in before), statistics.fmean(c.score for c in after)
-            print(
-                f"{seed}: {seconds:.0f} s, loss {done['loss']:.3f}, lines {lab.lines[0]:.2f} {lab.lines[1]:.2f}, cosine "
-                f"{scores[0]:.2f} -> {scores[1]:.2f}, identity {line(before)['identity']} -> {line(after)['identity']}, "
-                f"right {line(before)['right']} -> {line(after)['right']} of {len(after)}",
-                flush=True,
-            )
+            print(f"{seed}: {seconds:.0f} s, loss {done['loss']:.3f}, {_gain(before, after)}", flush=True)
             if options.sheet:
                 exam.sheet([*drawn, *redrawn], len(drawn)).save(options.sheet)
     print(f"{len(minutes)} characters, minutes a training {statistics.fmean(minutes):.1f}")

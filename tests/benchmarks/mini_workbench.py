@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
 
 from PIL import Image
 
@@ -15,8 +14,6 @@ from pipelines.library.settings import Settings
 from pipelines.library.workspace import Workspace
 from pipelines.rates import wilson
 from pipelines.shots import LoraStack, Plan, Purpose, Shot
-
-NOWHERE = SimpleNamespace(insightface_root=None, facenet_weights=None)
 
 
 class Bench:

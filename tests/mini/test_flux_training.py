@@ -1,5 +1,7 @@
 """The mini FLUX is taught as the pipeline will ask it, goes on where it stopped, and becomes a stock FluxPipeline."""
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
 from safetensors import safe_open
 
 from pipelines.mini import flux, vaes
+from pipelines.mini.train import curve
 from pipelines.mini.train.faces.pool import Pool, draw, keep
 from pipelines.mini.train.flux import latents, task
 from pipelines.mini.train.flux.run import ADAM, PLAIN, pipeline, shared
@@ -173,3 +176,16 @@ def test_steps_are_shared_out_as_planned():
     plain, guided = shared(700)
     assert plain.steps + guided.steps == 700
     assert plain.steps / 700 == pytest.approx(PLAIN.steps / (PLAIN.steps + shared(None)[1].steps), abs=0.01)
+
+
+def test_a_curve_is_drawn_from_what_was_told(tmp_path):
+    file = tmp_path / "curve.jsonl"
+    file.write_text('{"step": 50, "plain": 1.0}\n{"step": 100, "plain": 0.5}\n{"step": 100, "plain": 0.1}\n')
+    points = curve.read(file, "plain")
+    assert points == [(50, 1.0), (100, 0.1)]
+    drawn = ElementTree.fromstring(curve.svg({"loss": points}))
+    line = next(e for e in drawn if e.tag.endswith("polyline")).attrib["points"].split()
+    (x0, y0), (x1, y1) = (map(float, point.split(",")) for point in line)
+    assert x0 < x1 <= curve.WIDTH and 0 <= y0 < y1 <= curve.HEIGHT
+    with pytest.raises(ValueError):
+        curve.svg({"loss": []})

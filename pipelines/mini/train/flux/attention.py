@@ -55,7 +55,7 @@ def rotated(x: Tensor, rotary: Rotary) -> Tensor:
 
 def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Softmax attention of (N, tokens, heads, width), without a mask; gives (N, tokens, heads * width)."""
-    n, tokens, heads, width = q.shape
+    n, _, heads, width = q.shape
     q, k, v = (t.to(v.dtype).transpose(1, 2).flatten(0, 1) for t in (q * width**-0.5, k, v))
     out = torch.bmm(torch.softmax(torch.bmm(q, k.mT), -1, dtype=torch.float32).to(v.dtype), v)
     return out.unflatten(0, (n, heads)).transpose(1, 2).flatten(2)

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -13,6 +12,8 @@ from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.mini.world import EXPRESSIONS, POSES, YAWS, Character
 
+Draw = Callable[[Sequence[str], Sequence[int]], list[Image.Image]]
+"""Prompts and seeds to pictures."""
 FIRST = 8_190_000
 """Characters from here on are described while a model learns; the benchmark's own begin at 8,200,000."""
 SAID = {"neutral": "neutral expression", "smiling": "smiling", "angry": "angry expression", "sad": "sad expression"}
@@ -21,9 +22,12 @@ POSED = {
     "t-pose": "in a T-pose, front view, arms stretched out to both sides",
     "sitting": "sitting on a chair, side view, facing left",
 }
-NOWHERE = SimpleNamespace(insightface_root=None, facenet_weights=None)
-Draw = Callable[[Sequence[str], Sequence[int]], list[Image.Image]]
-"""Prompts and seeds to pictures."""
+
+
+class Nowhere:
+    """Settings of recognisers that come with the product."""
+
+    insightface_root = facenet_weights = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def read(picture: Image.Image, question: Question) -> dict[str, bool]:
     ``clothes`` (theirs), ``pose``; ``face``: one was found (else nothing of it is right)."""
     right: dict[str, bool] = {}
     if question.angle:
-        faces = recogniser("mini-judge", NOWHERE).faces(picture)
+        faces = recogniser("mini-judge", Nowhere()).faces(picture)
         right["face"] = bool(faces)
         profile = question.angle.startswith("profile")
         said = faces[0].words if faces else {}
@@ -82,7 +86,7 @@ def read(picture: Image.Image, question: Question) -> dict[str, bool]:
         right["expression in profile" if profile else "expression"] = _is(said, "expression", question.expression)
         if question.hair:
             right["hair"] = _is(said, "hair", question.hair)
-    scene = recogniser("mini", NOWHERE).picture(picture)
+    scene = recogniser("mini", Nowhere()).picture(picture)
     if question.pose:
         right["pose"] = _is(scene, "pose", question.pose)
     if question.clothes:

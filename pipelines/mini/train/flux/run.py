@@ -1,8 +1,10 @@
 """Training the mini FLUX in two stages (plain, then guided), looking at it now and then, and writing its folder."""
 
 import argparse
+import copy
 import json
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 
 from pipelines.library.presets import PRESETS
 from pipelines.mini import flux
+from pipelines.mini.train import curve
 from pipelines.mini.train.faces.pool import Pool
 from pipelines.mini.train.flux import exam
 from pipelines.mini.train.flux.latents import Latents
@@ -104,12 +107,14 @@ def pipeline(state: dict[str, Tensor], vae: Any) -> FluxPipeline:
     """The stock pipeline with these weights, in bf16, as the product loads it. ``vae`` becomes bf16 in a copy."""
     parts = flux.untrained(0)
     nn.ModuleDict(parts).load_state_dict(state)
-    own = AutoencoderKL.from_config(vae.config)
-    own.load_state_dict(vae.state_dict())
-    return flux.assemble(parts, own).to(torch.bfloat16)
+    return flux.assemble(parts, copy.deepcopy(vae)).to(torch.bfloat16)
 
 
 def export(folder: Path, vae: Any, to: Path = HOME) -> None:
-    """The mean weights of the last stage as a diffusers folder in bf16."""
+    """The mean weights of the last stage as a diffusers folder in bf16, with the curve and the last sheet beside it."""
     flux.save(pipeline(weights(folder / "guided"), vae), to)
+    first, then = (curve.read(folder / stage / "curve.jsonl", "plain") for stage in ("plain", "guided"))
+    curves = {"pictures from captions": first, "and guidance": [(first[-1][0] + step, v) for step, v in then]}
+    (to / "curve.svg").write_text(curve.svg(curves), encoding="utf-8")
+    shutil.copyfile(folder / "sheet.png", to / "sheet.png")
     log.info("wrote %s", to)

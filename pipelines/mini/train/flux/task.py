@@ -86,7 +86,8 @@ class Plain:
     name = "flux"
 
     def __init__(self, model: Model, batches: Batches) -> None:
-        self.model, self.batches, self.net = model, batches, model.net
+        self.model, self.batches = model, batches
+        self.net: nn.Module = model.net
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         """See ``Task``; the figure is the loss without weights."""
@@ -109,7 +110,8 @@ class Guided:
     name = "flux guided"
 
     def __init__(self, model: Model, teacher: Model, batches: Batches) -> None:
-        self.model, self.teacher, self.batches, self.net = model, teacher, batches, model.net
+        self.model, self.teacher, self.batches = model, teacher, batches
+        self.net: nn.Module = model.net
         teacher.net.requires_grad_(False).eval()
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
