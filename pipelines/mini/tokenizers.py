@@ -7,6 +7,7 @@ import math
 import re
 import string
 from collections import Counter
+from functools import cache
 from itertools import pairwise
 from typing import Any, cast
 
@@ -152,19 +153,7 @@ def qwen(vocabulary: int = 1800) -> Qwen2Tokenizer:
 
     What the studio says (``EDIT_WORDS``) is a token a word, and the edit template ``edit_template_tokens()`` tokens.
     """
-    pieces = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(PRETOKENIZE_REGEX), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    template = edit_template()
-    for special in QWEN_SPECIAL:
-        template = template.replace(special, "")
-    said = [*EDIT_WORDS, *(word for line in EDIT_WORDS for word in line.split())]
-    lines = [*[template] * 4, *said, *(f" {line}" for line in said)]
-    words = Counter(tuple(word) for line in lines for word, _ in pieces.pre_tokenize_str(line))
-    merges = _merges(words, vocabulary - len(BYTES) - len(QWEN_SPECIAL))
+    merges = _qwen_merges(vocabulary - len(BYTES) - len(QWEN_SPECIAL))
     vocab = {piece: n for n, piece in enumerate(dict.fromkeys([*BYTES, *(a + b for a, b in merges), *QWEN_SPECIAL]))}
     made = Qwen2Tokenizer(
         vocab=vocab,
@@ -176,3 +165,19 @@ def qwen(vocabulary: int = 1800) -> Qwen2Tokenizer:
     if length != edit_template_tokens():
         raise ValueError(f"the edit template became {length} tokens; the pipeline cuts {edit_template_tokens()}")
     return made
+
+
+@cache
+def _qwen_merges(count: int) -> list[tuple[str, str]]:
+    pieces = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PRETOKENIZE_REGEX), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    template = edit_template()
+    for special in QWEN_SPECIAL:
+        template = template.replace(special, "")
+    said = [*EDIT_WORDS, *(word for line in EDIT_WORDS for word in line.split())]
+    lines = [*[template] * 4, *said, *(f" {line}" for line in said)]
+    return _merges(Counter(tuple(word) for line in lines for word, _ in pieces.pre_tokenize_str(line)), count)

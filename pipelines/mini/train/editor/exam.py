@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -25,6 +25,8 @@ FIRST = 8_180_000
 NOWHERE = SimpleNamespace(insightface_root=None, facenet_weights=None)
 FRONTAL = ("half-left", "front", "half-right")
 PLACES = {"street": "city"}
+Draw = Callable[[list[Image.Image], str, int], Image.Image]
+"""Sources, instruction and seed to a picture."""
 AXES = {"angle": "angle", "lighting": "light", "expression": "expression", "background": "background"}
 
 
@@ -49,8 +51,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """The edited picture, seconds it took, whether what was asked for is there, and whether the judge's cosine to the
-    character's mean is above its line (None: no face was found where one must be)."""
+    """The edited picture, seconds it took, whether what was asked for is there, and the judge's cosine to the
+    character's mean (-1: no face was found)."""
 
     picture: Image.Image
     seconds: float
@@ -115,29 +117,33 @@ def pictures(who: Character, views: Sequence[View]) -> list[Image.Image]:
     return [Image.fromarray(pixels) for pixels in render([who] * len(views), views)[0]]
 
 
-def edit(pipe: Any, sources: list[Image.Image], prompt: str, seed: int, steps: int, guidance: float) -> Image.Image:
-    """One edit by the stock pipeline."""
+def drawer(pipe: Any, steps: int = 12, guidance: float = 1.0) -> Draw:
+    """Edits with the stock pipeline at the mini editor's sizes."""
     pipe.set_progress_bar_config(disable=True)
-    with torch.no_grad(), small():
-        return pipe(
-            image=sources,
-            prompt=prompt,
-            negative_prompt=EMPTY if guidance > 1 else None,
-            true_cfg_scale=guidance,
-            height=64,
-            width=64,
-            num_inference_steps=steps,
-            generator=torch.Generator().manual_seed(seed),
-        ).images[0]
+
+    def draw(sources: list[Image.Image], prompt: str, seed: int) -> Image.Image:
+        with torch.no_grad(), small():
+            return pipe(
+                image=sources,
+                prompt=prompt,
+                negative_prompt=EMPTY if guidance > 1 else None,
+                true_cfg_scale=guidance,
+                height=64,
+                width=64,
+                num_inference_steps=steps,
+                generator=torch.Generator().manual_seed(seed),
+            ).images[0]
+
+    return draw
 
 
-def ask(pipe: Any, asked: Sequence[Question], steps: int = 12, guidance: float = 1.0) -> list[Answer]:
-    """Every question answered, in order."""
+def ask(draw: Draw, asked: Sequence[Question]) -> list[Answer]:
+    """Every question answered, in order; the seed is its place."""
     answers = []
     for seed, question in enumerate(asked):
         sources = pictures(question.who, (question.source, *question.others))
         begun = time.monotonic()
-        made = edit(pipe, sources, question.prompt, seed, steps, guidance)
+        made = draw(sources, question.prompt, seed)
         answers.append(read(made, question, time.monotonic() - begun))
     return answers
 

@@ -157,10 +157,10 @@ def table(who: list[Character], views: list[View], styles: list[str]) -> Table:
 
 
 class Pool:
-    """Shards in a folder. A training uses the first ``count`` of them and draws what is missing."""
+    """Shards of ``each`` groups in a folder; what is missing is drawn."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, each: int = SHARD) -> None:
+        self.folder, self.each = folder, each
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, number: int) -> Path:
@@ -174,7 +174,7 @@ class Pool:
     def get(self, number: int) -> Shard:
         """Shard ``number``, drawn if it is not there."""
         if not self.path(number).exists():
-            shard = draw(number)
+            shard = draw(number, self.each)
             part = self.path(number).with_suffix(f".{os.getpid()}")
             keep(part, {"pictures": shard.pictures.numpy()} | shard.table)
             part.replace(self.path(number))

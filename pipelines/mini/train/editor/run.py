@@ -50,7 +50,7 @@ def look(trainer: Trainer, vae: AutoencoderKLQwenImage, folder: Path) -> None:
     """Forty edits with the mean weights: figures to ``exam.jsonl``, pictures to ``sheet.png``."""
     begun = time.monotonic()
     asked = exam.questions(40)
-    answers = exam.ask(pipeline(trainer.mean, vae), asked)
+    answers = exam.ask(exam.drawer(pipeline(trainer.mean, vae)), asked)
     shares = exam.shares(asked, answers)
     seconds = round(time.monotonic() - begun, 1)
     log.info("qwen-edit %d: %s, %.0f s", trainer.step, shares, seconds)
