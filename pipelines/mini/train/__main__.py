@@ -15,6 +15,7 @@ ROOMS = {
     "qwen-vae": "pipelines.mini.train.vae.run",
     "flux": "pipelines.mini.train.flux.run",
     "qwen-edit": "pipelines.mini.train.editor.run",
+    "loras": "pipelines.mini.train.loras.run",
 }
 
 
@@ -36,6 +37,7 @@ def main() -> None:
     editor.add_argument("--vae", type=Path, default=PRESETS / "mini" / "qwen-edit" / "vae", help="a trained VAE")
     editor.add_argument("--shards", type=int, default=45, help="how many times 250 characters it learns from")
     editor.add_argument("--every", type=float, default=12, help="minutes between looks at its pictures")
+    _kind(kinds, "loras", "the community LoRAs of presets/mini/loras; needs the trained editor and generator")
     given = parser.parse_args()
     given.folder = given.folder or WORK / given.kind
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -21,7 +21,7 @@ Tensor = torch.Tensor
 SIDE = 8
 TOKENS = SIDE * SIDE
 FACE, PLAIN_FROM = 3.0, 0.7
-"""How much more a face weighs, until this share of the steps is done: the end is the plain loss that LoRAs train with."""
+"""How much more a face weighs, until this share of the steps is done: the end is the loss that LoRAs train with."""
 UNGUIDED = 0.1
 SOURCES = (0.76, 0.15, 0.09)
 """How many batches have one, two and three source pictures."""
