@@ -137,14 +137,14 @@ def test_the_sizes_of_an_editors_inputs_are_set_for_the_shot_and_restored(reside
 
 def test_steps_are_counted_and_previews_show_the_picture_to_come(resident: Resident) -> None:
     for name in (FLUX, QWEN):
-        wanted, sources = shot_of(name, steps=8, width=512, height=256)
+        wanted, sources = shot_of(name, steps=4, width=320, height=160)
         steps, previews = [], []
         with resident.use(family(name)) as driver:
             shown = driver.render(wanted, sources, lambda k, n: steps.append((k, n)), previews.append)  # noqa: B023
             assert same(shown, driver.render(wanted, sources))
-        assert steps == [(k, 8) for k in range(1, 9)]
-        assert [p.size for p in previews] == [(256, 128)] * 3
-        assert shown.size == (512, 256)
+        assert steps == [(k, 4) for k in range(1, 5)]
+        assert [p.size for p in previews] == [(256, 128)] * 2
+        assert shown.size == (320, 160)
 
 
 def test_words_when_a_shot_cannot_be_made(resident: Resident) -> None:
