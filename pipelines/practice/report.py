@@ -18,6 +18,7 @@ from pipelines.practice.figures import CardFigures, Editor, Figures, Gain, Gate
 SIDE = 160
 """Pictures are shown at most this large, pixels."""
 STYLE = Path(__file__).with_suffix(".css")
+SAID = {"good": "good", "needs_correction": "to be corrected", "reject": "rejected"}
 WHO = {"simulated": "the simulated reviewer", "human": "you", "rule": "the filter"}
 
 
@@ -65,7 +66,7 @@ class Pictures:
 
     def sheet(self, shown: Iterable[tuple[str, str]], extra: str = "") -> str:
         """Pictures side by side, each with its label as the kind of its frame."""
-        inside = "".join(self.one(image, label, label.replace("_", " ")) for image, label in shown)
+        inside = "".join(self.one(image, label, SAID.get(label, "")) for image, label in shown)
         return f'<div class="sheet {extra}">{inside}</div>' if inside else '<p class="dim">None.</p>'
 
     def _data(self, image: ImageRecord) -> str:
@@ -121,7 +122,7 @@ def _said(told: Figures, gate: str) -> str:
 
 
 def _gate_words(gate: Gate) -> str:
-    counts = ", ".join(f"{n} {label.replace('_', ' ')}" for label, n in gate.labels.items())
+    counts = ", ".join(f"{gate.labels[label]} {words}" for label, words in SAID.items() if label in gate.labels)
     return f"{WHO[gate.who]}: {counts}"
 
 
@@ -155,12 +156,12 @@ def _gates(told: Figures) -> str:
     rows = []
     for gate in told.gates:
         wrong = f"{gate.mistakes} of {gate.known}" if gate.known else "not known"
-        labels = [str(gate.labels.get(x, 0)) for x in ("good", "needs_correction", "reject")]
+        labels = [str(gate.labels.get(x, 0)) for x in SAID]
         rows.append((f"{gate.gate}, {WHO[gate.who]}", *labels, wrong))
     note = "A mistake differs from the truth: who it is, by a judge that gates nothing, and what was asked for."
     if told.error_rate is not None and any(gate.who == "simulated" for gate in told.gates):
         note += f" The simulated reviewer was told to make {told.error_rate * 100:g} % of them."
-    head = ("gate, by", "good", "needs correction", "rejected", "mistakes")
+    head = ("gate, by", *SAID.values(), "mistakes")
     return f"{table(head, rows)}<p><small>{note}</small></p>"
 
 

@@ -18,7 +18,7 @@ from pipelines.mini.world import Character, HeldOut, View, render
 from pipelines.practice import truth
 from pipelines.practice.reviewer import BACKGROUND, SOMEONE_ELSE, VIEW, opinion
 
-CLEO, OTHER = member(3).seed, 8_100_000
+CLEO, OTHER = member(3).seed, 8_100_001
 VIEWS = {
     "front": View.at("front", expression="smiling"),
     "half-left": View.at("half-left", expression="neutral", background="forest"),
