@@ -115,7 +115,8 @@ def test_everything_that_can_be_used_has_a_name(
                 "objectId": html, "functionDeclaration": "function() { return this.outerHTML.slice(0, 160) }",
                 "returnByValue": True,
             })  # fmt: skip
-            found.append(f"{role}: {said['result'].get('value')}")
+            if not said["result"]["value"].startswith("<svg"):  # Gradio's drawings within buttons that have names
+                found.append(f"{role}: {said['result']['value']}")
         session.detach()
         if found:
             without[where] = found
