@@ -114,9 +114,8 @@ def readings(count: int, size: int, vae: str = "") -> None:
     people = [Character.from_seed(FIRST + 100_000 + k) for k in range(count)]
     framings = rng.choices(("portrait", "bust", "full"), (6, 2, 2), k=count)
     seen = list(look(people, [draw(rng, framing) for framing in framings], size, vae))
-    print(
-        f"\n{count} characters at {size} px, one picture each{f', after a round trip of the VAE of {vae}' if vae else ''}"
-    )
+    way = f", after a round trip of the VAE of {vae}" if vae else ""
+    print(f"\n{count} characters at {size} px, one picture each{way}")
     share("one face found", (len(s.gate) == 1 for s in seen))
     share("judge finds a face", (len(s.judge) == 1 for s in seen))
     for who in ("gate", "judge"):
@@ -135,6 +134,8 @@ def readings(count: int, size: int, vae: str = "") -> None:
             share(f"{who}: {head}", (f.words[head].word == getattr(t.character, head) for t, f in near))
     for head in ("framing", "pose", "light", "background"):
         share(head, (s.scene[head].word == (getattr(s.truth, head) or "none") for s in seen))
+    for framing in ("bust", "full"):
+        share(f"pose, {framing}", (s.scene["pose"].word == s.truth.pose for s in seen if s.truth.framing == framing))
     share("pose where sure", ((w == (s.truth.pose or "none")) for s in seen if (w := sure_word(s.scene, "pose"))))
     for head in ("clothes", "top"):
         share(head, (s.scene[head].word == getattr(s.truth.character, head) for s in seen))
