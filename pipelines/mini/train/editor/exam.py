@@ -22,7 +22,7 @@ from pipelines.plans.enrich import prompt_for
 
 FIRST = 8_180_000
 """Characters from here on are edited while a model learns; the benchmark's own begin at 8,400,000."""
-NOWHERE = SimpleNamespace(insightface_root=None, facenet_weights=None)
+NOWHERE: Any = SimpleNamespace(insightface_root=None, facenet_weights=None)
 FRONTAL = ("half-left", "front", "half-right")
 PLACES = {"street": "city"}
 Draw = Callable[[list[Image.Image], str, int], Image.Image]
@@ -103,7 +103,8 @@ def truth(source: View, axis: Axis, edit: Edit) -> View:
 @contextmanager
 def small() -> Iterator[None]:
     """Within, the stock pipeline sees sources at the mini editor's sizes."""
-    module, own = pipeline_qwenimage_edit_plus, models()["mini-qwen-edit"].defaults
+    module: Any = pipeline_qwenimage_edit_plus
+    own = models()["mini-qwen-edit"].defaults
     before = module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE
     module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE = own.condition_px**2, own.vae_px**2
     try:
@@ -169,7 +170,7 @@ def cosine(faces: Sequence[Any], question: Question) -> float:
         return -1.0
     judge = recogniser("mini-judge", NOWHERE)
     known = [judge.faces(picture)[0].embedding for picture in pictures(question.who, question.known)]
-    mean = np.mean(known, 0)
+    mean = np.mean([vector for vector in known if vector is not None], 0)
     return float(faces[0].embedding @ mean / np.linalg.norm(faces[0].embedding) / np.linalg.norm(mean))
 
 

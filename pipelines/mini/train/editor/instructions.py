@@ -37,7 +37,7 @@ class Seen:
 
 FACTORS = ("yaw", "expression", "light", "background", "framing", "style")
 
-STREETS = {"city": "street"}
+CALLED = {"city": "street", "plain": "photo"}
 """Where the presets call something else than the world does."""
 KEEP = {
     "yaw": "Keep the same person, hairstyle, clothes, expression, lighting and background.",
@@ -139,11 +139,11 @@ def _edits(axis: str, value: str) -> list[Edit]:
 def _long(name: str, before: Seen, after: Seen, rng: random.Random) -> str:
     if name == "yaw":
         return _turn(before, after, rng)
-    value = getattr(after, name)
+    value: str = getattr(after, name)
     if name == "framing":
         return f"{FRAMES[value]} {KEEP[name]}"
     axis = {"light": "lighting"}.get(name, name)
-    known = _edits(axis, {"plain": "photo"}.get(value, STREETS.get(value, value)))
+    known = _edits(axis, CALLED.get(value, value))
     if known:
         return rng.choice(known).prompt
     if name == "light":

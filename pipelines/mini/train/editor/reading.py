@@ -3,6 +3,7 @@ with gradients: the same numbers, without the work that is the same for all rows
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -76,7 +77,7 @@ class Reader:
     def see(self, pictures: Tensor) -> Tensor:
         """Pictures (n, 3, 64, 64) uint8 through the vision tower, (n, 4, 128). A picture of 56 px is one window, so
         each attends to itself alone in every block; the tower itself would take them one by one."""
-        tower = self.encoder.model.visual
+        tower: Any = self.encoder.model.visual
         x = F.linear(patches(pictures), tower.patch_embed.proj.weight.flatten(1))
         cos, sin = self._turns(x)
         for block in tower.blocks:

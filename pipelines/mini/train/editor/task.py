@@ -168,7 +168,7 @@ class EditTask:
         self.parts: dict[str, Any] = dict(qwen.untrained(seed))
         self.parts["transformer"].set_attn_processor(Products())
         encoder = self.parts["text_encoder"]
-        self.net = nn.ModuleDict({"transformer": self.parts["transformer"], "text": encoder.model})
+        self.net: nn.Module = nn.ModuleDict({"transformer": self.parts["transformer"], "text": encoder.model})
         self.reader = Reader(encoder)
         self.mu = shift_mu(qwen.scheduler().config, TOKENS)
 

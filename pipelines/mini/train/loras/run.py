@@ -27,18 +27,20 @@ HOME = PRESETS / "mini" / "loras"
 EDITOR, GENERATOR = "mini-qwen-edit", "mini-flux"
 STRANGER = "mini-portrait"
 """The LoRA of the wrong family."""
-SETTINGS = TrainingSettings(
-    rank=8,
-    alpha=8,
-    learning_rate=2e-3,
-    steps=240,
-    batch=8,
-    resolution=64,
-    warmup=10,
-    optimizer="adamw",
-    gradient_checkpointing=False,
-    save_every=120,
-    sample_every=240,
+SETTINGS = TrainingSettings.model_validate(
+    {
+        "rank": 8,
+        "alpha": 8,
+        "learning_rate": 2e-3,
+        "steps": 240,
+        "batch": 8,
+        "resolution": 64,
+        "warmup": 10,
+        "optimizer": "adamw",
+        "gradient_checkpointing": False,
+        "save_every": 120,
+        "sample_every": 240,
+    }
 )
 EXAMPLES = 96
 
@@ -61,7 +63,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.workspace = Workspace(folder)
         self.workspace.create()
-        self.resident = Resident(self.workspace, Settings(device="cpu"))
+        self.resident = Resident(self.workspace, Settings.model_validate({"device": "cpu"}))
         self.made: list[Path] = []
 
     def teach(self, lesson: Lesson, settings: TrainingSettings, examples: int = EXAMPLES) -> Path:
