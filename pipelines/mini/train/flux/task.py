@@ -16,9 +16,11 @@ from pipelines.train import flow_matching
 
 SIDE = 8
 """Tokens on a side of a picture of 64 px."""
-FACE, FACE_UNTIL = 3.0, 0.7
+FACE, FACE_UNTIL = 6.0, 0.8
 """How much more a face weighs at its middle, and the share of the training after which it does no more: the end is what
 LoRA trainings do."""
+WIDE = 0.7
+"""How wide that weight is, in halves of the face: expressions are in its middle."""
 GUIDANCE = (1.0, 5.0)
 
 
@@ -76,8 +78,15 @@ class Batches:
         facts = (Facts.of(c.table, row, c.mirrored) for c, row in zip(drawn.copies, drawn.rows, strict=True))
         chance = flow_matching.generator("mini flux", self.seed, step)
         noise = torch.randn(drawn.tokens.shape, generator=chance)
-        sigma = flow_matching.shifted(torch.sigmoid(torch.randn(self.size, generator=chance)), self.mu)
-        return drawn, [caption(one, rng) for one in facts], noise, sigma
+        return drawn, [caption(one, rng) for one in facts], noise, self._sigmas(chance)
+
+    def _sigmas(self, chance: torch.Generator) -> Tensor:
+        """Half of them logit-normal, half uniform, all shifted: colours of hair and clothes are settled where there is
+        almost only noise, and a logit-normal alone looks there once in twenty."""
+        half = self.size // 2
+        usual = torch.sigmoid(torch.randn(half, generator=chance))
+        both = torch.stack([usual, torch.rand(half, generator=chance)], 1).flatten()
+        return flow_matching.shifted(both, self.mu)
 
 
 class Plain:
@@ -144,7 +153,7 @@ def face_weights(copies: Sequence[Copy], rows: Sequence[int]) -> Tensor:
     box = torch.tensor(np.stack([copy.table["box"][row] for copy, row in zip(copies, rows, strict=True)]))
     here = torch.tensor([int(copy.table["face"][row]) for copy, row in zip(copies, rows, strict=True)])
     mirrored = torch.tensor([copy.mirrored for copy in copies])
-    middle, spread = (box[:, :2] + box[:, 2:]) / 2, ((box[:, 2:] - box[:, :2]) / 2).clamp(min=0.06)
+    middle, spread = (box[:, :2] + box[:, 2:]) / 2, ((box[:, 2:] - box[:, :2]) / 2 * WIDE).clamp(min=0.06)
     x = torch.where(mirrored, 1 - middle[:, 0], middle[:, 0])
     grid = (torch.arange(SIDE) + 0.5) / SIDE
     across = ((grid - x[:, None]) / spread[:, :1]).square()
