@@ -90,11 +90,11 @@ def _headline(told: Figures) -> str:
     """First and last card as large numbers, and what they say."""
     if not told.cards:
         return '<p class="lead">No card has been run yet.</p>'
-    ends = [told.cards[0], told.cards[-1]] if len(told.cards) > 1 else [told.cards[0]]
+    shown = list(told.cards)
     numbers = "".join(
         f'<div><b>{c.rate.right} of {c.rate.total}</b><span class="dim">{escape(c.lora)}, '
         f"{c.rate.low * 100:.0f} to {c.rate.high * 100:.0f} %</span></div>"
-        for c in ends
+        for c in shown[:1] + shown[1:][-1:]
     )
     lines = [_gain_words(told.gain, "as decided")] if told.gain else []
     lines += [_gain_words(told.gain_truly, "by the truth alone")] if told.gain_truly else []

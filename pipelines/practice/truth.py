@@ -82,20 +82,20 @@ class Eyes:
         """One RGB picture; ``known`` and ``lines`` for heads and for full figures."""
         scene = self.scene.picture(image)
         place = int("framing" in scene and scene["framing"].word == "full")
-        said = {name: _said(scene, name) for name in ("framing", "pose", "light", "background")}
-        faces = self.judge.faces(image)
-        face = next((f for f in faces if f.embedding is not None), None)
+        seen = Reading(
+            line=round(lines[place], 4),
+            framing=_said(scene, "framing"),
+            pose=_said(scene, "pose"),
+            light=_said(scene, "light"),
+            background=_said(scene, "background"),
+        )
+        face = next((f for f in self.judge.faces(image) if f.embedding is not None), None)
         if face is None or face.embedding is None:
-            return Reading(line=lines[place], **said)
+            return seen
         angle = angle_of(face.yaw, face.pitch)
         score = float(against(known[place], face.embedding[None], (angle,))[0])
-        return Reading(
-            identity=round(score, 4),
-            line=round(lines[place], 4),
-            angle=angle,
-            expression=_said(face.words, "expression"),
-            **said,
-        )
+        expression = _said(face.words, "expression")
+        return seen.model_copy(update={"identity": round(score, 4), "angle": angle, "expression": expression})
 
 
 def _said(words: Words, head: str) -> Said:
