@@ -33,7 +33,7 @@ from pipelines.practice.reviewer import opinion, readings
 from pipelines.practice.run import Halted, Run, Wish
 from pipelines.rates import wilson
 from pipelines.steps import outcomes, training
-from studio import cli
+from studio import cli, practice_command
 
 HANDLERS = str(Path(__file__).with_name("quick_handlers.py"))
 
@@ -103,6 +103,12 @@ def test_two_rounds_leave_what_two_rounds_of_a_human_leave(workspace_root: Path)
         "sources", "enrich", "look", "train", "card", "look", "generate", "look", "train", "card", "look"
     ]  # fmt: skip
     assert json.dumps(heard)
+    words = [practice_command._words(event) for event in heard]
+    assert "cleo: 12 sources" in words
+    assert any(line.startswith("  pristine v1: 20 pictures") for line in words)
+    assert any(line.startswith("  cleo_v2: ") and "right at the first try" in line for line in words)
+    lines = practice_command.summary(told)
+    assert lines[0].startswith("cleo_v1: ") and "cells won" in lines[2] and "minutes: " in lines[3]
 
 
 @pytest.mark.parametrize(("kind", "nth"), [("render", 1), ("train", 1), ("render", 3)])
@@ -177,6 +183,20 @@ def test_corrections_teach_the_editor_and_held_out_edits_prove_it(workspace_root
 
 def seen_now(desk: Desk) -> Any:
     return readings(desk, "cleo")
+
+
+def test_ctrl_c_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(queue: JobQueue, job: Job, told: Any = None) -> Job:
+        queue.cancel(job.id)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(practice_command, "follow", interrupted)
+    assert cli.main(["--workspace", str(tmp_path / "w"), "--json", "practice", "--character", "1"]) == 1
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (told["ok"], told["event"]) == (False, "halted")
+    assert told["error"] == "Stopped. The same command goes on here."
 
 
 @pytest.mark.parametrize(
