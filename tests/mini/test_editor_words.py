@@ -12,6 +12,7 @@ from pipelines.mini.world import BACKGROUNDS, EXPRESSIONS, LIGHTS, YAWS
 from pipelines.plans.enrich import prompt_for
 
 SOURCE = Seen(1.0, "neutral", "front", "grey", "portrait", "plain")
+KNOWN = [258, 512, 1308]
 CHANGES = [
     ("yaw", -47.0, ("left edge", "left"), ("right edge", "right view", "smil", "beach")),
     ("yaw", 88.0, ("right edge", "right"), ("left edge", "half", "sad", "background to")),
@@ -100,6 +101,8 @@ def test_few_tokens_for_what_the_studio_says():
 def test_the_tokenizer_is_the_same_every_time_and_fits_the_pipelines_template():
     one, other = tokenizers.qwen(), tokenizers.qwen()
     assert one.get_vocab() == other.get_vocab()
+    # The shipped weights know these numbers: other words for the corpus need another training.
+    assert [one.convert_tokens_to_ids(word) for word in ("Ġthe", "Ġforest", "<|image_pad|>")] == KNOWN
     assert len(one(tokenizers.edit_template())["input_ids"]) == 64
     text = "Turn the head 30° — ein Gedicht 镜"
     assert one.decode(one(text)["input_ids"]) == text
