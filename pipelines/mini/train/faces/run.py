@@ -18,7 +18,7 @@ PLANS = {
     "gate": Plan(4500),
     "judge": Plan(3000),
     "scene": Plan(4000),
-    "detector": Plan(2500, rate=1.5e-3),
+    "detector": Plan(1900, rate=1.5e-3),
 }
 
 
