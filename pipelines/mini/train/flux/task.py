@@ -16,7 +16,7 @@ from pipelines.train import flow_matching
 
 SIDE = 8
 """Tokens on a side of a picture of 64 px."""
-FACE, FACE_UNTIL = 6.0, 0.8
+FACE, FACE_UNTIL = 6.0, 0.95
 """How much more a face weighs at its middle, and the share of the training after which it does no more: the end is what
 LoRA trainings do."""
 WIDE = 0.7
