@@ -66,8 +66,7 @@ def test_the_loss_at_fixed_noise_falls(bench: Bench, target: str, steps: int, be
     fixed = curve(events, "fixed_loss")
     assert set(fixed) == {0, steps}
     assert fixed[steps] < below * fixed[0]
-    losses = list(curve(events).values())
-    assert sum(losses[-8:]) < sum(losses[:8])
+    losses = list(curve(events).values())  # these scatter with the noise level that each step draws
     assert result["loss"] == pytest.approx(sum(losses[-(steps // 4) :]) / (steps // 4))
 
 
