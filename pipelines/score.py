@@ -111,8 +111,12 @@ class Panel:
             expression=_expression(face),
             pose=sure_word(scene, "pose"),
             framing=sure_word(scene, "framing"),
-            quality=_quality(image, brought_in=bool(recipe and recipe.intake)),
+            quality=self._quality(image, brought_in=bool(recipe and recipe.intake)),
         )
+
+    def _quality(self, image: Image.Image, brought_in: bool) -> Quality:
+        """Size counts for pictures that were brought in: what is made here has the size that was planned."""
+        return measure_source(image, self._judge.smallest) if brought_in else measure(image)
 
     def _identity(
         self, who: Recogniser, ref: ImageRef, image: Image.Image, found: list[Face] | None, angle: Angle
@@ -225,8 +229,3 @@ def _finder(gate: Recogniser, settings: FaceSettings) -> Recogniser | None:
         return None
     finder = recogniser("facenet", settings)
     return finder if isinstance(finder, Facenet) and finder.detects() else None
-
-
-def _quality(image: Image.Image, brought_in: bool) -> Quality:
-    """Size counts for pictures that were brought in: what is made here has the size that was planned."""
-    return measure_source(image) if brought_in else measure(image)

@@ -10,8 +10,7 @@ LOOK_AT = 512
 BLURRED = 60.0
 DARK, BRIGHT = 0.2, 0.85
 FLAT = 0.08
-SMALL_SOURCE = 512
-"""Starting values. SMALL_SOURCE: the smallest resolution that the trainers in ECOSYSTEM use."""
+"""Starting values."""
 
 
 def measure(image: Image.Image) -> Quality:
@@ -29,7 +28,7 @@ def measure(image: Image.Image) -> Quality:
     return Quality(sharpness=round(sharpness, 2), light=round(light, 4), contrast=round(contrast, 4), issues=issues)
 
 
-def measure_source(image: Image.Image, smallest: int = SMALL_SOURCE) -> Quality:
+def measure_source(image: Image.Image, smallest: int) -> Quality:
     """``measure``, and whether the picture is too small to learn from: shorter side below ``smallest`` pixels."""
     quality = measure(image)
     if min(image.size) >= smallest:

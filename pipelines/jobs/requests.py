@@ -30,12 +30,14 @@ class Line(Frozen):
 
 class Judge(Frozen):
     """How pictures are scored: which recognisers, against which references. ``lines`` are calibrated on exactly these
-    references; a recogniser without one uses its starting values."""
+    references; a recogniser without one uses its starting values. ``smallest``: pixels of the shorter side below which
+    a picture that was brought in is too small to learn from."""
 
     recogniser: str
     second_opinion: str = ""
     references: tuple[Reference, ...] = ()
     lines: tuple[Line, ...] = ()
+    smallest: int = 512
 
 
 class RenderRequest(Frozen):

@@ -13,6 +13,9 @@ from pipelines.steps import datasets, lines
 
 WANTED = 10
 WANTED_ANGLES = 2
+SMALLEST = 512
+"""Pixels of a source's shorter side: the smallest resolution that the trainers in ECOSYSTEM use; less for a model that
+draws smaller pictures than that."""
 # difference hashes of 64 bits that differ in at most this many bits are taken for the same picture
 NEAR_DUPLICATE = 4
 
@@ -138,7 +141,8 @@ def judge(desk: Desk, character_id: str, family: str) -> Judge:
     preset = desk.family(family)
     known = references(desk, character_id)
     drawn = lines.drawn(desk, character_id, known)
-    return Judge(recogniser=preset.gate, second_opinion=preset.second, references=known, lines=drawn)
+    smallest = min(SMALLEST, preset.defaults.width)
+    return Judge(recogniser=preset.gate, second_opinion=preset.second, references=known, lines=drawn, smallest=smallest)
 
 
 def references(desk: Desk, character_id: str) -> tuple[Reference, ...]:

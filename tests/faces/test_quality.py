@@ -22,7 +22,7 @@ def test_values_worked_out_by_hand():
 
 def test_a_good_photograph_has_no_issues():
     assert measure(ASTRONAUT).issues == ()
-    assert measure_source(ASTRONAUT).issues == ()
+    assert measure_source(ASTRONAUT, 512).issues == ()
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_issues_are_said_in_words(picture, issue):
 
 def test_a_small_source_is_told_with_its_size():
     assert measure(ASTRONAUT.resize((200, 300))).issues == ()
-    assert measure_source(ASTRONAUT.resize((200, 300))).issues == (
+    assert measure_source(ASTRONAUT.resize((200, 300)), 512).issues == (
         "small (200 x 300 px; 512 px on the shorter side wanted)",
     )
 
