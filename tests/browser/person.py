@@ -63,10 +63,16 @@ class Person:
         self.page.reload()
         expect(self.page.locator("#job-title")).to_have_text(f"{title}: done", timeout=JOB_MS)
 
-    def judge(self, gate: str, keys: str) -> None:
-        """Review a gate by keyboard, one key for each picture."""
+    def judge(self, gate: str, keys: str, *, every: bool = False) -> None:
+        """Review a gate by keyboard, one key for each picture; ``every``: also those that a rule has sorted out."""
         self.open("review")
         self.page.click(f"#review-gate-{gate}")
+        if every:
+            expect(self.page.locator("#review-position")).not_to_have_text("")
+            self.page.click("#review-filter-all")
+            expect(self.page.locator("#review-position")).to_contain_text(f"of {len(keys)}")
+            for _ in keys:
+                self.page.keyboard.press("ArrowLeft")
         expect(self.page.locator("#review-position")).to_have_text(f"1 of {len(keys)}")
         for key in keys:
             self.page.keyboard.press(key)

@@ -127,7 +127,7 @@ def test_weights_with_a_recipe_are_built_when_absent(workspace: Workspace) -> No
     assert not resident.holds(family(FLUX))
     with resident.use(family(FLUX)) as driver:
         assert driver.family.name == FLUX
-    assert workspace.path("models/mini-flux-1/model_index.json").is_file()
+    assert not workspace.path(workspace.model_folder(FLUX, "2")).exists()  # it comes with the product
     assert resident.holds(family(FLUX))
 
 

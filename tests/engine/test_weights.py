@@ -16,7 +16,7 @@ from engine_helpers import FLUX, QWEN, family
 
 from pipelines.engine import weights
 from pipelines.engine.weights import WeightsMissing, check_folder, locate, missing, obtain
-from pipelines.library.presets import Weights
+from pipelines.library.presets import PRESETS, Weights
 from pipelines.library.settings import Settings
 from pipelines.library.workspace import Workspace
 
@@ -25,7 +25,7 @@ def test_the_workspace_goes_before_the_models_folder(
     workspace: Workspace, settings: Settings, models_dir: Path
 ) -> None:
     assert locate(family(FLUX), workspace, settings) == models_dir / FLUX
-    own = workspace.path("models/mini-flux-1")
+    own = workspace.path(workspace.model_folder(FLUX, family(FLUX).revision))
     shutil.copytree(models_dir / FLUX, own)
     assert locate(family(FLUX), workspace, settings) == own
     assert missing(family(FLUX), workspace, settings) is None
@@ -36,7 +36,7 @@ def test_what_is_missing_is_said_with_size_and_licence(workspace: Workspace) -> 
     assert big
     assert (big.how, big.gib, big.licence) == ("download", 53.8, "Apache-2.0")
     assert "53.8 GiB" in big.what
-    small = missing(family(FLUX), workspace, Settings())
+    small = missing(family(QWEN), workspace, Settings())
     assert small
     assert small.how == "build"
 
@@ -45,7 +45,7 @@ def test_weights_that_come_with_the_product_need_no_download(workspace: Workspac
     shipped = family(FLUX).model_copy(update={"weights": Weights(folder=str(models_dir / FLUX))})
     assert locate(shipped, workspace, Settings()) == models_dir / FLUX
     assert missing(shipped, workspace, Settings()) is None
-    own = workspace.path("models/mini-flux-1")
+    own = workspace.path(workspace.model_folder(FLUX, family(FLUX).revision))
     shutil.copytree(models_dir / FLUX, own)
     assert locate(shipped, workspace, Settings()) == own
 
@@ -85,7 +85,8 @@ def test_a_folder_without_one_of_its_files_is_passed_over(
     shutil.copytree(models_dir / name, folder)
     (folder / file).unlink()
     assert [problem for problem in check_folder(folder) if problem.startswith(file.split("/")[0])]
-    assert locate(family(name), workspace, Settings(models_dir=tmp_path / "models")) is None
+    shipped = {FLUX: PRESETS / "mini" / "flux", QWEN: None}
+    assert locate(family(name), workspace, Settings(models_dir=tmp_path / "models")) == shipped[name]
 
 
 def test_a_missing_shard_and_pickled_weights_are_noticed(models_dir: Path, tmp_path: Path) -> None:
@@ -103,20 +104,20 @@ def test_a_missing_shard_and_pickled_weights_are_noticed(models_dir: Path, tmp_p
 def test_a_recipe_that_breaks_off_leaves_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     from pipelines.mini import checkpoints
 
-    whole = checkpoints.RECIPES[FLUX]
+    whole = checkpoints.RECIPES[QWEN]
 
     def breaks(folder: Path) -> None:
         whole(folder)
         raise OSError("disk full")
 
-    monkeypatch.setitem(checkpoints.RECIPES, FLUX, breaks)
+    monkeypatch.setitem(checkpoints.RECIPES, QWEN, breaks)
     with pytest.raises(OSError, match="disk full"):
-        obtain(family(FLUX), workspace, Settings(), lambda share, note: None)
+        obtain(family(QWEN), workspace, Settings(), lambda share, note: None)
     assert list(workspace.path("models").iterdir()) == []
     monkeypatch.undo()
     shares: list[float] = []
-    folder = obtain(family(FLUX), workspace, Settings(), lambda share, note: shares.append(share))
-    assert folder == locate(family(FLUX), workspace, Settings())
+    folder = obtain(family(QWEN), workspace, Settings(), lambda share, note: shares.append(share))
+    assert folder == locate(family(QWEN), workspace, Settings())
     assert shares == [0.0, 1.0]
 
 

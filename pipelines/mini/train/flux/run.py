@@ -75,7 +75,7 @@ def _taught(given: argparse.Namespace, mean: dict[str, Tensor]) -> Model:
 
 
 class Watch:
-    """Looks at a training every so many seconds: figures to ``exam.jsonl``, pictures to ``sheet.png``."""
+    """Looks at a training every so many seconds: figures to ``exam.jsonl``, pictures to ``sheet.webp``."""
 
     def __init__(self, folder: Path, vae: Any, every: float, end: float) -> None:
         self.folder, self.vae, self.every, self.end = folder, vae, every, end
@@ -94,7 +94,7 @@ class Watch:
         shares = {name: round(right / of, 3) for name, (right, of) in found.items()}
         seconds = round(time.monotonic() - begun, 1)
         log.info("%s %d: %s, %.0f s", trainer.task.name, trainer.step, shares, seconds)
-        exam.sheet(pictures, 10).save(self.folder / "sheet.png")
+        exam.sheet(pictures, 10).save(self.folder / "sheet.webp", quality=85)
         with (self.folder / "exam.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({"stage": trainer.task.name, "step": trainer.step} | shares) + "\n")
 
@@ -113,8 +113,12 @@ def pipeline(state: dict[str, Tensor], vae: Any) -> FluxPipeline:
 def export(folder: Path, vae: Any, to: Path = HOME) -> None:
     """The mean weights of the last stage as a diffusers folder in bf16, with the curve and the last sheet beside it."""
     flux.save(pipeline(weights(folder / "guided"), vae), to)
+    config = to / "vae" / "config.json"
+    told = json.loads(config.read_text(encoding="utf-8"))
+    told.pop("_name_or_path", None)  # where the VAE was read from is nobody's business
+    config.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     first, then = (curve.read(folder / stage / "curve.jsonl", "plain") for stage in ("plain", "guided"))
     curves = {"pictures from captions": first, "and guidance": [(first[-1][0] + step, v) for step, v in then]}
     (to / "curve.svg").write_text(curve.svg(curves), encoding="utf-8")
-    shutil.copyfile(folder / "sheet.png", to / "sheet.png")
+    shutil.copyfile(folder / "sheet.webp", to / "sheet.webp")
     log.info("wrote %s", to)
