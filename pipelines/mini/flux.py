@@ -76,7 +76,8 @@ def listen(clip: CLIPTextModel, tokenizer: Any) -> None:
     look nearly alike there, and a short training gives the pooled output up instead of filling it."""
     nn.init.normal_(clip.embeddings.token_embedding.weight, std=1.0)
     nn.init.zeros_(clip.embeddings.token_embedding.weight[tokenizer.eos_token_id])
-    for layer in clip.encoder.layers:
+    layers: Any = clip.encoder.layers
+    for layer in layers:
         for part in (layer.self_attn.v_proj, layer.self_attn.out_proj):
             nn.init.orthogonal_(part.weight, gain=2.0)
 

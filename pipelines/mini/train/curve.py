@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 640, 240, 44, 26
@@ -16,7 +16,7 @@ def read(file: Path, figure: str) -> list[Point]:
     return sorted({row["step"]: row[figure] for row in rows if figure in row}.items())
 
 
-def svg(curves: dict[str, Sequence[Point]]) -> str:
+def svg(curves: Mapping[str, Sequence[Point]]) -> str:
     """Curves by name, values on a logarithmic axis. Raises ValueError for none."""
     points = [point for curve in curves.values() for point in curve]
     if not points:
