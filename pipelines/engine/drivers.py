@@ -5,7 +5,7 @@ One driver for each diffusers pipeline class; which model is behind it makes no 
 
 import logging
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -22,6 +22,25 @@ PREVIEW_PX = 256
 
 class ShotError(ValueError):
     """A shot asks for what its model cannot do."""
+
+
+def _edit_module() -> Any:
+    from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus
+
+    return pipeline_qwenimage_edit_plus
+
+
+@contextmanager
+def edit_sizes(family: ModelFamily) -> Iterator[None]:
+    """Within, the edit pipeline sees its sources at this model's sizes. It reads them from globals of its module: the
+    resident model's lock keeps two models from meeting here."""
+    module, own = _edit_module(), family.defaults
+    before = module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE
+    module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE = own.condition_px**2, own.vae_px**2
+    try:
+        yield
+    finally:
+        module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE = before
 
 
 class Driver:
@@ -138,9 +157,8 @@ class Driver:
                 f" the shot has {len(sources)}."
             )
 
-    @contextmanager
-    def _sizes(self) -> Iterator[None]:
-        yield
+    def _sizes(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def _key(self, shot: Shot) -> Hashable:
         return shot.prompt
@@ -194,7 +212,7 @@ class QwenEditDriver(Driver):
         # The pipeline reads hidden states only: the head that predicts words is 1 GiB for nothing.
         self.pipe.text_encoder.lm_head = torch.nn.Identity()
         # It warns at each picture that embeddings come without a mask, which it itself drops when it masks nothing.
-        logging.getLogger(self._module().__name__).setLevel(logging.ERROR)
+        logging.getLogger(_edit_module().__name__).setLevel(logging.ERROR)
 
     def _check(self, shot: Shot, sources: list[Image.Image]) -> None:
         super()._check(shot, sources)
@@ -223,28 +241,14 @@ class QwenEditDriver(Driver):
     def _reduced(self, source: Image.Image) -> Image.Image:
         """The source as the text encoder sees it: resized exactly as the pipeline would."""
         area = self.family.defaults.condition_px**2
-        width, height = self._module().calculate_dimensions(area, source.width / source.height)
+        width, height = _edit_module().calculate_dimensions(area, source.width / source.height)
         return self.pipe.image_processor.resize(source, height, width)
 
     def _arguments(self, shot: Shot, sources: list[Image.Image], text: Tensors) -> dict[str, Any]:
         return {**text, "image": sources, "true_cfg_scale": shot.guidance}
 
-    def _module(self) -> Any:
-        from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus
-
-        return pipeline_qwenimage_edit_plus
-
-    @contextmanager
-    def _sizes(self) -> Iterator[None]:
-        """The pipeline reads the sizes of its inputs from globals of its module: set and restored, under the lock
-        that the resident model is used with."""
-        module, defaults = self._module(), self.family.defaults
-        before = module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE
-        module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE = defaults.condition_px**2, defaults.vae_px**2
-        try:
-            yield
-        finally:
-            module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE = before
+    def _sizes(self) -> AbstractContextManager[None]:
+        return edit_sizes(self.family)
 
     def _decode(self, grid: torch.Tensor) -> torch.Tensor:
         vae = self.pipe.vae

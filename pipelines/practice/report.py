@@ -14,6 +14,7 @@ from pipelines.library.presets import card as card_spec
 from pipelines.library.records import ANGLES, EXPRESSIONS, ImageRecord
 from pipelines.pages import document, table
 from pipelines.practice.figures import CardFigures, Editor, Figures, Gain, Gate
+from pipelines.practice.poster import poster
 
 SIDE = 160
 """Pictures are shown at most this large, pixels."""
@@ -23,8 +24,12 @@ WHO = {"simulated": "the simulated reviewer", "human": "you", "rule": "the filte
 
 
 def write(desk: Desk, told: Figures) -> Path:
-    """Write ``report.html`` and ``report.json`` into the character's practice folder; returns the page's path."""
+    """Write ``report.html``, ``report.json`` and ``poster.png`` into the character's practice folder; returns the
+    page's path."""
     folder = desk.workspace.path(desk.workspace.practice_folder(told.character))
+    png = io.BytesIO()
+    poster(desk, told).save(png, "PNG")
+    write_durably(folder / "poster.png", png.getvalue())
     write_durably(folder / "report.json", told.model_dump_json(indent=1).encode())
     write_durably(folder / "report.html", page(desk, told).encode())
     return folder / "report.html"

@@ -9,10 +9,11 @@ from math import comb
 from typing import Any
 
 import pytest
+from PIL import Image, ImageColor
 
 from pipelines.desk import Desk
 from pipelines.library.records import Character, Decision, ImageRecord, Job, now
-from pipelines.practice import report
+from pipelines.practice import poster, report
 from pipelines.practice.figures import figures
 from pipelines.practice.reviewer import decide
 from pipelines.rates import mcnemar, wilson
@@ -121,6 +122,23 @@ def test_the_page_needs_nothing_else_and_escapes_what_users_wrote(
     assert "Practice with <img src=x onerror=window.pwned=1> </style><script>alert(1)</script> Cleo" in page.text
     assert "prefers-color-scheme: dark" in page.text
     assert json.loads(path.with_suffix(".json").read_text())["name"] == cleo.name
+
+
+def test_the_poster_frames_every_cell_by_what_was_decided(
+    desk: Desk, cleo: Character, card: Callable[[str], list[ImageRecord]], tell: Any, reading: Any
+) -> None:
+    first, _, last = card("v1"), card("v2"), card("v3")
+    seen = {image.id: reading(identity=0.9 if n % 3 else 0.1) for n, image in enumerate([*first, *last])}
+    tell(seen)
+    decide(desk, [*first, *last], seen, seed=0, error=0.0, where="card")
+    told = figures(desk, cleo.id)
+    path = report.write(desk, told)
+    with Image.open(path.with_name("poster.png")) as image:
+        colours = {colour: count for count, colour in image.getcolors(2**24) or ()}
+    cells = Counter(cell.verdict for shown in (told.cards[0], told.cards[-1]) for cell in shown.cells)
+    frame = poster.CELL**2 - (poster.CELL - 6) ** 2
+    for verdict, colour in (("right", poster.GOOD), ("wrong", poster.BAD)):
+        assert colours[ImageColor.getrgb(colour)] == frame * cells[verdict] > 0
 
 
 def test_a_report_of_nothing_yet(desk: Desk, cleo: Character) -> None:

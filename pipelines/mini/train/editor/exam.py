@@ -2,17 +2,16 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus
 from PIL import Image
 
+from pipelines.engine.drivers import edit_sizes
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.library.presets import Axis, Edit, axes, models
@@ -100,19 +99,6 @@ def truth(source: View, axis: Axis, edit: Edit) -> View:
     return replace(source, **{AXES[axis.name]: wanted(edit)})
 
 
-@contextmanager
-def small() -> Iterator[None]:
-    """Within, the stock pipeline sees sources at the mini editor's sizes."""
-    module: Any = pipeline_qwenimage_edit_plus
-    own = models()["mini-qwen-edit"].defaults
-    before = module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE
-    module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE = own.condition_px**2, own.vae_px**2
-    try:
-        yield
-    finally:
-        module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE = before
-
-
 def pictures(who: Character, views: Sequence[View]) -> list[Image.Image]:
     """What these views show, 64 px."""
     return [Image.fromarray(pixels) for pixels in render([who] * len(views), views)[0]]
@@ -123,7 +109,7 @@ def drawer(pipe: Any, steps: int = 12, guidance: float = 1.0) -> Draw:
     pipe.set_progress_bar_config(disable=True)
 
     def draw(sources: list[Image.Image], prompt: str, seed: int) -> Image.Image:
-        with torch.no_grad(), small():
+        with torch.no_grad(), edit_sizes(models()["mini-qwen-edit"]):
             return pipe(
                 image=sources,
                 prompt=prompt,
