@@ -1,4 +1,4 @@
-"""What the mini editor can do: ``python tests/benchmarks/bench_mini_editor.py [--count 200] [--final] [--loras]``.
+"""What the mini editor can do: ``python tests/benchmarks/bench_mini_editor.py [--count 200] [--bf16] [--loras]``.
 
 The studio's own edits of characters that no training saw (seeds 8,400,000 up; ``--final``: 9,000,000 up, once, at the
 end), drawn through the engine as the product does. Right: the judge (angle, expression) and the scene heads (light,
@@ -9,9 +9,9 @@ a hundred strangers passes. ``--loras``: each LoRA of ``presets/mini/loras`` at 
 import argparse
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,59 +19,45 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np
 import torch
+from mini_workbench import Bench, bench
 from PIL import Image
 
 from pipelines.engine.drivers import Driver
 from pipelines.engine.loras import applied
-from pipelines.engine.resident import Resident
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.library.durable import file_hash
 from pipelines.library.pictures import save_picture
-from pipelines.library.presets import PRESETS, models
-from pipelines.library.settings import Settings
-from pipelines.library.workspace import Workspace
+from pipelines.library.presets import PRESETS
 from pipelines.mini.train.editor import exam
 from pipelines.mini.train.loras.lessons import LESSONS, Lesson, Pair, pairs
 from pipelines.rates import wilson
-from pipelines.shots import Adapter, ImageRef, LoraStack, Purpose, Shot
+from pipelines.shots import Adapter, ImageRef, LoraStack
 
 FIRST, FINAL = 8_400_000, 9_000_000
 SPECIALS = (8_450_000, 8_480_000)
 
 
-class Bench:
-    """The resident editor and a workspace for its sources."""
+@dataclass
+class Desk:
+    """The editor at its bench, with other steps and guidance than the preset's perhaps."""
 
-    def __init__(self, folder: Path, steps: int, guidance: float) -> None:
-        self.workspace = Workspace(folder)
-        self.workspace.create()
-        self.family = models()["mini-qwen-edit"]
-        self.resident = Resident(self.workspace, Settings(device="cpu"))
-        self.steps, self.guidance = steps or self.family.defaults.steps, guidance or self.family.defaults.guidance
+    bench: Bench
+    steps: int
+    guidance: float
 
-    def drawer(self, driver: Driver) -> exam.Draw:
+    def draw(self, driver: Driver) -> exam.Draw:
         """Edits as the product makes them."""
 
         def draw(sources: list[Image.Image], prompt: str, seed: int) -> Image.Image:
-            shot = Shot(
-                family=self.family.name,
-                revision=self.family.revision,
-                prompt=prompt,
-                sources=tuple(self._kept(image) for image in sources),
-                seed=seed,
-                steps=self.steps,
-                guidance=self.guidance,
-                width=self.family.defaults.width,
-                height=self.family.defaults.height,
-                purpose=Purpose(step="sample"),
-            )
-            return driver.render(shot, sources)
+            kept = tuple(self._kept(image) for image in sources)
+            own = {"sources": kept, "steps": self.steps, "guidance": self.guidance}
+            return driver.render(self.bench.shot(prompt, seed).model_copy(update=own), sources)
 
         return draw
 
     def _kept(self, image: Image.Image) -> ImageRef:
-        return save_picture(self.workspace, image, character="bench", kind="source", version="v1").ref
+        return save_picture(self.bench.workspace, image, character="bench", kind="source", version="v1").ref
 
 
 def say(name: str, right: Sequence[bool]) -> None:
@@ -95,14 +81,14 @@ def strangers_line(asked: Sequence[exam.Question], far: float = 0.01) -> float:
     return float(np.quantile(cosines[~np.eye(len(cosines), dtype=bool)], 1 - far))
 
 
-def edits(bench: Bench, count: int, final: bool) -> None:
+def edits(desk: Desk, count: int, final: bool) -> None:
     """The editor's row of the table, with one source and with three."""
     first = FINAL if final else FIRST
     asked = exam.questions(count, first, held_out=final)
     line = strangers_line(asked)
-    print(f"{count} edits, seeds {first:,} up, {bench.steps} steps, guidance {bench.guidance:g}; line {line:.3f}")
-    with bench.resident.use(bench.family) as driver:
-        draw = bench.drawer(driver)
+    print(f"{count} edits, seeds {first:,} up, {desk.steps} steps, guidance {desk.guidance:g}; line {line:.3f}")
+    with desk.bench.resident.use(desk.bench.family) as driver:
+        draw = desk.draw(driver)
         for sources, some in ((1, asked), (3, exam.questions(count // 4, first + count, 3, final))):
             answers = exam.ask(draw, some)
             print(f" {sources} source{'s' if sources > 1 else ''}")
@@ -127,9 +113,10 @@ def fulfilled(picture: Image.Image, pair: Pair, lesson: Lesson) -> bool:
     return angle_of(faces[0].yaw, faces[0].pitch) == pair.truth.angle
 
 
-def specialties(bench: Bench, count: int) -> None:
+def specialties(desk: Desk, count: int) -> None:
     """Each LoRA at its own prompts, at three weights."""
     print(f"LoRAs at their specialty, {count} pictures each")
+    bench = desk.bench
     for lesson in LESSONS:
         file = PRESETS / "mini" / "loras" / f"{lesson.name}.safetensors"
         shutil.copyfile(file, bench.workspace.path(f"{lesson.name}.safetensors"))
@@ -139,7 +126,7 @@ def specialties(bench: Bench, count: int) -> None:
             with ExitStack() as stack:
                 driver = stack.enter_context(bench.resident.use(bench.family))
                 stack.enter_context(applied(driver, LoraStack(adapters=(own,)), bench.workspace))
-                draw = bench.drawer(driver)
+                draw = desk.draw(driver)
                 made = [draw([p.pictures()[0]], p.prompt, seed) for seed, p in enumerate(asked)]
             say(f"{lesson.name} at {weight:g}", [fulfilled(m, p, lesson) for m, p in zip(made, asked, strict=True)])
 
@@ -155,16 +142,21 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--final", action="store_true", help="the held-out characters")
     parser.add_argument("--loras", action="store_true", help="the LoRAs instead")
+    parser.add_argument("--bf16", action="store_true", help="nothing quantized")
+    parser.add_argument("--models", type=Path, help="a folder that holds mini-qwen-edit (default: what is shipped)")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=0, help="instead of the preset's")
     parser.add_argument("--guidance", type=float, default=0.0, help="instead of the preset's")
     given = parser.parse_args()
-    torch.set_num_threads(2)
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), given.steps, given.guidance)
+    torch.set_num_threads(given.threads)
+    with bench(given.models, given.bf16, "mini-qwen-edit") as made:
+        usual = made.family.defaults
+        print("bf16" if given.bf16 else "NF4")
+        desk = Desk(made, given.steps or usual.steps, given.guidance or usual.guidance)
         if given.loras:
-            specialties(bench, given.count)
+            specialties(desk, given.count)
         else:
-            edits(bench, given.count, given.final)
+            edits(desk, given.count, given.final)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What both benchmarks of the mini FLUX need: the product's own way to load it, to draw with it, to train on it."""
+"""What the benchmarks of the mini models need: the product's own way to load one, to draw with it, to train on it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,18 +19,19 @@ from pipelines.shots import LoraStack, Plan, Purpose, Shot
 class Bench:
     """A workspace that is thrown away, and the one loaded model. ``plain``: nothing is quantized."""
 
-    def __init__(self, folder: Path, weights: Path | None, plain: bool) -> None:
+    def __init__(self, folder: Path, weights: Path | None, plain: bool, name: str) -> None:
         self.workspace = Workspace(folder)
         self.workspace.create()
         self.settings = Settings(device="cpu", models_dir=weights)
         self.resident = Resident(self.workspace, self.settings)
+        self.name = name
         if plain:
-            models()["mini-flux"] = unquantized(models()["mini-flux"])
+            models()[name] = unquantized(models()[name])
 
     @property
     def family(self) -> ModelFamily:
         """The preset, as the product reads it."""
-        return models()["mini-flux"]
+        return models()[self.name]
 
     def draw(self, plan: Plan | list[Shot], stack: LoraStack | None = None) -> Iterator[tuple[Shot, Image.Image]]:
         """Pictures of shots in order, all with one LoRA stack."""
@@ -54,10 +55,10 @@ def unquantized(family: ModelFamily) -> ModelFamily:
 
 
 @contextmanager
-def bench(weights: Path | None, plain: bool) -> Iterator[Bench]:
-    """``weights``: a folder that holds ``mini-flux`` (default: what comes with the product)."""
+def bench(weights: Path | None, plain: bool, name: str = "mini-flux") -> Iterator[Bench]:
+    """``weights``: a folder that holds the model (default: what comes with the product)."""
     with TemporaryDirectory() as folder:
-        made = Bench(Path(folder), weights, plain)
+        made = Bench(Path(folder), weights, plain, name)
         yield made
         made.resident.drop()
 

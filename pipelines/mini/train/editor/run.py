@@ -15,11 +15,13 @@ from torch import Tensor
 
 from pipelines.library.presets import PRESETS
 from pipelines.mini import qwen
+from pipelines.mini.train import curve
 from pipelines.mini.train.editor import exam
 from pipelines.mini.train.editor.latents import Latents
 from pipelines.mini.train.editor.pool import Pool
 from pipelines.mini.train.editor.task import Data, EditTask
 from pipelines.mini.train.loop import Plan, Trainer, weights
+from pipelines.mini.train.release import release
 
 log = logging.getLogger(__name__)
 
@@ -43,18 +45,19 @@ def main(given: argparse.Namespace) -> None:
         look(trainer, latents.vae, given.folder)
     if trainer.step == plan.steps and not given.no_export:
         qwen.save(pipeline(weights(given.folder), latents.vae), HOME)
+        release(HOME, {"edits": curve.read(given.folder / "curve.jsonl", "plain")}, given.folder / "sheet.webp")
         log.info("wrote %s", HOME)
 
 
 def look(trainer: Trainer, vae: AutoencoderKLQwenImage, folder: Path) -> None:
-    """Forty edits with the mean weights: figures to ``exam.jsonl``, pictures to ``sheet.png``."""
+    """Forty edits with the mean weights: figures to ``exam.jsonl``, pictures to ``sheet.webp``."""
     begun = time.monotonic()
     asked = exam.questions(40)
     answers = exam.ask(exam.drawer(pipeline(trainer.mean, vae)), asked)
     shares = exam.shares(asked, answers)
     seconds = round(time.monotonic() - begun, 1)
     log.info("qwen-edit %d: %s, %.0f s", trainer.step, shares, seconds)
-    exam.sheet(asked, answers).save(folder / "sheet.png")
+    exam.sheet(asked, answers).save(folder / "sheet.webp", quality=85)
     with (folder / "exam.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps({"step": trainer.step} | shares) + "\n")
 

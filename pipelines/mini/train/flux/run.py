@@ -4,7 +4,6 @@ import argparse
 import copy
 import json
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,13 +23,14 @@ from pipelines.mini.train.flux import exam
 from pipelines.mini.train.flux.latents import Latents
 from pipelines.mini.train.flux.task import Batches, Guided, Model, Plain
 from pipelines.mini.train.loop import Plan, Trainer, weights
+from pipelines.mini.train.release import release
 
 log = logging.getLogger(__name__)
 
 HOME = PRESETS / "mini" / "flux"
 # Muon for what blocks and the layers of T5 multiply by; AdamW for embeddings, modulations, and what goes in and out.
 ADAM = ("embed", "shared", "norm", "transformer.proj_out", "text_encoder.")
-PLAIN = Plan(6600, rate=2e-3, warmup=150, fall=0.45, keep=0.99, adam=ADAM)
+PLAIN = Plan(9600, rate=2e-3, warmup=150, fall=0.45, keep=0.99, adam=ADAM)
 GUIDED = Plan(450, rate=8e-4, warmup=20, fall=0.7, keep=0.99, adam=ADAM)
 STEPS, GUIDANCE = 12, 2.5
 
@@ -113,12 +113,7 @@ def pipeline(state: dict[str, Tensor], vae: Any) -> FluxPipeline:
 def export(folder: Path, vae: Any, to: Path = HOME) -> None:
     """The mean weights of the last stage as a diffusers folder in bf16, with the curve and the last sheet beside it."""
     flux.save(pipeline(weights(folder / "guided"), vae), to)
-    config = to / "vae" / "config.json"
-    told = json.loads(config.read_text(encoding="utf-8"))
-    told.pop("_name_or_path", None)  # where the VAE was read from is nobody's business
-    config.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     first, then = (curve.read(folder / stage / "curve.jsonl", "plain") for stage in ("plain", "guided"))
     curves = {"pictures from captions": first, "and guidance": [(first[-1][0] + step, v) for step, v in then]}
-    (to / "curve.svg").write_text(curve.svg(curves), encoding="utf-8")
-    shutil.copyfile(folder / "sheet.webp", to / "sheet.webp")
+    release(to, curves, folder / "sheet.webp")
     log.info("wrote %s", to)
