@@ -28,12 +28,14 @@
     const done = [];
     const undone = [];
     let arrived = "";
+    let picked = "";  // the pile that the user chose a filter for: its arrival does not choose another
     let decided = -Infinity;
 
+    const owner = () => `${flen.state?.character?.id}/${model.gate}`;
     const where = () => (model.gate === "card" ? "card" : "review");
     const current = () => model.tiles.get(model.order[model.at]);
     const keep = () => localStorage.setItem(REMEMBER, JSON.stringify({ gate: model.gate, advance: model.advance, compare: model.compare, info: model.info,
-      at: { ...recall().at, [model.gate]: model.order[model.at] } }));
+      at: { ...recall().at, ...(current() && { [model.gate]: current().id }) } }));
     const paint = (what) => { view.paint(what); keep(); };
     const choose = () => [...model.tiles.values()].filter(FILTERS[model.filter][1]).map((t) => t.id);
 
@@ -50,11 +52,13 @@
       }
       const here = model.order[model.at];
       model.tiles = tiles;
-      const owner = `${flen.state?.character?.id}/${gate}`;
-      if (fresh || owner !== arrived) {
-        arrived = owner;
+      if (fresh || owner() !== arrived) {
+        arrived = owner();
         done.length = undone.length = 0;
-        model.filter = [...tiles.values()].some(FILTERS.open[1]) ? "open" : "all";
+        if (picked !== arrived) {
+          picked = "";
+          model.filter = [...tiles.values()].some(FILTERS.open[1]) ? "open" : "all";
+        }
         model.order = choose();
         model.at = Math.max(0, model.order.indexOf(recall().at?.[gate]));
       } else {
@@ -137,12 +141,13 @@
       help: () => flen.keyHelp(), submit: () => view.submit(),
       escape: () => { model.armed = false; if (model.zoom) toggle("zoom"); else paint("state"); },
       advance: () => toggle("advance"), toggleFailure: failure, go,
-      gate: (gate) => { model.gate = gate; model.tiles = new Map(); model.order = []; model.at = 0; paint("all"); load(true); },
-      filter: (name) => { model.filter = name; const here = model.order[model.at]; model.order = choose(); model.at = Math.max(0, model.order.indexOf(here)); paint("all"); },
+      gate: (gate) => { model.gate = gate; picked = ""; model.tiles = new Map(); model.order = []; model.at = 0; paint("all"); load(true); },
+      filter: (name) => { model.filter = name; picked = owner(); const here = model.order[model.at]; model.order = choose(); model.at = Math.max(0, model.order.indexOf(here)); paint("all"); },
       sort: () => flen.attempt(async () => {
         await flen.flushDecisions();
         const { rejected, left } = await flen.post("/review/filter", { cut: null });
         flen.toast(`${rejected} sorted out by rule, ${left} wait for your eyes. Every one can be taken back.`);
+        picked = "";
         await load(true);
       }),
       pristine: () => flen.attempt(async () => {

@@ -1,9 +1,10 @@
 """The page in real Chromium: the header, hostile text, the review by keyboard, the card."""
 
+import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from studio_helpers import NASTY, Served
 
 from pipelines.library.records import Card, ImageRecord, LoraRecord
@@ -135,6 +136,25 @@ def test_keys_while_typing_are_text(pictures: list[ImageRecord], page: Page, ser
     page.locator("#correction-wrong").press_sequentially("xp u")
     assert page.input_value("#correction-wrong") == "xp u"
     eventually(page, lambda: labels(served, pictures)[0] == "needs_correction")
+
+
+def test_loading_forgets_neither_the_filter_nor_the_place(pictures: list[ImageRecord], page: Page) -> None:
+    held: list[Route] = []
+    asked = re.compile(r"/review\?gate=")
+    page.route(asked, lambda route: held.append(route))
+    page.click("#tab-review-button")
+    eventually(page, lambda: bool(held))
+    page.click("#review-filter-all")
+    for route in held:
+        route.continue_()
+    page.unroute(asked)
+    expect(page.locator("#review-position")).to_have_text("1 of 6")
+    expect(page.locator("#review-filter-all")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("End")
+    expect(page.locator("#review-position")).to_have_text("6 of 6")
+    page.reload()
+    page.click("#tab-review-button")
+    expect(page.locator("#review-position")).to_have_text("6 of 6")
 
 
 def test_the_grid_holds_only_what_is_in_sight(put: Put, page: Page) -> None:
