@@ -7,7 +7,8 @@ from fastapi import APIRouter, Body, HTTPException, Response
 from fastapi.responses import FileResponse
 
 from pipelines.library import presets
-from pipelines.library.records import Calibration, Job
+from pipelines.library.calibrations import Calibration
+from pipelines.library.records import Job
 from pipelines.rates import wilson
 from pipelines.steps import calibration, lines, sources
 from studio.context import Studio

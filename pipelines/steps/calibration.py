@@ -5,7 +5,8 @@ from math import ceil
 
 from pipelines.desk import Desk, NotFound
 from pipelines.jobs.requests import CalibrateRequest, Other, Reference, ScoreRequest
-from pipelines.library.records import Calibration, Character, Identity, ImageRecord, Job, LoraRecord
+from pipelines.library.calibrations import Calibration
+from pipelines.library.records import Character, Identity, ImageRecord, Job, LoraRecord
 from pipelines.mini.cast import CAST
 from pipelines.steps import datasets, practice, review, sources
 from pipelines.steps.characters import NotAllowed

@@ -2,7 +2,7 @@
 
 from pipelines.desk import Desk
 from pipelines.jobs.requests import Line, Reference
-from pipelines.library.records import Calibration
+from pipelines.library.calibrations import Calibration
 
 
 def newest(desk: Desk, character_id: str) -> dict[str, Calibration]:

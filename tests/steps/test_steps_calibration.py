@@ -13,7 +13,8 @@ from pipelines.engine.cancelled import Cancelled
 from pipelines.faces.base import RecogniserMissing
 from pipelines.jobs.events import Event, Warned
 from pipelines.jobs.requests import CalibrateRequest, ScoreRequest
-from pipelines.library.records import Calibration, Character, ImageRecord, Job, LoraRecord
+from pipelines.library.calibrations import Calibration
+from pipelines.library.records import Character, ImageRecord, Job, LoraRecord
 from pipelines.shots import Adapter, LoraStack
 from pipelines.steps import calibration, characters, sources
 from pipelines.steps.characters import NotAllowed

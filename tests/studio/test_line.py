@@ -13,7 +13,8 @@ from pipelines.calibrate import run
 from pipelines.desk import Desk
 from pipelines.faces import calibration as faces
 from pipelines.jobs.requests import CalibrateRequest
-from pipelines.library.records import Calibration, ImageRecord, Job
+from pipelines.library.calibrations import Calibration
+from pipelines.library.records import ImageRecord, Job
 from pipelines.rates import wilson
 from pipelines.steps import calibration
 from studio.context import Studio
