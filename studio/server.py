@@ -116,7 +116,9 @@ def own(studio: Studio) -> FastAPI:
         routes.review_routes(studio),
         routes.work_routes(studio),
         line.line_routes(studio),
-        start.start_routes(studio),
+        start.practice_routes(studio),
+        start.hint_routes(studio),
+        start.workspace_routes(studio),
     ):
         app.include_router(router)
     return app

@@ -20,8 +20,8 @@ PORTRAITS = PRESETS / "mini" / "practice"
 NEARBY = 12
 
 
-def start_routes(studio: Studio) -> APIRouter:
-    """Ways in: with a practice character, or by another workspace."""
+def practice_routes(studio: Studio) -> APIRouter:
+    """The way in with a practice character, and how it went."""
     router = APIRouter(route_class=InWords)
 
     @router.get("/practice")
@@ -57,6 +57,13 @@ def start_routes(studio: Studio) -> APIRouter:
         page = report.write(studio.desk, figures(studio.desk, studio.character_id))
         return HTMLResponse(page.read_text("utf-8"), headers={"Cache-Control": "no-cache"})
 
+    return router
+
+
+def hint_routes(studio: Studio) -> APIRouter:
+    """What is said at the gates of practice."""
+    router = APIRouter(route_class=InWords)
+
     @router.get("/hints")
     def hints() -> dict[str, Any]:
         """The hints of practice, and those that were closed. None for a character of one's own."""
@@ -69,6 +76,13 @@ def start_routes(studio: Studio) -> APIRouter:
             raise NotFound("There is no such hint.")
         studio.save({"seen_hints": ", ".join(dict.fromkeys([*_seen(studio), name]))})
         return {"seen": _seen(studio)}
+
+    return router
+
+
+def workspace_routes(studio: Studio) -> APIRouter:
+    """The way in by another workspace."""
+    router = APIRouter(route_class=InWords)
 
     @router.get("/workspaces")
     def workspaces() -> dict[str, Any]:
