@@ -34,6 +34,50 @@ GREY = colors.Color(
     c900="#1c1c1c",
     c950="#141414",
 )
+TOKENS = {
+    "body_background_fill": "bg",
+    "background_fill_primary": "panel",
+    "background_fill_secondary": "bg",
+    "block_background_fill": "panel",
+    "block_border_color": "line",
+    "border_color_primary": "line",
+    "body_text_color": "text",
+    "body_text_color_subdued": "dim",
+    "block_label_background_fill": "panel",
+    "block_label_text_color": "dim",
+    "block_title_text_color": "dim",
+    "block_info_text_color": "dim",
+    "input_background_fill": "field",
+    "input_border_color": "line",
+    "input_border_color_focus": "accent",
+    "panel_background_fill": "panel",
+    "panel_border_color": "line",
+    "button_primary_background_fill": "accent-strong",
+    "button_primary_background_fill_hover": "accent-hover",
+    "button_primary_border_color": "accent-strong",
+    "button_secondary_background_fill": "raised",
+    "button_secondary_background_fill_hover": "raised-hover",
+    "button_secondary_border_color": "line",
+    "button_secondary_text_color": "text",
+    "slider_color": "accent",
+    "checkbox_background_color_selected": "accent-strong",
+    "checkbox_border_color_selected": "accent-strong",
+    "table_even_background_fill": "panel",
+    "table_odd_background_fill": "bg",
+}
+"""Which token of `static/base.css` colours what; they follow dark and light by themselves."""
+PLAIN = {
+    "button_primary_text_color": "#ffffff",
+    "button_primary_text_color_dark": "#ffffff",
+    "block_shadow": "none",
+    "button_primary_shadow": "none",
+    "button_secondary_shadow": "none",
+    "block_label_text_weight": "500",
+    "block_title_text_weight": "500",
+    "block_border_width": "1px",
+    "checkbox_label_background_fill": "transparent",
+    "checkbox_label_background_fill_dark": "transparent",
+}
 
 
 def theme() -> Base:
@@ -48,42 +92,5 @@ def theme() -> Base:
         font=[fonts.Font("system-ui"), fonts.Font("Segoe UI"), fonts.Font("sans-serif")],
         font_mono=[fonts.Font("ui-monospace"), fonts.Font("monospace")],
     )
-    pairs = {
-        "body_background_fill": "bg",
-        "background_fill_primary": "panel",
-        "background_fill_secondary": "bg",
-        "block_background_fill": "panel",
-        "block_border_color": "line",
-        "border_color_primary": "line",
-        "body_text_color": "text",
-        "body_text_color_subdued": "dim",
-        "block_label_background_fill": "panel",
-        "block_label_text_color": "dim",
-        "block_title_text_color": "dim",
-        "block_info_text_color": "dim",
-        "input_background_fill": "field",
-        "input_border_color": "line",
-        "input_border_color_focus": "accent",
-        "panel_background_fill": "panel",
-        "panel_border_color": "line",
-        "button_primary_background_fill": "accent-strong",
-        "button_primary_background_fill_hover": "accent-hover",
-        "button_primary_border_color": "accent-strong",
-        "button_secondary_background_fill": "raised",
-        "button_secondary_background_fill_hover": "raised-hover",
-        "button_secondary_border_color": "line",
-        "button_secondary_text_color": "text",
-        "slider_color": "accent",
-        "checkbox_background_color_selected": "accent-strong",
-        "checkbox_border_color_selected": "accent-strong",
-        "table_even_background_fill": "panel",
-        "table_odd_background_fill": "bg",
-    }
-    values: dict[str, str] = {}
-    for name, token in pairs.items():
-        values[name] = values[f"{name}_dark"] = f"var(--f-{token})"
-    values |= {"button_primary_text_color": "#ffffff", "button_primary_text_color_dark": "#ffffff"}
-    values |= {"block_shadow": "none", "button_primary_shadow": "none", "button_secondary_shadow": "none"}
-    values |= {"block_label_text_weight": "500", "block_title_text_weight": "500", "block_border_width": "1px"}
-    values |= {"checkbox_label_background_fill": "transparent", "checkbox_label_background_fill_dark": "transparent"}
-    return made.set(**values)
+    coloured = {f"{name}{mode}": f"var(--f-{token})" for name, token in TOKENS.items() for mode in ("", "_dark")}
+    return made.set(**coloured, **PLAIN)
