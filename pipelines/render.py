@@ -100,8 +100,7 @@ class _Run:
             family = models().get(name)
             if family is None:
                 raise RenderFailed(f"There is no model called {name!r}; known are {', '.join(models())}.")
-            # Built if it has a recipe; a download is asked for by the user, never started here.
-            self.resident.folder(family, self._note)
+            self.resident.folder(family)
             shots = [shot for shot in to_do if shot.family == name]
             prediction = predict_render(family, shots, self.workspace, self.resident.settings)
             if not prediction.fits:

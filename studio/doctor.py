@@ -21,7 +21,7 @@ def examine(root: Path) -> dict[str, Any]:
     report["workspace"] = str(workspace.root)
     report["models"] = {name: _model(family, workspace, settings) for name, family in models().items()}
     chosen = [report["models"][name] for name in (settings.generator, settings.editor)]
-    report["ok"] = all((m["found"] or m["how"] == "build") and m["fits"] for m in chosen)
+    report["ok"] = all(m["found"] and m["fits"] for m in chosen)
     return report
 
 

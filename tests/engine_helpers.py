@@ -4,9 +4,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,25 +15,18 @@ from safetensors.torch import save_file
 
 from pipelines.engine.resident import Resident
 from pipelines.library.pictures import save_picture
-from pipelines.library.presets import ModelFamily, models
+from pipelines.library.presets import PRESETS, ModelFamily, models
 from pipelines.library.settings import Settings
 from pipelines.library.workspace import Workspace
-from pipelines.mini.checkpoints import RECIPES
 from pipelines.shots import Adapter, ImageRef, LoraStack, Purpose, Shot
 
 FLUX = "mini-flux"
 QWEN = "mini-qwen-edit"
 
 
-_BUILT = TemporaryDirectory(prefix="flenwheel-models-")
-
-
-@cache
 def checkpoint(name: str) -> Path:
-    """The folder with the weights of a small model. Not to be written to."""
-    folder = Path(_BUILT.name) / name
-    RECIPES[name](folder)
-    return folder
+    """The folder with the weights of a small model, as they come with the product."""
+    return PRESETS / family(name).weights.folder
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,14 @@
 
 transformers quantizes to 4 bits on a CPU; diffusers refuses to, though the kernels are there: a small subclass of its
 quantizer lets it. On a CPU with AVX512-BF16, bitsandbytes repacks weights in place at the first forward pass, after
-which dequantizing returns garbage, saving is lossy and training has no gradient: ``settle`` switches that off.
+which dequantizing returns garbage, saving is lossy and training has no gradient: ``settle`` switches that off. And its
+CPU kernel begins a new block with every row, which quantizing does not: of rows that are not whole blocks of 64 it
+makes garbage (160 wide: 25 to 75 % off; bitsandbytes 0.50.2). ``enable`` has it take such weights as one long row.
 """
 
+from collections.abc import Sequence
+from functools import cache
+from math import prod
 from typing import Any
 
 import torch
@@ -39,6 +44,33 @@ def enable(device: str) -> None:
     """Make diffusers quantize on ``device``. Idempotent."""
     mapping: dict[str, Any] = auto.AUTO_QUANTIZER_MAPPING
     mapping["bitsandbytes_4bit"] = CpuNf4Quantizer if device == "cpu" else BnB4BitDiffusersQuantizer
+    if device == "cpu":
+        _mend_blocks()
+
+
+@cache
+def _mend_blocks() -> torch.library.Library:
+    """Put our function before bitsandbytes' CPU kernel; it stays as long as the answer is kept."""
+    import bitsandbytes  # noqa: F401  it registers the kernel
+
+    name = "dequantize_4bit"
+    kernel: Any = torch.library.get_kernel(f"bitsandbytes::{name}", "CPU")
+    keys = torch._C.DispatchKeySet(torch._C.DispatchKey.CPU)
+
+    def dequantize(
+        packed: torch.Tensor,
+        absmax: torch.Tensor,
+        blocksize: int,
+        quant_type: str,
+        shape: Sequence[int],
+        dtype: torch.dtype,
+    ) -> torch.Tensor:
+        rows = shape if shape[-1] % blocksize == 0 else [prod(shape)]
+        return kernel.call_boxed(keys, packed, absmax, blocksize, quant_type, rows, dtype).reshape(tuple(shape))
+
+    ours = torch.library.Library("bitsandbytes", "IMPL")
+    ours.impl(name, dequantize, "CPU", allow_override=True)
+    return ours
 
 
 def config(family: ModelFamily) -> pipe_quant_config.PipelineQuantizationConfig | None:

@@ -110,17 +110,9 @@ class Resident:
         """Whether ``use`` would have nothing to load."""
         return self._driver is not None and self._key == self._key_of(family)
 
-    def folder(self, family: ModelFamily, note: Callable[[str], None] = lambda words: None) -> Path:
-        """Where the weights of ``family`` lie. Built when the family has a recipe (``note`` is told); a download is
-        never started here. Raises WeightsMissing.
-        """
-        here = weights.locate(family, self.workspace, self.settings)
-        if here:
-            return here
-        absent = weights.missing(family, self.workspace, self.settings)
-        if absent and absent.how != "build":
-            raise weights.WeightsMissing(absent.what)
-        return weights.obtain(family, self.workspace, self.settings, lambda share, words: note(words))
+    def folder(self, family: ModelFamily) -> Path:
+        """Where the weights of ``family`` lie. A download is never started here. Raises WeightsMissing."""
+        return weights.require(family, self.workspace, self.settings)
 
     def _key_of(self, family: ModelFamily) -> Hashable:
         parts = tuple((name, part.quantize, part.skip) for name, part in family.parts.items())

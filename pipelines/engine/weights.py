@@ -5,10 +5,7 @@ comes with the product (``presets/<folder>``), then in the hub cache. A download
 which the user asks for after seeing size and licence.
 """
 
-import importlib
 import json
-import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +29,7 @@ class WeightsMissing(RuntimeError):
 
 @dataclass(frozen=True)
 class Missing:
-    """What has to be obtained. ``what`` says it in words; ``gib`` is the size of the download (0: built here).
+    """What has to be obtained. ``what`` says it in words; ``gib`` is the size of the download.
 
     ``reinstall``: the weights come with the product and are damaged; nothing can be obtained here.
     """
@@ -40,7 +37,7 @@ class Missing:
     what: str
     gib: float
     licence: str
-    how: Literal["download", "build", "reinstall"]
+    how: Literal["download", "reinstall"]
 
 
 def locate(family: ModelFamily, workspace: Workspace, settings: Any) -> Path | None:
@@ -56,10 +53,15 @@ def missing(family: ModelFamily, workspace: Workspace, settings: Any) -> Missing
     return None if locate(family, workspace, settings) else _lacking(family)
 
 
+def require(family: ModelFamily, workspace: Workspace, settings: Any) -> Path:
+    """The folder that holds complete weights of ``family``. Raises WeightsMissing, which says how to get them."""
+    here = locate(family, workspace, settings)
+    if here is None:
+        raise WeightsMissing(_lacking(family).what)
+    return here
+
+
 def _lacking(family: ModelFamily) -> Missing:
-    if family.weights.recipe:
-        what = f"The weights of {family.title} are not here yet; they are built on this machine in seconds."
-        return Missing(what, 0.0, family.licence, "build")
     if not family.weights.hub:
         problems = "; ".join(check_folder(PRESETS / family.weights.folder)[:3])
         what = f"{family.title} comes with FLENwheel, but its weights are damaged: {problems}. Install FLENwheel again."
@@ -145,7 +147,7 @@ def obtain(
     on_progress: OnProgress,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """Build or download the weights of ``family``; the folder where they lie. What is here already is kept.
+    """Download the weights of ``family``; the folder where they lie. What is here already is kept.
 
     ``on_progress(share, note)`` is called with the share done, 0-1. Raises Cancelled, WeightsMissing (the hub cannot
     be reached, the licence was not accepted, files are missing afterwards, or the weights that come with the product
@@ -157,33 +159,11 @@ def obtain(
     lacking = _lacking(family)
     if lacking.how == "reinstall":
         raise WeightsMissing(lacking.what)
-    if lacking.how == "build":
-        return _build(family, workspace, on_progress)
     folder = _download(family, _hub_cache(settings), on_progress, cancelled)
     problems = check_folder(folder)
     if problems:
         raise WeightsMissing(f"The download of {family.title} is incomplete: {'; '.join(problems[:3])}.")
     return folder
-
-
-def _build(family: ModelFamily, workspace: Workspace, on_progress: OnProgress) -> Path:
-    """Run the family's recipe beside the final place and rename: a kill leaves nothing that looks complete."""
-    # By name: recipes need torch, and this module is also used where torch must not be loaded.
-    recipes = importlib.import_module("pipelines.mini.checkpoints").RECIPES
-    if family.weights.recipe not in recipes:
-        raise WeightsMissing(f"{family.title}: there is no recipe called {family.weights.recipe!r}.")
-    on_progress(0.0, f"Building {family.title}")
-    final = workspace.path(workspace.model_folder(family.name, family.revision))
-    started = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}")
-    started.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        recipes[family.weights.recipe](started)
-        shutil.rmtree(final, ignore_errors=True)
-        started.replace(final)
-    finally:
-        shutil.rmtree(started, ignore_errors=True)
-    on_progress(1.0, f"{family.title} is built")
-    return final
 
 
 def _download(family: ModelFamily, cache: Path | None, on_progress: OnProgress, cancelled: Callable[[], bool]) -> Path:

@@ -186,7 +186,7 @@ def train(request: TrainRequest, context: Context) -> dict[str, Any]:
 
 
 def obtain(request: ObtainRequest, context: Context) -> dict[str, Any]:
-    """Download or build the weights of a family, in percent. Result: ``folder``, relative if in the workspace."""
+    """Download the weights of a family, in percent. Result: ``folder``, relative if in the workspace."""
     from pipelines.engine.weights import obtain as run
     from pipelines.library.presets import models
 

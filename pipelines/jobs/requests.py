@@ -170,8 +170,8 @@ class TrainRequest(Frozen):
 
 
 class ObtainRequest(Frozen):
-    """Get the weights of a model family: download from the hub, or build from the family's recipe. Always asked for
-    by the user, who has seen the size and the licence."""
+    """Download the weights of a model family from its hub. Always asked for by the user, who has seen the size and
+    the licence."""
 
     kind: Literal["obtain"] = "obtain"
     family: str

@@ -21,12 +21,11 @@ class PresetError(ValueError):
 
 class Weights(Frozen):
     """Where a model's weights come from. Looked up as a folder in the workspace, then as ``folder`` (relative to
-    ``presets``: weights that come with the product), then in the hub cache; obtained from ``hub`` by download or from
-    ``recipe`` by building them here. ``gib`` is the download's size."""
+    ``presets``: weights that come with the product), then in the hub cache; obtained from ``hub`` by download.
+    ``gib`` is the download's size."""
 
     folder: str = ""
     hub: str = ""
-    recipe: str = ""
     gib: float = 0.0
 
 
@@ -110,7 +109,9 @@ class FacePreset(Frozen):
 
 
 class CatalogueEntry(Frozen):
-    """A community LoRA of the survey. ``relevance`` 1-5, 0 for unknown; ``suits`` are lora families."""
+    """A LoRA of the survey. ``relevance`` 1-5, 0 for unknown; ``suits`` are lora families; ``repo`` is empty where
+    nobody but this product has it: then ``shipped`` is its file, relative to ``presets``, and ``editors`` are the model
+    presets that it is shown for (none: all)."""
 
     name: str
     repo: str
@@ -123,6 +124,8 @@ class CatalogueEntry(Frozen):
     prompts: tuple[str, ...] = ()
     weight: float = 1.0
     licence: str = ""
+    shipped: str = ""
+    editors: tuple[str, ...] = ()
 
 
 class Edit(Frozen):
@@ -267,8 +270,14 @@ def faces() -> dict[str, FacePreset]:
 
 @cache
 def catalogue() -> tuple[CatalogueEntry, ...]:
-    """The community LoRAs of the survey (``presets/loras.toml``)."""
+    """The LoRAs of the survey (``presets/loras.toml``)."""
     return read_list(CatalogueEntry, PRESETS / "loras.toml", "lora")
+
+
+def offered(editor: str) -> tuple[CatalogueEntry, ...]:
+    """The catalogue for an editor (a model preset): what was made for it alone, then the others by relevance."""
+    shown = (e for e in catalogue() if not e.editors or editor in e.editors)
+    return tuple(sorted(shown, key=lambda e: (not e.editors, -e.relevance)))
 
 
 @cache

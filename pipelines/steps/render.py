@@ -92,7 +92,7 @@ def submit(desk: Desk, plan: Plan, title: str, *, alongside: Alongside = lambda 
     families = list(dict.fromkeys(shot.family for shot in plan.shots))
     for family in families:
         lacking = missing_weights(desk, family)
-        if lacking and lacking.how != "build":
+        if lacking:
             raise NotAllowed(lacking.what)
     judge = sources.judge(desk, plan.character, families[0])
     request = RenderRequest(plan=plan, judge=judge if judge.references else None)

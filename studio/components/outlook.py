@@ -52,12 +52,9 @@ def obtain_offer(studio: Studio, family: str) -> list[Any]:
     lacking = render.missing_weights(studio.desk, family) if family else None
     if lacking is None:
         return [gr.update(visible=False), {}, gr.skip()]
-    model = studio.desk.family(family)
-    if lacking.how == "build":
-        words = {"lines": [f"{model.title} ({lacking.licence}) is built at the first run."], "tone": "quiet"}
-        return [gr.update(visible=True), words, gr.update(value="Build it now", visible=True)]
     if lacking.how == "reinstall":
         return [gr.update(visible=True), {"lines": [lacking.what], "tone": "bad"}, gr.update(visible=False)]
+    model = studio.desk.family(family)
     lines = [f"A download of {lacking.gib:.1f} GB from {model.weights.hub}.", f"Licence: {lacking.licence}."]
     words = {"title": f"{model.title} is not on this machine", "tone": "warn"}
     note = [model.licence_note] if model.licence_note else []

@@ -125,6 +125,7 @@ def main() -> None:
     """Read the options, run, print."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--people", type=int, default=10)
+    options.add_argument("--skip", type=int, default=0, help="begin so many characters later: two processes share them")
     options.add_argument("--rounds", type=int, default=2)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--error", type=float, default=choices().error)
@@ -132,7 +133,7 @@ def main() -> None:
     options.add_argument("--editor", action="store_true", help="only the second flywheel")
     options.add_argument("--folder", type=Path, default=Path(".work") / "bench" / "practice")
     chosen = options.parse_args()
-    first = HELD_OUT if chosen.final else UNSEEN
+    first = (HELD_OUT if chosen.final else UNSEEN) + chosen.skip
     wish = Wish(first, chosen.rounds, chosen.error, chosen.seed, held_out=chosen.final)
     if chosen.editor:
         editor_row(chosen.folder, range(first, first + EDITED_PEOPLE), wish)

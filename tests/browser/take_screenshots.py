@@ -1,11 +1,13 @@
 """Makes the README's pictures: ``python tests/browser/take_screenshots.py [WORKSPACE]`` writes ``docs/*.webp``.
 
-A practice character goes once round the wheel in a fresh workspace (or in the one that is given), clicked in Chromium;
-every tab is photographed when it has something to show.
+WORKSPACE is one that ``flenwheel practice --character 1 --workspace WORKSPACE`` has been through; without one the run
+is made first. Its poster opens the README; every tab is photographed in Chromium as the run has left it, but that two
+LoRAs are surveyed and eight more pictures wait for review.
 """
 
 import io
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,46 +18,24 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
 from browser_helpers import chromium, start, stop  # noqa: E402
 from person import JOB_MS, Person  # noqa: E402
 from PIL import Image  # noqa: E402
-from playwright.sync_api import expect  # noqa: E402
-from wheel_pictures import editor_loras  # noqa: E402
-
-from pipelines.mini import practice  # noqa: E402
+from playwright.sync_api import Browser, expect  # noqa: E402
 
 DOCS = ROOT / "docs"
-ENRICHED = 16
-SYNTHETIC = 12
 SIZE = {"width": 1440, "height": 900}
+SURVEYED = ("mini-angles", "mini-relight")
+WAITING = 8
+
+
+def keep(picture: Image.Image, name: str) -> None:
+    """Into ``docs``."""
+    picture.convert("RGB").save(DOCS / f"{name}.webp", quality=84, method=6)
+    print(name)
 
 
 def shoot(person: Person, name: str) -> None:
     """A screenshot, when the page has come to rest."""
     person.page.wait_for_timeout(2500)
-    png = person.page.screenshot()
-    Image.open(io.BytesIO(png)).convert("RGB").save(DOCS / f"{name}.webp", quality=82, method=6)
-    print(name)
-
-
-def bring_in(person: Person, folder: Path) -> None:
-    """Twelve pictures of a practice character, and two LoRAs."""
-    folder.mkdir(parents=True)
-    for source in practice.sources(1, 512):
-        source.image.save(folder / source.filename)
-    person.open("enrich")
-    person.drop("enrich-drop", sorted(folder.iterdir()))
-    expect(person.page.locator("#enrich-sources .item")).to_have_count(12)
-    for n, path in enumerate(editor_loras(folder.parent / "loras")):
-        person.upload("enrich-lora-upload", [path])
-        expect(person.page.locator(f"#enrich-lora-{n}")).to_be_visible()
-
-
-def survey(person: Person) -> None:
-    """The base and both LoRAs on two pictures with two prompts."""
-    person.open("survey")
-    for n in range(2):
-        person.page.locator("#survey-catalogue .entry input[type=checkbox]").nth(n).check()
-    run(person, "#survey-run", "Survey v1")
-    person.open("survey")
-    shoot(person, "survey")
+    keep(Image.open(io.BytesIO(person.page.screenshot())), name)
 
 
 def run(person: Person, button: str, title: str) -> None:
@@ -66,60 +46,63 @@ def run(person: Person, button: str, title: str) -> None:
     expect(person.page.locator("#job-title")).to_have_text(done, timeout=JOB_MS)
 
 
-def turn(person: Person, folder: Path) -> None:
-    """Once round the wheel, with a picture of each tab."""
+def survey(person: Person) -> None:
+    """The base and two LoRAs that come with the product on two pictures."""
+    person.open("survey")
+    for name in SURVEYED:
+        person.page.locator(f"#survey-catalogue .entry[data-key={name}] input[type=checkbox]").check()
+    boxes = person.page.locator("#survey-images .item input[type=checkbox]")
+    for n in range(2, 5):
+        boxes.nth(n).uncheck()
+    run(person, "#survey-run", "Survey v1")
+    person.open("survey")
+    shoot(person, "survey")
+
+
+def tabs(person: Person) -> None:
+    """All of them, in the order of the wheel."""
     page = person.page
-    shoot(person, "start")
-    person.new_character(practice.member(1).name)
-    name = practice.member(1).name.lower()
-    bring_in(person, folder / "pictures")
-    survey(person)
     person.open("enrich")
-    person.set_number("enrich-count", ENRICHED)
-    expect(page.locator("#enrich-make")).to_have_text(f"Make {ENRICHED}")
-    run(person, "#enrich-make", "Enrich")
     shoot(person, "enrich")
-    person.open("review")
-    page.click("#review-gate-enriched")
-    expect(page.locator("#review-position")).to_have_text(f"1 of {ENRICHED}")
-    for key in "pppn":
-        page.keyboard.press(key)
-    shoot(person, "review")
-    for _ in range(ENRICHED - 4):
-        page.keyboard.press("p")
-    for version in ("v1", "v2"):
-        person.open("train")
-        run(person, "#train-run", f"Train {name}_{version}")
-        shoot(person, "train")
-        person.open("model_card")
-        page.select_option("#card-lora", label=f"{name}_{version}")
-        run(person, "#card-run", f"Model card of {name}_{version}")
-        if version == "v1":
-            generate(person)
+    for tab in ("train", "generate"):
+        person.open(tab)
+        shoot(person, tab)
+    person.open("model_card")
     page.select_option("#card-compare", "v1")
     shoot(person, "model_card")
+    survey(person)
+    person.open("enrich")
+    person.set_number("enrich-seed", 7)
+    person.set_number("enrich-count", WAITING)
+    expect(page.locator("#enrich-make")).to_have_text(f"Make {WAITING}")
+    run(person, "#enrich-make", "Enrich")
+    person.open("review")
+    page.click("#review-gate-enriched")
+    shoot(person, "review")
 
 
-def generate(person: Person) -> None:
-    """Novel pictures, three of them pristine."""
-    person.open("generate")
-    person.set_number("generate-count", SYNTHETIC)
-    run(person, "#generate-run", "Generate")
-    shoot(person, "generate")
-    person.judge("synthetic", "ppp" + "x" * (SYNTHETIC - 3))
-    person.page.click("#review-pristine")
+def visit(browser: Browser, workspace: Path, look: str = "") -> None:
+    """A studio on a workspace: its start page, or all its tabs."""
+    studio = start(workspace)
+    try:
+        person = Person(browser, studio.url)
+        person.page.set_viewport_size(SIZE)
+        shoot(person, look) if look else tabs(person)
+    finally:
+        stop(studio)
 
 
 def main() -> None:
+    """Poster, start page, tabs."""
     DOCS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
-        studio = start(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(scratch) / "workspace")
-        try:
-            person = Person(browser, studio.url)
-            person.page.set_viewport_size(SIZE)
-            turn(person, Path(scratch))
-        finally:
-            stop(studio)
+        practised = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(scratch) / "practice"
+        wheel = [sys.executable, "-m", "studio.cli", "practice", "--character", "1", "--workspace", str(practised)]
+        subprocess.run(wheel, cwd=ROOT, check=True)
+        (poster,) = practised.glob("characters/*/practice/poster.png")
+        keep(Image.open(poster), "loop")
+        visit(browser, Path(scratch) / "fresh", "start")
+        visit(browser, practised)
 
 
 if __name__ == "__main__":

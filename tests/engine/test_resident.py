@@ -9,7 +9,7 @@ import pytest
 import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
-from engine_helpers import FLUX, QWEN, family, ramp, shot
+from engine_helpers import FLUX, QWEN, checkpoint, family, ramp, shot
 
 from pipelines.engine.drivers import FluxDriver, QwenEditDriver
 from pipelines.engine.resident import Resident, pick_device
@@ -119,16 +119,14 @@ def test_a_vae_of_another_factor_is_refused(resident: Resident) -> None:
         pass
 
 
-def test_weights_with_a_recipe_are_built_when_absent(workspace: Workspace) -> None:
-    notes: list[str] = []
+def test_a_model_that_comes_with_the_product_loads_from_there(workspace: Workspace) -> None:
     resident = Resident(workspace, Settings(device="cpu"))
-    assert resident.folder(family(QWEN), notes.append).is_dir()
-    assert notes[0].startswith("Building")
+    assert resident.folder(family(QWEN)) == checkpoint(QWEN)
     assert not resident.holds(family(FLUX))
     with resident.use(family(FLUX)) as driver:
         assert driver.family.name == FLUX
-    assert not workspace.path(workspace.model_folder(FLUX, "2")).exists()  # it comes with the product
     assert resident.holds(family(FLUX))
+    assert not workspace.path("models").exists() or not any(workspace.path("models").iterdir())
 
 
 def test_a_card_that_is_not_there_is_refused_in_words() -> None:

@@ -1,4 +1,4 @@
-"""Where weights are looked for, what counts as complete, and how they are obtained: built, or downloaded from a hub."""
+"""Where weights are looked for, what counts as complete, and how they are downloaded from a hub."""
 
 import json
 import shutil
@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_helpers import FLUX, QWEN, family
+from engine_helpers import FLUX, QWEN, checkpoint, family
 
 from pipelines.engine import weights
 from pipelines.engine.weights import WeightsMissing, check_folder, locate, missing, obtain
-from pipelines.library.presets import PRESETS, Weights
+from pipelines.library.presets import Weights
 from pipelines.library.settings import Settings
 from pipelines.library.workspace import Workspace
 
@@ -36,18 +36,12 @@ def test_what_is_missing_is_said_with_size_and_licence(workspace: Workspace) -> 
     assert big
     assert (big.how, big.gib, big.licence) == ("download", 53.8, "Apache-2.0")
     assert "53.8 GiB" in big.what
-    small = missing(family(QWEN), workspace, Settings())
-    assert small
-    assert small.how == "build"
 
 
-def test_weights_that_come_with_the_product_need_no_download(workspace: Workspace, models_dir: Path) -> None:
-    shipped = family(FLUX).model_copy(update={"weights": Weights(folder=str(models_dir / FLUX))})
-    assert locate(shipped, workspace, Settings()) == models_dir / FLUX
-    assert missing(shipped, workspace, Settings()) is None
-    own = workspace.path(workspace.model_folder(FLUX, family(FLUX).revision))
-    shutil.copytree(models_dir / FLUX, own)
-    assert locate(shipped, workspace, Settings()) == own
+@pytest.mark.parametrize("name", [FLUX, QWEN])
+def test_weights_that_come_with_the_product_need_no_download(name: str, workspace: Workspace) -> None:
+    assert locate(family(name), workspace, Settings()) == checkpoint(name)
+    assert missing(family(name), workspace, Settings()) is None
 
 
 def test_damaged_weights_of_the_product_are_told(workspace: Workspace, models_dir: Path, tmp_path: Path) -> None:
@@ -85,8 +79,7 @@ def test_a_folder_without_one_of_its_files_is_passed_over(
     shutil.copytree(models_dir / name, folder)
     (folder / file).unlink()
     assert [problem for problem in check_folder(folder) if problem.startswith(file.split("/")[0])]
-    shipped = {FLUX: PRESETS / "mini" / "flux", QWEN: None}
-    assert locate(family(name), workspace, Settings(models_dir=tmp_path / "models")) == shipped[name]
+    assert locate(family(name), workspace, Settings(models_dir=tmp_path / "models")) == checkpoint(name)
 
 
 def test_a_missing_shard_and_pickled_weights_are_noticed(models_dir: Path, tmp_path: Path) -> None:
@@ -99,32 +92,6 @@ def test_a_missing_shard_and_pickled_weights_are_noticed(models_dir: Path, tmp_p
     assert check_folder(folder) == ["transformer/second.safetensors is missing"]
     (folder / "vae/diffusion_pytorch_model.safetensors").rename(folder / "vae/diffusion_pytorch_model.bin")
     assert "pickled" in " ".join(check_folder(folder))
-
-
-def test_a_recipe_that_breaks_off_leaves_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipelines.mini import checkpoints
-
-    whole = checkpoints.RECIPES[QWEN]
-
-    def breaks(folder: Path) -> None:
-        whole(folder)
-        raise OSError("disk full")
-
-    monkeypatch.setitem(checkpoints.RECIPES, QWEN, breaks)
-    with pytest.raises(OSError, match="disk full"):
-        obtain(family(QWEN), workspace, Settings(), lambda share, note: None)
-    assert list(workspace.path("models").iterdir()) == []
-    monkeypatch.undo()
-    shares: list[float] = []
-    folder = obtain(family(QWEN), workspace, Settings(), lambda share, note: shares.append(share))
-    assert folder == locate(family(QWEN), workspace, Settings())
-    assert shares == [0.0, 1.0]
-
-
-def test_an_unknown_recipe_is_told(workspace: Workspace) -> None:
-    odd = family(FLUX).model_copy(update={"weights": Weights(recipe="nothing")})
-    with pytest.raises(WeightsMissing, match="no recipe called 'nothing'"):
-        obtain(odd, workspace, Settings(), lambda share, note: None)
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -256,4 +223,5 @@ def test_patterns_take_all_files_of_the_small_models(models_dir: Path) -> None:
     for name in (FLUX, QWEN):
         for path in (models_dir / name).rglob("*"):
             relative = path.relative_to(models_dir / name).as_posix()
-            assert path.is_dir() or any(fnmatch(relative, pattern) for pattern in weights.PATTERNS), relative
+            told = path.is_dir() or relative in ("README.md", "curve.svg", "sheet.webp")
+            assert told or any(fnmatch(relative, pattern) for pattern in weights.PATTERNS), relative

@@ -2,7 +2,6 @@
 a denoising step, no torch in the app."""
 
 import json
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -31,7 +30,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """One workspace for all tests here, each with a version of its own: the practice model is built once."""
+    """One workspace for all tests here, each with a version of its own."""
     workspace = Workspace(tmp_path_factory.mktemp("faults") / "workspace")
     workspace.create()
     return workspace
@@ -108,13 +107,12 @@ def test_cancel_stops_within_one_denoising_step_and_the_model_stays(jobs: JobQue
 
 
 def test_app_killed_within_a_picture_takes_the_worker_along_and_loads_no_torch(
-    workspace: Workspace, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     requests = tmp_path / "requests.json"
     requests.write_text(json.dumps([RenderRequest(plan=plan(20, 40, "v1")).model_dump(mode="json")]))
     command = [sys.executable, str(APP), str(tmp_path / "workspace"), HANDLERS, str(requests)]
-    there = os.environ | {"FLENWHEEL_MODELS_DIR": str(workspace.root / "models")}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=there) as app:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as app:
         view = _read(app, lambda view: view["done"] >= 1 and view["step"] > 3)
         app.kill()
     assert view["torch"] is False

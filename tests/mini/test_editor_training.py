@@ -13,7 +13,7 @@ from pipelines.mini.train.editor import exam, pool, run
 from pipelines.mini.train.editor.attention import Products
 from pipelines.mini.train.editor.latents import Latents
 from pipelines.mini.train.editor.reading import Reader, patches
-from pipelines.mini.train.editor.task import Data, EditTask, face_weights, predict, sigmas
+from pipelines.mini.train.editor.task import CHANGE, Data, EditTask, change_weights, predict, sigmas
 from pipelines.mini.train.loop import Plan, Trainer
 from pipelines.mini.world import LIGHTS
 
@@ -64,7 +64,6 @@ def test_views_of_a_group_differ_in_one_factor_each():
         turned = np.abs(table["yaw"][:, slot] - table["yaw"][:, 0]) >= 15
         assert turned.all() if name == "turn" else not turned.any()
     assert ((table["light"] >= 0) & (table["light"] < len(LIGHTS))).all()
-    assert ((table["face"] > 0) & (table["face"] < 1)).all()
 
 
 def test_a_shard_is_the_same_again_and_another_is_another():
@@ -120,12 +119,17 @@ def test_fast_attention_is_the_stock_one():
     assert not torch.allclose(stock[0], stock[1], atol=1e-4)
 
 
-def test_faces_weigh_more_and_the_mean_stays_one():
-    weights = face_weights(torch.tensor([[0.25, 0.3, 0.2]]))
-    assert torch.allclose(weights.mean((1, 2)), torch.ones(1))
-    grid = weights.view(8, 8, 64).mean(-1)
-    assert int(grid.argmax()) == 2 * 8 + 1 or int(grid.argmax()) == 2 * 8 + 2
-    assert grid.max() > 2.5 * grid.min()
+def test_what_an_edit_changes_weighs_more_and_the_mean_stays_one():
+    source = torch.randn(2, 64, 64)
+    target = source.clone()
+    target[0, 5:7] += 1.0
+    target[1] += 1.0
+    weights = change_weights(target, source)
+    assert torch.allclose(weights.mean((1, 2)), torch.ones(2))
+    assert torch.allclose(weights[1], torch.ones(64, 1)), "everywhere the same: everywhere one"
+    changed = weights[0, 5:7].sum() / weights[0].sum()
+    assert changed == pytest.approx((CHANGE + 2 / 64) / (CHANGE + 1))
+    assert torch.allclose(change_weights(source, source), torch.full((2, 64, 1), 1 / (1 + CHANGE)))
 
 
 def test_noise_levels_are_those_of_the_pipeline():

@@ -22,7 +22,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def models_root(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace in which the mini weights are built once."""
+    """A workspace that models are looked for in."""
     workspace = Workspace(tmp_path_factory.mktemp("models"))
     workspace.create()
     return workspace

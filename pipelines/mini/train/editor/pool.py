@@ -15,7 +15,6 @@ import torch
 
 from pipelines.mini.train.faces.pool import keep, kept
 from pipelines.mini.world import BACKGROUNDS, EXPRESSIONS, FRAMINGS, LIGHTS, POSES, YAWS, Character, View, render_tensor
-from pipelines.mini.world.truth import box
 
 log = logging.getLogger(__name__)
 
@@ -114,9 +113,8 @@ def styled(picture: Tensor, style: str, seed: int) -> Tensor:
 
 @dataclass
 class Shard:
-    """``pictures`` (N, 7, 3, 64, 64) uint8; ``table``: for each picture ``yaw`` in degrees, the places of expression,
-    light, background, framing and style in the lists of that name, and ``face``: centre x, y and half its height in
-    shares of the picture; all (N, 7) or (N, 7, 3)."""
+    """``pictures`` (N, 7, 3, 64, 64) uint8; ``table``: for each picture ``yaw`` in degrees, and the places of
+    expression, light, background, framing and style in the lists of that name; all (N, 7)."""
 
     pictures: Tensor
     table: Table
@@ -137,12 +135,12 @@ def draw(number: int, count: int = SHARD, seeds: tuple[int, int] = SEEDS) -> Sha
     for i, style in enumerate(styles):
         pictures[i] = styled(pictures[i], style, number * count + i)
     shape = (count, len(SLOTS))
-    rows = {name: rows.reshape(shape + rows.shape[1:]) for name, rows in table(who, views, styles).items()}
+    rows = {name: rows.reshape(shape + rows.shape[1:]) for name, rows in table(views, styles).items()}
     pixels = (pictures * 255).round().to(torch.uint8)
     return Shard(pixels.view(*shape, 3, SIZE, SIZE), rows)
 
 
-def table(who: list[Character], views: list[View], styles: list[str]) -> Table:
+def table(views: list[View], styles: list[str]) -> Table:
     """What is true of pictures, one row each; see :class:`Shard`."""
     out: Table = {"yaw": np.array([v.yaw for v in views], np.float32)}
     words = (("expression", EXPRESSIONS), ("light", LIGHTS), ("background", BACKGROUNDS), ("framing", FRAMINGS))
@@ -150,9 +148,6 @@ def table(who: list[Character], views: list[View], styles: list[str]) -> Table:
         place = {word: i for i, word in enumerate(known)}
         out[name] = np.array([place[getattr(v, name)] for v in views], np.int64)
     out["style"] = np.array([STYLES.index(style) for style in styles], np.int64)
-    boxes = np.array([box(c, v) for c, v in zip(who, views, strict=True)], np.float32)
-    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
-    out["face"] = np.concatenate([middle, (boxes[:, 3:] - boxes[:, 1:2]) / 2], 1)
     return out
 
 

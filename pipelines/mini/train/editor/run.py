@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 HOME = PRESETS / "mini" / "qwen-edit"
 # Muon for what blocks and layers multiply by; AdamW for embeddings, modulations, and what goes in and out.
 ADAM = ("embed", "norm", "_mod.", "proj_out", "img_in", "txt_in")
-PLAN = Plan(3600, rate=2e-3, warmup=150, fall=0.45, keep=0.998, adam=ADAM)
+PLAN = Plan(5700, rate=2e-3, warmup=150, fall=0.45, keep=0.998, adam=ADAM)
 
 
 def main(given: argparse.Namespace) -> None:

@@ -20,14 +20,15 @@ from pipelines.train.flow_matching import mix, shift_mu, target
 Tensor = torch.Tensor
 SIDE = 8
 TOKENS = SIDE * SIDE
-FACE, PLAIN_FROM = 3.0, 0.7
-"""How much more a face weighs, until this share of the steps is done: the end is the loss that LoRAs train with."""
+CHANGE, PLAIN_FROM = 2.0, 0.9
+"""How much of the loss goes to what an edit changes, until this share of the steps is done: the end is the loss that
+LoRAs train with."""
 UNGUIDED = 0.1
 SOURCES = (0.76, 0.15, 0.09)
 """How many batches have one, two and three source pictures."""
 JOINING = 0.4
 """Over this share of the steps the pool's shards join, so that a training can begin before all is drawn."""
-WISHES = {"turn": 36, "expression": 22, "light": 22, "place": 12, "two": 8}
+WISHES = {"turn": 24, "expression": 36, "light": 28, "place": 10, "two": 6}
 TURNS, OTHER = (0, 1, 2), 6
 OTHERS = {"expression": SLOTS.index("expression"), "light": SLOTS.index("light"), "place": SLOTS.index("place")}
 WORDS = {
@@ -126,16 +127,11 @@ class Data:
         return text + (MORE[count - 1] if text != EMPTY and rng.random() < 0.3 else "")
 
 
-def face_weights(faces: Tensor) -> Tensor:
-    """(n, 64, 64), mean 1, for packed tokens: three more on the face, fading like a bell. ``faces`` (n, 3): centre and
-    half its height in shares of the picture."""
-    grid = (torch.arange(2 * SIDE) + 0.5) / (2 * SIDE)
-    spread = faces[:, 2:].clamp(min=0.05) * 0.8
-    across, down = (((grid - faces[:, i : i + 1]) / spread).square() for i in (0, 1))
-    weights = 1 + FACE * torch.exp(-0.5 * (across[:, None] + down[:, :, None]))
-    weights = weights / weights.mean((1, 2), keepdim=True)
-    cells = weights.view(-1, SIDE, 2, SIDE, 2).permute(0, 1, 3, 2, 4).reshape(-1, TOKENS, 4)
-    return cells.repeat(1, 1, qwen.CHANNELS // 4)
+def change_weights(clean: Tensor, source: Tensor) -> Tensor:
+    """(n, 64, 1), mean 1: how much each token counts. ``CHANGE`` parts of it are shared out by how far (squared) the
+    target (n, 64, 64) is from the source there: a smile is two tokens of 64, and copying gets all others right."""
+    apart = (clean - source).square().mean(-1, keepdim=True)
+    return (1 + CHANGE * apart / apart.mean(1, keepdim=True).clamp(min=1e-6)) / (1 + CHANGE)
 
 
 def sigmas(count: int, mu: float) -> Tensor:
@@ -187,6 +183,5 @@ class EditTask:
         error = (said.float() - target(clean, noise)).square()
         plain = error.detach().mean()
         if step < PLAIN_FROM * self.steps:
-            faces = torch.from_numpy(self.data.table["face"])[batch.groups, batch.target]
-            error = error * face_weights(faces)
+            error = error * change_weights(clean, controls[:, 0])
         return error.mean(), {"plain": float(plain), "words": float(words.shape[1])}
