@@ -17,11 +17,12 @@ class Enrich(Frozen):
 
 
 class Generate(Frozen):
-    """Which scenarios, how many of each, and at most how many in all."""
+    """Which scenarios, how many of each, at most how many in all, and at which guidance (none: the model's own)."""
 
     scenarios: tuple[str, ...]
     variants: int = Field(ge=1)
     count: int | None = Field(None, ge=1)
+    guidance: float | None = Field(None, gt=0)
 
 
 class Train(Frozen):

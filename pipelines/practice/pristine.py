@@ -24,7 +24,7 @@ def choose(
     """At most ``most`` of ``good``: again and again the best of the cell that is emptiest, counting what is there."""
     counts = Counter(cell(image) for image in have)
     left: dict[Cell, list[ImageRecord]] = {}
-    for image in sorted(good, key=lambda i: _identity(i, readings)):  # the best last
+    for image in sorted(good, key=lambda i: _worth(i, readings)):  # the best last
         left.setdefault(cell(image), []).append(image)
     chosen: list[ImageRecord] = []
     while left and len(chosen) < most:
@@ -36,6 +36,10 @@ def choose(
     return chosen
 
 
-def _identity(image: ImageRecord, readings: Mapping[str, Reading]) -> float:
+def _worth(image: ImageRecord, readings: Mapping[str, Reading]) -> tuple[float, float]:
+    """A clear expression counts before identity: who it is, the gate and the reviewer have looked at already."""
     reading = readings.get(image.id)
-    return reading.identity if reading and reading.identity is not None else -1.0
+    if reading is None:
+        return 0.0, -1.0
+    clear = reading.expression.sure if reading.expression.word == expression_of(image) else 0.0
+    return round(clear, 1), reading.identity if reading.identity is not None else -1.0

@@ -133,6 +133,7 @@ class Run:
             variants=wanted.variants,
             count=wanted.count,
             seed=self.wish.seed + number,
+            guidance=wanted.guidance,
         )
         self._make("generate", plan, generate.submit)
         sorted_out = review.apply_filter(self.desk, self.id)

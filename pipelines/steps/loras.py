@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipelines.desk import Desk, NotFound
 from pipelines.library.lora_files import admit_lora
+from pipelines.library.presets import PRESETS, catalogue
 from pipelines.library.records import LoraRecord
 from pipelines.shots import Adapter, LoraStack
 
@@ -18,6 +19,21 @@ def add(desk: Desk, data: bytes | Path, filename: str, *, family: str | None = N
     lora = admit_lora(desk.workspace, data, filename, expected, name or Path(filename).stem)
     desk.store.put(lora)
     return lora
+
+
+def shipped(desk: Desk, name: str) -> LoraRecord:
+    """The LoRA of a catalogue entry that comes with the product; the first time it is copied into the workspace.
+    Raises NotFound, LoraRefused."""
+    entry = next((e for e in catalogue() if e.name == name and e.shipped), None)
+    if entry is None:
+        raise NotFound(f"No LoRA {name!r} comes with FLENwheel.")
+    there = next((x for x in desk.store.all(LoraRecord) if x.catalogue == name), None)
+    if there is None:
+        path = PRESETS / entry.shipped
+        brought = admit_lora(desk.workspace, path, path.name, entry.suits[0], name)
+        there = brought.model_copy(update={"catalogue": name, "origin": "catalogue"})
+        desk.store.put(there)
+    return there
 
 
 def usable(desk: Desk, family: str) -> list[LoraRecord]:
@@ -35,12 +51,15 @@ def get(desk: Desk, lora_id: str) -> LoraRecord:
 
 
 def by_name(desk: Desk, name: str) -> LoraRecord:
-    """The newest LoRA of that name or id. Raises NotFound."""
+    """The newest LoRA of that name or id, or the one that comes with the product. Raises NotFound."""
     known = desk.store.all(LoraRecord)
     for lora in reversed(known):
         if name in (lora.id, lora.name):
             return lora
-    raise NotFound(f"There is no LoRA {name!r} (known: {', '.join(x.name for x in known) or 'none yet'}).")
+    own = [e.name for e in catalogue() if e.shipped]
+    if name in own:
+        return shipped(desk, name)
+    raise NotFound(f"There is no LoRA {name!r} (known: {', '.join([*(x.name for x in known), *own])}).")
 
 
 def stack(desk: Desk, rows: Iterable[tuple[str, float]]) -> LoraStack:

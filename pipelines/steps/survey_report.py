@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.desk import Desk, NotFound
 from pipelines.library import pictures
-from pipelines.library.presets import CatalogueEntry, catalogue
+from pipelines.library.presets import CatalogueEntry, ModelFamily, catalogue, offered
 from pipelines.library.records import ImageRecord, Job, LoraRecord, Survey
 from pipelines.pages import document, table
 from pipelines.plans.survey import columns, rows
@@ -59,7 +59,7 @@ def report(desk: Desk, survey_id: str) -> Data:
         "seconds": round(sum(i.seconds or 0.0 for i in found), 1),
         "problems": [*(job.warnings if job else ()), *([job.error] if job and job.error else [])],
         "stacks": _stacks(desk, made, found),
-        "gaps": _gaps(desk, tested, family.lora_family),
+        "gaps": _gaps(desk, tested, family),
     }
 
 
@@ -111,7 +111,7 @@ def _adapter(desk: Desk, sha256: str, name: str, weight: float) -> Data:
         "weight": weight,
         "sha256": sha256,
         "rank": lora.rank if lora else None,
-        "origin": entry.repo if entry else lora.origin if lora else "not here any more",
+        "origin": (entry.repo or "comes with FLENwheel") if entry else lora.origin if lora else "not here any more",
         "licence": entry.licence if entry else "",
         "relevance": entry.relevance if entry else None,
     }
@@ -127,12 +127,12 @@ def _against(s: survey.Standing, base: survey.Standing | None) -> Data | None:
     return {"identity": gained, "times_as_long": longer, "more_gib": more}
 
 
-def _gaps(desk: Desk, tested: Iterable[str], lora_family: str) -> list[Data]:
+def _gaps(desk: Desk, tested: Iterable[str], family: ModelFamily) -> list[Data]:
     """LoRAs of the catalogue that seem to matter and were not tested."""
     names = {lora.catalogue for i in tested if (lora := desk.store.get(LoraRecord, i))}
     return [
-        {"name": e.name, "repo": e.repo, "relevance": e.relevance, "why": _why(e, lora_family)}
-        for e in sorted(catalogue(), key=lambda e: -e.relevance)
+        {"name": e.name, "repo": e.repo, "relevance": e.relevance, "why": _why(e, family.lora_family)}
+        for e in offered(family.name)
         if e.relevance >= GAP and e.name not in names
     ]
 

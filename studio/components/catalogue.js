@@ -19,8 +19,8 @@ const draw = paint((v) => {
     } }, item.title);
     const row = h('div', { class: 'entry' + (open.has(item.key) ? ' open' : ''), 'data-key': item.key },
       h('div', { class: 'line' },
-        h('input', { type: 'checkbox', checked: ticked.has(item.key), disabled: !item.lora, 'aria-label': 'test ' + item.title,
-          title: item.lora ? 'test it' : 'not here: bring the file in below', onchange: () => flip(item.key) }),
+        h('input', { type: 'checkbox', checked: ticked.has(item.key), disabled: !item.ready, 'aria-label': 'test ' + item.title,
+          title: item.ready ? 'test it' : 'not here: bring the file in below', onchange: () => flip(item.key) }),
         fold, item.relevance ? dots(item.relevance) : null, h('span', { class: 'chip ' + item.tone }, item.status)),
       h('div', { class: 'kind quiet' }, item.kind), more);
     return row;

@@ -10,7 +10,7 @@ from studio.components.painted import Painted, rev_of
 
 class Catalogue(Painted):
     """Value: ``items`` (``key``, ``title``, ``kind``, ``relevance`` 0-5, ``card``, ``warning``, ``repo``, ``licence``,
-    ``status``, ``tone``, ``lora`` id or empty), ``ticked`` (keys of loaded ones to be tested).
+    ``status``, ``tone``, ``lora`` id or empty, ``ready``: it can be ticked), ``ticked`` (keys of those to be tested).
     Event ``ticks``: the ticked ones changed."""
 
     script = "catalogue"
@@ -20,7 +20,7 @@ def status(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> tuple
     """The chip of an entry and its tone. ``family`` is the lora family of the editor that is used."""
     if family not in entry.suits:
         return "wrong family", "bad"
-    if lora is not None:
+    if lora is not None or entry.shipped:
         return "here", "good"
     return ("misleading", "warn") if "mislead" in entry.warning.lower() else ("not here", "")
 
@@ -34,14 +34,14 @@ def match(entry: CatalogueEntry, loras: Iterable[LoraRecord]) -> LoraRecord | No
 def catalogue(
     entries: Sequence[CatalogueEntry], loras: Sequence[LoraRecord], family: str, before: dict[str, Any]
 ) -> dict[str, Any]:
-    """The value of a Catalogue: entries by relevance, and above them the usable files that no entry knows."""
+    """The value of a Catalogue: the entries, and above them the usable files that no entry knows."""
     items, known = [], set()
-    for entry in sorted(entries, key=lambda e: -e.relevance):
+    for entry in entries:
         lora = match(entry, loras)
         known.add(lora.id if lora else "")
         items.append(_entry(entry, lora, family))
     own = [_own(x) for x in loras if x.id not in known and x.family == family]
-    keys = {i["key"] for i in (*own, *items) if i["lora"]}
+    keys = {i["key"] for i in (*own, *items) if i["ready"]}
     ticked = [k for k in before.get("ticked", []) if k in keys]
     return {"items": [*own, *items], "ticked": ticked, "rev": rev_of(before)}
 
@@ -52,6 +52,13 @@ def chosen(value: dict[str, Any], allowed: Iterable[LoraRecord]) -> list[str]:
     ticked = set(value.get("ticked", []))
     ids = [i.get("lora", "") for i in value.get("items", []) if i.get("key") in ticked]
     return [i for i in dict.fromkeys(ids) if i in usable]
+
+
+def absent(value: dict[str, Any], known: Iterable[str]) -> list[str]:
+    """Names of the ticked entries that come with the product (``known``) and are not in the workspace yet."""
+    ticked = set(value.get("ticked", []))
+    keys = (i.get("key", "") for i in value.get("items", []) if not i.get("lora"))
+    return [key for key in keys if key in ticked and key in set(known)]
 
 
 def _entry(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> dict[str, Any]:
@@ -68,6 +75,7 @@ def _entry(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> dict[
         "status": words,
         "tone": tone,
         "lora": lora.id if lora and words == "here" else "",
+        "ready": words == "here",
     }
 
 
@@ -84,4 +92,5 @@ def _own(lora: LoraRecord) -> dict[str, Any]:
         "status": "here",
         "tone": "good",
         "lora": lora.id,
+        "ready": True,
     }

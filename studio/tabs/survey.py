@@ -19,14 +19,14 @@ import gradio as gr
 from pipelines.desk import NotFound
 from pipelines.library.lora_files import LoraRefused
 from pipelines.library.presets import catalogue as entries
-from pipelines.library.presets import survey_prompts
+from pipelines.library.presets import offered, survey_prompts
 from pipelines.library.records import SavedStack, Survey
 from pipelines.plans.base import ChoiceError
 from pipelines.plans.survey import specialties
 from pipelines.shots import LoraStack, Plan
 from pipelines.steps import loras, sources, survey
 from pipelines.steps.characters import NotAllowed
-from studio.components.catalogue import Catalogue, catalogue, chosen
+from studio.components.catalogue import Catalogue, absent, catalogue, chosen
 from studio.components.fields import edited
 from studio.components.lora_stack import QUIET, named, usable
 from studio.components.matrix import Matrix
@@ -100,8 +100,9 @@ def _build_models() -> dict[str, Any]:
     gr.HTML("<h3>LoRAs to test</h3>", elem_classes="tab-title")
     parts: dict[str, Any] = {"catalogue": Catalogue(elem_id="survey-catalogue")}
     with gr.Row(elem_classes="lora-add"):
+        known = [e.name for e in entries() if not e.shipped]
         parts["entry"] = gr.Dropdown(
-            [("a file of my own", ""), *((e.name, e.name) for e in entries())], value="", label="Which one it is",
+            [("a file of my own", ""), *((name, name) for name in known)], value="", label="Which one it is",
             show_label=False, container=False, scale=3, min_width=140, interactive=True, elem_id="survey-entry",
         )  # fmt: skip
         parts["upload"] = gr.UploadButton(
@@ -190,7 +191,7 @@ def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
     }
     for part in (tab.combine, tab.stacks, tab.specialties, tab.prompts, tab.seed, *tab.axes):
         edited(part)(trigger_mode="always_last", **look)
-    tab.catalogue.ticks(**look)
+    tab.catalogue.ticks(partial(fetch, studio), tab.catalogue, tab.catalogue, **QUIET).then(**look)
     tab.images.ticks(**look)
     brought = [tab.catalogue, tab.message]
     tab.upload.upload(partial(bring, studio), [tab.upload, tab.entry, tab.catalogue], brought, **QUIET).then(**look)
@@ -217,7 +218,7 @@ def latest(studio: Studio) -> Survey | None:
 def catalogue_of(studio: Studio, before: Value) -> Value:
     """The catalogue beside what is here, for the character's editor (without one: for the editor of the settings)."""
     family = studio.desk.family(editor_of(studio) or studio.desk.settings.editor)
-    return catalogue(entries(), loras.usable(studio.desk, family.name), family.lora_family, before)
+    return catalogue(offered(family.name), loras.usable(studio.desk, family.name), family.lora_family, before)
 
 
 def refresh(studio: Studio, listed: Value, pictures: Value, at: str) -> list[Any]:
@@ -242,6 +243,14 @@ def decision_of(made: Survey | None) -> list[Any]:
         return [None, made.reasons if made else "", {}]
     words = f"Written down for survey {made.version}: {made.decision}, {survey.CHOICES[made.decision].lower()}."
     return [made.decision, made.reasons, {"lines": [words], "tone": "good"}]
+
+
+def fetch(studio: Studio, listed: Value) -> Any:
+    """Inputs, outputs: catalogue. What was ticked and comes with the product is copied into the workspace."""
+    wanted = absent(listed, (e.name for e in entries() if e.shipped))
+    for name in wanted:
+        loras.shipped(studio.desk, name)
+    return catalogue_of(studio, listed) if wanted else gr.skip()
 
 
 def bring(studio: Studio, path: str | None, entry: str, before: Value) -> tuple[Value, Value]:

@@ -3,6 +3,7 @@
 import pytest
 
 from pipelines.library import presets
+from pipelines.library.lora_files import inspect
 from pipelines.library.presets import Axis, CatalogueEntry, PresetError, Scenario
 from pipelines.library.records import ANGLES, EXPRESSIONS
 
@@ -22,14 +23,30 @@ def test_every_file_parses_and_names_are_unique():
 
 
 def test_the_catalogue_has_every_row_of_the_survey_with_its_warnings():
-    by_repo = {e.repo: e for e in presets.catalogue()}
-    assert len(presets.catalogue()) == 20  # lightx2v counts twice: 4 and 8 steps
+    community = [e for e in presets.catalogue() if e.repo]
+    by_repo = {e.repo: e for e in community}
+    assert len(community) == 20  # lightx2v counts twice: 4 and 8 steps
     assert by_repo["YaoJiefu/multiple-characters"].warning.startswith("MISLEADING")
     assert by_repo["InstantX/Qwen-Image-ControlNet-Union"].warning.startswith("WRONG FAMILY")
     assert not by_repo["InstantX/Qwen-Image-ControlNet-Inpainting"].suits
     assert by_repo["dx8152/Qwen-Edit-2509-Multiple-angles"].file == "镜头转换.safetensors"
     assert "将镜头向左旋转45度" in by_repo["dx8152/Qwen-Edit-2509-Multiple-angles"].prompts
     assert by_repo["chestnutlzj/Edit-R1-Qwen-Image-Edit-2509"].relevance == 0
+
+
+def test_the_shipped_loras_fit_what_the_catalogue_says():
+    shipped = [e for e in presets.catalogue() if e.shipped]
+    assert all(not e.repo for e in shipped)
+    families = {e.name: inspect(presets.PRESETS / e.shipped).family for e in shipped}
+    assert families == {e.name: e.suits[0] for e in shipped}
+    assert [name for name, family in families.items() if family == "flux"] == ["mini-portrait"]
+
+
+def test_an_editor_is_offered_its_own_first_and_nothing_made_for_another():
+    mini, real = presets.offered("mini-qwen-edit"), presets.offered("qwen-edit-2509")
+    assert [bool(e.shipped) for e in mini[:7]] == [True] * 6 + [False]
+    assert not any(e.shipped for e in real) and len(real) == len(mini) - 6
+    assert [e.relevance for e in real] == sorted((e.relevance for e in real), reverse=True)
 
 
 def test_the_axes_are_the_missions():

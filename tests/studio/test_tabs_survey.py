@@ -48,6 +48,7 @@ def test_the_catalogue_shows_what_is_here_and_what_does_not_fit(studio: Studio, 
     assert chips["controlnet-union"] == "wrong family"
     assert chips["multiple-characters"] == "misleading"
     assert chips["lightning-8"] == "not here"
+    assert chips["mini-relight"] == "here" and chips["mini-portrait"] == "wrong family"
     relevance = [i["relevance"] for i in brought["items"] if i["repo"]]
     assert relevance == sorted(relevance, reverse=True)
 
@@ -63,6 +64,17 @@ def test_an_entry_is_matched_by_its_file_name(studio: Studio, tmp_path: Path) ->
     item = next(i for i in value["items"] if i["key"] == "next-scene")
     assert item["status"] == "here" and item["lora"]
     assert match(entry, []) is None
+
+
+def test_a_lora_that_comes_with_the_product_is_taken_in_when_it_is_ticked(studio: Studio) -> None:
+    listed = shown(studio)[0]
+    assert survey.columns(studio, listed, [], []) == []
+    value = survey.fetch(studio, listed | {"ticked": ["mini-relight", "mini-portrait"]})
+    assert value["ticked"] == ["mini-relight"]
+    (column,) = survey.columns(studio, value, [], [])
+    assert studio.desk.workspace.path(column.adapters[0].path).is_file()
+    again = survey.fetch(studio, value)
+    assert "ticked" not in again, "nothing to take in: the page keeps its value"
 
 
 def test_a_lora_of_another_family_is_refused_in_words(studio: Studio, tmp_path: Path) -> None:

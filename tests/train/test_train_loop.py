@@ -81,8 +81,10 @@ def test_gradient_reaches_every_lora_weight_on_the_nf4_base(bench: Bench, target
             torch.nn.init.normal_(tensor, std=0.1)
         loss.of(example, *loss.draw(example, 0)).backward()
         without = [n for n, p in adapter.parameters.items() if p.grad is None or not p.grad.abs().max() > 0]
-        # the text side ends before the last Qwen block's output is used; all that the presets train is reached
-        assert without == []
+        # nothing reads what the last Qwen block makes of the words; all else that the presets train is reached
+        last = f"transformer_blocks.{len(driver.pipe.transformer.transformer_blocks) - 1}."
+        unread = ("add_q_proj", "to_add_out", "txt_mlp") if target == "editor" else ()
+        assert without == [n for n in adapter.parameters if last in n and any(part in n for part in unread)]
         others = [n for n, p in task.transformer.named_parameters() if p.grad is not None and NAME not in n]
         assert others == []
 

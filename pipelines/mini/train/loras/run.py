@@ -32,17 +32,17 @@ SETTINGS = TrainingSettings.model_validate(
         "rank": 8,
         "alpha": 8,
         "learning_rate": 2e-3,
-        "steps": 240,
-        "batch": 8,
+        "steps": 400,
+        "batch": 12,
         "resolution": 64,
         "warmup": 10,
         "optimizer": "adamw",
         "gradient_checkpointing": False,
-        "save_every": 120,
-        "sample_every": 240,
+        "save_every": 200,
+        "sample_every": 400,
     }
 )
-EXAMPLES = 96
+EXAMPLES = 240
 
 
 def main(given: argparse.Namespace) -> None:
