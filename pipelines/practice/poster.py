@@ -20,7 +20,7 @@ Tile = tuple[str, str]
 
 
 def poster(desk: Desk, told: Figures) -> Image.Image:
-    """RGB, 1,700 px wide or less: with fewer than two cards, fewer panels."""
+    """RGB, about 1,700 x 560 px; narrower with fewer than two cards."""
     good = [(i, "") for i, label in told.pictures.enriched if label == "good"]
     panels = [_Panel("Sources", f"{len(told.pictures.sources)} pictures", 3, [(i, "") for i in told.pictures.sources])]
     panels += [_Panel("Enriched", f"{len(good)} passed review", 4, _spread(good, ENRICHED))] if good else []
