@@ -7,7 +7,7 @@ paint((v) => {
   const gate = h('div', { class: 'gate ' + (reasons.length ? 'shut' : 'open') },
     h('b', {}, reasons.length ? 'The gate is shut' : 'The gate is open'),
     reasons.length ? h('ul', {}, reasons.map((r) => h('li', {}, r)))
-      : h('p', { class: 'quiet' }, 'Every picture was let through by a person.'));
+      : h('p', { class: 'quiet' }, 'Every picture was judged one by one and let through.'));
   if (!v.total) return [h('div', { class: 'empty' }, v.empty || 'No pictures yet.'), reasons.length ? gate : null];
   return [
     h('p', { class: 'pt-head' }, h('b', { class: 'num' }, v.total + ' pictures'),
