@@ -2,7 +2,8 @@
 
 Element ids: ``generate-scenarios``, ``generate-prompts``, ``generate-lora``, ``generate-strength``,
 ``generate-lora-*`` (the extra stack, see lora_stack), ``generate-variants``, ``generate-count``, ``generate-seed``,
-``generate-plan``, ``generate-weights``, ``generate-obtain``, ``generate-preview``, ``generate-run``;
+``generate-steps``, ``generate-guidance``, ``generate-plan``, ``generate-weights``, ``generate-obtain``,
+``generate-preview``, ``generate-run``;
 ``generate-histogram`` (``[role=slider]``), ``generate-filter``, ``generate-filtered``, ``generate-results``.
 """
 
@@ -20,7 +21,7 @@ from pipelines.shots import Plan
 from pipelines.steps import datasets, generate, loras, review
 from pipelines.steps.characters import NotAllowed
 from studio.components import lora_stack
-from studio.components.fields import edited, optional, whole
+from studio.components.fields import edited, number, optional, whole
 from studio.components.histogram import Histogram, histogram
 from studio.components.lora_stack import QUIET, Draft, LoraRows
 from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer, outlook_words
@@ -48,6 +49,8 @@ class GenerateTab:
     variants: gr.Slider
     count: gr.Textbox
     seed: gr.Number
+    steps: gr.Textbox
+    guidance: gr.Textbox
     plan: Words
     weights: Obtain
     preview: gr.Button
@@ -58,10 +61,14 @@ class GenerateTab:
     results: PictureStrip
 
     @property
+    def numbers(self) -> list[Any]:
+        """Variants, count, seed, steps, guidance."""
+        return [self.variants, self.count, self.seed, self.steps, self.guidance]
+
+    @property
     def choice(self) -> list[Any]:
         """Everything a plan depends on, the stack last."""
-        numbers = [self.variants, self.count, self.seed]
-        return [self.scenarios, self.prompts, self.lora, self.strength, *numbers, *self.loras.inputs]
+        return [self.scenarios, self.prompts, self.lora, self.strength, *self.numbers, *self.loras.inputs]
 
 
 def build(studio: Studio) -> GenerateTab:
@@ -93,13 +100,14 @@ def _build_choice() -> dict[str, Any]:
             elem_id="generate-prompts",
         ),
     }
+    parts["variants"] = gr.Slider(
+        1, 8, 4, step=1, label="Variants of each", interactive=True, buttons=[], elem_id="generate-variants"
+    )
     with gr.Row(elem_classes="number-row"):
-        parts["variants"] = gr.Slider(
-            1, 8, 4, step=1, label="Variants of each", interactive=True, min_width=150, buttons=[],
-            elem_id="generate-variants",
-        )  # fmt: skip
-        parts["count"] = optional("At most", "generate-count", "all", min_width=70)
-        parts["seed"] = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=70, elem_id="generate-seed")
+        parts["count"] = optional("At most", "generate-count", "all", min_width=60)
+        parts["seed"] = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=60, elem_id="generate-seed")
+        parts["steps"] = optional("Steps", "generate-steps", min_width=60)
+        parts["guidance"] = optional("Guidance", "generate-guidance", min_width=60)
     gr.HTML("<h3>LoRA of the character</h3>", elem_classes="tab-title")
     with gr.Row(elem_classes="number-row"):
         parts["lora"] = gr.Dropdown(
@@ -150,7 +158,7 @@ def wire(tab: GenerateTab, studio: Studio, shell: Shell) -> None:
         "outputs": [tab.plan, tab.preview, tab.make],
         **QUIET,
     }
-    for part in (tab.scenarios, tab.prompts, tab.lora, tab.variants, tab.count, tab.seed):
+    for part in (tab.scenarios, tab.prompts, tab.lora, *tab.numbers):
         edited(part)(trigger_mode="always_last", **look)
     tab.strength.release(**look)
     lora_stack.wire(tab.loras, studio, shell, look)
@@ -243,7 +251,7 @@ def prompt_lines(text: str | None) -> list[str]:
 
 def plan_of(studio: Studio, names: list[str], prompts: str, lora: str | None, strength: float, *rest: Any) -> Plan:
     """The plan of what is chosen. Inputs: the choice. Raises NotAllowed, ChoiceError, NotFound."""
-    variants, count, seed, ids, *controls = rest
+    variants, count, seed, steps, guidance, ids, *controls = rest
     own = prompt_lines(prompts)
     if not studio.character_id:
         raise NotAllowed(NOBODY)
@@ -260,6 +268,8 @@ def plan_of(studio: Studio, names: list[str], prompts: str, lora: str | None, st
         variants=max(1, int(variants or 1)),
         count=whole(count),
         seed=max(0, int(seed or 0)),
+        steps=whole(steps),
+        guidance=number(guidance),
     )
 
 

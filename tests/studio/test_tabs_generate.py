@@ -29,7 +29,7 @@ def trained(studio: Studio, folder: Path, version: str) -> LoraRecord:
 
 def choice(names: list[str] | None = None, prompts: str = "", lora: str = "", **fields: Any) -> list[Any]:
     """What the tab's events send."""
-    said = {"strength": 1.0, "variants": 4, "count": "", "seed": 0} | fields
+    said = {"strength": 1.0, "variants": 4, "count": "", "seed": 0, "steps": "", "guidance": ""} | fields
     stack = said.pop("stack", Draft())
     return [ALL if names is None else names, prompts, lora, *said.values(), *controls(stack, 4)]
 
@@ -46,6 +46,14 @@ def test_at_most_and_seed(studio: Studio) -> None:
     assert len(few) == 7
     other = generate.plan_of(studio, *choice(count="7", seed=3))
     assert {s.seed for s in few.shots}.isdisjoint({s.seed for s in other.shots})
+
+
+def test_guidance_and_steps_are_the_users_where_given(studio: Studio) -> None:
+    mine = generate.plan_of(studio, *choice(ALL[:1], guidance="2,5", steps="20")).shots
+    assert {(s.guidance, s.steps) for s in mine} == {(2.5, 20)}
+    usual = studio.desk.family(generate.generator_of(studio)).defaults
+    theirs = generate.plan_of(studio, *choice(ALL[:1], guidance="much")).shots
+    assert {(s.guidance, s.steps) for s in theirs} == {(usual.guidance, usual.steps)}
 
 
 def test_nothing_chosen_is_told(studio: Studio) -> None:
