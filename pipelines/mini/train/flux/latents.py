@@ -22,6 +22,8 @@ CHUNK = 50
 FIRST = 6
 """Copies that the first step may draw from; the others come one by one over the first half of the training, so that it
 can begin at once."""
+EACH = 4
+"""One in so many pictures of a batch is a profile portrait for certain: their expressions are the hardest."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Copy:
     tokens: Tensor
     table: Table
     mirrored: bool
+
+    def profiles(self) -> np.ndarray:
+        """The rows that show a head and shoulders from the side, within 15 degrees."""
+        sideways = np.abs(self.table["turn"][:, 0]) > np.cos(np.radians(15))
+        return np.flatnonzero(sideways & (self.table["framing"] == 0) & (self.table["face"] > 0))
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ class Latents:
         ready = round(FIRST + (len(self.order) - FIRST) * min(1.0, 2 * share)) if len(self.order) > FIRST else None
         whose = rng.integers(ready or len(self.order), size=count)
         copies = [self.copy(int(k)) for k in whose]
-        rows = [int(rng.integers(len(one.tokens))) for one in copies]
+        rows = [int(rng.choice(one.profiles() if k % EACH == 0 else len(one.tokens))) for k, one in enumerate(copies)]
         tokens = torch.stack([one.tokens[row] for one, row in zip(copies, rows, strict=True)])
         return Drawn(copies, rows, tokens.float())
 

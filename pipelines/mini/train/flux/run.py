@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 HOME = PRESETS / "mini" / "flux"
 # Muon for what blocks and the layers of T5 multiply by; AdamW for embeddings, modulations, and what goes in and out.
 ADAM = ("embed", "shared", "norm", "transformer.proj_out", "text_encoder.")
-PLAIN = Plan(11600, rate=2e-3, warmup=150, fall=0.45, keep=0.99, adam=ADAM)
+PLAIN = Plan(16800, rate=2e-3, warmup=150, fall=0.45, keep=0.99, adam=ADAM)
 GUIDED = Plan(450, rate=8e-4, warmup=20, fall=0.7, keep=0.99, adam=ADAM)
 STEPS, GUIDANCE = 12, 2.5
 
