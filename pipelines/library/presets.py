@@ -187,7 +187,8 @@ class Phase(Frozen):
 
 class TrainingSettings(Frozen):
     """Everything a training depends on besides its pictures. ``source_share`` is the sampling weight that sources
-    keep in every round (against drift); ``resolution`` is the side of the square area in pixels."""
+    keep in every round (against drift; 0: they count like all others); ``resolution`` is the side of the square area in
+    pixels."""
 
     rank: int = Field(16, ge=1, le=256)
     alpha: float = Field(16, gt=0)

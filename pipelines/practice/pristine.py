@@ -5,27 +5,17 @@ from collections.abc import Iterable, Mapping
 
 from pipelines.library.records import ImageRecord
 from pipelines.practice.reading import Reading
-from pipelines.steps.sources import angle_of, expression_of
-
-Cell = tuple[str, str]
-
-
-def cell(image: ImageRecord) -> Cell:
-    """What a picture would fill: angle and expression of a head, or the figure's scenario."""
-    labels = image.shot.purpose.labels if image.shot else {}
-    if labels.get("focus") == "body":
-        return "body", labels.get("scenario", "")
-    return str(angle_of(image)), str(expression_of(image))
+from pipelines.steps.sources import cell_of, expression_of
 
 
 def choose(
     good: Iterable[ImageRecord], have: Iterable[ImageRecord], readings: Mapping[str, Reading], most: int
 ) -> list[ImageRecord]:
     """At most ``most`` of ``good``: again and again the best of the cell that is emptiest, counting what is there."""
-    counts = Counter(cell(image) for image in have)
-    left: dict[Cell, list[ImageRecord]] = {}
+    counts = Counter(cell_of(image) for image in have)
+    left: dict[tuple[str, str], list[ImageRecord]] = {}
     for image in sorted(good, key=lambda i: _worth(i, readings)):  # the best last
-        left.setdefault(cell(image), []).append(image)
+        left.setdefault(cell_of(image), []).append(image)
     chosen: list[ImageRecord] = []
     while left and len(chosen) < most:
         emptiest = min(left, key=lambda c: (counts[c], c))

@@ -136,6 +136,14 @@ def expression_of(image: ImageRecord) -> Expression:
     return next((e for e in (image.expression, asked, image.scores.expression) if e != "unsure"), "unsure")  # type: ignore[return-value]
 
 
+def cell_of(image: ImageRecord) -> tuple[str, str]:
+    """Which place of the training set a picture fills: angle and expression of a head, or a whole figure's scenario."""
+    labels = image.shot.purpose.labels if image.shot else {}
+    if labels.get("focus") == "body":
+        return "body", labels.get("scenario", "")
+    return angle_of(image), expression_of(image)
+
+
 def judge(desk: Desk, character_id: str, family: str) -> Judge:
     """Who judges the pictures of a model family, against the character's sources, by calibrated lines if there are."""
     preset = desk.family(family)

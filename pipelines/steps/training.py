@@ -12,7 +12,7 @@ from pipelines.plans import model_card
 from pipelines.shots import LoraStack, Purpose, Shot
 from pipelines.steps import datasets, review, sources
 from pipelines.steps.characters import NotAllowed
-from pipelines.steps.sources import angle_of, expression_of
+from pipelines.steps.sources import angle_of, cell_of, expression_of
 
 Target = Literal["character", "editor"]
 
@@ -63,6 +63,7 @@ def _character_set(desk: Desk, character_id: str) -> TrainingSet:
     for origin, images in groups.items():
         found.images += images
         found.items += [_item(desk, image, origin) for image in images]
+    found.items = _balanced(found.items, found.images)
     if not groups["source"]:
         found.shut.append("There are no sources yet: drop pictures in Enrich.")
     waiting = len(review.undecided(desk, character_id, "enriched"))
@@ -100,6 +101,15 @@ def _item(desk: Desk, image: ImageRecord, origin: str) -> TrainItem:
     labels = image.shot.purpose.labels if image.shot else {}
     body = labels.get("focus") == "body" or bool(labels.get("pose"))
     return TrainItem(image=image.ref, caption=caption(desk, image), origin=origin, focus="body" if body else "head")
+
+
+def _balanced(items: list[TrainItem], images: list[ImageRecord]) -> list[TrainItem]:
+    """Weighted so that every angle with every expression counts alike, however many pictures it has, and every whole
+    figure's scenario: else a LoRA draws the expressions that its sources happen to show. The mean weight is 1."""
+    cells = [cell_of(image) for image in images]
+    counts = Counter(cells)
+    share = len(cells) / max(1, len(counts))
+    return [i.model_copy(update={"weight": share / counts[cell]}) for i, cell in zip(items, cells, strict=True)]
 
 
 def caption(desk: Desk, image: ImageRecord) -> str:

@@ -38,8 +38,9 @@ def sampling_weights(items: Sequence[TrainItem], focus: str, source_share: float
     """The probability of each item, summing to 1.
 
     Items outside ``focus`` get 0. Where there are both sources and others, the sources together get ``source_share``
-    however few they are: real pictures keep their say in every round, which is what holds drift back. Within each
-    group an item's share is its ``weight``. A focus that no item has falls back to all items.
+    however few they are: real pictures keep their say in every round, which is what holds drift back; with a share of 0
+    they count like all others. Within each group an item's share is its ``weight``. A focus that no item has falls back
+    to all items.
     """
     pool = [focus in ("all", item.focus) for item in items]
     if not any(pool):
@@ -47,7 +48,7 @@ def sampling_weights(items: Sequence[TrainItem], focus: str, source_share: float
     raw = [item.weight if inside else 0.0 for item, inside in zip(items, pool, strict=True)]
     sources = sum(w for w, item in zip(raw, items, strict=True) if item.origin == SOURCE)
     others = sum(raw) - sources
-    if not sources or not others:
+    if not sources or not others or not source_share:
         return [w / (sources + others) for w in raw]
     return [
         w / sources * source_share if item.origin == SOURCE else w / others * (1 - source_share)

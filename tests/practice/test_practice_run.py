@@ -28,11 +28,11 @@ from pipelines.library.records import (
 )
 from pipelines.practice.choices import choices
 from pipelines.practice.figures import figures
-from pipelines.practice.pristine import cell
 from pipelines.practice.reviewer import opinion, readings
 from pipelines.practice.run import Halted, Run, Wish
 from pipelines.rates import wilson
 from pipelines.steps import outcomes, training
+from pipelines.steps.sources import cell_of
 from studio import cli, practice_command
 
 HANDLERS = str(Path(__file__).with_name("quick_handlers.py"))
@@ -92,7 +92,7 @@ def test_two_rounds_leave_what_two_rounds_of_a_human_leave(workspace_root: Path)
         good = [i for i in desk.store.all(ImageRecord, kind="synthetic") if desk.store.verdict(i.id).label == "good"]
         kept = desk.store.get(DatasetVersion, "cleo/pristine/v1")
         assert kept and len(kept.images) == choices().pristine
-        of = {i.id: cell(i) for i in good}
+        of = {i.id: cell_of(i) for i in good}
         gaps = {c for c in of.values() if c[0] == "body"}
         assert gaps <= {of[i] for i in kept.images}
         told = figures(desk, "cleo")

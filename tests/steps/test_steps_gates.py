@@ -54,6 +54,16 @@ def test_a_training_freezes_what_it_uses_and_remembers_every_picture(desk: Desk,
     assert any("half-left view" in item["caption"] for item in request["items"])
 
 
+def test_an_expression_with_one_picture_is_seen_as_often_as_one_with_many(desk: Desk, ada: Character, put: Any) -> None:
+    seen = [("front", "smiling")] * 3 + [("front", "angry"), ("profile-left", "smiling")]
+    for angle, expression in seen:
+        put("source", label="good", angle=angle, expression=expression)
+    for scenario in ("standing", "standing", "sitting"):
+        put("enriched", label="good", labels={"focus": "body", "scenario": scenario, "angle": "front"})
+    items = training.dataset(desk, ada.id).items
+    assert [i.weight for i in items] == pytest.approx([8 / 15, 8 / 15, 8 / 15, 8 / 5, 8 / 5, 4 / 5, 4 / 5, 8 / 5])
+
+
 def test_pristine_takes_only_what_was_found_good(desk: Desk, ada: Character, put: Any) -> None:
     good, unseen = put("synthetic", label="good", caption="ada"), put("synthetic")
     with pytest.raises(NotAllowed, match="1 of 2"):

@@ -57,6 +57,11 @@ def test_sources_alone_are_all_there_is() -> None:
     assert sampling_weights([item("a"), item("b", weight=3.0)], "all", 0.4) == [0.25, 0.75]
 
 
+def test_a_source_share_of_nothing_lets_sources_count_like_all_others() -> None:
+    items = [item("s"), item("e", origin="enriched"), item("f", origin="enriched", weight=2.0)]
+    assert sampling_weights(items, "all", 0.0) == [0.25, 0.25, 0.5]
+
+
 def test_weights_divide_what_a_group_has() -> None:
     items = [item("s"), item("e", origin="enriched"), item("f", origin="enriched", weight=3.0)]
     assert sampling_weights(items, "all", 0.6) == pytest.approx([0.6, 0.1, 0.3])
