@@ -105,11 +105,13 @@ def _item(desk: Desk, image: ImageRecord, origin: str) -> TrainItem:
 
 def _balanced(items: list[TrainItem], images: list[ImageRecord]) -> list[TrainItem]:
     """Weighted so that every angle with every expression counts alike, however many pictures it has, and every whole
-    figure's scenario: else a LoRA draws the expressions that its sources happen to show. The mean weight is 1."""
+    figure's scenario: else a LoRA draws the expressions that its sources happen to show. The mean weight is 1, and that
+    is the weight of a picture of which angle or expression is unknown."""
     cells = [cell_of(image) for image in images]
-    counts = Counter(cells)
-    share = len(cells) / max(1, len(counts))
-    return [i.model_copy(update={"weight": share / counts[cell]}) for i, cell in zip(items, cells, strict=True)]
+    counts = Counter(cell for cell in cells if "unsure" not in cell)
+    share = counts.total() / max(1, len(counts))
+    weights = [share / counts[cell] if cell in counts else 1.0 for cell in cells]
+    return [item.model_copy(update={"weight": weight}) for item, weight in zip(items, weights, strict=True)]
 
 
 def caption(desk: Desk, image: ImageRecord) -> str:

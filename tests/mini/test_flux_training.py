@@ -91,6 +91,16 @@ def test_tokens_are_packed_as_the_pipeline_packs_and_mirrors_mirror(pool, vae, t
     assert weights.mean((1, 2)) == pytest.approx([1, 1])
 
 
+def test_a_profile_is_looked_at_where_its_eye_and_mouth_are():
+    table = {"turn": np.array([[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], np.float32), "face": np.array([1, 1])}
+    table["box"] = np.array([[0.25, 0.25, 0.75, 0.75]] * 2, np.float32)
+    tokens = torch.zeros(2, 64, 64)
+    left, right = (latents.Copy(tokens, table, mirrored) for mirrored in (False, True))
+    across = task.face_weights([left, right, left], [0, 0, 1]).view(3, 8, 8).mean(1)
+    assert (int(across[0].argmax()), int(across[1].argmax())) == (2, 5)  # the middle of the box is between 3 and 4
+    assert torch.allclose(across[0], across[1].flip(0)) and torch.allclose(across[2], across[2].flip(0))
+
+
 def test_products_are_what_the_pipeline_computes(vae):
     model = _lively(task.Model(3))
     words = model.words([PROMPT, ""])

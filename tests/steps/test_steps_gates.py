@@ -64,6 +64,12 @@ def test_an_expression_with_one_picture_is_seen_as_often_as_one_with_many(desk: 
     assert [i.weight for i in items] == pytest.approx([8 / 15, 8 / 15, 8 / 15, 8 / 5, 8 / 5, 4 / 5, 4 / 5, 8 / 5])
 
 
+def test_pictures_of_which_nothing_is_known_count_one_by_one(desk: Desk, ada: Character, put: Any) -> None:
+    for angle in ("unsure", "unsure", "unsure", "front"):
+        put("source", label="good", angle=angle, expression="smiling")
+    assert [i.weight for i in training.dataset(desk, ada.id).items] == [1.0, 1.0, 1.0, 1.0]
+
+
 def test_pristine_takes_only_what_was_found_good(desk: Desk, ada: Character, put: Any) -> None:
     good, unseen = put("synthetic", label="good", caption="ada"), put("synthetic")
     with pytest.raises(NotAllowed, match="1 of 2"):
