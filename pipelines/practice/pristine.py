@@ -7,6 +7,9 @@ from pipelines.library.records import ImageRecord
 from pipelines.practice.reading import Reading
 from pipelines.steps.sources import cell_of, expression_of
 
+CLEAR = 0.9
+"""From this sureness of the reader on, one expression is as clear as another."""
+
 
 def choose(
     good: Iterable[ImageRecord], have: Iterable[ImageRecord], readings: Mapping[str, Reading], most: int
@@ -27,9 +30,9 @@ def choose(
 
 
 def _worth(image: ImageRecord, readings: Mapping[str, Reading]) -> tuple[float, float]:
-    """A clear expression counts before identity: who it is, the gate and the reviewer have looked at already."""
+    """A clear expression first, then the likeness: of those that are clear enough, the most alike."""
     reading = readings.get(image.id)
     if reading is None:
         return 0.0, -1.0
     clear = reading.expression.sure if reading.expression.word == expression_of(image) else 0.0
-    return round(clear, 1), reading.identity if reading.identity is not None else -1.0
+    return min(round(clear, 1), CLEAR), reading.identity if reading.identity is not None else -1.0

@@ -17,11 +17,11 @@ from pipelines.practice.choices import Choices, choices
 from pipelines.practice.pristine import choose
 from pipelines.practice.reading import Reading
 from pipelines.shots import Plan
+from pipelines.steps import calibration, datasets, enrich, generate, lines, loras, practice, review, sources, training
 from pipelines.steps import card as cards
-from pipelines.steps import datasets, enrich, generate, loras, practice, review, sources, training
 
 ENDED = ("done", "failed", "cancelled", "interrupted")
-OURS = ("practice", "render", "examine", "targets", "train")
+OURS = ("practice", "calibrate", "render", "examine", "targets", "train")
 """Kinds of jobs that a run asks for."""
 
 Tell = Callable[[dict[str, Any]], None]
@@ -95,6 +95,8 @@ class Run:
         self._settle()
         found = sources.sources(self.desk, self.character.id)
         self.tell({"event": "character", "character": self.character.id, "sources": len(found)})
+        if not lines.newest(self.desk, self.id):
+            self.work("calibrate", calibration.submit(self.desk, self.id))
         return self.character
 
     def _settle(self) -> None:

@@ -115,10 +115,14 @@ def _balanced(items: list[TrainItem], images: list[ImageRecord]) -> list[TrainIt
 
 
 def caption(desk: Desk, image: ImageRecord) -> str:
-    """The caption a picture is trained with: its own, completed by what is known of angle and expression."""
+    """The caption a picture is trained with: its own, completed by what is known of angle and expression. A prompt that
+    asked for something else than the human says it shows is no caption of it."""
     character = desk.character(image.character)
-    words = [image.caption.strip() or character.instance]
     expression, angle = expression_of(image), angle_of(image)
+    asked = image.shot.purpose.labels if image.shot else {}
+    otherwise = asked.get("angle", angle) != angle or asked.get("expression", expression) != expression
+    own = "" if image.shot and otherwise and image.caption == image.shot.prompt else image.caption.strip()
+    words = [own or character.instance]
     known = [] if expression == "unsure" else [expression]
     known += [] if angle == "unsure" else [f"{angle} view"]
     return ", ".join(words + [word for word in known if word not in words[0]])

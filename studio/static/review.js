@@ -126,6 +126,14 @@
       view.say(`${back ? "undone" : "redone"}: ${step.words}`);
       paint("picture");
     }
+    const tag = (said) => flen.attempt(async () => {
+      const tile = current();
+      if (!tile) return;
+      const { angle, expression } = await flen.post(`/picture/${tile.id}/tags`, said);
+      Object.assign(tile, { angle, expression });
+      view.say(`Shows ${Object.values(said).join(", ")}.`);
+      paint("picture");
+    });
     const toggle = (name) => { model[name] = !model[name]; paint("layout"); };
     const commands = {
       next: () => go(model.at + 1), previous: () => go(model.at - 1), first: () => go(0), last: () => go(model.order.length - 1),
@@ -133,6 +141,7 @@
       up: () => model.mode === "grid" && go(Math.max(0, model.at - view.columns())),
       good: () => label("good"), reject: () => label("reject"), correct: () => label("correct"), clear: () => label("clear"),
       identity: (digit) => rate("identity", digit), edit: (digit) => rate("edit", digit),
+      tag, shows: () => { if (model.gate !== "card") view.shows(); },
       failure: () => { model.armed = !model.armed; paint("state"); if (model.armed) view.say("Failure mode: press its letter."); },
       undo: () => turn(done, undone, true), redo: () => turn(undone, done, false),
       zoom: () => toggle("zoom"), compare: () => toggle("compare"), info: () => toggle("info"),

@@ -24,7 +24,23 @@
     return { send, node: el("section", { class: "rv-fix" }, el("h3", {}, "Corrected picture"), file, wrong, flen.button("Send correction", send, { id: "correction-send" })) };
   }
 
-  /** Builds the review inside `root`; returns what the controller calls: paint, say, columns, submit, unsent. */
+  /** What the picture shows, to be put right where the edit or the prompt asked for something else: captions are made of it. */
+  function shows(commands) {
+    let keyed = false;  // whoever came by key leaves by key; after a click the keys are the review's again
+    const chooser = (name, words, values) => {
+      const select = el("select", { id: `review-${name}`, "aria-label": words, onblur: () => { keyed = false; },
+        onchange: () => { commands.tag({ [name]: select.value }); if (!keyed) select.blur(); },
+        onkeydown: (e) => ["Enter", "Escape"].includes(e.key) && select.blur() },
+      values.map((v) => el("option", { value: v }, v)));
+      return select;
+    };
+    const angle = chooser("angle", "Angle it shows", flenPage.angles);
+    const expression = chooser("expression", "Expression it shows", flenPage.expressions);
+    return { node: el("div", { class: "rv-shows" }, el("span", {}, "Shows"), angle, expression), focus: () => { expression.focus(); keyed = true; },
+      paint: (tile) => { angle.value = tile.angle; expression.value = tile.expression; } };
+  }
+
+  /** Builds the review inside `root`; returns what the controller calls: paint, say, columns, submit, shows, unsent. */
   flen.reviewView = (root, model, commands, current) => {
     const gates = Object.entries(model.gates).map(([gate, words]) => flen.button(words, () => commands.gate(gate), { id: `review-gate-${gate}`, class: "seg" }));
     const chips = Object.entries(model.filters).map(([name, [words]]) => {
@@ -56,7 +72,8 @@
     const scores = el("div", { class: "rv-scores" });
     const recipe = el("dl", { class: "facts" });
     const fix = correction(current);
-    const side = el("aside", { class: "rv-side" }, scores, el("div", { class: "choices" }, Object.values(choices)), el("div", { class: "rates" }, Object.values(stars)),
+    const seen = shows(commands);
+    const side = el("aside", { class: "rv-side" }, scores, el("div", { class: "choices" }, Object.values(choices)), el("div", { class: "rates" }, Object.values(stars)), seen.node,
       el("div", { class: "fails" }, failures), fix.node, el("section", {}, recipe));
     const main = el("div", { class: "rv-main" }, stage, beside, side);
     const grid = flen.reviewGrid(model, commands);
@@ -119,6 +136,7 @@
         if (tile.reference) reference.src = flen.img(tile.reference); else reference.removeAttribute("src");
         refWords.textContent = tile.reference ? `Reference${tile.angle === "unsure" ? "" : `, ${tile.angle}`}` : "No reference yet";
         scores.replaceChildren(...[flen.identity(tile), tile.faces === 0 ? el("span", { class: "identity v-wrong" }, "no face") : null, el("span", { class: "rv-title" }, tile.title)].filter(Boolean));
+        seen.paint(tile);
         prefetch();
         paintRecipe(tile);
       }
@@ -155,6 +173,7 @@
       gates.forEach((b) => b.setAttribute("aria-pressed", String(b.id === `review-gate-${model.gate}`)));
       views.forEach((b) => b.setAttribute("aria-pressed", String(b.id === `review-view-${model.mode}`)));
       sort.hidden = keep.hidden = model.gate !== "synthetic";
+      seen.node.classList.toggle("off", model.gate === "card");  // a cell is judged by what it was asked for
       if (!some) paintEmpty();
       if (model.mode === "grid") grid.layout();
     }
@@ -174,6 +193,7 @@
       say: (words) => { live.textContent = words; },
       columns: () => grid.columns(),
       submit: () => fix.send(),
+      shows: () => seen.focus(),
       unsent: (count) => { unsent.textContent = count > 20 ? `${count} decisions on their way` : ""; },
     };
   };

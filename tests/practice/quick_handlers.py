@@ -15,6 +15,7 @@ from pipelines.engine.cancelled import Cancelled
 from pipelines.jobs.events import ImageMade, Measured, Progress, Scored, Started
 from pipelines.jobs.handlers import Context
 from pipelines.jobs.requests import (
+    CalibrateRequest,
     ExamineRequest,
     PracticeRequest,
     RenderRequest,
@@ -77,6 +78,16 @@ def score(request: ScoreRequest, context: Context) -> dict[str, Any]:
     return {"images": len(request.images)}
 
 
+def calibrate(request: CalibrateRequest, context: Context) -> dict[str, Any]:
+    """A line of one half, by twelve sources and a hundred strangers."""
+    line = {
+        "version": request.version, "model_hash": "", "far": request.far, "far_low": 0.0, "far_high": 0.03, "tau": 0.5,
+        "smallest": 0.8, "threshold": 0.5, "floor": 0.3, "impostors": 100, "others": 100, "effective": 100.0,
+        "references": [(r.image.id, r.angle) for r in request.references],
+    }  # fmt: skip
+    return {"calibrations": [{**line, "recogniser": name} for name in request.recognisers]}
+
+
 def examine(request: ExamineRequest, context: Context) -> dict[str, Any]:
     """One in six somebody else, one in five of the rest seen from another side."""
     found = {}
@@ -134,5 +145,6 @@ def train(request: TrainRequest, context: Context) -> dict[str, Any]:
 
 
 HANDLERS = {
-    "practice": practice, "render": render, "score": score, "examine": examine, "targets": targets, "train": train
+    "practice": practice, "calibrate": calibrate, "render": render, "score": score, "examine": examine,
+    "targets": targets, "train": train,
 }  # fmt: skip

@@ -97,10 +97,10 @@ def test_two_rounds_leave_what_two_rounds_of_a_human_leave(workspace_root: Path)
         assert gaps <= {of[i] for i in kept.images}
         told = figures(desk, "cleo")
         assert [c.lora for c in told.cards] == ["cleo_v1", "cleo_v2"]
-        assert {"sources", "enrich", "generate", "train", "cards", "look"} <= set(told.by_step)
+        assert {"sources", "calibrate", "enrich", "generate", "train", "cards", "look"} <= set(told.by_step)
     assert [e["version"] for e in heard if e["event"] == "card"] == ["v1", "v2"]
     assert [e["step"] for e in heard if e["event"] == "ended" and e["step"] != "earlier"] == [
-        "sources", "enrich", "look", "train", "card", "look", "generate", "look", "train", "card", "look"
+        "sources", "calibrate", "enrich", "look", "train", "card", "look", "generate", "look", "train", "card", "look"
     ]  # fmt: skip
     assert json.dumps(heard)
     words = [practice_command._words(event) for event in heard]

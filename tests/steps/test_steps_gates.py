@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.desk import Desk
 from pipelines.library.records import Character, Correction, DatasetVersion, Decision, TrainingRun
-from pipelines.steps import datasets, review, training
+from pipelines.steps import datasets, review, sources, training
 from pipelines.steps.characters import NotAllowed
 
 
@@ -68,6 +68,18 @@ def test_pictures_of_which_nothing_is_known_count_one_by_one(desk: Desk, ada: Ch
     for angle in ("unsure", "unsure", "unsure", "front"):
         put("source", label="good", angle=angle, expression="smiling")
     assert [i.weight for i in training.dataset(desk, ada.id).items] == [1.0, 1.0, 1.0, 1.0]
+
+
+def test_a_picture_that_shows_something_else_than_asked_is_not_captioned_by_its_prompt(
+    desk: Desk, ada: Character, put: Any
+) -> None:
+    asked = {"angle": "front", "expression": "angry"}
+    drawn = put("synthetic", labels=asked, caption="turn the head")  # the shot's own prompt
+    assert training.caption(desk, drawn) == "turn the head, angry, front view"
+    seen = sources.tag(desk, drawn.id, expression="neutral")
+    assert training.caption(desk, seen) == f"{ada.instance}, neutral, front view"
+    by_hand = sources.tag(desk, drawn.id, caption="ohwx_char person in the rain")
+    assert training.caption(desk, by_hand) == "ohwx_char person in the rain, neutral, front view"
 
 
 def test_pristine_takes_only_what_was_found_good(desk: Desk, ada: Character, put: Any) -> None:

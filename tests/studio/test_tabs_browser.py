@@ -34,6 +34,37 @@ def test_ticking_sources_changes_what_would_be_made(page: Page, served: Served, 
     expect(page.locator("#enrich-plan")).to_contain_text("4 pictures")
 
 
+def test_in_review_a_key_says_what_a_picture_shows_and_the_keys_go_on(page: Page, served: Served, put: Put) -> None:
+    source = put("source")
+    asked = {"axis": "angle", "value": "profile-left", "angle": "profile-left", "expression": "neutral"}
+    edit = put("enriched", sources=(source.ref,), labels=asked)
+    put("enriched", sources=(source.ref,), labels=asked)
+    store = served.studio.desk.store
+    page.click("#tab-review-button")
+    expression = page.locator("#review-expression")
+    expect(page.locator("#review-picture")).to_have_attribute("data-id", edit.id, timeout=SLOW)
+    expect(expression).to_have_value("neutral")
+    expect(page.locator("#review-angle")).to_have_value("profile-left")
+    page.keyboard.press("t")
+    expect(expression).to_be_focused()
+    page.keyboard.type("sad")
+    expect(expression).to_have_value("sad")
+    expect(page.locator("#review-live")).to_have_text("Shows sad.")
+    page.keyboard.press("Enter")
+    page.keyboard.press("p")  # a decision, not a letter for the chooser
+    expect(page.locator("#review-picture")).not_to_have_attribute("data-id", edit.id)
+    expect(expression).to_have_value("neutral")
+    kept = store.get(ImageRecord, edit.id)
+    assert kept
+    assert (kept.angle, kept.expression) == ("unsure", "sad")
+    page.locator("#review-angle").select_option("half-left")  # by mouse: the keys are the review's at once
+    expect(page.locator("#review-live")).to_have_text("Shows half-left.")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#review-picture")).to_have_attribute("data-id", edit.id)
+    expect(expression).to_have_value("sad")
+    expect(page.locator("#review-label")).to_have_text("good")
+
+
 def test_the_cut_line_is_moved_by_keys_and_by_dragging(page: Page, served: Served, put: Put) -> None:
     made = [put("synthetic", score=score) for score in (0.2, 0.4, 0.6, 0.8)]
     desk = served.studio.desk
