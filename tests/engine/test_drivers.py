@@ -54,6 +54,7 @@ def test_the_same_shot_twice_is_the_same_to_the_bit(name: str, resident: Residen
         assert not same(first, driver.render(wanted.model_copy(update={"seed": 7}), sources))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [FLUX, QWEN])
 def test_a_fresh_process_gives_the_same_pixels(name: str, resident: Resident, models_dir: Path, tmp_path: Path) -> None:
     wanted, sources = shot_of(name)

@@ -70,6 +70,7 @@ def judge(workspace: Workspace) -> Judge:
     return Judge(recogniser="perceptual", references=tuple(references))
 
 
+@pytest.mark.slow
 def test_worker_killed_in_a_plan_of_twenty_resume_yields_twenty_none_twice(
     jobs: JobQueue, workspace: Workspace
 ) -> None:
@@ -106,6 +107,7 @@ def test_cancel_stops_within_one_denoising_step_and_the_model_stays(jobs: JobQue
     assert memory and memory.resident == "mini-flux"
 
 
+@pytest.mark.slow
 def test_app_killed_within_a_picture_takes_the_worker_along_and_loads_no_torch(
     tmp_path: Path,
 ) -> None:

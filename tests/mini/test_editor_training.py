@@ -157,6 +157,7 @@ def train(folder: Path, to: Path, until: int, steps: int = 16) -> Trainer:
     return trainer
 
 
+@pytest.mark.slow
 def test_training_learns_and_resumes_exactly(folder, tmp_path):
     whole = train(folder, tmp_path / "whole", 16)
     curve = [float(line.split('"plain": ')[1].split(",")[0]) for line in (tmp_path / "whole/curve.jsonl").open()]

@@ -118,6 +118,7 @@ def test_products_are_what_the_pipeline_computes(vae):
     assert torch.allclose(fast, slow, atol=1e-3) and slow.std() > 0.01
 
 
+@pytest.mark.slow
 def test_it_learns_and_goes_on_where_it_stopped(batches, tmp_path):
     begun = task.Plain(task.Model(1), batches)
     before = float(begun.loss(0)[0].detach())
