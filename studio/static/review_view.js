@@ -36,7 +36,7 @@
     };
     const angle = chooser("angle", "Angle it shows", flenPage.angles);
     const expression = chooser("expression", "Expression it shows", flenPage.expressions);
-    return { node: el("div", { class: "rv-shows" }, el("span", {}, "Shows"), angle, expression), focus: () => { expression.focus(); keyed = true; },
+    return { node: el("div", { class: "rv-shows" }, el("span", {}, "Shows"), angle, expression), focus: () => { expression.focus(); keyed = document.activeElement === expression; },
       paint: (tile) => { angle.value = tile.angle; expression.value = tile.expression; } };
   }
 
