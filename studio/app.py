@@ -12,6 +12,7 @@ review    #review-gate-enriched|synthetic|card #review-filter-open|all|good|need
           #review-picture (data-id) #review-reference #review-film #review-position #review-label #review-live
           #review-good #review-correct #review-reject #review-undo #review-view-single #review-view-grid #review-help
           #review-filter #review-pristine #correction-file #correction-wrong #correction-send
+pristine  #pristine-dialog #pristine-most #pristine-keep, .kb-tile[aria-pressed]
 line      #review-line #enrich-line #line-dialog #line-calibrate #line-progress #line-stop #line-judge #line-report
 card      #card-lora #card-seed #card-run #card-version (select) #card-compare (select) #card-headline #card-poster
           .cell[data-cell="front/neutral"][data-verdict="right|wrong|unsure|missing"]

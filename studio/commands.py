@@ -18,7 +18,7 @@ from pipelines.library.records import Card, Character, Decision, Survey
 from pipelines.shots import LoraStack
 from pipelines.steps import calibration as calibrating
 from pipelines.steps import card as cards
-from pipelines.steps import characters, datasets, loras, sources, training
+from pipelines.steps import characters, datasets, loras, pristine, sources, training
 from pipelines.steps import enrich as enriching
 from pipelines.steps import generate as generating
 from pipelines.steps import review as reviewing
@@ -175,7 +175,7 @@ def review(options: argparse.Namespace) -> Answer:
             sorted_out = reviewing.apply_filter(desk, character.id, cut=options.cut)
             return asdict(sorted_out), f"{len(sorted_out.rejected)} sorted out, {sorted_out.left} left for you"
         if options.pristine:
-            made = reviewing.select_pristine(desk, character.id, chosen)
+            made = pristine.keep(desk, character.id, chosen)
             return {"dataset": made.model_dump(mode="json")}, f"{made.id}: {len(made.images)} pictures"
         if options.label:
             return _label(desk, chosen, options)

@@ -19,7 +19,7 @@ from pipelines.library import pictures as files
 from pipelines.library.base import Frozen
 from pipelines.library.records import ANGLES, EXPRESSIONS, Angle, Card, Decision, Expression, ImageRecord
 from pipelines.steps import card as cards
-from pipelines.steps import characters, review, sources, survey_report
+from pipelines.steps import characters, pristine, review, sources, survey_report
 from studio import views
 from studio.context import Studio
 
@@ -35,6 +35,7 @@ SCRIPTS = (
     "jobs",
     "line",
     "compare",
+    "pristine",
     "matrix_export",
     "matrix",
     "keys",
@@ -43,7 +44,7 @@ SCRIPTS = (
     "review",
     "card",
 )
-STYLES = ("base", "shell", "parts", "review", "card", "tabs", "start", "hint", "line", "compare")
+STYLES = ("base", "shell", "parts", "review", "card", "tabs", "start", "hint", "line", "compare", "pristine")
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 PICTURE_LIMIT = 256 * 1024**2
 # A report is a page of our own making with styles of its own; nothing in it may run or reach anywhere.
@@ -229,9 +230,13 @@ def review_routes(studio: Studio) -> APIRouter:
         done = review.apply_filter(studio.desk, studio.character_id, cut=cut)
         return {"rejected": len(done.rejected), "left": done.left}
 
+    @router.get("/review/pristine")
+    def candidates() -> dict[str, Any]:
+        return views.candidates(studio)
+
     @router.post("/review/pristine")
     def keep(images: Annotated[list[str], Body(embed=True)]) -> dict[str, Any]:
-        kept = review.select_pristine(studio.desk, studio.character_id, images)
+        kept = pristine.keep(studio.desk, studio.character_id, images)
         return {"version": kept.version, "count": len(kept.images)}
 
     return router

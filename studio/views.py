@@ -20,8 +20,8 @@ from pipelines.library.records import (
 from pipelines.plans.survey import columns, rows
 from pipelines.practice import reviewer
 from pipelines.steps import card as cards
-from pipelines.steps import datasets, loras, practice, review
-from pipelines.steps.sources import angle_of, expression_of
+from pipelines.steps import datasets, loras, practice, pristine, review
+from pipelines.steps.sources import angle_of, cell_of, expression_of
 from studio.context import Studio
 
 Json = dict[str, Any]
@@ -164,6 +164,23 @@ def pile(studio: Studio, gate: review.Gate) -> Json:
             for i in items
         ],
     }
+
+
+def candidates(studio: Studio) -> Json:
+    """Good pictures that could be kept, the one to take first at the front, each with the cell that it fills; ``most``
+    is how many one would take, ``have`` what the training set has of each cell already."""
+    found = pristine.candidates(studio.desk, studio.character_id) if studio.character_id else []
+    learnt = pristine.learnt_from(studio.desk, studio.character_id) if found else {}
+    have = Counter(_place(image) for images in learnt.values() for image in images)
+    return {
+        "most": pristine.MOST,
+        "have": dict(have),
+        "pictures": [tile(i, studio.desk.store.verdict(i.id)) | {"cell": _place(i)} for i in found],
+    }
+
+
+def _place(image: ImageRecord) -> str:
+    return " · ".join(part for part in cell_of(image) if part)
 
 
 def survey(studio: Studio, survey_id: str) -> Json | None:

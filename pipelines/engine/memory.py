@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.engine import weights
-from pipelines.engine.capacity import capacity
+from pipelines.engine.capacity import Capacity, capacity, computes_bfloat16
 from pipelines.library.presets import ModelFamily, TrainingSettings
 from pipelines.library.workspace import Workspace
 from pipelines.shots import Shot
 
 GIB = 2**30
 NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)
-BF16 = 2
+BF16, FLOAT32 = 2, 4
 # Context of CUDA and its libraries, and what the allocator cannot use.
 OVERHEAD = 0.75 * GIB
 # A trained parameter: float32 weight, gradient and the two moments of AdamW.
@@ -31,8 +31,8 @@ TRAINED = 16
 # during the backward pass of a training with gradient checkpointing (by pipeline, below); and per block without it.
 FORWARD = 24
 KEPT_PER_BLOCK = 18
-# Bytes per pixel when a picture is decoded: three maps of 256 channels in bf16 at full size; tiles are 512 px.
-DECODE = 3 * 256 * BF16
+# Numbers per pixel when a picture is decoded: three maps of 256 channels at full size; tiles are 512 px.
+DECODE = 3 * 256
 TILE = 512
 # Parameters that a driver drops after loading because its pipeline never uses them.
 UNUSED = {"QwenImageEditPlusPipeline": ("text_encoder", "lm_head.")}
@@ -110,11 +110,12 @@ class _Part:
 def predict_render(family: ModelFamily, shots: Sequence[Shot], workspace: Workspace, settings: Any) -> Prediction:
     """What the pictures of ``shots`` will take (none: one of the family's default size). Raises nothing."""
     folder = weights.locate(family, workspace, settings)
-    parts = _parts(family, folder)
+    machine = capacity(settings)
+    wide, budget = _wide(machine), machine.usable_gib
+    parts = _parts(family, folder, wide)
     shape = _geometry(family, folder)
-    budget = capacity(settings).usable_gib
     ladders: tuple[tuple[str, ...], ...] = ((), ("tiling",), ("tiling", "encoders off"))
-    tried = [Prediction(_render_phases(family, shots, parts, shape, rungs), budget, rungs) for rungs in ladders]
+    tried = [Prediction(_render_phases(family, shots, parts, shape, rungs, wide), budget, rungs) for rungs in ladders]
     return next((p for p in tried if p.fits), None) or _refused(
         tried[-1], f"{family.title} needs", "Choose smaller pictures or a smaller model"
     )
@@ -130,16 +131,18 @@ def predict_training(
     """What a training will take; ``controls`` is how many pictures of the same size an example shows beside its target
     (None: one for an editor, none for a generator). Text encoders and VAE are off the card while steps run."""
     folder = weights.locate(family, workspace, settings)
-    parts = _parts(family, folder)
+    machine = capacity(settings)
+    wide = _wide(machine)
+    parts = _parts(family, folder, wide)
     shape = _geometry(family, folder)
     controls = int(family.role == "editor") if controls is None else controls
     tokens = (training.resolution // family.multiple) ** 2 * (1 + controls) + _text_tokens(family, controls)
     kept = shape.blocks + shape.backward if training.gradient_checkpointing else shape.blocks * KEPT_PER_BLOCK
-    activations = tokens * training.batch * shape.width * BF16 * kept
+    activations = tokens * training.batch * shape.width * wide * kept
     learned = training.rank * lora_width(family.lora_targets, shape) * TRAINED
     steps = {"transformer": parts["transformer"].held, "LoRA and optimizer": learned, "activations": activations}
     phases = {"load": _all(parts, loading=True), "train": _in_gib(steps | {"overhead": OVERHEAD})}
-    prediction = Prediction(phases, capacity(settings).usable_gib)
+    prediction = Prediction(phases, machine.usable_gib)
     if prediction.fits:
         return prediction
     return _refused(prediction, f"Training {family.title} needs", "Choose a smaller resolution, batch or rank")
@@ -170,7 +173,12 @@ def _modules(shape: Geometry) -> Iterator[tuple[str, int, int]]:
 
 
 def _render_phases(
-    family: ModelFamily, shots: Sequence[Shot], parts: dict[str, _Part], shape: Geometry, ladder: tuple[str, ...]
+    family: ModelFamily,
+    shots: Sequence[Shot],
+    parts: dict[str, _Part],
+    shape: Geometry,
+    ladder: tuple[str, ...],
+    wide: int,
 ) -> dict[str, dict[str, float]]:
     defaults = family.defaults
     pixels = max((s.width * s.height for s in shots), default=defaults.width * defaults.height)
@@ -183,8 +191,8 @@ def _render_phases(
     decoded = min(pixels, TILE**2) if "tiling" in ladder else pixels
     return {
         "load": _all(parts, loading=True),
-        "denoise": resident | _in_gib({"activations": tokens * shape.width * BF16 * FORWARD}),
-        "decode": resident | _in_gib({"activations": decoded * DECODE}),
+        "denoise": resident | _in_gib({"activations": tokens * shape.width * wide * FORWARD}),
+        "decode": resident | _in_gib({"activations": decoded * DECODE * wide}),
     }
 
 
@@ -210,20 +218,25 @@ def _refused(prediction: Prediction, what: str, cure: str) -> Prediction:
     return replace(prediction, why=why)
 
 
-def _parts(family: ModelFamily, folder: Path | None) -> dict[str, _Part]:
-    found = {name: _from_headers(family, name, folder / name) for name in family.parts} if folder else {}
-    return {name: found.get(name) or _from_preset(family, name) for name in family.parts}
+def _wide(machine: Capacity) -> int:
+    """Bytes of a number that is not quantized, as ``engine.precision`` will have it."""
+    return BF16 if computes_bfloat16(machine.device) else FLOAT32
 
 
-def _from_preset(family: ModelFamily, name: str) -> _Part:
+def _parts(family: ModelFamily, folder: Path | None, wide: int) -> dict[str, _Part]:
+    found = {name: _from_headers(family, name, folder / name, wide) for name in family.parts} if folder else {}
+    return {name: found.get(name) or _from_preset(family, name, wide) for name in family.parts}
+
+
+def _from_preset(family: ModelFamily, name: str, wide: int) -> _Part:
     part = family.parts[name]
     if part.quantize == "none":
-        return _Part(part.parameters * BF16, 0.0)
-    held = (part.parameters - part.plain) * NF4 + (part.plain - part.unused) * BF16
-    return _Part(held, part.unused * BF16)
+        return _Part(part.parameters * wide, 0.0)
+    held = (part.parameters - part.plain) * NF4 + (part.plain - part.unused) * wide
+    return _Part(held, part.unused * wide)
 
 
-def _from_headers(family: ModelFamily, name: str, folder: Path) -> _Part | None:
+def _from_headers(family: ModelFamily, name: str, folder: Path, wide: int) -> _Part | None:
     """Bytes that the part will take: two-dimensional weights are quantized, but for embeddings and skipped modules."""
     part, held, unused = family.parts[name], 0.0, 0.0
     owner, dropped = UNUSED.get(family.pipeline, ("", ""))
@@ -236,7 +249,7 @@ def _from_headers(family: ModelFamily, name: str, folder: Path) -> _Part | None:
             or any(e in tensor for e in _EMBEDDINGS)
             or any(f".{skip}." in f".{tensor}" for skip in part.skip)
         )
-        size = prod(shape) * (BF16 if plain else NF4)
+        size = prod(shape) * (wide if plain else NF4)
         if owner == name and tensor.startswith(dropped):
             unused += size
         else:

@@ -20,8 +20,6 @@ from transformers import BitsAndBytesConfig as TransformersConfig
 
 from pipelines.library.presets import ModelFamily
 
-DTYPE = torch.bfloat16
-
 
 class CpuNf4Quantizer(BnB4BitDiffusersQuantizer):
     """diffusers' 4-bit quantizer without its insistence on a GPU."""
@@ -73,10 +71,10 @@ def _mend_blocks() -> torch.library.Library:
     return ours
 
 
-def config(family: ModelFamily) -> pipe_quant_config.PipelineQuantizationConfig | None:
-    """How each part of ``family`` is quantized: NF4 with double quantization, computing in bfloat16.
+def config(family: ModelFamily, dtype: torch.dtype) -> pipe_quant_config.PipelineQuantizationConfig | None:
+    """How each part of ``family`` is quantized: NF4 with double quantization, computing in ``dtype``.
 
-    ``Part.skip`` names modules that stay in bfloat16. None when nothing is quantized.
+    ``Part.skip`` names modules that stay in ``dtype``. None when nothing is quantized.
     """
     mapping: dict[str, Any] = {}
     for name, part in family.parts.items():
@@ -86,7 +84,7 @@ def config(family: ModelFamily) -> pipe_quant_config.PipelineQuantizationConfig 
                 load_in_4bit=True,
                 bnb_4bit_quant_type="nf4",
                 bnb_4bit_use_double_quant=True,
-                bnb_4bit_compute_dtype=DTYPE,
+                bnb_4bit_compute_dtype=dtype,
                 llm_int8_skip_modules=list(part.skip) or None,
             )
     return pipe_quant_config.PipelineQuantizationConfig(quant_mapping=mapping) if mapping else None

@@ -19,7 +19,7 @@ import diffusers
 import psutil
 import torch
 
-from pipelines.engine import quantize, weights
+from pipelines.engine import precision, quantize, weights
 from pipelines.engine.drivers import DRIVERS, Driver
 from pipelines.jobs.events import Event, Memory, Warned
 from pipelines.library.presets import ModelFamily
@@ -116,20 +116,21 @@ class Resident:
 
     def _key_of(self, family: ModelFamily) -> Hashable:
         parts = tuple((name, part.quantize, part.skip) for name, part in family.parts.items())
-        return family.name, family.revision, parts, quantize.DTYPE, self.device
+        return family.name, family.revision, parts, precision.native(self.device.type), self.device
 
     def _load(self, family: ModelFamily) -> Driver:
         folder = self.folder(family)
         made_for = json.loads((folder / weights.INDEX).read_text(encoding="utf-8")).get("_class_name")
         if made_for != family.pipeline or made_for not in DRIVERS:
             raise RuntimeError(f"{folder} holds a {made_for}, but {family.title} needs a {family.pipeline}.")
+        dtype = precision.native(self.device.type)
         quantize.enable(self.device.type)
         pipe = getattr(diffusers, family.pipeline).from_pretrained(
             folder,
             local_files_only=True,
             use_safetensors=True,
-            dtype=quantize.DTYPE,
-            quantization_config=quantize.config(family),
+            dtype=dtype,
+            quantization_config=quantize.config(family, dtype),
         )
         for part in pipe.components.values():
             if isinstance(part, torch.nn.Module):

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 from pipelines.desk import Desk
@@ -14,10 +15,10 @@ from pipelines.library.presets import trainings
 from pipelines.library.records import Card, Character, ImageRecord, Job, LoraRecord, TrainingRun
 from pipelines.practice import editor, reviewer
 from pipelines.practice.choices import Choices, choices
-from pipelines.practice.pristine import choose
 from pipelines.practice.reading import Reading
+from pipelines.practice.worth import worth
 from pipelines.shots import Plan
-from pipelines.steps import calibration, datasets, enrich, generate, lines, loras, practice, review, sources, training
+from pipelines.steps import calibration, enrich, generate, lines, loras, practice, pristine, review, sources, training
 from pipelines.steps import card as cards
 
 ENDED = ("done", "failed", "cancelled", "interrupted")
@@ -146,12 +147,12 @@ class Run:
     def _keep(self, plan: Plan) -> None:
         """The best of this round's pictures become pristine, once."""
         good = [i for i in review.good(self.desk, self.id, "synthetic") if i.version == plan.version]
-        known = {i for d in datasets.versions(self.desk, self.id, "pristine") for i in d.images}
+        known = pristine.kept(self.desk, self.id)
         if not good or any(i.id in known for i in good):
             return
-        have = [*sources.sources(self.desk, self.id), *review.good(self.desk, self.id, "enriched")]
-        best = choose(good, have, self.readings(), self.wish.choices.pristine)
-        made = review.select_pristine(self.desk, self.id, [i.id for i in best])
+        readings, have = self.readings(), chain(*pristine.learnt_from(self.desk, self.id).values())
+        best = pristine.order(good, have, lambda image: worth(image, readings.get(image.id)))
+        made = pristine.keep(self.desk, self.id, [i.id for i in best[: self.wish.choices.pristine]])
         self.tell({"event": "pristine", "version": made.version, "pictures": len(made.images)})
 
     def _train(self, number: int) -> None:

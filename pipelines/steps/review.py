@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.desk import Desk, NotFound
-from pipelines.library.export import copy_with_caption
 from pipelines.library.intake import admit
-from pipelines.library.records import Correction, DatasetVersion, Decision, ImageRecord, Verdict, Who, new_id
+from pipelines.library.records import Correction, Decision, ImageRecord, Verdict, Who, new_id
 from pipelines.steps import datasets
 from pipelines.steps.characters import NotAllowed
 from pipelines.steps.sources import angle_of, sources
@@ -145,27 +144,6 @@ def apply_filter(desk: Desk, character_id: str, *, cut: float | None = None) -> 
     )
     report.left = len(undecided(desk, character_id, "synthetic"))
     return report
-
-
-def select_pristine(desk: Desk, character_id: str, image_ids: Iterable[str]) -> DatasetVersion:
-    """Make a new pristine version of pictures that a human found good (MISSION 1.7: the best 10-20).
-
-    The files are copied into ``data/pristine/vN`` with their captions beside them, so the folder is a dataset that
-    any trainer reads. Raises NotAllowed when one of them has not been let through.
-    """
-    chosen = [get(desk, i) for i in dict.fromkeys(image_ids)]
-    unseen = [image for image in chosen if not let_through(desk.store.verdict(image.id))]
-    if unseen or not chosen:
-        raise NotAllowed(
-            f"{len(unseen)} of {len(chosen)} pictures were not found good in review."
-            if chosen
-            else "Choose pictures first."
-        )
-    version = datasets.following(d.version for d in datasets.versions(desk, character_id, "pristine"))
-    folder = desk.workspace.path(desk.workspace.dataset(character_id, "pristine", version))
-    for image in chosen:
-        copy_with_caption(desk.workspace.path(image.path), folder, image.caption)
-    return datasets.include(desk, character_id, "pristine", version, [image.id for image in chosen])
 
 
 def correct(

@@ -10,7 +10,7 @@ from pipelines.library.presets import TrainingSettings, trainings
 from pipelines.library.records import Correction, DatasetVersion, ImageRecord, Job, TrainingRun, new_id
 from pipelines.plans import model_card
 from pipelines.shots import LoraStack, Purpose, Shot
-from pipelines.steps import datasets, review, sources
+from pipelines.steps import datasets, pristine, review, sources
 from pipelines.steps.characters import NotAllowed
 from pipelines.steps.sources import angle_of, cell_of, expression_of
 
@@ -52,14 +52,8 @@ def dataset(desk: Desk, character_id: str, target: Target = "character") -> Trai
 
 
 def _character_set(desk: Desk, character_id: str) -> TrainingSet:
-    """Sources stay in every round; enriched and pristine pictures accumulate (ECOSYSTEM, identity numbers)."""
     found = TrainingSet("character")
-    pristine = {i for d in datasets.versions(desk, character_id, "pristine") for i in d.images}
-    groups = {
-        "source": sources.sources(desk, character_id),
-        "enriched": review.good(desk, character_id, "enriched"),
-        "pristine": [i for i in review.good(desk, character_id, "synthetic") if i.id in pristine],
-    }
+    groups = pristine.learnt_from(desk, character_id)
     for origin, images in groups.items():
         found.images += images
         found.items += [_item(desk, image, origin) for image in images]

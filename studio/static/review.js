@@ -161,10 +161,12 @@
       }),
       pristine: () => flen.attempt(async () => {
         await flen.flushDecisions();
-        const images = [...model.tiles.values()].filter((t) => t.state.label === "good" && t.state.who !== "rule").map((t) => t.id);
-        const { version, count } = await flen.post("/review/pristine", { images });
-        flen.toast(`${count} pictures are pristine ${version} now: the next training learns from them.`);
-        flen.poll();
+        const found = await flen.get("/review/pristine");
+        if (!found.pictures.length) { flen.toast("Every good picture is kept already: the next training learns from them."); return; }
+        flen.keepBest(found, (version, count) => {
+          flen.toast(`${count} ${count === 1 ? "picture is" : "pictures are"} pristine ${version} now: the next training learns from them.`);
+          flen.poll();
+        });
       }),
     };
     const view = flen.reviewView(root, model, commands, current);

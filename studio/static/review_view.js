@@ -49,7 +49,7 @@
       return chip;
     });
     const sort = flen.button("Filter", commands.sort, { id: "review-filter", title: "Sorts out pictures without a face or of someone else, by rule" });
-    const keep = flen.button("Keep as pristine", commands.pristine, { id: "review-pristine", class: "primary" });
+    const keep = flen.button("Keep the best…", commands.pristine, { id: "review-pristine", class: "primary", title: "Good pictures for the next training: the best, where it has least" });
     const views = [flen.button("", commands.single, { id: "review-view-single", icon: "single", class: "seg", "aria-label": "Single picture", title: "Single (E)" }),
       flen.button("", commands.grid, { id: "review-view-grid", icon: "grid", class: "seg", "aria-label": "Grid", title: "Grid (G)" })];
     const door = flen.lineButton("review-line");
@@ -157,9 +157,7 @@
         chips[n].lastChild.textContent = String([...model.tiles.values()].filter(test).length);
         chips[n].setAttribute("aria-pressed", String(model.filter === Object.keys(model.filters)[n]));
       }
-      const pristine = [...model.tiles.values()].filter((t) => t.state.label === "good" && t.state.who !== "rule").length;
-      keep.lastChild.textContent = `Keep ${pristine} as pristine`;
-      keep.disabled = !pristine;
+      keep.disabled = ![...model.tiles.values()].some((t) => t.state.label === "good" && t.state.who !== "rule");
       paintFilm();
       grid.paint();
     }

@@ -70,6 +70,7 @@ def test_a_person_turns_the_wheel(browser: Browser, running, tmp_path: Path) -> 
     page.click("#review-filter")
     person.judge("synthetic", "pxpxpx", every=True)  # what the rule sorted out, a person may let through
     page.click("#review-pristine")
+    page.click("#pristine-keep")
     expect(page.locator(".toast", has_text="3 pictures are pristine v1")).to_be_visible()
 
     # the card of v1, then v2 and its card, side by side

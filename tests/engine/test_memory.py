@@ -2,10 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from engine_helpers import FLUX, QWEN, family, shot, tensor_shapes
 
+from pipelines.engine import capacity as machine
+from pipelines.engine import memory
 from pipelines.engine.capacity import capacity
 from pipelines.engine.memory import Geometry, lora_width, predict_render, predict_training
 from pipelines.engine.resident import Resident
@@ -21,25 +24,31 @@ ALL_OF_QWEN = (
 )
 
 
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card of 24 GiB: the published figures are for bfloat16."""
+    monkeypatch.setattr(machine, "card_bytes", lambda: 24 * 2**30)
+
+
 def weights_of(phase: dict[str, float]) -> float:
     return sum(gib for name, gib in phase.items() if name not in ("overhead", "activations"))
 
 
-def test_resident_weights_are_as_calculated_for_the_real_models(workspace: Workspace) -> None:
-    flux = predict_render(family("flux1-dev"), [], workspace, Settings(device="cpu"))
+def test_resident_weights_are_as_calculated_for_the_real_models(card: None, workspace: Workspace) -> None:
+    flux = predict_render(family("flux1-dev"), [], workspace, Settings(device="auto"))
     assert weights_of(flux.phases["load"]) == pytest.approx(10.0, abs=0.05)
     assert flux.phases["load"]["transformer"] == pytest.approx(5.72, abs=0.01)
     assert flux.phases["load"]["text_encoder_2"] == pytest.approx(3.86, abs=0.01)
-    qwen = predict_render(family("qwen-image-edit-2509"), [], workspace, Settings(device="cpu"))
+    qwen = predict_render(family("qwen-image-edit-2509"), [], workspace, Settings(device="auto"))
     assert weights_of(qwen.phases["load"]) == pytest.approx(15.6, abs=0.06)
     assert weights_of(qwen.phases["denoise"]) == pytest.approx(14.5, abs=0.05)
     assert qwen.phases["load"]["text_encoder"] == pytest.approx(5.49, abs=0.01)
 
 
-def test_encoders_leave_when_that_makes_it_fit(workspace: Workspace) -> None:
-    roomy = predict_render(family("qwen-image-edit-2509"), [], workspace, Settings(device="cpu", memory_budget_gib=24))
+def test_encoders_leave_when_that_makes_it_fit(card: None, workspace: Workspace) -> None:
+    roomy = predict_render(family("qwen-image-edit-2509"), [], workspace, Settings(device="auto", memory_budget_gib=24))
     tight = predict_render(
-        family("qwen-image-edit-2509"), [], workspace, Settings(device="cpu", memory_budget_gib=16.35)
+        family("qwen-image-edit-2509"), [], workspace, Settings(device="auto", memory_budget_gib=16.35)
     )
     assert roomy.ladder == ()
     assert tight.ladder == ("tiling", "encoders off")
@@ -59,11 +68,11 @@ def test_encoders_leave_when_that_makes_it_fit(workspace: Workspace) -> None:
     ],
 )
 def test_training_takes_what_was_calculated(
-    name: str, targets: tuple[str, ...], side: int, gib: float, workspace: Workspace
+    name: str, targets: tuple[str, ...], side: int, gib: float, card: None, workspace: Workspace
 ) -> None:
     trained = family(name).model_copy(update={"lora_targets": targets}) if targets else family(name)
     settings = TrainingSettings(rank=16, resolution=side)
-    prediction = predict_training(trained, settings, workspace, Settings(device="cpu", memory_budget_gib=24))
+    prediction = predict_training(trained, settings, workspace, Settings(device="auto", memory_budget_gib=24))
     assert prediction.phase_gib("train") == pytest.approx(gib, abs=0.06)
 
 
@@ -77,8 +86,8 @@ def test_training_grows_with_what_makes_it_grow(workspace: Workspace) -> None:
     assert gib() < gib(gradient_checkpointing=False)
 
 
-def test_a_refusal_says_how_much_and_what_to_do(workspace: Workspace) -> None:
-    settings = Settings(device="cpu", memory_budget_gib=8)
+def test_a_refusal_says_how_much_and_what_to_do(card: None, workspace: Workspace) -> None:
+    settings = Settings(device="auto", memory_budget_gib=8)
     pictures = predict_render(family("flux1-dev"), [], workspace, settings)
     assert not pictures.fits
     assert "FLUX.1 dev needs about 10.7 GiB, and 8.0 GiB may be used here" in pictures.why
@@ -86,6 +95,20 @@ def test_a_refusal_says_how_much_and_what_to_do(workspace: Workspace) -> None:
     assert not training.fits
     assert "smaller resolution, batch or rank" in training.why
     assert predict_render(family(FLUX), [], workspace, settings).why == ""
+
+
+def test_a_cpu_that_does_not_compute_bfloat16_needs_more(
+    card: None, monkeypatch: pytest.MonkeyPatch, workspace: Workspace
+) -> None:
+    def phases(device: Literal["auto", "cpu"], bfloat16: bool) -> dict[str, dict[str, float]]:
+        monkeypatch.setattr(memory, "computes_bfloat16", lambda kind: bfloat16 or kind == "cuda")
+        return predict_render(family("flux1-dev"), [], workspace, Settings(device=device)).phases
+
+    narrow, wide = phases("cpu", True), phases("cpu", False)
+    assert narrow == phases("auto", False)
+    assert wide["load"]["text_encoder"] == pytest.approx(2 * narrow["load"]["text_encoder"])
+    assert wide["load"]["transformer"] == narrow["load"]["transformer"]
+    assert wide["denoise"]["activations"] == pytest.approx(2 * narrow["denoise"]["activations"])
 
 
 @pytest.mark.parametrize("name", [FLUX, QWEN])

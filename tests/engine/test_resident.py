@@ -11,6 +11,7 @@ from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
 from engine_helpers import FLUX, QWEN, checkpoint, family, ramp, shot
 
+from pipelines.engine import precision
 from pipelines.engine.drivers import FluxDriver, QwenEditDriver
 from pipelines.engine.resident import Resident, pick_device
 from pipelines.engine.weights import WeightsMissing
@@ -64,7 +65,7 @@ def test_weights_are_nf4_where_the_preset_says_so(resident: Resident) -> None:
         layer = next(m for m in driver.pipe.transformer.modules() if isinstance(m, Linear4bit))
         assert layer.weight.quant_type == "nf4"
         assert layer.weight.quant_state.nested
-        assert layer.compute_dtype == torch.bfloat16
+        assert layer.compute_dtype == driver.pipe.dtype == precision.native("cpu")
 
 
 @pytest.mark.parametrize("name", [FLUX, QWEN])

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.desk import Desk
 from pipelines.library.records import Character, Correction, DatasetVersion, Decision, TrainingRun
-from pipelines.steps import datasets, review, sources, training
+from pipelines.steps import datasets, pristine, review, sources, training
 from pipelines.steps.characters import NotAllowed
 
 
@@ -85,12 +85,26 @@ def test_a_picture_that_shows_something_else_than_asked_is_not_captioned_by_its_
 def test_pristine_takes_only_what_was_found_good(desk: Desk, ada: Character, put: Any) -> None:
     good, unseen = put("synthetic", label="good", caption="ada"), put("synthetic")
     with pytest.raises(NotAllowed, match="1 of 2"):
-        review.select_pristine(desk, ada.id, [good.id, unseen.id])
-    made = review.select_pristine(desk, ada.id, [good.id])
+        pristine.keep(desk, ada.id, [good.id, unseen.id])
+    made = pristine.keep(desk, ada.id, [good.id])
     assert made.id == "ada/pristine/v1"
     folder = desk.workspace.path("characters/ada/data/pristine/v1")
     assert sorted(p.suffix for p in folder.iterdir()) == [".png", ".txt"]
     assert training.dataset(desk, ada.id).by_origin["pristine"] == 1
+
+
+def test_the_best_are_offered_where_the_training_set_has_least(desk: Desk, ada: Character, put: Any) -> None:
+    front, side = ({"angle": angle, "expression": "neutral"} for angle in ("front", "profile-left"))
+    sources.tag(desk, put("source").id, angle="front", expression="neutral")
+    alike = put("synthetic", label="good", labels=front, score=0.9)
+    less = put("synthetic", label="good", labels=front, score=0.7)
+    starred = put("synthetic", label="good", labels=front, score=0.5)
+    desk.store.decide(Decision(image=starred.id, who="human", action="identity", value=5))
+    unmeasured = put("synthetic", label="good", labels=side)
+    put("synthetic", label="reject", labels=side, score=0.9)
+    assert [i.id for i in pristine.candidates(desk, ada.id)] == [unmeasured.id, starred.id, alike.id, less.id]
+    pristine.keep(desk, ada.id, [unmeasured.id, starred.id])
+    assert [i.id for i in pristine.candidates(desk, ada.id)] == [alike.id, less.id]
 
 
 def test_the_filter_sorts_out_strangers_and_leaves_doubt_to_the_human(desk: Desk, ada: Character, put: Any) -> None:

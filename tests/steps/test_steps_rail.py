@@ -7,7 +7,7 @@ import pytest
 from pipelines import flywheel
 from pipelines.desk import Desk
 from pipelines.library.records import Character, Decision, LoraRecord, TrainingRun
-from pipelines.steps import characters, review
+from pipelines.steps import characters, pristine
 
 
 def _states(desk: Desk, character: Character) -> dict[str, str]:
@@ -44,7 +44,7 @@ def test_the_rail_follows_the_wheel(desk: Desk, ada: Character, put: Any) -> Non
     assert flywheel.status(desk, ada.id).next.gate == "synthetic"
     desk.store.decide(Decision(image=candidate.id, who="human", action="label", value="good"))
     assert flywheel.status(desk, ada.id).next.title == "Keep the best as pristine"
-    review.select_pristine(desk, ada.id, [candidate.id])
+    pristine.keep(desk, ada.id, [candidate.id])
     rail = flywheel.status(desk, ada.id)
     assert (rail.next.title, rail.round) == ("Train v2", 2)
     assert {s.key: s.state for s in rail.steps}["retrain"] == "next"

@@ -128,7 +128,10 @@ def test_the_filter_sorts_out_and_pristine_keeps(client: TestClient, put: Put) -
     assert refused.status_code == 422 and "review" in refused.json()["detail"]
     said = {"id": "c" * 16, "image": good.id, "action": "label", "value": "good"}
     client.post("/decisions", json={"decisions": [said]})
+    offered = client.get("/review/pristine").json()
+    assert [p["id"] for p in offered["pictures"]] == [good.id] and offered["most"] == 20
     assert client.post("/review/pristine", json={"images": [good.id]}).json() == {"version": "v1", "count": 1}
+    assert client.get("/review/pristine").json()["pictures"] == []
     items = {i["id"]: i["state"] for i in client.get("/review?gate=synthetic").json()["items"]}
     assert items[wrong.id]["who"] == "rule"
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from studio_helpers import NASTY, Served
 from tab_helpers import lora_file
 
-from pipelines.library.records import Decision, ImageRecord, SavedStack
+from pipelines.library.records import DatasetVersion, Decision, ImageRecord, SavedStack
 from pipelines.steps import loras, review
 
 Put = Callable[..., ImageRecord]
@@ -32,6 +32,32 @@ def test_ticking_sources_changes_what_would_be_made(page: Page, served: Served, 
     page.locator(f'#enrich-sources .item[data-id="{first.id}"] input').uncheck()
     expect(make).to_have_text("Make 4", timeout=SLOW)
     expect(page.locator("#enrich-plan")).to_contain_text("4 pictures")
+
+
+def test_the_best_are_picked_for_the_next_training_and_a_click_leaves_one_out(
+    page: Page, served: Served, put: Put
+) -> None:
+    labels = [{"angle": angle, "expression": "neutral"} for angle in ("front", "front", "profile-left")]
+    made = [put("synthetic", labels=said, score=score) for said, score in zip(labels, (0.9, 0.7, 0.6), strict=True)]
+    store = served.studio.desk.store
+    store.decide(*(Decision(image=i.id, who="human", action="label", value="good") for i in made))
+    page.click("#tab-review-button")
+    page.click("#review-gate-synthetic")
+    page.click("#review-pristine", timeout=SLOW)
+    tiles = page.locator(".kb-tile")
+    expect(tiles.locator(".kb-cell")).to_have_text(["front · neutral", "profile-left · neutral", "front · neutral"])
+    expect(tiles.locator(".kb-new")).to_have_text(["new", "new", "has 1"])
+    page.fill("#pristine-most", "1")
+    expect(page.locator("#pristine-keep")).to_have_text("Keep 1 as pristine")
+    tiles.nth(1).click()
+    tiles.nth(0).click()
+    page.click("#pristine-keep")
+    expect(page.locator(".toast", has_text="1 picture is pristine v1")).to_be_visible()
+    expect(page.locator("#pristine-dialog")).to_have_count(0)
+    kept = store.get(DatasetVersion, f"{served.studio.character_id}/pristine/v1")
+    assert kept and list(kept.images) == [made[2].id]
+    page.click("#review-pristine")
+    expect(tiles).to_have_count(2)
 
 
 def test_in_review_a_key_says_what_a_picture_shows_and_the_keys_go_on(page: Page, served: Served, put: Put) -> None:

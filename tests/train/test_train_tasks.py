@@ -74,7 +74,7 @@ def test_training_asks_the_model_as_inference_does(bench: Bench, target: str) ->
     assert inference["hidden_states"].shape == training["hidden_states"].shape
     # behind the target's tokens lie the same inputs
     assert torch.equal(inference["hidden_states"][:, tokens:], training["hidden_states"][:, tokens:])
-    assert torch.equal(training["hidden_states"][:, :tokens], task.pack(noise).to(torch.bfloat16))
+    assert torch.equal(training["hidden_states"][:, :tokens], task.pack(noise).to(driver.pipe.dtype))
 
 
 def test_another_input_picture_changes_the_editors_loss(bench: Bench) -> None:

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from pipelines.engine.precision import native
+
 
 class Task(Protocol):
     """Something to train: ``net`` holds all its parameters; ``loss(step)`` draws the step's batch and returns the loss
@@ -90,9 +92,9 @@ class Optimizer:
 
 def orthogonal(x: torch.Tensor) -> torch.Tensor:
     """About the nearest matrix with orthogonal rows or columns: five Newton-Schulz steps with the constants of Muon,
-    in bf16 as there: the result need not be exact."""
+    in bf16 as there, where this CPU has it: the result need not be exact."""
     tall = x.shape[0] > x.shape[1]
-    x = ((x.mT if tall else x) / (x.norm() + 1e-7)).bfloat16()
+    x = ((x.mT if tall else x) / (x.norm() + 1e-7)).to(native("cpu"))
     for _ in range(5):
         square = x @ x.mT
         x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x

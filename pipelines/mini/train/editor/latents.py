@@ -10,6 +10,7 @@ from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKL
 from safetensors.torch import load_file, save_file
 
 from pipelines.mini.train.editor.pool import Shard
+from pipelines.mini.train.precision import autocast
 from pipelines.mini.train.vae.task import single_frames
 
 Tensor = torch.Tensor
@@ -28,7 +29,7 @@ def encode(vae: AutoencoderKLQwenImage, pictures: Tensor, batch: int = 50) -> Te
     mean, spread = (torch.tensor(v).view(1, -1, 1, 1) for v in (config.latents_mean, config.latents_std))
     out = []
     for part in pictures.split(batch):
-        with single_frames(), torch.autocast("cpu", torch.bfloat16):
+        with single_frames(), autocast():
             moments = vae.quant_conv(vae.encoder((part.float() / 127.5 - 1).unsqueeze(2)))[:, :, 0]
         out.append(pack((moments.float().chunk(2, 1)[0] - mean) / spread).bfloat16())
     return torch.cat(out)

@@ -13,6 +13,7 @@ from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKL
 from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import QwenImageEditPlusPipeline
 from torch import Tensor
 
+from pipelines.engine.precision import native
 from pipelines.library.presets import PRESETS
 from pipelines.mini import qwen
 from pipelines.mini.train import curve
@@ -63,12 +64,12 @@ def look(trainer: Trainer, vae: AutoencoderKLQwenImage, folder: Path) -> None:
 
 
 def pipeline(state: dict[str, Tensor], vae: AutoencoderKLQwenImage) -> QwenImageEditPlusPipeline:
-    """The stock pipeline with these weights of an :class:`EditTask`, in bf16, as the product loads it. ``vae`` is
-    copied."""
+    """The stock pipeline with these weights of an :class:`EditTask`, in the precision of the
+    product. ``vae`` is copied."""
     parts = qwen.untrained(0)
     owners: dict[str, Any] = {"transformer": parts["transformer"], "text": parts["text_encoder"].model}
     for name, owner in owners.items():
         owner.load_state_dict({k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")})
     own: Any = AutoencoderKLQwenImage.from_config(vae.config)
     own.load_state_dict(vae.state_dict())
-    return qwen.assemble(parts, own).to(torch.bfloat16)
+    return qwen.assemble(parts, own).to(native("cpu"))

@@ -14,6 +14,7 @@ from pipelines.mini.train.editor.instructions import EMPTY, Seen, instruction
 from pipelines.mini.train.editor.latents import Latents
 from pipelines.mini.train.editor.pool import SLOTS, STYLES, Pool
 from pipelines.mini.train.editor.reading import Reader
+from pipelines.mini.train.precision import autocast
 from pipelines.mini.world import BACKGROUNDS, EXPRESSIONS, FRAMINGS, LIGHTS
 from pipelines.train.flow_matching import mix, shift_mu, target
 
@@ -176,7 +177,7 @@ class EditTask:
         rows, columns = batch.groups[:, None], batch.sources
         clean = self.data.tokens[batch.groups, batch.target].float()
         sigma, noise = sigmas(self.batch, self.mu), torch.randn_like(clean)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             words, real = self.reader(batch.texts, self.data.pictures[rows, columns])
             noisy, controls = mix(clean, noise, sigma), self.data.tokens[rows, columns].float()
             said = predict(self.parts["transformer"], noisy, controls, sigma, words, real)

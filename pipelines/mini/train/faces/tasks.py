@@ -10,6 +10,7 @@ from torch import nn
 from pipelines.mini.train.faces import anchors, degrade, nets
 from pipelines.mini.train.faces.pool import Pool, Stream
 from pipelines.mini.train.faces.targets import FACE_HEADS, NUMBERS, SCENE_HEADS, WORDS
+from pipelines.mini.train.precision import autocast
 
 Tensor = torch.Tensor
 Rows = dict[str, Tensor]
@@ -82,7 +83,7 @@ class Gate(_FromPool):
         pictures, rows, rng = self._draw(step)
         pictures, rows = _facing(pictures, rows)
         crops = degrade.aligned(pictures, shaken(rows["keypoints"].numpy(), rows["box"].numpy(), rng))
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             said = self.net(_input(crops))
         return face_loss(said, rows)
 
@@ -115,13 +116,13 @@ class Judge(_FromPool):
         """See ``Task``."""
         assert isinstance(self.net, JudgeNet)
         pictures, rows, rng = self._draw(step)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             found = self.net.finder(_input(F.avg_pool2d(pictures, 2))).float()
         presence = F.binary_cross_entropy_with_logits(found[:, 4], rows["face"].float())
         pictures, kept = _facing(pictures, rows)
         place = F.smooth_l1_loss(found[rows["face"] == 1, :4], kept["box"], beta=0.02)
         corners = shaken(kept["box"].numpy().reshape(-1, 2, 2), kept["box"].numpy(), rng, 0.025).reshape(-1, 4)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             said = self.net.reader(_input(degrade.boxed(pictures, corners)))
         loss, figures = face_loss(said, kept)
         return loss + 20 * place + presence, figures | {"place": float(place), "presence": float(presence)}
@@ -141,7 +142,7 @@ class Scene(_FromPool):
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         """See ``Task``. No mirror: light has a side."""
         pictures, rows, _ = self._draw(step, flip=False)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             said = self.net(_input(F.avg_pool2d(pictures, 2)))
         total, right = words_loss(said, rows, SCENE_HEADS)
         return total, {k: float(v) for k, v in right.items()}
@@ -161,6 +162,6 @@ class Detect(_FromPool):
         """See ``Task``."""
         pictures, rows, rng = self._draw(step)
         pictures, faces = anchors.collage(pictures, rows, rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             maps = self.net((pictures * 255 - 127.5).div(128).contiguous(memory_format=torch.channels_last))
         return anchors.loss([m.float() for m in maps], anchors.targets(faces, pictures.shape[-1]))

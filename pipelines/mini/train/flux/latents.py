@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from pipelines.engine.precision import native
 from pipelines.mini.train.faces.pool import Pool
 from pipelines.mini.train.faces.targets import Table
 from pipelines.mini.train.vae.task import halved
@@ -57,7 +58,7 @@ class Latents:
     def __init__(self, folder: Path, pools: Sequence[Pool], vae: Any) -> None:
         self.folder, self.digest = folder, digest(vae)
         # As the product encodes what LoRAs are taught with, and fast.
-        self.vae = copy.deepcopy(vae).eval().to(torch.bfloat16, memory_format=torch.channels_last)
+        self.vae = copy.deepcopy(vae).eval().to(native("cpu"), memory_format=torch.channels_last)
         shards = self._settle(pools)
         by_turns = sorted((n, p) for p, pool in enumerate(pools) for n in range(shards[pool.seeds]))
         self.order = [(pools[p], n, mirrored) for mirrored in (False, True) for n, p in by_turns]

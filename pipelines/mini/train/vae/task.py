@@ -12,6 +12,7 @@ from torch import nn
 
 from pipelines.mini import vaes
 from pipelines.mini.train.faces.pool import Pool
+from pipelines.mini.train.precision import autocast
 
 Tensor = torch.Tensor
 SHARDS = {"gate": 16, "judge": 10}
@@ -136,7 +137,7 @@ class VaeTask:
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         """See ``Task``: absolute and squared differences of pixels, of edges, and a little KL divergence."""
         x, weights = self._draw(step)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             mean, variance = self.vae.moments(x).chunk(2, 1)
             spread = (variance.float().clamp(*LOG_VARIANCE) / 2).exp()
             made = self.vae.pictures(mean + spread * torch.randn_like(spread))
