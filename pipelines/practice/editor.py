@@ -76,7 +76,7 @@ def _trained(run: Run) -> LoraRecord | None:
 def _untaught(run: Run) -> bool:
     """Whether there are corrections that the newest editor has not learnt from."""
     last = training.runs(run.desk, run.id, "editor")[-1]
-    return any(image.id not in last.images for image in training.dataset(run.desk, run.id, "editor").images)
+    return any(c.target.id not in last.images for c in run.desk.store.all(Correction, character=run.id))
 
 
 def _prove(run: Run, lora: LoraRecord) -> None:

@@ -37,7 +37,7 @@ class TrainingSet:
 
     @property
     def by_origin(self) -> Counter[str]:
-        """How many pictures of each origin: source, enriched, pristine, correction."""
+        """How many pictures of each origin: source, enriched, pristine, correction, good edit."""
         return Counter(item.origin for item in self.items)
 
     @property
@@ -70,6 +70,8 @@ def _character_set(desk: Desk, character_id: str) -> TrainingSet:
 
 
 def _editor_set(desk: Desk, character_id: str) -> TrainingSet:
+    """Corrections, and as often the good edits (experience replay): of corrections alone an editor forgets what it did
+    right, because they are all of what it did wrong."""
     found = TrainingSet("editor")
     for correction in desk.store.all(Correction, character=character_id):
         target = desk.store.get(ImageRecord, correction.target.id)
@@ -84,10 +86,24 @@ def _editor_set(desk: Desk, character_id: str) -> TrainingSet:
                 origin="correction",
             )
         )
-    if not found.items:
+    corrections = len(found.items)
+    if not corrections:
         found.shut.append("There are no corrections yet: mark a picture in Review and give a corrected one.")
-    elif len(found.items) < TRIPLETS_WANTED:
-        found.doubts.append(f"{len(found.items)} corrections of {TRIPLETS_WANTED} wanted.")
+    elif corrections < TRIPLETS_WANTED:
+        found.doubts.append(f"{corrections} corrections of {TRIPLETS_WANTED} wanted.")
+    good = [i for i in review.good(desk, character_id, "enriched") if i.shot and i.shot.sources] if corrections else []
+    for image in good:
+        assert image.shot
+        found.images.append(image)
+        found.items.append(
+            TrainItem(
+                image=image.ref,
+                caption=image.shot.prompt,
+                controls=image.shot.sources,
+                weight=corrections / len(good),
+                origin="good edit",
+            )
+        )
     return found
 
 

@@ -146,3 +146,20 @@ def test_a_correction_becomes_a_triplet_that_opens_the_editor_gate(
     learning = training.dataset(desk, ada.id, "editor")
     assert learning.shut == []
     assert [(i.caption, [c.id for c in i.controls]) for i in learning.items] == [("turn the head", [source.id])]
+
+
+def test_an_editor_is_taught_good_edits_as_often_as_corrections(desk: Desk, ada: Character, put: Any) -> None:
+    source = put("source", label="good")
+    good = [put("enriched", label="good", sources=(source.ref,)) for _ in range(3)]
+    put("enriched", label="reject", sources=(source.ref,))
+    put("enriched", label="good", who="rule", sources=(source.ref,))
+    assert training.dataset(desk, ada.id, "editor").items == []
+    wrong = put("enriched", sources=(source.ref,))
+    review.correct(desk, wrong.id, "fixed.png", desk.workspace.path(source.path).read_bytes(), "the nose")
+    learning = training.dataset(desk, ada.id, "editor")
+    assert learning.by_origin == {"correction": 1, "good edit": 3}
+    assert {i.image.id for i in learning.items if i.origin == "good edit"} == {i.id for i in good}
+    assert all(i.controls == (source.ref,) and i.caption == "turn the head" for i in learning.items)
+    kept = [i.weight for i in learning.items if i.origin == "good edit"]
+    assert sum(kept) == pytest.approx(1.0) == learning.items[0].weight
+    assert "1 corrections of" in learning.doubts[0]
