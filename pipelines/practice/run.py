@@ -18,7 +18,19 @@ from pipelines.practice.choices import Choices, choices
 from pipelines.practice.reading import Reading
 from pipelines.practice.worth import worth
 from pipelines.shots import Plan
-from pipelines.steps import calibration, enrich, generate, lines, loras, practice, pristine, review, sources, training
+from pipelines.steps import (
+    calibration,
+    datasets,
+    enrich,
+    generate,
+    lines,
+    loras,
+    practice,
+    pristine,
+    review,
+    sources,
+    training,
+)
 from pipelines.steps import card as cards
 
 ENDED = ("done", "failed", "cancelled", "interrupted")
@@ -114,6 +126,11 @@ class Run:
                 self.work("earlier", job)
 
     def _enrich(self) -> None:
+        if not any(version.frozen for version in datasets.versions(self.desk, self.id, "enriched")):
+            self._edits()  # once a training has used them, more would go into another version
+        self._review("enriched")
+
+    def _edits(self) -> None:
         wanted = self.wish.choices.enrich
         plan = enrich.plan(
             self.desk,
@@ -124,7 +141,6 @@ class Run:
             seed=self.wish.seed,
         )
         self._make("enrich", plan, enrich.submit)
-        self._review("enriched")
 
     def _generate(self, number: int) -> None:
         wanted, lora = self.wish.choices.generate, self._trained()[number - 2]

@@ -155,6 +155,7 @@ def test_corrections_teach_the_editor_and_held_out_edits_prove_it(workspace_root
             wish = Wish(3, 1, error=0.0, corrections=True, triplets=triplets)
             Run(desk, wish, follow=waiting(desk)).edit()
         enriched = desk.store.all(ImageRecord, kind="enriched")
+        assert len(enriched) == 12 * choices().enrich.per_source  # not once more after a training has used them
         wrong = {i.id for i in enriched if desk.store.verdict(i.id).label == "needs_correction"}
         seen = readings(desk, "cleo")
         assert wrong == {i.id for i in enriched if seen[i.id].same and seen[i.id].angle == "back"}
@@ -162,7 +163,10 @@ def test_corrections_teach_the_editor_and_held_out_edits_prove_it(workspace_root
         assert Counter(c.wrong.id for c in made) == dict.fromkeys(wrong, 1)
         assert {desk.store.verdict(c.target.id).who for c in made} == {"simulated"}
         assert all(c.what_was_wrong == "view wrong" for c in made)
-        assert [len(r.images) for r in training.runs(desk, "cleo", "editor")] == [3, len(wrong)]
+        good = {i.id for i in enriched if desk.store.verdict(i.id).label == "good"}
+        targets = [c.target.id for c in made]
+        assert [set(r.images) - good for r in training.runs(desk, "cleo", "editor")] == [set(targets[:3]), set(targets)]
+        assert all(good <= set(r.images) for r in training.runs(desk, "cleo", "editor"))
         first, last = desk.store.all(Survey)
         used = {(i.parents[0].id, i.shot.purpose.cell) for i in enriched if i.shot}
         sets = []

@@ -58,9 +58,10 @@ def prepare(net: nn.ModuleDict, family: ModelFamily) -> list[Rounded]:
                 and type(layer) is nn.Linear
                 and not set(settings.skip) & set(path.split("."))
             ):
-                layer.__class__ = Rounded
-                layer.register_buffer("offset", torch.zeros_like(layer.weight), persistent=False)
-                found.append(layer)
+                turned: Any = layer
+                turned.__class__ = Rounded
+                turned.register_buffer("offset", torch.zeros_like(turned.weight), persistent=False)
+                found.append(turned)
     return found
 
 

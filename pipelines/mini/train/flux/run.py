@@ -33,7 +33,7 @@ HOME = PRESETS / "mini" / "flux"
 ADAM = ("embed", "shared", "norm", "transformer.proj_out", "text_encoder.")
 PLAIN = Plan(16800, rate=2e-3, warmup=150, fall=0.45, keep=0.99, adam=ADAM)
 GUIDED = Plan(450, rate=8e-4, warmup=20, fall=0.7, keep=0.99, adam=ADAM)
-FOUR_BITS = Plan(450, rate=8e-4, warmup=20, fall=0.7, keep=0.99, adam=ADAM)
+FOUR_BITS = Plan(900, rate=8e-4, warmup=20, fall=0.7, keep=0.99, adam=ADAM)
 STAGES = {"plain": "pictures from captions", "guided": "and guidance", "four-bits": "and in 4 bits"}
 STEPS, GUIDANCE = 12, 2.5
 

@@ -126,6 +126,8 @@ class Guided:
     under classifier-free guidance g. On half of every batch; the other half stays what it was at guidance 1."""
 
     name = "flux guided"
+    faces = False
+    """Whether faces weigh more in what is said under guidance."""
 
     def __init__(self, model: Model, teacher: Model, batches: Batches) -> None:
         self.model, self.teacher, self.batches = model, teacher, batches
@@ -143,7 +145,11 @@ class Guided:
         goal = flow_matching.target(drawn.tokens, noise)
         with autocast():
             goal[:half] = self._taught(noisy[:half], sigma[:half], captions[:half], guidance[:half])
-            off = (self.model.velocity(noisy, sigma, self.model.words(captions), guidance) - goal).square().mean((1, 2))
+            off = (self.model.velocity(noisy, sigma, self.model.words(captions), guidance) - goal).square().mean(-1)
+        weights = torch.ones_like(off)
+        if self.faces:
+            weights[:half] = face_weights(drawn.copies, drawn.rows)[:half]
+        off = (off * weights).mean(1)
         parts = {"guided": off[:half].mean(), "plain": off[half:].mean()}
         return off.mean(), {k: float(v.detach()) for k, v in parts.items()}
 
@@ -162,6 +168,7 @@ class FourBits(Guided):
     the same guidance (quantization-aware distillation). The other half of a batch is as in :class:`Guided`."""
 
     name = "flux in 4 bits"
+    faces = True
 
     @torch.no_grad()
     def _taught(self, noisy: Tensor, sigma: Tensor, captions: Sequence[str], guidance: Tensor) -> Tensor:
