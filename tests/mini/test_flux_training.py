@@ -1,23 +1,18 @@
 """The mini FLUX is taught as the pipeline will ask it, goes on where it stopped, and becomes a stock FluxPipeline."""
 
-import copy
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import torch
-from bitsandbytes.functional import dequantize_4bit
-from bitsandbytes.nn import Linear4bit
 from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
 from safetensors import safe_open
 
-from pipelines.engine import quantize
-from pipelines.library.presets import models
 from pipelines.mini import flux, vaes
-from pipelines.mini.train import curve, nf4
+from pipelines.mini.train import curve
 from pipelines.mini.train.faces.pool import Pool, draw, keep
 from pipelines.mini.train.flux import latents, task
-from pipelines.mini.train.flux.run import ADAM, HOME, pipeline, shared, trained
+from pipelines.mini.train.flux.run import ADAM, PLAIN, pipeline, shared
 from pipelines.mini.train.loop import Plan, Trainer
 
 PROMPT = "portrait of ohwx_char person, smiling, half-left view, clean background, studio lighting"
@@ -163,48 +158,6 @@ def test_guidance_is_learnt_from_what_guidance_would_do(batches):
     assert student.transformer.proj_out.weight.grad is not None
 
 
-def test_in_four_bits_it_says_what_the_teacher_says_in_full_precision(batches):
-    student, teacher = task.Model(1, four_bits=True), _lively(task.Model(4))
-    taught = task.FourBits(student, teacher, batches)
-    noisy, sigma, guidance = torch.randn(2, 64, 64), torch.tensor([0.4, 0.8]), torch.tensor([1.0, 4.0])
-    goal = taught._taught(noisy, sigma, [PROMPT, ""], guidance)
-    assert torch.equal(goal, teacher.velocity(noisy, sigma, teacher.words([PROMPT, ""]), guidance))
-    taught.loss(3)[0].backward()
-    assert student.transformer.proj_out.weight.grad is not None
-
-
-def test_weights_are_rounded_where_and_as_the_product_rounds_them():
-    """Held against the shipped model as the product loads it."""
-    family = models()["mini-flux"]
-    quantize.enable("cpu")
-    config = quantize.config(family, torch.float32)
-    pipe = FluxPipeline.from_pretrained(HOME, dtype=torch.float32, quantization_config=config)
-    loaded = torch.nn.ModuleDict({name: getattr(pipe, name) for name in flux.PARTS})
-    product = {n: m for n, m in loaded.named_modules() if isinstance(m, Linear4bit)}
-    net = torch.nn.ModuleDict(flux.untrained(0))
-    net.load_state_dict(trained(HOME))
-    layers = nf4.prepare(net, family)
-    nf4.refresh(layers)
-    ours = {n: m for n, m in net.named_modules() if isinstance(m, nf4.Rounded)}
-    assert ours.keys() == product.keys() and len(layers) == len(ours)
-    for name, layer in ours.items():
-        theirs = dequantize_4bit(product[name].weight, product[name].weight.quant_state)
-        assert (layer.weight + layer.offset - theirs).abs().mean() < 0.1 * layer.offset.abs().mean(), name
-
-
-def test_gradients_pass_through_the_rounding():
-    plain = torch.nn.Linear(64, 8)
-    net = torch.nn.ModuleDict({"transformer": torch.nn.Sequential(copy.deepcopy(plain))})
-    nf4.refresh(nf4.prepare(net, models()["mini-flux"]))
-    given = torch.randn(5, 64)
-    outs = [layer(given) for layer in (plain, net["transformer"])]
-    assert not torch.allclose(*outs)
-    for out in outs:
-        out.backward(torch.ones_like(out))
-    assert torch.equal(plain.weight.grad, net["transformer"][0].weight.grad)
-    assert net.state_dict().keys() == {"transformer.0.weight", "transformer.0.bias"}
-
-
 def test_the_folder_is_a_stock_pipeline_in_bf16(vae, tmp_path):
     state = _lively(task.Model(5)).net.state_dict()
     pipe = pipeline(state, vae)
@@ -231,11 +184,9 @@ def test_the_folder_is_a_stock_pipeline_in_bf16(vae, tmp_path):
 
 
 def test_steps_are_shared_out_as_planned():
-    planned, fewer = shared(None), shared(700)
-    assert sum(plan.steps for plan in fewer) == 700
-    for few, plan in zip(fewer, planned, strict=True):
-        assert few.steps / 700 == pytest.approx(plan.steps / sum(p.steps for p in planned), abs=0.01)
-    assert shared(70, begun=True)[2].steps == 70
+    plain, guided = shared(700)
+    assert plain.steps + guided.steps == 700
+    assert plain.steps / 700 == pytest.approx(PLAIN.steps / (PLAIN.steps + shared(None)[1].steps), abs=0.01)
 
 
 def test_a_curve_is_drawn_from_what_was_told(tmp_path):

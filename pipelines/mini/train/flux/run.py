@@ -1,4 +1,4 @@
-"""Training the mini FLUX in three stages (plain, guided, in 4 bits), looking at it now and then, writing its folder."""
+"""Training the mini FLUX in two stages (plain, then guided), looking at it now and then, and writing its folder."""
 
 import argparse
 import copy
@@ -16,13 +16,13 @@ from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
 from torch import Tensor, nn
 
 from pipelines.engine.precision import native
-from pipelines.library.presets import PRESETS, models
+from pipelines.library.presets import PRESETS
 from pipelines.mini import flux
-from pipelines.mini.train import curve, nf4
+from pipelines.mini.train import curve
 from pipelines.mini.train.faces.pool import Pool
 from pipelines.mini.train.flux import exam
 from pipelines.mini.train.flux.latents import Latents
-from pipelines.mini.train.flux.task import Batches, FourBits, Guided, Model, Plain
+from pipelines.mini.train.flux.task import Batches, Guided, Model, Plain
 from pipelines.mini.train.loop import Plan, Trainer, weights
 from pipelines.mini.train.release import release
 
@@ -33,56 +33,44 @@ HOME = PRESETS / "mini" / "flux"
 ADAM = ("embed", "shared", "norm", "transformer.proj_out", "text_encoder.")
 PLAIN = Plan(16800, rate=2e-3, warmup=150, fall=0.45, keep=0.99, adam=ADAM)
 GUIDED = Plan(450, rate=8e-4, warmup=20, fall=0.7, keep=0.99, adam=ADAM)
-FOUR_BITS = Plan(900, rate=8e-4, warmup=20, fall=0.7, keep=0.99, adam=ADAM)
-STAGES = {"plain": "pictures from captions", "guided": "and guidance", "four-bits": "and in 4 bits"}
 STEPS, GUIDANCE = 12, 2.5
 
 
 def main(given: argparse.Namespace) -> None:
-    """What the command line asks for; ``given.steps``: of all stages together. ``given.begin``: weights that have been
-    through the first two."""
+    """What the command line asks for; ``given.steps``: of both stages together."""
     torch.set_num_threads(given.threads)
     vae = AutoencoderKL.from_pretrained(given.vae)
     data = Latents(given.folder, [Pool(given.pool, seeds) for seeds in ("gate", "judge")], vae)
     end = time.monotonic() + given.minutes * 60
     watch = Watch(given.folder, vae, given.every * 60, end)
-    plans = shared(given.steps, begun=bool(given.begin))
-    batches = [Batches(data, plan.steps, given.seed + n) for n, plan in enumerate(plans)]
-    folders = [given.folder / stage for stage in STAGES]
-    mean = trained(given.begin) if given.begin else None
-    if mean is None:
-        plain = Trainer(Plain(Model(given.seed, given.compile), batches[0]), plans[0], folders[0], log.info)
-        if not watch.over(plain, guidance_scale=1.0, negative_prompt="", true_cfg_scale=GUIDANCE):
-            return
-        student, teacher = (_taught(given, plain.mean) for _ in range(2))
-        guided = Trainer(Guided(student, teacher, batches[1]), plans[1], folders[1], log.info)
-        if not watch.over(guided, guidance_scale=GUIDANCE):
-            return
-        mean = guided.mean
-    student, teacher = _taught(given, mean, four_bits=True), _taught(given, mean)
-    rounded = Trainer(FourBits(student, teacher, batches[2]), plans[2], folders[2], log.info)
-    if watch.over(rounded, four_bits=True, guidance_scale=GUIDANCE) and not given.no_export:
+    plans = shared(given.steps)
+    model = Model(given.seed, given.compile)
+    plain = Trainer(Plain(model, Batches(data, plans[0].steps, given.seed)), plans[0], given.folder / "plain", log.info)
+    watch.over(plain, guidance_scale=1.0, negative_prompt="", true_cfg_scale=GUIDANCE)
+    if plain.step < plans[0].steps:
+        return
+    taught = _taught(given, plain.mean)
+    guided = Trainer(
+        Guided(taught, _taught(given, plain.mean), Batches(data, plans[1].steps, given.seed + 1)),
+        plans[1],
+        given.folder / "guided",
+        log.info,
+    )
+    watch.over(guided, guidance_scale=GUIDANCE)
+    if guided.step == plans[1].steps and not given.no_export:
         export(given.folder, vae)
 
 
-def shared(steps: int | None, begun: bool = False) -> tuple[Plan, Plan, Plan]:
-    """The stages' plans, with ``steps`` shared out between them as planned; ``begun``: all of them for the last."""
-    plans = (PLAIN, GUIDED, FOUR_BITS)
+def shared(steps: int | None) -> tuple[Plan, Plan]:
+    """Both stages' plans, with ``steps`` shared out between them as planned."""
     if not steps:
-        return plans
-    each = [round(steps * plan.steps / sum(p.steps for p in plans)) for plan in plans[:2]]
-    last = steps if begun else steps - sum(each)
-    return replace(PLAIN, steps=each[0]), replace(GUIDED, steps=each[1]), replace(FOUR_BITS, steps=last)
+        return PLAIN, GUIDED
+    first = round(steps * PLAIN.steps / (PLAIN.steps + GUIDED.steps))
+    return replace(PLAIN, steps=first), replace(GUIDED, steps=steps - first)
 
 
-def trained(folder: Path) -> dict[str, Tensor]:
-    """The weights of a checkpoint in diffusers' layout, float32, named as trainings name them."""
-    pipe: Any = FluxPipeline.from_pretrained(folder, dtype=torch.float32)
-    return nn.ModuleDict({name: getattr(pipe, name) for name in flux.PARTS}).state_dict()
-
-
-def _taught(given: argparse.Namespace, mean: dict[str, Tensor], four_bits: bool = False) -> Model:
-    model = Model(given.seed, given.compile, four_bits)
+def _taught(given: argparse.Namespace, mean: dict[str, Tensor]) -> Model:
+    model = Model(given.seed, given.compile)
     model.net.load_state_dict(mean)
     return model
 
@@ -93,13 +81,11 @@ class Watch:
     def __init__(self, folder: Path, vae: Any, every: float, end: float) -> None:
         self.folder, self.vae, self.every, self.end = folder, vae, every, end
 
-    def over(self, trainer: Trainer, four_bits: bool = False, **guidance: Any) -> bool:
-        """Train to the plan's end or to ``end`` (of ``time.monotonic``); look with the mean weights now and then, in
-        ``four_bits`` or as they are. Whether the plan's end is reached."""
+    def over(self, trainer: Trainer, **guidance: Any) -> None:
+        """Train to the plan's end or to ``end`` (of ``time.monotonic``); look with the mean weights now and then."""
         while trainer.step < trainer.plan.steps and time.monotonic() < self.end:
             trainer.run(_until(min(self.end, time.monotonic() + self.every)))
-            self.look(pipeline(trainer.mean, self.vae, four_bits), trainer, **guidance)
-        return trainer.step == trainer.plan.steps
+            self.look(pipeline(trainer.mean, self.vae), trainer, **guidance)
 
     def look(self, pipe: FluxPipeline, trainer: Trainer, **guidance: Any) -> None:
         """Forty prompts drawn and read."""
@@ -118,25 +104,17 @@ def _until(end: float) -> Callable[[], bool]:
     return lambda: time.monotonic() > end
 
 
-def pipeline(state: dict[str, Tensor], vae: Any, four_bits: bool = False) -> FluxPipeline:
-    """The stock pipeline with these weights, in the product's precision or as its 4 bits give them back. ``vae`` is
-    copied."""
+def pipeline(state: dict[str, Tensor], vae: Any) -> FluxPipeline:
+    """The stock pipeline with these weights, in the precision of the product. ``vae`` is copied."""
     parts = flux.untrained(0)
-    net = nn.ModuleDict(parts)
-    net.load_state_dict(state)
-    if four_bits:
-        nf4.refresh(nf4.prepare(net, models()["mini-flux"]))
+    nn.ModuleDict(parts).load_state_dict(state)
     return flux.assemble(parts, copy.deepcopy(vae)).to(native("cpu"))
 
 
 def export(folder: Path, vae: Any, to: Path = HOME) -> None:
     """The mean weights of the last stage as a diffusers folder in bf16, with the curve and the last sheet beside it."""
-    flux.save(pipeline(weights(folder / "four-bits"), vae), to)
-    curves, before = {}, 0
-    for stage, title in STAGES.items():
-        path = folder / stage / "curve.jsonl"
-        if path.exists():
-            curves[title] = [(before + step, value) for step, value in curve.read(path, "plain")]
-            before = curves[title][-1][0]
+    flux.save(pipeline(weights(folder / "guided"), vae), to)
+    first, then = (curve.read(folder / stage / "curve.jsonl", "plain") for stage in ("plain", "guided"))
+    curves = {"pictures from captions": first, "and guidance": [(first[-1][0] + step, v) for step, v in then]}
     release(to, curves, folder / "sheet.webp")
     log.info("wrote %s", to)

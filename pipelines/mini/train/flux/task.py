@@ -1,4 +1,4 @@
-"""Teaching FLUX: first pictures from captions, then what guidance would do, from itself, then the same in 4 bits."""
+"""Teaching FLUX: first pictures from captions, then what guidance would do, from itself."""
 
 import random
 from collections.abc import Sequence
@@ -8,9 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipelines.library.presets import models
 from pipelines.mini import flux, tokenizers
-from pipelines.mini.train import nf4
 from pipelines.mini.train.flux.attention import Products
 from pipelines.mini.train.flux.captions import Facts, caption
 from pipelines.mini.train.flux.latents import Copy, Drawn, Latents
@@ -32,11 +30,10 @@ GUIDANCE = (1.0, 5.0)
 
 class Model:
     """The parts that are trained, asked as the pipeline asks them. ``compiled`` makes a CPU a fifth faster, for a
-    minute and a half at the start. ``four_bits``: in NF4, as the product asks (:mod:`~pipelines.mini.train.nf4`)."""
+    minute and a half at the start."""
 
-    def __init__(self, seed: int, compiled: bool = False, four_bits: bool = False) -> None:
+    def __init__(self, seed: int, compiled: bool = False) -> None:
         self.net = nn.ModuleDict(flux.untrained(seed))
-        self._rounded = nf4.prepare(self.net, models()["mini-flux"]) if four_bits else []
         parts: Any = self.net
         self.transformer, self.clip, self.t5 = parts["transformer"], parts["text_encoder"], parts["text_encoder_2"]
         self.transformer.set_attn_processor(Products())
@@ -48,9 +45,7 @@ class Model:
         self._ask = torch.compile(self.transformer, dynamic=False) if compiled else self.transformer
 
     def words(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Embeddings (N, 48, 128) of T5, padded and not masked as ``FluxPipeline`` has them, and CLIP's (N, 64). The
-        first thing that a step asks for: rounds the weights of all parts anew."""
-        nf4.refresh(self._rounded)
+        """Embeddings (N, 48, 128) of T5, padded and not masked as ``FluxPipeline`` has them, and CLIP's (N, 64)."""
         said = list(captions)
         padded = self.t5_words(said, padding="max_length", max_length=flux.TEXT_LENGTH, truncation=True)
         # What follows the end is nothing to CLIP: it looks back only.
@@ -126,8 +121,6 @@ class Guided:
     under classifier-free guidance g. On half of every batch; the other half stays what it was at guidance 1."""
 
     name = "flux guided"
-    faces = False
-    """Whether faces weigh more in what is said under guidance."""
 
     def __init__(self, model: Model, teacher: Model, batches: Batches) -> None:
         self.model, self.teacher, self.batches = model, teacher, batches
@@ -145,11 +138,7 @@ class Guided:
         goal = flow_matching.target(drawn.tokens, noise)
         with autocast():
             goal[:half] = self._taught(noisy[:half], sigma[:half], captions[:half], guidance[:half])
-            off = (self.model.velocity(noisy, sigma, self.model.words(captions), guidance) - goal).square().mean(-1)
-        weights = torch.ones_like(off)
-        if self.faces:
-            weights[:half] = face_weights(drawn.copies, drawn.rows)[:half]
-        off = (off * weights).mean(1)
+            off = (self.model.velocity(noisy, sigma, self.model.words(captions), guidance) - goal).square().mean((1, 2))
         parts = {"guided": off[:half].mean(), "plain": off[half:].mean()}
         return off.mean(), {k: float(v.detach()) for k, v in parts.items()}
 
@@ -161,18 +150,6 @@ class Guided:
         )
         told, untold = both.chunk(2)
         return untold + guidance[:, None, None] * (told - untold)
-
-
-class FourBits(Guided):
-    """The product rounds the weights to 4 bits: rounded, the student says what the teacher says in full precision, at
-    the same guidance (quantization-aware distillation). The other half of a batch is as in :class:`Guided`."""
-
-    name = "flux in 4 bits"
-    faces = True
-
-    @torch.no_grad()
-    def _taught(self, noisy: Tensor, sigma: Tensor, captions: Sequence[str], guidance: Tensor) -> Tensor:
-        return self.teacher.velocity(noisy, sigma, self.teacher.words(captions), guidance)
 
 
 def face_weights(copies: Sequence[Copy], rows: Sequence[int]) -> Tensor:
