@@ -83,7 +83,9 @@ def _review(p: argparse.ArgumentParser) -> None:
     p.add_argument("--reason", default="")
     p.add_argument("--filter", action="store_true", help="sort out synthetic pictures by rule")
     p.add_argument("--cut", type=float, help="with --filter: sort out below this identity score")
-    p.add_argument("--pristine", action="store_true", help="keep IMAGE as the next pristine version")
+    p.add_argument(
+        "--pristine", action="store_true", help="keep IMAGE as the next pristine version; without IMAGE the best 20"
+    )
     p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
 
 

@@ -175,7 +175,8 @@ def review(options: argparse.Namespace) -> Answer:
             sorted_out = reviewing.apply_filter(desk, character.id, cut=options.cut)
             return asdict(sorted_out), f"{len(sorted_out.rejected)} sorted out, {sorted_out.left} left for you"
         if options.pristine:
-            made = pristine.keep(desk, character.id, chosen)
+            best = [image.id for image in pristine.candidates(desk, character.id)[: pristine.MOST]]
+            made = pristine.keep(desk, character.id, chosen or best)
             return {"dataset": made.model_dump(mode="json")}, f"{made.id}: {len(made.images)} pictures"
         if options.label:
             return _label(desk, chosen, options)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.library.records import ImageRecord
+from pipelines.desk import Desk
+from pipelines.library.records import Decision, ImageRecord
 from pipelines.library.store import Store
 from studio.cli import COMMANDS, main
 
@@ -98,6 +99,19 @@ def test_decisions_and_a_rebuild_from_files_alone(run: Any, pictures: Path, work
     assert status == 0 and sorted(report["restored"]) == sorted(told["admitted"])
     with Store.open(workspace_root, read_only=True) as store:
         assert {i.id for i in store.all(ImageRecord)} == set(told["admitted"])
+
+
+def test_without_names_the_best_become_pristine(run: Any, pictures: Path, workspace_root: Path) -> None:
+    run("import", str(pictures), "--new", "Ada", "--may-use")
+    status, told = run("review", "--pristine")
+    assert (status, told["error"]) == (1, "Choose pictures first.")
+    with Desk.open(workspace_root) as desk:
+        source = desk.store.all(ImageRecord)[0]
+        made = source.model_copy(update={"id": "a" * 64, "kind": "synthetic", "version": "v1"})
+        desk.store.put(made)
+        desk.store.decide(Decision(image=made.id, who="human", action="label", value="good"))
+    status, told = run("review", "--pristine")
+    assert (status, told["dataset"]["id"], told["dataset"]["images"]) == (0, "ada/pristine/v1", [made.id])
 
 
 def test_a_workspace_in_use_is_refused_in_words_but_may_be_read(run: Any, pictures: Path, workspace_root: Path) -> None:
