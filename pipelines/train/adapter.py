@@ -55,13 +55,14 @@ class LearnedAdapter:
 
     @contextmanager
     def as_exported(self) -> Iterator[None]:
-        """The transformer computes with exactly what ``exported`` writes; the training weights return afterwards.
+        """The transformer computes with exactly what ``exported`` writes, in its own precision, as with a loaded file;
+        the training weights return afterwards.
 
         Pictures made inside are what the file will give, bit for bit.
         """
         kept = {name: p.data for name, p in self.parameters.items()}
         for name, tensor in self.exported().items():
-            self.parameters[name].data = tensor.to(kept[name].device)
+            self.parameters[name].data = tensor.to(kept[name].device, self.transformer.dtype)
         self._scale(1.0)
         self.transformer.eval()
         try:
