@@ -18,6 +18,7 @@ from pipelines.faces import FaceSettings, recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import Face, Recogniser, RecogniserMissing, Words, sure_word
 from pipelines.faces.facenet import Facenet
+from pipelines.faces.features import Features, of_face
 from pipelines.faces.identity import Drawn, References, identify, is_copy, nothing
 from pipelines.faces.quality import measure, measure_source
 from pipelines.jobs.events import Event, Progress, Scored, Started, Warned
@@ -84,7 +85,7 @@ class Panel:
         self._gate = recogniser(judge.recogniser, settings)
         self._second = recogniser(judge.second_opinion, settings) if judge.second_opinion else None
         self._lacking = {r.name: _why_not(r) for r in (self._gate, self._second) if r}
-        self._finder = self._gate if self._gate.finds_faces and not self.lacking else _finder(self._gate, settings)
+        self._finder = _finder(self._gate, self.lacking, settings)
         self._references: dict[str, References] = {}
 
     @property
@@ -222,9 +223,26 @@ def _why_not(who: Recogniser) -> str:
     return ""
 
 
-def _finder(gate: Recogniser, settings: FaceSettings) -> Recogniser | None:
-    """Who counts faces when the gate cannot: MTCNN, whose weights come with its package. Nobody when the gate is a
-    stand-in that does not know faces: a practice figure is not to be called faceless."""
+def finder(judge: Judge, settings: FaceSettings) -> Callable[[Image.Image], Features | None] | None:
+    """Finds the features of the largest face of an RGB picture, as ``judge`` would find faces; ``None`` when nobody
+    there can."""
+    gate = recogniser(judge.recogniser, settings)
+    who = _finder(gate, _why_not(gate), settings)
+    if who is None:
+        return None
+
+    def find(image: Image.Image) -> Features | None:
+        faces = who.faces(image)
+        return of_face(faces[0], image.size) if faces else None
+
+    return find
+
+
+def _finder(gate: Recogniser, lacking: str, settings: FaceSettings) -> Recogniser | None:
+    """Who finds faces: the gate, unless something is ``lacking``. Then MTCNN, whose weights come with its package.
+    Nobody when the gate is a stand-in that does not know faces: a practice figure is not to be called faceless."""
+    if gate.finds_faces and not lacking:
+        return gate
     if not gate.finds_faces:
         return None
     finder = recogniser("facenet", settings)

@@ -8,7 +8,7 @@ with the constants below; they are estimates, good to about 0.1 GiB for training
 
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, prod
 from pathlib import Path
@@ -247,7 +247,7 @@ def _from_headers(family: ModelFamily, name: str, folder: Path, wide: int) -> _P
             part.quantize == "none"
             or len(shape) != 2
             or any(e in tensor for e in _EMBEDDINGS)
-            or any(f".{skip}." in f".{tensor}" for skip in part.skip)
+            or _skipped(tensor.rpartition(".")[0], part.skip)
         )
         size = prod(shape) * (wide if plain else NF4)
         if owner == name and tensor.startswith(dropped):
@@ -255,6 +255,13 @@ def _from_headers(family: ModelFamily, name: str, folder: Path, wide: int) -> _P
         else:
             held += size
     return _Part(held, unused) if found else None
+
+
+def _skipped(module: str, skip: Iterable[str]) -> bool:
+    """Whether diffusers leaves a module as it is: its own name or all of it is in ``skip``, or begins or holds one of
+    them and a dot (so that "transformer_blocks" also means "single_transformer_blocks")."""
+    own = module.rpartition(".")[2]
+    return any(name in (own, module) or f"{name}." in module for name in skip)
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, list[int]]]:

@@ -178,11 +178,13 @@ def targets(request: TargetsRequest, context: Context) -> dict[str, Any]:
 
 def train(request: TrainRequest, context: Context) -> dict[str, Any]:
     """Train a LoRA, judging its samples if asked to. Result: the trainer's."""
+    from pipelines.score import finder
     from pipelines.train import train as run
 
     emit = Judging(context, request.judge) if request.judge else context.emit
+    faces = finder(request.judge, context.settings) if request.judge and request.settings.face_weight else None
     return run(request, resident=context.resident, workspace=context.workspace, settings=context.settings,
-               emit=emit, cancelled=context.cancelled)  # fmt: skip
+               emit=emit, cancelled=context.cancelled, finder=faces)  # fmt: skip
 
 
 def obtain(request: ObtainRequest, context: Context) -> dict[str, Any]:

@@ -188,7 +188,7 @@ class Phase(Frozen):
 class TrainingSettings(Frozen):
     """Everything a training depends on besides its pictures. ``source_share`` is the sampling weight that sources
     keep in every round (against drift; 0: they count like all others); ``resolution`` is the side of the square area in
-    pixels."""
+    pixels; ``face_weight`` is how much more than the rest the middle of a face counts in the loss (0: all alike)."""
 
     rank: int = Field(16, ge=1, le=256)
     alpha: float = Field(16, gt=0)
@@ -205,6 +205,7 @@ class TrainingSettings(Frozen):
     sample_every: int = Field(250, ge=1)
     keep: int = Field(4, ge=1)
     source_share: float = Field(0.4, ge=0, le=1)
+    face_weight: float = Field(0.0, ge=0, le=100)
     seed: int = 0
     phases: tuple[Phase, ...] = ()
 

@@ -7,13 +7,13 @@ What a picture should show is known: its character, and the labels of its shot. 
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from pipelines.desk import Desk
 from pipelines.jobs.requests import ExamineRequest
-from pipelines.library.records import Decision, ImageRecord, Job, Label
+from pipelines.library.records import Angle, Decision, Expression, ImageRecord, Job, Label
 from pipelines.practice.reading import Reading, Said
-from pipelines.steps import datasets, practice, review
+from pipelines.steps import datasets, practice, review, sources
 from pipelines.steps.characters import NotAllowed
 
 FAR = 0.01
@@ -28,10 +28,12 @@ SOMEONE_ELSE, VIEW, EXPRESSION, LIGHT, BACKGROUND, ANATOMY = (review.FAILURES[ke
 
 @dataclass(frozen=True)
 class Opinion:
-    """What is true of a picture: the label it deserves, and what is wrong with it (names of ``review.FAILURES``)."""
+    """What is true of a picture: the label it deserves, what is wrong with it (names of ``review.FAILURES``), and what
+    it shows instead, where that makes it good: angle and expression, to be said before it is learnt from."""
 
     label: Label
     wrong: tuple[str, ...] = ()
+    shows: tuple[Angle, Expression] | None = None
 
     @property
     def right(self) -> bool:
@@ -41,15 +43,27 @@ class Opinion:
 
 def opinion(image: ImageRecord, reading: Reading, *, corrections: bool = False) -> Opinion:
     """What is true of ``image``. A right person in a wrongly done edit needs correction, if ``corrections`` are made at
-    all."""
+    all; else it is good for what it does show, if that is plain."""
     labels = image.shot.purpose.labels if image.shot else {}
-    asked = {name: value for name, value in labels.items() if value and value != "unsure"}
+    said = {"angle": image.angle, "expression": image.expression}
+    asked = {name: value for name, value in (*labels.items(), *said.items()) if value and value != "unsure"}
     wrong = [] if reading.same else [SOMEONE_ELSE]
     wrong += _wrong_in_the_picture(asked, reading)
     if not wrong:
         return Opinion("good")
-    correctable = corrections and reading.same and bool(image.parents)
-    return Opinion("needs_correction" if correctable else "reject", tuple(wrong))
+    if not image.parents or not reading.same:
+        return Opinion("reject", tuple(wrong))
+    if corrections:
+        return Opinion("needs_correction", tuple(wrong))
+    shows = _plainly(reading) if set(wrong) <= {VIEW, EXPRESSION} else None
+    return Opinion("good" if shows else "reject", tuple(wrong), shows)
+
+
+def _plainly(reading: Reading) -> tuple[Angle, Expression] | None:
+    word = reading.expression.word
+    if reading.angle == "unsure" or reading.expression.sure < SURE or word not in get_args(Expression):
+        return None
+    return reading.angle, cast(Expression, word)
 
 
 def _wrong_in_the_picture(asked: Mapping[str, str], reading: Reading) -> list[str]:
@@ -107,16 +121,20 @@ def decide(
     corrections: bool = False,
     where: Literal["review", "card"] = "review",
 ) -> dict[str, Opinion]:
-    """Decide on pictures, as a human would; answers by image id. Pictures without a reading are left undecided."""
+    """Decide on pictures, as a human would; answers by image id. Pictures without a reading are left undecided. What
+    shows plainly something else than was asked for is tagged with that and let through."""
     said: dict[str, Opinion] = {}
     batch: list[Decision] = []
     for image in images:
         if image.id not in readings:
             continue
         mine = said[image.id] = judged(image, readings[image.id], seed=seed, error=error, corrections=corrections)
-        for name in mine.wrong:
+        if mine.shows:
+            angle, expression = mine.shows
+            sources.tag(desk, image.id, angle=angle, expression=expression)
+        for name in () if mine.shows else mine.wrong:
             batch.append(Decision(image=image.id, who="simulated", action="failure", value=name, where=where))
-        reason = ", ".join(mine.wrong)
+        reason = "shows " + ", ".join(mine.shows) if mine.shows else ", ".join(mine.wrong)
         batch.append(
             Decision(image=image.id, who="simulated", action="label", value=mine.label, reason=reason, where=where)
         )

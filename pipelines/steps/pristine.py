@@ -77,7 +77,7 @@ def keep(desk: Desk, character_id: str, image_ids: Iterable[str]) -> DatasetVers
         raise NotAllowed(
             f"{len(unseen)} of {len(chosen)} pictures were not found good in review."
             if chosen
-            else "Choose pictures first."
+            else "No picture is chosen, or none is left: all of Generate's good pictures are kept already."
         )
     version = datasets.following(d.version for d in datasets.versions(desk, character_id, "pristine"))
     folder = desk.workspace.path(desk.workspace.dataset(character_id, "pristine", version))

@@ -11,6 +11,7 @@ from pipelines.library.presets import ModelFamily, models
 from pipelines.library.workspace import Workspace
 from pipelines.train.context import Context
 from pipelines.train.dataset import TrainingDataError
+from pipelines.train.emphasis import Finder
 from pipelines.train.loop import Diverged, Training, finished
 
 __all__ = ["Diverged", "TrainingDataError", "train"]
@@ -26,9 +27,12 @@ def train(
     settings: Any,
     emit: Callable[[Event], None],
     cancelled: Callable[[], bool],
+    finder: Finder | None = None,
 ) -> dict[str, Any]:
     """Train a LoRA into ``request.folder`` and return where it is: ``lora`` (path relative to the workspace),
     ``sha256``, ``rank``, ``alpha``, ``steps``, ``loss`` (mean of the last steps).
+
+    ``finder`` finds faces, for settings in which they count more; without it all places of a picture count alike.
 
     A run that was stopped goes on from its newest checkpoint and ends as it would have without the stop; one that
     is done returns its result again. Raises TrainingDataError (what is wrong with which picture), WeightsMissing,
@@ -44,7 +48,7 @@ def train(
     prediction = predict_training(family, request.settings, workspace, settings, controls)
     if not prediction.fits:
         raise WillNotFit(prediction.why)
-    context = Context(workspace, emit, cancelled, resident.memory)
+    context = Context(workspace, emit, cancelled, resident.memory, finder)
     with resident.use(family) as driver:
         return Training(request, family, driver, context).run()
 

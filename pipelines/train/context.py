@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from pipelines.engine.cancelled import Cancelled
 from pipelines.jobs.events import Event
 from pipelines.library.workspace import Workspace
+from pipelines.train.emphasis import Finder
 
 
 @dataclass(frozen=True)
 class Context:
-    """Where files lie, whom to tell, whether to stop; ``memory`` measures what is in use now."""
+    """Where files lie, whom to tell, whether to stop; ``memory`` measures what is in use now; ``finder`` finds faces
+    (``None``: nobody does)."""
 
     workspace: Workspace
     emit: Callable[[Event], None]
     cancelled: Callable[[], bool]
     memory: Callable[[], Event]
+    finder: Finder | None = None
 
     def stop_if_cancelled(self) -> None:
         """Raises Cancelled when the user asked to stop."""

@@ -41,18 +41,23 @@ class Text:
 @dataclass(frozen=True)
 class Example:
     """One encoded picture, on the CPU. ``latents`` are normalised; ``controls`` are the latents of an edit's inputs;
-    ``empty`` is the caption that stands in when the caption is dropped."""
+    ``empty`` is the caption that stands in when the caption is dropped; ``weights`` (h, w) in latents say how much each
+    place counts in the loss, with mean 1 (``None``: all alike)."""
 
     item: TrainItem
     latents: Tensor
     controls: tuple[Tensor, ...]
     text: Text
     empty: Text
+    weights: Tensor | None = None
 
     @property
     def shape(self) -> tuple[object, ...]:
         """What must agree for two examples to share a batch."""
         return (tuple(self.latents.shape), *(tuple(c.shape) for c in self.controls))
+
+
+Weigh = Callable[[Image.Image, int, int], Tensor | None]
 
 
 class Task(Protocol):
@@ -137,20 +142,31 @@ class Cache:
 
 
 class Encoder:
-    """Turns the items of a training into examples, through the cache. ``task`` says how its family encodes."""
+    """Turns the items of a training into examples, through the cache. ``task`` says how its family encodes; ``weigh``
+    gives the weights of a picture at a height and width in latents."""
 
-    def __init__(self, task: "Task", cache: Cache, locate: Callable[[str], Path], base: str, resolution: int):
+    def __init__(
+        self,
+        task: "Task",
+        cache: Cache,
+        locate: Callable[[str], Path],
+        base: str,
+        resolution: int,
+        weigh: Weigh = lambda picture, height, width: None,
+    ):
         self.task, self.cache, self.locate, self.base, self.resolution = task, cache, locate, base, resolution
+        self.weigh = weigh
 
     def example(self, item: TrainItem) -> Example:
         """One item, encoded. Raises TrainingDataError, naming the file that cannot be used."""
         picture = load_picture(item.image, self.locate(item.image.path))
         size = bucket(*picture.size, self.resolution, self.task.multiple)
-        latents = self._latents(["picture", item.image.id, size], lambda: self.task.encode_picture(crop(picture, size)))
+        cut = crop(picture, size)
+        latents = self._latents(["picture", item.image.id, size], lambda: self.task.encode_picture(cut))
         inputs = [(ref, load_picture(ref, self.locate(ref.path))) for ref in item.controls]
         controls = tuple(self._control(ref, image) for ref, image in inputs)
         text, empty = (self._text(words, inputs) for words in (item.caption, self.task.dropped_caption))
-        return Example(item, latents, controls, text, empty)
+        return Example(item, latents, controls, text, empty, self.weigh(cut, *latents.shape[-2:]))
 
     def _control(self, ref: ImageRef, image: Image.Image) -> Tensor:
         return self._latents(["control", ref.id, self.resolution], lambda: self.task.encode_control(image))

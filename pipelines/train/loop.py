@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from pipelines.engine.cancelled import Cancelled
@@ -26,6 +27,7 @@ from pipelines.train.checkpoints import Checkpoint
 from pipelines.train.context import Context
 from pipelines.train.dataset import Cache, Encoder, Example, Task, TrainingDataError
 from pipelines.train.editor import EditorTask
+from pipelines.train.emphasis import emphasis
 from pipelines.train.loss import Loss
 from pipelines.train.parking import Parking
 from pipelines.train.samples import Samples
@@ -120,7 +122,7 @@ class Training:
         kept = self._newest()
         self.losses = list(kept.losses) if kept else []
         self.emit(Started(total=s.steps, unit="steps", skipped=self.done))
-        for text in (*doubts(self.request), *self.schedule.warnings):
+        for text in (*doubts(self.request), *self._faceless(), *self.schedule.warnings):
             self.emit(Warned(text=text))
         if kept:
             self.samples.announce()
@@ -158,13 +160,24 @@ class Training:
         """All items encoded, from the cache where it has them."""
         base = f"{self.family.name}@{self.request.revision}"
         cache = Cache(self.folder / "cache")
-        encoder = Encoder(self.task, cache, self.workspace.path, base, self.settings.resolution)
+        encoder = Encoder(self.task, cache, self.workspace.path, base, self.settings.resolution, self._weigh)
         examples = []
         for n, item in enumerate(self.request.items):
             self.context.stop_if_cancelled()
             self.emit(Progress(done=self.done, note=f"Encoding picture {n + 1} of {len(self.request.items)}"))
             examples.append(encoder.example(item))
         return examples
+
+    def _faceless(self) -> list[str]:
+        if not self.settings.face_weight or self.context.finder:
+            return []
+        return ["Nobody here finds faces: all of a picture counts alike, though faces were to count more."]
+
+    def _weigh(self, picture: Image.Image, height: int, width: int) -> Tensor | None:
+        """The weights of a picture at a size in latents; ``None`` where no face is to count more."""
+        gain, finder = self.settings.face_weight, self.context.finder
+        found = finder(picture) if gain and finder else None
+        return emphasis(found, height, width, gain) if found else None
 
     # -- the steps
 

@@ -14,7 +14,7 @@ FIXED_EXAMPLES = 4
 
 
 class Loss:
-    """Mean squared error between the predicted and the true direction of the flow."""
+    """Mean squared error, weighted, between the predicted and the true direction of the flow."""
 
     def __init__(self, task: Task, scheduler: Any, device: torch.device, seed: int):
         self.task, self.scheduler, self.device, self.seed = task, scheduler, device, seed
@@ -31,7 +31,8 @@ class Loss:
         return self.of_batch([(example, sigma, noise, dropped)])
 
     def of_batch(self, parts: Sequence[tuple[Example, Tensor, Tensor, bool]]) -> Tensor:
-        """The loss of examples of one shape, run through the model together: a scalar, the mean over them."""
+        """The loss of examples of one shape, run through the model together: a scalar, the mean over them, in which
+        each place of a picture counts as its weights say."""
         texts = [example.empty if dropped else example.text for example, _, _, dropped in parts]
         latents = self._stack(example.latents for example, *_ in parts)
         noise = self._stack(n for _, _, n, _ in parts)
@@ -39,7 +40,8 @@ class Loss:
         slots = zip(*(example.controls for example, *_ in parts), strict=True)
         controls = tuple(self._stack(slot) for slot in slots)
         predicted = self.task.predict(mix(latents, noise, sigma), sigma, controls, self._text(texts))
-        return torch.nn.functional.mse_loss(predicted.float(), self.task.pack(target(latents, noise)))
+        off = (predicted.float() - self.task.pack(target(latents, noise))).square()
+        return (off * self.task.pack(self._weights([example for example, *_ in parts]))).mean()
 
     def fixed(self, examples: Sequence[Example]) -> float:
         """The mean loss of the first few examples at fixed sigmas and noise: a curve without the draw's scatter."""
@@ -50,6 +52,11 @@ class Loss:
                     noise = torch.randn(example.latents.shape, generator=generator(self.seed, "fixed", n, s))
                     losses.append(float(self.of(example, torch.tensor([s]), noise)))
         return sum(losses) / len(losses)
+
+    def _weights(self, examples: Sequence[Example]) -> Tensor:
+        """Of the shape of the examples' latents."""
+        every = (torch.ones(()) if e.weights is None else e.weights for e in examples)
+        return self._stack(w.expand(e.latents.shape) for w, e in zip(every, examples, strict=True))
 
     def _stack(self, tensors: Iterable[Tensor]) -> Tensor:
         return torch.cat([t.to(self.device) for t in tensors])

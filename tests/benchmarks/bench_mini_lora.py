@@ -23,7 +23,7 @@ import torch
 from mini_workbench import Bench, bench, told
 from PIL import Image
 
-from pipelines.jobs.requests import TrainItem, TrainRequest
+from pipelines.jobs.requests import Judge, TrainItem, TrainRequest
 from pipelines.library.pictures import save_picture
 from pipelines.library.presets import TrainingSettings, card, trainings
 from pipelines.library.records import Character
@@ -32,6 +32,7 @@ from pipelines.mini.train.flux import exam
 from pipelines.plans.model_card import CardChoice, plan
 from pipelines.practice.reading import Reading
 from pipelines.practice.truth import Eyes
+from pipelines.score import finder
 from pipelines.shots import Adapter, LoraStack
 from pipelines.train import train
 
@@ -84,6 +85,7 @@ class Lab:
         done = train(
             request, resident=self.made.resident, workspace=self.made.workspace, settings=self.made.settings,
             emit=lambda event: None, cancelled=lambda: False,
+            finder=finder(Judge(recogniser=self.made.family.gate), exam.Nowhere()),
         )  # fmt: skip
         adapter = Adapter(name=self.who.id, sha256=done["sha256"], path=done["lora"])
         return LoraStack(adapters=(adapter,)), time.perf_counter() - begun, done

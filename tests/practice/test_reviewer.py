@@ -54,8 +54,8 @@ def test_a_correction_needs_the_right_person_and_a_source(put: Put, reading: Any
     edited, drawn = put("enriched", labels=ASKED, sources=(source.ref,)), put("synthetic", labels=ASKED)
     wrong_view, wrong_person = reading(angle="half-left"), reading(angle="half-left", identity=0.1)
     assert opinion(edited, wrong_view, corrections=True).label == "needs_correction"
-    assert opinion(edited, wrong_view).label == "reject"
     assert opinion(edited, wrong_person, corrections=True).label == "reject"
+    assert opinion(edited, wrong_person).label == "reject"
     assert opinion(drawn, wrong_view, corrections=True).label == "reject"
 
 
@@ -86,6 +86,36 @@ def test_decisions_are_recorded_as_simulated_and_open_the_gate(
     assert [i.id for i in review.undecided(desk, cleo.id, "enriched")] == [unread.id]
     assert [i.id for i in review.good(desk, cleo.id, "enriched")] == [right.id]
     assert training.dataset(desk, cleo.id).shut  # one waits: nothing unreviewed is trained on
+
+
+@pytest.mark.parametrize(
+    ("seen", "shows"),
+    [
+        ({"angle": "half-left"}, ("half-left", "smiling")),
+        ({"angle": "half-left", "expression": "sad"}, ("half-left", "sad")),
+        ({"expression": Said(word="sad", sure=0.6)}, ("front", "sad")),
+        ({"expression": Said(word="sad", sure=0.4)}, None),  # nobody could say what it shows
+        ({"angle": "unsure"}, None),
+        ({"angle": "half-left", "identity": 0.1}, None),
+    ],
+)
+def test_a_wrong_edit_of_the_right_person_is_good_for_what_it_shows(
+    desk: Desk, put: Put, reading: Any, seen: dict[str, Any], shows: tuple[str, str] | None
+) -> None:
+    edited = put("enriched", labels=ASKED, sources=(put("source").ref,))
+    what = reading(**({"expression": "smiling"} | seen))
+    said = reviewer.decide(desk, [edited], {edited.id: what}, seed=0, error=0.0)[edited.id]
+    assert (said.shows, said.label) == (shows, "good" if shows else "reject")
+    image = review.get(desk, edited.id)
+    assert (image.angle, image.expression) == (shows or ("unsure", "unsure"))
+    if shows:
+        assert training.caption(desk, image).endswith(f"{shows[1]}, {shows[0]} view")
+        assert opinion(image, what).right  # a report counts no mistake
+        assert not desk.store.verdict(edited.id).failures
+
+
+def test_a_novel_picture_is_judged_by_what_was_asked_for(put: Put, reading: Any) -> None:
+    assert opinion(put("synthetic", labels=ASKED), reading(angle="half-left")).label == "reject"
 
 
 def test_mistakes_turn_the_decision_round(desk: Desk, put: Put, reading: Any) -> None:

@@ -15,6 +15,7 @@ from pipelines.library.settings import Settings
 from pipelines.library.workspace import Workspace
 from pipelines.shots import Purpose, Shot
 from pipelines.train import train
+from pipelines.train.emphasis import Finder
 
 FAMILY = {"character": "mini-flux", "editor": "mini-qwen-edit"}
 
@@ -80,6 +81,7 @@ class Bench:
         request: TrainRequest,
         cancelled: Callable[[], bool] = lambda: False,
         emit: Callable[[Event], None] = lambda event: None,
+        finder: Finder | None = None,
     ) -> tuple[dict[str, Any], list[Event]]:
         events: list[Event] = []
 
@@ -95,6 +97,7 @@ class Bench:
             settings=resident.settings,
             emit=note,
             cancelled=cancelled,
+            finder=finder,
         )
         return done, events
 

@@ -2,29 +2,27 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipelines.faces.features import features
 from pipelines.mini import flux, tokenizers
 from pipelines.mini.train.flux.attention import Products
 from pipelines.mini.train.flux.captions import Facts, caption
 from pipelines.mini.train.flux.latents import Copy, Drawn, Latents
 from pipelines.mini.train.precision import autocast
 from pipelines.train import flow_matching
+from pipelines.train.emphasis import emphasis
 
 SIDE = 8
 """Tokens on a side of a picture of 64 px."""
 FACE, FACE_UNTIL = 6.0, 0.95
 """How much more a face weighs at its middle, and the share of the training after which it does no more: the end is what
 LoRA trainings do."""
-WIDE = 0.7
-"""How wide that weight is, in halves of the face: expressions are in its middle."""
-ASIDE, NARROW = 0.65, 0.4
-"""Of a profile: how far its eyes and mouth are from the middle of its box, in halves of the box, and by which share
-they are narrower than a face from the front. Chosen by eye, on twenty pictures of the pool."""
 GUIDANCE = (1.0, 5.0)
 
 
@@ -153,21 +151,11 @@ class Guided:
 
 
 def face_weights(copies: Sequence[Copy], rows: Sequence[int]) -> Tensor:
-    """(N, 64), mean 1: how much each token counts, a bell around where eyes and mouth are and as wide as they. A box of
-    a face is about its head: the more it turns, the further they are from the box's middle, and the narrower."""
-    sine = torch.tensor([float(copy.table["turn"][row, 0]) for copy, row in zip(copies, rows, strict=True)])
-    box = torch.tensor(np.stack([copy.table["box"][row] for copy, row in zip(copies, rows, strict=True)]))
-    here = torch.tensor([int(copy.table["face"][row]) for copy, row in zip(copies, rows, strict=True)])
-    mirrored = torch.tensor([copy.mirrored for copy in copies])
-    middle, half = (box[:, :2] + box[:, 2:]) / 2, (box[:, 2:] - box[:, :2]) / 2
-    middle[:, 0] += ASIDE * sine * half[:, 0]
-    spread = half * WIDE
-    spread[:, 0] *= 1 - NARROW * sine.abs()
-    spread = spread.clamp(min=0.06)
-    x = torch.where(mirrored, 1 - middle[:, 0], middle[:, 0])
-    grid = (torch.arange(SIDE) + 0.5) / SIDE
-    across = ((grid - x[:, None]) / spread[:, :1]).square()
-    down = ((grid - middle[:, 1:]) / spread[:, 1:]).square()
-    bell = torch.exp(-0.5 * (down[:, :, None] + across[:, None])) * here[:, None, None]
-    weights = (1 + FACE * bell).flatten(1)
-    return weights / weights.mean(1, keepdim=True)
+    """(N, 64), mean 1: how much each token counts, more where eyes and mouth are; all alike without a face."""
+    tables = list(zip(copies, rows, strict=True))
+    sine = np.array([float(copy.table["turn"][row, 0]) for copy, row in tables])
+    found = features(np.stack([copy.table["box"][row] for copy, row in tables]), sine)
+    x = np.where([copy.mirrored for copy in copies], 1 - np.asarray(found.x), found.x)
+    here = torch.tensor([[int(copy.table["face"][row])] for copy, row in tables])
+    weights = emphasis(replace(found, x=x), SIDE, SIDE, FACE).flatten(1)
+    return torch.where(here > 0, weights, torch.ones_like(weights))
