@@ -41,6 +41,7 @@ def tile(image: ImageRecord, verdict: Verdict) -> Json:
         "title": title(image),
         "angle": angle_of(image),
         "expression": expression_of(image),
+        "tags": {"angle": image.angle, "expression": image.expression},
         "verdict": identity.verdict if identity else None,
         "score": round(identity.score, 3) if identity and identity.score is not None else None,
         "faces": image.scores.faces,
@@ -110,7 +111,7 @@ def picture(studio: Studio, image_id: str) -> Json:
             for run in store.all(TrainingRun, character=image.character)
             if image.id in run.images
         ],
-        "tags": {"angle": image.angle, "expression": image.expression, "caption": image.caption},
+        "caption": image.caption,
     }
 
 

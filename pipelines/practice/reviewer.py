@@ -111,6 +111,16 @@ def judged(image: ImageRecord, reading: Reading, *, seed: int, error: float, cor
     return Opinion("reject") if true.label == "good" else Opinion("good")
 
 
+def again(
+    images: Iterable[ImageRecord], readings: Mapping[str, Reading], *, seed: int, error: float
+) -> list[ImageRecord]:
+    """A second look at pictures that were found good: those that are so again. Its mistakes are others than those of
+    the first look."""
+    return [
+        i for i in images if i.id in readings and judged(i, readings[i.id], seed=~seed, error=error).label == "good"
+    ]
+
+
 def decide(
     desk: Desk,
     images: Iterable[ImageRecord],

@@ -161,13 +161,16 @@ class Run:
         self._keep(plan)
 
     def _keep(self, plan: Plan) -> None:
-        """The best of this round's pictures become pristine, once."""
+        """The best of this round's pictures, looked at once more, become pristine, once."""
         good = [i for i in review.good(self.desk, self.id, "synthetic") if i.version == plan.version]
         known = pristine.kept(self.desk, self.id)
         if not good or any(i.id in known for i in good):
             return
         readings, have = self.readings(), chain(*pristine.learnt_from(self.desk, self.id).values())
-        best = pristine.order(good, have, lambda image: worth(image, readings.get(image.id)))
+        sure = reviewer.again(good, readings, seed=self.wish.seed, error=self.wish.error)
+        if not sure:
+            return
+        best = pristine.order(sure, have, lambda image: worth(image, readings.get(image.id)))
         made = pristine.keep(self.desk, self.id, [i.id for i in best[: self.wish.choices.pristine]])
         self.tell({"event": "pristine", "version": made.version, "pictures": len(made.images)})
 

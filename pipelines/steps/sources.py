@@ -136,11 +136,17 @@ def expression_of(image: ImageRecord) -> Expression:
     return next((e for e in (image.expression, asked, image.scores.expression) if e != "unsure"), "unsure")  # type: ignore[return-value]
 
 
-def cell_of(image: ImageRecord) -> tuple[str, str]:
-    """Which place of the training set a picture fills: angle and expression of a head, or a whole figure's scenario."""
+def shows_body(image: ImageRecord) -> bool:
+    """Whether a picture was made to show a whole figure."""
     labels = image.shot.purpose.labels if image.shot else {}
-    if labels.get("focus") == "body":
-        return "body", labels.get("scenario", "")
+    return labels.get("focus") == "body" or bool(labels.get("pose"))
+
+
+def cell_of(image: ImageRecord) -> tuple[str, str]:
+    """Which place of the training set a picture fills: angle and expression of a head, or a whole figure's pose."""
+    if image.shot and shows_body(image):
+        labels = image.shot.purpose.labels
+        return "body", labels.get("pose") or labels.get("scenario", "")
     return angle_of(image), expression_of(image)
 
 

@@ -18,6 +18,8 @@ Target = Literal["character", "editor"]
 
 GOOD_WANTED = 30
 TRIPLETS_WANTED = 10
+FEW = 3
+"""Pictures of an angle with an expression below which they share less than its due."""
 SAMPLE_CELLS = ("front/neutral", "half-left/smiling", "profile-right/neutral")
 
 
@@ -108,19 +110,20 @@ def _editor_set(desk: Desk, character_id: str) -> TrainingSet:
 
 
 def _item(desk: Desk, image: ImageRecord, origin: str) -> TrainItem:
-    labels = image.shot.purpose.labels if image.shot else {}
-    body = labels.get("focus") == "body" or bool(labels.get("pose"))
-    return TrainItem(image=image.ref, caption=caption(desk, image), origin=origin, focus="body" if body else "head")
+    focus = "body" if sources.shows_body(image) else "head"
+    return TrainItem(image=image.ref, caption=caption(desk, image), origin=origin, focus=focus)
 
 
 def _balanced(items: list[TrainItem], images: list[ImageRecord]) -> list[TrainItem]:
     """Weighted so that every angle with every expression counts alike, however many pictures it has, and every whole
-    figure's scenario: else a LoRA draws the expressions that its sources happen to show. The mean weight is 1, and that
-    is the weight of a picture of which angle or expression is unknown."""
+    figure's pose: else a LoRA draws the expressions that its sources happen to show. Fewer than ``FEW`` (or than the
+    mean, if that is less) do not make up for being few: one that was let through by mistake is not to stand for a whole
+    place. A picture of which angle or expression is unknown has the weight 1."""
     cells = [cell_of(image) for image in images]
     counts = Counter(cell for cell in cells if "unsure" not in cell)
     share = counts.total() / max(1, len(counts))
-    weights = [share / counts[cell] if cell in counts else 1.0 for cell in cells]
+    few = min(FEW, share)
+    weights = [share / max(few, counts[cell]) if cell in counts else 1.0 for cell in cells]
     return [item.model_copy(update={"weight": weight}) for item, weight in zip(items, weights, strict=True)]
 
 

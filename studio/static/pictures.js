@@ -36,7 +36,7 @@
   function tags(picture) {
     const save = (change) => flen.attempt(async () => { await flen.post(`/picture/${picture.id}/tags`, change); flen.poll(); });
     const caption = el("textarea", { rows: "2", onchange: () => save({ caption: caption.value }) });
-    caption.value = picture.tags.caption;
+    caption.value = picture.caption;
     return el("section", {}, el("h3", {}, "What it shows"), el("div", { class: "row" },
       chooser("picture-angle", "Angle", [...flenPage.angles, "unsure"], picture.tags.angle, (angle) => save({ angle })),
       chooser("picture-expression", "Expression", [...flenPage.expressions, "unsure"], picture.tags.expression, (expression) => save({ expression }))),

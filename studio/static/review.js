@@ -116,9 +116,7 @@
       if (!step) { view.say(back ? "Nothing to undo." : "Nothing to redo."); return; }
       const tile = model.tiles.get(step.tile);
       if (tile) {
-        if (back) flen.decide(step.tile, "undo", null, { undoes: step.decision, where: where() });
-        else step.decision = flen.decide(step.tile, step.action, step.value, { where: where() }).id;
-        tile.state = back ? step.before : step.after;
+        (step.tags ? retag : redecide)(tile, step, back);
         const at = model.order.indexOf(step.tile);
         if (at >= 0) model.at = at;
       }
@@ -126,14 +124,25 @@
       view.say(`${back ? "undone" : "redone"}: ${step.words}`);
       paint("picture");
     }
-    const tag = (said) => flen.attempt(async () => {
-      const tile = current();
-      if (!tile) return;
-      const { angle, expression } = await flen.post(`/picture/${tile.id}/tags`, said);
-      Object.assign(tile, { angle, expression });
-      view.say(`Shows ${Object.values(said).join(", ")}.`);
+    function redecide(tile, step, back) {
+      if (back) flen.decide(step.tile, "undo", null, { undoes: step.decision, where: where() });
+      else step.decision = flen.decide(step.tile, step.action, step.value, { where: where() }).id;
+      tile.state = back ? step.before : step.after;
+    }
+    const retag = (tile, step, back) => flen.attempt(async () => {
+      const { angle, expression, tags } = await flen.post(`/picture/${tile.id}/tags`, back ? step.tags.before : step.tags.after);
+      Object.assign(tile, { angle, expression, tags });
       paint("picture");
     });
+    function tag(said) {
+      const tile = current();
+      if (!tile) return;
+      const step = { tile: tile.id, tags: { before: tile.tags, after: said }, words: `shows ${Object.values(said).join(", ")}` };
+      done.push(step);
+      undone.length = 0;
+      view.say(step.words);
+      retag(tile, step, false);
+    }
     const toggle = (name) => { model[name] = !model[name]; paint("layout"); };
     const commands = {
       next: () => go(model.at + 1), previous: () => go(model.at - 1), first: () => go(0), last: () => go(model.order.length - 1),

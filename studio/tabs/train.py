@@ -1,9 +1,10 @@
 """Train: what would be learnt from and whether the gate is open; the settings that matter; how it goes.
 
 Element ids: ``train-target``, ``train-dataset``, ``train-doubts``, ``train-preset``, ``train-rank``,
-``train-learning-rate``, ``train-steps``, ``train-resolution``, ``train-seed``, ``train-memory``, ``train-plan``,
-``train-weights``, ``train-obtain``, ``train-run``; ``train-curve``, ``train-samples``, ``train-runs``
-(``.run[data-id]``), ``train-compare``, ``train-identity``; ``train-grid-*`` (see train_grid).
+``train-learning-rate``, ``train-steps``, ``train-resolution``, ``train-face-weight``, ``train-seed``,
+``train-memory``, ``train-plan``, ``train-weights``, ``train-obtain``, ``train-run``; ``train-curve``,
+``train-samples``, ``train-runs`` (``.run[data-id]``), ``train-compare``, ``train-identity``; ``train-grid-*`` (see
+train_grid).
 """
 
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ from studio.tabs.train_grid import Grid
 
 Value = dict[str, Any]
 TARGETS = (("Character LoRA", "character"), ("Editor LoRA", "editor"))
-FIELDS = ("rank", "learning_rate", "steps", "resolution", "seed")
+FIELDS = ("rank", "learning_rate", "steps", "resolution", "face_weight", "seed")
 NOBODY = "Make a character first: New character, above."
 NO_DATA = {
     "character": "Nothing to learn from yet: sources and the pictures found good in Review come together here.",
@@ -69,7 +70,7 @@ class TrainTab:
 
     @property
     def choice(self) -> list[Any]:
-        """Everything a training depends on: target, preset, the five settings."""
+        """Everything a training depends on: target, preset, the settings."""
         return [self.target, self.preset, *self.fields]
 
     @property
@@ -109,13 +110,14 @@ def _build_settings() -> dict[str, Any]:
         side = gr.Number(
             1024, label="Resolution, px", minimum=32, step=8, precision=0, min_width=90, elem_id="train-resolution"
         )
-        seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=70, elem_id="train-seed")
+        faces = gr.Number(0, label="Face weight", minimum=0, maximum=100, min_width=80, elem_id="train-face-weight")
+        seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=60, elem_id="train-seed")
     memory = Meter(elem_id="train-memory")
     with gr.Column(elem_classes="foot", min_width=0):
         weights = build_obtain("train")
         plan = Words(elem_id="train-plan", elem_classes="plan-line")
         make = gr.Button("Train", variant="primary", interactive=False, elem_id="train-run")
-    fields = [rank, rate, steps, side, seed]
+    fields = [rank, rate, steps, side, faces, seed]
     return {"preset": preset, "fields": fields, "memory": memory, "weights": weights, "plan": plan, "make": make}
 
 
@@ -185,7 +187,7 @@ def presets_of(studio: Studio, target: training.Target) -> list[TrainingPreset]:
 
 
 def fill(preset: str | None) -> list[Any]:
-    """Inputs: preset. Outputs: the five settings."""
+    """Inputs: preset. Outputs: the settings."""
     chosen = trainings().get(preset or "")
     return [getattr(chosen.settings, name) for name in FIELDS] if chosen else [gr.skip()] * len(FIELDS)
 

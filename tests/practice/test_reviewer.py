@@ -118,6 +118,15 @@ def test_a_novel_picture_is_judged_by_what_was_asked_for(put: Put, reading: Any)
     assert opinion(put("synthetic", labels=ASKED), reading(angle="half-left")).label == "reject"
 
 
+def test_a_second_look_finds_most_of_the_mistakes_of_the_first(put: Put, reading: Any) -> None:
+    one = put("synthetic", labels=ASKED)
+    wrong = [one.model_copy(update={"id": f"{n:064x}", "pixels": f"{n:064x}"}) for n in range(4000)]
+    seen = {i.id: reading(identity=0.1) for i in wrong}
+    passed = [i for i in wrong if reviewer.judged(i, seen[i.id], seed=3, error=0.05).label == "good"]
+    assert 150 < len(passed) < 250
+    assert len(reviewer.again(passed, seen, seed=3, error=0.05)) < 25  # one in twenty of them
+
+
 def test_mistakes_turn_the_decision_round(desk: Desk, put: Put, reading: Any) -> None:
     right, wrong = put("synthetic", labels=ASKED), put("synthetic", labels=ASKED)
     always = {right.id: reading(), wrong.id: reading(identity=0.1)}

@@ -75,7 +75,7 @@ def test_in_review_a_key_says_what_a_picture_shows_and_the_keys_go_on(page: Page
     expect(expression).to_be_focused()
     page.keyboard.type("sad")
     expect(expression).to_have_value("sad")
-    expect(page.locator("#review-live")).to_have_text("Shows sad.")
+    expect(page.locator("#review-live")).to_have_text("shows sad")
     page.keyboard.press("Enter")
     page.keyboard.press("p")  # a decision, not a letter for the chooser
     expect(page.locator("#review-picture")).not_to_have_attribute("data-id", edit.id)
@@ -84,11 +84,23 @@ def test_in_review_a_key_says_what_a_picture_shows_and_the_keys_go_on(page: Page
     assert kept
     assert (kept.angle, kept.expression) == ("unsure", "sad")
     page.locator("#review-angle").select_option("half-left")  # by mouse: the keys are the review's at once
-    expect(page.locator("#review-live")).to_have_text("Shows half-left.")
+    expect(page.locator("#review-live")).to_have_text("shows half-left")
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#review-picture")).to_have_attribute("data-id", edit.id)
     expect(expression).to_have_value("sad")
     expect(page.locator("#review-label")).to_have_text("good")
+    page.keyboard.press("Control+z")  # the angle of the second
+    expect(page.locator("#review-picture")).not_to_have_attribute("data-id", edit.id)
+    expect(page.locator("#review-angle")).to_have_value("profile-left")
+    page.keyboard.press("Control+z")  # the decision on the first
+    page.keyboard.press("Control+z")  # what it shows
+    expect(page.locator("#review-picture")).to_have_attribute("data-id", edit.id)
+    expect(expression).to_have_value("neutral")
+    expect(page.locator("#review-live")).to_have_text("undone: shows sad")
+    kept = store.get(ImageRecord, edit.id)
+    assert kept and kept.expression == "unsure"
+    page.keyboard.press("Control+Shift+z")
+    expect(expression).to_have_value("sad")
 
 
 def test_the_cut_line_is_moved_by_keys_and_by_dragging(page: Page, served: Served, put: Put) -> None:
