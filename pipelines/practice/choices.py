@@ -16,6 +16,13 @@ class Enrich(Frozen):
     count: int | None = Field(None, ge=1)
 
 
+class Prove(Frozen):
+    """Which edits prove an editor LoRA, and how many of them; those that were enriched with are left out."""
+
+    edits: tuple[str, ...]
+    count: int = Field(ge=1)
+
+
 class Generate(Frozen):
     """Which scenarios, how many of each, at most how many in all, and at which guidance (none: the model's own)."""
 
@@ -48,13 +55,13 @@ class Hint(Frozen):
 
 class Choices(Frozen):
     """A practice run as data. ``error``: the share of decisions that the simulated reviewer gets wrong; ``pristine``:
-    how many pictures it keeps at most in a round; ``held_out_edits``: how many edits prove an editor LoRA."""
+    how many pictures it keeps at most in a round."""
 
     error: float = Field(ge=0, le=0.5)
     rounds: int = Field(ge=1)
     pristine: int = Field(ge=1)
-    held_out_edits: int = Field(ge=1)
     enrich: Enrich
+    prove: Prove
     generate: Generate
     train: Train
     hint: tuple[Hint, ...] = ()

@@ -100,13 +100,13 @@ def _prove(run: Run, lora: LoraRecord) -> None:
 def held_out(run: Run, chosen: Choices, stack: LoraStack, version: str) -> Plan:
     """Edits that were never enriched with, by the base and with ``stack`` on the same seeds; a fixed choice of all."""
     character = run.id
-    every = enrich.plan(run.desk, character, edits=chosen.enrich.edits, per_source=99, seed=run.wish.seed)
+    every = enrich.plan(run.desk, character, edits=chosen.prove.edits, per_source=99, seed=run.wish.seed)
     used = {
         (i.parents[0].id, i.shot.purpose.cell) for i in datasets.pictures(run.desk, character, "enriched") if i.shot
     }
     free = [s for s in every.shots if (s.sources[0].id, s.purpose.cell) not in used]
     picked = sorted(free, key=lambda s: hashlib.sha256(f"held out {s.seed}".encode()).digest())
-    picked = picked[: chosen.held_out_edits]
+    picked = picked[: chosen.prove.count]
     shots = [_labelled(shot, each) for each in columns((stack,)) for shot in picked]
     folder = run.desk.workspace.survey_folder(character, version)
     return Plan(character=character, kind="survey", version=version, folder=folder, shots=tuple(shots))

@@ -129,6 +129,7 @@ def main() -> None:
     """Print each character, then all."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--characters", type=int, default=10)
+    asked.add_argument("--skip", type=int, default=0, help="begin so many characters later: two processes share them")
     asked.add_argument("--final", action="store_true", help="the held-out characters")
     asked.add_argument("--bf16", action="store_true", help="nothing quantized")
     asked.add_argument("--preset", default="character-practice")
@@ -140,7 +141,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     values = trainings()[options.preset].settings.model_dump() | dict(pair.split("=") for pair in options.set)
     settings = TrainingSettings.model_validate({**values, "save_every": 10_000, "sample_every": 10_000})
-    first, eyes = HELD_OUT if options.final else UNSEEN, Eyes(exam.Nowhere())
+    first, eyes = (HELD_OUT if options.final else UNSEEN) + options.skip, Eyes(exam.Nowhere())
     base: list[Cell] = []
     own: list[Cell] = []
     minutes: list[float] = []

@@ -30,11 +30,6 @@ UNSEEN, HELD_OUT = 8_500_000, 9_000_000
 EDITED_PEOPLE, TRIPLETS = 3, (10, 30)
 EDITS = 11
 """Edits of each source when many corrections are wanted; what is left proves the editor."""
-MORE = (
-    "lighting/neutral", "lighting/left", "lighting/right",
-    "background/studio", "background/forest", "background/beach", "background/street",
-)  # fmt: skip
-"""What an editor is to be good at besides a practice run's own edits."""
 
 
 def wheel(root: Path, wish: Wish) -> Figures:
@@ -107,7 +102,7 @@ def one(told: Figures) -> str:
 def editor_row(root: Path, people: Iterable[int], wish: Wish) -> None:
     """Held-out edits before and after, for each number of triplets, over all characters."""
     known = wish.choices
-    wanted = known.enrich.model_copy(update={"per_source": EDITS, "edits": (*known.enrich.edits, *MORE)})
+    wanted = known.enrich.model_copy(update={"per_source": EDITS, "edits": known.prove.edits})
     more: Choices = known.model_copy(update={"enrich": wanted})
     found = []
     for number in people:
