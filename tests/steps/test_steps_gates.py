@@ -68,6 +68,15 @@ def test_an_expression_with_few_pictures_is_seen_as_often_as_one_with_many(
     assert weights == pytest.approx([*alike, lonely, *[4 / 5] * 10])
 
 
+def test_a_set_of_two_expressions_is_warned_about(desk: Desk, ada: Character, put: Any) -> None:
+    for expression in ("smiling", "neutral", "unsure"):
+        put("source", label="good", angle="front", expression=expression)
+    words = "Only neutral and smiling faces are shown"
+    assert any(d.startswith(words) for d in training.dataset(desk, ada.id).doubts)
+    put("enriched", label="good", labels={"angle": "front", "expression": "sad"})
+    assert not any(d.startswith(words) for d in training.dataset(desk, ada.id).doubts)
+
+
 def test_pictures_of_which_nothing_is_known_count_one_by_one(desk: Desk, ada: Character, put: Any) -> None:
     for angle in ("unsure", "unsure", "unsure", "front"):
         put("source", label="good", angle=angle, expression="smiling")
