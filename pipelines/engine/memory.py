@@ -258,8 +258,8 @@ def _from_headers(family: ModelFamily, name: str, folder: Path, wide: int) -> _P
 
 
 def _skipped(module: str, skip: Iterable[str]) -> bool:
-    """Whether diffusers leaves a module as it is: its own name or all of it is in ``skip``, or begins or holds one of
-    them and a dot (so that "transformer_blocks" also means "single_transformer_blocks")."""
+    """Whether diffusers leaves a module as it is: its own name or its path is in ``skip``, or its path contains one of
+    them and a dot after it ("transformer_blocks" is found in "single_transformer_blocks.0", too)."""
     own = module.rpartition(".")[2]
     return any(name in (own, module) or f"{name}." in module for name in skip)
 
