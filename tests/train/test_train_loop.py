@@ -75,8 +75,14 @@ def test_gradient_reaches_every_lora_weight_on_the_nf4_base(bench: Bench, target
     driver = bench.driver(target)
     task, example, loss = prepared(bench, target)
     with attached(driver.pipe.transformer, driver.family.lora_targets, 4, 4, 0, True) as adapter:
-        quantized = [m for m in driver.pipe.transformer.modules() if isinstance(m, Linear4bit)]
-        assert len(quantized) >= adapter.modules > 0
+        layers = {
+            n: m.base_layer for n, m in driver.pipe.transformer.named_modules() if NAME in getattr(m, "lora_A", {})
+        }
+        skipped = driver.family.parts["transformer"].skip
+        assert len(layers) == adapter.modules > 0
+        assert any(isinstance(layer, Linear4bit) for layer in layers.values())
+        plain = {n for n, layer in layers.items() if not isinstance(layer, Linear4bit)}
+        assert plain == {n for n in layers if any(f"{part}." in n for part in skipped)}
         for tensor in adapter.parameters.values():  # B is zero at first, and with it the gradient of A
             torch.nn.init.normal_(tensor, std=0.1)
         loss.of(example, *loss.draw(example, 0)).backward()
