@@ -145,7 +145,7 @@ def test_a_stack_and_its_weights_survive_a_reload(page: Page, served: Served, tm
     weight = page.locator("#enrich-lora-1-weight input[type=number]")
     weight.fill("0.65")
     weight.blur()
-    page.wait_for_function("true", timeout=1000)
+    page.wait_for_function("true")
     page.locator("#enrich-lora-0-use input").uncheck()
     stored = _until(lambda: desk.store.get(SavedStack, "ada/editor/"), page)
     assert [a.weight for a in stored.stack.adapters] == [1.0, 0.65]
