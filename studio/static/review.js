@@ -137,8 +137,14 @@
     function tag(said) {
       const tile = current();
       if (!tile) return;
-      const step = { tile: tile.id, tags: { before: tile.tags, after: said }, words: `shows ${Object.values(said).join(", ")}` };
-      done.push(step);
+      const words = `shows ${Object.values(said).join(", ")}`;
+      const last = done.at(-1);
+      // typing a word into a chooser passes others on the way: one step
+      const again = last?.tags && last.tile === tile.id && Object.keys(said).every((key) => key in last.tags.after);
+      const step = again ? last : { tile: tile.id, tags: { before: tile.tags } };
+      Object.assign(step.tags, { after: said });
+      step.words = words;
+      if (!again) done.push(step);
       undone.length = 0;
       view.say(step.words);
       retag(tile, step, false);

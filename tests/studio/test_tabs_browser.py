@@ -99,6 +99,8 @@ def test_in_review_a_key_says_what_a_picture_shows_and_the_keys_go_on(page: Page
     expect(page.locator("#review-live")).to_have_text("undone: shows sad")
     kept = store.get(ImageRecord, edit.id)
     assert kept and kept.expression == "unsure"
+    page.keyboard.press("Control+z")
+    expect(page.locator("#review-live")).to_have_text("Nothing to undo.")  # what was passed in typing is no step
     page.keyboard.press("Control+Shift+z")
     expect(expression).to_have_value("sad")
 
