@@ -14,7 +14,7 @@ from pipelines.mini.train.editor import exam, pool, run
 from pipelines.mini.train.editor.attention import Products
 from pipelines.mini.train.editor.latents import Latents
 from pipelines.mini.train.editor.reading import Reader, patches
-from pipelines.mini.train.editor.task import CHANGE, Data, EditTask, change_weights, predict, sigmas
+from pipelines.mini.train.editor.task import CHANGE, FACE, Data, EditTask, change_weights, face_weights, predict, sigmas
 from pipelines.mini.train.loop import Plan, Trainer
 from pipelines.mini.world import LIGHTS
 
@@ -133,6 +133,40 @@ def test_what_an_edit_changes_weighs_more_and_the_mean_stays_one():
     assert torch.allclose(change_weights(source, source), torch.full((2, 64, 1), 1 / (1 + CHANGE)))
 
 
+def test_a_face_weighs_more_where_it_looks_and_the_mean_stays_one(folder):
+    table, yaws = data(folder).pool.get(0).table, np.array([-90.0, 0.0, 90.0], np.float32)
+    assert table["box"].shape == (4, 7, 4)
+    assert np.all(table["box"][..., 2:] > table["box"][..., :2])
+    weights = face_weights(yaws, np.tile(np.array([0.2, 0.2, 0.8, 0.8], np.float32), (3, 1)))
+    assert torch.allclose(weights.mean(1), torch.ones(3, 1))
+    across = weights.view(3, 8, 8).mean(1)
+    assert int(across[0].argmax()) < 3
+    assert torch.allclose(across[0], across[2].flip(0))
+    assert torch.allclose(across[1], across[1].flip(0))
+    more = weights.amax(1) / weights.amin(1)
+    assert (more > 3).all()
+    assert (more < 1 + FACE).all()
+
+
+def test_a_training_goes_on_from_a_finished_editor(folder):
+    task = EditTask(data(folder), 100, batch=3)
+    begun = {name: part.state_dict()[key].clone() for name, key, part in _first(task)}
+    run.begin(task, run.HOME)
+    shipped = run.pipeline(task.net.state_dict(), Latents(folder / "latents", VAE).vae)
+    stock = {"transformer": shipped.transformer, "text_encoder": shipped.text_encoder}
+    for name, key, part in _first(task):
+        now = part.state_dict()[key]
+        assert not torch.equal(now, begun[name])
+        assert torch.equal(stock[name].state_dict()[key], now.to(native("cpu")))
+    torch.manual_seed(5)
+    assert task.loss(60)[1]["plain"] < 0.5, "what was learnt is there"
+
+
+def _first(task: EditTask) -> list[tuple[str, str, torch.nn.Module]]:
+    """A matrix of each part."""
+    return [(name, next(k for k, v in p.state_dict().items() if v.ndim == 2), p) for name, p in task.parts.items()]
+
+
 def test_noise_levels_are_those_of_the_pipeline():
     torch.manual_seed(1)
     drawn = sigmas(4000, 0.49)
@@ -198,3 +232,4 @@ def test_questions_ask_for_what_is_not_there_and_truths_answer_them():
     assert sum(t.right for t in truths) >= 10
     assert sum(c.right for c in copies) <= 2
     assert sum(t.cosine > 0.6 for t in truths) >= 11
+    assert max(t.apart for t in truths) < 1 < np.median([c.apart for c in copies])

@@ -35,6 +35,7 @@ def main() -> None:
     )
     editor = _kind(kinds, "qwen-edit", "the editor of presets/mini/qwen-edit")
     editor.add_argument("--vae", type=Path, default=PRESETS / "mini" / "qwen-edit" / "vae", help="a trained VAE")
+    editor.add_argument("--start", type=Path, help="an editor's folder to go on from (default: from nothing)")
     editor.add_argument("--shards", type=int, default=45, help="how many times 250 characters it learns from")
     editor.add_argument("--every", type=float, default=12, help="minutes between looks at its pictures")
     _kind(kinds, "loras", "the community LoRAs of presets/mini/loras; needs the trained editor and generator")

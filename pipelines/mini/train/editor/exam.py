@@ -9,20 +9,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from pipelines.engine.drivers import edit_sizes
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
+from pipelines.faces.features import features
 from pipelines.library.presets import Axis, Edit, axes, models
 from pipelines.mini.train.editor.instructions import EMPTY
 from pipelines.mini.world import EXPRESSIONS, LIGHTS, YAWS, Character, View, render
 from pipelines.plans.enrich import prompt_for
+from pipelines.train.emphasis import emphasis
 
 FIRST = 8_180_000
 """Characters from here on are edited while a model learns; the benchmark's own begin at 8,400,000."""
 NOWHERE: Any = SimpleNamespace(insightface_root=None, facenet_weights=None)
 FRONTAL = ("half-left", "front", "half-right")
+FACE = 30.0
 PLACES = {"street": "city"}
 Draw = Callable[[list[Image.Image], str, int], Image.Image]
 """Sources, instruction and seed to a picture."""
@@ -50,13 +53,14 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """The edited picture, seconds it took, whether what was asked for is there, and the judge's cosine to the
-    character's mean (-1: no face was found)."""
+    """The edited picture, seconds it took, whether what was asked for is there, the judge's cosine to the character's
+    mean (-1: no face was found), and how far from the truth it is (see :func:`apart`)."""
 
     picture: Image.Image
     seconds: float
     right: bool
     cosine: float
+    apart: float
 
 
 def _source(rng: random.Random) -> View:
@@ -101,7 +105,11 @@ def truth(source: View, axis: Axis, edit: Edit) -> View:
 
 def pictures(who: Character, views: Sequence[View]) -> list[Image.Image]:
     """What these views show, 64 px."""
-    return [Image.fromarray(pixels) for pixels in render([who] * len(views), views)[0]]
+    return [_image(pixels) for pixels in render([who] * len(views), views)[0]]
+
+
+def _image(pixels: Any) -> Image.Image:
+    return Image.fromarray(np.asarray(pixels))
 
 
 def drawer(pipe: Any, steps: int = 12, guidance: float = 1.0) -> Draw:
@@ -147,7 +155,16 @@ def read(picture: Image.Image, question: Question, seconds: float = 0.0) -> Answ
         right = angle_of(faces[0].yaw, faces[0].pitch) == question.wanted
     else:
         right = faces[0].words["expression"].word == question.wanted
-    return Answer(picture, seconds, right, cosine(faces, question))
+    return Answer(picture, seconds, right, cosine(faces, question), apart(picture, question))
+
+
+def apart(picture: Image.Image, question: Question) -> float:
+    """How far an answer is from the picture it should be, 0 to 255: the mean difference of both, blurred by a pixel,
+    where eyes and mouth count ``1 + FACE`` times as much as a corner. Broken eyes, which no reader of angles minds."""
+    (pixels,), (true,) = render([question.who], [question.truth])
+    soft = (np.asarray(p.filter(ImageFilter.GaussianBlur(1)), float) for p in (picture.convert("RGB"), _image(pixels)))
+    weights = emphasis(features(np.array(true.box), np.sin(np.radians(true.yaw))), *pixels.shape[:2], FACE).numpy()
+    return float((np.abs(np.subtract(*soft)).mean(-1) * weights).mean())
 
 
 def cosine(faces: Sequence[Any], question: Question) -> float:
@@ -168,6 +185,7 @@ def shares(asked: Sequence[Question], answers: Sequence[Answer], line: float = 0
         out[sort] = round(sum(own) / max(1, len(own)), 3)
     out["identity"] = round(sum(a.cosine >= line for a in answers) / len(answers), 3)
     out["cosine"] = round(sum(a.cosine for a in answers) / len(answers), 3)
+    out["apart"] = round(sum(a.apart for a in answers) / len(answers), 2)
     return out | {"seconds": round(sum(a.seconds for a in answers) / len(answers), 3)}
 
 

@@ -15,6 +15,7 @@ import torch
 
 from pipelines.mini.train.faces.pool import keep, kept
 from pipelines.mini.world import BACKGROUNDS, EXPRESSIONS, FRAMINGS, LIGHTS, POSES, YAWS, Character, View, render_tensor
+from pipelines.mini.world.truth import box
 
 log = logging.getLogger(__name__)
 
@@ -113,8 +114,9 @@ def styled(picture: Tensor, style: str, seed: int) -> Tensor:
 
 @dataclass
 class Shard:
-    """``pictures`` (N, 7, 3, 64, 64) uint8; ``table``: for each picture ``yaw`` in degrees, and the places of
-    expression, light, background, framing and style in the lists of that name; all (N, 7)."""
+    """``pictures`` (N, 7, 3, 64, 64) uint8; ``table``: for each picture ``yaw`` in degrees and the places of
+    expression, light, background, framing and style in the lists of that name, all (N, 7), and the ``box`` of the face
+    (N, 7, 4), left, top, right, bottom in shares of the picture."""
 
     pictures: Tensor
     table: Table
@@ -135,14 +137,15 @@ def draw(number: int, count: int = SHARD, seeds: tuple[int, int] = SEEDS) -> Sha
     for i, style in enumerate(styles):
         pictures[i] = styled(pictures[i], style, number * count + i)
     shape = (count, len(SLOTS))
-    rows = {name: rows.reshape(shape + rows.shape[1:]) for name, rows in table(views, styles).items()}
+    rows = {name: rows.reshape(shape + rows.shape[1:]) for name, rows in table(who, views, styles).items()}
     pixels = (pictures * 255).round().to(torch.uint8)
     return Shard(pixels.view(*shape, 3, SIZE, SIZE), rows)
 
 
-def table(views: list[View], styles: list[str]) -> Table:
+def table(who: list[Character], views: list[View], styles: list[str]) -> Table:
     """What is true of pictures, one row each; see :class:`Shard`."""
     out: Table = {"yaw": np.array([v.yaw for v in views], np.float32)}
+    out["box"] = np.array([box(c, v) for c, v in zip(who, views, strict=True)], np.float32)
     words = (("expression", EXPRESSIONS), ("light", LIGHTS), ("background", BACKGROUNDS), ("framing", FRAMINGS))
     for name, known in words:
         place = {word: i for i, word in enumerate(known)}

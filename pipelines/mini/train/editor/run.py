@@ -38,6 +38,8 @@ def main(given: argparse.Namespace) -> None:
     plan = replace(PLAN, steps=given.steps) if given.steps else PLAN
     pool, latents = Pool(given.folder / "pool"), Latents(given.folder / "latents", given.vae)
     task = EditTask(Data(pool, latents, given.shards), plan.steps, given.seed)
+    if given.start:
+        begin(task, given.start)
     trainer = Trainer(task, plan, given.folder, log.info)
     end = time.monotonic() + given.minutes * 60
     while trainer.step < plan.steps and time.monotonic() < end:
@@ -48,6 +50,14 @@ def main(given: argparse.Namespace) -> None:
         qwen.save(pipeline(weights(given.folder), latents.vae), HOME)
         release(HOME, {"edits": curve.read(given.folder / "curve.jsonl", "plain")}, given.folder / "sheet.webp")
         log.info("wrote %s", HOME)
+
+
+def begin(task: EditTask, folder: Path) -> None:
+    """Go on from the editor in ``folder`` (diffusers layout) instead of from nothing. A checkpoint comes before it."""
+    for name, own in task.parts.items():
+        own.load_state_dict(
+            type(own).from_pretrained(folder / name, dtype=torch.float32, use_safetensors=True).state_dict()
+        )
 
 
 def look(trainer: Trainer, vae: AutoencoderKLQwenImage, folder: Path) -> None:

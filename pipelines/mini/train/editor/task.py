@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from pipelines.faces.features import features
 from pipelines.mini import qwen
 from pipelines.mini.train.editor.attention import Products
 from pipelines.mini.train.editor.instructions import EMPTY, Seen, instruction
@@ -16,20 +17,21 @@ from pipelines.mini.train.editor.pool import SLOTS, STYLES, Pool
 from pipelines.mini.train.editor.reading import Reader
 from pipelines.mini.train.precision import autocast
 from pipelines.mini.world import BACKGROUNDS, EXPRESSIONS, FRAMINGS, LIGHTS
+from pipelines.train.emphasis import emphasis
 from pipelines.train.flow_matching import mix, shift_mu, target
 
 Tensor = torch.Tensor
 SIDE = 8
 TOKENS = SIDE * SIDE
-CHANGE, PLAIN_FROM = 2.0, 0.9
-"""How much of the loss goes to what an edit changes, until this share of the steps is done: the end is the loss that
-LoRAs train with."""
+CHANGE, FACE, PLAIN_FROM = 2.0, 6.0, 0.9
+"""How many parts of the loss go to what an edit changes, and how much more a face weighs at its middle, until this
+share of the steps is done: the end is the loss that LoRAs train with."""
 UNGUIDED = 0.1
 SOURCES = (0.76, 0.15, 0.09)
 """How many batches have one, two and three source pictures."""
 JOINING = 0.4
 """Over this share of the steps the pool's shards join, so that a training can begin before all is drawn."""
-WISHES = {"turn": 24, "expression": 36, "light": 28, "place": 10, "two": 6}
+WISHES = {"turn": 32, "expression": 34, "light": 22, "place": 8, "two": 4}
 TURNS, OTHER = (0, 1, 2), 6
 OTHERS = {"expression": SLOTS.index("expression"), "light": SLOTS.index("light"), "place": SLOTS.index("place")}
 WORDS = {
@@ -135,6 +137,13 @@ def change_weights(clean: Tensor, source: Tensor) -> Tensor:
     return (1 + CHANGE * apart / apart.mean(1, keepdim=True).clamp(min=1e-6)) / (1 + CHANGE)
 
 
+def face_weights(yaw: np.ndarray, box: np.ndarray) -> Tensor:
+    """(n, 64, 1), mean 1: how much each token counts, more where a face has eyes and mouth; of faces in ``box`` (n, 4)
+    that are turned by ``yaw`` (n,) degrees."""
+    found = features(box, np.sin(np.radians(yaw)))
+    return emphasis(found, SIDE, SIDE, FACE).flatten(1)[..., None]
+
+
 def sigmas(count: int, mu: float) -> Tensor:
     """Noise levels of a batch: logit-normal, shifted as at inference; one from each of ``count`` equal shares of the
     distribution, which leaves its mean as it is and makes batches alike."""
@@ -184,5 +193,8 @@ class EditTask:
         error = (said.float() - target(clean, noise)).square()
         plain = error.detach().mean()
         if step < PLAIN_FROM * self.steps:
-            error = error * change_weights(clean, controls[:, 0])
+            rows, column = batch.groups.numpy(), batch.target.numpy()
+            faces = face_weights(*(self.data.table[name][rows, column] for name in ("yaw", "box")))
+            weights = change_weights(clean, controls[:, 0]) * faces
+            error = error * (weights / weights.mean(1, keepdim=True))
         return error.mean(), {"plain": float(plain), "words": float(words.shape[1])}
