@@ -14,6 +14,7 @@ from pipelines.practice.choices import choices
 from pipelines.practice.figures import figures
 from pipelines.steps import practice
 from studio.context import Studio, is_workspace
+from studio.practising import practised
 from studio.routes import InWords
 
 PORTRAITS = PRESETS / "mini" / "practice"
@@ -52,7 +53,7 @@ def practice_routes(studio: Studio) -> APIRouter:
     @router.get("/practice/report")
     def told() -> HTMLResponse:
         """How the practice of the chosen character went, as of now; kept in the workspace, too."""
-        if not practising(studio):
+        if practised(studio) is None:
             raise HTTPException(404, "This is no practice character: there is no report.")
         page = report.write(studio.desk, figures(studio.desk, studio.character_id))
         return HTMLResponse(page.read_text("utf-8"), headers={"Cache-Control": "no-cache"})
@@ -67,7 +68,8 @@ def hint_routes(studio: Studio) -> APIRouter:
     @router.get("/hints")
     def hints() -> dict[str, Any]:
         """The hints of practice, and those that were closed. None for a character of one's own."""
-        found = choices().hint if practising(studio) else ()
+        practice_choices = practised(studio)
+        found = practice_choices.hint if practice_choices else ()
         return {"hints": [hint.model_dump() for hint in found], "seen": _seen(studio)}
 
     @router.post("/hints/{name}/seen")
@@ -98,11 +100,6 @@ def workspace_routes(studio: Studio) -> APIRouter:
         return {"path": str(studio.move(Path(path.strip()).expanduser()))}
 
     return router
-
-
-def practising(studio: Studio) -> bool:
-    """Whether the character that is worked on is one to practise with."""
-    return studio.character is not None and practice.number(studio.character) is not None
 
 
 def _seen(studio: Studio) -> list[str]:

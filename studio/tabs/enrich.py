@@ -17,7 +17,7 @@ from typing import Any, get_args
 import gradio as gr
 
 from pipelines.desk import NotFound
-from pipelines.library.presets import axes
+from pipelines.library.presets import Axis, axes
 from pipelines.library.records import Angle, Expression, ImageRecord
 from pipelines.plans.base import ChoiceError
 from pipelines.shots import Plan
@@ -34,9 +34,10 @@ from studio.components.painted import Words
 from studio.components.picker import Picker, picks, ticked
 from studio.components.picture_strip import PictureStrip
 from studio.context import Shell, Studio
+from studio.practising import practised
 
 Value = dict[str, Any]
-POOL = 8
+POOL, PER_SOURCE = 8, 4
 ON_AT_FIRST = ("angle", "expression", "lighting")
 NO_SOURCES = "Drop 10 to 20 pictures of the character below: photos, sketches or renders, from at least two angles."
 NOBODY = "Make a character first: New character, above."
@@ -64,6 +65,7 @@ class EnrichTab:
     axes: list[gr.CheckboxGroup]
     loras: LoraRows
     per_source: gr.Slider
+    whose: gr.State
     count: gr.Textbox
     seed: gr.Number
     steps: gr.Textbox
@@ -143,7 +145,7 @@ def _build_plan() -> dict[str, Any]:
         parts["axes"] = [
             gr.CheckboxGroup(
                 [(edit.title, f"{axis.name}/{edit.value}") for edit in axis.edits],
-                value=[f"{axis.name}/{edit.value}" for edit in axis.edits] if axis.name in ON_AT_FIRST else [],
+                value=usual(axis),
                 label=axis.title,
                 interactive=True,
                 elem_id=f"enrich-axis-{axis.name}",
@@ -153,7 +155,7 @@ def _build_plan() -> dict[str, Any]:
         ]
     gr.HTML("<h3>LoRA stack</h3>", elem_classes="tab-title")
     parts["loras"] = lora_stack.build("enrich", "editor", POOL)
-    parts |= _build_numbers()
+    parts |= _build_numbers() | {"whose": gr.State(None)}
     with gr.Column(elem_classes="foot", min_width=0):
         parts["weights"] = build_obtain("enrich")
         parts["plan"] = Words(elem_id="enrich-plan", elem_classes="plan-line")
@@ -167,8 +169,9 @@ def _build_plan() -> dict[str, Any]:
 
 def _build_numbers() -> dict[str, Any]:
     per_source = gr.Slider(
-        1, 12, 4, step=1, label="Edits of each source", interactive=True, buttons=[], elem_id="enrich-per-source"
-    )
+        1, 12, PER_SOURCE, step=1, label="Edits of each source", interactive=True, buttons=[],
+        elem_id="enrich-per-source",
+    )  # fmt: skip
     with gr.Row(elem_classes="number-row"):
         count = optional("At most", "enrich-count", "all", min_width=60)
         seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=60, elem_id="enrich-seed")
@@ -190,7 +193,8 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     tab.make.click(partial(make, studio, False), tab.choice, None, **QUIET)
     tab.weights.button.click(lambda: obtain(studio, editor_of(studio)), None, None, **QUIET)
     seen = [tab.picker, tab.advice, *tab.weights.outputs]
-    shell.changed.select(partial(refresh, studio), tab.picker, seen, **QUIET).then(**look)
+    seen += [tab.whose, tab.per_source, *tab.axes]
+    shell.changed.select(partial(refresh, studio), [tab.picker, tab.whose], seen, **QUIET).then(**look)
 
 
 def _wire_sources(tab: EnrichTab, studio: Studio, look: dict[str, Any]) -> None:
@@ -218,9 +222,26 @@ def editor_of(studio: Studio) -> str:
     return studio.character.editor if studio.character else ""
 
 
-def refresh(studio: Studio, before: Value) -> list[Any]:
-    """Inputs: picker. Outputs: picker, advice, weights. After the records or the character changed."""
-    return [*_sources_shown(studio, before), *obtain_offer(studio, editor_of(studio))]
+def refresh(studio: Studio, before: Value, whose: str | None) -> list[Any]:
+    """Inputs: picker, whose. Outputs: picker, advice, weights, whose, per source, axes. After the records or the
+    character changed: a character comes with its first choice, afterwards the choice is the user's."""
+    shown = [*_sources_shown(studio, before), *obtain_offer(studio, editor_of(studio)), studio.character_id]
+    first = [gr.skip()] * (1 + len(axes())) if studio.character_id == whose else first_choice(studio)
+    return [*shown, *first]
+
+
+def first_choice(studio: Studio) -> list[Any]:
+    """Edits of each source, and the ticked edits of each axis: for a practice character those its hint speaks of."""
+    practice_choices = practised(studio)
+    if practice_choices is None:
+        return [PER_SOURCE, *(usual(axis) for axis in axes())]
+    wanted = practice_choices.enrich
+    return [wanted.per_source, *aimed(set(wanted.edits), *([] for _ in axes()))]
+
+
+def usual(axis: Axis) -> list[str]:
+    """The edits of an axis that are ticked for a character of one's own: all or none."""
+    return [f"{axis.name}/{edit.value}" for edit in axis.edits] if axis.name in ON_AT_FIRST else []
 
 
 def _sources_shown(studio: Studio, before: Value) -> tuple[Value, Value]:

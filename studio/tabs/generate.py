@@ -28,9 +28,11 @@ from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer
 from studio.components.painted import Words, rev_of
 from studio.components.picture_strip import PictureStrip
 from studio.context import Shell, Studio
+from studio.practising import practised
 
 Value = dict[str, Any]
-POOL = 4
+POOL, VARIANTS = 4, 4
+ALL = [scenario.name for scenario in scenarios()]
 PROMPTS_MOST = 200
 NOBODY = "Make a character first: New character, above."
 BASE = ("base model", "")
@@ -44,6 +46,7 @@ class GenerateTab:
     prompts: gr.Textbox
     lora: gr.Dropdown
     newest: gr.State
+    whose: gr.State
     strength: gr.Slider
     loras: LoraRows
     variants: gr.Slider
@@ -86,7 +89,7 @@ def _build_choice() -> dict[str, Any]:
     parts: dict[str, Any] = {
         "scenarios": gr.CheckboxGroup(
             [(s.title, s.name) for s in scenarios()],
-            value=[s.name for s in scenarios()],
+            value=ALL,
             label="Scenarios",
             interactive=True,
             elem_id="generate-scenarios",
@@ -101,7 +104,7 @@ def _build_choice() -> dict[str, Any]:
         ),
     }
     parts["variants"] = gr.Slider(
-        1, 8, 4, step=1, label="Variants of each", interactive=True, buttons=[], elem_id="generate-variants"
+        1, 8, VARIANTS, step=1, label="Variants of each", interactive=True, buttons=[], elem_id="generate-variants"
     )
     with gr.Row(elem_classes="number-row"):
         parts["count"] = optional("At most", "generate-count", "all", min_width=60)
@@ -117,7 +120,7 @@ def _build_choice() -> dict[str, Any]:
             0, 2, 1.0, step=0.05, label="Strength", interactive=True, min_width=150, buttons=[],
             elem_id="generate-strength",
         )  # fmt: skip
-    parts["newest"] = gr.State(None)
+    parts["newest"], parts["whose"] = gr.State(None), gr.State(None)
     gr.HTML("<h3>Beside it</h3>", elem_classes="tab-title")
     parts["loras"] = lora_stack.build("generate", "generator", POOL)
     return parts
@@ -167,10 +170,11 @@ def wire(tab: GenerateTab, studio: Studio, shell: Shell) -> None:
     tab.weights.button.click(lambda: obtain(studio, generator_of(studio)), None, None, **QUIET)
     tab.histogram.cut(partial(cut_moved, studio), tab.histogram, tab.filter, **QUIET)
     tab.filter.click(partial(sort_out, studio), tab.histogram, tab.filtered, **QUIET)
+    first = [tab.whose, tab.scenarios, tab.variants, tab.guidance]
     shell.changed.select(
         partial(refresh, studio),
-        [tab.newest, tab.histogram],
-        [tab.newest, tab.lora, tab.histogram, tab.filter, *tab.weights.outputs],
+        [tab.newest, tab.histogram, tab.whose],
+        [tab.newest, tab.lora, tab.histogram, tab.filter, *tab.weights.outputs, *first],
         **QUIET,
     ).then(**look)
 
@@ -188,15 +192,27 @@ def own_loras(studio: Studio) -> list[LoraRecord]:
     return loras.trained(studio.desk, studio.character_id, kind)[::-1]
 
 
-def refresh(studio: Studio, newest: str | None, before: Value) -> list[Any]:
-    """Inputs: newest, histogram. Outputs: newest, lora, histogram, filter, weights. A LoRA that was just trained is
-    chosen by itself; afterwards the choice is the user's."""
+def refresh(studio: Studio, newest: str | None, before: Value, whose: str | None) -> list[Any]:
+    """Inputs: newest, histogram, whose. Outputs: newest, lora, histogram, filter, weights, whose, scenarios, variants,
+    guidance. A LoRA that was just trained is chosen by itself, and a character comes with its first choice; afterwards
+    the choice is the user's."""
     own = own_loras(studio)
     latest = f"{studio.character_id}/{own[0].id if own else ''}"
     choices = [*((f"{x.version}  (rank {x.rank})", x.id) for x in own), BASE]
     lora = gr.update(choices=choices) if latest == newest else gr.update(choices=choices, value=choices[0][1])
     value = scores_of(studio, before)
-    return [latest, lora, value, filter_button(studio, value), *obtain_offer(studio, generator_of(studio))]
+    first = [gr.skip()] * 3 if studio.character_id == whose else first_choice(studio)
+    offer = obtain_offer(studio, generator_of(studio))
+    return [latest, lora, value, filter_button(studio, value), *offer, studio.character_id, *first]
+
+
+def first_choice(studio: Studio) -> list[Any]:
+    """Scenarios, variants of each, guidance: for a practice character those its hint speaks of."""
+    practice_choices = practised(studio)
+    if practice_choices is None:
+        return [ALL, VARIANTS, ""]
+    wanted = practice_choices.generate
+    return [list(wanted.scenarios), wanted.variants, f"{wanted.guidance:g}" if wanted.guidance else ""]
 
 
 def synthetic(studio: Studio) -> list[ImageRecord]:

@@ -5,13 +5,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 from PIL import Image
 from tab_helpers import controls, enrich_choice, lora_file
 
 from pipelines.desk import Desk
 from pipelines.library.records import Decision, ImageRecord, Job, SavedStack
-from pipelines.steps import loras, sources
+from pipelines.practice.choices import choices
+from pipelines.steps import loras, practice, sources
 from studio.components import lora_stack
 from studio.components.lora_stack import Draft
 from studio.context import Studio
@@ -22,7 +24,7 @@ HOSTILE = '${alert(1)}<img src=x onerror="alert(1)">'
 
 
 def picker(studio: Studio, before: dict[str, Any] | None = None) -> dict[str, Any]:
-    return enrich.refresh(studio, before or {})[0]
+    return enrich.refresh(studio, before or {}, None)[0]
 
 
 def picture(folder: Path, name: str, size: int = 80) -> str:
@@ -39,6 +41,24 @@ def test_an_empty_workspace_says_what_to_do_first(workspace_root: Path) -> None:
         assert "character first" in words["lines"][0]
         assert not preview["interactive"]
         assert not make["interactive"]
+
+
+def test_a_character_comes_with_its_first_choice_and_then_it_is_the_users(studio: Studio) -> None:
+    *_, whose, per_source, angle, lighting, background, expression, style = first(studio, None)
+    assert (whose, per_source) == ("ada", 4)
+    assert angle and expression and lighting
+    assert background == style == []
+    assert first(studio, whose)[-6:] == [gr.skip()] * 6
+    other, _ = practice.start(studio.desk, 1)
+    studio.choose(other.id)
+    *_, whose, per_source, angle, lighting, background, expression, style = first(studio, whose)
+    assert (whose, per_source) == (other.id, choices().enrich.per_source)
+    assert {*angle, *expression} == set(choices().enrich.edits)
+    assert lighting == background == style == []
+
+
+def first(studio: Studio, whose: str | None) -> list[Any]:
+    return enrich.refresh(studio, {}, whose)
 
 
 def test_dropped_files_are_taken_in_and_refusals_name_file_and_reason(studio: Studio, tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 from tab_helpers import controls, lora_file
 
 from pipelines.library.presets import scenarios
 from pipelines.library.records import ImageRecord, LoraRecord
-from pipelines.steps import loras
+from pipelines.practice.choices import choices
+from pipelines.steps import loras, practice
 from studio.components.histogram import histogram
 from studio.components.lora_stack import Draft
 from studio.context import Studio
@@ -83,17 +85,30 @@ def test_own_lora_at_its_strength_with_another_beside_it(studio: Studio, tmp_pat
 
 
 def test_a_new_lora_is_chosen_once_and_then_left_to_the_user(studio: Studio, tmp_path: Path) -> None:
-    newest, lora, *_ = generate.refresh(studio, None, {})
+    newest, lora, *_ = generate.refresh(studio, None, {}, None)
     assert [i for _, i in lora["choices"]] == [""]
     first = trained(studio, tmp_path, "v1")
-    newest, lora, *_ = generate.refresh(studio, newest, {})
+    newest, lora, *_ = generate.refresh(studio, newest, {}, studio.character_id)
     assert lora["value"] == first.id
-    newest, lora, *_ = generate.refresh(studio, newest, {})
+    newest, lora, *_ = generate.refresh(studio, newest, {}, studio.character_id)
     assert "value" not in lora
     second = trained(studio, tmp_path, "v2")
-    _, lora, *_ = generate.refresh(studio, newest, {})
+    _, lora, *_ = generate.refresh(studio, newest, {}, studio.character_id)
     assert lora["value"] == second.id
     assert [i for _, i in lora["choices"]] == [second.id, first.id, ""]
+
+
+def test_a_character_comes_with_its_first_choice_and_then_it_is_the_users(studio: Studio) -> None:
+    *_, whose, names, variants, guidance = generate.refresh(studio, None, {}, None)
+    assert (whose, names, variants, guidance) == ("ada", ALL, 4, "")
+    *_, names, variants, guidance = generate.refresh(studio, None, {}, whose)
+    assert names == variants == guidance == gr.skip()
+    other, _ = practice.start(studio.desk, 1)
+    studio.choose(other.id)
+    *_, whose, names, variants, guidance = generate.refresh(studio, None, {}, whose)
+    assert whose == other.id
+    assert (names, variants, guidance) == (list(choices().generate.scenarios), 8, "1")
+    assert len(generate.plan_of(studio, *choice(names, variants=variants, guidance=guidance)).shots) == 8 * len(names)
 
 
 @pytest.fixture

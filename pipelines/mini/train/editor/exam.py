@@ -163,7 +163,8 @@ def apart(picture: Image.Image, question: Question) -> float:
     where eyes and mouth count ``1 + FACE`` times as much as a corner. Broken eyes, which no reader of angles minds."""
     (pixels,), (true,) = render([question.who], [question.truth])
     soft = (np.asarray(p.filter(ImageFilter.GaussianBlur(1)), float) for p in (picture.convert("RGB"), _image(pixels)))
-    weights = emphasis(features(np.array(true.box), np.sin(np.radians(true.yaw))), *pixels.shape[:2], FACE).numpy()
+    face, (width, height) = features(np.array(true.box), np.sin(np.radians(true.yaw))), picture.size
+    weights = emphasis(face, height, width, FACE).numpy()
     return float((np.abs(np.subtract(*soft)).mean(-1) * weights).mean())
 
 
