@@ -74,6 +74,10 @@ def _enrich(p: argparse.ArgumentParser) -> None:
     p.add_argument("--source", action="append", default=[], help="id of a source (default: all)")
     p.add_argument("--edit", action="append", default=[], help="such as angle/half-left (default: all)")
     p.add_argument("--per-source", type=int, default=4)
+    p.add_argument(
+        "--gaps", action=argparse.BooleanOptionalAction, default=True,
+        help="leave out turns and expressions that a source shows already",
+    )  # fmt: skip
     p.add_argument("--count", type=int, help="at most so many pictures")
 
 

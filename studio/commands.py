@@ -106,6 +106,7 @@ def enrich(options: argparse.Namespace) -> Answer:
             stack=loras.stack(desk, lora_rows(desk, options.lora)),
             per_source=options.per_source,
             count=options.count,
+            gaps=options.gaps,
             seed=options.seed,
             steps=options.steps,
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from pipelines.library.presets import Axis, Edit, axes
-from pipelines.library.records import Angle, ImageRecord
+from pipelines.library.records import Angle, Expression, ImageRecord
 from pipelines.plans import base
 from pipelines.shots import LoraStack, Plan, Purpose, Shot
 
@@ -25,7 +25,9 @@ class EnrichChoice(base.Choice):
     """What to enrich and how.
 
     ``edits`` are cell names such as ``angle/half-left`` (empty: all that the presets offer). ``per_source`` edits are
-    made of each source, and at most ``count`` pictures in all (``None``: no limit).
+    made of each source, and at most ``count`` pictures in all (``None``: no limit). ``gaps``: turns and expressions
+    only where no source shows the result, the same angle with the same expression, already: an edit beside a true
+    picture teaches a LoRA the editor's mistakes and nothing new.
     """
 
     sources: tuple[ImageRecord, ...]
@@ -34,6 +36,7 @@ class EnrichChoice(base.Choice):
     seed: int = 0
     per_source: int = Field(4, ge=1)
     count: int | None = Field(None, ge=1)
+    gaps: bool = False
 
 
 def plan(choice: EnrichChoice) -> Plan:
@@ -44,7 +47,7 @@ def plan(choice: EnrichChoice) -> Plan:
     """
     base.need("editor", choice)
     offered = _chosen_axes(choice.edits)
-    shots = [_shot(choice, *pick) for pick in _spread(choice.sources, offered, choice.per_source)]
+    shots = [_shot(choice, *pick) for pick in _spread(choice, offered)]
     return base.make_plan(choice, "enriched", shots[: choice.count])
 
 
@@ -61,47 +64,48 @@ def _chosen_axes(names: tuple[str, ...]) -> tuple[Axis, ...]:
     return tuple(axis for axis in reduced if axis.edits)
 
 
-def _spread(
-    sources: tuple[ImageRecord, ...], offered: tuple[Axis, ...], per_source: int
-) -> Iterator[tuple[ImageRecord, Axis, Edit]]:
+def _spread(choice: EnrichChoice, offered: tuple[Axis, ...]) -> Iterator[tuple[ImageRecord, Axis, Edit]]:
     """Round by round, one edit of each source; every source begins at another axis, so that any prefix is even.
 
     Within a source an axis comes again only when the others are used up; within an axis the edit used least so far
     is taken.
     """
     used: Counter[tuple[str, str]] = Counter()
-    taken: dict[str, set[tuple[str, str]]] = {source.id: set() for source in sources}
-    for turn in range(per_source):
-        for place, source in enumerate(sources):
-            pick = _next_edit(source, offered, place + turn, used, taken[source.id])
+    left = {source.id: _worthwhile(source, choice, offered) for source in choice.sources}
+    for turn in range(choice.per_source):
+        for place, source in enumerate(choice.sources):
+            pick = _next_edit(left[source.id], offered, place + turn, used)
             if pick is None:
                 continue
             axis, edit = pick
             used[axis.name, edit.value] += 1
-            taken[source.id].add((axis.name, edit.value))
+            left[source.id][axis.name].remove(edit)
             yield source, axis, edit
 
 
+def _worthwhile(source: ImageRecord, choice: EnrichChoice, offered: tuple[Axis, ...]) -> dict[str, list[Edit]]:
+    """The edits of each axis that ask for something new."""
+    others = choice.sources if choice.gaps else ()
+    known = {(other.angle, other.expression) for other in others if "unsure" not in (other.angle, other.expression)}
+    shown = known | {(source.angle, source.expression)}
+    return {axis.name: [e for e in axis.edits if _changes(source, e, shown)] for axis in offered}
+
+
 def _next_edit(
-    source: ImageRecord,
-    offered: tuple[Axis, ...],
-    start: int,
-    used: Counter[tuple[str, str]],
-    taken: set[tuple[str, str]],
+    left: dict[str, list[Edit]], offered: tuple[Axis, ...], start: int, used: Counter[tuple[str, str]]
 ) -> tuple[Axis, Edit] | None:
     for step in range(len(offered)):
         axis = offered[(start + step) % len(offered)]
-        free = [e for e in axis.edits if (axis.name, e.value) not in taken and _changes(source, e)]
-        if free:
-            return axis, min(free, key=lambda e: used[axis.name, e.value])
+        if left[axis.name]:
+            return axis, min(left[axis.name], key=lambda e: used[axis.name, e.value])
     return None
 
 
-def _changes(source: ImageRecord, edit: Edit) -> bool:
-    """False for an edit that asks for what the source shows already."""
-    if edit.angle:
-        return edit.angle != source.angle
-    return not edit.expression or edit.expression != source.expression
+def _changes(source: ImageRecord, edit: Edit, shown: set[tuple[Angle, Expression]]) -> bool:
+    """False for an edit that asks for what is ``shown`` already."""
+    if not edit.angle and not edit.expression:
+        return True
+    return (edit.angle or source.angle, edit.expression or source.expression) not in shown
 
 
 def _shot(choice: EnrichChoice, source: ImageRecord, axis: Axis, edit: Edit) -> Shot:

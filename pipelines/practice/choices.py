@@ -9,11 +9,13 @@ from pipelines.library.presets import PRESETS, TrainingSettings, read_one
 
 
 class Enrich(Frozen):
-    """Which edits, how many of each source, and at most how many in all."""
+    """Which edits, how many of each source, at most how many in all, and whether turns and expressions that a source
+    shows are left out."""
 
     edits: tuple[str, ...]
     per_source: int = Field(ge=1)
     count: int | None = Field(None, ge=1)
+    gaps: bool = True
 
 
 class Prove(Frozen):

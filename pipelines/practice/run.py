@@ -138,6 +138,7 @@ class Run:
             edits=wanted.edits,
             per_source=wanted.per_source,
             count=wanted.count,
+            gaps=wanted.gaps,
             seed=self.wish.seed,
         )
         self._make("enrich", plan, enrich.submit)

@@ -18,11 +18,13 @@ def plan(
     stack: LoraStack | None = None,
     per_source: int = 4,
     count: int | None = None,
+    gaps: bool = False,
     seed: int = 0,
     steps: int | None = None,
     guidance: float | None = None,
 ) -> Plan:
-    """The plan of an enrichment. No ``source_ids``: all sources; no ``edits``: all that are offered.
+    """The plan of an enrichment. No ``source_ids``: all sources; no ``edits``: all that are offered; ``gaps``: turns
+    and expressions only to what none of these sources shows.
 
     Raises NotFound for an unknown source, ChoiceError for an unknown edit.
     """
@@ -47,6 +49,7 @@ def plan(
             stack=stack or LoraStack(),
             per_source=per_source,
             count=count,
+            gaps=gaps,
         )
     )
 

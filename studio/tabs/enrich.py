@@ -4,8 +4,9 @@ Element ids: ``enrich-sources`` (a picker: ``.item[data-id]``, ``.tick input``),
 ``enrich-first-frame``, ``enrich-arrival``, ``enrich-advice``, ``enrich-tag`` (panel), ``enrich-angle``,
 ``enrich-expression``, ``enrich-caption``, ``enrich-remove``, ``enrich-undo``, ``enrich-line``;
 ``enrich-coverage`` (``button[data-cell="front/smiling"]``), ``enrich-axis-<axis>``, ``enrich-lora-*`` (see
-lora_stack), ``enrich-per-source``, ``enrich-count``, ``enrich-seed``, ``enrich-steps``, ``enrich-guidance``,
-``enrich-plan``, ``enrich-weights``, ``enrich-obtain``, ``enrich-preview``, ``enrich-make``; ``enrich-results``.
+lora_stack), ``enrich-per-source``, ``enrich-gaps``, ``enrich-count``, ``enrich-seed``, ``enrich-steps``,
+``enrich-guidance``, ``enrich-plan``, ``enrich-weights``, ``enrich-obtain``, ``enrich-preview``, ``enrich-make``;
+``enrich-results``.
 """
 
 from collections.abc import Iterable
@@ -42,6 +43,7 @@ ON_AT_FIRST = ("angle", "expression", "lighting")
 NO_SOURCES = "Drop 10 to 20 pictures of the character below: photos, sketches or renders, from at least two angles."
 NOBODY = "Make a character first: New character, above."
 NO_SOURCE = "Drop pictures of the character first."
+ALL_SHOWN = "The sources show all of this already. Tick more, or allow what a source shows."
 BEING_DRAWN = "The pictures are being drawn. They appear here in a moment."
 
 
@@ -65,6 +67,7 @@ class EnrichTab:
     axes: list[gr.CheckboxGroup]
     loras: LoraRows
     per_source: gr.Slider
+    gaps: gr.Checkbox
     whose: gr.State
     count: gr.Textbox
     seed: gr.Number
@@ -78,8 +81,8 @@ class EnrichTab:
 
     @property
     def numbers(self) -> list[Any]:
-        """Per source, count, seed, steps, guidance."""
-        return [self.per_source, self.count, self.seed, self.steps, self.guidance]
+        """Per source, gaps, count, seed, steps, guidance."""
+        return [self.per_source, self.gaps, self.count, self.seed, self.steps, self.guidance]
 
     @property
     def choice(self) -> list[Any]:
@@ -172,12 +175,15 @@ def _build_numbers() -> dict[str, Any]:
         1, 12, PER_SOURCE, step=1, label="Edits of each source", interactive=True, buttons=[],
         elem_id="enrich-per-source",
     )  # fmt: skip
+    gaps = gr.Checkbox(
+        True, label="Leave out what a source shows already", container=False, interactive=True, elem_id="enrich-gaps"
+    )
     with gr.Row(elem_classes="number-row"):
         count = optional("At most", "enrich-count", "all", min_width=60)
         seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=60, elem_id="enrich-seed")
         steps = optional("Steps", "enrich-steps", min_width=60)
         guidance = optional("Guidance", "enrich-guidance", min_width=60)
-    return {"per_source": per_source, "count": count, "seed": seed, "steps": steps, "guidance": guidance}
+    return {"per_source": per_source, "gaps": gaps, "count": count, "seed": seed, "steps": steps, "guidance": guidance}
 
 
 def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
@@ -344,7 +350,7 @@ def aimed(wanted: set[str], *chosen: list[str]) -> list[list[str]]:
 
 def plan_of(studio: Studio, picked: Value, *choice: Any) -> Plan:
     """The plan of what is chosen. Inputs: picker, numbers, axes, stack. Raises NotAllowed, ChoiceError, NotFound."""
-    numbers, edits, (ids, *controls) = choice[:5], choice[5 : 5 + len(axes())], choice[5 + len(axes()) :]
+    numbers, edits, (ids, *controls) = choice[:6], choice[6 : 6 + len(axes())], choice[6 + len(axes()) :]
     chosen = [name for group in edits for name in group or []]
     if not studio.character_id:
         raise NotAllowed(NOBODY)
@@ -352,8 +358,8 @@ def plan_of(studio: Studio, picked: Value, *choice: Any) -> Plan:
         raise NotAllowed("Tick at least one source." if picked.get("items") else _nothing_yet(studio, NO_SOURCE))
     if not chosen:
         raise NotAllowed("Tick at least one edit, or click a ring of the grid.")
-    per_source, count, seed, steps, guidance = numbers
-    return enrich.plan(
+    per_source, gaps, count, seed, steps, guidance = numbers
+    plan = enrich.plan(
         studio.desk,
         studio.character_id,
         source_ids=ticked(picked),
@@ -361,10 +367,14 @@ def plan_of(studio: Studio, picked: Value, *choice: Any) -> Plan:
         stack=lora_stack.stack_of(studio, Draft.of(ids, controls)),
         per_source=max(1, int(per_source or 1)),
         count=whole(count),
+        gaps=bool(gaps),
         seed=max(0, int(seed or 0)),
         steps=whole(steps),
         guidance=number(guidance),
     )
+    if not plan.shots:
+        raise NotAllowed(ALL_SHOWN)
+    return plan
 
 
 def look_ahead(studio: Studio, picked: Value, *choice: Any) -> list[Any]:

@@ -102,7 +102,7 @@ def one(told: Figures) -> str:
 def editor_row(root: Path, people: Iterable[int], wish: Wish) -> None:
     """Held-out edits before and after, for each number of triplets, over all characters."""
     known = wish.choices
-    wanted = known.enrich.model_copy(update={"per_source": EDITS, "edits": known.prove.edits})
+    wanted = known.enrich.model_copy(update={"per_source": EDITS, "edits": known.prove.edits, "gaps": False})
     more: Choices = known.model_copy(update={"enrich": wanted})
     found = []
     for number in people:

@@ -128,6 +128,31 @@ def test_enrich_never_asks_for_what_is_there():
     assert len(values) == sum(len(a.edits) for a in presets.axes()) - 2
 
 
+def test_enrich_gaps_leaves_out_turns_and_expressions_that_a_source_shows():
+    smiling, calm, aside = (
+        picture(n, angle=angle, expression=expression)
+        for n, (angle, expression) in enumerate((("front", "smiling"), ("front", "neutral"), ("half-left", "neutral")))
+    )
+    asked = enriching(sources=(smiling, calm, aside), per_source=99, gaps=True)
+    made = {(s.sources[0].id, s.purpose.cell) for s in enrich.plan(asked)}
+    left_out = {
+        (smiling.id, "angle/front"), (smiling.id, "expression/smiling"), (smiling.id, "expression/neutral"),
+        (calm.id, "angle/front"), (calm.id, "expression/neutral"), (calm.id, "expression/smiling"),
+        (calm.id, "angle/half-left"),
+        (aside.id, "angle/half-left"), (aside.id, "expression/neutral"), (aside.id, "angle/front"),
+    }  # fmt: skip
+    every = {(p.id, f"{a.name}/{e.value}") for p in (smiling, calm, aside) for a in presets.axes() for e in a.edits}
+    assert every - made == left_out
+    assert (smiling.id, "angle/half-left") in made, "half-left, smiling is new"
+    dim = picture(7, angle="profile-left")
+    asked = asked.model_copy(update={"sources": (dim, picture(8, angle="half-left"), aside)})
+    cells = {s.purpose.cell for s in enrich.plan(asked) if s.sources[0].id == dim.id}
+    assert "angle/half-left" in cells, "nobody knows the expression"
+    assert "angle/profile-left" not in cells
+    (first,) = enrich.plan(asked.model_copy(update={"sources": (aside,), "edits": ("angle/front",)}))
+    assert first.purpose.cell == "angle/front", "the other sources are not among these"
+
+
 def test_enrich_labels_what_the_picture_should_show():
     side = (picture(1, angle="half-left", expression="sad"),)
     for shot in enrich.plan(enriching(sources=side, per_source=99)):

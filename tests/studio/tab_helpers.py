@@ -35,7 +35,7 @@ def enrich_choice(
     edits: tuple[str, ...] = ("angle/half-left",), stack: Draft | None = None, **numbers: Any
 ) -> list[Any]:
     """Numbers, axes and stack of the Enrich tab, as its events send them after the picker."""
-    fields = {"per_source": 4, "count": "", "seed": 0, "steps": "", "guidance": ""} | numbers
+    fields = {"per_source": 4, "gaps": False, "count": "", "seed": 0, "steps": "", "guidance": ""} | numbers
     groups = [[e for e in edits if e.startswith(f"{axis.name}/")] for axis in axes()]
     return [*fields.values(), *groups, *controls(stack or Draft(), 8)]
 

@@ -278,3 +278,13 @@ def test_make_queues_one_job_with_the_plan(studio: Studio, put: Put) -> None:
     assert [j.kind for j in jobs] == ["render"]
     assert jobs[0].title.startswith("Preview")
     studio.desk.jobs.cancel(jobs[0].id)
+
+
+def test_what_a_source_shows_is_left_out_unless_it_is_asked_for(studio: Studio, put: Put) -> None:
+    for angle in ("front", "half-left"):
+        sources.tag(studio.desk, put("source").id, angle=angle, expression="neutral")
+    edits = ("angle/front", "angle/half-left")
+    _, words, preview, _ = enrich.look_ahead(studio, picker(studio), *enrich_choice(edits, gaps=True))
+    assert "show all of this already" in words["lines"][0]
+    assert not preview["interactive"]
+    assert len(enrich.plan_of(studio, picker(studio), *enrich_choice(edits, gaps=False)).shots) == 2
