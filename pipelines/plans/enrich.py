@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from pipelines.library.presets import Axis, Edit, axes
-from pipelines.library.records import Angle, Expression, ImageRecord
+from pipelines.library.records import Angle, ImageRecord
 from pipelines.plans import base
 from pipelines.shots import LoraStack, Plan, Purpose, Shot
 
@@ -101,7 +101,7 @@ def _next_edit(
     return None
 
 
-def _changes(source: ImageRecord, edit: Edit, shown: set[tuple[Angle, Expression]]) -> bool:
+def _changes(source: ImageRecord, edit: Edit, shown: set[tuple[str, str]]) -> bool:
     """False for an edit that asks for what is ``shown`` already."""
     if not edit.angle and not edit.expression:
         return True
