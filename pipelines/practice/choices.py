@@ -15,7 +15,7 @@ class Enrich(Frozen):
     edits: tuple[str, ...]
     per_source: int = Field(ge=1)
     count: int | None = Field(None, ge=1)
-    gaps: bool = True
+    gaps: bool = False
 
 
 class Prove(Frozen):

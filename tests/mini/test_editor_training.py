@@ -11,7 +11,7 @@ from pipelines.engine.precision import native
 from pipelines.library.presets import PRESETS
 from pipelines.mini import qwen
 from pipelines.mini.train.editor import exam, pool, run
-from pipelines.mini.train.editor.attention import Products
+from pipelines.mini.train.editor.attention import Products, attention
 from pipelines.mini.train.editor.latents import Latents
 from pipelines.mini.train.editor.reading import Reader, patches
 from pipelines.mini.train.editor.task import CHANGE, FACE, Data, EditTask, change_weights, face_weights, predict, sigmas
@@ -118,6 +118,17 @@ def test_fast_attention_is_the_stock_one():
     for a, b in zip(stock, ours, strict=True):
         assert torch.allclose(a, b, atol=1e-4)
     assert not torch.allclose(stock[0], stock[1], atol=1e-4)
+
+
+def test_attention_in_bf16_is_that_in_float32():
+    q, k, v = (torch.randn(3, 84, 2, 8) for _ in range(3))
+    real = torch.ones(3, 20, dtype=torch.bool)
+    real[1, 12:] = False
+    for seen in (real, None):
+        exact, rough = attention(q, k, v, seen), attention(q, k, v.bfloat16(), seen)
+        assert rough.dtype == torch.bfloat16
+        assert torch.allclose(exact, rough.float(), atol=0.03)
+    assert not torch.allclose(attention(q, k, v, real), exact, atol=0.03)
 
 
 def test_what_an_edit_changes_weighs_more_and_the_mean_stays_one():

@@ -18,6 +18,7 @@ from pipelines.faces.features import features
 from pipelines.library.presets import Axis, Edit, axes, models
 from pipelines.mini.train.editor.instructions import EMPTY
 from pipelines.mini.world import EXPRESSIONS, LIGHTS, YAWS, Character, View, render
+from pipelines.mini.world.truth import box
 from pipelines.plans.enrich import prompt_for
 from pipelines.train.emphasis import emphasis
 
@@ -26,6 +27,7 @@ FIRST = 8_180_000
 NOWHERE: Any = SimpleNamespace(insightface_root=None, facenet_weights=None)
 FRONTAL = ("half-left", "front", "half-right")
 FACE = 30.0
+"""How much more eyes and mouth count than a corner, in how far an answer is from the truth."""
 PLACES = {"street": "city"}
 Draw = Callable[[list[Image.Image], str, int], Image.Image]
 """Sources, instruction and seed to a picture."""
@@ -105,11 +107,7 @@ def truth(source: View, axis: Axis, edit: Edit) -> View:
 
 def pictures(who: Character, views: Sequence[View]) -> list[Image.Image]:
     """What these views show, 64 px."""
-    return [_image(pixels) for pixels in render([who] * len(views), views)[0]]
-
-
-def _image(pixels: Any) -> Image.Image:
-    return Image.fromarray(np.asarray(pixels))
+    return [Image.fromarray(pixels) for pixels in render([who] * len(views), views)[0]]
 
 
 def drawer(pipe: Any, steps: int = 12, guidance: float = 1.0) -> Draw:
@@ -161,9 +159,10 @@ def read(picture: Image.Image, question: Question, seconds: float = 0.0) -> Answ
 def apart(picture: Image.Image, question: Question) -> float:
     """How far an answer is from the picture it should be, 0 to 255: the mean difference of both, blurred by a pixel,
     where eyes and mouth count ``1 + FACE`` times as much as a corner. Broken eyes, which no reader of angles minds."""
-    (pixels,), (true,) = render([question.who], [question.truth])
-    soft = (np.asarray(p.filter(ImageFilter.GaussianBlur(1)), float) for p in (picture.convert("RGB"), _image(pixels)))
-    face, (width, height) = features(np.array(true.box), np.sin(np.radians(true.yaw))), picture.size
+    who, true = question.who, question.truth
+    both = (picture.convert("RGB"), *pictures(who, (true,)))
+    soft = (np.asarray(p.filter(ImageFilter.GaussianBlur(1)), float) for p in both)
+    face, (width, height) = features(np.array(box(who, true)), np.sin(np.radians(true.yaw))), picture.size
     weights = emphasis(face, height, width, FACE).numpy()
     return float((np.abs(np.subtract(*soft)).mean(-1) * weights).mean())
 
