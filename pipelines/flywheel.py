@@ -85,7 +85,7 @@ def _next(desk: Desk, character_id: str, n: _Counts) -> NextAction:
     if not n.sources:
         return NextAction("Add pictures of the character", "10 to 20, from at least two angles", "enrich")
     if not n.enriched:
-        return NextAction("Enrich the sources", "50 to 100 edits are what the first training learns from", "enrich")
+        return NextAction("Enrich the sources", "three to five edits of each, of what the sources lack", "enrich")
     if n.waiting:
         return NextAction(
             f"Review {n.waiting} pictures", "gate to training: every picture is judged", "review", "enriched"

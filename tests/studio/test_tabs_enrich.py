@@ -17,7 +17,7 @@ from pipelines.steps import loras, practice, sources
 from studio.components import lora_stack
 from studio.components.lora_stack import Draft
 from studio.context import Studio
-from studio.tabs import enrich
+from studio.tabs import enrich, enrich_sources
 
 Put = Callable[..., ImageRecord]
 HOSTILE = '${alert(1)}<img src=x onerror="alert(1)">'
@@ -65,7 +65,7 @@ def test_dropped_files_are_taken_in_and_refusals_name_file_and_reason(studio: St
     broken = tmp_path / "holiday.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\nthis is no picture")
     files = [picture(tmp_path, "ada.png"), str(broken)]
-    cleared, words, shown, advice = enrich.arrive(studio, files, False, {})
+    cleared, words, shown, advice = enrich_sources.arrive(studio, files, False, {})
     assert cleared is None
     assert words["title"] == "1 picture taken in, 1 refused"
     assert words["tone"] == "bad"
@@ -82,8 +82,8 @@ def test_an_animation_is_refused_unless_its_first_frame_is_asked_for(studio: Stu
     frames[0].save(data, "GIF", save_all=True, append_images=frames[1:])
     path = tmp_path / "dance.gif"
     path.write_bytes(data.getvalue())
-    assert "1 refused" in enrich.arrive(studio, [str(path)], False, {})[1]["title"]
-    assert enrich.arrive(studio, [str(path)], True, {})[1]["title"] == "1 picture taken in"
+    assert "1 refused" in enrich_sources.arrive(studio, [str(path)], False, {})[1]["title"]
+    assert enrich_sources.arrive(studio, [str(path)], True, {})[1]["title"] == "1 picture taken in"
 
 
 def test_ticks_survive_new_pictures_and_new_pictures_are_ticked(studio: Studio, put: Put) -> None:
@@ -98,9 +98,9 @@ def test_ticks_survive_new_pictures_and_new_pictures_are_ticked(studio: Studio, 
 def test_tagging_the_selected_picture(studio: Studio, put: Put) -> None:
     source = put("source")
     value = picker(studio) | {"selected": source.id}
-    panel, angle, _, _ = enrich.selected(studio, value)
+    panel, angle, _, _ = enrich_sources.selected(studio, value)
     assert panel["visible"] and angle == "unsure"
-    shown, _ = enrich.tag(studio, value, "half-right", "smiling", f"  {HOSTILE} \n new line ")
+    shown, _ = enrich_sources.tag(studio, value, "half-right", "smiling", f"  {HOSTILE} \n new line ")
     stored = studio.desk.store.get(ImageRecord, source.id)
     assert stored is not None
     assert (stored.angle, stored.expression) == ("half-right", "smiling")
@@ -112,16 +112,16 @@ def test_a_picture_of_another_character_cannot_be_tagged(studio: Studio, put: Pu
     source = put("source")
     other = source.model_copy(update={"id": "f" * 64, "character": "bea"})
     studio.desk.store.put(other)
-    enrich.tag(studio, {"selected": other.id}, "front", "sad", "hm")
+    enrich_sources.tag(studio, {"selected": other.id}, "front", "sad", "hm")
     kept = studio.desk.store.get(ImageRecord, other.id)
     assert kept == other
 
 
 def test_leaving_out_can_be_undone(studio: Studio, put: Put) -> None:
     source = put("source")
-    shown, _, undo, removed = enrich.leave_out(studio, picker(studio) | {"selected": source.id})
+    shown, _, undo, removed = enrich_sources.leave_out(studio, picker(studio) | {"selected": source.id})
     assert shown["items"] == [] and undo["visible"] and removed == source.id
-    back, hidden = enrich.take_back(studio, removed, shown)
+    back, hidden = enrich_sources.take_back(studio, removed, shown)
     assert [i["id"] for i in back["items"]] == [source.id] and not hidden["visible"]
 
 
