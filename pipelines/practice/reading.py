@@ -14,10 +14,12 @@ class Said(Frozen):
 class Reading(Frozen):
     """One picture. ``identity`` is the cosine to the centroid of true renders of the character (at the angle seen, full
     figures for themselves), ``None`` without a face; from ``line`` on it is the character: of pictures of strangers a
-    given share passes it."""
+    given share passes it. ``apart``: mean distance, of 255, from its face to the nearest true one (``damage``), where
+    that can be told."""
 
     identity: float | None = None
     line: float = 1.0
+    apart: float | None = None
     angle: Angle = "unsure"
     expression: Said = Said()
     framing: Said = Said()

@@ -23,7 +23,10 @@ SURE = 0.5
 """From this probability on, a reader's word against what was asked counts."""
 BACKGROUNDS = {"street": ("city",), "studio": ("studio", "grey", "white")}
 """What an edit's word may be called in the world; others by their own name."""
-SOMEONE_ELSE, VIEW, EXPRESSION, LIGHT, BACKGROUND, ANATOMY = (review.FAILURES[key] for key in "fvelba")
+DAMAGED = 18.0
+"""From this distance to the nearest true face on (of 255), a face is smeared or torn: of 8500003, sources were 4 to 7
+away, edits that look right 8 to 15, generated faces 13 to 30."""
+SOMEONE_ELSE, VIEW, EXPRESSION, LIGHT, BACKGROUND, ANATOMY, ARTIFACTS = (review.FAILURES[key] for key in "fvelbax")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ def opinion(image: ImageRecord, reading: Reading, *, corrections: bool = False) 
     asked = {name: value for name, value in (*labels.items(), *said.items()) if value and value != "unsure"}
     wrong = [] if reading.same else [SOMEONE_ELSE]
     wrong += _wrong_in_the_picture(asked, reading)
+    if image.kind != "card" and (reading.apart or 0.0) > DAMAGED:  # a card's cell asks for person, angle, expression
+        wrong.append(ARTIFACTS)
     if not wrong:
         return Opinion("good")
     if not image.parents or not reading.same:

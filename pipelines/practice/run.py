@@ -171,7 +171,7 @@ class Run:
         sure = reviewer.again(good, readings, seed=self.wish.seed, error=self.wish.error)
         if not sure:
             return
-        best = pristine.order(sure, have, lambda image: worth(image, readings.get(image.id)))
+        best = pristine.order(sure, have, lambda image: worth(readings.get(image.id)))
         made = pristine.keep(self.desk, self.id, [i.id for i in best[: self.wish.choices.pristine]])
         self.tell({"event": "pristine", "version": made.version, "pictures": len(made.images)})
 

@@ -26,6 +26,7 @@ from pipelines.library.workspace import Workspace
 from pipelines.mini.cast import member
 from pipelines.mini.practice import views
 from pipelines.mini.world import BACKGROUNDS, EXPRESSIONS, LIGHTS, POSES, YAWS, Character, View, render
+from pipelines.practice.damage import apart, true_faces
 from pipelines.practice.reading import Reading, Said
 
 GATE, JUDGE = "mini", "mini-judge"
@@ -50,12 +51,13 @@ def examine(
     eyes = Eyes(settings)
     near, full = (eyes.known(request.number, request.size, whole, request.held_out) for whole in (False, True))
     lines = [eyes.line(known, request.size, whole, request.far) for known, whole in ((near, False), (full, True))]
+    who = Character.from_seed(member(request.number).seed, request.held_out)
     found: dict[str, Reading] = {}
     for done, ref in enumerate(request.images, 1):
         if cancelled():
             raise Cancelled
         with Image.open(workspace.path(ref.path)) as file:
-            found[ref.id] = eyes.read(file.convert("RGB"), (near, full), lines)
+            found[ref.id] = eyes.read(file.convert("RGB"), (near, full), lines, who)
         emit(Progress(done=done))
     return found
 
@@ -78,8 +80,15 @@ class Eyes:
         others = _strangers(self.judge, size, whole)
         return accept_line(against(known, others.embeddings, others.angles), far, len(others.ids))[0]
 
-    def read(self, image: Image.Image, known: Sequence[References], lines: Sequence[float]) -> Reading:
-        """One RGB picture; ``known`` and ``lines`` for heads and for full figures."""
+    def read(
+        self,
+        image: Image.Image,
+        known: Sequence[References],
+        lines: Sequence[float],
+        who: Character | None = None,
+    ) -> Reading:
+        """One RGB picture; ``known`` and ``lines`` for heads and for full figures. With ``who`` it is, damage is
+        seen in heads; in a full figure a face is a few pixels."""
         scene = self.scene.picture(image)
         place = int("framing" in scene and scene["framing"].word == "full")
         seen = Reading(
@@ -95,7 +104,11 @@ class Eyes:
         angle = angle_of(face.yaw, face.pitch)
         score = float(against(known[place], face.embedding[None], (angle,))[0])
         expression = _said(face.words, "expression")
-        return seen.model_copy(update={"identity": round(score, 4), "angle": angle, "expression": expression})
+        read = {"identity": round(score, 4), "angle": angle, "expression": expression}
+        if who and not place and angle in YAWS and expression.word in EXPRESSIONS:
+            far = apart(image, face.box, true_faces(self.judge, who, angle, expression.word))
+            read["apart"] = None if far is None else round(far, 1)
+        return seen.model_copy(update=read)
 
 
 def _said(words: Words, head: str) -> Said:

@@ -9,7 +9,16 @@ from pipelines.desk import Desk
 from pipelines.library.records import Character, Decision, ImageRecord
 from pipelines.practice import reviewer
 from pipelines.practice.reading import Reading, Said
-from pipelines.practice.reviewer import ANATOMY, BACKGROUND, EXPRESSION, LIGHT, SOMEONE_ELSE, VIEW, opinion
+from pipelines.practice.reviewer import (
+    ANATOMY,
+    ARTIFACTS,
+    BACKGROUND,
+    EXPRESSION,
+    LIGHT,
+    SOMEONE_ELSE,
+    VIEW,
+    opinion,
+)
 from pipelines.steps import review, training
 
 Put = Callable[..., ImageRecord]
@@ -39,6 +48,8 @@ ASIDE = {"angle": "profile-left", "expression": "smiling"}
         ({"angle": "front", "pose": "t-pose"}, {"framing": "full", "pose": "standing"}, (ANATOMY,)),
         ({"angle": "front", "pose": "t-pose"}, {"pose": "t-pose"}, (ANATOMY,)),
         ({"scenario": "sitting", "focus": "body"}, {"framing": "full", "pose": "standing"}, (ANATOMY,)),
+        (ASKED, {"apart": 18.0}, ()),
+        (ASKED, {"apart": 18.1}, (ARTIFACTS,)),
         ({**ASKED, "scenario": "laughing-front"}, {"identity": 0.2, "angle": "half-left"}, (SOMEONE_ELSE, VIEW)),
     ],
 )  # fmt: skip
@@ -47,6 +58,16 @@ def test_what_is_wrong(
 ) -> None:
     found = opinion(put("synthetic", labels=labels), reading(**seen))
     assert (found.wrong, found.label) == (wrong, "reject" if wrong else "good")
+
+
+def test_damage_is_no_reason_on_a_card_and_is_not_mended_by_a_tag(put: Put, reading: Any) -> None:
+    smeared, source = reading(apart=25.0), put("source")
+    assert opinion(put("card", labels=ASKED), smeared).right
+    edited = put("enriched", labels=ASKED, sources=(source.ref,))
+    otherwise = reading(apart=25.0, expression="sad")
+    assert opinion(edited, reading(expression="sad")).shows == ("front", "sad")
+    assert (opinion(edited, otherwise).label, opinion(edited, otherwise).shows) == ("reject", None)
+    assert opinion(edited, smeared, corrections=True).label == "needs_correction"
 
 
 def test_a_correction_needs_the_right_person_and_a_source(put: Put, reading: Any) -> None:

@@ -9,14 +9,17 @@ from PIL import Image
 
 from pipelines.desk import Desk
 from pipelines.engine.cancelled import Cancelled
+from pipelines.faces import recogniser
 from pipelines.jobs.requests import ExamineRequest, TargetsRequest, Wanted
 from pipelines.library.records import Character as CharacterRecord
 from pipelines.library.records import ImageRecord
 from pipelines.mini.cast import member
 from pipelines.mini.practice import sources, views
+from pipelines.mini.train.editor import exam
 from pipelines.mini.world import Character, HeldOut, View, render
 from pipelines.practice import truth
-from pipelines.practice.reviewer import BACKGROUND, SOMEONE_ELSE, VIEW, opinion
+from pipelines.practice.damage import apart, true_faces
+from pipelines.practice.reviewer import BACKGROUND, DAMAGED, SOMEONE_ELSE, VIEW, opinion
 
 CLEO, OTHER = member(3).seed, 8_100_001
 VIEWS = {
@@ -62,12 +65,30 @@ def test_true_renders_are_called_what_they_are(desk: Desk, cleo: CharacterRecord
     )
     assert {n: opinion(i, seen[i.id]).wrong for n, i in mine.items()} == dict.fromkeys(VIEWS, ())
     assert all(SOMEONE_ELSE in opinion(i, seen[i.id]).wrong for i in others.values())
+    heads = [seen[i.id].apart for n, i in mine.items() if n != "t-pose"]
+    assert all(far is not None and far < DAMAGED / 2 for far in heads)
+    assert seen[mine["t-pose"].id].apart is None
     assert opinion(turned, seen[turned.id]).wrong == (VIEW,)
     assert opinion(elsewhere, seen[elsewhere.id]).wrong == (BACKGROUND,)
     with pytest.raises(Cancelled):
         truth.examine(
             request, workspace=desk.workspace, settings=desk.settings, emit=lambda e: None, cancelled=lambda: True
         )
+
+
+def test_a_torn_face_is_far_from_every_true_one() -> None:
+    judge = recogniser(truth.JUDGE, exam.NOWHERE)
+    whole = pictures(CLEO)["half-left"]
+    box = judge.faces(whole)[0].box
+    true = true_faces(judge, Character.from_seed(CLEO), "half-left", "neutral")
+    darker = whole.point(lambda value: int(0.8 * value))
+    torn = whole.copy()
+    torn.paste(whole.transpose(Image.Transpose.FLIP_TOP_BOTTOM).crop((8, 16, 56, 54)), (8, 16))  # upside down
+    near = [apart(picture, box, true) for picture in (whole, darker)]
+    assert all(far is not None and far < DAMAGED / 2 for far in near)
+    assert (apart(torn, box, true) or 0) > DAMAGED
+    assert (apart(pictures(OTHER)["half-left"], box, true) or 0) > DAMAGED
+    assert apart(whole, box, true[:0]) is None
 
 
 def test_a_target_is_the_source_with_one_factor_changed(desk: Desk, cleo: CharacterRecord) -> None:
