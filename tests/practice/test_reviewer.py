@@ -19,6 +19,7 @@ from pipelines.practice.reviewer import (
     VIEW,
     opinion,
 )
+from pipelines.practice.worth import worth
 from pipelines.steps import review, training
 
 Put = Callable[..., ImageRecord]
@@ -155,3 +156,10 @@ def test_mistakes_turn_the_decision_round(desk: Desk, put: Put, reading: Any) ->
     said = reviewer.decide(desk, [right, wrong], always, seed=seed, error=0.5)
     assert (said[right.id].label, said[wrong.id].label) == ("reject", "good")
     assert desk.store.verdict(wrong.id).failures == ()
+
+
+def test_the_least_damaged_are_best_and_of_full_figures_the_most_alike(reading: Any) -> None:
+    near, far = reading(apart=8.0, identity=0.6), reading(apart=12.0, identity=0.9)
+    figure, other = reading(apart=None, identity=0.9), reading(apart=None, identity=0.7)
+    assert sorted([far, None, near], key=worth) == [None, far, near]
+    assert sorted([figure, other], key=worth) == [other, figure]
