@@ -21,7 +21,8 @@ MARGIN = 0.08
 TURNS = (-9.0, 0.0, 9.0)
 """Degrees: a picture that shows a half view seldom shows exactly 45."""
 INNER = SIDE - 2 * EDGE
-OVAL = sum(((np.arange(INNER) - (INNER - 1) / 2) * 2 / INNER).reshape(s) ** 2 for s in ((-1, 1), (1, -1))) <= 1
+_ACROSS = np.linspace(-1, 1, INNER)
+OVAL = np.hypot(*np.meshgrid(_ACROSS, _ACROSS)) <= 1
 """What is looked at: in the corners of its box there is no face but the place."""
 GAIN = (0.6, 1.5)
 """How much brighter or darker a true face may be made, channel by channel: lights are not only those of the world."""
