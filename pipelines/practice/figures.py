@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
-from statistics import fmean
+from statistics import fmean, median
 
 from pipelines.desk import Desk
 from pipelines.jobs.requests import REQUEST, ExamineRequest, RenderRequest, TrainRequest
@@ -48,17 +48,20 @@ class Share(Frozen):
 
 
 class CellFigures(Frozen):
-    """One cell of a card: what was decided, by whom, and what is true (``None``: nobody has looked)."""
+    """One cell of a card: what was decided, by whom, and what is true (``None``: nobody has looked). ``apart``: how far
+    its face is from the truth (``Reading``)."""
 
     name: str
     image: str
     verdict: str
     by: str
     truly: bool | None
+    apart: float | None = None
 
 
 class CardFigures(Frozen):
-    """One card: what was decided, what is true, and how many show the character at all."""
+    """One card: what was decided, what is true, how many show the character at all, and how far their faces are from
+    the truth (of 255, median)."""
 
     version: str
     lora: str
@@ -66,6 +69,7 @@ class CardFigures(Frozen):
     words: str
     truly: Share | None
     identity: Share | None
+    apart: float | None = None
     cells: tuple[CellFigures, ...]
 
 
@@ -181,10 +185,12 @@ def _card(desk: Desk, card: Card, known: Mapping[str, Reading]) -> CardFigures:
         CellFigures(
             name=c.cell.name, image=c.image.id if c.image else "", verdict=c.verdict, by=c.by,
             truly=opinion(c.image, known[c.image.id]).right if c.image and c.image.id in known else None,
+            apart=known[c.image.id].apart if c.image and c.image.id in known else None,
         )
         for c in board
     )  # fmt: skip
     seen = [known[c.image] for c in cells if c.image in known]
+    apart = [c.apart for c in cells if c.apart is not None]
     return CardFigures(
         version=card.version,
         lora=lora.name if lora else "base model",
@@ -192,6 +198,7 @@ def _card(desk: Desk, card: Card, known: Mapping[str, Reading]) -> CardFigures:
         words=rate.words,
         truly=Share.of(sum(bool(c.truly) for c in cells), len(cells)) if seen else None,
         identity=Share.of(sum(r.same for r in seen), len(cells)) if seen else None,
+        apart=median(apart) if apart else None,
         cells=cells,
     )
 

@@ -150,10 +150,11 @@ def _card(card: CardFigures, show: Pictures) -> str:
         title = f"{spec[name].title if name in spec else name}: {cell.verdict}{truth}"
         cells.append(show.one(cell.image, cell.verdict, title, doubt, "body" if name not in places else ""))
     truth = f"In truth {card.truly.words}. " if card.truly else ""
-    person = f"The right person in {card.identity.words}." if card.identity else ""
+    person = f"The right person in {card.identity.words}. " if card.identity else ""
+    apart = "" if card.apart is None else f"Faces are {card.apart:.1f} of 255 from the truth (median)."
     return (
         f"<section><h2>{escape(f'Card {card.version}: {card.lora}')}</h2><p>{escape(card.words)}</p>"
-        f'<p class="dim">{escape(truth + person)}</p><div class="poster">{"".join(cells)}</div></section>'
+        f'<p class="dim">{escape(truth + person + apart)}</p><div class="poster">{"".join(cells)}</div></section>'
     )
 
 

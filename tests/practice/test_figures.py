@@ -39,7 +39,8 @@ def test_cards_cell_by_cell(desk: Desk, cleo: Character, card: Any, tell: Any, r
             asked = image.shot.purpose.labels
             body = {"framing": "full", "pose": asked["pose"]} if asked.get("pose") else {}
             said = {"angle": asked["angle"], "expression": asked.get("expression") or "neutral", **body}
-            seen[image.id] = reading(identity=0.9 if n in right[version] else 0.1, **said)
+            apart = None if body else float(n if version == "v1" else 2)
+            seen[image.id] = reading(identity=0.9 if n in right[version] else 0.1, apart=apart, **said)
     tell(seen)
     decide(desk, [*first, *last], seen, seed=0, error=0.0, where="card")
     told = figures(desk, cleo.id)
@@ -49,6 +50,8 @@ def test_cards_cell_by_cell(desk: Desk, cleo: Character, card: Any, tell: Any, r
         assert (shown.rate.right, shown.rate.total, shown.words) == (rate.right, rate.total, rate.words)
         assert (shown.rate.low, shown.rate.high) == wilson(rate.right, 23)
         assert shown.truly and shown.truly.right == rate.right
+    assert [c.apart for c in told.cards] == [9.5, 2.0]  # of twenty portraits: a full figure's face is a few pixels
+    assert "Faces are 9.5 of 255 from the truth (median)." in report.page(desk, told)
     gain = told.gain
     assert gain is not None
     assert (gain.both, gain.only_first, gain.only_last, gain.neither) == (6, 4, 10, 3)
