@@ -41,6 +41,7 @@ def empty(browser: Browser, served: Served) -> Iterator[Page]:
     assert errors == []
 
 
+@pytest.mark.slow
 def test_a_face_is_clicked_and_its_twelve_pictures_come(empty: Page, served: Served) -> None:
     faces = empty.locator("#start-cast .face")
     expect(faces).to_have_count(len(CAST))

@@ -107,7 +107,7 @@ def test_a_character_comes_with_its_first_choice_and_then_it_is_the_users(studio
     studio.choose(other.id)
     *_, whose, names, variants, guidance = generate.refresh(studio, None, {}, whose)
     assert whose == other.id
-    assert (names, variants, guidance) == (list(choices().generate.scenarios), 8, "1")
+    assert (names, variants, guidance) == (list(choices().generate.scenarios), 8, f"{choices().generate.guidance:g}")
     assert len(generate.plan_of(studio, *choice(names, variants=variants, guidance=guidance)).shots) == 8 * len(names)
 
 
