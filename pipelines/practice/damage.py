@@ -28,14 +28,14 @@ GAIN = (0.6, 1.5)
 """How much brighter or darker a true face may be made, channel by channel: lights are not only those of the world."""
 
 
-def apart(image: Image.Image, box: Sequence[float], true_faces: np.ndarray) -> float | None:
-    """Mean distance of 255 from the RGB face in ``box`` (x0, y0, x1, y1 in pixels) to the nearest of ``true_faces``, of
-    all lights, turns and shifts; ``None`` if there are none."""
-    if not len(true_faces):
+def apart(image: Image.Image, box: Sequence[float], known: np.ndarray) -> float | None:
+    """Mean distance of 255 from the RGB face in ``box`` (x0, y0, x1, y1 in pixels) to the nearest of ``known``,
+    some ``true_faces``, shifted a little; ``None`` if there are none."""
+    if not len(known):
         return None
     shifts = np.lib.stride_tricks.sliding_window_view(_face(image, box), (INNER, INNER), (1, 2))[:, 1:-1, 1:-1]
     seen = shifts[..., OVAL].reshape(3, -1, 1, OVAL.sum())  # channels, shifts, true faces, pixels
-    true = true_faces[:, :, EDGE:-EDGE, EDGE:-EDGE][..., OVAL].transpose(1, 0, 2)[:, None]
+    true = known[:, :, EDGE:-EDGE, EDGE:-EDGE][..., OVAL].transpose(1, 0, 2)[:, None]
     gain = (seen * true).sum(-1, keepdims=True) / np.maximum((true**2).sum(-1, keepdims=True), 1e-3)
     return float(np.abs(seen - gain.clip(*GAIN) * true).mean((0, 3)).min() * 255)
 
