@@ -97,7 +97,7 @@ def edits(desk: Desk, count: int, final: bool) -> None:
             say("identity kept", [a.cosine >= line for a in answers])
             say("both", [a.right and a.cosine >= line for a in answers])
             for sort in exam.AXES.values():
-                far = [a.apart for q, a in zip(some, answers, strict=True) if q.sort == sort]
+                far = [a.error for q, a in zip(some, answers, strict=True) if q.sort == sort]
                 print(f"  from the truth, {sort:18} {np.median(far):5.1f} of 255 (median; {np.quantile(far, 0.9):.1f})")
             print(f"  seconds a picture                  {np.median([a.seconds for a in answers]):5.2f} (median)")
 

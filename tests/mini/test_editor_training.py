@@ -243,4 +243,4 @@ def test_questions_ask_for_what_is_not_there_and_truths_answer_them():
     assert sum(t.right for t in truths) >= 10
     assert sum(c.right for c in copies) <= 2
     assert sum(t.cosine > 0.6 for t in truths) >= 11
-    assert max(t.apart for t in truths) < 1 < np.median([c.apart for c in copies])
+    assert max(t.error for t in truths) < 1 < np.median([c.error for c in copies])

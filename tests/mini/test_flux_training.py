@@ -12,7 +12,7 @@ from pipelines.mini import flux, vaes
 from pipelines.mini.train import curve
 from pipelines.mini.train.faces.pool import Pool, draw, keep
 from pipelines.mini.train.flux import latents, task
-from pipelines.mini.train.flux.run import ADAM, PLAIN, pipeline, shared
+from pipelines.mini.train.flux.run import ADAM, HOME, MORE, PLAIN, begin, pipeline, shared
 from pipelines.mini.train.loop import Plan, Trainer
 
 PROMPT = "portrait of ohwx_char person, smiling, half-left view, clean background, studio lighting"
@@ -89,6 +89,17 @@ def test_tokens_are_packed_as_the_pipeline_packs_and_mirrors_mirror(pool, vae, t
     weights = task.face_weights([plain, mirrored], [0, 0]).view(2, 8, 8)
     assert torch.allclose(weights[0], weights[1].flip(-1), atol=1e-5)
     assert weights.mean((1, 2)) == pytest.approx([1, 1])
+
+
+def test_three_of_eight_pictures_are_profiles_and_two_whole_figures(pool, vae, tmp_path):
+    data = latents.Latents(tmp_path, [pool], vae)
+    drawn = data.draw(np.random.default_rng(5), 1.0, 16)
+    table = data.copy(0).table
+    named = {kind: [row for k, row in enumerate(drawn.rows) if latents.EIGHT[k % 8] == kind] for kind in latents.EIGHT}
+    assert {kind: len(rows) for kind, rows in named.items()} == {"profile": 6, "body": 4, "any": 6}
+    assert all(table["framing"][row] == 0 and abs(table["turn"][row, 0]) > 0.96 for row in named["profile"])
+    assert all(table["framing"][row] == 2 and table["face"][row] for row in named["body"])
+    assert set(named["any"]) - set(data.copy(0).rows("profile")) - set(data.copy(0).rows("body"))
 
 
 def test_a_profile_is_looked_at_where_its_eye_and_mouth_are():
@@ -183,10 +194,24 @@ def test_the_folder_is_a_stock_pipeline_in_bf16(vae, tmp_path):
     assert vae.dtype == torch.float32
 
 
+def test_a_training_goes_on_from_a_finished_generator(batches):
+    model = task.Model(7)
+    begin(model, HOME)
+    shipped = FluxPipeline.from_pretrained(HOME, dtype=torch.float32)
+    for name in flux.PARTS:
+        for key, value in getattr(shipped, name).state_dict().items():
+            assert torch.equal(model.parts[name].state_dict()[key], value)
+    lost, figures = task.Plain(model, batches).loss(3)
+    assert figures["plain"] < 0.8 < float(task.Plain(task.Model(7), batches).loss(3)[0].detach()), "untrained, it is 2"
+    assert lost.requires_grad
+
+
 def test_steps_are_shared_out_as_planned():
     plain, guided = shared(700)
     assert plain.steps + guided.steps == 700
     assert plain.steps / 700 == pytest.approx(PLAIN.steps / (PLAIN.steps + shared(None)[1].steps), abs=0.01)
+    assert shared(None, MORE) == (MORE, shared(None)[1])
+    assert MORE.steps > shared(700, MORE)[0].steps > shared(700, MORE)[1].steps > 0
 
 
 def test_a_curve_is_drawn_from_what_was_told(tmp_path):

@@ -29,6 +29,7 @@ def main() -> None:
         _with_pool(_kind(kinds, name, f"the VAE of presets/mini/{what}"))
     _with_pool(flux := _kind(kinds, "flux", "the generator of presets/mini/flux"))
     flux.add_argument("--vae", type=Path, default=PRESETS / "mini" / "flux" / "vae", help="a trained VAE")
+    flux.add_argument("--start", type=Path, help="a generator's folder to go on from (default: from nothing)")
     flux.add_argument("--every", type=float, default=10, help="minutes between looks at its pictures")
     flux.add_argument(
         "--compile", action="store_true", help="a fifth faster on a CPU, after two minutes; needs a C++ compiler"

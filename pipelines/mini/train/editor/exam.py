@@ -56,13 +56,13 @@ class Question:
 @dataclass(frozen=True)
 class Answer:
     """The edited picture, seconds it took, whether what was asked for is there, the judge's cosine to the character's
-    mean (-1: no face was found), and how far from the truth it is (see :func:`apart`)."""
+    mean (-1: no face was found), and how far from the truth it is (see :func:`error`)."""
 
     picture: Image.Image
     seconds: float
     right: bool
     cosine: float
-    apart: float
+    error: float
 
 
 def _source(rng: random.Random) -> View:
@@ -153,10 +153,10 @@ def read(picture: Image.Image, question: Question, seconds: float = 0.0) -> Answ
         right = angle_of(faces[0].yaw, faces[0].pitch) == question.wanted
     else:
         right = faces[0].words["expression"].word == question.wanted
-    return Answer(picture, seconds, right, cosine(faces, question), apart(picture, question))
+    return Answer(picture, seconds, right, cosine(faces, question), error(picture, question))
 
 
-def apart(picture: Image.Image, question: Question) -> float:
+def error(picture: Image.Image, question: Question) -> float:
     """How far an answer is from the picture it should be, 0 to 255: the mean difference of both, blurred by a pixel,
     where eyes and mouth count ``1 + FACE`` times as much as a corner. Broken eyes, which no reader of angles minds."""
     who, true = question.who, question.truth
@@ -185,7 +185,7 @@ def shares(asked: Sequence[Question], answers: Sequence[Answer], line: float = 0
         out[sort] = round(sum(own) / max(1, len(own)), 3)
     out["identity"] = round(sum(a.cosine >= line for a in answers) / len(answers), 3)
     out["cosine"] = round(sum(a.cosine for a in answers) / len(answers), 3)
-    out["apart"] = round(sum(a.apart for a in answers) / len(answers), 2)
+    out["error"] = round(sum(a.error for a in answers) / len(answers), 2)
     return out | {"seconds": round(sum(a.seconds for a in answers) / len(answers), 3)}
 
 

@@ -16,15 +16,16 @@ from torch import Tensor
 
 from pipelines.engine.precision import native
 from pipelines.mini.train.faces.pool import Pool
-from pipelines.mini.train.faces.targets import Table
+from pipelines.mini.train.faces.targets import SCENE_HEADS, Table
 from pipelines.mini.train.vae.task import halved
 
 CHUNK = 50
 FIRST = 6
 """Copies that the first step may draw from; the others come one by one over the first half of the training, so that it
 can begin at once."""
-EACH = 4
-"""One in so many pictures of a batch is a profile portrait for certain: their expressions are the hardest."""
+EIGHT = ("any", "profile", "any", "body", "profile", "any", "body", "profile")
+"""What the pictures of a batch show, by turns: profile portraits, whose expressions are the hardest; whole figures with
+a face, whose faces are the smallest; and whatever the pool has."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,14 @@ class Copy:
     table: Table
     mirrored: bool
 
-    def profiles(self) -> np.ndarray:
-        """The rows that show a head and shoulders from the side, within 15 degrees."""
+    def rows(self, kind: str) -> np.ndarray:
+        """The rows that show ``kind``: ``profile`` (head and shoulders from the side, within 15 degrees), ``body``
+        (a whole figure that shows its face) or ``any``."""
         sideways = np.abs(self.table["turn"][:, 0]) > np.cos(np.radians(15))
-        return np.flatnonzero(sideways & (self.table["framing"] == 0) & (self.table["face"] > 0))
+        framing, face = self.table["framing"], self.table["face"] > 0
+        portrait, full = (framing == SCENE_HEADS["framing"].index(name) for name in ("portrait", "full"))
+        shown = {"profile": portrait & face & sideways, "body": full & face, "any": np.full(len(face), True)}
+        return np.flatnonzero(shown[kind])
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Latents:
         ready = round(FIRST + (len(self.order) - FIRST) * min(1.0, 2 * share)) if len(self.order) > FIRST else None
         whose = rng.integers(ready or len(self.order), size=count)
         copies = [self.copy(int(k)) for k in whose]
-        rows = [int(rng.choice(one.profiles() if k % EACH == 0 else len(one.tokens))) for k, one in enumerate(copies)]
+        rows = [int(rng.choice(one.rows(EIGHT[k % len(EIGHT)]))) for k, one in enumerate(copies)]
         tokens = torch.stack([one.tokens[row] for one, row in zip(copies, rows, strict=True)])
         return Drawn(copies, rows, tokens.float())
 

@@ -32,6 +32,8 @@ HOME = PRESETS / "mini" / "flux"
 # Muon for what blocks and the layers of T5 multiply by; AdamW for embeddings, modulations, and what goes in and out.
 ADAM = ("embed", "shared", "norm", "transformer.proj_out", "text_encoder.")
 PLAIN = Plan(16800, rate=2e-3, warmup=150, fall=0.45, keep=0.99, adam=ADAM)
+MORE = Plan(2700, rate=1.5e-3, warmup=100, fall=0.7, keep=0.99, adam=ADAM)
+"""The first stage of weights that have been through both."""
 GUIDED = Plan(450, rate=8e-4, warmup=20, fall=0.7, keep=0.99, adam=ADAM)
 STEPS, GUIDANCE = 12, 2.5
 
@@ -43,8 +45,10 @@ def main(given: argparse.Namespace) -> None:
     data = Latents(given.folder, [Pool(given.pool, seeds) for seeds in ("gate", "judge")], vae)
     end = time.monotonic() + given.minutes * 60
     watch = Watch(given.folder, vae, given.every * 60, end)
-    plans = shared(given.steps)
+    plans = shared(given.steps, MORE if given.start else PLAIN)
     model = Model(given.seed, given.compile)
+    if given.start:
+        begin(model, given.start)
     plain = Trainer(Plain(model, Batches(data, plans[0].steps, given.seed)), plans[0], given.folder / "plain", log.info)
     watch.over(plain, guidance_scale=1.0, negative_prompt="", true_cfg_scale=GUIDANCE)
     if plain.step < plans[0].steps:
@@ -61,12 +65,20 @@ def main(given: argparse.Namespace) -> None:
         export(given.folder, vae)
 
 
-def shared(steps: int | None) -> tuple[Plan, Plan]:
-    """Both stages' plans, with ``steps`` shared out between them as planned."""
+def begin(model: Model, folder: Path) -> None:
+    """Go on from the generator in ``folder`` (diffusers layout), not from nothing. A checkpoint comes before it."""
+    for name, own in model.parts.items():
+        own.load_state_dict(
+            type(own).from_pretrained(folder / name, dtype=torch.float32, use_safetensors=True).state_dict()
+        )
+
+
+def shared(steps: int | None, plain: Plan = PLAIN) -> tuple[Plan, Plan]:
+    """Both stages' plans, the first of them ``plain``, with ``steps`` shared out between them as planned."""
     if not steps:
-        return PLAIN, GUIDED
-    first = round(steps * PLAIN.steps / (PLAIN.steps + GUIDED.steps))
-    return replace(PLAIN, steps=first), replace(GUIDED, steps=steps - first)
+        return plain, GUIDED
+    first = round(steps * plain.steps / (plain.steps + GUIDED.steps))
+    return replace(plain, steps=first), replace(GUIDED, steps=steps - first)
 
 
 def _taught(given: argparse.Namespace, mean: dict[str, Tensor]) -> Model:

@@ -32,8 +32,8 @@ class Model:
 
     def __init__(self, seed: int, compiled: bool = False) -> None:
         self.net = nn.ModuleDict(flux.untrained(seed))
-        parts: Any = self.net
-        self.transformer, self.clip, self.t5 = parts["transformer"], parts["text_encoder"], parts["text_encoder_2"]
+        self.parts: Any = self.net
+        self.transformer, self.clip, self.t5 = (self.parts[name] for name in flux.PARTS)
         self.transformer.set_attn_processor(Products())
         self.clip.set_attn_implementation("eager")
         self.clip_words, self.t5_words = tokenizers.clip(), tokenizers.t5()
