@@ -3,6 +3,7 @@ that goes on where it stopped, and files that say what the network said."""
 
 import random
 from itertools import pairwise
+from statistics import fmean
 
 import numpy as np
 import onnxruntime
@@ -12,6 +13,7 @@ from insightface.utils.face_align import norm_crop
 from torch import nn
 
 from pipelines.faces.heads import Reader
+from pipelines.mini.train import curve
 from pipelines.mini.train.faces import anchors, degrade, embedding, export, nets, targets
 from pipelines.mini.train.faces.pool import FITTING, RANGES, TESTS, Pool, Stream, draw, draw_view
 from pipelines.mini.train.loop import Plan, Trainer, weights
@@ -136,11 +138,13 @@ class Line:
     def __init__(self) -> None:
         torch.manual_seed(0)
         self.net = nn.Sequential(nn.Linear(16, 16), nn.BatchNorm1d(16), nn.Linear(16, 1))
+        self.roots: list[float] = []
 
     def loss(self, step):
         x = torch.randn(32, 16, generator=torch.Generator().manual_seed(step))
         loss = (self.net(x)[:, 0] - x.sum(1)).square().mean()
-        return loss, {"root": float(loss.detach()) ** 0.5}
+        self.roots.append(float(loss.detach()) ** 0.5)
+        return loss, {"root": self.roots[-1]}
 
 
 def test_a_training_in_two_goes_is_the_same_as_in_one(tmp_path):
@@ -149,12 +153,14 @@ def test_a_training_in_two_goes_is_the_same_as_in_one(tmp_path):
     first = Trainer(Line(), plan, tmp_path / "two", lambda line: None)
     first.run(lambda: first.step >= 17)
     said = []
-    second = Trainer(Line(), plan, tmp_path / "two", said.append)
+    second = Trainer(task := Line(), plan, tmp_path / "two", said.append)
     second.run()
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     assert all(torch.allclose(one[k], two[k]) for k in one)
     assert said[0] == "line: resumed at step 17"
-    assert (tmp_path / "two" / "curve.jsonl").read_text().count("root") == 4
+    told = dict(curve.read(tmp_path / "two" / "curve.jsonl", "root"))
+    assert told.keys() == {10, 20, 30, 40}
+    assert told[20] == pytest.approx(fmean(task.roots[:3])), "of the three steps since it went on"
 
 
 def test_a_training_learns(tmp_path):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Protocol
 
 import torch
@@ -116,14 +117,13 @@ class Trainer:
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Train until the plan's last step, or until ``until()`` is true; a checkpoint is written in either case."""
         saved = begun = time.monotonic()
-        sums: dict[str, float] = {}
+        told: list[dict[str, float]] = []
         self.task.net.train()
         while self.step < self.plan.steps and not until():
-            for name, value in self._one().items():
-                sums[name] = sums.get(name, 0.0) + value / self.plan.every
+            told.append(self._one())
             if self.step % self.plan.every == 0:
-                self._tell(sums, self.seconds + time.monotonic() - begun)
-                sums = {}
+                self._tell(told, self.seconds + time.monotonic() - begun)
+                told = []
             if time.monotonic() - saved > self.plan.save_seconds:
                 self._save(self.seconds + time.monotonic() - begun)
                 saved = time.monotonic()
@@ -143,7 +143,8 @@ class Trainer:
             held.lerp_(value, 1 - keep) if held.dtype.is_floating_point else held.copy_(value)
         return {"loss": float(loss.detach())} | figures
 
-    def _tell(self, means: dict[str, float], seconds: float) -> None:
+    def _tell(self, told: list[dict[str, float]], seconds: float) -> None:
+        means = {name: fmean(one[name] for one in told) for name in told[0]}  # fewer than ``every`` after a stop
         figures = " ".join(f"{k} {v:.3f}" for k, v in means.items())
         self.say(f"{self.task.name} {self.step}/{self.plan.steps} {seconds:.0f} s {figures}")
         with (self.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
