@@ -16,6 +16,7 @@ from pipelines.mini.train.editor.latents import Latents
 from pipelines.mini.train.editor.reading import Reader, patches
 from pipelines.mini.train.editor.task import CHANGE, FACE, Data, EditTask, change_weights, face_weights, predict, sigmas
 from pipelines.mini.train.loop import Plan, Trainer
+from pipelines.mini.train.release import begin
 from pipelines.mini.world import LIGHTS
 
 VAE = PRESETS / "mini" / "qwen-edit" / "vae"
@@ -162,7 +163,7 @@ def test_a_face_weighs_more_where_it_looks_and_the_mean_stays_one(folder):
 def test_a_training_goes_on_from_a_finished_editor(folder):
     task = EditTask(data(folder), 100, batch=3)
     begun = {name: part.state_dict()[key].clone() for name, key, part in _first(task)}
-    run.begin(task, run.HOME)
+    begin(task.parts, run.HOME)
     shipped = run.pipeline(task.net.state_dict(), Latents(folder / "latents", VAE).vae)
     stock = {"transformer": shipped.transformer, "text_encoder": shipped.text_encoder}
     for name, key, part in _first(task):

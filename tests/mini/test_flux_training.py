@@ -12,8 +12,9 @@ from pipelines.mini import flux, vaes
 from pipelines.mini.train import curve
 from pipelines.mini.train.faces.pool import Pool, draw, keep
 from pipelines.mini.train.flux import latents, task
-from pipelines.mini.train.flux.run import ADAM, HOME, MORE, PLAIN, begin, pipeline, shared
+from pipelines.mini.train.flux.run import ADAM, HOME, MORE, PLAIN, pipeline, shared
 from pipelines.mini.train.loop import Plan, Trainer
+from pipelines.mini.train.release import begin
 
 PROMPT = "portrait of ohwx_char person, smiling, half-left view, clean background, studio lighting"
 QUICK = Plan(12, rate=2e-3, warmup=2, every=4, keep=0.5, adam=ADAM)
@@ -196,7 +197,7 @@ def test_the_folder_is_a_stock_pipeline_in_bf16(vae, tmp_path):
 
 def test_a_training_goes_on_from_a_finished_generator(batches):
     model = task.Model(7)
-    begin(model, HOME)
+    begin(model.parts, HOME)
     shipped = FluxPipeline.from_pretrained(HOME, dtype=torch.float32)
     for name in flux.PARTS:
         for key, value in getattr(shipped, name).state_dict().items():

@@ -1,9 +1,13 @@
-"""What every model folder has beside its weights: the curve, what it draws, and nothing about this machine."""
+"""Finished model folders: what they have beside their weights (the curve, what it draws, nothing about this machine),
+and how a training goes on from one."""
 
 import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from pipelines.mini.train import curve
 
@@ -16,3 +20,11 @@ def release(to: Path, curves: Mapping[str, Sequence[curve.Point]], sheet: Path) 
     config.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     (to / "curve.svg").write_text(curve.svg(curves), encoding="utf-8")
     shutil.copyfile(sheet, to / "sheet.webp")
+
+
+def begin(parts: Mapping[str, Any], folder: Path) -> None:
+    """Give each part, a model of diffusers or transformers, the weights in its folder of ``folder`` in float32: a
+    training goes on from a finished model instead of from nothing. A checkpoint comes before it."""
+    for name, own in parts.items():
+        finished = type(own).from_pretrained(folder / name, dtype=torch.float32, use_safetensors=True)
+        own.load_state_dict(finished.state_dict())

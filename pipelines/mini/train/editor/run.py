@@ -22,7 +22,7 @@ from pipelines.mini.train.editor.latents import Latents
 from pipelines.mini.train.editor.pool import Pool
 from pipelines.mini.train.editor.task import Data, EditTask
 from pipelines.mini.train.loop import Plan, Trainer, weights
-from pipelines.mini.train.release import release
+from pipelines.mini.train.release import begin, release
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def main(given: argparse.Namespace) -> None:
     pool, latents = Pool(given.folder / "pool"), Latents(given.folder / "latents", given.vae)
     task = EditTask(Data(pool, latents, given.shards), plan.steps, given.seed)
     if given.start:
-        begin(task, given.start)
+        begin(task.parts, given.start)
     trainer = Trainer(task, plan, given.folder, log.info)
     end = time.monotonic() + given.minutes * 60
     while trainer.step < plan.steps and time.monotonic() < end:
@@ -50,14 +50,6 @@ def main(given: argparse.Namespace) -> None:
         qwen.save(pipeline(weights(given.folder), latents.vae), HOME)
         release(HOME, {"edits": curve.read(given.folder / "curve.jsonl", "plain")}, given.folder / "sheet.webp")
         log.info("wrote %s", HOME)
-
-
-def begin(task: EditTask, folder: Path) -> None:
-    """Go on from the editor in ``folder`` (diffusers layout) instead of from nothing. A checkpoint comes before it."""
-    for name, own in task.parts.items():
-        own.load_state_dict(
-            type(own).from_pretrained(folder / name, dtype=torch.float32, use_safetensors=True).state_dict()
-        )
 
 
 def look(trainer: Trainer, vae: AutoencoderKLQwenImage, folder: Path) -> None:

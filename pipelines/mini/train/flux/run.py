@@ -24,7 +24,7 @@ from pipelines.mini.train.flux import exam
 from pipelines.mini.train.flux.latents import Latents
 from pipelines.mini.train.flux.task import Batches, Guided, Model, Plain
 from pipelines.mini.train.loop import Plan, Trainer, weights
-from pipelines.mini.train.release import release
+from pipelines.mini.train.release import begin, release
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def main(given: argparse.Namespace) -> None:
     plans = shared(given.steps, MORE if given.start else PLAIN)
     model = Model(given.seed, given.compile)
     if given.start:
-        begin(model, given.start)
+        begin(model.parts, given.start)
     plain = Trainer(Plain(model, Batches(data, plans[0].steps, given.seed)), plans[0], given.folder / "plain", log.info)
     watch.over(plain, guidance_scale=1.0, negative_prompt="", true_cfg_scale=GUIDANCE)
     if plain.step < plans[0].steps:
@@ -63,14 +63,6 @@ def main(given: argparse.Namespace) -> None:
     watch.over(guided, guidance_scale=GUIDANCE)
     if guided.step == plans[1].steps and not given.no_export:
         export(given.folder, vae)
-
-
-def begin(model: Model, folder: Path) -> None:
-    """Go on from the generator in ``folder`` (diffusers layout), not from nothing. A checkpoint comes before it."""
-    for name, own in model.parts.items():
-        own.load_state_dict(
-            type(own).from_pretrained(folder / name, dtype=torch.float32, use_safetensors=True).state_dict()
-        )
 
 
 def shared(steps: int | None, plain: Plan = PLAIN) -> tuple[Plan, Plan]:
