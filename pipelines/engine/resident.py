@@ -19,7 +19,7 @@ import diffusers
 import psutil
 import torch
 
-from pipelines.engine import precision, quantize, weights
+from pipelines.engine import attention, precision, quantize, weights
 from pipelines.engine.drivers import DRIVERS, Driver
 from pipelines.jobs.events import Event, Memory, Warned
 from pipelines.library.presets import ModelFamily
@@ -125,6 +125,7 @@ class Resident:
             raise RuntimeError(f"{folder} holds a {made_for}, but {family.title} needs a {family.pipeline}.")
         dtype = precision.native(self.device.type)
         quantize.enable(self.device.type)
+        attention.sound()
         pipe = getattr(diffusers, family.pipeline).from_pretrained(
             folder,
             local_files_only=True,

@@ -4,6 +4,7 @@ import math
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -182,6 +183,16 @@ class Training:
     # -- the steps
 
     def _steps(self, examples: list[Example]) -> None:
+        with suppress(torch.OutOfMemoryError):
+            return self._all_steps(examples)
+        # Outside the handler: a live traceback would hold on to the tensors that have to go before the other parts of
+        # the pipeline come back to the card.
+        raise WillNotFit(
+            f"Memory ran out at step {self.done + 1}, against the prediction. Choose a smaller resolution, batch "
+            "or rank, or close other programs that use the card; checkpoints are kept."
+        )
+
+    def _all_steps(self, examples: list[Example]) -> None:
         saved = self.done if self.done else -1
         try:
             if self.done and self._due(self.settings.sample_every):
@@ -199,11 +210,6 @@ class Training:
             if saved != self.done:
                 self._save()
             raise
-        except torch.OutOfMemoryError as error:
-            raise WillNotFit(
-                f"Memory ran out at step {self.done + 1}, against the prediction. Choose a smaller resolution, batch "
-                "or rank, or close other programs that use the card; checkpoints are kept."
-            ) from error
 
     def _due(self, every: int) -> bool:
         return self.done % every == 0 or self.done == self.settings.steps

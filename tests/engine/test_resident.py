@@ -135,6 +135,13 @@ def test_a_model_that_comes_with_the_product_loads_from_there(workspace: Workspa
     assert not workspace.path("models").exists() or not any(workspace.path("models").iterdir())
 
 
+def test_attention_whose_gradients_are_no_numbers_is_left_out(workspace: Workspace) -> None:
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    with Resident(workspace, Settings(device="cpu")).use(family(FLUX)):
+        assert not torch.backends.cuda.cudnn_sdp_enabled()
+        assert torch.backends.cuda.flash_sdp_enabled()
+
+
 def test_a_card_that_is_not_there_is_refused_in_words() -> None:
     if torch.cuda.is_available():
         assert pick_device("auto").type == "cuda"

@@ -11,6 +11,7 @@ from safetensors import safe_open
 from pipelines.mini import flux, vaes
 from pipelines.mini.train import curve
 from pipelines.mini.train.faces.pool import Pool, draw, keep
+from pipelines.mini.train.feed import Feed, ahead
 from pipelines.mini.train.flux import latents, task
 from pipelines.mini.train.flux.run import ADAM, HOME, MORE, PLAIN, pipeline, shared
 from pipelines.mini.train.loop import Plan, Trainer
@@ -57,10 +58,21 @@ def _lively(model):
 def test_the_batch_of_a_step_is_the_same_whenever_it_is_asked_for(batches, pool, vae, tmp_path):
     again = task.Batches(latents.Latents(tmp_path / "other", [pool], vae), steps=12, seed=1, size=8)
     for step in (0, 7):
-        one, two = batches.at(step), again.at(step)
-        assert torch.equal(one[0].tokens, two[0].tokens) and one[1] == two[1]
-        assert torch.equal(one[2], two[2]) and torch.equal(one[3], two[3])
-    assert batches.at(1)[1] != batches.at(2)[1]
+        assert all(torch.equal(a, b) for a, b in zip(batches.at(step), again.at(step), strict=True))
+        assert batches.drawn(step)[1] == again.drawn(step)[1]
+    assert batches.drawn(1)[1] != batches.drawn(2)[1]
+
+
+def test_batches_made_ahead_by_other_processes_are_the_same(batches):
+    ahead = Feed(batches, workers=2)
+    for step in (3, 4, 5, 2):
+        assert all(torch.equal(a, b) for a, b in zip(ahead.at(step), batches.at(step), strict=True))
+
+
+def test_faces_count_more_until_the_last_steps(batches):
+    whole = task.Batches(batches.data, steps=40, seed=1, size=8)
+    first, last = whole.at(0).weights, whole.at(39).weights
+    assert first.std() > 0.3 and torch.equal(last, torch.ones_like(last))
 
 
 def test_shards_drawn_later_change_nothing_and_another_vae_is_refused(pool, vae, tmp_path):
@@ -75,6 +87,24 @@ def test_shards_drawn_later_change_nothing_and_another_vae_is_refused(pool, vae,
     torch.manual_seed(9)
     with pytest.raises(ValueError, match="another VAE"):
         latents.Latents(tmp_path, [pool], vaes.flux())
+
+
+def test_pictures_are_drawn_ahead_by_other_processes(pool, vae, tmp_path):
+    ahead(Shards(tmp_path).offer, range(3), workers=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2"]
+    data = latents.Latents(tmp_path / "flux", [pool], vae)
+    data.encode_all()
+    assert len(list((tmp_path / "flux" / "latents").iterdir())) == len(data.order) == 2
+
+
+class Shards:
+    """Says which it was asked for."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def offer(self, number):
+        (self.folder / str(number)).touch()
 
 
 def test_tokens_are_packed_as_the_pipeline_packs_and_mirrors_mirror(pool, vae, tmp_path):
@@ -115,7 +145,7 @@ def test_a_profile_is_looked_at_where_its_eye_and_mouth_are():
 
 def test_products_are_what_the_pipeline_computes(vae):
     model = _lively(task.Model(3))
-    words = model.words([PROMPT, ""])
+    words = model.words(task.said([PROMPT, ""]))
     noisy, sigma = torch.randn(2, 64, 64), torch.tensor([0.3, 0.9])
     fast = model.velocity(noisy, sigma, words, torch.tensor([1.0, 4.0]))
     stock = flux.untrained(0)
@@ -158,9 +188,9 @@ def test_guidance_is_learnt_from_what_guidance_would_do(batches):
     student, teacher = task.Model(1), _lively(task.Model(4))
     guided = task.Guided(student, teacher, batches)
     noisy, sigma = torch.randn(2, 64, 64), torch.tensor([0.4, 0.8])
-    told = teacher.velocity(noisy, sigma, teacher.words([PROMPT] * 2), torch.ones(2))
-    untold = teacher.velocity(noisy, sigma, teacher.words([""] * 2), torch.ones(2))
-    goal = guided._taught(noisy, sigma, [PROMPT] * 2, torch.tensor([1.0, 3.0]))
+    told = teacher.velocity(noisy, sigma, teacher.words(task.said([PROMPT] * 2)), torch.ones(2))
+    untold = teacher.velocity(noisy, sigma, teacher.words(task.said([""] * 2)), torch.ones(2))
+    goal = guided._taught(noisy, sigma, task.said([PROMPT] * 2), torch.tensor([1.0, 3.0]))
     assert torch.allclose(goal[0], told[0], atol=1e-4)
     assert torch.allclose(goal[1], untold[1] + 3 * (told[1] - untold[1]), atol=1e-4)
     assert (told - untold).abs().max() > 0.01

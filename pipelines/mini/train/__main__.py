@@ -30,7 +30,8 @@ def main() -> None:
     _with_pool(flux := _kind(kinds, "flux", "the generator of presets/mini/flux"))
     flux.add_argument("--vae", type=Path, default=PRESETS / "mini" / "flux" / "vae", help="a trained VAE")
     flux.add_argument("--start", type=Path, help="a generator's folder to go on from (default: from nothing)")
-    flux.add_argument("--every", type=float, default=10, help="minutes between looks at its pictures")
+    flux.add_argument("--shards", type=int, default=30, help="how many times 2,000 pictures workers draw first")
+    _with_card(flux, batch=48, every=10)
     flux.add_argument(
         "--compile", action="store_true", help="a fifth faster on a CPU, after two minutes; needs a C++ compiler"
     )
@@ -38,7 +39,7 @@ def main() -> None:
     editor.add_argument("--vae", type=Path, default=PRESETS / "mini" / "qwen-edit" / "vae", help="a trained VAE")
     editor.add_argument("--start", type=Path, help="an editor's folder to go on from (default: from nothing)")
     editor.add_argument("--shards", type=int, default=45, help="how many times 250 characters it learns from")
-    editor.add_argument("--every", type=float, default=12, help="minutes between looks at its pictures")
+    _with_card(editor, batch=40, every=12)
     _kind(kinds, "loras", "the community LoRAs of presets/mini/loras; needs the trained editor and generator")
     given = parser.parse_args()
     given.folder = given.folder or WORK / given.kind
@@ -55,6 +56,15 @@ def _kind(kinds: Any, name: str, what: str) -> argparse.ArgumentParser:
     one.add_argument("--threads", type=int, default=1)
     one.add_argument("--no-export", action="store_true", help="train only")
     return one
+
+
+def _with_card(one: argparse.ArgumentParser, batch: int, every: float) -> None:
+    one.add_argument("--every", type=float, default=every, help="minutes between looks; 0: at the end only")
+    one.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    one.add_argument("--batch", type=int, default=batch, help=f"pictures a step (default: {batch}; a card takes 512)")
+    one.add_argument(
+        "--workers", type=int, default=0, help="processes that draw all pictures first, then make batches ahead"
+    )
 
 
 def _with_pool(one: argparse.ArgumentParser) -> None:

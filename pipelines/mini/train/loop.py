@@ -6,7 +6,7 @@ What is trained is a :class:`Task`; the loop knows nothing of faces. Same seed, 
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -14,8 +14,11 @@ from typing import Any, Protocol
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from pipelines.engine.precision import native
+
+Figures = Mapping[str, torch.Tensor | float]
 
 
 class Task(Protocol):
@@ -25,8 +28,8 @@ class Task(Protocol):
     name: str
     net: nn.Module
 
-    def loss(self, step: int) -> tuple[torch.Tensor, dict[str, float]]:
-        """Loss to minimise, and figures by name."""
+    def loss(self, step: int) -> tuple[torch.Tensor, Figures]:
+        """Loss to minimise, and figures by name, detached: a card is not waited for until they are told."""
         ...
 
 
@@ -63,7 +66,7 @@ class Optimizer:
         rest = [p for n, p in net.named_parameters() if n not in self.matrices]
         self.decay = decay
         self.adam = torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.0)
-        self.momentum = {n: torch.zeros(len(p), p[0].numel()) for n, p in self.matrices.items()}
+        self.momentum = {n: p.new_zeros(len(p), p[0].numel()) for n, p in self.matrices.items()}
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
@@ -71,15 +74,27 @@ class Optimizer:
         for group in self.adam.param_groups:
             group["lr"] = rate
         self.adam.step()
-        for name, p in self.matrices.items():
-            if p.grad is None:
-                continue
-            grad = p.grad.flatten(1)
-            held = self.momentum[name].lerp_(grad, 0.05)
-            update = orthogonal(grad.lerp(held, 0.95)) * (0.2 * max(grad.shape) ** 0.5)
-            p.mul_(1 - rate * self.decay).sub_(update.view_as(p), alpha=rate)
+        for names in self._alike().values():
+            self._turn(names, rate)
         for p in (*self.matrices.values(), *(q for g in self.adam.param_groups for q in g["params"])):
             p.grad = None
+
+    def _alike(self) -> dict[torch.Size, list[str]]:
+        """Names of the matrices that have gradients, by their shapes: those of one shape are turned together."""
+        out: dict[torch.Size, list[str]] = {}
+        for name, p in self.matrices.items():
+            if p.grad is not None:
+                out.setdefault(self.momentum[name].shape, []).append(name)
+        return out
+
+    def _turn(self, names: list[str], rate: float) -> None:
+        grads = torch.stack([_grad(self.matrices[name]).flatten(1) for name in names])
+        held = torch.stack([self.momentum[name] for name in names]).lerp_(grads, 0.05)
+        updates = orthogonal(grads.lerp(held, 0.95)) * (0.2 * max(grads.shape[1:]) ** 0.5)
+        for name, momentum, update in zip(names, held, updates, strict=True):
+            self.momentum[name].copy_(momentum)
+            p = self.matrices[name]
+            p.mul_(1 - rate * self.decay).sub_(update.view_as(p), alpha=rate)
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""
@@ -91,11 +106,16 @@ class Optimizer:
         self.momentum = state["momentum"]
 
 
+def _grad(p: torch.Tensor) -> torch.Tensor:
+    assert p.grad is not None
+    return p.grad
+
+
 def orthogonal(x: torch.Tensor) -> torch.Tensor:
-    """About the nearest matrix with orthogonal rows or columns: five Newton-Schulz steps with the constants of Muon,
-    in bf16 as there, where this CPU has it: the result need not be exact."""
-    tall = x.shape[0] > x.shape[1]
-    x = ((x.mT if tall else x) / (x.norm() + 1e-7)).to(native("cpu"))
+    """About the nearest matrices with orthogonal rows or columns to x (..., rows, columns): five Newton-Schulz steps
+    with the constants of Muon, in bf16 as there, where the device has it: the result need not be exact."""
+    tall = x.shape[-2] > x.shape[-1]
+    x = ((x.mT if tall else x) / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)).to(native(x.device.type))
     for _ in range(5):
         square = x @ x.mT
         x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
@@ -117,7 +137,7 @@ class Trainer:
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Train until the plan's last step, or until ``until()`` is true; a checkpoint is written in either case."""
         saved = begun = time.monotonic()
-        told: list[dict[str, float]] = []
+        told: list[Figures] = []
         self.task.net.train()
         while self.step < self.plan.steps and not until():
             told.append(self._one())
@@ -130,21 +150,27 @@ class Trainer:
         self.seconds += time.monotonic() - begun
         self._save(self.seconds)
 
-    def _one(self) -> dict[str, float]:
+    def _one(self) -> Figures:
         torch.manual_seed(self.step)
         loss, figures = self.task.loss(self.step)
         loss.backward()
         nn.utils.clip_grad_norm_(self.task.net.parameters(), 5.0)
         self.optimizer.step(rate(self.plan, self.step))
         self.step += 1
-        keep = min(self.plan.keep, self.step / (self.step + 10))
-        for name, value in self.task.net.state_dict().items():
-            held = self.mean[name]
-            held.lerp_(value, 1 - keep) if held.dtype.is_floating_point else held.copy_(value)
-        return {"loss": float(loss.detach())} | figures
+        self._follow(min(self.plan.keep, self.step / (self.step + 10)))
+        return {"loss": loss.detach(), **figures}
 
-    def _tell(self, told: list[dict[str, float]], seconds: float) -> None:
-        means = {name: fmean(one[name] for one in told) for name in told[0]}  # fewer than ``every`` after a stop
+    @torch.no_grad()
+    def _follow(self, keep: float) -> None:
+        """Move the mean of weights toward the present ones."""
+        now = self.task.net.state_dict()
+        names = [name for name, held in self.mean.items() if held.dtype.is_floating_point]
+        get_ema_multi_avg_fn(keep)([self.mean[name] for name in names], [now[name] for name in names], self.step)
+        for name in self.mean.keys() - set(names):
+            self.mean[name].copy_(now[name])
+
+    def _tell(self, told: list[Figures], seconds: float) -> None:
+        means = {name: fmean(float(one[name]) for one in told) for name in told[0]}  # fewer than ``every`` after a stop
         figures = " ".join(f"{k} {v:.3f}" for k, v in means.items())
         self.say(f"{self.task.name} {self.step}/{self.plan.steps} {seconds:.0f} s {figures}")
         with (self.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
@@ -161,7 +187,7 @@ class Trainer:
         last = self.folder / "last.pt"
         if not last.exists():
             return
-        state = torch.load(last, weights_only=True)
+        state = torch.load(last, map_location=next(self.task.net.parameters()).device, weights_only=True)
         self.task.net.load_state_dict(state["net"])
         self.mean, self.step, self.seconds = state["mean"], state["step"], state["seconds"]
         self.optimizer.load(state["optimizer"])
@@ -170,4 +196,4 @@ class Trainer:
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     """The mean weights of the last checkpoint in ``folder``. ``FileNotFoundError`` when nothing was trained."""
-    return torch.load(folder / "last.pt", weights_only=True)["mean"]
+    return torch.load(folder / "last.pt", map_location="cpu", weights_only=True)["mean"]

@@ -1,10 +1,11 @@
-"""Mixed precision for trainings on a CPU."""
+"""Mixed precision for trainings."""
 
 import torch
 
 from pipelines.engine.precision import native
 
 
-def autocast() -> torch.autocast:
-    """bfloat16 for what may be rough, where this CPU computes it; elsewhere everything stays float32."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=native("cpu") is torch.bfloat16)
+def autocast(device: str = "cpu") -> torch.autocast:
+    """bfloat16 for what may be rough, where ``device`` (a torch device type) computes it; elsewhere everything stays
+    float32."""
+    return torch.autocast(device, torch.bfloat16, enabled=native(device) is torch.bfloat16)

@@ -1,5 +1,5 @@
-"""The editor's joint attention as trainings on a CPU want it: the same sums as the pipeline's. In bf16 as two batched
-products, because torch's own kernel for CPUs takes five times as long backward on such short sequences; in float32 it
+"""The editor's joint attention as trainings want it: the same sums as the pipeline's. In bf16 on a CPU as two batched
+products, because torch's own kernel takes five times as long there, backward, on such short sequences; in float32 it
 takes half to two thirds of their time."""
 
 from typing import Any
@@ -45,9 +45,9 @@ def attention(q: Tensor, k: Tensor, v: Tensor, real: Tensor | None) -> Tensor:
     """Softmax attention of (N, tokens, heads, width), gives (N, tokens, heads * width). ``real`` (N, m): which of the
     first m tokens are looked at; the others always are."""
     n, length, heads, width = q.shape
-    if v.dtype == torch.float32:
+    if v.dtype == torch.float32 or v.device.type != "cpu":
         seen = None if real is None else F.pad(real, (0, length - real.shape[1]), value=True)[:, None, None]
-        q, k, v = (t.transpose(1, 2) for t in (q, k, v))
+        q, k, v = (t.to(v.dtype).transpose(1, 2) for t in (q, k, v))
         return F.scaled_dot_product_attention(q, k, v, attn_mask=seen).transpose(1, 2).flatten(2)
     q, k, v = (t.to(v.dtype).transpose(1, 2).flatten(0, 1) for t in (q * width**-0.5, k, v))
     seen = torch.bmm(q, k.mT)

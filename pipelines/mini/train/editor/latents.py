@@ -14,6 +14,8 @@ from pipelines.mini.train.precision import autocast
 from pipelines.mini.train.vae.task import single_frames
 
 Tensor = torch.Tensor
+CHUNK = {"cpu": 50, "cuda": 1000}
+"""Pictures that are encoded together."""
 
 
 def pack(latents: Tensor) -> Tensor:
@@ -23,27 +25,28 @@ def pack(latents: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def encode(vae: AutoencoderKLQwenImage, pictures: Tensor, batch: int = 50) -> Tensor:
-    """Pictures (n, 3, 64, 64) uint8 as normalised, packed latents (n, 64, 64) bfloat16."""
+def encode(vae: AutoencoderKLQwenImage, pictures: Tensor) -> Tensor:
+    """Pictures (n, 3, 64, 64) uint8 as normalised, packed latents (n, 64, 64) bfloat16, on the CPU."""
     config: Any = vae.config
-    mean, spread = (torch.tensor(v).view(1, -1, 1, 1) for v in (config.latents_mean, config.latents_std))
+    device = vae.device
+    mean, spread = (torch.tensor(v, device=device).view(1, -1, 1, 1) for v in (config.latents_mean, config.latents_std))
     out = []
-    for part in pictures.split(batch):
-        with single_frames(), autocast():
-            moments = vae.quant_conv(vae.encoder((part.float() / 127.5 - 1).unsqueeze(2)))[:, :, 0]
-        out.append(pack((moments.float().chunk(2, 1)[0] - mean) / spread).bfloat16())
+    for part in pictures.split(CHUNK[device.type]):
+        with single_frames(), autocast(device.type):
+            moments = vae.quant_conv(vae.encoder((part.to(device).float() / 127.5 - 1).unsqueeze(2)))[:, :, 0]
+        out.append(pack((moments.float().chunk(2, 1)[0] - mean) / spread).bfloat16().cpu())
     return torch.cat(out)
 
 
 class Latents:
     """Latents of shards, (N, 7, 64, 64) bfloat16, in a folder of their own for each VAE."""
 
-    def __init__(self, folder: Path, vae_folder: Path) -> None:
+    def __init__(self, folder: Path, vae_folder: Path, device: str = "cpu") -> None:
         weights = b"".join(path.read_bytes() for path in sorted(vae_folder.iterdir()))
         self.folder = folder / hashlib.sha256(weights).hexdigest()[:12]
         self.folder.mkdir(parents=True, exist_ok=True)
         loaded = AutoencoderKLQwenImage.from_pretrained(vae_folder, dtype=torch.float32, use_safetensors=True)
-        self.vae: AutoencoderKLQwenImage = loaded.eval()  # type: ignore[assignment]
+        self.vae: AutoencoderKLQwenImage = loaded.eval().to(device)  # type: ignore[assignment]
 
     def get(self, number: int, shard: Shard) -> Tensor:
         """Those of shard ``number``, from disk when they were made before."""

@@ -4,7 +4,6 @@ A group begins with any view; each of the next shows the same but for ONE factor
 Shard ``k`` is the same whenever and by whomever it is drawn.
 """
 
-import logging
 import os
 import random
 from dataclasses import dataclass, replace
@@ -17,10 +16,10 @@ from pipelines.mini.train.faces.pool import keep, kept
 from pipelines.mini.world import BACKGROUNDS, EXPRESSIONS, FRAMINGS, LIGHTS, POSES, YAWS, Character, View, render_tensor
 from pipelines.mini.world.truth import box
 
-log = logging.getLogger(__name__)
-
 SIZE = 64
 SHARD = 250
+CHUNK = {"cpu": 2, "cuda": 256}
+"""Pictures that are drawn together, of 128 samples a side."""
 # Inside the gate's range of seeds: the gate never judges training pictures, and the tests begin at 8,000,000.
 SEEDS = (1_000_000, 2_000_000)
 SLOTS = ("base", "turn", "turn", "expression", "light", "place", "other")
@@ -125,14 +124,14 @@ class Shard:
         return len(self.pictures)
 
 
-def draw(number: int, count: int = SHARD, seeds: tuple[int, int] = SEEDS) -> Shard:
+def draw(number: int, count: int = SHARD, seeds: tuple[int, int] = SEEDS, device: str = "cpu") -> Shard:
     """Shard ``number``. The same at every call, on one machine's CPU."""
     rng = random.Random(f"editor {number}")  # noqa: S311  a world to look at, no secrets
     people = [Character.from_seed(rng.randrange(*seeds)) for _ in range(count)]
     groups = [draw_group(rng) for _ in people]
     views = [view for group, _ in groups for view in group]
     who = [character for character in people for _ in SLOTS]
-    pictures = render_tensor(who, views, SIZE)
+    pictures = render_tensor(who, views, SIZE, device=device, chunk=CHUNK[device]).cpu()
     styles = [style for _, group in groups for style in group]
     for i, style in enumerate(styles):
         pictures[i] = styled(pictures[i], style, number * count + i)
@@ -155,10 +154,10 @@ def table(who: list[Character], views: list[View], styles: list[str]) -> Table:
 
 
 class Pool:
-    """Shards of ``each`` groups in a folder; what is missing is drawn."""
+    """Shards of ``each`` groups in a folder; what is missing is drawn, on ``device``."""
 
-    def __init__(self, folder: Path, each: int = SHARD) -> None:
-        self.folder, self.each = folder, each
+    def __init__(self, folder: Path, each: int = SHARD, device: str = "cpu") -> None:
+        self.folder, self.each, self.device = folder, each, device
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, number: int) -> Path:
@@ -171,18 +170,15 @@ class Pool:
 
     def get(self, number: int) -> Shard:
         """Shard ``number``, drawn if it is not there."""
-        if not self.path(number).exists():
-            shard = draw(number, self.each)
-            part = self.path(number).with_suffix(f".{os.getpid()}")
-            keep(part, {"pictures": shard.pictures.numpy()} | shard.table)
-            part.replace(self.path(number))
+        self.offer(number)
         arrays = kept(self.path(number))
         return Shard(torch.from_numpy(arrays.pop("pictures")), arrays)
 
-
-def fill(folder: Path, count: int) -> None:
-    """Draw the first ``count`` shards of those that are not there."""
-    pool = Pool(folder)
-    for number in range(pool.ready(), count):
-        pool.get(number)
-        log.info("pool: %d of %d shards", number + 1, count)
+    def offer(self, number: int) -> None:
+        """Draw shard ``number`` unless it is there."""
+        if self.path(number).exists():
+            return
+        shard = draw(number, self.each, device=self.device)
+        part = self.path(number).with_suffix(f".{os.getpid()}")
+        keep(part, {"pictures": shard.pictures.numpy()} | shard.table)
+        part.replace(self.path(number))

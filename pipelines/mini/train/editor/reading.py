@@ -46,21 +46,28 @@ class Reader:
         """The tokens of a text between two special tokens."""
         return self.tokenizer(text)["input_ids"]
 
-    def __call__(self, texts: Sequence[str], pictures: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Embeddings (n, words, 128) as ``encode_prompt`` gives them, shorter rows filled up; and which are real,
-        (n, words) bool, or None if all are. ``pictures`` (n, k, 3, 64, 64) uint8."""
+    def rows(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Instructions with what follows them in the template, as tokens (n, words), shorter rows filled up; and how
+        many words of each row are only that, (n,)."""
         rows = [[*self.ids(text), *self.tail] for text in texts]
         longest = max(map(len, rows))
         filled = torch.tensor([row + [self.tail[0]] * (longest - len(row)) for row in rows])
+        return filled, torch.tensor([longest - len(row) for row in rows])
+
+    def __call__(self, words: Tensor, idle: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings (n, words, 128) as ``encode_prompt`` gives them, of what :meth:`rows` made; and which are real,
+        (n, words) bool. ``pictures`` (n, k, 3, 64, 64) uint8."""
         model = self.encoder.model.language_model
-        parts = [*self._shown(pictures), model.embed_tokens(filled)]
+        parts = [*self._shown(pictures), model.embed_tokens(words)]
         cache = DynamicCache(config=model.config)
-        model(inputs_embeds=model.embed_tokens(torch.tensor([self.head])), past_key_values=cache, use_cache=True)
-        cache.batch_repeat_interleave(len(texts))
+        model(inputs_embeds=model.embed_tokens(self._tensor(self.head)[None]), past_key_values=cache, use_cache=True)
+        cache.batch_repeat_interleave(len(words))
         made = model(inputs_embeds=torch.cat(parts, 1), past_key_values=cache, use_cache=True).last_hidden_state
-        lengths = torch.tensor([made.shape[1] - longest + len(row) for row in rows])
-        real = torch.arange(made.shape[1]) < lengths[:, None]
-        return made, None if bool(real.all()) else real
+        places = torch.arange(made.shape[1], device=made.device)
+        return made, places < (made.shape[1] - idle)[:, None]
+
+    def _tensor(self, ids: list[int]) -> Tensor:
+        return torch.tensor(ids, device=self.encoder.device)
 
     def _shown(self, pictures: Tensor) -> list[Tensor]:
         """``Picture 1: <|vision_start|>....<|vision_end|>`` and so on, embedded."""
@@ -69,9 +76,9 @@ class Reader:
         seen = self.see(pictures.flatten(0, 1)).view(n, count, TOKENS, -1)
         parts: list[Tensor] = []
         for k in range(count):
-            before = torch.tensor(self.ids(f"Picture {k + 1}: <|vision_start|>"))
+            before = self._tensor(self.ids(f"Picture {k + 1}: <|vision_start|>"))
             parts += [embed(before).expand(n, -1, -1), seen[:, k]]
-            parts += [embed(torch.tensor(self.ids("<|vision_end|>"))).expand(n, -1, -1)]
+            parts += [embed(self._tensor(self.ids("<|vision_end|>"))).expand(n, -1, -1)]
         return parts
 
     def see(self, pictures: Tensor) -> Tensor:
@@ -91,7 +98,7 @@ class Reader:
     def _turns(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The rotary embedding of the patches of one picture, in the processor's order: (16, head width)."""
         side = SEEN // qwen.PATCH // 2
-        place = torch.arange(2 * side).view(side, 2)
+        place = torch.arange(2 * side, device=x.device).view(side, 2)
         rows = place[:, None, :, None].expand(side, side, 2, 2).flatten()
         columns = place[None, :, None, :].expand(side, side, 2, 2).flatten()
         cos, sin = self.encoder.model.visual.rotary_pos_emb(x, torch.stack([rows, columns], -1))

@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKL
 from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import QwenImageEditPlusPipeline
 from torch import Tensor
 
+from pipelines.engine import attention
 from pipelines.engine.precision import native
 from pipelines.library.presets import PRESETS
 from pipelines.mini import qwen
@@ -21,6 +23,7 @@ from pipelines.mini.train.editor import exam
 from pipelines.mini.train.editor.latents import Latents
 from pipelines.mini.train.editor.pool import Pool
 from pipelines.mini.train.editor.task import Data, EditTask
+from pipelines.mini.train.feed import ahead
 from pipelines.mini.train.loop import Plan, Trainer, weights
 from pipelines.mini.train.release import begin, release
 
@@ -36,20 +39,33 @@ def main(given: argparse.Namespace) -> None:
     """What the command line asks for."""
     torch.set_num_threads(given.threads)
     plan = replace(PLAN, steps=given.steps) if given.steps else PLAN
-    pool, latents = Pool(given.folder / "pool"), Latents(given.folder / "latents", given.vae)
-    task = EditTask(Data(pool, latents, given.shards), plan.steps, given.seed)
+    attention.sound()
+    data = _data(given)
+    task = EditTask(data, plan.steps, given.seed, given.batch, given.workers)
     if given.start:
         begin(task.parts, given.start)
     trainer = Trainer(task, plan, given.folder, log.info)
     end = time.monotonic() + given.minutes * 60
     while trainer.step < plan.steps and time.monotonic() < end:
-        pause = min(end, time.monotonic() + given.every * 60)
+        pause = min(end, time.monotonic() + (given.every * 60 or math.inf))
         trainer.run(lambda pause=pause: time.monotonic() > pause)
-        look(trainer, latents.vae, given.folder)
+        if given.every and trainer.step < plan.steps:
+            look(trainer, data.latents.vae, given.folder)
     if trainer.step == plan.steps and not given.no_export:
-        qwen.save(pipeline(weights(given.folder), latents.vae), HOME)
+        look(trainer, data.latents.vae, given.folder)
+        qwen.save(pipeline(weights(given.folder), data.latents.vae), HOME)
         release(HOME, {"edits": curve.read(given.folder / "curve.jsonl", "plain")}, given.folder / "sheet.webp")
         log.info("wrote %s", HOME)
+
+
+def _data(given: argparse.Namespace) -> Data:
+    pool = Pool(given.folder / "pool", device=given.device)
+    latents = Latents(given.folder / "latents", given.vae, given.device)
+    data = Data(pool, latents, given.shards, given.device)
+    if given.workers:
+        ahead(pool.offer, range(given.shards), given.workers)
+        data.join(given.shards)
+    return data
 
 
 def look(trainer: Trainer, vae: AutoencoderKLQwenImage, folder: Path) -> None:

@@ -1,8 +1,7 @@
 """The editor's training: which pictures become which, in which words, and how wrong the prediction is."""
 
 import random
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +14,8 @@ from pipelines.mini.train.editor.instructions import EMPTY, Seen, instruction
 from pipelines.mini.train.editor.latents import Latents
 from pipelines.mini.train.editor.pool import SLOTS, STYLES, Pool
 from pipelines.mini.train.editor.reading import Reader
+from pipelines.mini.train.feed import Feed
+from pipelines.mini.train.loop import Figures
 from pipelines.mini.train.precision import autocast
 from pipelines.mini.world import BACKGROUNDS, EXPRESSIONS, FRAMINGS, LIGHTS
 from pipelines.train.emphasis import emphasis
@@ -64,9 +65,8 @@ def extras(rng: random.Random, before: int, after: int, count: int) -> list[int]
     return chosen[:count]
 
 
-@dataclass
-class Batch:
-    """Groups and slots of some rows: the target's slot, the sources' slots (n, k), and the instructions."""
+class Drawn(NamedTuple):
+    """Groups (n,) and slots of some edits: the target's (n,), the sources' (n, k); and the instructions."""
 
     groups: Tensor
     target: Tensor
@@ -74,13 +74,25 @@ class Batch:
     texts: list[str]
 
 
-class Data:
-    """As much of the pool as has joined: pictures, latents and what is true of them."""
+class Batch(NamedTuple):
+    """:class:`Drawn` with its instructions as :meth:`Reader.rows` makes them, and how much each token counts where a
+    face is, (n, 64, 1)."""
 
-    def __init__(self, pool: Pool, latents: Latents, shards: int) -> None:
-        self.pool, self.latents, self.shards = pool, latents, shards
-        self.pictures = torch.empty(0, len(SLOTS), 3, 64, 64, dtype=torch.uint8)
-        self.tokens = torch.empty(0, len(SLOTS), TOKENS, qwen.CHANNELS, dtype=torch.bfloat16)
+    groups: Tensor
+    target: Tensor
+    sources: Tensor
+    words: Tensor
+    idle: Tensor
+    faces: Tensor
+
+
+class Data:
+    """As much of the pool as has joined: pictures and latents, on ``device``, and what is true of them."""
+
+    def __init__(self, pool: Pool, latents: Latents, shards: int, device: str = "cpu") -> None:
+        self.pool, self.latents, self.shards, self.device = pool, latents, shards, device
+        self.pictures = torch.empty(0, len(SLOTS), 3, 64, 64, dtype=torch.uint8, device=device)
+        self.tokens = torch.empty(0, len(SLOTS), TOKENS, qwen.CHANNELS, dtype=torch.bfloat16, device=device)
         self.table: dict[str, np.ndarray] = {}
         self.joined = 0
         self.size = 0
@@ -100,15 +112,15 @@ class Data:
     def _room(self, each: int) -> None:
         """Memory for all shards at once: pages that nobody has written to cost nothing."""
         if not len(self.pictures):
-            self.pictures = torch.empty(self.shards * each, *self.pictures.shape[1:], dtype=torch.uint8)
-            self.tokens = torch.empty(self.shards * each, *self.tokens.shape[1:], dtype=torch.bfloat16)
+            self.pictures = self.pictures.new_empty(self.shards * each, *self.pictures.shape[1:])
+            self.tokens = self.tokens.new_empty(self.shards * each, *self.tokens.shape[1:])
 
     def seen(self, group: int, slot: int) -> Seen:
         """What a picture shows, in words."""
         words = {name: known[int(self.table[name][group, slot])] for name, known in WORDS.items()}
         return Seen(yaw=float(self.table["yaw"][group, slot]), **words)
 
-    def draw(self, rng: random.Random, size: int) -> Batch:
+    def draw(self, rng: random.Random, size: int) -> Drawn:
         """Some edits. A batch has one number of sources, and instructions all long or all brief."""
         count = rng.choices((1, 2, 3), SOURCES)[0]
         brief = rng.random() < 0.5
@@ -120,7 +132,7 @@ class Data:
             targets.append(after)
             sources.append([before, *extras(rng, before, after, count - 1)])
             texts.append(self.words(rng, group, before, after, brief, count))
-        return Batch(torch.tensor(groups), torch.tensor(targets), torch.tensor(sources), texts)
+        return Drawn(torch.tensor(groups), torch.tensor(targets), torch.tensor(sources), texts)
 
     def words(self, rng: random.Random, group: int, before: int, after: int, brief: bool, count: int) -> str:
         """The instruction; now and then nothing, now and then a word on the further pictures."""
@@ -128,6 +140,20 @@ class Data:
             return EMPTY
         text = instruction(self.seen(group, before), self.seen(group, after), rng, brief)
         return text + (MORE[count - 1] if text != EMPTY and rng.random() < 0.3 else "")
+
+
+class Batches:
+    """The batch of a step, the same whenever it is asked for while the same shards have joined."""
+
+    def __init__(self, data: Data, reader: Reader, steps: int, seed: int, size: int) -> None:
+        self.data, self.reader, self.steps, self.seed, self.size = data, reader, steps, seed, size
+
+    def at(self, step: int) -> Batch:
+        """The batch of ``step``; a face counts more until ``PLAIN_FROM`` of the steps."""
+        drawn = self.data.draw(random.Random(f"{self.seed} {step}"), self.size)  # noqa: S311
+        rows, column = drawn.groups.numpy(), drawn.target.numpy()
+        faces = face_weights(*(self.data.table[name][rows, column] for name in ("yaw", "box")))
+        return Batch(*drawn[:3], *self.reader.rows(drawn.texts), faces)
 
 
 def change_weights(clean: Tensor, source: Tensor) -> Tensor:
@@ -151,7 +177,7 @@ def sigmas(count: int, mu: float) -> Tensor:
     return torch.sigmoid(torch.special.ndtri(share.clamp(1e-4, 1 - 1e-4)) + mu)
 
 
-def predict(transformer: Any, noisy: Tensor, controls: Tensor, sigma: Tensor, words: Tensor, real: Any) -> Tensor:
+def predict(transformer: Any, noisy: Tensor, controls: Tensor, sigma: Tensor, words: Tensor, real: Tensor) -> Tensor:
     """The predicted direction (n, 64, 64): target tokens first, then those of the sources (n, k, 64, 64)."""
     shapes = [[(1, SIDE, SIDE)] * (1 + controls.shape[1])] * len(noisy)
     return transformer(
@@ -169,32 +195,30 @@ class EditTask:
 
     name = "qwen-edit"
 
-    def __init__(self, data: Data, steps: int, seed: int = 1, batch: int = 40) -> None:
-        self.data, self.steps, self.seed, self.batch = data, steps, seed, batch
-        self.parts: dict[str, Any] = dict(qwen.untrained(seed))
+    def __init__(self, data: Data, steps: int, seed: int = 1, batch: int = 40, workers: int = 0) -> None:
+        self.data, self.steps, self.batch = data, steps, batch
+        self.parts: dict[str, Any] = {name: part.to(data.device) for name, part in qwen.untrained(seed).items()}
         self.parts["transformer"].set_attn_processor(Products())
         encoder = self.parts["text_encoder"]
         self.net: nn.Module = nn.ModuleDict({"transformer": self.parts["transformer"], "text": encoder.model})
         self.reader = Reader(encoder)
+        self.feed = Feed[Batch](Batches(data, self.reader, steps, seed, batch), data.device, workers)
         self.mu = shift_mu(qwen.scheduler().config, TOKENS)
 
-    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, step: int) -> tuple[Tensor, Figures]:
         """See ``Task``: mean squared error of the direction."""
         self.data.join(1 + int(self.data.shards * step / (JOINING * self.steps)))
-        rng = random.Random(f"{self.seed} {step}")  # noqa: S311
-        batch = self.data.draw(rng, self.batch)
+        batch = self.feed.at(step)
         rows, columns = batch.groups[:, None], batch.sources
         clean = self.data.tokens[batch.groups, batch.target].float()
-        sigma, noise = sigmas(self.batch, self.mu), torch.randn_like(clean)
-        with autocast():
-            words, real = self.reader(batch.texts, self.data.pictures[rows, columns])
+        sigma, noise = sigmas(self.batch, self.mu).to(clean.device), torch.randn_like(clean)
+        with autocast(self.data.device):
+            words, real = self.reader(batch.words, batch.idle, self.data.pictures[rows, columns])
             noisy, controls = mix(clean, noise, sigma), self.data.tokens[rows, columns].float()
             said = predict(self.parts["transformer"], noisy, controls, sigma, words, real)
         error = (said.float() - target(clean, noise)).square()
         plain = error.detach().mean()
         if step < PLAIN_FROM * self.steps:
-            rows, column = batch.groups.numpy(), batch.target.numpy()
-            faces = face_weights(*(self.data.table[name][rows, column] for name in ("yaw", "box")))
-            weights = change_weights(clean, controls[:, 0]) * faces
+            weights = change_weights(clean, controls[:, 0]) * batch.faces
             error = error * (weights / weights.mean(1, keepdim=True))
-        return error.mean(), {"plain": float(plain), "words": float(words.shape[1])}
+        return error.mean(), {"plain": plain, "words": float(words.shape[1])}

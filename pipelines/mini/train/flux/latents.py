@@ -19,7 +19,8 @@ from pipelines.mini.train.faces.pool import Pool
 from pipelines.mini.train.faces.targets import SCENE_HEADS, Table
 from pipelines.mini.train.vae.task import halved
 
-CHUNK = 50
+CHUNK = {"cpu": 50, "cuda": 1000}
+"""Pictures that are encoded together."""
 FIRST = 6
 """Copies that the first step may draw from; the others come one by one over the first half of the training, so that it
 can begin at once."""
@@ -49,7 +50,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Pictures of one batch: which copy each is from and its row there, and all their tokens (N, 64, 64) float32."""
+    """Pictures of one batch: which copy each is from and its row there, and all their tokens (N, 64, 64) bf16."""
 
     copies: list[Copy]
     rows: list[int]
@@ -60,10 +61,10 @@ class Latents:
     """What a training draws from. How many shards there are is settled when it begins and kept in its folder, so that
     shards drawn later change nothing; another VAE is refused (``ValueError``)."""
 
-    def __init__(self, folder: Path, pools: Sequence[Pool], vae: Any) -> None:
+    def __init__(self, folder: Path, pools: Sequence[Pool], vae: Any, device: str = "cpu") -> None:
         self.folder, self.digest = folder, digest(vae)
         # As the product encodes what LoRAs are taught with, and fast.
-        self.vae = copy.deepcopy(vae).eval().to(native("cpu"), memory_format=torch.channels_last)
+        self.vae = copy.deepcopy(vae).eval().to(device, native(device), memory_format=torch.channels_last)
         shards = self._settle(pools)
         by_turns = sorted((n, p) for p, pool in enumerate(pools) for n in range(shards[pool.seeds]))
         self.order = [(pools[p], n, mirrored) for mirrored in (False, True) for n, p in by_turns]
@@ -76,7 +77,12 @@ class Latents:
         copies = [self.copy(int(k)) for k in whose]
         rows = [int(rng.choice(one.rows(EIGHT[k % len(EIGHT)]))) for k, one in enumerate(copies)]
         tokens = torch.stack([one.tokens[row] for one, row in zip(copies, rows, strict=True)])
-        return Drawn(copies, rows, tokens.float())
+        return Drawn(copies, rows, tokens)
+
+    def encode_all(self) -> None:
+        """Encode every copy now: processes that make batches cannot, and need not."""
+        for number in range(len(self.order)):
+            self.copy(number)
 
     def copy(self, number: int) -> Copy:
         """Copy ``number`` of ``order``, encoded now if nobody has."""
@@ -111,10 +117,10 @@ class Latents:
 def encode(vae: Any, pictures: Tensor, mirrored: bool = False) -> Tensor:
     """Packed tokens (N, 64, 64) bf16 of pictures (N, 3, 64, 64) uint8: the latents' mode, as LoRA trainings take it."""
     out = []
-    for part in pictures.split(CHUNK):
-        x = (part.float() / 127.5 - 1).to(vae.dtype, memory_format=torch.channels_last)
+    for part in pictures.split(CHUNK[vae.device.type]):
+        x = (part.to(vae.device).float() / 127.5 - 1).to(vae.dtype, memory_format=torch.channels_last)
         mode = vae.encode(x.flip(-1) if mirrored else x).latent_dist.mode()
-        out.append(pack(((mode - vae.config.shift_factor) * vae.config.scaling_factor).float()).bfloat16())
+        out.append(pack(((mode - vae.config.shift_factor) * vae.config.scaling_factor).float()).bfloat16().cpu())
     return torch.cat(out)
 
 

@@ -4,6 +4,7 @@ import argparse
 import copy
 import json
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,11 +16,13 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.pipelines.flux.pipeline_flux import FluxPipeline
 from torch import Tensor, nn
 
+from pipelines.engine import attention
 from pipelines.engine.precision import native
 from pipelines.library.presets import PRESETS
 from pipelines.mini import flux
 from pipelines.mini.train import curve
 from pipelines.mini.train.faces.pool import Pool
+from pipelines.mini.train.feed import ahead
 from pipelines.mini.train.flux import exam
 from pipelines.mini.train.flux.latents import Latents
 from pipelines.mini.train.flux.task import Batches, Guided, Model, Plain
@@ -42,27 +45,37 @@ def main(given: argparse.Namespace) -> None:
     """What the command line asks for; ``given.steps``: of both stages together."""
     torch.set_num_threads(given.threads)
     vae = AutoencoderKL.from_pretrained(given.vae)
-    data = Latents(given.folder, [Pool(given.pool, seeds) for seeds in ("gate", "judge")], vae)
+    attention.sound()
+    data = _data(given, vae)
     end = time.monotonic() + given.minutes * 60
     watch = Watch(given.folder, vae, given.every * 60, end)
     plans = shared(given.steps, MORE if given.start else PLAIN)
-    model = Model(given.seed, given.compile)
+    model = Model(given.seed, given.compile, given.device)
     if given.start:
         begin(model.parts, given.start)
-    plain = Trainer(Plain(model, Batches(data, plans[0].steps, given.seed)), plans[0], given.folder / "plain", log.info)
+    batches = Batches(data, plans[0].steps, given.seed, given.batch)
+    plain = Trainer(Plain(model, batches, given.workers), plans[0], given.folder / "plain", log.info)
     watch.over(plain, guidance_scale=1.0, negative_prompt="", true_cfg_scale=GUIDANCE)
     if plain.step < plans[0].steps:
         return
-    taught = _taught(given, plain.mean)
-    guided = Trainer(
-        Guided(taught, _taught(given, plain.mean), Batches(data, plans[1].steps, given.seed + 1)),
-        plans[1],
-        given.folder / "guided",
-        log.info,
-    )
+    taught, teacher = _taught(given, plain.mean), _taught(given, plain.mean)
+    batches = Batches(data, plans[1].steps, given.seed + 1, given.batch, share=1.0)
+    guided = Trainer(Guided(taught, teacher, batches, given.workers), plans[1], given.folder / "guided", log.info)
     watch.over(guided, guidance_scale=GUIDANCE)
     if guided.step == plans[1].steps and not given.no_export:
+        watch.look(guided, guidance_scale=GUIDANCE)
         export(given.folder, vae)
+
+
+def _data(given: argparse.Namespace, vae: Any) -> Latents:
+    pools = [Pool(given.pool, seeds, given.device) for seeds in ("gate", "judge")]
+    if given.workers:
+        for pool in pools:
+            ahead(pool.offer, range(given.shards), given.workers)
+    data = Latents(given.folder, pools, vae, given.device)
+    if given.workers:
+        data.encode_all()
+    return data
 
 
 def shared(steps: int | None, plain: Plan = PLAIN) -> tuple[Plan, Plan]:
@@ -74,27 +87,31 @@ def shared(steps: int | None, plain: Plan = PLAIN) -> tuple[Plan, Plan]:
 
 
 def _taught(given: argparse.Namespace, mean: dict[str, Tensor]) -> Model:
-    model = Model(given.seed, given.compile)
+    model = Model(given.seed, given.compile, given.device)
     model.net.load_state_dict(mean)
     return model
 
 
 class Watch:
-    """Looks at a training every so many seconds: figures to ``exam.jsonl``, pictures to ``sheet.webp``."""
+    """Looks at a training every so many seconds (0: not on the way): figures to ``exam.jsonl``, pictures to
+    ``sheet.webp``."""
 
     def __init__(self, folder: Path, vae: Any, every: float, end: float) -> None:
         self.folder, self.vae, self.every, self.end = folder, vae, every, end
 
     def over(self, trainer: Trainer, **guidance: Any) -> None:
-        """Train to the plan's end or to ``end`` (of ``time.monotonic``); look with the mean weights now and then."""
+        """Train to the plan's end or to ``end`` (of ``time.monotonic``), looking now and then on the way."""
         while trainer.step < trainer.plan.steps and time.monotonic() < self.end:
-            trainer.run(_until(min(self.end, time.monotonic() + self.every)))
-            self.look(pipeline(trainer.mean, self.vae), trainer, **guidance)
+            trainer.run(_until(min(self.end, time.monotonic() + (self.every or math.inf))))
+            if self.every and trainer.step < trainer.plan.steps:
+                self.look(trainer, **guidance)
 
-    def look(self, pipe: FluxPipeline, trainer: Trainer, **guidance: Any) -> None:
-        """Forty prompts drawn and read."""
+    def look(self, trainer: Trainer, **guidance: Any) -> None:
+        """Forty prompts drawn with the mean weights, and read."""
         begun, asked = time.monotonic(), exam.questions(40)
-        pictures = exam.drawer(pipe, STEPS, **guidance)([q.prompt for q in asked], range(len(asked)))
+        pictures = exam.drawer(pipeline(trainer.mean, self.vae), STEPS, **guidance)(
+            [q.prompt for q in asked], range(len(asked))
+        )
         found = exam.rates(exam.read(p, q) for p, q in zip(pictures, asked, strict=True))
         shares = {name: round(right / of, 3) for name, (right, of) in found.items()}
         seconds = round(time.monotonic() - begun, 1)

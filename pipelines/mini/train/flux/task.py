@@ -3,7 +3,8 @@
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,9 +12,11 @@ from torch import Tensor, nn
 
 from pipelines.faces.features import features
 from pipelines.mini import flux, tokenizers
+from pipelines.mini.train.feed import Feed
 from pipelines.mini.train.flux.attention import Products
 from pipelines.mini.train.flux.captions import Facts, caption
 from pipelines.mini.train.flux.latents import Copy, Drawn, Latents
+from pipelines.mini.train.loop import Figures
 from pipelines.mini.train.precision import autocast
 from pipelines.train import flow_matching
 from pipelines.train.emphasis import emphasis
@@ -26,30 +29,46 @@ LoRA trainings do."""
 GUIDANCE = (1.0, 5.0)
 
 
-class Model:
-    """The parts that are trained, asked as the pipeline asks them. ``compiled`` makes a CPU a fifth faster, for a
-    minute and a half at the start."""
+class Said(NamedTuple):
+    """Captions as numbers: T5's (N, 48), padded and not masked as ``FluxPipeline`` has them, and CLIP's (N, longest).
+    What follows the end is nothing to CLIP: it looks back only."""
 
-    def __init__(self, seed: int, compiled: bool = False) -> None:
-        self.net = nn.ModuleDict(flux.untrained(seed))
+    t5: Tensor
+    clip: Tensor
+
+
+def said(captions: Sequence[str]) -> Said:
+    """Captions through both tokenizers."""
+    t5_words, clip_words, all_ = _words("t5"), _words("clip"), list(captions)
+    padded = t5_words(all_, padding="max_length", max_length=flux.TEXT_LENGTH, truncation=True)
+    short = clip_words(all_, padding="longest", max_length=77, truncation=True)
+    return Said(*(torch.tensor(ids["input_ids"]) for ids in (padded, short)))
+
+
+@cache
+def _words(name: str) -> Any:
+    return tokenizers.t5() if name == "t5" else tokenizers.clip()
+
+
+class Model:
+    """The parts that are trained, on ``device``, asked as the pipeline asks them. ``compiled`` makes a CPU a fifth
+    faster, for a minute and a half at the start."""
+
+    def __init__(self, seed: int, compiled: bool = False, device: str = "cpu") -> None:
+        self.net = nn.ModuleDict(flux.untrained(seed)).to(device)
         self.parts: Any = self.net
         self.transformer, self.clip, self.t5 = (self.parts[name] for name in flux.PARTS)
         self.transformer.set_attn_processor(Products())
         self.clip.set_attn_implementation("eager")
-        self.clip_words, self.t5_words = tokenizers.clip(), tokenizers.t5()
         ids = torch.zeros(SIDE * SIDE, 3)
         ids[:, 1], ids[:, 2] = torch.arange(len(ids)) // SIDE, torch.arange(len(ids)) % SIDE
-        self.places = {"img_ids": ids, "txt_ids": torch.zeros(flux.TEXT_LENGTH, 3)}
+        self.places = {"img_ids": ids.to(device), "txt_ids": torch.zeros(flux.TEXT_LENGTH, 3, device=device)}
+        self.device = device
         self._ask = torch.compile(self.transformer, dynamic=False) if compiled else self.transformer
 
-    def words(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Embeddings (N, 48, 128) of T5, padded and not masked as ``FluxPipeline`` has them, and CLIP's (N, 64)."""
-        said = list(captions)
-        padded = self.t5_words(said, padding="max_length", max_length=flux.TEXT_LENGTH, truncation=True)
-        # What follows the end is nothing to CLIP: it looks back only.
-        short = self.clip_words(said, padding="longest", max_length=77, truncation=True)
-        t5, clip = (torch.tensor(ids["input_ids"]) for ids in (padded, short))
-        return self.t5(t5)[0], self.clip(clip).pooler_output
+    def words(self, said: Said) -> tuple[Tensor, Tensor]:
+        """Embeddings (N, 48, 128) of T5 and CLIP's (N, 64)."""
+        return self.t5(said.t5)[0], self.clip(said.clip).pooler_output
 
     def velocity(self, noisy: Tensor, sigma: Tensor, words: tuple[Tensor, Tensor], guidance: Tensor) -> Tensor:
         """The direction (N, 64, 64) from picture to noise."""
@@ -65,22 +84,42 @@ class Model:
         )[0].float()
 
 
-class Batches:
-    """The batch of a step: tokens, captions, noise, sigmas; the same whenever it is asked for."""
+class Batch(NamedTuple):
+    """Pictures (N, 64, 64) bf16 and their captions, noise of the pictures' shape, sigmas (N,), and how much each token
+    counts, (N, 64)."""
 
-    def __init__(self, data: Latents, steps: int, seed: int, size: int = 48) -> None:
-        self.data, self.steps, self.seed, self.size = data, steps, seed, size
+    tokens: Tensor
+    t5: Tensor
+    clip: Tensor
+    noise: Tensor
+    sigma: Tensor
+    weights: Tensor
+
+
+class Batches:
+    """The batch of a step, the same whenever it is asked for. ``share``: how much of the training counts as done, that
+    is, how much of the data is open; by default as much as is done at the step."""
+
+    def __init__(self, data: Latents, steps: int, seed: int, size: int = 48, share: float | None = None) -> None:
+        self.data, self.steps, self.seed, self.size, self.share = data, steps, seed, size, share
         self.mu = flow_matching.shift_mu(flux.scheduler().config, SIDE * SIDE)
 
-    def at(self, step: int, share: float | None = None) -> tuple[Drawn, list[str], Tensor, Tensor]:
-        """Pictures, captions, noise (N, 64, 64) and sigmas (N,) of ``step``; ``share`` (of the training that is done)
-        says how much of the data is open, by default that of the step."""
-        drawn = self.data.draw(np.random.default_rng((self.seed, step)), share or step / self.steps, self.size)
-        rng = random.Random(f"captions {self.seed} {step}")  # noqa: S311
-        facts = (Facts.of(c.table, row, c.mirrored) for c, row in zip(drawn.copies, drawn.rows, strict=True))
+    def at(self, step: int) -> Batch:
+        """The batch of ``step``; a face counts more until ``FACE_UNTIL`` of the steps."""
+        drawn, captions = self.drawn(step)
         chance = flow_matching.generator("mini flux", self.seed, step)
         noise = torch.randn(drawn.tokens.shape, generator=chance)
-        return drawn, [caption(one, rng) for one in facts], noise, self._sigmas(chance)
+        plain = step >= FACE_UNTIL * self.steps
+        weights = torch.ones(noise.shape[:2]) if plain else face_weights(drawn.copies, drawn.rows)
+        return Batch(drawn.tokens, *said(captions), noise, self._sigmas(chance), weights)
+
+    def drawn(self, step: int) -> tuple[Drawn, list[str]]:
+        """Which pictures, and what is said of them."""
+        share = step / self.steps if self.share is None else self.share
+        drawn = self.data.draw(np.random.default_rng((self.seed, step)), share, self.size)
+        rng = random.Random(f"captions {self.seed} {step}")  # noqa: S311
+        facts = (Facts.of(c.table, row, c.mirrored) for c, row in zip(drawn.copies, drawn.rows, strict=True))
+        return drawn, [caption(one, rng) for one in facts]
 
     def _sigmas(self, chance: torch.Generator) -> Tensor:
         """Half of them logit-normal, half uniform, all shifted: colours of hair and clothes are settled where there is
@@ -96,22 +135,20 @@ class Plain:
 
     name = "flux"
 
-    def __init__(self, model: Model, batches: Batches) -> None:
-        self.model, self.batches = model, batches
+    def __init__(self, model: Model, batches: Batches, workers: int = 0) -> None:
+        self.model, self.feed = model, Feed[Batch](batches, model.device, workers)
         self.net: nn.Module = model.net
 
-    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, step: int) -> tuple[Tensor, Figures]:
         """See ``Task``; the figure is the loss without weights."""
-        drawn, captions, noise, sigma = self.batches.at(step)
-        with autocast():
-            words = self.model.words(captions)
-            said = self.model.velocity(
-                flow_matching.mix(drawn.tokens, noise, sigma), sigma, words, torch.ones_like(sigma)
-            )
-        off = (said - flow_matching.target(drawn.tokens, noise)).square().mean(-1)
-        faces = step < FACE_UNTIL * self.batches.steps
-        weighted = off * face_weights(drawn.copies, drawn.rows) if faces else off
-        return weighted.mean(), {"plain": float(off.detach().mean())}
+        batch = self.feed.at(step)
+        clean, sigma = batch.tokens.float(), batch.sigma
+        with autocast(self.model.device):
+            words = self.model.words(Said(batch.t5, batch.clip))
+            noisy = flow_matching.mix(clean, batch.noise, sigma)
+            told = self.model.velocity(noisy, sigma, words, torch.ones_like(sigma))
+        off = (told - flow_matching.target(clean, batch.noise)).square().mean(-1)
+        return (off * batch.weights).mean(), {"plain": off.detach().mean()}
 
 
 class Guided:
@@ -120,34 +157,38 @@ class Guided:
 
     name = "flux guided"
 
-    def __init__(self, model: Model, teacher: Model, batches: Batches) -> None:
-        self.model, self.teacher, self.batches = model, teacher, batches
+    def __init__(self, model: Model, teacher: Model, batches: Batches, workers: int = 0) -> None:
+        self.model, self.teacher, self.seed = model, teacher, batches.seed
+        self.feed = Feed[Batch](batches, model.device, workers)
         self.net: nn.Module = model.net
+        self.nothing = Said(*(ids.to(model.device) for ids in said([""])))
         teacher.net.requires_grad_(False).eval()
 
-    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, step: int) -> tuple[Tensor, Figures]:
         """See ``Task``."""
-        drawn, captions, noise, sigma = self.batches.at(step, share=1.0)
-        half = len(captions) // 2
-        guidance = torch.ones_like(sigma)
-        chance = flow_matching.generator("mini flux guidance", self.batches.seed, step)
-        guidance[:half] = torch.empty(half).uniform_(*GUIDANCE, generator=chance)
-        noisy = flow_matching.mix(drawn.tokens, noise, sigma)
-        goal = flow_matching.target(drawn.tokens, noise)
-        with autocast():
-            goal[:half] = self._taught(noisy[:half], sigma[:half], captions[:half], guidance[:half])
-            off = (self.model.velocity(noisy, sigma, self.model.words(captions), guidance) - goal).square().mean((1, 2))
-        parts = {"guided": off[:half].mean(), "plain": off[half:].mean()}
-        return off.mean(), {k: float(v.detach()) for k, v in parts.items()}
+        batch = self.feed.at(step)
+        clean, sigma, words = batch.tokens.float(), batch.sigma, Said(batch.t5, batch.clip)
+        half = len(clean) // 2
+        chance = flow_matching.generator("mini flux guidance", self.seed, step)
+        guidance = torch.ones(len(clean))
+        guidance[:half].uniform_(*GUIDANCE, generator=chance)
+        guidance = guidance.to(sigma.device)
+        noisy = flow_matching.mix(clean, batch.noise, sigma)
+        goal = flow_matching.target(clean, batch.noise)
+        with autocast(self.model.device):
+            first = Said(*(ids[:half] for ids in words))
+            goal[:half] = self._taught(noisy[:half], sigma[:half], first, guidance[:half])
+            off = (self.model.velocity(noisy, sigma, self.model.words(words), guidance) - goal).square().mean((1, 2))
+        return off.mean(), {"guided": off[:half].detach().mean(), "plain": off[half:].detach().mean()}
 
     @torch.no_grad()
-    def _taught(self, noisy: Tensor, sigma: Tensor, captions: Sequence[str], guidance: Tensor) -> Tensor:
-        words = self.teacher.words([*captions, *[""] * len(captions)])
-        both = self.teacher.velocity(
-            torch.cat([noisy, noisy]), torch.cat([sigma, sigma]), words, torch.ones(2 * len(noisy))
-        )
-        told, untold = both.chunk(2)
-        return untold + guidance[:, None, None] * (told - untold)
+    def _taught(self, noisy: Tensor, sigma: Tensor, words: Said, guidance: Tensor) -> Tensor:
+        told, untold = self.teacher.words(words), self.teacher.words(self.nothing)
+        embeds, pooled = (torch.cat([one, none.expand_as(one)]) for one, none in zip(told, untold, strict=True))
+        noisy, sigma = torch.cat([noisy, noisy]), torch.cat([sigma, sigma])
+        both = self.teacher.velocity(noisy, sigma, (embeds, pooled), torch.ones_like(sigma))
+        with_words, without = both.chunk(2)
+        return without + guidance[:, None, None] * (with_words - without)
 
 
 def face_weights(copies: Sequence[Copy], rows: Sequence[int]) -> Tensor:
