@@ -188,7 +188,8 @@ class Phase(Frozen):
 class TrainingSettings(Frozen):
     """Everything a training depends on besides its pictures. ``source_share`` is the sampling weight that sources
     keep in every round (against drift; 0: they count like all others); ``resolution`` is the side of the square area in
-    pixels; ``face_weight`` is how much more than the rest the middle of a face counts in the loss (0: all alike)."""
+    pixels; ``face_weight`` is how much more than the rest the middle of a face counts in the loss (0: all alike);
+    ``lr_scheduler``: after ``warmup`` steps the learning rate stays, or falls to zero as a cosine does."""
 
     rank: int = Field(16, ge=1, le=256)
     alpha: float = Field(16, gt=0)
@@ -199,6 +200,7 @@ class TrainingSettings(Frozen):
     resolution: int = Field(1024, ge=32)
     optimizer: Literal["auto", "adamw", "adamw8bit"] = "auto"
     warmup: int = Field(0, ge=0)
+    lr_scheduler: Literal["constant", "cosine"] = "constant"
     caption_dropout: float = Field(0.05, ge=0, le=1)
     gradient_checkpointing: bool = True
     save_every: int = Field(250, ge=1)

@@ -87,7 +87,7 @@ class Run:
     # ---- the wheel
 
     def _round(self, number: int) -> None:
-        if len(self._trained()) < number:
+        if len(self.trained()) < number:
             self._enrich() if number == 1 else self._generate(number)
             if number == 1 and self.wish.corrections:
                 editor.turn(self)
@@ -144,7 +144,7 @@ class Run:
         self._make("enrich", plan, enrich.submit)
 
     def _generate(self, number: int) -> None:
-        wanted, lora = self.wish.choices.generate, self._trained()[number - 2]
+        wanted, lora = self.wish.choices.generate, self.trained()[number - 2]
         plan = generate.plan(
             self.desk,
             self.id,
@@ -180,7 +180,7 @@ class Run:
         self.work("train", job, round=number)
 
     def _card(self, number: int) -> None:
-        lora = self._trained()[number - 1]
+        lora = self.trained()[number - 1]
         card = self._card_of(lora)
         if card is None:
             self.work("card", cards.submit(self.desk, self.id, lora.id), round=number)
@@ -262,7 +262,8 @@ class Run:
         if any(shot.id not in there for shot in plan.shots):
             self.work(step, submit(self.desk, plan), pictures=len(plan))
 
-    def _trained(self) -> list[LoraRecord]:
+    def trained(self) -> list[LoraRecord]:
+        """The LoRAs of the character, oldest first."""
         family = self.desk.family(self.character.generator).lora_family
         made = {x.run: x for x in loras.trained(self.desk, self.id, family)}
         runs = (r for r in self.desk.store.all(TrainingRun, character=self.id, target="character") if r.lora)

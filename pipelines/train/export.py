@@ -73,6 +73,7 @@ def header(request: TrainRequest, family: ModelFamily, modules: int, own: Mappin
         "ss_network_dim": str(s.rank),
         "ss_network_alpha": str(s.rank),
         "ss_learning_rate": f"{s.learning_rate:g}",
+        "ss_lr_scheduler": s.lr_scheduler,
         "ss_steps": str(s.steps),
         "ss_seed": str(s.seed),
         "ss_num_train_images": str(len(request.items)),

@@ -3,6 +3,7 @@
 All of it is a function of seed and step, so a resumed run continues as if it had never stopped.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -82,6 +83,12 @@ class Schedule:
         return [Draw(int(i), bool(d)) for i, d in zip(chosen, dropped, strict=True)]
 
     def learning_rate(self, step: int) -> float:
-        """The learning rate of ``step`` (from 0): a linear warmup, then constant."""
+        """The learning rate of ``step`` (from 0): a linear warmup, then constant, or half a cosine down to zero
+        (Loshchilov & Hutter 2017, arXiv 1608.03983, without restarts)."""
         s = self.settings
-        return s.learning_rate * min(1.0, (step + 1) / s.warmup) if s.warmup else s.learning_rate
+        if step < s.warmup:
+            return s.learning_rate * (step + 1) / s.warmup
+        if s.lr_scheduler == "constant":
+            return s.learning_rate
+        done = (step - s.warmup) / max(1, s.steps - s.warmup)
+        return s.learning_rate * 0.5 * (1 + math.cos(math.pi * done))

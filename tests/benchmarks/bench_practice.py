@@ -3,16 +3,19 @@
 Practice runs on characters that nobody has seen (seeds from 8,500,000; ``--final``: from 9,000,000, once, at the end),
 each in a workspace of its own under ``--folder``, where a run that was cut short goes on. Prints minutes by step, the
 first-try rates of every version with their intervals, as the simulated reviewer decided (5 % mistakes) and by the truth
-alone, McNemar's test over all cells, and how far faces are from the true ones. ``--editor``: the second flywheel on
+alone, McNemar's test over all cells, and how far faces are from the true ones. ``--tries 4``: then, in a copy of each
+workspace, every cell by every LoRA with other seeds, too: one card says little. ``--editor``: the second flywheel on
 three characters, held-out edits before and after with 10 and with 30 triplets.
 """
 
 import argparse
+import shutil
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain, product
 from pathlib import Path
 from statistics import fmean, median
 
@@ -20,11 +23,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 warnings.simplefilter("ignore", FutureWarning)  # insightface's own
 
 from pipelines.desk import Desk
+from pipelines.library.presets import card as card_spec
 from pipelines.practice import report
 from pipelines.practice.choices import Choices, choices
 from pipelines.practice.figures import CellFigures, Figures, Share, figures
 from pipelines.practice.run import Halted, Run, Wish
 from pipelines.rates import mcnemar
+from pipelines.steps import card as cards
+from pipelines.steps import datasets
 
 UNSEEN, HELD_OUT = 8_500_000, 9_000_000
 EDITED_PEOPLE, TRIPLETS = 3, (10, 30)
@@ -50,6 +56,46 @@ def editors(root: Path, wish: Wish) -> list[Figures]:
             character = Run(desk, mine, follow=lambda job: desk.jobs.wait(job.id)).edit()
             told.append(figures(desk, character.id))
     return told
+
+
+def tries(root: Path, wish: Wish, count: int) -> list[list[bool]]:
+    """Whether each of ``count`` tries of each cell is truly right, by version, in one order for all; made in a copy of
+    a finished run, which stays as it was."""
+    copied = root.with_name(f"{root.name}-tries")
+    if not copied.exists():
+        shutil.copytree(root, copied)
+    with Desk.open(copied) as desk:
+        run = Run(desk, wish, follow=lambda job: desk.jobs.wait(job.id))
+        run.go()
+        for lora in run.trained():
+            made = {card.seed for card in cards.cards(desk, run.id) if card.lora == lora.id}
+            for seed in range(card_spec().seed, card_spec().seed + count):
+                if seed not in made:
+                    run.work("card", cards.submit(desk, run.id, lora.id, seed=seed))
+        run.examine(datasets.pictures(desk, run.id, "card"))
+        told = figures(desk, run.id)
+    by_lora: dict[str, list[bool]] = {}
+    for card in told.cards:
+        by_lora.setdefault(card.lora, []).extend(bool(cell.truly) for cell in card.cells)
+    return list(by_lora.values())
+
+
+def compare_tries(found: list[list[list[bool]]]) -> None:
+    """Rates of all tries by version; the last against the first over tries, and by characters: how many of all ways to
+    swap both versions of a character give a difference as large (exact permutation test)."""
+    print("\nall tries, by the truth alone")
+    for n in range(max(map(len, found))):
+        every = list(chain.from_iterable(one[n] for one in found if n < len(one)))
+        print(f"  v{n + 1}: {Share.of(sum(every), len(every)).words}")
+    pairs = Counter(pair for one in found for pair in zip(one[0], one[-1], strict=True))
+    lost, won = pairs[True, False], pairs[False, True]
+    gains = [sum(one[-1]) - sum(one[0]) for one in found]
+    swaps = [
+        abs(sum(s * g for s, g in zip(signs, gains, strict=True))) for signs in product((-1, 1), repeat=len(gains))
+    ]
+    p = sum(s >= abs(sum(gains)) for s in swaps) / len(swaps)
+    print(f"  last against first: {won} tries won, {lost} lost, McNemar exact p = {mcnemar(lost, won):.3g}")
+    print(f"  by character {gains}: permutation p = {p:.3g}")
 
 
 def judged(cell: CellFigures, truly: bool) -> bool:
@@ -148,6 +194,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=2)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--error", type=float, default=choices().error)
+    options.add_argument("--tries", type=int, default=1, help="of each cell by each LoRA, after the runs")
     options.add_argument("--final", action="store_true", help="the held-out characters: once, for the last figures")
     options.add_argument("--editor", action="store_true", help="only the second flywheel")
     options.add_argument("--folder", type=Path, default=Path(".work") / "bench" / "practice")
@@ -170,6 +217,9 @@ def main() -> None:
         compare(found, truly=True)
         nearer(found)
         minutes(found)
+    if found and chosen.tries > 1:
+        wishes = [replace(wish, number=number) for number in range(first, first + chosen.people)]
+        compare_tries([tries(chosen.folder / str(one.number), one, chosen.tries) for one in wishes])
 
 
 if __name__ == "__main__":

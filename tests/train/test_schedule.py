@@ -1,6 +1,7 @@
 """Which pictures are looked at: phases, the sources' share, weights, dropped captions, warmup."""
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -80,6 +81,14 @@ def test_draws_depend_on_seed_step_and_part_alone() -> None:
     assert one.draw(3, 0) == same.draw(3, 0)
     other = Schedule(items, TrainingSettings(batch=8, seed=6))
     assert len({tuple(x) for x in (one.draw(3, 0), one.draw(4, 0), one.draw(3, 1), other.draw(3, 0))}) == 4
+
+
+def test_a_cosine_falls_from_the_learning_rate_to_zero() -> None:
+    schedule = Schedule([item("a")], TrainingSettings(learning_rate=1e-3, warmup=2, steps=102, lr_scheduler="cosine"))
+    rates = [schedule.learning_rate(step) for step in range(102)]
+    assert rates[:3] == pytest.approx([0.5e-3, 1e-3, 1e-3])
+    assert rates[52] == pytest.approx(0.5e-3), "half-way"
+    assert 0 < rates[-1] < 1e-6 and all(a > b for a, b in pairwise(rates[2:]))
 
 
 def test_warmup_rises_to_the_learning_rate_and_stays() -> None:
