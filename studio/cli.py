@@ -76,7 +76,7 @@ def _enrich(p: argparse.ArgumentParser) -> None:
     p.add_argument("--per-source", type=int, default=4)
     p.add_argument(
         "--gaps", action=argparse.BooleanOptionalAction, default=True,
-        help="leave out turns and expressions that a source shows already",
+        help="leave out turns and expressions that a source shows already, and turns that others are nearer to",
     )  # fmt: skip
     p.add_argument("--count", type=int, help="at most so many pictures")
 

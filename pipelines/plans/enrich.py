@@ -10,6 +10,9 @@ from pipelines.library.records import Angle, ImageRecord
 from pipelines.plans import base
 from pipelines.shots import LoraStack, Plan, Purpose, Shot
 
+NEARER = 3
+"""Of two practice characters 13 of 16 profiles made from the half view beside them showed the same person, 5 of 16 made
+from the front, 3 of 16 from the half view of the other side: what hair looks like behind was made up."""
 TURN: dict[Angle, int] = {
     "profile-left": -90,
     "half-left": -45,
@@ -27,7 +30,8 @@ class EnrichChoice(base.Choice):
     ``edits`` are cell names such as ``angle/half-left`` (empty: all that the presets offer). ``per_source`` edits are
     made of each source, and at most ``count`` pictures in all (``None``: no limit). ``gaps``: turns and expressions
     only where no source shows the result, the same angle with the same expression, already: an edit beside a true
-    picture teaches a LoRA the editor's mistakes and nothing new.
+    picture teaches a LoRA the editor's mistakes and nothing new. And turns only of the sources that have the shortest
+    way to go (fewer than ``NEARER`` others have a shorter one): the farther a head is turned, the more is invented.
     """
 
     sources: tuple[ImageRecord, ...]
@@ -88,7 +92,15 @@ def _worthwhile(source: ImageRecord, choice: EnrichChoice, offered: tuple[Axis, 
     others = choice.sources if choice.gaps else ()
     known = {(other.angle, other.expression) for other in others if "unsure" not in (other.angle, other.expression)}
     shown = known | {(source.angle, source.expression)}
-    return {axis.name: [e for e in axis.edits if _changes(source, e, shown)] for axis in offered}
+    near = [e for axis in offered for e in axis.edits if sum(_way(o, e) < _way(source, e) for o in others) < NEARER]
+    return {axis.name: [e for e in axis.edits if e in near and _changes(source, e, shown)] for axis in offered}
+
+
+def _way(source: ImageRecord, edit: Edit) -> int:
+    """How far ``edit`` turns the head of ``source``, in degrees (0-180)."""
+    if not edit.angle:
+        return 0
+    return abs(180 - (180 + TURN.get(source.angle, 0) - TURN.get(edit.angle, 0)) % 360)
 
 
 def _next_edit(

@@ -24,7 +24,7 @@ def plan(
     guidance: float | None = None,
 ) -> Plan:
     """The plan of an enrichment. No ``source_ids``: all sources; no ``edits``: all that are offered; ``gaps``: turns
-    and expressions only to what none of these sources shows.
+    and expressions only to what none of these sources shows, and turns from the sources that are nearest.
 
     Raises NotFound for an unknown source, ChoiceError for an unknown edit.
     """

@@ -128,6 +128,22 @@ def test_enrich_never_asks_for_what_is_there():
     assert len(values) == sum(len(a.edits) for a in presets.axes()) - 2
 
 
+def test_enrich_turns_a_head_from_the_sources_that_are_nearest():
+    fronts = tuple(picture(n, angle="front") for n in range(4))
+    halves = tuple(picture(10 + n, angle="half-left") for n in range(enrich.NEARER))
+    behind = picture(20, angle="back")
+
+    def turned(sources: tuple, gaps: bool = True) -> set[str]:
+        asked = enriching(sources=sources, per_source=99, gaps=gaps, edits=("angle/profile-left",))
+        return {s.sources[0].id for s in enrich.plan(asked)}
+
+    everyone = (*fronts, *halves, behind)
+    assert turned(everyone) == {p.id for p in halves}
+    assert turned(everyone, gaps=False) == {p.id for p in everyone}
+    few = (*fronts, *halves[1:], behind)
+    assert turned(few) == {p.id for p in few}, "two are not enough"
+
+
 def test_enrich_gaps_leaves_out_turns_and_expressions_that_a_source_shows():
     smiling, calm, aside = (
         picture(n, angle=angle, expression=expression)
