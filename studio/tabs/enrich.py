@@ -128,7 +128,11 @@ def _build_numbers() -> dict[str, Any]:
         elem_id="enrich-per-source",
     )  # fmt: skip
     gaps = gr.Checkbox(
-        True, label="Leave out what a source shows already", container=False, interactive=True, elem_id="enrich-gaps"
+        True,
+        label="Only what no source shows, from the nearest view",
+        container=False,
+        interactive=True,
+        elem_id="enrich-gaps",
     )
     with gr.Row(elem_classes="number-row"):
         count = optional("At most", "enrich-count", "all", min_width=60)

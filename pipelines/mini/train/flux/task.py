@@ -39,15 +39,15 @@ class Said(NamedTuple):
 
 def said(captions: Sequence[str]) -> Said:
     """Captions through both tokenizers."""
-    t5_words, clip_words, all_ = _words("t5"), _words("clip"), list(captions)
-    padded = t5_words(all_, padding="max_length", max_length=flux.TEXT_LENGTH, truncation=True)
-    short = clip_words(all_, padding="longest", max_length=77, truncation=True)
+    t5, clip = _tokenizers()
+    padded = t5(list(captions), padding="max_length", max_length=flux.TEXT_LENGTH, truncation=True)
+    short = clip(list(captions), padding="longest", max_length=77, truncation=True)
     return Said(*(torch.tensor(ids["input_ids"]) for ids in (padded, short)))
 
 
 @cache
-def _words(name: str) -> Any:
-    return tokenizers.t5() if name == "t5" else tokenizers.clip()
+def _tokenizers() -> tuple[Any, Any]:
+    return tokenizers.t5(), tokenizers.clip()
 
 
 class Model:
@@ -66,9 +66,9 @@ class Model:
         self.device = device
         self._ask = torch.compile(self.transformer, dynamic=False) if compiled else self.transformer
 
-    def words(self, said: Said) -> tuple[Tensor, Tensor]:
+    def words(self, ids: Said) -> tuple[Tensor, Tensor]:
         """Embeddings (N, 48, 128) of T5 and CLIP's (N, 64)."""
-        return self.t5(said.t5)[0], self.clip(said.clip).pooler_output
+        return self.t5(ids.t5)[0], self.clip(ids.clip).pooler_output
 
     def velocity(self, noisy: Tensor, sigma: Tensor, words: tuple[Tensor, Tensor], guidance: Tensor) -> Tensor:
         """The direction (N, 64, 64) from picture to noise."""
