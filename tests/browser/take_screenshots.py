@@ -1,8 +1,8 @@
 """Makes the README's pictures: ``python tests/browser/take_screenshots.py [WORKSPACE]`` writes ``docs/*.webp``.
 
-WORKSPACE is one that ``flenwheel practice --character 1 --workspace WORKSPACE`` has been through; without one the run
-is made first. Its poster opens the README; every tab is photographed in Chromium as the run has left it, but that two
-LoRAs are surveyed and eight more pictures wait for review.
+WORKSPACE is one that ``flenwheel practice --character 8500000 --workspace WORKSPACE`` has been through; without one the
+run is made first. Its poster opens the README; every tab is photographed in Chromium as the run has left it, but that
+two LoRAs are surveyed and eight more pictures wait for review.
 """
 
 import io
@@ -97,7 +97,16 @@ def main() -> None:
     DOCS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
         practised = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(scratch) / "practice"
-        wheel = [sys.executable, "-m", "studio.cli", "practice", "--character", "1", "--workspace", str(practised)]
+        wheel = [
+            sys.executable,
+            "-m",
+            "studio.cli",
+            "practice",
+            "--character",
+            "8500000",
+            "--workspace",
+            str(practised),
+        ]
         subprocess.run(wheel, cwd=ROOT, check=True)
         (poster,) = practised.glob("characters/*/practice/poster.png")
         keep(Image.open(poster), "loop")
