@@ -1,7 +1,7 @@
 """Enrich: a few edits of each source, each along one axis, spread evenly over sources and axes."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic import Field
 
@@ -92,15 +92,23 @@ def _worthwhile(source: ImageRecord, choice: EnrichChoice, offered: tuple[Axis, 
     others = choice.sources if choice.gaps else ()
     known = {(other.angle, other.expression) for other in others if "unsure" not in (other.angle, other.expression)}
     shown = known | {(source.angle, source.expression)}
-    near = [e for axis in offered for e in axis.edits if sum(_way(o, e) < _way(source, e) for o in others) < NEARER]
-    return {axis.name: [e for e in axis.edits if e in near and _changes(source, e, shown)] for axis in offered}
+    return {
+        axis.name: [e for e in axis.edits if _changes(source, e, shown) and _is_near(source, e, others)]
+        for axis in offered
+    }
 
 
-def _way(source: ImageRecord, edit: Edit) -> int:
-    """How far ``edit`` turns the head of ``source``, in degrees (0-180)."""
-    if not edit.angle:
-        return 0
-    return abs(180 - (180 + TURN.get(source.angle, 0) - TURN.get(edit.angle, 0)) % 360)
+def _is_near(source: ImageRecord, edit: Edit, others: Sequence[ImageRecord]) -> bool:
+    """False for a turn that at least ``NEARER`` of ``others`` have a shorter way to."""
+    own = abs(_turn(edit, source.angle))
+    return sum(abs(_turn(edit, other.angle)) < own for other in others) < NEARER
+
+
+def _turn(edit: Edit, seen_from: Angle) -> int:
+    """By how many degrees ``edit`` turns a head, the shorter way round (-180 to 180; > 0: toward the picture's right);
+    ``unsure`` counts as front."""
+    turn = TURN.get(edit.angle, 0) - TURN.get(seen_from, 0) if edit.angle else 0
+    return 180 - (180 - turn) % 360
 
 
 def _next_edit(
@@ -147,8 +155,7 @@ def prompt_for(edit: Edit, seen_from: Angle) -> str:
     """
     if not edit.angle:
         return edit.prompt
-    turn = TURN.get(edit.angle, 0) - TURN.get(seen_from, 0)
-    turn = 180 - (180 - turn) % 360  # the shorter way round
+    turn = _turn(edit, seen_from)
     side_zh, side = ("左", "left") if turn > 0 else ("右", "right")
     words = {"{side_zh}": side_zh, "{side}": side, "{degrees}": str(abs(turn))}
     prompt = edit.prompt

@@ -62,8 +62,8 @@ def _data(given: argparse.Namespace) -> Data:
     pool = Pool(given.folder / "pool", device=given.device)
     latents = Latents(given.folder / "latents", given.vae, given.device)
     data = Data(pool, latents, given.shards, given.device)
+    ahead(pool.offer, range(given.shards), given.workers)
     if given.workers:
-        ahead(pool.offer, range(given.shards), given.workers)
         data.join(given.shards)
     return data
 

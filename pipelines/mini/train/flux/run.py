@@ -69,9 +69,8 @@ def main(given: argparse.Namespace) -> None:
 
 def _data(given: argparse.Namespace, vae: Any) -> Latents:
     pools = [Pool(given.pool, seeds, given.device) for seeds in ("gate", "judge")]
-    if given.workers:
-        for pool in pools:
-            ahead(pool.offer, range(given.shards), given.workers)
+    for pool in pools:
+        ahead(pool.offer, range(given.shards), given.workers)
     data = Latents(given.folder, pools, vae, given.device)
     if given.workers:
         data.encode_all()
