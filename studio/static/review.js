@@ -30,6 +30,8 @@
     let arrived = "";
     let picked = "";  // the pile that the user chose a filter for: its arrival does not choose another
     let decided = -Infinity;
+    let telling = Promise.resolve();  // what pictures show is told one by one, in the order it was said
+    let told = 0;
 
     const owner = () => `${flen.state?.character?.id}/${model.gate}`;
     const where = () => (model.gate === "card" ? "card" : "review");
@@ -40,10 +42,13 @@
     const choose = () => [...model.tiles.values()].filter(FILTERS[model.filter][1]).map((t) => t.id);
 
     async function load(fresh) {
+      await telling;
+      const heard = told;
       const asked = performance.now();
       const gate = model.gate;
       const found = await flen.get(`/review?gate=${gate}`).catch(() => null);
       if (!found || gate !== model.gate) return;
+      if (heard !== told) { await load(fresh); return; }  // said meanwhile: the answer does not know of it
       const mine = flen.fresher(asked);
       const tiles = new Map();
       for (const tile of found.items) {
@@ -129,11 +134,16 @@
       else step.decision = flen.decide(step.tile, step.action, step.value, { where: where() }).id;
       tile.state = back ? step.before : step.after;
     }
-    const retag = (tile, step, back) => flen.attempt(async () => {
-      const { angle, expression, tags } = await flen.post(`/picture/${tile.id}/tags`, back ? step.tags.before : step.tags.after);
-      Object.assign(tile, { angle, expression, tags });
-      paint("picture");
-    });
+    function retag({ id }, step, back) {
+      const said = back ? step.tags.before : step.tags.after;
+      const mine = ++told;
+      telling = telling.then(() => flen.attempt(async () => {
+        const { angle, expression, tags } = await flen.post(`/picture/${id}/tags`, said);
+        const tile = model.tiles.get(id);
+        if (tile) Object.assign(tile, { angle, expression, tags });
+        if (mine === told) paint("picture");
+      }));
+    }
     function tag(said) {
       const tile = current();
       if (!tile) return;
@@ -175,6 +185,7 @@
         await load(true);
       }),
       pristine: () => flen.attempt(async () => {
+        await telling;
         await flen.flushDecisions();
         const found = await flen.get("/review/pristine");
         if (!found.pictures.length) { flen.toast("Every good picture is kept already: the next training learns from them."); return; }

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from studio_helpers import NASTY, Served
 from tab_helpers import lora_file
 
@@ -73,9 +73,20 @@ def test_in_review_a_key_says_what_a_picture_shows_and_the_keys_go_on(page: Page
     expect(page.locator("#review-angle")).to_have_value("profile-left")
     page.keyboard.press("t")
     expect(expression).to_be_focused()
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        held.append(route)
+        if len(held) > 1:
+            route.continue_()
+
+    page.route("**/tags", hold_the_first)
     page.keyboard.type("sad")
     expect(expression).to_have_value("sad")
     expect(page.locator("#review-live")).to_have_text("shows sad")
+    assert [route.request.post_data_json["expression"] for route in held] == ["smiling"]  # passed on the way to "sad"
+    with page.expect_response(lambda answer: "sad" in (answer.request.post_data or "")):
+        held[0].continue_()
     page.keyboard.press("Enter")
     page.keyboard.press("p")  # a decision, not a letter for the chooser
     expect(page.locator("#review-picture")).not_to_have_attribute("data-id", edit.id)
