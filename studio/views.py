@@ -23,6 +23,7 @@ from pipelines.steps import card as cards
 from pipelines.steps import datasets, loras, practice, pristine, review
 from pipelines.steps.sources import angle_of, cell_of, expression_of
 from studio.context import Studio
+from studio.practising import practised
 
 Json = dict[str, Any]
 
@@ -170,11 +171,12 @@ def pile(studio: Studio, gate: review.Gate) -> Json:
 def candidates(studio: Studio) -> Json:
     """Good pictures that could be kept, the one to take first at the front, each with the cell that it fills; ``most``
     is how many one would take, ``have`` what the training set has of each cell already."""
+    practising = practised(studio)
     found = pristine.candidates(studio.desk, studio.character_id) if studio.character_id else []
     learnt = pristine.learnt_from(studio.desk, studio.character_id) if found else {}
     have = Counter(_place(image) for images in learnt.values() for image in images)
     return {
-        "most": pristine.MOST,
+        "most": practising.pristine if practising else pristine.MOST,
         "have": dict(have),
         "pictures": [tile(i, studio.desk.store.verdict(i.id)) | {"cell": _place(i)} for i in found],
     }

@@ -147,7 +147,8 @@ class Axis(Frozen):
 
 
 class Scenario(Frozen):
-    """A prompt template for novel pictures. ``{character}`` is replaced by ``ohwx_char person``."""
+    """A prompt template for novel pictures. ``{character}`` is replaced by ``ohwx_char person``; ``pose`` is what a
+    whole figure does, of which several scenarios may be pictures."""
 
     name: str
     title: str
@@ -155,6 +156,7 @@ class Scenario(Frozen):
     angle: Angle | Literal[""] = ""
     expression: Expression | Literal[""] = ""
     focus: Literal["head", "body"] = "head"
+    pose: str = ""
 
 
 class CardCell(Frozen):

@@ -48,8 +48,8 @@ def _own(prompt: str) -> Scenario:
 
 def _shot(choice: GenerateChoice, scenario: Scenario, variant: int) -> Shot:
     labels = {"scenario": scenario.name, "focus": scenario.focus}
-    labels |= {"angle": scenario.angle} if scenario.angle else {}
-    labels |= {"expression": scenario.expression} if scenario.expression else {}
+    told = {"angle": scenario.angle, "expression": scenario.expression, "pose": scenario.pose}
+    labels |= {name: value for name, value in told.items() if value}
     return base.make_shot(
         choice,
         base.with_character(scenario.prompt, choice.character),

@@ -45,8 +45,8 @@ class Opinion:
 
 
 def opinion(image: ImageRecord, reading: Reading, *, corrections: bool = False) -> Opinion:
-    """What is true of ``image``. A right person in a wrongly done edit needs correction, if ``corrections`` are made at
-    all; else it is good for what it does show, if that is plain."""
+    """What is true of ``image``. A wrong edit needs correction, if ``corrections`` are made at all (of a lost person,
+    too: there the editor has most to learn); else the right person is good for what it does show, if that is plain."""
     labels = image.shot.purpose.labels if image.shot else {}
     said = {"angle": image.angle, "expression": image.expression}
     asked = {name: value for name, value in (*labels.items(), *said.items()) if value and value != "unsure"}
@@ -56,10 +56,10 @@ def opinion(image: ImageRecord, reading: Reading, *, corrections: bool = False) 
         wrong.append(ARTIFACTS)
     if not wrong:
         return Opinion("good")
+    if image.parents and corrections:
+        return Opinion("needs_correction", tuple(wrong))
     if not image.parents or not reading.same:
         return Opinion("reject", tuple(wrong))
-    if corrections:
-        return Opinion("needs_correction", tuple(wrong))
     shows = _plainly(reading) if set(wrong) <= {VIEW, EXPRESSION} else None
     return Opinion("good" if shows else "reject", tuple(wrong), shows)
 
@@ -72,8 +72,8 @@ def _plainly(reading: Reading) -> tuple[Angle, Expression] | None:
 
 
 def _wrong_in_the_picture(asked: Mapping[str, str], reading: Reading) -> list[str]:
-    pose = asked.get("pose") or (asked.get("scenario", "") if asked.get("scenario") in POSES else "")
-    if pose:  # where a face is a few pixels, angle and expression are nobody's business
+    pose = asked.get("pose", "")
+    if pose in POSES:  # where a face is a few pixels, angle and expression are nobody's business
         right = reading.framing.word != "portrait" and not _against(reading.pose, (pose,))
         return [] if right else [ANATOMY]
     wrong = []

@@ -145,8 +145,7 @@ def shows_body(image: ImageRecord) -> bool:
 def cell_of(image: ImageRecord) -> tuple[str, str]:
     """Which place of the training set a picture fills: angle and expression of a head, or a whole figure's pose."""
     if image.shot and shows_body(image):
-        labels = image.shot.purpose.labels
-        return "body", labels.get("pose") or labels.get("scenario", "")
+        return "body", image.shot.purpose.labels.get("pose", "")
     return angle_of(image), expression_of(image)
 
 

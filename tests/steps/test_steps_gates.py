@@ -60,8 +60,8 @@ def test_an_expression_with_few_pictures_is_seen_as_often_as_one_with_many(
     seen = [("front", "smiling")] * 6 + [("front", "angry")] * 3 + [("profile-left", "smiling")]
     for angle, expression in seen:
         put("source", label="good", angle=angle, expression=expression)
-    for scenario in ("standing",) * 5 + ("sitting",) * 5:
-        put("enriched", label="good", labels={"focus": "body", "scenario": scenario, "angle": "front"})
+    for pose in ("standing",) * 5 + ("sitting",) * 5:
+        put("enriched", label="good", labels={"focus": "body", "pose": pose, "angle": "front"})
     weights = [i.weight for i in training.dataset(desk, ada.id).items]
     alike = [4 / 6] * 6 + [4 / 3] * 3
     lonely = 4 / 3  # a single one may be a mistake: a third of its due
