@@ -170,13 +170,13 @@ def pile(studio: Studio, gate: review.Gate) -> Json:
 
 def candidates(studio: Studio) -> Json:
     """Good pictures that could be kept, the one to take first at the front, each with the cell that it fills; ``most``
-    is how many one would take, ``have`` what the training set has of each cell already."""
-    practising = practised(studio)
+    is how many one would take (in practice all that fill a gap), ``have`` what the training set has of each cell."""
     found = pristine.candidates(studio.desk, studio.character_id) if studio.character_id else []
     learnt = pristine.learnt_from(studio.desk, studio.character_id) if found else {}
     have = Counter(_place(image) for images in learnt.values() for image in images)
+    most = (len(pristine.filling(found, learnt)) if practised(studio) else 0) or pristine.MOST
     return {
-        "most": practising.pristine if practising else pristine.MOST,
+        "most": most,
         "have": dict(have),
         "pictures": [tile(i, studio.desk.store.verdict(i.id)) | {"cell": _place(i)} for i in found],
     }

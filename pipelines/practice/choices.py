@@ -56,12 +56,10 @@ class Hint(Frozen):
 
 
 class Choices(Frozen):
-    """A practice run as data. ``error``: the share of decisions that the simulated reviewer gets wrong; ``pristine``:
-    how many pictures it keeps at most in a round."""
+    """A practice run as data. ``error``: the share of decisions that the simulated reviewer gets wrong."""
 
     error: float = Field(ge=0, le=0.5)
     rounds: int = Field(ge=1)
-    pristine: int = Field(ge=1)
     enrich: Enrich
     prove: Prove
     generate: Generate

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any, Literal
 
 from pipelines.desk import Desk
@@ -162,17 +161,18 @@ class Run:
         self._keep(plan)
 
     def _keep(self, plan: Plan) -> None:
-        """The best of this round's pictures, looked at once more, become pristine, once."""
+        """This round's pictures that fill gaps, looked at once more, become pristine, once; if none does, the best."""
         good = [i for i in review.good(self.desk, self.id, "synthetic") if i.version == plan.version]
         known = pristine.kept(self.desk, self.id)
         if not good or any(i.id in known for i in good):
             return
-        readings, have = self.readings(), chain(*pristine.learnt_from(self.desk, self.id).values())
+        readings, learnt = self.readings(), pristine.learnt_from(self.desk, self.id)
         sure = reviewer.again(good, readings, seed=self.wish.seed, error=self.wish.error)
         if not sure:
             return
-        best = pristine.order(sure, have, lambda image: worth(readings.get(image.id)))
-        made = pristine.keep(self.desk, self.id, [i.id for i in best[: self.wish.choices.pristine]])
+        best = pristine.order(sure, learnt, lambda image: worth(readings.get(image.id)))
+        chosen = pristine.filling(best, learnt) or best[: pristine.MOST]
+        made = pristine.keep(self.desk, self.id, [i.id for i in chosen])
         self.tell({"event": "pristine", "version": made.version, "pictures": len(made.images)})
 
     def _train(self, number: int) -> None:

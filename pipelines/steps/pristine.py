@@ -1,7 +1,7 @@
 """Step 1.7: which of the good pictures to learn from: the best, where the training set has least."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -17,22 +17,34 @@ MOST = 20
 
 
 def order(
-    good: Iterable[ImageRecord], have: Iterable[ImageRecord], worth: Callable[[ImageRecord], Any]
+    good: Iterable[ImageRecord], learnt: Mapping[str, Sequence[ImageRecord]], worth: Callable[[ImageRecord], Any]
 ) -> list[ImageRecord]:
     """All of ``good``, the one to take first at the front: again and again the best (of the highest ``worth``) of the
-    cell that is emptiest, counting what the training set has and what was taken before."""
-    counts = Counter(cell_of(image) for image in have)
+    cell that is emptiest, counting what is ``learnt`` from (by origin) and what was taken before; cells that a source
+    shows come last."""
+    counts = Counter(cell_of(image) for image in chain(*learnt.values()))
+    shown = _shown(learnt)
     left: dict[tuple[str, str], list[ImageRecord]] = {}
     for image in sorted(good, key=worth):  # the best last
         left.setdefault(cell_of(image), []).append(image)
     taken: list[ImageRecord] = []
     while left:
-        emptiest = min(left, key=lambda c: (counts[c], c))
+        emptiest = min(left, key=lambda c: (c in shown, counts[c], c))
         taken.append(left[emptiest].pop())
         counts[emptiest] += 1
         if not left[emptiest]:
             del left[emptiest]
     return taken
+
+
+def filling(good: Iterable[ImageRecord], learnt: Mapping[str, Sequence[ImageRecord]]) -> list[ImageRecord]:
+    """Those of ``good`` in a cell that no source shows: beside true pictures, generated ones teach their own faults."""
+    shown = _shown(learnt)
+    return [image for image in good if cell_of(image) not in shown]
+
+
+def _shown(learnt: Mapping[str, Sequence[ImageRecord]]) -> set[tuple[str, str]]:
+    return {cell_of(image) for image in learnt.get("source", ())}
 
 
 def kept(desk: Desk, character_id: str) -> set[str]:
@@ -62,7 +74,7 @@ def candidates(desk: Desk, character_id: str) -> list[ImageRecord]:
 
     before = kept(desk, character_id)
     new = [i for i in review.good(desk, character_id, "synthetic") if i.id not in before]
-    return order(new, chain(*learnt_from(desk, character_id).values()), worth)
+    return order(new, learnt_from(desk, character_id), worth)
 
 
 def keep(desk: Desk, character_id: str, image_ids: Iterable[str]) -> DatasetVersion:

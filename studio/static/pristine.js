@@ -21,7 +21,7 @@
       box.close();
       kept(version, count);
     }), { id: "pristine-keep", class: "primary" });
-    const words = el("p", { class: "dim" }, "Good pictures in the order worth taking: the emptiest place of the training set first, there the one with most stars, then the most alike. Click to leave one out or take it in.");
+    const words = el("p", { class: "dim" }, "Good pictures in the order worth taking: what no source shows, the emptiest place of the training set first, there the one with most stars, then the most alike. Click to leave one out or take it in.");
     const foot = el("div", { class: "kb-foot" }, el("label", { class: "field row" }, el("span", {}, "The first"), most), el("span", { class: "grow" }), go);
     const box = flen.dialog("Keep the best as pristine", el("div", { class: "kb" }, words, el("div", { class: "kb-grid" }, tiles), foot), { id: "pristine-dialog", wide: true });
 

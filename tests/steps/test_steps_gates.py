@@ -120,6 +120,18 @@ def test_the_best_are_offered_where_the_training_set_has_least(desk: Desk, ada: 
     assert [i.id for i in pristine.candidates(desk, ada.id)] == [alike.id, less.id]
 
 
+def test_what_a_source_shows_is_kept_last_and_fills_no_gap(desk: Desk, ada: Character, put: Any) -> None:
+    put("source", label="good", angle="front", expression="neutral")
+    for _ in range(2):
+        put("enriched", label="good", labels={"angle": "front", "expression": "angry"})
+    shown = put("synthetic", label="good", labels={"angle": "front", "expression": "neutral"})
+    angry = put("synthetic", label="good", labels={"angle": "front", "expression": "angry"})
+    seated = put("synthetic", label="good", labels={"angle": "front", "focus": "body", "pose": "sitting"})
+    found = pristine.candidates(desk, ada.id)
+    assert [i.id for i in found] == [seated.id, angry.id, shown.id]  # though there are more angry ones
+    assert [i.id for i in pristine.filling(found, pristine.learnt_from(desk, ada.id))] == [seated.id, angry.id]
+
+
 def test_the_filter_sorts_out_strangers_and_leaves_doubt_to_the_human(desk: Desk, ada: Character, put: Any) -> None:
     stranger = put("synthetic", score=0.1, verdict="wrong")
     unsure = put("synthetic", score=0.45, verdict="unsure")
