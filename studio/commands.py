@@ -39,6 +39,7 @@ from studio.answers import (
     work,
     workspace_of,
 )
+from studio.practising import kept_at_once
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
 
@@ -176,7 +177,8 @@ def review(options: argparse.Namespace) -> Answer:
             sorted_out = reviewing.apply_filter(desk, character.id, cut=options.cut)
             return asdict(sorted_out), f"{len(sorted_out.rejected)} sorted out, {sorted_out.left} left for you"
         if options.pristine:
-            best = [image.id for image in pristine.candidates(desk, character.id)[: pristine.MOST]]
+            found = pristine.candidates(desk, character.id)
+            best = [image.id for image in found[: kept_at_once(desk, character, found)]]
             made = pristine.keep(desk, character.id, chosen or best)
             return {"dataset": made.model_dump(mode="json")}, f"{made.id}: {len(made.images)} pictures"
         if options.label:

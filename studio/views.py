@@ -23,7 +23,7 @@ from pipelines.steps import card as cards
 from pipelines.steps import datasets, loras, practice, pristine, review
 from pipelines.steps.sources import angle_of, cell_of, expression_of
 from studio.context import Studio
-from studio.practising import practised
+from studio.practising import kept_at_once
 
 Json = dict[str, Any]
 
@@ -170,13 +170,13 @@ def pile(studio: Studio, gate: review.Gate) -> Json:
 
 def candidates(studio: Studio) -> Json:
     """Good pictures that could be kept, the one to take first at the front, each with the cell that it fills; ``most``
-    is how many one would take (in practice all that fill a gap), ``have`` what the training set has of each cell."""
-    found = pristine.candidates(studio.desk, studio.character_id) if studio.character_id else []
-    learnt = pristine.learnt_from(studio.desk, studio.character_id) if found else {}
+    is how many are kept unless the human says otherwise, ``have`` what the training set has of each cell."""
+    here = studio.character
+    found = pristine.candidates(studio.desk, here.id) if here else []
+    learnt = pristine.learnt_from(studio.desk, here.id) if here else {}
     have = Counter(_place(image) for images in learnt.values() for image in images)
-    most = (len(pristine.filling(found, learnt)) if practised(studio) else 0) or pristine.MOST
     return {
-        "most": most,
+        "most": kept_at_once(studio.desk, here, found) if here else 0,
         "have": dict(have),
         "pictures": [tile(i, studio.desk.store.verdict(i.id)) | {"cell": _place(i)} for i in found],
     }

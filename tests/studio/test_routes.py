@@ -10,7 +10,7 @@ from studio_helpers import NASTY
 
 from pipelines.library.records import Decision, ImageRecord, LoraRecord, Survey
 from pipelines.shots import Adapter, LoraStack
-from pipelines.steps import characters
+from pipelines.steps import characters, sources
 from studio.context import Studio
 
 Put = Callable[..., ImageRecord]
@@ -134,6 +134,23 @@ def test_the_filter_sorts_out_and_pristine_keeps(client: TestClient, put: Put) -
     assert client.get("/review/pristine").json()["pictures"] == []
     items = {i["id"]: i["state"] for i in client.get("/review?gate=synthetic").json()["items"]}
     assert items[wrong.id]["who"] == "rule"
+
+
+def test_of_a_practice_character_all_that_fills_a_gap_is_offered(client: TestClient, studio: Studio, put: Put) -> None:
+    sources.tag(studio.desk, put("source").id, angle="front", expression="neutral")
+    made = [
+        put("synthetic", labels={"angle": angle, "expression": "neutral"})
+        for angle in ["profile-left"] * 21 + ["front"] * 2
+    ]
+    studio.desk.store.decide(*(Decision(image=i.id, who="human", action="label", value="good") for i in made))
+    assert client.get("/review/pristine").json()["most"] == 20
+    practice = "FLENwheel practice character 1, rendered on this machine"
+    here = studio.character
+    assert here
+    studio.desk.store.put(here.model_copy(update={"origin": practice}))
+    offered = client.get("/review/pristine").json()
+    assert offered["most"] == 21
+    assert {p["cell"] for p in offered["pictures"][:21]} == {"profile-left · neutral"}
 
 
 def test_a_correction_becomes_a_triplet_or_is_refused_in_words(client: TestClient, studio: Studio, put: Put) -> None:
