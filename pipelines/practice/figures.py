@@ -112,7 +112,9 @@ class Gate(Frozen):
 
 
 class Editor(Frozen):
-    """Held-out edits by the base and with the trained editor: all right, and the right person, of the same shots."""
+    """Held-out edits by the base and with the trained editor: all right, and the right person, of the same shots; and
+    how many faces came nearer to the truth (``Reading.apart``) with it, how many went farther away: of turned heads,
+    which is what an editor errs most in, and of all other edits."""
 
     lora: str
     triplets: int
@@ -120,6 +122,8 @@ class Editor(Frozen):
     after: Share
     identity_before: Share
     identity_after: Share
+    turned: tuple[int, int]
+    others: tuple[int, int]
     p: float
 
 
@@ -304,9 +308,22 @@ def _editor(desk: Desk, character_id: str, known: Mapping[str, Reading]) -> Edit
             after=Share.of(sum(b for _, b in right), len(both)),
             identity_before=Share.of(sum(a for a, _ in same), len(both)),
             identity_after=Share.of(sum(b for _, b in same), len(both)),
+            turned=_nearer(known, [pair for pair in both if _turns(pair[0])]),
+            others=_nearer(known, [pair for pair in both if not _turns(pair[0])]),
             p=mcnemar(right.count((True, False)), right.count((False, True))),
         )
     return None
+
+
+def _turns(image: ImageRecord) -> bool:
+    return image.shot is not None and image.shot.purpose.labels.get("axis") == "angle"
+
+
+def _nearer(known: Mapping[str, Reading], pairs: Iterable[tuple[ImageRecord, ImageRecord]]) -> tuple[int, int]:
+    """In how many pairs the second face is nearer to the truth, and in how many farther from it."""
+    far = [(known[a.id].apart, known[b.id].apart) for a, b in pairs]
+    told = [(a, b) for a, b in far if a is not None and b is not None]
+    return sum(b < a for a, b in told), sum(b > a for a, b in told)
 
 
 def _own_editor(desk: Desk, made: Survey) -> LoraRecord | None:

@@ -171,6 +171,10 @@ def _gates(told: Figures) -> str:
     return f"{table(head, rows)}<p><small>{note}</small></p>"
 
 
+def _moved(faces: tuple[int, int]) -> str:
+    return f"{faces[0]} faces are nearer to the truth and {faces[1]} farther from it"
+
+
 def _editor(editor: Editor) -> str:
     rows = [
         ("all right", editor.before.words, editor.after.words),
@@ -178,7 +182,8 @@ def _editor(editor: Editor) -> str:
     ]
     said = (
         f"{editor.lora} learnt from {editor.triplets} corrections. {editor.before.total} edits that neither it nor the "
-        f"enrichment has seen, same seeds: p = {editor.p:.2g} (McNemar, exact)."
+        f"enrichment has seen, same seeds: p = {editor.p:.2g} (McNemar, exact). With it {_moved(editor.turned)} of "
+        f"turned heads, and {_moved(editor.others)} of other edits."
     )
     return f'<p class="lead">{escape(said)}</p>{table(("held-out edits", "base", editor.lora), rows)}'
 

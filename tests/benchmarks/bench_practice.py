@@ -184,6 +184,10 @@ def editor_row(root: Path, people: Iterable[int], wish: Wish) -> None:
             print(
                 f"{wanted} triplets (got {used}): held-out edits right {before.words} -> {after.words}; person {same}"
             )
+            for name in ("turned", "others"):
+                won, lost = (sum(getattr(e, name)[k] for e in there) for k in (0, 1))
+                p = mcnemar(lost, won)
+                print(f"  faces from the truth, {name}: {won} nearer, {lost} farther, sign test p = {p:.3g}")
 
 
 def main() -> None:

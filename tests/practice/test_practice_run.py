@@ -188,6 +188,9 @@ def test_corrections_teach_the_editor_and_held_out_edits_prove_it(workspace_root
         for image in compared:
             by[bool(image.shot and image.shot.stack.adapters)] += opinion(image, seen_now(desk)[image.id]).right
         assert (told.before.right, told.after.right) == (by[False], by[True])
+        turns = sum(i.shot is not None and i.shot.purpose.cell.startswith("angle/") for i in compared) // 2
+        assert 0 < turns < 24
+        assert (told.turned, told.others) == ((turns, 0), (0, 24 - turns))
 
 
 def seen_now(desk: Desk) -> Any:
