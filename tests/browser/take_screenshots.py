@@ -1,6 +1,6 @@
 """Makes the README's pictures: ``python tests/browser/take_screenshots.py [WORKSPACE]`` writes ``docs/*.webp``.
 
-WORKSPACE is one that ``flenwheel practice --character 8500000 --workspace WORKSPACE`` has been through; without one the
+WORKSPACE is one that ``flenwheel practice --character 8500010 --workspace WORKSPACE`` has been through; without one the
 run is made first. Its poster opens the README; every tab is photographed in Chromium as the run has left it, but that
 two LoRAs are surveyed and eight more pictures wait for review.
 """
@@ -103,7 +103,7 @@ def main() -> None:
             "studio.cli",
             "practice",
             "--character",
-            "8500000",
+            "8500010",
             "--workspace",
             str(practised),
         ]
