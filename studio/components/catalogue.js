@@ -1,4 +1,5 @@
 const open = new Set();
+overtaken = () => setTimeout(() => trigger('ticks', {}));  // Python took in the tick before: this one is told again
 const dots = (n) => h('span', { class: 'dots', role: 'img', 'aria-label': n ? 'relevance ' + n + ' of 5' : 'relevance unknown', title: n ? 'relevance ' + n + ' of 5' : 'relevance unknown' },
   [1, 2, 3, 4, 5].map((i) => h('i', { class: i <= n ? 'on' : '' })));
 const draw = paint((v) => {

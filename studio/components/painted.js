@@ -24,8 +24,11 @@ const set = (patch) => {
   Object.assign(mine, patch);
   props.value = { ...val(), ...patch, rev };
 };
+let overtaken = () => {};
 const settle = () => {
-  if ((val().rev || 0) < rev) props.value = { ...val(), ...mine, rev };
+  if ((val().rev || 0) >= rev) return;
+  props.value = { ...val(), ...mine, rev };
+  overtaken();
 };
 const paint = (draw) => {
   const safe = () => { root.replaceChildren(...[draw(val())].flat().filter(Boolean)); };

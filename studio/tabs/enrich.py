@@ -147,7 +147,7 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     look: dict[str, Any] = {"fn": partial(look_ahead, studio), "inputs": tab.choice, "outputs": tab.outlook, **QUIET}
     for part in [*tab.axes, *tab.numbers]:
         edited(part)(trigger_mode="always_last", **look)
-    tab.sources.picker.ticks(**look)
+    tab.sources.picker.ticks(trigger_mode="always_last", **look)
     tab.coverage.pick(aim, tab.axes, tab.axes, **QUIET).then(**look)
     enrich_sources.wire(tab.sources, studio, look)
     lora_stack.wire(tab.loras, studio, shell, look)

@@ -191,8 +191,11 @@ def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
     }
     for part in (tab.combine, tab.stacks, tab.specialties, tab.prompts, tab.seed, *tab.axes):
         edited(part)(trigger_mode="always_last", **look)
-    tab.catalogue.ticks(partial(fetch, studio), tab.catalogue, tab.catalogue, **QUIET).then(**look)
-    tab.images.ticks(**look)
+    fetched = tab.catalogue.ticks(
+        partial(fetch, studio), tab.catalogue, tab.catalogue, trigger_mode="always_last", **QUIET
+    )
+    fetched.then(**look)
+    tab.images.ticks(trigger_mode="always_last", **look)
     brought = [tab.catalogue, tab.message]
     tab.upload.upload(partial(bring, studio), [tab.upload, tab.entry, tab.catalogue], brought, **QUIET).then(**look)
     tab.make.click(partial(make, studio), tab.choice, None, **QUIET)

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, Route, expect
 from studio_helpers import NASTY, Served
 from tab_helpers import lora_file
 
-from pipelines.library.records import DatasetVersion, Decision, ImageRecord, SavedStack
+from pipelines.library.records import DatasetVersion, Decision, ImageRecord, LoraRecord, SavedStack
 from pipelines.steps import loras, review
 
 Put = Callable[..., ImageRecord]
@@ -114,6 +114,20 @@ def test_in_review_a_key_says_what_a_picture_shows_and_the_keys_go_on(page: Page
     expect(page.locator("#review-live")).to_have_text("Nothing to undo.")  # what was passed in typing is no step
     page.keyboard.press("Control+Shift+z")
     expect(expression).to_have_value("sad")
+
+
+def test_two_ticks_in_a_row_both_count(page: Page, served: Served, put: Put) -> None:
+    put("source")
+    page.click("#tab-survey-button")
+    entry = page.locator("#survey-catalogue .entry[data-key=mini-angles] input")
+    expect(entry).to_be_visible(timeout=SLOW)
+    page.evaluate("""() => {
+        for (const name of ["mini-angles", "mini-relight"])
+            document.querySelector(`#survey-catalogue .entry[data-key=${name}] input`).click();
+    }""")
+    expect(page.locator("#survey-plan")).to_contain_text("3 columns", timeout=SLOW)  # the base, and one of each
+    names = {lora.name for lora in served.studio.desk.store.all(LoraRecord)}
+    assert names == {"mini-angles", "mini-relight"}
 
 
 def test_the_cut_line_is_moved_by_keys_and_by_dragging(page: Page, served: Served, put: Put) -> None:
