@@ -24,7 +24,7 @@ const set = (patch) => {
   Object.assign(mine, patch);
   props.value = { ...val(), ...patch, rev };
 };
-let overtaken = () => {};
+let overtaken = () => {};  // what a component does when such an answer came
 const settle = () => {
   if ((val().rev || 0) >= rev) return;
   props.value = { ...val(), ...mine, rev };

@@ -81,7 +81,8 @@ def test_in_review_a_key_says_what_a_picture_shows_and_the_keys_go_on(page: Page
             route.continue_()
 
     page.route("**/tags", hold_the_first)
-    page.keyboard.type("sad")
+    with page.expect_request("**/tags"):
+        page.keyboard.type("sad")
     expect(expression).to_have_value("sad")
     expect(page.locator("#review-live")).to_have_text("shows sad")
     assert [route.request.post_data_json["expression"] for route in held] == ["smiling"]  # passed on the way to "sad"
