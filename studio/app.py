@@ -28,7 +28,7 @@ from studio.components.island import Island
 from studio.components.job_bar import JobBar
 from studio.components.rail import Header
 from studio.components.start import Start
-from studio.context import Shell, Studio
+from studio.server.state import Shell, Studio
 from studio.tabs import enrich, generate, model_card, review, survey, train
 
 TABS: tuple[tuple[str, str, Any], ...] = (

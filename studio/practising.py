@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from pipelines.desk import Desk
-from pipelines.library.records import Character, ImageRecord
+from pipelines.domain.records import Character, ImageRecord
 from pipelines.practice.choices import Choices, choices
-from pipelines.steps import practice, pristine
-from studio.context import Studio
+from pipelines.session import Session
+from pipelines.workflow import practice, pristine
+from studio.server.state import Studio
 
 
 def practised(studio: Studio) -> Choices | None:
@@ -15,9 +15,9 @@ def practised(studio: Studio) -> Choices | None:
     return choices() if here is not None and practice.number(here) is not None else None
 
 
-def kept_at_once(desk: Desk, character: Character, candidates: Iterable[ImageRecord]) -> int:
+def kept_at_once(session: Session, character: Character, candidates: Iterable[ImageRecord]) -> int:
     """How many of the pristine candidates are kept unless the human says otherwise: the best twenty; of a practice
     character all that fill a gap."""
     if practice.number(character) is None:
         return pristine.MOST
-    return len(pristine.filling(candidates, pristine.learnt_from(desk, character.id))) or pristine.MOST
+    return len(pristine.filling(candidates, pristine.learnt_from(session, character.id))) or pristine.MOST

@@ -4,8 +4,8 @@ from functools import cache
 
 from pydantic import Field
 
-from pipelines.library.base import Frozen
-from pipelines.library.presets import PRESETS, TrainingSettings, read_one
+from pipelines.domain.base import Frozen
+from pipelines.domain.presets import PRESETS, TrainingSettings, read_one
 
 
 class Enrich(Frozen):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from studio.components.card_grid import CardGrid
-from studio.context import Shell, Studio
+from studio.server.state import Shell, Studio
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from studio.components.review_gallery import ReviewGallery
-from studio.context import Shell, Studio
+from studio.server.state import Shell, Studio
 
 GATES = {"enriched": "Enriched", "synthetic": "Synthetic", "card": "Model card"}
 
