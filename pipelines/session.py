@@ -1,5 +1,5 @@
-"""The session: one open workspace with all that is needed to work in it. Tabs and the command line both work in a session,
-through the functions of ``pipelines.workflow``."""
+"""The session: one open workspace with all that is needed to work in it. Tabs and the command line both work in one,
+through the functions of ``pipelines.workflow``, whose ``open_session`` opens it."""
 
 from __future__ import annotations
 
@@ -41,10 +41,7 @@ class Session:
         store = Store.open(workspace.root, read_only=read_only)
         session = cls(workspace, store, settings)
         if not read_only:
-            from pipelines.workflow import outcomes
-
             session.queue = JobQueue(store, workspace, settings)
-            outcomes.listen(session)
         return session
 
     @property

@@ -68,7 +68,7 @@ def start(workspace: Path) -> Running:
     command = [
         sys.executable,
         "-m",
-        "studio.cli.main",
+        "studio",
         "--workspace",
         str(workspace),
         "--port",

@@ -59,11 +59,11 @@ class Pictures:
     """Pictures of a workspace as markup."""
 
     def __init__(self, session: Session) -> None:
-        self._desk = session
+        self._session = session
 
     def one(self, image_id: str, kind: str = "", title: str = "", mark: str = "", extra: str = "") -> str:
         """One picture in its frame; an empty frame when it is not there."""
-        image = self._desk.store.get(ImageRecord, image_id) if image_id else None
+        image = self._session.store.get(ImageRecord, image_id) if image_id else None
         data = self._data(image) if image else ""
         inside = f'<img src="{data}" alt="{escape(title)}">' if data else ""
         note = f"<i>{escape(mark)}</i>" if mark else ""
@@ -77,7 +77,7 @@ class Pictures:
     def _data(self, image: ImageRecord) -> str:
         """The picture as a data URI; empty when its file is gone or broken."""
         try:
-            with Image.open(self._desk.workspace.path(image.path)) as file:
+            with Image.open(self._session.workspace.path(image.path)) as file:
                 small = file.convert("RGB")
         except OSError:
             return ""

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class Completions:
-    """Completions of jobs of this session, and ``untold`` ones that an earlier app recorded but did not live to tell."""
+    """Ends of jobs of this session, and ``untold`` ones that an earlier app recorded but did not live to tell."""
 
     def __init__(self, store: Store, untold: Iterable[tuple[Job, Request]]) -> None:
         self._store = store

@@ -1,7 +1,7 @@
 """What this machine has: device, memory, versions, face packs.
 
-Run as ``python -m pipelines.worker.machine WORKSPACE``: asking the GPU means importing torch, which the studio's own process
-never does."""
+Run as ``python -m pipelines.worker.machine WORKSPACE``: asking the GPU means importing torch, which the studio's own
+process never does."""
 
 import json
 import platform

@@ -23,11 +23,11 @@ from pipelines.faces.calibration import accept_line, against
 from pipelines.faces.identity import References
 from pipelines.storage.atomic import write_durably
 from pipelines.storage.workspace import Workspace
-from pipelines.world import BACKGROUNDS, EXPRESSIONS, LIGHTS, POSES, YAWS, Character, View, render
 from pipelines.world.cast import member
 from pipelines.world.face_distance import apart, true_faces
 from pipelines.world.practice_sources import views
 from pipelines.world.reading import Reading, Said
+from pipelines.world.renderer import BACKGROUNDS, EXPRESSIONS, LIGHTS, POSES, YAWS, Character, View, render
 
 GATE, JUDGE = "mini", "mini-judge"
 """The judge reads faces; the gate lends its reader of whole pictures (framing, pose, light, background)."""

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.faces.base import Recogniser
-from pipelines.world import LIGHTS, Character, View, render
+from pipelines.world.renderer import LIGHTS, Character, View, render
 
 SIDE, EDGE = 32, 3
 """Faces are compared at 32 pixels, but for what moves out of sight when they are shifted by up to ``EDGE - 1``."""

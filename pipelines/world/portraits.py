@@ -8,8 +8,8 @@ from PIL import Image
 
 from pipelines.domain.presets import PRESETS
 from pipelines.storage.atomic import write_durably
-from pipelines.world import Character, View, render
 from pipelines.world.cast import CAST, Practice
+from pipelines.world.renderer import Character, View, render
 
 FOLDER = PRESETS / "mini" / "practice"
 SIDE = 320

@@ -6,8 +6,8 @@ from typing import Any
 
 from PIL import Image
 
-from pipelines.world import Character, Truth, View, render
 from pipelines.world.cast import CAST, Practice, member
+from pipelines.world.renderer import Character, Truth, View, render
 
 __all__ = ["CAST", "Practice", "Source", "member", "sources", "views"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from pipelines.world import BACKGROUNDS, EXPRESSIONS, LIGHTS, YAWS, Character, View, render
+from pipelines.world.renderer import BACKGROUNDS, EXPRESSIONS, LIGHTS, YAWS, Character, View, render
 
 BATCH = 40
 

@@ -21,6 +21,7 @@ from pipelines.storage.lock import WorkspaceBusy
 from pipelines.storage.lora_files import LoraRefused
 from pipelines.workflow import loras
 from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow.opening import open_session
 from studio.cli.progress import follow
 
 DEFAULT_WORKSPACE = Path("~/FLENwheel")
@@ -63,7 +64,7 @@ def workspace_of(options: argparse.Namespace) -> Path:
 @contextmanager
 def in_session(options: argparse.Namespace, *, read_only: bool = False) -> Iterator[Session]:
     """The session of the command's workspace, closed at the end."""
-    with Session.open(workspace_of(options), read_only=read_only) as session:
+    with open_session(workspace_of(options), read_only=read_only) as session:
         yield session
 
 

@@ -1,7 +1,6 @@
 """What each command of ``flenwheel`` does."""
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from pipelines.domain.presets import TrainingSettings, trainings
 from pipelines.domain.records import Card, Character, Decision, Survey
 from pipelines.domain.requests import ScoreRequest
 from pipelines.domain.shots import LoraStack
+from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
 from pipelines.storage.rebuild import rebuild as rebuild_records
 from pipelines.workflow import calibration as calibrating
@@ -25,7 +25,6 @@ from pipelines.workflow import survey as surveying
 from studio.cli import doctor as health
 from studio.cli.answers import (
     NOBODY,
-    REFUSALS,
     Answer,
     Usage,
     character_of,
@@ -38,7 +37,6 @@ from studio.cli.answers import (
     work,
     workspace_of,
 )
-from studio.practising import kept_at_once
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
 
@@ -315,15 +313,3 @@ def doctor(options: argparse.Namespace) -> Answer:
     """What this machine has and what fits."""
     report = health.examine(workspace_of(options))
     return report, health.words(report)
-
-
-def open_studio(options: argparse.Namespace) -> int:
-    """Serve the studio until it is stopped."""
-    from studio.server.security import serve
-
-    try:
-        serve(workspace_of(options), options.host, options.port, open_browser=not options.no_browser)
-    except (*REFUSALS, OSError) as refusal:
-        print(refusal, file=sys.stderr)
-        return 1
-    return 0

@@ -1,10 +1,9 @@
 """The command line: ``flenwheel`` opens the studio; ``flenwheel <step>`` does a step of the wheel without a browser."""
 
 import argparse
-import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from studio.cli import commands, practice_command
@@ -154,18 +153,10 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of ``flenwheel``. Returns the exit status: 0, or 1 when something was refused or failed."""
-    options = parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(levelname)s %(message)s")
-    if options.command is None:
-        return commands.open_studio(options)
+def run(options: argparse.Namespace) -> int:
+    """Do the step that was asked for. Returns the exit status: 0, or 1 when something was refused or failed."""
     try:
         return options.run(options)
     except BrokenPipeError:  # who was reading (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,7 +8,8 @@ import gradio as gr
 from pipelines.domain.shots import Plan
 from pipelines.workflow import render
 from studio.components.painted import Words
-from studio.server.state import Shell, Studio
+from studio.components.shell import Shell
+from studio.server.state import Studio
 
 Value = dict[str, Any]
 

@@ -20,7 +20,8 @@ from pipelines.domain.shots import LoraStack
 from pipelines.storage.lora_files import LoraRefused
 from pipelines.workflow import loras
 from studio.components.painted import Words
-from studio.server.state import Shell, Studio
+from studio.components.shell import Shell
+from studio.server.state import Studio
 
 Role = Literal["editor", "generator"]
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

@@ -9,11 +9,10 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 from pipelines.domain.presets import PRESETS
 from pipelines.practice import report, reviewer
-from pipelines.practice.choices import choices
+from pipelines.practice.choices import choices, choices_for
 from pipelines.practice.figures import figures
 from pipelines.session import NotFound
 from pipelines.workflow import practice
-from studio.practising import practised
 from studio.server.routes import InWords
 from studio.server.state import Studio, is_workspace
 
@@ -53,7 +52,7 @@ def practice_routes(studio: Studio) -> APIRouter:
     @router.get("/practice/report")
     def told() -> HTMLResponse:
         """How the practice of the chosen character went, as of now; kept in the workspace, too."""
-        if practised(studio) is None:
+        if choices_for(studio.character) is None:
             raise HTTPException(404, "This is no practice character: there is no report.")
         page = report.write(studio.session, figures(studio.session, studio.character_id))
         return HTMLResponse(page.read_text("utf-8"), headers={"Cache-Control": "no-cache"})
@@ -68,7 +67,7 @@ def hint_routes(studio: Studio) -> APIRouter:
     @router.get("/hints")
     def hints() -> dict[str, Any]:
         """The hints of practice, and those that were closed. None for a character of one's own."""
-        practice_choices = practised(studio)
+        practice_choices = choices_for(studio.character)
         found = practice_choices.hint if practice_choices else ()
         return {"hints": [hint.model_dump() for hint in found], "seen": _seen(studio)}
 

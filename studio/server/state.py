@@ -1,26 +1,24 @@
-"""What the tabs share: the session and the character on it, and the shell around them."""
+"""What is open: the session, and who is worked on. What the page, its routes and the tabs share."""
 
 from __future__ import annotations
 
-import html
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-
-import gradio as gr
+from typing import Any
 
 from pipelines.domain.records import Character
 from pipelines.session import NotFound, Session
 from pipelines.storage.lock import WorkspaceBusy
 from pipelines.workflow.characters import NotAllowed
-from studio.components.island import Island
+from pipelines.workflow.opening import open_session
 
 
 @dataclass
 class Studio:
-    """One person's studio: a session, and who is worked on. The choice lives here and in the settings, not in the page."""
+    """One person's studio: a session, and who is worked on. The choice lives here and in the settings, not in the
+    page."""
 
     session: Session
     address: str = ""
@@ -71,7 +69,7 @@ class Studio:
             if live.job or live.queued:
                 raise NotAllowed("A job is at work here. Wait for it or stop it first.")
             try:
-                self.session = Session.open(root)
+                self.session = open_session(root)
             except WorkspaceBusy as busy:
                 raise NotAllowed(str(busy)) from busy
             self.session.store.announce(self.address)
@@ -109,20 +107,3 @@ class Studio:
 def is_workspace(root: Path) -> bool:
     """Whether a studio has worked in this folder."""
     return any((root / name).is_file() for name in ("flenwheel.json", "flenwheel.journal"))
-
-
-@dataclass
-class Shell:
-    """What surrounds the tabs.
-
-    ``changed`` fires ``select`` when the records or the chosen character changed (at most about once a second), so that
-    stock components can follow: ``shell.changed.select(refresh, outputs=[...], show_progress="hidden",
-    api_visibility="private")``. It fires once when the page has opened, too. Its value is the revision.
-    """
-
-    changed: Island
-
-    @staticmethod
-    def notify(text: str, kind: Literal["info", "warning"] = "info") -> None:
-        """Tell the user something from within an event handler. ``text`` is plain text, never markup."""
-        (gr.Warning if kind == "warning" else gr.Info)(html.escape(text), duration=8 if kind == "warning" else 4)

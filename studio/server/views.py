@@ -9,10 +9,10 @@ from pipelines.domain.presets import card as card_spec
 from pipelines.domain.records import Card, Character, ImageRecord, Job, LoraRecord, Survey, TrainingRun, Verdict
 from pipelines.planning.survey import columns, rows
 from pipelines.practice import reviewer
+from pipelines.practice.choices import kept_at_once
 from pipelines.workflow import card as cards
 from pipelines.workflow import datasets, flywheel, loras, practice, pristine, review
 from pipelines.workflow.sources import angle_of, cell_of, expression_of
-from studio.practising import kept_at_once
 from studio.server.state import Studio
 
 Json = dict[str, Any]

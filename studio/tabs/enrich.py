@@ -16,6 +16,7 @@ import gradio as gr
 from pipelines.domain.presets import Axis, axes
 from pipelines.domain.shots import Plan
 from pipelines.planning.base import ChoiceError
+from pipelines.practice.choices import choices_for
 from pipelines.session import NotFound
 from pipelines.workflow import enrich, review, sources
 from pipelines.workflow.characters import NotAllowed
@@ -28,8 +29,8 @@ from studio.components.lora_stack import QUIET, Draft, LoraRows
 from studio.components.painted import Words
 from studio.components.picker import ticked
 from studio.components.picture_strip import PictureStrip
-from studio.practising import practised
-from studio.server.state import Shell, Studio
+from studio.components.shell import Shell
+from studio.server.state import Studio
 from studio.tabs import enrich_sources
 from studio.tabs.enrich_sources import NOBODY, Sources, nothing_yet
 
@@ -173,7 +174,7 @@ def refresh(studio: Studio, before: Value, whose: str | None) -> list[Any]:
 
 def first_choice(studio: Studio) -> list[Any]:
     """Edits of each source, and the ticked edits of each axis: for a practice character those its hint speaks of."""
-    practice_choices = practised(studio)
+    practice_choices = choices_for(studio.character)
     if practice_choices is None:
         return [PER_SOURCE, *(usual(axis) for axis in axes())]
     wanted = practice_choices.enrich

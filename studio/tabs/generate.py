@@ -17,6 +17,7 @@ from pipelines.domain.presets import scenarios
 from pipelines.domain.records import ImageRecord, LoraRecord
 from pipelines.domain.shots import Plan
 from pipelines.planning.base import ChoiceError
+from pipelines.practice.choices import choices_for
 from pipelines.session import NotFound
 from pipelines.workflow import datasets, generate, loras, review
 from pipelines.workflow.characters import NotAllowed
@@ -27,8 +28,8 @@ from studio.components.histogram import Histogram, histogram
 from studio.components.lora_stack import QUIET, Draft, LoraRows
 from studio.components.painted import Words, rev_of
 from studio.components.picture_strip import PictureStrip
-from studio.practising import practised
-from studio.server.state import Shell, Studio
+from studio.components.shell import Shell
+from studio.server.state import Studio
 
 Value = dict[str, Any]
 POOL, VARIANTS = 4, 4
@@ -208,7 +209,7 @@ def refresh(studio: Studio, newest: str | None, before: Value, whose: str | None
 
 def first_choice(studio: Studio) -> list[Any]:
     """Scenarios, variants of each, guidance: for a practice character those its hint speaks of."""
-    practice_choices = practised(studio)
+    practice_choices = choices_for(studio.character)
     if practice_choices is None:
         return [ALL, VARIANTS, ""]
     wanted = practice_choices.generate

@@ -33,8 +33,9 @@ from studio.components.lora_stack import QUIET, named, usable
 from studio.components.matrix import Matrix
 from studio.components.painted import Words
 from studio.components.picker import Picker, picks, ticked
+from studio.components.shell import Shell
 from studio.components.standings import Standings, averages, ranking
-from studio.server.state import Shell, Studio
+from studio.server.state import Studio
 
 Value = dict[str, Any]
 TEST_PICTURES = 5

@@ -30,8 +30,9 @@ from studio.components.meter import Meter, meter
 from studio.components.painted import Words, rev_of
 from studio.components.runs import Runs, runs
 from studio.components.samples import Samples, identity, samples
+from studio.components.shell import Shell
 from studio.components.tally import Tally, tally
-from studio.server.state import Shell, Studio
+from studio.server.state import Studio
 from studio.tabs import train_grid
 from studio.tabs.train_grid import Grid
 

@@ -20,7 +20,8 @@ from studio.components.estimate import estimate_words
 from studio.components.lora_stack import QUIET
 from studio.components.painted import Words
 from studio.components.samples import Samples, step_of, tile
-from studio.server.state import Shell, Studio
+from studio.components.shell import Shell
+from studio.server.state import Studio
 
 Value = dict[str, Any]
 EMPTY = "Each checkpoint at each strength, with the prompts of the samples: pick the place where it looks right."

@@ -24,7 +24,8 @@ from pipelines.faces.angle import angle_of
 from pipelines.faces.base import Recogniser
 from pipelines.faces.calibration import Calibrated, Impostors, against, calibrate
 from pipelines.faces.identity import References
-from pipelines.world import Character, practice_sources, render, strangers
+from pipelines.world import practice_sources, strangers
+from pipelines.world.renderer import Character, render
 
 CHARACTERS, OTHERS = 8_400_000, 8_500_000
 STRANGERS = range(8_000_000, 8_000_150)

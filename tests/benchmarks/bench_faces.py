@@ -24,7 +24,19 @@ from pipelines.domain.presets import PRESETS
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import Face, Recogniser, Words, sure_word
-from pipelines.world import BACKGROUNDS, EXPRESSIONS, LIGHTS, POSES, TWINS, YAWS, Character, Truth, View, render, twin
+from pipelines.world.renderer import (
+    BACKGROUNDS,
+    EXPRESSIONS,
+    LIGHTS,
+    POSES,
+    TWINS,
+    YAWS,
+    Character,
+    Truth,
+    View,
+    render,
+    twin,
+)
 
 RoundTrip = Callable[[torch.Tensor], torch.Tensor]
 FIRST = 8_200_000

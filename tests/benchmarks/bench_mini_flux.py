@@ -25,8 +25,8 @@ from PIL import Image
 
 from labs.mini_training.flux import exam
 from pipelines.domain.rates import mcnemar
-from pipelines.world import Character, View, render
-from pipelines.world.views import Pose
+from pipelines.world.renderer import Character, View, render
+from pipelines.world.renderer.views import Pose
 
 FIRST = 8_200_000
 

@@ -28,9 +28,9 @@ from pipelines.practice import report
 from pipelines.practice.choices import Choices, choices
 from pipelines.practice.figures import CellFigures, Figures, Share, figures
 from pipelines.practice.run import Halted, Run, Wish
-from pipelines.session import Session
 from pipelines.workflow import card as cards
 from pipelines.workflow import datasets
+from pipelines.workflow.opening import open_session
 
 UNSEEN, HELD_OUT = 8_500_000, 9_000_000
 EDITED_PEOPLE, TRIPLETS = 3, (10, 30)
@@ -40,7 +40,7 @@ EDITS = 11
 
 def wheel(root: Path, wish: Wish) -> Figures:
     """One practice run, gone on with if it was begun."""
-    with Session.open(root) as session:
+    with open_session(root) as session:
         character = Run(session, wish, follow=lambda job: session.jobs.wait(job.id)).go()
         told = figures(session, character.id)
         report.write(session, told)
@@ -50,7 +50,7 @@ def wheel(root: Path, wish: Wish) -> Figures:
 def editors(root: Path, wish: Wish) -> list[Figures]:
     """The second flywheel alone, with ever more triplets on the same enrichment."""
     told = []
-    with Session.open(root) as session:
+    with open_session(root) as session:
         for triplets in TRIPLETS:
             mine = replace(wish, corrections=True, triplets=triplets)
             character = Run(session, mine, follow=lambda job: session.jobs.wait(job.id)).edit()
@@ -64,7 +64,7 @@ def tries(root: Path, wish: Wish, count: int) -> list[list[bool]]:
     copied = root.with_name(f"{root.name}-tries")
     if not copied.exists():
         shutil.copytree(root, copied)
-    with Session.open(copied) as session:
+    with open_session(copied) as session:
         run = Run(session, wish, follow=lambda job: session.jobs.wait(job.id))
         run.go()
         for lora in run.trained():

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pipelines.world import EXPRESSIONS, TWINS, YAWS, Character, View, practice_sources, render, sample_view, twin
+from pipelines.world import practice_sources
+from pipelines.world.renderer import EXPRESSIONS, TWINS, YAWS, Character, View, render, sample_view, twin
 
 
 def sheet(pictures: np.ndarray, columns: int, gap: int = 3) -> Image.Image:

@@ -8,7 +8,7 @@ from pipelines.faces import recogniser
 from pipelines.faces.base import Face
 from pipelines.faces.features import features, of_face
 from pipelines.storage.settings import Settings
-from pipelines.world import Character, Truth, View, render
+from pipelines.world.renderer import Character, Truth, View, render
 
 BOX = (10.0, 20.0, 50.0, 60.0)
 

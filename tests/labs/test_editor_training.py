@@ -17,7 +17,7 @@ from labs.mini_training.loop import Plan, Trainer
 from labs.mini_training.release import begin
 from pipelines.domain.presets import PRESETS
 from pipelines.engine.precision import native
-from pipelines.world import LIGHTS
+from pipelines.world.renderer import LIGHTS
 
 VAE = PRESETS / "mini" / "qwen-edit" / "vae"
 

@@ -9,7 +9,7 @@ from labs.mini_training.checkpoints import tokenizers
 from labs.mini_training.editor.instructions import EMPTY, Seen, differences, instruction
 from pipelines.domain.presets import axes, catalogue, survey_prompts
 from pipelines.planning.enrich import prompt_for
-from pipelines.world import BACKGROUNDS, EXPRESSIONS, LIGHTS, YAWS
+from pipelines.world.renderer import BACKGROUNDS, EXPRESSIONS, LIGHTS, YAWS
 
 SOURCE = Seen(1.0, "neutral", "front", "grey", "portrait", "plain")
 KNOWN = [258, 512, 1308]

@@ -22,7 +22,7 @@ from pipelines.faces.base import sure_word
 from pipelines.storage import pictures, settings
 from pipelines.storage.workspace import Workspace
 from pipelines.worker.score import score
-from pipelines.world import POSES, Character, View, render, sample_view
+from pipelines.world.renderer import POSES, Character, View, render, sample_view
 
 NOWHERE = SimpleNamespace(insightface_root=None, facenet_weights=None)
 FOLDER = PRESETS / "mini" / "faces"

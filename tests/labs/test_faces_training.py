@@ -17,7 +17,7 @@ from labs.mini_training.faces import anchors, degrade, embedding, export, nets, 
 from labs.mini_training.faces.pool import FITTING, RANGES, TESTS, Pool, Stream, draw, draw_view
 from labs.mini_training.loop import Plan, Trainer, weights
 from pipelines.faces.heads import Reader
-from pipelines.world import HELD_OUT, Character, Truth, View, render_tensor
+from pipelines.world.renderer import HELD_OUT, Character, Truth, View, render_tensor
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from labs.mini_training.faces.pool import draw_view
 from labs.mini_training.faces.targets import table
 from labs.mini_training.flux import captions, exam
 from pipelines.domain.presets import PRESETS
-from pipelines.world import EXPRESSIONS, YAWS, Character, Truth, View
+from pipelines.world.renderer import EXPRESSIONS, YAWS, Character, Truth, View
 
 COUNT = 1500
 

@@ -14,6 +14,7 @@ from pipelines.domain.shots import ImageRef, Purpose, Shot
 from pipelines.session import Session
 from pipelines.storage.pictures import save_picture
 from pipelines.workflow import characters, datasets
+from pipelines.workflow.opening import open_session
 from pipelines.world.reading import Reading, Said
 
 NASTY = "<img src=x onerror=window.pwned=1> </style><script>alert(1)</script> Cleo"
@@ -22,7 +23,7 @@ Put = Callable[..., ImageRecord]
 
 @pytest.fixture
 def session(workspace_root: Path) -> Iterator[Session]:
-    with Session.open(workspace_root) as opened:
+    with open_session(workspace_root) as opened:
         yield opened
 
 

@@ -9,7 +9,7 @@ from pipelines.domain.presets import trainings
 from pipelines.domain.records import Decision, ImageRecord
 from pipelines.practice import choices as chosen
 from pipelines.storage.store import Store
-from studio.cli import main as cli
+from studio import __main__ as cli
 from studio.cli import practice_command
 
 ENRICHED = 4

@@ -32,8 +32,9 @@ from pipelines.practice.run import Halted, Run, Wish
 from pipelines.queue.job_queue import JobQueue
 from pipelines.session import Session
 from pipelines.workflow import outcomes, training
+from pipelines.workflow.opening import open_session
 from pipelines.workflow.sources import cell_of
-from studio.cli import main as cli
+from studio import __main__ as cli
 from studio.cli import practice_command
 
 HANDLERS = str(Path(__file__).with_name("quick_handlers.py"))
@@ -45,7 +46,7 @@ half views also turn to the profile beside them."""
 @contextmanager
 def at(root: Path) -> Iterator[Session]:
     """A session whose worker has the quick handlers."""
-    session = Session.open(root)
+    session = open_session(root)
     session.jobs.close()
     session.queue = JobQueue(session.store, session.workspace, session.settings, handlers=HANDLERS)
     outcomes.listen(session)

@@ -17,16 +17,17 @@ from studio_helpers import NASTY, Served
 
 from pipelines.domain.records import Decision, Identity, ImageRecord, Intake, Scores
 from pipelines.domain.shots import ImageRef, Purpose, Shot
-from pipelines.session import Session
 from pipelines.storage.pictures import save_picture
 from pipelines.workflow import characters, datasets
-from studio.server.security import build, own
+from pipelines.workflow.opening import open_session
+from studio.app import build
+from studio.server.own import own
 from studio.server.state import Studio
 
 
 @pytest.fixture
 def studio(workspace_root: Path) -> Iterator[Studio]:
-    with Session.open(workspace_root) as session:
+    with open_session(workspace_root) as session:
         characters.create(session, "Ada", origin="drawn here", may_use=True)
         yield Studio(session)
 

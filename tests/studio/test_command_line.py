@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from pipelines.domain.records import Decision, ImageRecord
-from pipelines.session import Session
 from pipelines.storage.store import Store
-from studio.cli.main import COMMANDS, main
+from pipelines.workflow.opening import open_session
+from studio.__main__ import main
+from studio.cli.main import COMMANDS
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_without_names_the_best_become_pristine(run: Any, pictures: Path, worksp
     status, told = run("review", "--pristine")
     assert status == 1
     assert "none is left" in told["error"]
-    with Session.open(workspace_root) as session:
+    with open_session(workspace_root) as session:
         source = session.store.all(ImageRecord)[0]
         made = source.model_copy(update={"id": "a" * 64, "kind": "synthetic", "version": "v1"})
         session.store.put(made)

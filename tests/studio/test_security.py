@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from pipelines.session import Session
 from pipelines.workflow import characters
-from studio.server.security import build, known_hosts, listen
+from pipelines.workflow.opening import open_session
+from studio.app import build, listen
+from studio.server.security import known_hosts
 from studio.server.state import Studio
 
 FOREIGN = {"Origin": "https://evil.example"}
@@ -37,7 +38,7 @@ ESCAPES = (
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with Session.open(tmp_path_factory.mktemp("workspace")) as session:
+    with open_session(tmp_path_factory.mktemp("workspace")) as session:
         characters.create(session, "Ada", may_use=True)
         yield Studio(session)
 

@@ -12,11 +12,11 @@ from studio_helpers import Served
 
 from pipelines.domain.records import Character
 from pipelines.practice.choices import choices
-from pipelines.session import Session
 from pipelines.storage.settings import load
 from pipelines.workflow import characters, sources
+from pipelines.workflow.opening import open_session
 from pipelines.world.cast import CAST
-from studio.server.security import own
+from studio.server.own import own
 from studio.server.start import PORTRAITS, nearby
 from studio.server.state import Studio
 from studio.tabs.review import GATES
@@ -25,7 +25,7 @@ from studio.tabs.review import GATES
 @pytest.fixture
 def studio(workspace_root: Path) -> Iterator[Studio]:
     """Nobody is here."""
-    with Studio(Session.open(workspace_root), "http://127.0.0.1:1") as made:
+    with Studio(open_session(workspace_root), "http://127.0.0.1:1") as made:
         yield made
 
 
@@ -70,7 +70,7 @@ def test_everything_is_on_screen_without_scrolling(empty: Page) -> None:
 
 
 def test_the_other_ways_in(empty: Page, served: Served, tmp_path: Path) -> None:
-    with Session.open(tmp_path / "elsewhere") as session:
+    with open_session(tmp_path / "elsewhere") as session:
         characters.create(session, "Zoe", may_use=True)
     empty.click("#start-new")
     expect(empty.locator("#character-dialog")).to_be_visible()
@@ -91,7 +91,7 @@ def test_the_other_ways_in(empty: Page, served: Served, tmp_path: Path) -> None:
 def test_a_workspace_that_another_studio_has_is_refused_in_words(studio: Studio, tmp_path: Path) -> None:
     client = TestClient(own(studio), base_url="http://127.0.0.1:7860")
     here = studio.session
-    with Session.open(tmp_path / "busy") as other:
+    with open_session(tmp_path / "busy") as other:
         other.store.announce("http://localhost:7999")
         said = client.post("/workspace", json={"path": str(tmp_path / "busy")})
         assert said.status_code == 422
@@ -103,22 +103,22 @@ def test_a_workspace_that_another_studio_has_is_refused_in_words(studio: Studio,
 
 def test_what_is_left_is_closed_and_what_is_opened_tells_where_it_is(studio: Studio, tmp_path: Path) -> None:
     for name in ("second", "third"):
-        Session.open(tmp_path / name).close()
+        open_session(tmp_path / name).close()
     first = studio.session.workspace.root
     assert nearby(first) and set(nearby(first)) == {(tmp_path / n).resolve() for n in ("second", "third")}
     revision = studio.revision
     studio.move(tmp_path / "second")
     assert studio.revision != revision
-    Session.open(first).close()  # the lock is free again
+    open_session(first).close()  # the lock is free again
     with pytest.raises(RuntimeError, match=r"http://127\.0\.0\.1:1"):
-        Session.open(tmp_path / "second")
+        open_session(tmp_path / "second")
     assert studio.move(tmp_path / "second") == (tmp_path / "second").resolve()
     studio.session.store.put(Character(id="x", name="X", generator="mini-flux", editor="mini-qwen-edit"))
     assert studio.character_id == "x"
 
 
 def test_no_move_while_a_job_waits(studio: Studio, tmp_path: Path) -> None:
-    Session.open(tmp_path / "second").close()
+    open_session(tmp_path / "second").close()
     client = TestClient(own(studio), base_url="http://127.0.0.1:7860")
     started = client.post("/practice/1").json()
     assert started["name"] == "Ada"

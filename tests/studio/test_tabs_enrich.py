@@ -12,8 +12,8 @@ from tab_helpers import controls, enrich_choice, lora_file
 
 from pipelines.domain.records import Decision, ImageRecord, Job, SavedStack
 from pipelines.practice.choices import choices
-from pipelines.session import Session
 from pipelines.workflow import loras, practice, sources
+from pipelines.workflow.opening import open_session
 from studio.components import lora_stack
 from studio.components.lora_stack import Draft
 from studio.server.state import Studio
@@ -34,7 +34,7 @@ def picture(folder: Path, name: str, size: int = 80) -> str:
 
 
 def test_an_empty_workspace_says_what_to_do_first(workspace_root: Path) -> None:
-    with Session.open(workspace_root) as session:
+    with open_session(workspace_root) as session:
         nobody = Studio(session)
         assert "New character" in picker(nobody)["empty"]
         _, words, preview, make = enrich.look_ahead(nobody, {}, *enrich_choice())

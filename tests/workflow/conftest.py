@@ -16,7 +16,8 @@ from pipelines.domain.shots import ImageRef, Purpose, Shot
 from pipelines.session import Session
 from pipelines.storage.pictures import save_picture
 from pipelines.workflow import characters, datasets
-from studio.cli import main as cli
+from pipelines.workflow.opening import open_session
+from studio import __main__ as cli
 
 Put = Callable[..., ImageRecord]
 
@@ -35,13 +36,13 @@ def practised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
 def cleo_session(practised: tuple[Path, dict], workspace_root: Path) -> Iterator[Session]:
     """A session with the practice character Cleo and her sources."""
     shutil.copytree(practised[0], workspace_root)
-    with Session.open(workspace_root) as opened:
+    with open_session(workspace_root) as opened:
         yield opened
 
 
 @pytest.fixture
 def session(workspace_root: Path) -> Iterator[Session]:
-    with Session.open(workspace_root) as opened:
+    with open_session(workspace_root) as opened:
         yield opened
 
 

@@ -16,7 +16,7 @@ from pipelines.domain.requests import PracticeRequest
 from pipelines.session import NotFound, Session
 from pipelines.workflow import practice, sources, training
 from pipelines.world.cast import CAST
-from studio.cli import main as cli
+from studio import __main__ as cli
 
 
 def drawn(session: Session) -> tuple[Job, PracticeRequest]:
@@ -93,7 +93,7 @@ def test_only_who_is_there_and_as_often_as_one_likes(session: Session) -> None:
 
 def test_the_list_needs_neither_workspace_nor_torch(tmp_path: Path) -> None:
     code = (
-        "import sys; sys.modules['torch'] = None; from studio import cli;"
+        "import sys; sys.modules['torch'] = None; from studio import __main__ as cli;"
         f"sys.exit(cli.main(['--workspace', {str(tmp_path / 'none')!r}, 'practice', '--list', '--json']))"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}

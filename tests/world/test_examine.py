@@ -15,10 +15,11 @@ from pipelines.domain.requests import ExamineRequest, TargetsRequest, Wanted
 from pipelines.faces import recogniser
 from pipelines.practice.reviewer import BACKGROUND, DAMAGED, SOMEONE_ELSE, VIEW, opinion
 from pipelines.session import Session
-from pipelines.world import Character, HeldOut, View, examine, render
+from pipelines.world import examine
 from pipelines.world.cast import member
 from pipelines.world.face_distance import apart, true_faces
 from pipelines.world.practice_sources import sources, views
+from pipelines.world.renderer import Character, HeldOut, View, render
 
 CLEO, OTHER = member(3).seed, 8_100_001
 VIEWS = {

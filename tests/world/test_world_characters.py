@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pipelines.world import HELD_OUT, TWINS, Character, HeldOut, View, practice_sources, sample_view, twin
-from pipelines.world.characters import FACE_FIELDS
+from pipelines.world import practice_sources
+from pipelines.world.renderer import HELD_OUT, TWINS, Character, HeldOut, View, sample_view, twin
+from pipelines.world.renderer.characters import FACE_FIELDS
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,18 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.world import BACKGROUNDS, EXPRESSIONS, LIGHTS, POSES, YAWS, Character, View, render, render_tensor, twin
+from pipelines.world.renderer import (
+    BACKGROUNDS,
+    EXPRESSIONS,
+    LIGHTS,
+    POSES,
+    YAWS,
+    Character,
+    View,
+    render,
+    render_tensor,
+    twin,
+)
 
 SEEDS = (3, 16, 26, 31)
 
@@ -67,7 +78,7 @@ def test_every_word_can_be_drawn() -> None:
 SCRIPT = """
 import hashlib, random, torch
 torch.set_num_threads(1)
-from pipelines.world import Character, View, render
+from pipelines.world.renderer import Character, View, render
 rng = random.Random(5)
 views = [View.at("half-left", expression="smiling", background="forest").jittered(rng), View(framing="full")]
 views += [View.at("profile-right", light="left", background="city").jittered(rng)]

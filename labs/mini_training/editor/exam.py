@@ -19,8 +19,8 @@ from pipelines.faces.angle import angle_of
 from pipelines.faces.features import features
 from pipelines.planning.enrich import prompt_for
 from pipelines.training.emphasis import emphasis
-from pipelines.world import EXPRESSIONS, LIGHTS, YAWS, Character, View, render
-from pipelines.world.truth import box
+from pipelines.world.renderer import EXPRESSIONS, LIGHTS, YAWS, Character, View, render
+from pipelines.world.renderer.truth import box
 
 FIRST = 8_180_000
 """Characters from here on are edited while a model learns; the benchmark's own begin at 8,400,000."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pipelines.domain.presets import Edit, axes, survey_prompts
 from pipelines.planning.enrich import prompt_for
-from pipelines.world import YAWS
+from pipelines.world.renderer import YAWS
 
 EMPTY = " "
 """What the pipeline is told when it is to be told nothing: the other end of classifier-free guidance."""

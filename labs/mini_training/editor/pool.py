@@ -13,8 +13,18 @@ import numpy as np
 import torch
 
 from labs.mini_training.faces.pool import keep, kept
-from pipelines.world import BACKGROUNDS, EXPRESSIONS, FRAMINGS, LIGHTS, POSES, YAWS, Character, View, render_tensor
-from pipelines.world.truth import box
+from pipelines.world.renderer import (
+    BACKGROUNDS,
+    EXPRESSIONS,
+    FRAMINGS,
+    LIGHTS,
+    POSES,
+    YAWS,
+    Character,
+    View,
+    render_tensor,
+)
+from pipelines.world.renderer.truth import box
 
 SIZE = 64
 SHARD = 250

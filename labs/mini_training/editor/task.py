@@ -19,7 +19,7 @@ from labs.mini_training.precision import autocast
 from pipelines.faces.features import features
 from pipelines.training.emphasis import emphasis
 from pipelines.training.flow_matching import mix, shift_mu, target
-from pipelines.world import BACKGROUNDS, EXPRESSIONS, FRAMINGS, LIGHTS
+from pipelines.world.renderer import BACKGROUNDS, EXPRESSIONS, FRAMINGS, LIGHTS
 
 Tensor = torch.Tensor
 SIDE = 8

@@ -18,7 +18,7 @@ from torch import nn
 from labs.mini_training.faces.degrade import degraded
 from labs.mini_training.faces.pool import FITTING, SIZE, draw_view, keep, kept
 from labs.mini_training.faces.targets import WORDS, Table, table
-from pipelines.world import TWINS, Character, Truth, View, render_tensor, twin
+from pipelines.world.renderer import TWINS, Character, Truth, View, render_tensor, twin
 
 Tensor = torch.Tensor
 Reads = Callable[[Tensor, Table], Mapping[str, Tensor]]

@@ -16,7 +16,17 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from labs.mini_training.faces.targets import Table, table
-from pipelines.world import BACKGROUNDS, EXPRESSIONS, LIGHTS, POSES, YAWS, Character, Truth, View, render_tensor
+from pipelines.world.renderer import (
+    BACKGROUNDS,
+    EXPRESSIONS,
+    LIGHTS,
+    POSES,
+    YAWS,
+    Character,
+    Truth,
+    View,
+    render_tensor,
+)
 
 SIZE = 128
 SHARD = 1000

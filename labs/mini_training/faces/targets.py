@@ -5,8 +5,20 @@ from dataclasses import fields
 
 import numpy as np
 
-from pipelines.world import BACKGROUNDS, EXPRESSIONS, FRAMINGS, LIGHTS, POSES, Truth
-from pipelines.world.characters import BEARDS, CLOTHES, EXTRAS, EYES, GLASSES, HAIRS, MARKS, SKINS, STYLES, TOPS, Shape
+from pipelines.world.renderer import BACKGROUNDS, EXPRESSIONS, FRAMINGS, LIGHTS, POSES, Truth
+from pipelines.world.renderer.characters import (
+    BEARDS,
+    CLOTHES,
+    EXTRAS,
+    EYES,
+    GLASSES,
+    HAIRS,
+    MARKS,
+    SKINS,
+    STYLES,
+    TOPS,
+    Shape,
+)
 
 # What an identity is: words (classes) and numbers. Clothes are no part of it; people change them.
 WORDS: dict[str, tuple[str, ...]] = {

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from labs.mini_training.faces.targets import FACE_HEADS, SCENE_HEADS, WORDS
-from pipelines.world import PLAIN, YAWS
-from pipelines.world.characters import HAIR_WORDS, MARK_WORDS
+from pipelines.world.renderer import PLAIN, YAWS
+from pipelines.world.renderer.characters import HAIR_WORDS, MARK_WORDS
 
 EMPTY, NOBODY, EVERYTHING, DROPPED = 0.08, 0.20, 0.30, 0.30
 """Shares of captions without words, without looks, with all looks; and how often one of the looks is left out else."""

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
-from pipelines.world import EXPRESSIONS, POSES, YAWS, Character
+from pipelines.world.renderer import EXPRESSIONS, POSES, YAWS, Character
 
 Draw = Callable[[Sequence[str], Sequence[int]], list[Image.Image]]
 """Prompts and seeds to pictures."""

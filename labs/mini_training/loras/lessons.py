@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from pipelines.world import EXPRESSIONS, LIGHTS, YAWS, Character, View, render
+from pipelines.world.renderer import EXPRESSIONS, LIGHTS, YAWS, Character, View, render
 
 SEEDS = (2_000_000, 2_100_000)
 """Characters that lessons show; the editor's own training has seen others, the tests begin at 8,000,000."""

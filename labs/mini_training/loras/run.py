@@ -19,7 +19,7 @@ from pipelines.storage.pictures import save_picture
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 from pipelines.training import train
-from pipelines.world import Character, View, render
+from pipelines.world.renderer import Character, View, render
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 import math
 
-from pipelines.world.views import View
+from pipelines.world.renderer.views import View
 
 Matrix = list[list[float]]
 

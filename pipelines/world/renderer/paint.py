@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from pipelines.world.characters import Character
-from pipelines.world.geometry import ROUND, eye_place, lip_colour, mouth_height, mouth_width
-from pipelines.world.views import Face
+from pipelines.world.renderer.characters import Character
+from pipelines.world.renderer.geometry import ROUND, eye_place, lip_colour, mouth_height, mouth_width
+from pipelines.world.renderer.views import Face
 
 Tensor = torch.Tensor
 

@@ -5,8 +5,8 @@ into one smooth surface (solid.py). Head parts are placed around the head's cent
 import math
 from dataclasses import dataclass, field
 
-from pipelines.world.characters import RGB, Character
-from pipelines.world.views import Face, View
+from pipelines.world.renderer.characters import RGB, Character
+from pipelines.world.renderer.views import Face, View
 
 Vec = tuple[float, float, float]
 

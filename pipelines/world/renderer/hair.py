@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable
 
-from pipelines.world.characters import RGB, Character
-from pipelines.world.geometry import Clay, Figure, Vec, _cross, _shade, _unit, mouth_height, on_skull, skull
+from pipelines.world.renderer.characters import RGB, Character
+from pipelines.world.renderer.geometry import Clay, Figure, Vec, _cross, _shade, _unit, mouth_height, on_skull, skull
 
 
 def hair(figure: Figure, c: Character) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 
-from pipelines.world.characters import RGB
+from pipelines.world.renderer.characters import RGB
 
 Tensor = torch.Tensor
 PLAIN: dict[str, RGB] = {

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from pipelines.world.backgrounds import NAMES as BACKGROUNDS
+from pipelines.world.renderer.backgrounds import NAMES as BACKGROUNDS
 
 Framing = Literal["portrait", "bust", "full"]
 Pose = Literal["standing", "t-pose", "sitting"]

@@ -4,9 +4,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines.world import camera, geometry
-from pipelines.world.characters import Character
-from pipelines.world.views import View, blend
+from pipelines.world.renderer import camera, geometry
+from pipelines.world.renderer.characters import Character
+from pipelines.world.renderer.views import View, blend
 
 Spot = tuple[float, float]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pipelines.world import camera, geometry, hair, paint, solid
-from pipelines.world.backgrounds import backgrounds
-from pipelines.world.characters import Character
-from pipelines.world.truth import Truth
-from pipelines.world.views import LIGHTS, Light, View, blend
+from pipelines.world.renderer import camera, geometry, hair, paint, solid
+from pipelines.world.renderer.backgrounds import backgrounds
+from pipelines.world.renderer.characters import Character
+from pipelines.world.renderer.truth import Truth
+from pipelines.world.renderer.views import LIGHTS, Light, View, blend
 
 Tensor = torch.Tensor
 

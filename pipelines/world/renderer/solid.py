@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 
-from pipelines.world.geometry import Figure
+from pipelines.world.renderer.geometry import Figure
 
 # Blending per group: larger is crisper; in 1/head units.
 CRISP = {"head": 8.0, "hair": 17.0, "brows": 14.0, "body": 10.0, "clothes": 10.0, "trousers": 12.0, "extra": 14.0}
