@@ -30,6 +30,7 @@ from studio.components.rail import Header
 from studio.components.start import Start
 from studio.server.state import Shell, Studio
 from studio.tabs import enrich, generate, model_card, review, survey, train
+from studio.uploads import GuardedBlocks
 
 TABS: tuple[tuple[str, str, Any], ...] = (
     ("survey", "Survey", survey),
@@ -43,7 +44,7 @@ TABS: tuple[tuple[str, str, Any], ...] = (
 
 def page(studio: Studio) -> gr.Blocks:
     """The whole page. Nothing is computed here: each part asks for its data when it is on screen."""
-    with gr.Blocks(title="FLENwheel", analytics_enabled=False, fill_width=True) as blocks:
+    with GuardedBlocks(title="FLENwheel", analytics_enabled=False, fill_width=True) as blocks:
         Header(elem_id="header")
         Start(elem_id="start")
         shell = Shell(changed=Island("changed", elem_id="changed", elem_classes="flen-hidden"))

@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.session import Session
@@ -29,6 +30,7 @@ from studio.app import page
 from studio.server import line, routes, start
 from studio.server.state import Studio
 from studio.theme import theme
+from studio.uploads import Doors
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 UPLOAD_LIMIT = 2 * 1024**3  # a LoRA file may be large; pictures have their own bound in intake
@@ -147,6 +149,8 @@ def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
         head=HEAD,
         allowed_paths=[],
     )
+    mounted = next(route for route in app.routes if isinstance(route, Mount))
+    mounted.app = Doors(mounted.app)
     app.add_middleware(Guard)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=known_hosts(host), www_redirect=False)
     return app
