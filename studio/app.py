@@ -37,6 +37,7 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Mount
 
 from pipelines.workflow.opening import open_session
 from studio.components.island import Island
@@ -48,6 +49,7 @@ from studio.components.theme import theme
 from studio.server.own import own
 from studio.server.security import LOOPBACK, UPLOAD_LIMIT, Guard, known_hosts
 from studio.server.state import Studio
+from studio.server.uploads import Doors, GuardedBlocks
 from studio.tabs import enrich, generate, model_card, review, survey, train
 
 WARM_AFTER = 3.0  # seconds
@@ -65,7 +67,7 @@ TABS: tuple[tuple[str, str, Any], ...] = (
 
 def page(studio: Studio) -> gr.Blocks:
     """The whole page. Nothing is computed here: each part asks for its data when it is on screen."""
-    with gr.Blocks(title="FLENwheel", analytics_enabled=False, fill_width=True) as blocks:
+    with GuardedBlocks(title="FLENwheel", analytics_enabled=False, fill_width=True) as blocks:
         Header(elem_id="header")
         Start(elem_id="start")
         shell = Shell(changed=Island("changed", elem_id="changed", elem_classes="flen-hidden"))
@@ -103,6 +105,8 @@ def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
         head=HEAD,
         allowed_paths=[],
     )
+    mounted = next(route for route in app.routes if isinstance(route, Mount))
+    mounted.app = Doors(mounted.app)
     app.add_middleware(Guard)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=known_hosts(host), www_redirect=False)
     return app
