@@ -43,8 +43,7 @@ class Session:
         if not read_only:
             from pipelines.workflow import outcomes
 
-            session.queue = JobQueue(store, workspace, settings)
-            outcomes.listen(session)
+            outcomes.open_queue(session)
         return session
 
     @property

@@ -1,16 +1,21 @@
 """What a finished job leaves in the records beyond its pictures: a LoRA, the state of a training run."""
 
+from functools import partial
 from pathlib import Path
 
 from pipelines.domain.records import Job, LoraRecord, TrainingRun
 from pipelines.domain.requests import CalibrateRequest, PracticeRequest, Request, TrainRequest
+from pipelines.queue.job_queue import HANDLERS, JobQueue
 from pipelines.session import Session
 from pipelines.storage.lora_files import inspect
-from pipelines.workflow import calibration, practice
+from pipelines.workflow import admission, calibration, practice
 
 
-def listen(session: Session) -> None:
-    """Have the session's queue tell us about every job that ends."""
+def open_queue(session: Session, handlers: str = HANDLERS) -> None:
+    """Give a session its queue, which asks ``admission`` before any job begins and tells us about every one that ends.
+    What an earlier session left waiting begins at once, so it is asked from the first moment on."""
+    admit = partial(admission.admit, session)
+    session.queue = JobQueue(session.store, session.workspace, session.settings, handlers, admit)
     session.jobs.on_end(lambda job, request: _ended(session, job, request))
 
 
