@@ -11,14 +11,13 @@ import queue
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from traceback import format_exc
 from typing import Any
 
 from pipelines.domain.events import Event, Failed, Finished, Memory, Stopped
 from pipelines.domain.messages import Claimed, Control, Ready, Run, ToApp, Told
 from pipelines.domain.records import Job, JobState, Record, new_id, now
 from pipelines.domain.requests import REQUEST, Request
-from pipelines.queue.admission import Admit, NotAllowed, as_asked
+from pipelines.queue.admission import Admit, Refusal, as_asked, ask
 from pipelines.queue.completions import Completions, EndCallback
 from pipelines.queue.recorder import Recorder
 from pipelines.queue.resuming import judged_already, runs_taken_over
@@ -34,7 +33,6 @@ RUNNING: tuple[JobState, ...] = ("queued", "running")
 STUDIO_GONE = "The studio was closed or ended while this was running. What was finished is kept; resume goes on there."
 WORKER_GONE = "{how} What was finished is kept; resume goes on there."
 NO_WORKER = "The worker process does not start: {how} See logs/worker.log."
-NOT_ASKED = "Whether this may begin could not be found out, so it did not: {how}"
 log = logging.getLogger(__name__)
 
 
@@ -48,13 +46,15 @@ class NoSuchJob(LookupError):
 
 @dataclass
 class _Current:
-    """The running job: its recorder, and how far its worker is with it."""
+    """The running job: its recorder, and how far its worker is with it; ``refused`` when it has to end because it may
+    not begin after all."""
 
     request: Request
     recorder: Recorder
     claimed: bool = False
     attempts: int = 1
     cancelling: bool = False
+    refused: Refusal | None = None
 
 
 class JobQueue:
@@ -65,7 +65,7 @@ class JobQueue:
 
     ``admit`` says whether a request may begin. It is asked when a job is put in, and again whenever one is about to
     be handed to the worker: at its turn, which may come after days or in another session, and when a worker died
-    before it began.
+    before it began; and when the worker takes it, for a worker that has to start does so seconds later.
     """
 
     def __init__(
@@ -278,16 +278,13 @@ class JobQueue:
 
     def _admitted(self, current: _Current) -> bool:
         """Whether the job may begin now; if not, it has ended and says why."""
-        try:
-            current.request = self._admit(current.request)
-        except NotAllowed as refusal:
-            self._finish("failed", error=str(refusal))
+        answer = ask(self._admit, current.request)
+        if isinstance(answer, Refusal):
+            current.refused = answer
+            self._finish("failed")
             return False
-        except Exception as error:  # who cannot be asked has not said yes
-            log.exception("job %s could not be admitted", current.recorder.job.id)
-            self._finish("failed", error=NOT_ASKED.format(how=error), traceback=format_exc())
-            return False
-        current.recorder.begin_with(current.request)
+        current.request = answer
+        current.recorder.begin_with(answer)
         return True
 
     def _warm(self) -> None:
@@ -313,6 +310,10 @@ class JobQueue:
             log.warning("the worker told of job %s, which is not running", message.job)
         elif isinstance(message, Claimed):
             current.claimed = True
+            answer = ask(self._admit, current.request)
+            if isinstance(answer, Refusal):
+                current.refused = answer
+                self._cancel(message.job, force=False)
         elif isinstance(message, Told):
             self._told(current, message.event)
 
@@ -351,6 +352,8 @@ class JobQueue:
     def _finish(self, state: JobState, **changes: Any) -> None:
         current = self._current
         assert current is not None
+        if current.refused:
+            state, changes = "failed", {"error": current.refused.words, "traceback": current.refused.traceback}
         if state == "done" and current.recorder.job.total:
             changes["note"] = ""
         job = current.recorder.end(state, **changes)

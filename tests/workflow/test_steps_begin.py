@@ -16,7 +16,7 @@ from pipelines.domain.records import Character, Decision, ImageRecord, Job, Trai
 from pipelines.domain.shots import Plan, Purpose, Shot
 from pipelines.queue.status import Status
 from pipelines.session import Session
-from pipelines.workflow import calibration, characters, enrich, outcomes, render, review, sources, training
+from pipelines.workflow import calibration, characters, checkpoints, enrich, outcomes, render, review, sources, training
 from pipelines.workflow.characters import NotAllowed
 
 HANDLERS = str(Path(__file__).with_name("gate_handlers.py"))
@@ -165,6 +165,26 @@ def test_a_worker_that_died_before_it_began_is_not_the_way_in(
     assert given(session) == []
 
 
+def test_what_is_rejected_before_a_worker_takes_a_training_ends_it(
+    session: Session, pictures: tuple[ImageRecord, ...]
+) -> None:
+    for name in ("go", "slow"):
+        (session.workspace.root / name).touch()
+    assert session.jobs.wait(sources.measure(session, "ada").id, WAIT).state == "done"
+    pid = session.jobs.status().worker_pid
+    assert pid
+    os.kill(pid, signal.SIGSTOP)  # as one that is still starting
+    (session.workspace.root / "go").unlink()
+    job = train(session)
+    until(session, lambda live: live.job is not None and live.job.id == job.id)
+    reject(session, pictures[1])
+    os.kill(pid, signal.SIGCONT)
+    ended = session.jobs.wait(job.id, WAIT)
+    assert ended.state == "failed" and pictures[1].id[:8] in ended.error
+    (run,) = session.store.all(TrainingRun)
+    assert run.state == "failed" and not run.lora
+
+
 def test_a_paused_training_does_not_go_on_with_what_was_rejected(
     session: Session, pictures: tuple[ImageRecord, ...]
 ) -> None:
@@ -198,6 +218,11 @@ def test_an_editor_learns_nothing_from_sources_that_were_left_out(
     let_go(session)
     ended = session.jobs.wait(job.id, WAIT)
     assert ended.state == "failed" and f"{source.id[:8]}" in ended.error and "left out" in ended.error
+    kept = session.workspace.path(f"{job.request['folder']}/checkpoints/000010/adapter.safetensors")
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    grid = checkpoints.ahead(session, run, [10], [1.0])
+    assert [[ref.id for ref in shot.sources] for shot in grid] == [[other.id]]  # nor is it drawn from again
     learning = training.dataset(session, "ada", "editor")
     assert learning.shut == [] and {c.id for i in learning.items for c in i.controls} == {other.id}
     assert good.id not in {i.image.id for i in learning.items}

@@ -48,6 +48,14 @@ def test_training_refuses_what_no_human_let_through(
     assert said == (f"1 picture may not be learnt from: {picture.id[:8]} {why}." if why else "")
 
 
+def test_a_decision_that_was_taken_back_lets_nothing_through(session: Session, ada: Character, put: Any) -> None:
+    picture = put("enriched", label="good")
+    assert gate.stands(session, ada.id, [picture.ref])
+    undo = Decision(image=picture.id, who="human", action="undo", undoes=session.store.decisions(picture.id)[0].id)
+    review.decide(session, [undo])
+    assert "waits for review" in gate.shut(session, ada.id, [picture.ref])
+
+
 def test_training_refuses_pictures_of_others_and_of_nobody(session: Session, ada: Character, put: Any) -> None:
     picture, other = put("source", label="good"), characters.create(session, "Bea", may_use=True)
     assert "is a picture of ada" in gate.shut(session, other.id, [picture.ref])
