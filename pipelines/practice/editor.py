@@ -21,11 +21,12 @@ def turn(run: Run) -> None:
     """Correct, train, prove; each unless it is done already. Without anything to correct there is nothing to do; with
     new corrections the next version is trained."""
     _correct(run)
-    if not training.dataset(run.session, run.id, "editor").items:
+    learning = training.dataset(run.session, run.id, "editor")
+    if not learning.items:
         run.tell({"event": "corrected", "triplets": 0})
         return
     lora = _trained(run)
-    if lora is None or _untaught(run):
+    if lora is None or _untaught(run, learning):
         run.work("train editor", training.submit(run.session, run.id, "editor", *run.preset("editor")))
         lora = _trained(run)
     assert lora is not None
@@ -73,10 +74,10 @@ def _trained(run: Run) -> LoraRecord | None:
     return next(reversed(loras.trained(run.session, run.id, family)), None)
 
 
-def _untaught(run: Run) -> bool:
-    """Whether there are corrections that the newest editor has not learnt from."""
+def _untaught(run: Run, learning: training.TrainingSet) -> bool:
+    """Whether there are corrections to learn from that the newest editor has not seen."""
     last = training.runs(run.session, run.id, "editor")[-1]
-    return any(c.target.id not in last.images for c in run.session.store.all(Correction, character=run.id))
+    return any(item.image.id not in last.images for item in learning.items if item.origin == "correction")
 
 
 def _prove(run: Run, lora: LoraRecord) -> None:

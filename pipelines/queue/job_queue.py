@@ -17,6 +17,7 @@ from pipelines.domain.events import Event, Failed, Finished, Memory, Stopped
 from pipelines.domain.messages import Claimed, Control, Ready, Run, ToApp, Told
 from pipelines.domain.records import Job, JobState, Record, new_id, now
 from pipelines.domain.requests import REQUEST, Request
+from pipelines.queue.admission import Admit, Refusal, as_asked, ask
 from pipelines.queue.completions import Completions, EndCallback
 from pipelines.queue.recorder import Recorder
 from pipelines.queue.resuming import judged_already, runs_taken_over
@@ -45,13 +46,15 @@ class NoSuchJob(LookupError):
 
 @dataclass
 class _Current:
-    """The running job: its recorder, and how far its worker is with it."""
+    """The running job: its recorder, and how far its worker is with it; ``refused`` when it has to end because it may
+    not begin after all."""
 
     request: Request
     recorder: Recorder
     claimed: bool = False
     attempts: int = 1
     cancelling: bool = False
+    refused: Refusal | None = None
 
 
 class JobQueue:
@@ -59,10 +62,17 @@ class JobQueue:
 
     ``settings`` may be replaced at any time; a job sees those of its start. ``handlers`` names the module that serves
     requests in the worker (tests put their own).
+
+    ``admit`` says whether a request may begin. It is asked when a job is put in, and again whenever one is about to
+    be handed to the worker: at its turn, which may come after days or in another session, and when a worker died
+    before it began; and when the worker takes it, for a worker that has to start does so seconds later.
     """
 
-    def __init__(self, store: Store, workspace: Workspace, settings: Any, handlers: str = HANDLERS) -> None:
+    def __init__(
+        self, store: Store, workspace: Workspace, settings: Any, handlers: str = HANDLERS, admit: Admit = as_asked
+    ) -> None:
         self.settings = settings
+        self._admit = admit
         self._store, self._workspace, self._handlers = store, workspace, handlers
         self._lock = threading.Condition(threading.RLock())
         self._resuming = threading.Lock()
@@ -89,11 +99,13 @@ class JobQueue:
         resumes: str = "",
         alongside: Callable[[Job], Iterable[Record]] = lambda job: (),
     ) -> Job:
-        """Put ``request`` into the queue; returns its job at once, durable. Raises QueueClosed.
+        """Put ``request`` into the queue; returns its job at once, durable. Raises QueueClosed, and NotAllowed when it
+        may not begin as things are.
 
         ``alongside`` makes records that belong to the job, such as its training run: all of them are kept or none,
         and they are there before the job begins.
         """
+        request = self._admit(request)
         job = Job(
             id=new_id(), kind=request.kind, title=title, character=character,
             request=request.model_dump(mode="json"), resumes=resumes,
@@ -123,12 +135,16 @@ class JobQueue:
         self._inbox.put(lambda: self._pause(job_id, True))
 
     def unpause(self, job_id: str) -> None:
-        """Let a paused job go on."""
+        """Let a paused job go on. Raises NotAllowed when it might not begin any more: it stays paused."""
+        current = self._current
+        if current is not None and current.recorder.job.id == job_id:
+            self._admit(current.request)
         self._inbox.put(lambda: self._pause(job_id, False))
 
     def resume(self, job_id: str) -> Job:
         """Ask for the same once more: it goes on where the files end. Asked twice, it is queued once; a job that is
-        queued or running is its own resumption. Raises NoSuchJob, QueueClosed."""
+        queued or running is its own resumption. Raises NoSuchJob, QueueClosed, and NotAllowed when it may not begin
+        any more: then nothing has changed."""
         with self._resuming:
             old = self.job(job_id)
             if old.state in RUNNING:
@@ -249,6 +265,8 @@ class JobQueue:
     def _hand_over(self) -> None:
         current = self._current
         assert current is not None
+        if not self._admitted(current):
+            return
         job = current.recorder.job
         try:
             link = self._link or self._start_worker()
@@ -257,6 +275,17 @@ class JobQueue:
             return
         judged = judged_already(self._store, job, current.request)
         link.send(Run(job=job.id, request=current.request, settings=_plain(self.settings), judged=judged))
+
+    def _admitted(self, current: _Current) -> bool:
+        """Whether the job may begin now; if not, it has ended and says why."""
+        answer = ask(self._admit, current.request)
+        if isinstance(answer, Refusal):
+            current.refused = answer
+            self._finish("failed")
+            return False
+        current.request = answer
+        current.recorder.begin_with(answer)
+        return True
 
     def _warm(self) -> None:
         if self._link is None and not self._closed:
@@ -281,6 +310,10 @@ class JobQueue:
             log.warning("the worker told of job %s, which is not running", message.job)
         elif isinstance(message, Claimed):
             current.claimed = True
+            answer = ask(self._admit, current.request)
+            if isinstance(answer, Refusal):
+                current.refused = answer
+                self._cancel(message.job, force=False)
         elif isinstance(message, Told):
             self._told(current, message.event)
 
@@ -319,11 +352,13 @@ class JobQueue:
     def _finish(self, state: JobState, **changes: Any) -> None:
         current = self._current
         assert current is not None
+        if current.refused:
+            state, changes = "failed", {"error": current.refused.words, "traceback": current.refused.traceback}
         if state == "done" and current.recorder.job.total:
             changes["note"] = ""
         job = current.recorder.end(state, **changes)
         self._over_with(job, current.request)
-        self._dispatch()
+        self._inbox.put(self._dispatch)
 
     def _over_with(self, job: Job, request: Request) -> None:
         """Tell all callbacks of an end that is recorded, then everyone who waits for it."""

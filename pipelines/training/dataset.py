@@ -5,6 +5,7 @@ the GPU while the steps run.
 """
 
 import hashlib
+import io
 import math
 import os
 from collections.abc import Callable, Sequence
@@ -110,7 +111,7 @@ def load_picture(ref: ImageRef, path: Path) -> Image.Image:
             "Restore it, or add it again."
         )
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(data)) as image:  # these very bytes: the file may change any time
             return image.convert("RGB")
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise TrainingDataError(

@@ -92,7 +92,7 @@ def header(request: TrainRequest, family: ModelFamily, modules: int, own: Mappin
         "modules": str(modules),
         "trigger": request.trigger,
         "settings": s.model_dump_json(),
-        "images": json.dumps(sorted({item.image.id for item in request.items})),
+        "images": json.dumps(sorted(ref.id for ref in request.pictures)),
         **own,
         **request.lineage,
     }

@@ -11,7 +11,7 @@ from pipelines.domain.shots import Adapter, LoraStack, Plan, Shot
 from pipelines.session import NotFound, Session
 from pipelines.storage.atomic import file_hash, write_durably
 from pipelines.storage.lora_files import LoraRefused, inspect
-from pipelines.workflow import datasets, render
+from pipelines.workflow import datasets, gate, render
 from pipelines.workflow.characters import NotAllowed
 
 STRENGTHS = (0.6, 0.8, 1.0, 1.2)
@@ -65,7 +65,9 @@ def _places(
     known, samples = steps(session, run), _samples(session, run)
     chosen, weights = sorted(set(at)), sorted({round(s, 3) for s in strengths})
     if not samples:
-        raise NotAllowed("This training made no samples, so there are no prompts to draw the grid with.")
+        raise NotAllowed(
+            "This training made no samples that may be made again: there are no prompts to draw the grid with."
+        )
     if not chosen or not weights:
         raise NotAllowed("Tick at least one step and one strength.")
     if any(not 0 < w <= 2 for w in weights):
@@ -147,8 +149,10 @@ def _last(run: TrainingRun) -> int:
 
 
 def _samples(session: Session, run: TrainingRun) -> tuple[Shot, ...]:
+    """The run's sample shots, without those of a source that was left out since."""
     job = session.store.get(Job, run.job)
-    return TrainRequest.model_validate(job.request).samples if job and job.kind == "train" else ()
+    samples = TrainRequest.model_validate(job.request).samples if job and job.kind == "train" else ()
+    return tuple(s for s in samples if not any(gate.why_gone(session, run.character, ref) for ref in s.sources))
 
 
 def _shot(sample: Shot, adapter: Adapter, step: int) -> Shot:

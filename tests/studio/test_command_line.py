@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.domain.records import Decision, ImageRecord
+from pipelines.domain.presets import trainings
+from pipelines.domain.records import Decision, ImageRecord, Job
+from pipelines.domain.requests import TrainItem, TrainRequest
 from pipelines.storage.store import Store
 from pipelines.workflow.opening import open_session
 from studio.__main__ import main
@@ -123,3 +125,33 @@ def test_a_workspace_in_use_is_refused_in_words_but_may_be_read(run: Any, pictur
         assert status == 1 and "is open in process" in told["error"]
         status, told = run("status")
         assert status == 0 and told["character"] == "ada"
+
+
+def test_what_waits_for_a_turn_is_asked_again_by_the_command_line(
+    run: Any, pictures: Path, workspace_root: Path
+) -> None:
+    _, told = run("import", str(pictures), "--new", "Ada", "--may-use")
+    with Store.open(workspace_root) as store:
+        first = store.get(ImageRecord, told["admitted"][0])
+        assert first
+        items = (TrainItem(image=first.ref, caption="ada"),)
+        request = TrainRequest(
+            target="character", character="ada", name="ada_v1", version="v1", family="mini-flux", revision="1",
+            items=items, settings=trainings()["character-practice"].settings, folder="characters/ada/models/x",
+        )  # fmt: skip
+        waiting = Job(id="1" * 16, kind="train", title="Train", request=request.model_dump(mode="json"))
+        store.put(waiting)
+        store.decide(Decision(image=first.id, who="human", action="label", value="reject", where="source"))
+    assert run("train", "--dry-run")[0] == 0  # whoever opens the workspace goes on with what waits
+    with open_session(workspace_root) as session:
+        ended = session.jobs.wait(waiting.id, 60)
+        assert ended.state == "failed" and first.id[:8] in ended.error and "new training" in ended.error
+    assert not (workspace_root / "logs" / "worker.log").exists()
+
+
+def test_a_training_on_what_nobody_decided_on_is_refused_in_words(run: Any, pictures: Path) -> None:
+    _, told = run("import", str(pictures), "--new", "Ada", "--may-use")
+    cleared = told["admitted"][1]
+    assert run("review", "--label", "clear", cleared[:12])[0] == 0
+    status, told = run("train")
+    assert status == 1 and f"{cleared[:8]} (1.png) waits for review" in told["error"]
