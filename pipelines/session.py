@@ -32,7 +32,8 @@ class Session:
     def open(cls, root: Path, *, read_only: bool = False, **overrides: Any) -> Session:
         """Open (and, unless ``read_only``, create) the workspace at ``root``.
 
-        Raises WorkspaceBusy when another process has it, PresetError when its settings are broken.
+        Raises WorkspaceBusy when another process has it, PresetError when its settings are broken, StoreUnreadable
+        when its records cannot be read or are of a newer FLENwheel.
         """
         workspace = Workspace(root)
         if not read_only:
@@ -43,7 +44,11 @@ class Session:
         if not read_only:
             from pipelines.workflow import outcomes
 
-            session.queue = JobQueue(store, workspace, settings)
+            try:
+                session.queue = JobQueue(store, workspace, settings)
+            except BaseException:
+                store.close()  # another try is not to find the workspace busy
+                raise
             outcomes.listen(session)
         return session
 

@@ -19,7 +19,8 @@ from typing import Any
 
 from pipelines.storage.atomic import Appender, keep_second_name, read_bytes, remove, replace, write_durably
 
-FORMAT = 1
+FORMAT = 2
+"""1: before records had migrations. Raised so that a FLENwheel of that time refuses, in words, what came after it."""
 META = "_flenwheel"
 
 Document = dict[str, Any]
@@ -50,6 +51,18 @@ def adopt(tables: Tables, changes: Changes) -> None:
                 table.pop(row, None)
             else:
                 table[row] = document
+
+
+def difference(old: Tables, new: Tables) -> Changes:
+    """The changes that make ``new`` of ``old``."""
+    changes: Changes = {}
+    for name in {*old, *new}:
+        before, after = old.get(name, {}), new.get(name, {})
+        changed: dict[str, Document | None] = {row: doc for row, doc in after.items() if before.get(row) != doc}
+        changed.update(dict.fromkeys(before.keys() - after.keys()))
+        if changed:
+            changes[name] = changed
+    return changes
 
 
 def encode_line(seq: int, changes: Changes) -> bytes:
@@ -90,10 +103,15 @@ def decode_snapshot(data: bytes, name: str) -> tuple[Tables, int]:
         tables = json.loads(data)
         meta = tables.pop(META)["1"]
         form, seq = int(meta["format"]), int(meta["seq"])
+        if not all(isinstance(table, dict) for table in tables.values()):
+            raise TypeError("a table is none")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _Damaged(f"{name} is damaged ({error})") from error
     if form > FORMAT:
-        raise StoreUnreadable(f"{name} was written by a newer FLENwheel (format {form}, this one reads {FORMAT}).")
+        raise StoreUnreadable(
+            f"{name} was written by a newer FLENwheel (format {form}, this one reads {FORMAT}). Nothing was changed. "
+            "Update FLENwheel, or open another workspace."
+        )
     return tables, seq
 
 
@@ -213,6 +231,11 @@ class Journal:
         if lines and first is None:
             raise _Damaged(f"{path.name} is damaged throughout")
         return [(n + (first or 0), entry and entry[1]) for n, entry in enumerate(lines)]
+
+    def files(self) -> list[Path]:
+        """All files of the store that are there: together they are a copy of it."""
+        named = [self.snapshot, self.backup, *self._segments(), self.current]
+        return [path for path in named if path.exists()]
 
     # ---- writing
 

@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 import gradio as gr
 
+from pipelines.domain.presets import PresetError
 from pipelines.domain.records import Character
 from pipelines.session import NotFound, Session
 from pipelines.storage.lock import WorkspaceBusy
+from pipelines.storage.store import StoreUnreadable
 from pipelines.workflow.characters import NotAllowed
 from studio.components.island import Island
 
@@ -72,8 +74,8 @@ class Studio:
                 raise NotAllowed("A job is at work here. Wait for it or stop it first.")
             try:
                 self.session = Session.open(root)
-            except WorkspaceBusy as busy:
-                raise NotAllowed(str(busy)) from busy
+            except (WorkspaceBusy, StoreUnreadable, PresetError) as refusal:
+                raise NotAllowed(str(refusal)) from refusal
             self.session.store.announce(self.address)
             self._chosen = str(self.session.settings.character)
             self._memory.clear()
