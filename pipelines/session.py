@@ -32,7 +32,8 @@ class Session:
     def open(cls, root: Path, *, read_only: bool = False, **overrides: Any) -> Session:
         """Open (and, unless ``read_only``, create) the workspace at ``root``, as yet without its queue.
 
-        Raises WorkspaceBusy when another process has it, PresetError when its settings are broken.
+        Raises WorkspaceBusy when another process has it, PresetError when its settings are broken, StoreUnreadable
+        when its records cannot be read or are of a newer FLENwheel.
         """
         workspace = Workspace(root)
         if not read_only:

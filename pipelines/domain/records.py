@@ -46,7 +46,8 @@ class Character(Record):
     """Whom a wheel turns for. ``id`` is a slug and names folders; ``token`` and ``class_prompt`` build captions.
 
     ``origin`` says where the pictures come from and ``may_use`` that the user is allowed to use them: both are asked
-    for, because the people in the pictures have a say. ``generator`` and ``editor`` name model families.
+    for, because the people in the pictures have a say. ``generator`` and ``editor`` name model families. ``practice``:
+    which person of the mini world this is (``mini.cast``), whose truth is known; ``None`` for everyone else.
     """
 
     table: ClassVar[str] = "characters"
@@ -57,6 +58,7 @@ class Character(Record):
     editor: str
     origin: str = ""
     may_use: bool = False
+    practice: int | None = None
     created: datetime = Field(default_factory=now)
 
     @property

@@ -11,6 +11,7 @@ from pipelines.domain.requests import TargetsRequest, Wanted
 from pipelines.domain.shots import LoraStack, Plan, Shot
 from pipelines.planning.survey import columns
 from pipelines.practice.choices import Choices
+from pipelines.storage.atomic import remove
 from pipelines.workflow import datasets, enrich, loras, practice, render, review, training
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _correct(run: Run) -> None:
         file = run.session.workspace.path(path)
         what = run.session.store.verdict(image.id).reason
         review.correct(run.session, image.id, file.name, file, what, who="simulated")
-        file.unlink(missing_ok=True)
+        remove(file)
     run.tell({"event": "corrected", "triplets": len(run.session.store.all(Correction, character=run.id))})
 
 

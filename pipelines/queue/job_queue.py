@@ -16,8 +16,9 @@ from typing import Any
 from pipelines.domain.events import Event, Failed, Finished, Memory, Stopped
 from pipelines.domain.messages import Claimed, Control, Ready, Run, ToApp, Told
 from pipelines.domain.records import Job, JobState, Record, new_id, now
-from pipelines.domain.requests import REQUEST, Request
+from pipelines.domain.requests import Request
 from pipelines.queue.admission import Admit, Refusal, as_asked, ask
+from pipelines.queue.asked import asked, unreadable
 from pipelines.queue.completions import Completions, EndCallback
 from pipelines.queue.recorder import Recorder
 from pipelines.queue.resuming import judged_already, runs_taken_over
@@ -143,8 +144,8 @@ class JobQueue:
 
     def resume(self, job_id: str) -> Job:
         """Ask for the same once more: it goes on where the files end. Asked twice, it is queued once; a job that is
-        queued or running is its own resumption. Raises NoSuchJob, QueueClosed, and NotAllowed when it may not begin
-        any more: then nothing has changed."""
+        queued or running is its own resumption. Raises NoSuchJob, QueueClosed, RequestUnreadable for a job of another
+        version that cannot be asked again, and NotAllowed when it may not begin any more: then nothing has changed."""
         with self._resuming:
             old = self.job(job_id)
             if old.state in RUNNING:
@@ -153,7 +154,7 @@ class JobQueue:
             for job in [*live.queued, *([live.job] if live.job else [])]:
                 if job.resumes == job_id:
                     return job
-            return self.submit(REQUEST.validate_python(old.request), old.title, old.character, resumes=job_id)
+            return self.submit(asked(old), old.title, old.character, resumes=job_id)
 
     def dismiss(self, job_id: str) -> None:
         """Take an ended job off the list of recent ones; its record stays. Raises NoSuchJob."""
@@ -237,17 +238,24 @@ class JobQueue:
             self._current.recorder.tick()
 
     def _recover(self) -> None:
-        """Set the records right after the last app: what ran is interrupted, what waited waits again."""
+        """Set the records right after the last app: what ran is interrupted, what waited waits again, unless this
+        version cannot read what was asked."""
         jobs = sorted(self._store.all(Job), key=lambda j: j.created)
         for job in jobs:
+            lost = unreadable(job) if job.state in RUNNING or not job.told else ""
             if job.state == "running":
-                recorder = Recorder(self._store, job)
-                recorder.end("interrupted", error=STUDIO_GONE)
+                Recorder(self._store, job).end("interrupted", error=STUDIO_GONE)
+            elif job.state == "queued" and lost:
+                Recorder(self._store, job).end("failed", error=lost)
+            if lost:  # nobody who listens to ends could be told what it was
+                present = self.job(job.id)
+                said = present.warnings if present.error == lost else (*present.warnings, lost)
+                self._store.put(present.model_copy(update={"told": True, "warnings": said}))
         jobs = [self.job(job.id) for job in jobs]
         self._waiting = [job for job in jobs if job.state == "queued"]
         ended = sorted((j for j in jobs if j.ended), key=lambda j: j.ended or j.created)
         self._recent = [job for job in reversed(ended) if not job.dismissed][:RECENT]
-        untold = [(job, REQUEST.validate_python(job.request)) for job in ended if not job.told]
+        untold = [(job, asked(job)) for job in ended if not job.told]
         self._completions = Completions(self._store, untold)
 
     def _dispatch(self) -> None:
@@ -256,7 +264,7 @@ class JobQueue:
             if self._current or not self._waiting or self._closed:
                 return
             job = self._waiting[0].model_copy(update={"state": "running", "started": now()})
-            request = REQUEST.validate_python(job.request)
+            request = asked(job)
             self._current = _Current(request, Recorder(self._store, job))
             self._waiting.pop(0)
         self._store.put(job)
@@ -388,7 +396,7 @@ class JobQueue:
                 self._waiting.remove(waiting)
                 self._untold.add(job_id)
         if waiting:
-            request = REQUEST.validate_python(waiting.request)
+            request = asked(waiting)
             self._over_with(Recorder(self._store, waiting).end("cancelled"), request)
 
     def _pause(self, job_id: str, paused: bool) -> None:

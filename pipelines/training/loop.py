@@ -1,7 +1,6 @@
 """The training loop, one for all families: encode, then steps; checkpoints, samples and the file at the end."""
 
 import math
-import shutil
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,7 +18,7 @@ from pipelines.domain.records import Metric
 from pipelines.domain.requests import TrainRequest
 from pipelines.engine.drivers import Driver
 from pipelines.engine.memory import WillNotFit
-from pipelines.storage.atomic import file_hash
+from pipelines.storage.atomic import file_hash, remove_folder
 from pipelines.storage.workspace import Workspace
 from pipelines.training import checkpoints, export
 from pipelines.training.adapter import LearnedAdapter, attached
@@ -268,7 +267,7 @@ class Training:
         path = self.folder / f"{self.request.name}.safetensors"
         own = {"fingerprint": self.fingerprint, "loss": repr(loss)}
         sha256 = export.write(path, self.adapter.exported(), self.request, self.family, own)
-        shutil.rmtree(self.folder / "cache", ignore_errors=True)
+        remove_folder(self.folder / "cache")
         return result(self.request, sha256, loss)
 
     def _measure(self, name: str, value: float) -> None:

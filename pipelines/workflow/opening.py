@@ -12,11 +12,16 @@ from pipelines.workflow import admission, outcomes
 def open_session(root: Path, *, read_only: bool = False, **overrides: Any) -> Session:
     """Open (and, unless ``read_only``, create) the workspace at ``root``; ``overrides`` are settings.
 
-    Raises WorkspaceBusy when another process has it, PresetError when its settings are broken.
+    Raises WorkspaceBusy when another process has it, PresetError when its settings are broken, StoreUnreadable when its
+    records cannot be read or are of a newer FLENwheel.
     """
     session = Session.open(root, read_only=read_only, **overrides)
     if not read_only:
-        open_queue(session)
+        try:
+            open_queue(session)
+        except BaseException:
+            session.close()  # another try is not to find the workspace busy
+            raise
     return session
 
 

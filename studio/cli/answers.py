@@ -19,6 +19,8 @@ from pipelines.session import NotFound, Session
 from pipelines.storage.intake import Refused
 from pipelines.storage.lock import WorkspaceBusy
 from pipelines.storage.lora_files import LoraRefused
+from pipelines.storage.migrations import MadeByNewer
+from pipelines.storage.store import StoreUnreadable
 from pipelines.workflow import loras
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.opening import open_session
@@ -26,7 +28,9 @@ from studio.cli.progress import follow
 
 DEFAULT_WORKSPACE = Path("~/FLENwheel")
 NOBODY = "There is no character yet: flenwheel import --new NAME --may-use FILES, or flenwheel practice"
-REFUSALS = (NotAllowed, NotFound, Refused, LoraRefused, ChoiceError, PresetError, WorkspaceBusy)
+REFUSALS = (
+    NotAllowed, NotFound, Refused, LoraRefused, ChoiceError, PresetError, WorkspaceBusy, StoreUnreadable, MadeByNewer,
+)  # fmt: skip
 
 Answer = tuple[dict[str, Any], str]
 

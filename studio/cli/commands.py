@@ -305,7 +305,10 @@ def rebuild(options: argparse.Namespace) -> Answer:
     """Restore the records of pictures from the files alone."""
     with in_session(options) as session:
         report = rebuild_records(session.workspace, session.store)
-        return asdict(report), f"{len(report.restored)} records restored, {len(report.unreadable)} files unreadable"
+        words = [f"{len(report.restored)} records restored, {len(report.unreadable)} files unreadable"]
+        if report.newer:
+            words.append(f"{len(report.newer)} pictures were made by a newer FLENwheel and left out: update this one.")
+        return asdict(report) | {"repairs": session.store.repairs}, "\n".join([*words, *session.store.repairs])
 
 
 @command

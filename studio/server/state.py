@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines.domain.presets import PresetError
 from pipelines.domain.records import Character
 from pipelines.session import NotFound, Session
 from pipelines.storage.lock import WorkspaceBusy
+from pipelines.storage.store import StoreUnreadable
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.opening import open_session
 
@@ -70,8 +72,8 @@ class Studio:
                 raise NotAllowed("A job is at work here. Wait for it or stop it first.")
             try:
                 self.session = open_session(root)
-            except WorkspaceBusy as busy:
-                raise NotAllowed(str(busy)) from busy
+            except (WorkspaceBusy, StoreUnreadable, PresetError) as refusal:
+                raise NotAllowed(str(refusal)) from refusal
             self.session.store.announce(self.address)
             self._chosen = str(self.session.settings.character)
             self._memory.clear()
