@@ -49,6 +49,11 @@ def derive_documents(documents: Iterable[Mapping[str, Any]]) -> Verdict:
     return Verdict(**state)
 
 
+def standing(decisions: Iterable[Decision]) -> set[str]:
+    """Ids of the decisions about one picture that were not taken back, given in the order they were made."""
+    return {event["id"] for event in _standing(decision.model_dump() for decision in decisions)}
+
+
 def _apply(state: dict[str, Any], event: Mapping[str, Any]) -> None:
     action, value = event["action"], event["value"]
     if action == "undo":

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, Survey
+from pipelines.domain.records import ImageRecord, Job, LoraRecord, Record, Survey
 from pipelines.domain.requests import TargetsRequest, Wanted
 from pipelines.domain.shots import LoraStack, Plan, Shot
 from pipelines.planning.survey import columns
@@ -34,7 +34,7 @@ def turn(run: Run) -> None:
 
 def _correct(run: Run) -> None:
     """A true target for each picture that needs correction and has none, through the door of a human's."""
-    made = run.session.store.all(Correction, character=run.id)
+    made = review.corrections(run.session, run.id)
     done = {c.wrong.id for c in made}
     room = None if run.wish.triplets is None else max(0, run.wish.triplets - len(made))
     wrong = [i for i in datasets.pictures(run.session, run.id, "enriched") if i.id not in done]
@@ -56,7 +56,7 @@ def _correct(run: Run) -> None:
         what = run.session.store.verdict(image.id).reason
         review.correct(run.session, image.id, file.name, file, what, who="simulated")
         file.unlink(missing_ok=True)
-    run.tell({"event": "corrected", "triplets": len(run.session.store.all(Correction, character=run.id))})
+    run.tell({"event": "corrected", "triplets": len(review.corrections(run.session, run.id))})
 
 
 def _wanted(run: Run, image: ImageRecord) -> Wanted:
@@ -76,7 +76,7 @@ def _trained(run: Run) -> LoraRecord | None:
 def _untaught(run: Run) -> bool:
     """Whether there are corrections that the newest editor has not learnt from."""
     last = training.runs(run.session, run.id, "editor")[-1]
-    return any(c.target.id not in last.images for c in run.session.store.all(Correction, character=run.id))
+    return any(c.target.id not in last.images for c in review.corrections(run.session, run.id))
 
 
 def _prove(run: Run, lora: LoraRecord) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pipelines.domain.presets import TrainingSettings, trainings
-from pipelines.domain.records import Correction, DatasetVersion, ImageRecord, Job, TrainingRun, new_id
+from pipelines.domain.records import DatasetVersion, ImageRecord, Job, LoraRecord, TrainingRun, new_id
 from pipelines.domain.requests import TrainItem, TrainRequest
 from pipelines.domain.shots import LoraStack, Purpose, Shot
 from pipelines.planning import model_card
@@ -86,9 +86,9 @@ def _editor_set(session: Session, character_id: str) -> TrainingSet:
     """Corrections, and as often the good edits (experience replay): of corrections alone an editor forgets what it did
     right, because they are all of what it did wrong."""
     found = TrainingSet("editor")
-    for correction in session.store.all(Correction, character=character_id):
+    for correction in review.corrections(session, character_id):
         target = session.store.get(ImageRecord, correction.target.id)
-        if target is None or not review.let_through(session.store.verdict(target.id)):
+        if target is None:
             continue
         found.images.append(target)
         found.items.append(
@@ -104,9 +104,9 @@ def _editor_set(session: Session, character_id: str) -> TrainingSet:
         found.shut.append("There are no corrections yet: mark a picture in Review and give a corrected one.")
     elif corrections < TRIPLETS_WANTED:
         found.doubts.append(f"{corrections} corrections of {TRIPLETS_WANTED} wanted.")
-    good = (
-        [i for i in review.good(session, character_id, "enriched") if i.shot and i.shot.sources] if corrections else []
-    )
+    taught = {image.id for image in found.images}  # a better try is a good edit, too: once is enough
+    edits = review.good(session, character_id, "enriched") if corrections else []
+    good = [i for i in edits if i.shot and i.shot.sources and i.id not in taught]
     for image in good:
         assert image.shot
         found.images.append(image)
@@ -195,7 +195,10 @@ def submit(
     request = _request(session, character_id, learning, settings or chosen.settings)
     datasets.freeze(session, learning.images)
     return session.jobs.submit(
-        request, f"Train {request.name}", character_id, alongside=lambda job: [_run(request, preset, job, learning)]
+        request,
+        f"Train {request.name}",
+        character_id,
+        alongside=lambda job: [_run(session, request, preset, job, learning)],
     )
 
 
@@ -266,7 +269,7 @@ def _samples(session: Session, character_id: str, target: Target, learning: Trai
     )
 
 
-def _run(request: TrainRequest, preset: str, job: Job, learning: TrainingSet) -> TrainingRun:
+def _run(session: Session, request: TrainRequest, preset: str, job: Job, learning: TrainingSet) -> TrainingRun:
     return TrainingRun(
         id=request.lineage["run"],
         character=request.character,
@@ -276,8 +279,19 @@ def _run(request: TrainRequest, preset: str, job: Job, learning: TrainingSet) ->
         preset=preset,
         settings=request.settings.model_dump(mode="json"),
         images=tuple(i.id for i in learning.images),
+        parent=_parent(session, learning),
         job=job.id,
     )
+
+
+def _parent(session: Session, learning: TrainingSet) -> str:
+    """The newest run of the same target whose LoRA made some of the pictures: the v1 that drew what v2 learns from.
+    Empty when no such LoRA did."""
+    used = {adapter.sha256 for image in learning.images if image.shot for adapter in image.shot.stack.adapters}
+    made = (session.store.get(LoraRecord, sha256) for sha256 in used)
+    before = (session.store.get(TrainingRun, lora.run) for lora in made if lora and lora.run)
+    same = [run for run in before if run and run.target == learning.target]
+    return max(same, key=lambda run: run.created).id if same else ""
 
 
 def runs(session: Session, character_id: str, target: Target) -> list[TrainingRun]:
