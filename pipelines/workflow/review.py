@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from pipelines.domain import verdicts
 from pipelines.domain.records import Correction, Decision, ImageRecord, Verdict, Who, new_id
+from pipelines.domain.shots import Shot
 from pipelines.session import NotFound, Session
 from pipelines.storage.intake import admit
 from pipelines.workflow import datasets
@@ -255,17 +256,27 @@ def _unfit(session: Session, wrong: ImageRecord, better: ImageRecord) -> str:
     return ""
 
 
+def same_edit(one: ImageRecord, other: ImageRecord) -> bool:
+    """Whether two pictures were asked for the same: in the same words, or as the same cell."""
+    if one.shot is None or other.shot is None:
+        return False
+    return one.shot.prompt == other.shot.prompt or _edit(one.shot) == _edit(other.shot)
+
+
+def _edit(shot: Shot) -> str:
+    """The name of an edit: a survey's cell names the source before it."""
+    return shot.purpose.labels.get("prompt", shot.purpose.cell)
+
+
 def tries(session: Session, image_id: str) -> list[ImageRecord]:
-    """Pictures that could be the better try of one: of the same source, those of the same instruction first, then those
-    of the same cell; of these the ones found good first, those that were rejected last. Raises NotFound."""
+    """Pictures that could be the better try of one: other tries of the same edit first, then other edits of its source;
+    of these the ones found good first, those that were rejected last. Raises NotFound."""
     wrong = get(session, image_id)
     found = [image for kind in TRIES for image in datasets.pictures(session, wrong.character, kind)]
+    judged = ["good", None, "reject"]
 
-    def rank(image: ImageRecord) -> tuple[bool, bool, int]:
-        assert wrong.shot and image.shot  # both are edits
-        label = session.store.verdict(image.id).label
-        same_cell = image.shot.purpose.cell == wrong.shot.purpose.cell
-        return image.shot.prompt != wrong.shot.prompt, not same_cell, ("good", None, "reject").index(label)  # type: ignore[arg-type]
+    def rank(image: ImageRecord) -> tuple[bool, int]:
+        return not same_edit(wrong, image), judged.index(session.store.verdict(image.id).label)
 
     return sorted((image for image in found if not _unfit(session, wrong, image)), key=rank)
 

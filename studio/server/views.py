@@ -194,10 +194,10 @@ def tries(studio: Studio, image_id: str) -> Json:
 
 
 def _how(image: ImageRecord, wrong: ImageRecord) -> Json:
-    """How a better try was made, beside the picture that it would correct."""
-    assert image.shot and wrong.shot  # both are edits
-    same = image.shot.prompt == wrong.shot.prompt
-    return {"same": same, "how": f"{image.shot.stack.label}, seed {image.shot.seed}", "prompt": image.shot.prompt}
+    """How a better try was made, and whether it was asked for the same as the picture that it would correct."""
+    assert image.shot  # it is an edit
+    made = f"{image.shot.stack.label}, seed {image.shot.seed}"
+    return {"same": review.same_edit(wrong, image), "how": made, "prompt": image.shot.prompt}
 
 
 def candidates(studio: Studio) -> Json:

@@ -6,35 +6,37 @@
 
   /** Opens the choice of a better try of `tile`; `chosen(better)` hears which and resolves when it is kept. `found`: `{pictures}`. */
   function chooseTry(tile, found, chosen) {
-    let at = 0;
-    const tiles = found.pictures.map((picture, n) => el("button", { type: "button", class: "kb-tile", role: "radio", dataset: { id: picture.id }, title: picture.prompt,
-      onclick: () => pick(n), ondblclick: () => use() },
-    flen.thumb(picture), flen.mark(picture.state.label), el("span", { class: "kb-cell" }, picture.title), el("span", { class: "kb-how" }, picture.how),
-    flen.identity(picture), picture.same ? el("span", { class: "kb-new first" }, "same words") : null));
-    const use = () => flen.attempt(async () => { await chosen(found.pictures[at]); box.close(); });
-    const go = flen.button("Use this try", use, { id: "try-use", class: "primary" });
+    let at = -1;
+    const tiles = found.pictures.map((picture, n) => el("button", { type: "button", class: "kb-tile", role: "radio", "aria-checked": "false", tabindex: n ? "-1" : "0",
+      dataset: { id: picture.id }, title: picture.prompt, onclick: () => pick(n), ondblclick: () => use() },
+    flen.thumb(picture), flen.mark(picture.state.label), el("span", { class: "kb-cell" }, picture.title), el("span", { class: "kb-how" }, picture.how), flen.identity(picture)));
+    const use = () => at >= 0 && flen.attempt(async () => { await chosen(found.pictures[at]); box.close(); });
+    const go = flen.button("Use this try", use, { id: "try-use", class: "primary", disabled: true });
     const more = flen.button("Make four more", () => flen.attempt(async () => {
       const { title } = await flen.post(`/picture/${tile.id}/vary`);
       flen.toast(`${title}: started. They can be chosen here when they are made.`);
       box.close();
       flen.poll();
     }), { id: "try-more", icon: "grid", title: "The same edit with four new seeds" });
-    const words = tiles.length ? "Other pictures of the same source: the same words first. The one you choose counts as found good by you. Arrows move, Enter takes it."
-      : "There is no other picture of this source yet. Make more of the same edit, or enrich with another stack or prompt.";
     const held = el("div", { class: "kb-held" }, [[tile.id, "needs correction"], [tile.parent, "source"]].map(([id, name]) =>
       el("figure", {}, el("img", { src: flen.img(id, 512), alt: name }), el("figcaption", {}, name))));
-    const grid = el("div", { class: "kb-grid", role: "radiogroup", "aria-label": "Better tries" }, tiles);
-    const box = flen.dialog(`A better try of ${tile.title}`, el("div", { class: "kb" }, el("p", { class: "dim" }, words),
-      el("div", { class: "kb-two" }, held, grid), el("div", { class: "kb-foot" }, more, el("span", { class: "grow" }), go)), { id: "try-dialog", wide: true });
+    const group = (title, none, own) => el("section", {}, el("h3", {}, title), own.length ? el("div", { class: "kb-grid" }, own) : el("p", { class: "empty" }, none));
+    const split = (same) => tiles.filter((_, n) => found.pictures[n].same === same);
+    const groups = el("div", { class: "kb-tries", role: "radiogroup", "aria-label": "Better tries" },
+      group("Other tries of this edit", "None yet. Make four more here, or enrich again with another stack.", split(true)),
+      split(false).length ? group("Other edits of this source: only if one shows what was asked for", "", split(false)) : null);
+    const box = flen.dialog(`A better try of ${tile.title}`, el("div", { class: "kb" },
+      el("p", { class: "dim" }, "What you choose is what the editor should have made. It counts as found good by you. Arrows move, Enter takes it."),
+      el("div", { class: "kb-two" }, held, groups), el("div", { class: "kb-foot" }, more, el("span", { class: "grow" }), go)), { id: "try-dialog", wide: true });
 
     function pick(n) {
       at = Math.max(0, Math.min(tiles.length - 1, n));
       tiles.forEach((node, m) => { node.setAttribute("aria-checked", String(m === at)); node.tabIndex = m === at ? 0 : -1; });
-      tiles[at]?.focus();
-      go.disabled = !tiles.length;
+      tiles[at].focus();
+      go.disabled = false;
     }
-    const across = () => Math.max(1, tiles.filter((node) => node.offsetTop === tiles[0].offsetTop).length);
-    grid.addEventListener("keydown", (event) => {
+    const across = () => Math.max(1, tiles.filter((node) => node.offsetTop === tiles[Math.max(0, at)].offsetTop).length);
+    groups.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across(), ArrowUp: -across() }[event.key];
       if (step) pick(at + step);
       else if (event.key === "Enter") use();
@@ -42,7 +44,7 @@
       event.preventDefault();
     });
     box.showModal();
-    pick(0);
+    if (found.pictures[0]?.same) pick(0); else (tiles[0] || more).focus();  // an edit that was asked for something else is never chosen by itself
   }
 
   /** The section of Review for a picture that needs correction. `kept(tile, answer, words)` hears what the studio kept. */
@@ -75,8 +77,10 @@
       });
     });
     wrong.addEventListener("keydown", (e) => e.key === "Enter" && e.ctrlKey && send());
-    const node = el("section", { class: "rv-fix" }, el("h3", {}, "Corrected picture"), wrong, file, el("div", { class: "row" },
-      flen.button("Send file", send, { id: "correction-send" }), flen.button("A better try…", better, { id: "correction-better", title: "Another picture of the same source (B)" })));
+    const node = el("section", { class: "rv-fix" },
+      el("div", { class: "row" }, el("h3", {}, "Corrected picture"), el("span", { class: "grow" }),
+        flen.button("A better try…", better, { id: "correction-better", title: "Another picture of the same source (B)" })),
+      wrong, el("div", { class: "row" }, file, flen.button("Send", send, { id: "correction-send", title: "Send the corrected file (Ctrl+Enter)" })));
     return { node, send, better };
   };
 })();

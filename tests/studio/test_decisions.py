@@ -111,7 +111,7 @@ def test_a_better_try_is_offered_taken_and_refused_over_http(client: TestClient,
 def tries(put: Put) -> list[ImageRecord]:
     """A picture to correct, and three others of its source."""
     source = put("source")
-    return [put("enriched", sources=(source.ref,), cell=f"front/{n}", verdict="right", score=0.8) for n in range(4)]
+    return [put("enriched", sources=(source.ref,), cell="front/sad", verdict="right", score=0.8) for _ in range(4)]
 
 
 def test_the_answer_wins_over_what_the_page_expected(put: Put, page: Page, served: Served) -> None:
@@ -170,6 +170,27 @@ def test_a_better_try_is_chosen_by_keys_and_undone(tries: list[ImageRecord], pag
     page.keyboard.press("Control+z")
     page.wait_for_function("localStorage.getItem('flen:unsent') === '[]'")
     assert review.corrections(session, "ada") == [] and session.store.verdict(first.id).label is None
+
+
+def test_an_edit_that_was_asked_for_something_else_is_not_chosen_by_itself(
+    put: Put, page: Page, served: Served
+) -> None:
+    source = put("source")
+    wrong, other = (put("enriched", sources=(source.ref,), cell=cell) for cell in ("front/sad", "front/angry"))
+    assert other.shot
+    shot = other.shot.model_copy(update={"prompt": "make the face angry"})
+    served.studio.session.store.put(other.model_copy(update={"shot": shot}))
+    page.click("#tab-review-button")
+    expect(page.locator("#review-picture")).to_have_attribute("data-id", wrong.id, timeout=SLOW)
+    page.keyboard.press("n")
+    page.keyboard.press("ArrowLeft")
+    page.click("#correction-better")
+    expect(page.locator("#try-dialog .kb-tile")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#try-use")).to_be_disabled()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#try-use")).to_be_enabled()
+    assert review.corrections(served.studio.session, "ada") == []
 
 
 def test_a_better_try_is_chosen_by_mouse(tries: list[ImageRecord], page: Page, served: Served) -> None:

@@ -111,7 +111,7 @@ def test_tries_come_in_the_order_they_are_likely_to_fit(session: Session, ada: C
     good = put("enriched", sources=(source.ref,), cell="turn", label="good")
     put("enriched", sources=(other.ref,), cell="turn")
     found = [image.id for image in review.tries(session, wrong.id)]
-    assert found == [good.id, unjudged.id, rejected.id, reworded.id, smile.id]
+    assert found == [good.id, reworded.id, unjudged.id, rejected.id, smile.id]
     assert review.tries(session, put("synthetic").id) == []
 
 
