@@ -38,7 +38,6 @@
       box = box || flen.dialog("Jobs", list, { id: "jobs-dialog", keep: true });
       if (!box.open) box.showModal();
     }
-    flen.openJobs = openList;
     const ended = new Map();
     let heard = false;
     function paintMemory(m) {
