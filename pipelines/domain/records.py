@@ -253,7 +253,8 @@ class Metric(Frozen):
 
 
 class TrainingRun(Record):
-    """One training of a LoRA: what went in (image ids by origin), how, what came out."""
+    """One training of a LoRA: what went in (image ids by origin), how, what came out. ``parent`` is the run whose LoRA
+    made pictures that this one learnt from (the v1 of a v2); each starts from the base."""
 
     table: ClassVar[str] = "runs"
     character: str
@@ -302,7 +303,11 @@ class Card(Record):
 
 
 class Correction(Record):
-    """A triplet of flywheel 2: source, instruction, corrected target; and what was wrong with the first result."""
+    """A triplet of flywheel 2: source, instruction, corrected target; and what was wrong with the first result.
+
+    ``chosen`` is the decision that found the target good for this; undone, the triplet does not count. Triplets of
+    before that was kept have none.
+    """
 
     table: ClassVar[str] = "corrections"
     character: str
@@ -312,6 +317,7 @@ class Correction(Record):
     target: ImageRef
     instruction: str
     what_was_wrong: str
+    chosen: str = ""
     created: datetime = Field(default_factory=now)
 
 

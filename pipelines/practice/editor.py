@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, Survey
+from pipelines.domain.records import ImageRecord, Job, LoraRecord, Record, Survey
 from pipelines.domain.requests import TargetsRequest, Wanted
 from pipelines.domain.shots import LoraStack, Plan, Shot
 from pipelines.planning.survey import columns
@@ -36,7 +36,7 @@ def turn(run: Run) -> None:
 
 def _correct(run: Run) -> None:
     """A true target for each picture that needs correction and has none, through the door of a human's."""
-    made = run.session.store.all(Correction, character=run.id)
+    made = review.corrections(run.session, run.id)
     done = {c.wrong.id for c in made}
     room = None if run.wish.triplets is None else max(0, run.wish.triplets - len(made))
     wrong = [i for i in datasets.pictures(run.session, run.id, "enriched") if i.id not in done]
@@ -58,7 +58,7 @@ def _correct(run: Run) -> None:
         what = run.session.store.verdict(image.id).reason
         review.correct(run.session, image.id, file.name, file, what, who="simulated")
         remove(file)
-    run.tell({"event": "corrected", "triplets": len(run.session.store.all(Correction, character=run.id))})
+    run.tell({"event": "corrected", "triplets": len(review.corrections(run.session, run.id))})
 
 
 def _wanted(run: Run, image: ImageRecord) -> Wanted:

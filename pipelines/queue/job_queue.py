@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,8 @@ from pipelines.storage.workspace import Workspace
 HANDLERS = "pipelines.worker.handlers"
 RECENT = 20
 TICK = 0.25
+PATIENCE = 5.0
+"""Seconds that a job which was told to stop has for its step before ending its process is offered."""
 RUNNING: tuple[JobState, ...] = ("queued", "running")
 STUDIO_GONE = "The studio was closed or ended while this was running. What was finished is kept; resume goes on there."
 WORKER_GONE = "{how} What was finished is kept; resume goes on there."
@@ -54,8 +57,18 @@ class _Current:
     recorder: Recorder
     claimed: bool = False
     attempts: int = 1
-    cancelling: bool = False
     refused: Refusal | None = None
+    stopping_since: float | None = None
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether it was told to stop."""
+        return self.stopping_since is not None
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it was told to stop and has had PATIENCE for its step."""
+        return self.stopping_since is not None and time.monotonic() - self.stopping_since > PATIENCE
 
 
 class JobQueue:
@@ -184,7 +197,7 @@ class JobQueue:
         step, steps = r.step or (0, 0)
         return Status(
             r.job, r.unit, step, steps, r.seconds_left(), r.preview, r.memory or memory, r.metrics,
-            r.paused_since is not None, current.cancelling, queued, recent, pid,
+            r.paused_since is not None, current.cancelling, current.overdue, queued, recent, pid,
         )  # fmt: skip
 
     def on_end(self, callback: EndCallback) -> None:
@@ -383,7 +396,8 @@ class JobQueue:
     def _cancel(self, job_id: str, force: bool) -> None:
         current = self._current
         if current and current.recorder.job.id == job_id:
-            current.cancelling = True
+            if current.stopping_since is None:
+                current.stopping_since = time.monotonic()
             if self._link and force:
                 self._link.kill()
             elif self._link:

@@ -176,7 +176,8 @@ class Store:
                 try:
                     self._verdicts[image_id] = verdicts.derive_documents(documents)
                 except (KeyError, TypeError, ValueError):
-                    self._verdicts[image_id] = verdicts.derive(self._readable(documents))
+                    readable = (decision.model_dump() for decision in self._readable(documents))
+                    self._verdicts[image_id] = verdicts.derive_documents(readable)
             return self._verdicts[image_id]
 
     def decisions(self, image_id: str) -> list[Decision]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pipelines.domain.presets import TrainingSettings, trainings
-from pipelines.domain.records import Correction, ImageRecord, Job, Record, TrainingRun, new_id
+from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, TrainingRun, new_id
 from pipelines.domain.requests import TrainItem, TrainRequest, seen_in
 from pipelines.domain.shots import LoraStack, Purpose, Shot
 from pipelines.planning import model_card
@@ -86,9 +86,11 @@ def _forgetting(images: list[ImageRecord]) -> list[str]:
 def _editor_set(session: Session, character_id: str) -> TrainingSet:
     """Corrections, and as often the good edits (experience replay): of corrections alone an editor forgets what it did
     right, because they are all of what it did wrong. Those whose source was left out since are left out with it."""
-    made = [_correction(c) for c in session.store.all(Correction, character=character_id)]
+    made = [_correction(c) for c in review.given_corrections(session, character_id)]
     corrections = [item for item in made if gate.stands(session, character_id, seen_in([item]))]
-    edits = [_edit(i) for i in review.good(session, character_id, "enriched") if i.parents] if corrections else []
+    taught = {item.image.id for item in made}  # a better try is a good edit, too: once is enough
+    enriched = review.good(session, character_id, "enriched") if corrections else []
+    edits = [_edit(i) for i in enriched if i.parents and i.id not in taught]
     good = [item for item in edits if gate.stands(session, character_id, seen_in([item]))]
     found = TrainingSet("editor")
     found.items = corrections + [i.model_copy(update={"weight": len(corrections) / len(good)}) for i in good]
@@ -183,7 +185,7 @@ def submit(
 
     def alongside(job: Job) -> list[Record]:
         used = datasets.holding(session, character_id, (ref.id for ref in request.pictures))
-        return [_run(request, preset, job), *(d.model_copy(update={"frozen": True}) for d in used)]
+        return [_run(session, request, preset, job), *(d.model_copy(update={"frozen": True}) for d in used)]
 
     return session.jobs.submit(request, f"Train {request.name}", character_id, alongside=alongside)
 
@@ -251,7 +253,7 @@ def _samples(session: Session, character_id: str, target: Target, learning: Trai
     )
 
 
-def _run(request: TrainRequest, preset: str, job: Job) -> TrainingRun:
+def _run(session: Session, request: TrainRequest, preset: str, job: Job) -> TrainingRun:
     return TrainingRun(
         id=request.lineage["run"],
         character=request.character,
@@ -261,8 +263,20 @@ def _run(request: TrainRequest, preset: str, job: Job) -> TrainingRun:
         preset=preset,
         settings=request.settings.model_dump(mode="json"),
         images=tuple(ref.id for ref in request.pictures),
+        parent=_parent(session, request),
         job=job.id,
     )
+
+
+def _parent(session: Session, request: TrainRequest) -> str:
+    """The newest run of the same target whose LoRA made some of the pictures: the v1 that drew what v2 learns from.
+    Empty when no such LoRA did."""
+    learnt = filter(None, (session.store.get(ImageRecord, ref.id) for ref in request.pictures))
+    used = {adapter.sha256 for image in learnt if image.shot for adapter in image.shot.stack.adapters}
+    made = (session.store.get(LoraRecord, sha256) for sha256 in used)
+    before = (session.store.get(TrainingRun, lora.run) for lora in made if lora and lora.run)
+    same = [run for run in before if run and run.target == request.target]
+    return max(same, key=lambda run: run.created).id if same else ""
 
 
 def runs(session: Session, character_id: str, target: Target) -> list[TrainingRun]:

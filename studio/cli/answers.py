@@ -67,9 +67,17 @@ def workspace_of(options: argparse.Namespace) -> Path:
 
 @contextmanager
 def in_session(options: argparse.Namespace, *, read_only: bool = False) -> Iterator[Session]:
-    """The session of the command's workspace, closed at the end."""
+    """The session of the command's workspace, closed at the end. What had to be repaired is told: this opening is the
+    only one that knows of it."""
     with open_session(workspace_of(options), read_only=read_only) as session:
+        for words in session.store.repairs:
+            print(repaired(words), file=sys.stderr)
         yield session
+
+
+def repaired(words: str) -> str:
+    """What was repaired, as a person is told."""
+    return f"The records were repaired: {words}."
 
 
 def character_of(session: Session, options: argparse.Namespace) -> Character:

@@ -4,7 +4,6 @@ Data reaches islands as JSON over the studio's own routes (`studio/routes.py`), 
 a `${...}` inside a template's value would run as JavaScript. Scripts write user text by `textContent` only.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -47,8 +46,3 @@ class Island(gr.HTML):
     def api_info(self) -> dict[str, Any]:
         """Any JSON."""
         return {}
-
-    def on_select(self, fn: Callable[..., Any], **kwargs: Any) -> Any:
-        """Wire the island's ``select`` event, without an entry in the API and without a spinner."""
-        kwargs = {"show_progress": "hidden", "api_visibility": "private", "queue": True} | kwargs
-        return self.select(fn, **kwargs)

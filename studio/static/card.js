@@ -3,8 +3,6 @@
   "use strict";
   const { el, icon, islands } = flen;
   const VERDICTS = { right: ["check", "right"], wrong: ["cross", "wrong"], unsure: ["question", "unsure"], missing: ["dash", "missing"] };
-  const ANGLE_ORDER = ["profile-left", "half-left", "front", "half-right", "profile-right"];
-  const EXPRESSION_ORDER = ["neutral", "smiling", "angry", "sad"];
 
   function poster(id, judge) {
     const node = el("div", { class: "poster", id, role: "group", "aria-label": "Model card" });
@@ -17,8 +15,8 @@
       cells.clear();
       const portraits = spec.filter((c) => !c.pose);
       const bodies = spec.filter((c) => c.pose);
-      const columns = ANGLE_ORDER.filter((a) => portraits.some((c) => c.angle === a));
-      const rows = EXPRESSION_ORDER.filter((x) => portraits.some((c) => c.expression === x));
+      const columns = flenPage.angles.filter((a) => portraits.some((c) => c.angle === a));
+      const rows = flenPage.expressions.filter((x) => portraits.some((c) => c.expression === x));
       const make = (c, place) => {
         const image = el("img", { alt: "", draggable: false });
         const mark = el("span", { class: "verdict" });
@@ -83,8 +81,8 @@
         const steps = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
         if (label !== undefined && state?.image) {
           flen.decide(state.image.id, "label", label, { where: "card" });
-          cell.dataset.verdict = label === "good" ? "right" : label === "reject" ? "wrong" : "unsure";
-          cell.querySelector(".verdict").replaceChildren(icon(VERDICTS[cell.dataset.verdict][0]));
+          const expected = flenPage.outcomes.label[String(label)].cell;  // nothing: the machine's word, which the studio knows
+          if (expected) show(cell, expected);
           settle();
         } else if (event.key in steps) move(cell, ...steps[event.key]);
         else return;
@@ -92,6 +90,10 @@
         event.stopPropagation();
       },
     };
+    function show(cell, verdict) {
+      cell.dataset.verdict = verdict;
+      cell.querySelector(".verdict").replaceChildren(icon(VERDICTS[verdict][0]));
+    }
     function move(cell, dx, dy) {
       const from = cell.getBoundingClientRect();
       const [x, y] = [from.x + from.width / 2, from.y + from.height / 2];

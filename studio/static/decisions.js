@@ -1,4 +1,5 @@
-/* Decisions on their way: made at once here, sent in batches, kept in localStorage until the studio has them on disk. */
+/* Decisions on their way: made at once here, sent in batches, kept in localStorage until the studio has them on disk.
+ * What follows from them the studio says; until its answer is here the page paints by the table that came with it. */
 (() => {
   "use strict";
   const KEY = "flen:unsent";
@@ -24,11 +25,12 @@
     if (sending || !queue.length) return sending;
     const batch = queue.slice(0, 500);
     sending = flen.post("/decisions", { decisions: batch }).then(
-      ({ known }) => {
+      ({ known, pictures, gates }) => {
         const done = new Set(known);
         batch.forEach((d) => decided.set(d.image, performance.now()));
         queue = queue.filter((d) => !done.has(d.id));
         failures = 0;
+        flen.settle(pictures, gates);
         flen.poll();
       },
       (error) => {
@@ -59,14 +61,22 @@
   });
   if (queue.length) timer = setTimeout(send, BATCH_MS);
 
-  /** A picture's state after one more decision; the rules of the records' Verdict. */
-  flen.after = (state, action, value) => {
-    if (action === "label") return { ...state, label: value, who: value ? "human" : null, reason: "" };
-    if (action === "failure") {
-      const has = state.failures.includes(value);
-      return { ...state, failures: has ? state.failures.filter((f) => f !== value) : [...state.failures, value] };
-    }
-    return { ...state, [action]: value };
+  /** The studio's word on pictures and gates: the event `flen:settled`. What is still on its way it does not know of. */
+  flen.settle = (pictures, gates) => {
+    const unsent = new Set(queue.map((d) => d.image));
+    const known = Object.fromEntries(Object.entries(pictures).filter(([image]) => !unsent.has(image)));
+    document.dispatchEvent(new CustomEvent("flen:settled", { detail: { pictures: known, gates: queue.length ? {} : gates } }));
+  };
+  const sorted = new Set(Object.values(flenPage.outcomes.label).flatMap((o) => o.piles));
+  /** What is to be expected of a picture (`state`, `piles`, `above`) after one more decision, by the studio's table. */
+  flen.foresee = (tile, action, value) => {
+    const outcome = flenPage.outcomes[action]?.[String(value)];
+    const now = { state: tile.state, piles: tile.piles, above: tile.above };
+    if (!outcome) return now;
+    const state = { ...now.state, ...outcome.state };
+    const list = outcome.flips && now.state[outcome.flips];
+    if (list) state[outcome.flips] = list.includes(value) ? list.filter((v) => v !== value) : [...list, value];
+    return { ...now, state, piles: outcome.piles ? [...now.piles.filter((p) => !sorted.has(p)), ...outcome.piles] : now.piles };
   };
   flen.LABELS = { good: ["good", "check"], needs_correction: ["needs correction", "pen"], reject: ["rejected", "cross"] };
 })();

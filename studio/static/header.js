@@ -95,7 +95,7 @@
         flen.button("", () => flen.attempt(async () => { const theme = dark() ? "light" : "dark"; paintTheme(theme); await flen.post("/settings", { theme }); flen.poll(); }),
           { id: "theme-switch", icon: "theme", class: "quiet", "aria-label": "Dark or light", title: "Dark or light" }),
         flen.button("", openSettings, { id: "settings-open", icon: "gear", class: "quiet", "aria-label": "Settings", title: "Settings" })),
-      rail);
+      rail, flen.noticeLine());
 
     function step(s) {
       const said = el("span", { class: "step-title" }, s.title);

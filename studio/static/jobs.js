@@ -6,12 +6,15 @@
   const act = (job, action) => flen.attempt(async () => { await flen.post(`/jobs/${job.id}/${action}`); await flen.poll(); });
 
   function entry(job) {
-    const again = ["failed", "cancelled", "interrupted"].includes(job.state);
+    const can = (action) => job.can.includes(action);
     return el("li", { class: `job s-${job.state}` },
       el("div", { class: "row" }, el("strong", {}, job.title), el("span", { class: "state" }, STATE[job.state]),
         el("span", { class: "dim" }, job.total ? `${job.done} of ${job.total}` : ""), el("span", { class: "grow" }),
-        ["queued", "running"].includes(job.state) ? flen.button("Stop", () => act(job, "cancel"), { id: `job-cancel-${job.id}`, icon: "stop" }) : null,
-        again ? flen.button("Resume", () => act(job, "resume"), { id: `job-resume-${job.id}`, icon: "play" }) : null),
+        can("cancel") && !job.cancelling ? flen.button("Stop", () => act(job, "cancel"), { id: `job-cancel-${job.id}`, icon: "stop" }) : null,
+        job.stuck ? flen.button("End it now", () => act(job, "end"), { id: `job-end-${job.id}`, icon: "stop" }) : null,
+        can("resume") ? flen.button("Resume", () => act(job, "resume"), { id: `job-resume-${job.id}`, icon: "play" }) : null,
+        can("dismiss") ? flen.button("Dismiss", () => act(job, "dismiss"), { id: `job-dismiss-${job.id}`, icon: "cross", class: "quiet", title: "Take it off this list; what it made stays" }) : null),
+      job.stuck ? el("p", { class: "warn" }, `It does not stop at its step. ${job.stuck}`) : null,
       job.error ? el("p", { class: "problem" }, job.error) : null,
       job.warnings?.length ? el("ul", { class: "warnings" }, job.warnings.map((w) => el("li", {}, w))) : null,
       job.traceback ? el("details", {}, el("summary", {}, "For a bug report"), el("pre", {}, job.traceback)) : null);
@@ -23,7 +26,7 @@
     const title = el("span", { id: "job-title", class: "job-title" });
     const meter = el("progress", { id: "job-progress", max: "1", "aria-label": "Progress of the job" });
     const numbers = el("span", { class: "dim numbers" });
-    const stop = flen.button("Stop", () => flen.state?.job && act(flen.state.job, "cancel"), { id: "job-stop", icon: "stop" });
+    const stop = flen.button("Stop", () => flen.state?.job && act(flen.state.job, flen.state.job.stuck ? "end" : "cancel"), { id: "job-stop", icon: "stop" });
     const pause = flen.button("Pause", () => flen.state?.job && act(flen.state.job, flen.state.job.paused ? "unpause" : "pause"), { id: "job-pause", class: "quiet" });
     const queue = flen.button("Jobs", () => openList(), { id: "job-list-open", icon: "list", class: "quiet" });
     root.append(el("div", { class: "bar" }, memory, el("div", { class: "work" }, preview, title, meter, numbers, pause, stop), queue));
@@ -35,7 +38,6 @@
       box = box || flen.dialog("Jobs", list, { id: "jobs-dialog", keep: true });
       if (!box.open) box.showModal();
     }
-    flen.openJobs = openList;
     const ended = new Map();
     let heard = false;
     function paintMemory(m) {
@@ -58,12 +60,13 @@
         return;
       }
       title.textContent = job.title;
-      stop.disabled = job.cancelling;
-      stop.lastChild.textContent = job.cancelling ? "Stopping" : "Stop";
+      stop.disabled = job.cancelling && !job.stuck;
+      stop.lastChild.textContent = job.stuck ? "End it now" : job.cancelling ? "Stopping" : "Stop";
+      stop.title = job.stuck;
       pause.lastChild.textContent = job.paused ? "Go on" : "Pause";
       if (job.total) meter.value = (job.done + (job.n ? Math.min(0.99, job.k / job.n) : 0)) / job.total;
       else meter.removeAttribute("value");
-      numbers.textContent = [job.total ? `${job.done} of ${job.total} ${job.unit}` : job.note ? "" : "starting", job.paused ? "paused" : job.note, flen.minutes(job.left), queued.length ? `${queued.length} waiting` : ""].filter(Boolean).join(" · ");
+      numbers.textContent = job.stuck ? `It does not stop at its step. ${job.stuck}` : [job.total ? `${job.done} of ${job.total} ${job.unit}` : job.note ? "" : "starting", job.paused ? "paused" : job.note, flen.minutes(job.left), queued.length ? `${queued.length} waiting` : ""].filter(Boolean).join(" · ");
       preview.hidden = !job.preview;
       if (job.preview && preview.dataset.of !== job.preview.slice(-40)) {
         preview.dataset.of = job.preview.slice(-40);
@@ -85,7 +88,7 @@
       }
       if (box?.open || !list.children.length) {
         const jobs = [detail.job, ...detail.queued, ...detail.recent].filter(Boolean);
-        const print = JSON.stringify(jobs.map((j) => [j.id, j.state, j.done, j.warnings]));
+        const print = JSON.stringify(jobs.map((j) => [j.id, j.state, j.done, j.warnings, j.cancelling, j.stuck]));
         if (list.dataset.print !== print) {
           list.dataset.print = print;
           list.replaceChildren(...(jobs.length ? jobs.map(entry) : [el("li", { class: "empty" }, "No job yet.")]));

@@ -11,7 +11,7 @@
       ["good", "p a", "good"], ["reject", "x", "reject"], ["correct", "n", "needs correction"], ["clear", "u", "clear the label"],
       ["identity", "1 2 3 4 5", "identity 1-5"], ["identity", "0", "clear identity"],
       ["edit", "Shift+1 Shift+2 Shift+3 Shift+4 Shift+5", "edit quality 1-5"], ["edit", "Shift+0", "clear edit quality"],
-      ["failure", "f", "failure mode, then its letter"], ["shows", "t", "say what it shows"], ["undo", "Ctrl+z", "undo"], ["redo", "Ctrl+Shift+z Ctrl+y", "redo"], ["submit", "Ctrl+Enter", "send the correction"]]],
+      ["failure", "f", "failure mode, then its letter"], ["shows", "t", "say what it shows"], ["undo", "Ctrl+z", "undo"], ["redo", "Ctrl+Shift+z Ctrl+y", "redo"], ["better", "b", "choose a better try"], ["submit", "Ctrl+Enter", "send the corrected file"]]],
     ["Look", [
       ["zoom", "z", "fit or 100 %"], ["compare", "c", "reference beside it"], ["peek", "r", "hold: the reference in its place"],
       ["grid", "g", "grid"], ["single", "e Enter", "single picture"], ["info", "i", "information"], ["help", "?", "these keys"], ["escape", "Escape", "close"]]],

@@ -105,7 +105,7 @@
     function rate(action, value) {
       const tile = model.focus;
       flen.decide(tile.id, action, value, { where: "survey" });
-      tile.state = flen.after(tile.state, action, value);
+      Object.assign(tile, flen.foresee(tile, action, value));
       live.textContent = `${action} ${value ?? "cleared"}`;
       const old = table.querySelector(`[data-id="${tile.id}"]`);
       const fresh = figure(tile);

@@ -50,54 +50,65 @@
     return el("section", {}, el("h3", {}, "Decisions"), el("ol", { class: "history" }, picture.decisions.slice(-8).map(line)),
       picture.trained.length ? el("p", { class: "dim" }, `Trained: ${picture.trained.join(", ")}`) : null);
   }
-  /** Buttons for the label; `after(state)` hears what stands now. */
-  flen.labelButtons = (picture, where, prefix, after) => {
+  /** Decide on a picture that is open; the studio's answer brings it up to date. */
+  const judge = (picture, where, action, value) => {
+    flen.decide(picture.id, action, value, { where });
+    Object.assign(picture, flen.foresee(picture, action, value));
+  };
+  /** Buttons for the label, and what paints them anew; `after()` hears of every decision. */
+  function labelButtons(picture, where, after) {
     const buttons = Object.entries({ good: "Good", needs_correction: "Needs correction", reject: "Reject" }).map(([label, words]) => {
-      const id = `${prefix}-${{ good: "good", needs_correction: "correct", reject: "reject" }[label]}`;
-      const button = flen.button(words, () => {
-        const next = picture.state.label === label ? null : label;
-        flen.decide(picture.id, "label", next, { where });
-        picture.state = flen.after(picture.state, "label", next);
-        show();
-        after?.(picture.state);
-      }, { id, icon: flen.LABELS[label][1], class: `choice l-${label}` });
+      const id = `picture-${{ good: "good", needs_correction: "correct", reject: "reject" }[label]}`;
+      const button = flen.button(words, () => { judge(picture, where, "label", picture.state.label === label ? null : label); show(); after?.(); },
+        { id, icon: flen.LABELS[label][1], class: `choice l-${label}` });
       button.dataset.label = label;
       return button;
     });
     const show = () => buttons.forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.label === picture.state.label)));
+    return [el("div", { class: "choices" }, buttons), show];
+  }
+  /** 1-5 for identity or for the edit, and what paints them anew. */
+  function stars(picture, where, action, words, after) {
+    const buttons = [1, 2, 3, 4, 5].map((n) => el("button", { type: "button",
+      onclick: () => { judge(picture, where, action, picture.state[action] === n ? null : n); show(); after?.(); } }, String(n)));
+    const show = () => buttons.forEach((b, n) => b.setAttribute("aria-pressed", String(n < (picture.state[action] || 0))));
+    return [el("div", { class: "stars", role: "group", "aria-label": `${words} 1 to 5` }, el("span", {}, words), buttons), show];
+  }
+  function judgement(picture, where, after) {
+    const [labels, ...rates] = [labelButtons(picture, where, after),
+      ...[["identity", "Identity"], ["edit", "Edit"]].map(([action, words]) => stars(picture, where, action, words, after))];
+    const show = () => [labels, ...rates].forEach(([, paint]) => paint());
+    const node = el("section", {}, labels[0], el("div", { class: "rates" }, rates.map(([row]) => row)));
+    const settled = ({ detail }) => {
+      if (!node.isConnected) document.removeEventListener("flen:settled", settled);
+      else if (detail.pictures[picture.id]) { Object.assign(picture, detail.pictures[picture.id]); show(); }
+    };
+    document.addEventListener("flen:settled", settled);
     show();
-    return el("div", { class: "choices" }, buttons);
-  };
-  /** 1-5 for identity and for the edit. */
-  flen.stars = (picture, where, after) =>
-    [["identity", "Identity"], ["edit", "Edit"]].map(([action, words]) => {
-      const row = el("div", { class: "stars", role: "group", "aria-label": `${words} 1 to 5` }, el("span", {}, words));
-      const show = () => [...row.querySelectorAll("button")].forEach((b) => b.setAttribute("aria-pressed", String(Number(b.textContent) <= (picture.state[action] || 0))));
-      for (let n = 1; n <= 5; n += 1) {
-        row.append(el("button", { type: "button", onclick: () => {
-          const value = picture.state[action] === n ? null : n;
-          flen.decide(picture.id, action, value, { where });
-          picture.state = flen.after(picture.state, action, value);
-          show();
-          after?.(picture.state);
-        } }, String(n)));
-      }
-      show();
-      return row;
+    return node;
+  }
+  /** The same shot again, with a new seed or with a few: a job whose pictures arrive where this one did. */
+  function againButtons(picture, close) {
+    const ask = (action) => flen.attempt(async () => {
+      const { title } = await flen.post(`/picture/${picture.id}/${action}`);
+      flen.toast(`${title}: started.`);
+      close();
+      flen.poll();
     });
+    return el("div", { class: "row" },
+      flen.button("Retry", () => ask("retry"), { id: "picture-retry", icon: "redo", title: "The same once more, with a new seed" }),
+      flen.button("Vary", () => ask("vary"), { id: "picture-vary", icon: "grid", title: "The same with four new seeds" }));
+  }
 
-  /** A picture as large as fits, with its recipe, lineage and decisions. `options`: actions, say, where, after. */
+  /** A picture as large as fits, with its recipe, lineage and decisions. `options`: where, after. */
   flen.openPicture = (id, options = {}) => flen.attempt(async () => {
     const picture = await flen.get(`/picture/${id}`);
     document.getElementById("picture-dialog")?.close();
     const where = options.where || { survey: "survey", card: "card" }[picture.kind] || "review";
-    const acts = (options.actions || []).map((action) =>
-      flen.button(action[0].toUpperCase() + action.slice(1), () => { options.say?.({ image: id, action }); box.close(); }, { id: `picture-${action}` }));
-    const judged = picture.kind === "source" ? tags(picture)
-      : el("section", {}, flen.labelButtons(picture, where, "picture", options.after), el("div", { class: "rates" }, flen.stars(picture, where, options.after)));
+    const judged = picture.kind === "source" ? tags(picture) : judgement(picture, where, options.after);
     const content = el("div", { class: "big" },
       el("div", { class: "stage" }, el("img", { src: flen.img(id), alt: picture.title })),
-      el("aside", {}, el("p", { class: "row" }, flen.identity(picture)), judged, acts.length ? el("div", { class: "row" }, acts) : null,
+      el("aside", {}, el("p", { class: "row" }, flen.identity(picture)), judged, picture.again ? againButtons(picture, () => box.close()) : null,
         picture.scores.length ? el("section", {}, el("h3", {}, "Scores"), facts(picture.scores)) : null,
         el("section", {}, el("h3", {}, "Recipe"), facts(picture.recipe)),
         lineage("Made from", picture.parents), lineage("Became", picture.children), history(picture)));
@@ -114,10 +125,8 @@
     let started = false;
     let cut = null;
 
-    const FACELESS = ["profile-left", "profile-right", "back"];
-    /** What the filter would sort out at this cut: the rule of `pipelines/steps/review.py`. */
-    const below = (tile) => cut !== null && tile.verdict && !tile.state.label &&
-      ((tile.faces === 0 && !FACELESS.includes(tile.angle)) || (tile.score !== null && tile.score < cut));
+    /** What the filter would sort out at this cut: the studio says of each picture above which line it goes. */
+    const below = (tile) => cut !== null && tile.above !== null && cut > tile.above;
     const dim = () => shown.forEach(({ node, tile }) => { node.classList.toggle("below", below(tile)); });
     if (options.cut) document.addEventListener("flen:cut", ({ detail }) => { cut = detail.cut; dim(); });
 
@@ -134,7 +143,7 @@
         onchange: () => { box.checked ? ticked.add(tile.id) : ticked.delete(tile.id); tell(); } });
       return el("figure", { class: `tile l-${tile.state.label || "open"}`, dataset: { id: tile.id } }, box || null,
         el("button", { type: "button", class: "open", "aria-label": `Open ${tile.title}`,
-          onclick: () => flen.openPicture(tile.id, { actions: options.actions, say: io.say, after: () => flen.poll() }) }, flen.thumb(tile)),
+          onclick: () => flen.openPicture(tile.id, { after: () => flen.poll() }) }, flen.thumb(tile)),
         tile.kind === "source" ? null : flen.mark(tile.state.label),
         el("figcaption", {}, options.scores ? flen.identity(tile) : null, el("span", { class: "name" }, tile.kind === "source" && tile.angle !== "unsure" ? tile.angle : tile.title)));
     }

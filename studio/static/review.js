@@ -6,23 +6,13 @@
   const REST_MS = 1500;
   const LABEL_OF = { good: "good", reject: "reject", correct: "needs_correction", clear: null };
 
-  const FILTERS = {
-    open: ["To judge", (t) => !t.state.label],
-    all: ["All", () => true],
-    good: ["Good", (t) => t.state.label === "good"],
-    needs_correction: ["To correct", (t) => t.state.label === "needs_correction"],
-    reject: ["Rejected", (t) => t.state.label === "reject"],
-    right: ["right", (t) => t.verdict === "right"],
-    unsure: ["unsure", (t) => t.verdict === "unsure" || t.verdict === "cannot tell"],
-    wrong: ["wrong", (t) => t.verdict === "wrong"],
-  };
   const recall = () => { try { return JSON.parse(localStorage.getItem(REMEMBER) || "{}"); } catch { return {}; } };
 
   islands.review = (root, options) => {
     const past = recall();
     const model = {
-      gates: options.gates, filters: FILTERS, gate: past.gate in options.gates ? past.gate : Object.keys(options.gates)[0],
-      filter: "open", tiles: new Map(), order: [], at: 0, mode: "single", armed: false,
+      gates: options.gates, gate: past.gate in options.gates ? past.gate : Object.keys(options.gates)[0],
+      filter: "open", tiles: new Map(), counts: {}, going: 0, order: [], at: 0, mode: "single", armed: false,
       advance: past.advance !== false, compare: past.compare !== false, info: past.info !== false, zoom: false, peek: false,
     };
     const done = [];
@@ -39,7 +29,14 @@
     const keep = () => localStorage.setItem(REMEMBER, JSON.stringify({ gate: model.gate, advance: model.advance, compare: model.compare, info: model.info,
       at: { ...recall().at, ...(current() && { [model.gate]: current().id }) } }));
     const paint = (what) => { view.paint(what); keep(); };
-    const choose = () => [...model.tiles.values()].filter(FILTERS[model.filter][1]).map((t) => t.id);
+    const choose = () => [...model.tiles.values()].filter((t) => t.piles.includes(model.filter)).map((t) => t.id);
+    const standing = ({ state, piles, above }) => ({ state, piles, above });
+    /** A picture stands elsewhere now: it leaves its piles for others. */
+    function place(tile, now) {
+      for (const pile of tile.piles) model.counts[pile] -= 1;
+      for (const pile of now.piles) model.counts[pile] = (model.counts[pile] || 0) + 1;
+      Object.assign(tile, now);
+    }
 
     async function load(fresh) {
       await telling;
@@ -51,9 +48,12 @@
       if (heard !== told) { await load(fresh); return; }  // said meanwhile: the answer does not know of it
       const mine = flen.fresher(asked);
       const tiles = new Map();
+      model.counts = found.counts;
+      model.going = found.filter;
       for (const tile of found.items) {
         const old = model.tiles.get(tile.id);
-        tiles.set(tile.id, old && mine.has(tile.id) ? { ...tile, state: old.state } : tile);
+        if (old && mine.has(tile.id)) place(tile, standing(old));
+        tiles.set(tile.id, tile);
       }
       const here = model.order[model.at];
       model.tiles = tiles;
@@ -62,7 +62,7 @@
         done.length = undone.length = 0;
         if (picked !== arrived) {
           picked = "";
-          model.filter = [...tiles.values()].some(FILTERS.open[1]) ? "open" : "all";
+          model.filter = model.counts.open ? "open" : "all";
         }
         model.order = choose();
         model.at = Math.max(0, model.order.indexOf(recall().at?.[gate]));
@@ -83,10 +83,10 @@
       paint("picture");
     }
     function record(tile, action, value, words, extra = {}) {
-      const before = tile.state;
+      const before = standing(tile);
       const decision = flen.decide(tile.id, action, value, { where: where(), ...extra });
-      tile.state = flen.after(before, action, value);
-      done.push({ tile: tile.id, before, after: tile.state, action, value, decision: decision.id, words });
+      place(tile, flen.foresee(tile, action, value));
+      done.push({ tile: tile.id, before, after: standing(tile), action, value, decision: decision.id, words });
       undone.length = 0;
       decided = performance.now();
       view.say(words);
@@ -121,7 +121,7 @@
       if (!step) { view.say(back ? "Nothing to undo." : "Nothing to redo."); return; }
       const tile = model.tiles.get(step.tile);
       if (tile) {
-        (step.tags ? retag : redecide)(tile, step, back);
+        (step.tags ? retag : step.events ? recorrect : redecide)(tile, step, back);
         const at = model.order.indexOf(step.tile);
         if (at >= 0) model.at = at;
       }
@@ -132,7 +132,30 @@
     function redecide(tile, step, back) {
       if (back) flen.decide(step.tile, "undo", null, { undoes: step.decision, where: where() });
       else step.decision = flen.decide(step.tile, step.action, step.value, { where: where() }).id;
-      tile.state = back ? step.before : step.after;
+      place(tile, back ? step.before : step.after);
+    }
+    /** A correction is two decisions, on the picture and on what corrects it: each is undone, and undone again to redo. */
+    function recorrect(_tile, step, back) {
+      for (const event of step.events) {
+        event.last = flen.decide(event.image, "undo", null, { undoes: event.last, where: "correction" }).id;
+        const tile = model.tiles.get(event.image);
+        if (tile) place(tile, back ? event.before : event.after);
+      }
+      decided = performance.now();
+    }
+    function corrected(tile, { decisions, pictures, gates }, words) {
+      const events = Object.entries(decisions).map(([image, last]) => ({ image, last, after: pictures[image],
+        before: standing(model.tiles.get(image) || pictures[image]) }));
+      done.push({ tile: tile.id, events, words });
+      undone.length = 0;
+      view.say(words);
+      flen.settle(pictures, gates);
+    }
+    function settle({ pictures, gates }) {
+      for (const [image, now] of Object.entries(pictures)) if (model.tiles.has(image)) place(model.tiles.get(image), now);
+      const gate = gates[model.gate];
+      if (gate) { model.counts = gate.counts; model.going = gate.filter; }
+      paint("state");
     }
     function retag({ id }, step, back) {
       const said = back ? step.tags.before : step.tags.after;
@@ -172,10 +195,10 @@
       zoom: () => toggle("zoom"), compare: () => toggle("compare"), info: () => toggle("info"),
       peek: () => { model.peek = true; paint("picture"); },
       grid: () => { model.mode = "grid"; paint("layout"); }, single: () => { model.mode = "single"; paint("layout"); },
-      help: () => flen.keyHelp(), submit: () => view.submit(),
+      help: () => flen.keyHelp(), submit: () => view.submit(), better: () => view.better(), corrected,
       escape: () => { model.armed = false; if (model.zoom) toggle("zoom"); else paint("state"); },
       advance: () => toggle("advance"), toggleFailure: failure, go,
-      gate: (gate) => { model.gate = gate; picked = ""; model.tiles = new Map(); model.order = []; model.at = 0; paint("all"); load(true); },
+      gate: (gate) => { model.gate = gate; picked = ""; model.tiles = new Map(); model.counts = {}; model.going = 0; model.order = []; model.at = 0; paint("all"); load(true); },
       filter: (name) => { model.filter = name; picked = owner(); const here = model.order[model.at]; model.order = choose(); model.at = Math.max(0, model.order.indexOf(here)); paint("all"); },
       sort: () => flen.attempt(async () => {
         await flen.flushDecisions();
@@ -213,6 +236,7 @@
     document.addEventListener("keyup", (event) => {
       if (event.key.toLowerCase() === "r" && model.peek) { model.peek = false; paint("picture"); }
     }, true);
+    document.addEventListener("flen:settled", ({ detail }) => settle(detail));
     document.addEventListener("flen:unsent", ({ detail }) => view.unsent(detail.count));
     document.addEventListener("flen:goto", ({ detail }) => { if (detail.gate && detail.gate in model.gates && detail.gate !== model.gate) commands.gate(detail.gate); });
     paint("all");

@@ -4,26 +4,6 @@
   const { el, icon } = flen;
   const SLOT = 76;
 
-  function correction(current) {
-    const file = el("input", { id: "correction-file", type: "file", accept: "image/*" });
-    const wrong = el("textarea", { id: "correction-wrong", rows: "2", placeholder: "What was wrong" });
-    const send = () => flen.attempt(async () => {
-      const tile = current();
-      if (!tile || !file.files.length) throw new Error("Choose the corrected picture first.");
-      const form = new FormData();
-      form.append("image", tile.id);
-      form.append("what_was_wrong", wrong.value);
-      form.append("file", file.files[0]);
-      await flen.flushDecisions();
-      await flen.post("/corrections", form);
-      file.value = wrong.value = "";
-      flen.toast("The correction is kept: it teaches the editor (flywheel 2).");
-      flen.poll();
-    });
-    wrong.addEventListener("keydown", (e) => e.key === "Enter" && e.ctrlKey && send());
-    return { send, node: el("section", { class: "rv-fix" }, el("h3", {}, "Corrected picture"), file, wrong, flen.button("Send correction", send, { id: "correction-send" })) };
-  }
-
   /** What the picture shows, to be put right where the edit or the prompt asked for something else: captions are made of it. */
   function shows(commands) {
     let keyed = false;  // whoever came by key leaves by key; after a click the keys are the review's again
@@ -43,7 +23,7 @@
   /** Builds the review inside `root`; returns what the controller calls: paint, say, columns, submit, shows, unsent. */
   flen.reviewView = (root, model, commands, current) => {
     const gates = Object.entries(model.gates).map(([gate, words]) => flen.button(words, () => commands.gate(gate), { id: `review-gate-${gate}`, class: "seg" }));
-    const chips = Object.entries(model.filters).map(([name, [words]]) => {
+    const chips = Object.entries(flenPage.piles).map(([name, words]) => {
       const chip = flen.button(words, () => commands.filter(name), { id: `review-filter-${name}`, class: "chip" });
       chip.append(el("b", {}));
       return chip;
@@ -71,7 +51,7 @@
     const undo = flen.button("Undo", commands.undo, { id: "review-undo", icon: "undo", class: "quiet" });
     const scores = el("div", { class: "rv-scores" });
     const recipe = el("dl", { class: "facts" });
-    const fix = correction(current);
+    const fix = flen.correction(current, commands.corrected);
     const seen = shows(commands);
     const side = el("aside", { class: "rv-side" }, scores, el("div", { class: "choices" }, Object.values(choices)), el("div", { class: "rates" }, Object.values(stars)), seen.node,
       el("div", { class: "fails" }, failures), fix.node, el("section", {}, recipe));
@@ -152,12 +132,14 @@
       for (const [action, row] of Object.entries(stars)) [...row.querySelectorAll("button")].forEach((b, n) => b.setAttribute("aria-pressed", String(n < (state?.[action] || 0))));
       failures.forEach((b) => b.setAttribute("aria-pressed", String(Boolean(state?.failures.includes(b.dataset.words)))));
       side.classList.toggle("armed", model.armed);
-      fix.node.classList.toggle("off", state?.label !== "needs_correction" || !tile.parent);
-      for (const [n, [, test]] of Object.values(model.filters).entries()) {
-        chips[n].lastChild.textContent = String([...model.tiles.values()].filter(test).length);
-        chips[n].setAttribute("aria-pressed", String(model.filter === Object.keys(model.filters)[n]));
+      fix.node.classList.toggle("off", !tile?.correctable || !tile.piles.includes("needs_correction"));
+      for (const [n, pile] of Object.keys(flenPage.piles).entries()) {
+        chips[n].lastChild.textContent = String(model.counts[pile] || 0);
+        chips[n].setAttribute("aria-pressed", String(model.filter === pile));
       }
-      keep.disabled = ![...model.tiles.values()].some((t) => t.state.label === "good" && t.state.who !== "rule");
+      sort.lastChild.textContent = model.going ? `Filter ${model.going}` : "Filter";
+      sort.disabled = !model.going;
+      keep.disabled = !model.counts.through;
       paintFilm();
       grid.paint();
     }
@@ -191,6 +173,7 @@
       say: (words) => { live.textContent = words; },
       columns: () => grid.columns(),
       submit: () => fix.send(),
+      better: () => fix.better(),
       shows: () => seen.focus(),
       unsent: (count) => { unsent.textContent = count > 20 ? `${count} decisions on their way` : ""; },
     };

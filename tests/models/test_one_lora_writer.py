@@ -20,6 +20,7 @@ from pipelines.session import Session
 from pipelines.storage.safetensors_file import to_bfloat16
 from pipelines.storage.workspace import Workspace
 from pipelines.workflow import characters, checkpoints
+from pipelines.workflow.opening import open_session
 
 OWN_TO_A_FILE = {
     # when and as what it was written, at which step, with which loss and which numbers in it
@@ -35,7 +36,7 @@ def header(path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def session(workspace_root: Path) -> Iterator[Session]:
-    with Session.open(workspace_root) as opened:
+    with open_session(workspace_root) as opened:
         yield opened
 
 
