@@ -18,6 +18,7 @@ from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.engine.adapters import applied
 from pipelines.storage.lora_files import inspect
 from pipelines.storage.workspace import Workspace
+from pipelines.training import export
 from pipelines.training.export import tag_frequency
 
 TARGETS = ("character", "editor")
@@ -63,6 +64,11 @@ def test_a_fresh_pipeline_gives_the_trainers_picture(
     assert difference == 0
     # the LoRA does something, and it is no blown-out picture: equal means something
     assert np.abs(base - in_training).max() > 3 and in_training.std() > 5
+
+
+def test_the_header_names_input_pictures_too(bench: Bench) -> None:
+    told = export.header(bench.request("editor"), models()[FAMILY["editor"]], 2, {})
+    assert json.loads(told["flenwheel.images"]) == sorted(p.id for p in bench.pictures[:3])  # two to make, of two
 
 
 @pytest.mark.parametrize("target", TARGETS)
