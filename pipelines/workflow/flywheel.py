@@ -90,7 +90,8 @@ def _next(session: Session, character_id: str, n: _Counts) -> NextAction:
             f"Review {n.waiting} pictures", "gate to training: every picture is judged", "review", "enriched"
         )
     if not n.trained:
-        return NextAction("Train v1", "the gate is open", "train")
+        shut = training.dataset(session, character_id).shut
+        return NextAction("Train v1", " ".join(shut) or "the gate is open", "train")
     latest = n.trained[-1]
     if not n.synthetic:
         return NextAction(f"Generate with {latest.version}", "new angles and scenes to choose from", "generate")
