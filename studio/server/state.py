@@ -15,6 +15,7 @@ from pipelines.domain.records import Character
 from pipelines.session import NotFound, Session
 from pipelines.storage.lock import WorkspaceBusy
 from pipelines.workflow.characters import NotAllowed
+from studio.cli.answers import repaired
 from studio.components.island import Island
 
 
@@ -96,9 +97,7 @@ class Studio:
     @property
     def notices(self) -> list[str]:
         """What the user has to be told of this workspace and has not closed yet: what was repaired when it opened."""
-        return [
-            f"The records were repaired: {words}." for words in self.session.store.repairs if words not in self._read
-        ]
+        return [repaired(words) for words in self.session.store.repairs if words not in self._read]
 
     def close_notices(self) -> None:
         """The user has read them: they are not shown again."""
