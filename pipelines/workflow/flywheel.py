@@ -78,7 +78,7 @@ def _count(session: Session, character_id: str, lora_family: str) -> _Counts:
 
 
 def _next(session: Session, character_id: str, n: _Counts) -> NextAction:
-    """The first thing that is missing, in the order of MISSION's table."""
+    """The first thing that is missing, in the order of the README's table."""
     if not n.sources and practice.drawing(session, character_id):
         return NextAction("See them arrive", "the pictures are being drawn", "enrich")
     if not n.sources:
