@@ -14,8 +14,8 @@ from pipelines.workflow import datasets, thresholds
 WANTED = 10
 WANTED_ANGLES = 2
 SMALLEST = 512
-"""Pixels of a source's shorter side: the smallest resolution that the usual trainers use (docs/numbers.md); less for a model that
-draws smaller pictures than that."""
+"""Pixels of a source's shorter side: the smallest resolution that the usual trainers use (docs/numbers.md); less for a
+model that draws smaller pictures than that."""
 # difference hashes of 64 bits that differ in at most this many bits are taken for the same picture
 NEAR_DUPLICATE = 4
 
