@@ -1,8 +1,8 @@
 """The studio's server: own routes first, then the Gradio page. It answers this machine only, unless told otherwise.
 
 A page of another origin could call every endpoint of a default launch (multipart and text/plain need no preflight), and
-DNS rebinding would let it read the answers. Hence: known hosts only, no writing with a foreign Origin, and headers that
-keep the page from loading or being loaded by anything foreign.
+DNS rebinding would let it read the answers. Hence: known hosts only, nothing for a foreign Origin, and headers that
+keep the page from loading or being loaded by anything foreign. SECURITY.md says what this holds off and what not.
 """
 
 import os
@@ -27,12 +27,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.session import Session
 from studio.app import page
+from studio.loopback import LOOPBACK
 from studio.server import line, routes, start
 from studio.server.state import Studio
 from studio.theme import theme
 from studio.uploads import Doors
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 UPLOAD_LIMIT = 2 * 1024**3  # a LoRA file may be large; pictures have their own bound in intake
 WARM_AFTER = 3.0  # seconds
 # Gradio's page needs inline scripts and `new Function`; nothing foreign is ever loaded or sent to.
@@ -63,7 +63,7 @@ HEAD = '<link rel="stylesheet" href="/ui/studio.css"><script src="/ui/studio.js"
 
 
 class Guard:
-    """Middleware: refuses writing from another origin and uploads beyond the limit; adds the security headers."""
+    """Middleware: refuses scripts and writing of another origin and what is too long; adds the security headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -87,11 +87,13 @@ class Guard:
 
 def refuse(method: str, headers: Headers) -> PlainTextResponse | None:
     """Why a request is not let in, as the answer to it; ``None`` when it may pass."""
+    origin, host = headers.get("origin"), headers.get("host", "")
+    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        # reading, too: Gradio allows it to every page of this machine, and with a host of one's own to every page
+        return PlainTextResponse("Another site may not read or write here.", 403)
     if method in ("GET", "HEAD", "OPTIONS"):
         return None
-    origin, host = headers.get("origin"), headers.get("host", "")
-    foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
-    if foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+    if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         return PlainTextResponse("Another site may not write here.", 403)
     if "transfer-encoding" in headers:
         return PlainTextResponse("Say how long that is.", 411)
@@ -166,6 +168,14 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
+def welcome(address: str, workspace: Path, host: str) -> str:
+    """What is told on the terminal when the studio opens."""
+    words = f"FLENwheel is open at {address} (workspace {workspace})"
+    if host in LOOPBACK:
+        return words
+    return f"{words}\nThere is no password: who reaches that address sees the pictures and uses the studio."
+
+
 def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True) -> None:
     """Open the workspace and serve the studio until it is stopped. Raises WorkspaceBusy, OSError (port in use)."""
     address = f"http://{'localhost' if host in LOOPBACK else host}:{port}"
@@ -178,5 +188,5 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
         warm = threading.Timer(WARM_AFTER, lambda: studio.session.jobs.warm())  # the page comes first
         warm.daemon = True
         warm.start()
-        print(f"FLENwheel is open at {address} (workspace {workspace})", flush=True)  # noqa: T201 - told on the terminal
+        print(welcome(address, workspace, host), flush=True)  # noqa: T201 - told on the terminal
         uvicorn.Server(config).run(sockets=[door])
