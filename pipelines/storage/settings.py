@@ -3,7 +3,7 @@
 import tomllib
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import tomli_w
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """First wins."""
         return (init_settings, env_settings, InitSettingsSource(settings_cls, _kept.get() or {}))
+
+
+def places() -> frozenset[str]:
+    """The settings that name a folder or a file."""
+    return frozenset(name for name, field in Settings.model_fields.items() if Path in get_args(field.annotation))
 
 
 def load(root: Path, **overrides: Any) -> Settings:
