@@ -252,8 +252,18 @@ class Metric(Frozen):
     value: float
 
 
+class CurvePart(Record):
+    """Some points of the curves of a training run, as they were measured between two writes: a curve grows by parts, so
+    that no part is ever written again. ``id`` is ``<run>/<number>``; read them through ``library.curves``."""
+
+    table: ClassVar[str] = "curves"
+    run: str
+    points: tuple[Metric, ...]
+
+
 class TrainingRun(Record):
-    """One training of a LoRA: what went in (image ids by origin), how, what came out."""
+    """One training of a LoRA: what went in (image ids by origin), how, what came out. Its curves are apart
+    (``CurvePart``)."""
 
     table: ClassVar[str] = "runs"
     character: str
@@ -266,7 +276,6 @@ class TrainingRun(Record):
     parent: str = ""
     job: str = ""
     state: JobState = "queued"
-    curve: tuple[Metric, ...] = ()
     lora: str = ""
     created: datetime = Field(default_factory=now)
 
@@ -319,6 +328,7 @@ class Job(Record):
     """One piece of work for the GPU. ``request`` is what was asked, whole, so that it can be asked again.
 
     ``told`` is set once all that listens to ends of jobs has heard of this one; ``dismissed`` takes it off the list.
+    While it runs, how far it is stands in its ``JobProgress``: a request is large and is not to be written that often.
     """
 
     table: ClassVar[str] = "jobs"
@@ -340,3 +350,13 @@ class Job(Record):
     created: datetime = Field(default_factory=now)
     started: datetime | None = None
     ended: datetime | None = None
+
+
+class JobProgress(Record):
+    """How far the running job of the same ``id`` is; the fields are those of ``Job``, which has them when it ends."""
+
+    table: ClassVar[str] = "progress"
+    done: int = 0
+    total: int = 0
+    note: str = ""
+    warnings: tuple[str, ...] = ()

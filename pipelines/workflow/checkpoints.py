@@ -8,6 +8,7 @@ from statistics import fmean
 from pipelines.domain.records import ImageRecord, Job, LoraRecord, TrainingRun
 from pipelines.domain.requests import TrainRequest
 from pipelines.domain.shots import Adapter, LoraStack, Plan, Shot
+from pipelines.queue.asked import asked_if_readable
 from pipelines.session import NotFound, Session
 from pipelines.storage.atomic import file_hash, write_durably
 from pipelines.storage.lora_files import LoraRefused, inspect
@@ -148,7 +149,8 @@ def _last(run: TrainingRun) -> int:
 
 def _samples(session: Session, run: TrainingRun) -> tuple[Shot, ...]:
     job = session.store.get(Job, run.job)
-    return TrainRequest.model_validate(job.request).samples if job and job.kind == "train" else ()
+    request = asked_if_readable(job) if job else None
+    return request.samples if isinstance(request, TrainRequest) else ()
 
 
 def _shot(sample: Shot, adapter: Adapter, step: int) -> Shot:
