@@ -60,7 +60,9 @@ class ModelFamily(Frozen):
     ``gate`` and ``second`` name the recognisers that judge its pictures (``pipelines.faces``).
 
     ``factor`` is how many pixels of a side one latent stands for. ``text_length`` is the number of tokens of a prompt:
-    FLUX's T5 pads to it; Qwen pads nothing, there it is the typical length that memory is foretold with.
+    FLUX's T5 pads to it; Qwen pads nothing, there it is the typical length that memory is foretold with. ``world``
+    names the world of drawn people that is all it knows (``pipelines.world``): there strangers can be drawn, and
+    what is true of a picture is known.
     """
 
     name: str
@@ -79,6 +81,7 @@ class ModelFamily(Frozen):
     defaults: Defaults
     gate: str
     second: str = ""
+    world: Literal["", "mini"] = ""
     variants: tuple[str, ...] = ()
 
     @property

@@ -31,7 +31,7 @@ class WeightsMissing(RuntimeError):
 class Missing:
     """What has to be obtained. ``what`` says it in words; ``gib`` is the size of the download.
 
-    ``reinstall``: the weights come with the product and are damaged; nothing can be obtained here.
+    ``reinstall``: nothing can be obtained here: the weights come with the product and are damaged, or from nowhere.
     """
 
     what: str
@@ -62,6 +62,13 @@ def require(family: ModelFamily, workspace: Workspace, settings: Any) -> Path:
 
 
 def _lacking(family: ModelFamily) -> Missing:
+    if not family.weights.hub and not family.weights.folder:
+        place = f"models/{family.name}-{family.revision}"
+        what = (
+            f"The weights of {family.title} are not on this machine, and its preset names no place to get them from: "
+            f"put its diffusers folder into the workspace as {place}, or into your models folder."
+        )
+        return Missing(what, 0.0, family.licence, "reinstall")
     if not family.weights.hub:
         problems = "; ".join(check_folder(PRESETS / family.weights.folder)[:3])
         what = f"{family.title} comes with FLENwheel, but its weights are damaged: {problems}. Install FLENwheel again."

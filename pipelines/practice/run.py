@@ -98,7 +98,7 @@ class Run:
         """The practice character of this workspace, begun if need be, with its sources looked at."""
         begun = {job.character for job in self.session.store.all(Job)}
         everyone = (c for c in self.session.store.all(Character) if c.id in begun)
-        mine = [c for c in everyone if practice.number(c) == self.wish.number]
+        mine = [c for c in everyone if c.practice == self.wish.number]
         if not mine:
             made, job = practice.start(self.session, self.wish.number, held_out=self.wish.held_out)
             self.character = made
