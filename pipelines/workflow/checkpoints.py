@@ -11,9 +11,9 @@ from pipelines.domain.requests import TrainRequest
 from pipelines.domain.shots import Adapter, LoraStack, Plan, Shot
 from pipelines.models import lora_export
 from pipelines.models.lora_export import Learned
+from pipelines.models.lora_files import LoraRefused, inspect
 from pipelines.session import NotFound, Session
 from pipelines.storage.atomic import file_hash
-from pipelines.storage.lora_files import LoraRefused, inspect
 from pipelines.workflow import datasets, render
 from pipelines.workflow.characters import NotAllowed
 
@@ -123,7 +123,7 @@ def keep(session: Session, run: TrainingRun, step: int) -> LoraRecord:
         id=adapter.sha256,
         name=adapter.name,
         path=adapter.path,
-        family=session.family(run.family).lora_family,
+        family=session.family(run.family).architecture,
         rank=header.rank,
         trigger=header.trigger,
         modules=header.modules,
