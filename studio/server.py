@@ -25,7 +25,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.desk import Desk
-from studio import line, routes, start
+from studio import line, routes, start, web_files
 from studio.app import page
 from studio.context import Studio
 from studio.theme import theme
@@ -57,7 +57,6 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-HEAD = '<link rel="stylesheet" href="/ui/studio.css"><script src="/ui/studio.js"></script>'
 
 
 class Guard:
@@ -111,7 +110,7 @@ def own(studio: Studio) -> FastAPI:
     """The studio's own routes around an open desk: everything but the page."""
     app = FastAPI(title="FLENwheel", docs_url=None, redoc_url=None, openapi_url=None)
     for router in (
-        routes.static_routes(studio),
+        web_files.web_routes(studio),
         routes.picture_routes(studio),
         routes.review_routes(studio),
         routes.work_routes(studio),
@@ -144,7 +143,7 @@ def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
         enable_monitoring=False,
         mcp_server=False,
         theme=theme(),
-        head=HEAD,
+        head=web_files.head(),
         allowed_paths=[],
     )
     app.add_middleware(Guard)
