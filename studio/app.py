@@ -1,4 +1,6 @@
-"""The page: one window, six tabs, one header, one job bar. All components are made first, then all events are wired.
+"""The studio, put together: the page, the server around it, and serving it.
+
+The page is one window, six tabs, one header, one job bar. All components are made first, then all events are wired.
 
 Stable ids for tests and scripts. A tab's button is ``#tab-<name>-button`` and its panel ``#tab-<name>``; names: survey,
 enrich, train, generate, review, model_card.
@@ -20,16 +22,38 @@ picture   #picture-dialog #picture-good #picture-correct #picture-reject #pictur
 strip     figure.tile[data-id] with its tick box input.tick, inside the elem_id its tab gave it
 """
 
+import os
+import shutil
+import socket
+import threading
+import webbrowser
+from pathlib import Path
 from typing import Any
 
-import gradio as gr
+# Gradio reads these when it is imported.
+os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1", GRADIO_RUN_HISTORY="False")
 
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Mount
+
+from pipelines.workflow.opening import open_session
 from studio.components.island import Island
 from studio.components.job_bar import JobBar
 from studio.components.rail import Header
+from studio.components.shell import Shell
 from studio.components.start import Start
-from studio.context import Shell, Studio
+from studio.components.theme import theme
+from studio.server import web
+from studio.server.own import own
+from studio.server.security import LOOPBACK, UPLOAD_LIMIT, Guard, known_hosts
+from studio.server.state import Studio
+from studio.server.uploads import Doors, GuardedBlocks
 from studio.tabs import enrich, generate, model_card, review, survey, train
+
+WARM_AFTER = 3.0  # seconds
 
 TABS: tuple[tuple[str, str, Any], ...] = (
     ("survey", "Survey", survey),
@@ -43,7 +67,7 @@ TABS: tuple[tuple[str, str, Any], ...] = (
 
 def page(studio: Studio) -> gr.Blocks:
     """The whole page. Nothing is computed here: each part asks for its data when it is on screen."""
-    with gr.Blocks(title="FLENwheel", analytics_enabled=False, fill_width=True) as blocks:
+    with GuardedBlocks(title="FLENwheel", analytics_enabled=False, fill_width=True) as blocks:
         Header(elem_id="header")
         Start(elem_id="start")
         shell = Shell(changed=Island("changed", elem_id="changed", elem_classes="flen-hidden"))
@@ -56,3 +80,59 @@ def page(studio: Studio) -> gr.Blocks:
         for tab, parts in made:
             tab.wire(parts, studio, shell)
     return blocks
+
+
+def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
+    """The whole application around an open session, not yet serving."""
+    uploads = studio.session.workspace.root / "cache" / "uploads"
+    shutil.rmtree(uploads, ignore_errors=True)  # what was dropped in earlier sessions has been taken in or refused
+    uploads.mkdir(parents=True)
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    app = gr.mount_gradio_app(
+        own(studio),
+        page(studio),
+        path="/",
+        server_name=host,
+        server_port=port,
+        footer_links=[],
+        run_history=False,
+        show_error=True,
+        max_file_size=UPLOAD_LIMIT,
+        ssr_mode=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        theme=theme(),
+        head=web.head(),
+        allowed_paths=[],
+    )
+    mounted = next(route for route in app.routes if isinstance(route, Mount))
+    mounted.app = Doors(mounted.app)
+    app.add_middleware(Guard)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=known_hosts(host), www_redirect=False)
+    return app
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises OSError in words when the port is taken or the host is not ours."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise OSError(
+            f"Cannot listen on {host}:{port} ({error.strerror}). Is a studio open there? Try --port."
+        ) from error
+
+
+def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True) -> None:
+    """Open the workspace and serve the studio until it is stopped. Raises WorkspaceBusy, OSError (port in use)."""
+    address = f"http://{'localhost' if host in LOOPBACK else host}:{port}"
+    with listen(host, port) as door, Studio(open_session(workspace), address) as studio:
+        app = build(studio, host, port)
+        studio.session.store.announce(address)
+        config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=2)
+        if open_browser:
+            threading.Timer(1.0, webbrowser.open, [address]).start()
+        warm = threading.Timer(WARM_AFTER, lambda: studio.session.jobs.warm())  # the page comes first
+        warm.daemon = True
+        warm.start()
+        print(f"FLENwheel is open at {address} (workspace {workspace})", flush=True)  # noqa: T201 - told on the terminal
+        uvicorn.Server(config).run(sockets=[door])

@@ -65,7 +65,16 @@ def start(workspace: Path) -> Running:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "studio.cli", "--workspace", str(workspace), "--port", str(port), "--no-browser"]
+    command = [
+        sys.executable,
+        "-m",
+        "studio",
+        "--workspace",
+        str(workspace),
+        "--port",
+        str(port),
+        "--no-browser",
+    ]
     running = Running(workspace, port, subprocess.Popen(command))
     for _ in range(1200):
         try:

@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from pipelines.domain.presets import PRESETS, ModelFamily, models
+from pipelines.domain.shots import Adapter, ImageRef, LoraStack, Purpose, Shot
 from pipelines.engine.resident import Resident
-from pipelines.library.pictures import save_picture
-from pipelines.library.presets import PRESETS, ModelFamily, models
-from pipelines.library.settings import Settings
-from pipelines.library.workspace import Workspace
-from pipelines.shots import Adapter, ImageRef, LoraStack, Purpose, Shot
+from pipelines.storage.pictures import save_picture
+from pipelines.storage.settings import Settings
+from pipelines.storage.workspace import Workspace
 
 FLUX = "mini-flux"
 QWEN = "mini-qwen-edit"

@@ -22,11 +22,11 @@ sys.path.insert(0, str(ROOT))
 from pydantic import BaseModel  # noqa: E402
 from pydantic.json_schema import models_json_schema  # noqa: E402
 
-from pipelines.desk import Desk  # noqa: E402
-from pipelines.jobs.events import Memory  # noqa: E402
-from pipelines.library.records import Character  # noqa: E402
-from studio.context import Studio  # noqa: E402
-from studio.server import own  # noqa: E402
+from pipelines.domain.events import Memory  # noqa: E402
+from pipelines.domain.records import Character  # noqa: E402
+from pipelines.workflow.opening import open_session  # noqa: E402
+from studio.server.own import own  # noqa: E402
+from studio.server.state import Studio  # noqa: E402
 
 TARGET = ROOT / "studio" / "web" / "types.d.ts"
 INSIDE: tuple[type[BaseModel], ...] = (Character, Memory)
@@ -41,8 +41,8 @@ Schema = dict[str, Any]
 
 def schemas() -> dict[str, Schema]:
     """The JSON schema of each model, by its name. A model in an answer has all its fields, defaults too."""
-    with tempfile.TemporaryDirectory() as folder, Desk.open(Path(folder) / "workspace") as desk:
-        told = own(Studio(desk)).openapi()
+    with tempfile.TemporaryDirectory() as folder, open_session(Path(folder) / "workspace") as session:
+        told = own(Studio(session)).openapi()
     models = [(model, "serialization") for model in INSIDE]
     _, inside = models_json_schema(models, ref_template=REFERENCE + "{model}")  # type: ignore[arg-type]
     found = told.get("components", {}).get("schemas", {}) | inside["$defs"]

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import torch
 from PIL import Image
 
+from pipelines.domain.presets import ModelFamily
+from pipelines.domain.shots import Shot
 from pipelines.engine.embeddings import EmbeddingCache, Tensors
-from pipelines.library.presets import ModelFamily
-from pipelines.shots import Shot
 
 OnStep = Callable[[int, int], None]
 OnPreview = Callable[[Image.Image], None]

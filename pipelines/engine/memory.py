@@ -14,11 +14,11 @@ from math import ceil, prod
 from pathlib import Path
 from typing import Any
 
+from pipelines.domain.presets import ModelFamily, TrainingSettings
+from pipelines.domain.shots import Shot
 from pipelines.engine import weights
 from pipelines.engine.capacity import Capacity, capacity, computes_bfloat16
-from pipelines.library.presets import ModelFamily, TrainingSettings
-from pipelines.library.workspace import Workspace
-from pipelines.shots import Shot
+from pipelines.storage.workspace import Workspace
 
 GIB = 2**30
 NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)

@@ -18,7 +18,7 @@ from diffusers.quantizers.bitsandbytes.bnb_quantizer import BnB4BitDiffusersQuan
 from diffusers.quantizers.quantization_config import BitsAndBytesConfig as DiffusersConfig
 from transformers import BitsAndBytesConfig as TransformersConfig
 
-from pipelines.library.presets import ModelFamily
+from pipelines.domain.presets import ModelFamily
 
 
 class CpuNf4Quantizer(BnB4BitDiffusersQuantizer):

@@ -19,11 +19,11 @@ import diffusers
 import psutil
 import torch
 
+from pipelines.domain.events import Event, Memory, Warned
+from pipelines.domain.presets import ModelFamily
 from pipelines.engine import attention, precision, quantize, weights
 from pipelines.engine.drivers import DRIVERS, Driver
-from pipelines.jobs.events import Event, Memory, Warned
-from pipelines.library.presets import ModelFamily
-from pipelines.library.workspace import Workspace
+from pipelines.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
 Emit = Callable[[Event], None]

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.engine.cancelled import Cancelled
-from pipelines.library.presets import PRESETS, ModelFamily
-from pipelines.library.workspace import Workspace
+from pipelines.domain.cancelled import Cancelled
+from pipelines.domain.presets import PRESETS, ModelFamily
+from pipelines.storage.workspace import Workspace
 
 INDEX = "model_index.json"
 # The repositories also hold single-file copies of the same weights at their top level: only the folders are needed.

@@ -3,8 +3,8 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pipelines.domain import presets
 from pipelines.faces.base import Thresholds
-from pipelines.library import presets
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipelines.domain.rates import wilson
+from pipelines.domain.records import Angle
 from pipelines.faces.identity import References, centroid
-from pipelines.library.records import Angle
-from pipelines.rates import wilson
 
 FAR = 0.01
 """The share of pictures of others that may pass, unless another is asked for."""
@@ -107,7 +107,7 @@ def calibrate(
     genuine = left_out(references)
     known = genuine[~np.isnan(genuine)]
     scores = against(references, impostors.embeddings, impostors.angles)
-    effective = worth(scores, impostors.angles, impostors.groups)
+    effective = effective_sample_size(scores, impostors.angles, impostors.groups)
     tau, low, high = accept_line(scores, far, effective)
     smallest = float(known.min()) if len(known) else 1.0
     return Calibrated(
@@ -167,7 +167,7 @@ def accept_line(scores: np.ndarray, far: float, effective: float) -> tuple[float
     return tau, float(low), float(high)
 
 
-def worth(scores: np.ndarray, angles: Sequence[Angle], groups: Sequence[str]) -> float:
+def effective_sample_size(scores: np.ndarray, angles: Sequence[Angle], groups: Sequence[str]) -> float:
     """How many independent pictures ``scores`` (m,) are worth: m / (1 + (size - 1) icc), Kish's design effect.
 
     ``size`` is the mean group size a picture finds itself in and ``icc`` the intraclass correlation of one-way

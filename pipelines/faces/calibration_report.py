@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 from pipelines.faces.calibration import SURE, Calibrated, roc
-from pipelines.pages import document, table
+from pipelines.storage.pages import document, table
 
 WIDTH, LEFT, RIGHT = 760, 20, 20
 BARS = 48

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipelines.domain.records import Angle, Identity, IdentityVerdict
 from pipelines.faces.base import Thresholds, unit
-from pipelines.library.records import Angle, Identity, IdentityVerdict
 
 ENOUGH = 3
 """References that an angle needs for a centroid of its own."""

@@ -1,5 +1,5 @@
 """The practice run: the wheel turned by a simulated reviewer who knows the mini world's truth.
 
-``run`` goes through the same steps as a human (``pipelines.steps``); ``reviewer`` stands in for the eyes at the gates;
-``truth`` alone knows the world, and works in the worker process; ``figures`` and ``report`` tell how it went.
+``run`` goes through the same steps as a human (``pipelines.workflow``); ``reviewer`` stands in for the eyes at the
+gates; ``pipelines.world`` alone knows the truth, in the worker process; ``figures`` and ``report`` tell how it went.
 """

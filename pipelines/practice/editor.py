@@ -6,12 +6,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from pipelines.jobs.requests import TargetsRequest, Wanted
-from pipelines.library.records import Correction, ImageRecord, Job, LoraRecord, Record, Survey
-from pipelines.plans.survey import columns
+from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, Survey
+from pipelines.domain.requests import TargetsRequest, Wanted
+from pipelines.domain.shots import LoraStack, Plan, Shot
+from pipelines.planning.survey import columns
 from pipelines.practice.choices import Choices
-from pipelines.shots import LoraStack, Plan, Shot
-from pipelines.steps import datasets, enrich, loras, practice, render, review, training
+from pipelines.workflow import datasets, enrich, loras, practice, render, review, training
 
 if TYPE_CHECKING:
     from pipelines.practice.run import Run
@@ -21,12 +21,12 @@ def turn(run: Run) -> None:
     """Correct, train, prove; each unless it is done already. Without anything to correct there is nothing to do; with
     new corrections the next version is trained."""
     _correct(run)
-    if not training.dataset(run.desk, run.id, "editor").items:
+    if not training.dataset(run.session, run.id, "editor").items:
         run.tell({"event": "corrected", "triplets": 0})
         return
     lora = _trained(run)
     if lora is None or _untaught(run):
-        run.work("train editor", training.submit(run.desk, run.id, "editor", *run.preset("editor")))
+        run.work("train editor", training.submit(run.session, run.id, "editor", *run.preset("editor")))
         lora = _trained(run)
     assert lora is not None
     _prove(run, lora)
@@ -34,11 +34,11 @@ def turn(run: Run) -> None:
 
 def _correct(run: Run) -> None:
     """A true target for each picture that needs correction and has none, through the door of a human's."""
-    made = run.desk.store.all(Correction, character=run.id)
+    made = run.session.store.all(Correction, character=run.id)
     done = {c.wrong.id for c in made}
     room = None if run.wish.triplets is None else max(0, run.wish.triplets - len(made))
-    wrong = [i for i in datasets.pictures(run.desk, run.id, "enriched") if i.id not in done]
-    wrong = [i for i in wrong if run.desk.store.verdict(i.id).label == "needs_correction"][:room]
+    wrong = [i for i in datasets.pictures(run.session, run.id, "enriched") if i.id not in done]
+    wrong = [i for i in wrong if run.session.store.verdict(i.id).label == "needs_correction"][:room]
     if not wrong:
         return
     folder = f"cache/practice/{run.id}"
@@ -50,18 +50,18 @@ def _correct(run: Run) -> None:
         folder=folder,
         held_out=run.wish.held_out,
     )
-    job = run.work("correct", run.desk.jobs.submit(request, f"Correct {len(wrong)} pictures", run.id))
+    job = run.work("correct", run.session.jobs.submit(request, f"Correct {len(wrong)} pictures", run.id))
     for image, path in zip(wrong, job.result["pictures"], strict=True):
-        file = run.desk.workspace.path(path)
-        what = run.desk.store.verdict(image.id).reason
-        review.correct(run.desk, image.id, file.name, file, what, who="simulated")
+        file = run.session.workspace.path(path)
+        what = run.session.store.verdict(image.id).reason
+        review.correct(run.session, image.id, file.name, file, what, who="simulated")
         file.unlink(missing_ok=True)
-    run.tell({"event": "corrected", "triplets": len(run.desk.store.all(Correction, character=run.id))})
+    run.tell({"event": "corrected", "triplets": len(run.session.store.all(Correction, character=run.id))})
 
 
 def _wanted(run: Run, image: ImageRecord) -> Wanted:
     """What an edited picture should have been: its source by the number in the file name, and the edit."""
-    source = run.desk.store.get(ImageRecord, image.parents[0].id)
+    source = run.session.store.get(ImageRecord, image.parents[0].id)
     assert image.shot is not None and source is not None and source.intake is not None
     number = int(source.intake.filename.rpartition("-")[2].partition(".")[0])
     labels = image.shot.purpose.labels
@@ -69,46 +69,46 @@ def _wanted(run: Run, image: ImageRecord) -> Wanted:
 
 
 def _trained(run: Run) -> LoraRecord | None:
-    family = run.desk.family(run.character.editor).lora_family
-    return next(reversed(loras.trained(run.desk, run.id, family)), None)
+    family = run.session.family(run.character.editor).lora_family
+    return next(reversed(loras.trained(run.session, run.id, family)), None)
 
 
 def _untaught(run: Run) -> bool:
     """Whether there are corrections that the newest editor has not learnt from."""
-    last = training.runs(run.desk, run.id, "editor")[-1]
-    return any(c.target.id not in last.images for c in run.desk.store.all(Correction, character=run.id))
+    last = training.runs(run.session, run.id, "editor")[-1]
+    return any(c.target.id not in last.images for c in run.session.store.all(Correction, character=run.id))
 
 
 def _prove(run: Run, lora: LoraRecord) -> None:
     """The held-out edits by the base and with the LoRA: a survey, so that they are in no training set's way."""
-    stack = loras.stack(run.desk, [(lora.id, 1.0)])
-    made = next((s for s in run.desk.store.all(Survey, character=run.id) if s.stacks == (stack,)), None)
+    stack = loras.stack(run.session, [(lora.id, 1.0)])
+    made = next((s for s in run.session.store.all(Survey, character=run.id) if s.stacks == (stack,)), None)
     if made is None:
-        version = datasets.following(s.version for s in run.desk.store.all(Survey, character=run.id))
+        version = datasets.following(s.version for s in run.session.store.all(Survey, character=run.id))
         plan = held_out(run, run.wish.choices, stack, version)
 
         def alongside(job: Job) -> list[Record]:
             return [_survey(plan, stack, job)]
 
-        run.work("prove editor", render.submit(run.desk, plan, f"{len(plan)} held-out edits", alongside=alongside))
+        run.work("prove editor", render.submit(run.session, plan, f"{len(plan)} held-out edits", alongside=alongside))
         version_made = version
     else:
         version_made = made.version
-    run.examine(datasets.pictures(run.desk, run.id, "survey", version_made))
+    run.examine(datasets.pictures(run.session, run.id, "survey", version_made))
 
 
 def held_out(run: Run, chosen: Choices, stack: LoraStack, version: str) -> Plan:
     """Edits that were never enriched with, by the base and with ``stack`` on the same seeds; a fixed choice of all."""
     character = run.id
-    every = enrich.plan(run.desk, character, edits=chosen.prove.edits, per_source=99, seed=run.wish.seed)
+    every = enrich.plan(run.session, character, edits=chosen.prove.edits, per_source=99, seed=run.wish.seed)
     used = {
-        (i.parents[0].id, i.shot.purpose.cell) for i in datasets.pictures(run.desk, character, "enriched") if i.shot
+        (i.parents[0].id, i.shot.purpose.cell) for i in datasets.pictures(run.session, character, "enriched") if i.shot
     }
     free = [s for s in every.shots if (s.sources[0].id, s.purpose.cell) not in used]
     picked = sorted(free, key=lambda s: hashlib.sha256(f"held out {s.seed}".encode()).digest())
     picked = picked[: chosen.prove.count]
     shots = [_labelled(shot, each) for each in columns((stack,)) for shot in picked]
-    folder = run.desk.workspace.survey_folder(character, version)
+    folder = run.session.workspace.survey_folder(character, version)
     return Plan(character=character, kind="survey", version=version, folder=folder, shots=tuple(shots))
 
 

@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 from statistics import fmean, median
 
-from pipelines.desk import Desk
-from pipelines.jobs.requests import REQUEST, ExamineRequest, RenderRequest, TrainRequest
-from pipelines.library.base import Frozen
-from pipelines.library.pictures import hamming
-from pipelines.library.records import Card, Correction, ImageRecord, Job, Label, LoraRecord, Survey, Who
-from pipelines.practice.reading import Reading
+from pipelines.domain.base import Frozen
+from pipelines.domain.rates import mcnemar, wilson
+from pipelines.domain.records import Card, Correction, ImageRecord, Job, Label, LoraRecord, Survey, Who
+from pipelines.domain.requests import REQUEST, ExamineRequest, RenderRequest, TrainRequest
 from pipelines.practice.reviewer import opinion, readings
-from pipelines.rates import mcnemar, wilson
-from pipelines.steps import card as cards
-from pipelines.steps import datasets, practice, review, sources
+from pipelines.session import Session
+from pipelines.storage.pictures import hamming
+from pipelines.workflow import card as cards
+from pipelines.workflow import datasets, practice, review, sources
+from pipelines.world.reading import Reading
 
 STEPS = {
     "practice": "sources", "score": "sources", "calibrate": "calibrate", "examine": "look", "targets": "correct",
@@ -155,13 +155,13 @@ class Figures(Frozen):
     pictures: Pictures
 
 
-def figures(desk: Desk, character_id: str) -> Figures:
+def figures(session: Session, character_id: str) -> Figures:
     """Of a practice character, run by whomever. Raises NotFound."""
-    character = desk.character(character_id)
-    known = readings(desk, character_id)
-    jobs = desk.store.all(Job, character=character_id)
+    character = session.character(character_id)
+    known = readings(session, character_id)
+    jobs = session.store.all(Job, character=character_id)
     asked = [ExamineRequest.model_validate(j.request) for j in jobs if j.kind == "examine"]
-    shown = [_card(desk, card, known) for card in cards.cards(desk, character_id)]
+    shown = [_card(session, card, known) for card in cards.cards(session, character_id)]
     steps = _minutes(jobs)
     return Figures(
         character=character.id,
@@ -172,19 +172,19 @@ def figures(desk: Desk, character_id: str) -> Figures:
         cards=tuple(shown),
         gain=_gain(shown, lambda cell: cell.verdict == "right"),
         gain_truly=_gain(shown, lambda cell: bool(cell.truly)) if known else None,
-        drift=tuple(_drift(desk, character_id)),
-        gates=tuple(_gates(desk, character_id, known)),
-        editor=_editor(desk, character_id, known),
+        drift=tuple(_drift(session, character_id)),
+        gates=tuple(_gates(session, character_id, known)),
+        editor=_editor(session, character_id, known),
         by_step=steps,
         minutes=round(sum(steps.values()), 2),
-        pictures=_pictures(desk, character_id),
+        pictures=_pictures(session, character_id),
     )
 
 
-def _card(desk: Desk, card: Card, known: Mapping[str, Reading]) -> CardFigures:
-    board = cards.board(desk, card)
+def _card(session: Session, card: Card, known: Mapping[str, Reading]) -> CardFigures:
+    board = cards.board(session, card)
     rate = cards.rate(board)
-    lora = desk.store.get(LoraRecord, card.lora) if card.lora else None
+    lora = session.store.get(LoraRecord, card.lora) if card.lora else None
     cells = tuple(
         CellFigures(
             name=c.cell.name, image=c.image.id if c.image else "", verdict=c.verdict, by=c.by,
@@ -236,18 +236,18 @@ def _step(job: Job) -> str:
     return STEPS[request.target if isinstance(request, TrainRequest) else job.kind]
 
 
-def _drift(desk: Desk, character_id: str) -> Iterable[Drift]:
-    found = sources.sources(desk, character_id)
+def _drift(session: Session, character_id: str) -> Iterable[Drift]:
+    found = sources.sources(session, character_id)
     yield _drift_of("sources", found, [])
-    good = review.good(desk, character_id, "enriched")
+    good = review.good(session, character_id, "enriched")
     if good:
         yield _drift_of("enriched, good", good, found)
-    for version, images in _by_version(datasets.pictures(desk, character_id, "synthetic")).items():
+    for version, images in _by_version(datasets.pictures(session, character_id, "synthetic")).items():
         yield _drift_of(f"synthetic {version}", images, found)
-    for dataset in datasets.versions(desk, character_id, "pristine"):
-        kept = [image for i in dataset.images if (image := desk.store.get(ImageRecord, i))]
+    for dataset in datasets.versions(session, character_id, "pristine"):
+        kept = [image for i in dataset.images if (image := session.store.get(ImageRecord, i))]
         yield _drift_of(f"pristine {dataset.version}", kept, found)
-    for version, images in _by_version(datasets.pictures(desk, character_id, "card")).items():
+    for version, images in _by_version(datasets.pictures(session, character_id, "card")).items():
         yield _drift_of(f"card {version}", images, found)
 
 
@@ -273,28 +273,28 @@ def _drift_of(what: str, images: list[ImageRecord], known: list[ImageRecord]) ->
     )
 
 
-def _gates(desk: Desk, character_id: str, known: Mapping[str, Reading]) -> Iterable[Gate]:
+def _gates(session: Session, character_id: str, known: Mapping[str, Reading]) -> Iterable[Gate]:
     for gate in ("enriched", "synthetic", "card"):
         groups: dict[Who, list[ImageRecord]] = {}
-        for image in datasets.pictures(desk, character_id, gate):
-            verdict = desk.store.verdict(image.id)
+        for image in datasets.pictures(session, character_id, gate):
+            verdict = session.store.verdict(image.id)
             if verdict.label and verdict.who:
                 groups.setdefault(verdict.who, []).append(image)
         for who, images in groups.items():
-            labels = Counter(str(desk.store.verdict(i.id).label) for i in images)
+            labels = Counter(str(session.store.verdict(i.id).label) for i in images)
             read = [i for i in images if i.id in known]
-            passed = {i.id: desk.store.verdict(i.id).label == "good" for i in read}
+            passed = {i.id: session.store.verdict(i.id).label == "good" for i in read}
             mistakes = sum(passed[i.id] != opinion(i, known[i.id]).right for i in read)
             yield Gate(gate=gate, who=who, labels=dict(labels), known=len(read), mistakes=mistakes)
 
 
-def _editor(desk: Desk, character_id: str, known: Mapping[str, Reading]) -> Editor | None:
+def _editor(session: Session, character_id: str, known: Mapping[str, Reading]) -> Editor | None:
     """The newest survey that sets one editor of the character's own against the base."""
-    for made in reversed(desk.store.all(Survey, character=character_id)):
-        lora = _own_editor(desk, made)
+    for made in reversed(session.store.all(Survey, character=character_id)):
+        lora = _own_editor(session, made)
         if lora is None:
             continue
-        done = [i for i in datasets.pictures(desk, character_id, "survey", made.version) if i.id in known and i.shot]
+        done = [i for i in datasets.pictures(session, character_id, "survey", made.version) if i.id in known and i.shot]
         pairs: dict[tuple[str, str], dict[bool, ImageRecord]] = defaultdict(dict)
         for image in done:
             pairs[image.parents[0].id, image.shot.purpose.cell][bool(image.shot.stack.adapters)] = image  # type: ignore[union-attr]
@@ -303,7 +303,7 @@ def _editor(desk: Desk, character_id: str, known: Mapping[str, Reading]) -> Edit
         same = [tuple(known[i.id].same for i in pair) for pair in both]
         return Editor(
             lora=lora.name,
-            triplets=len(desk.store.all(Correction, character=character_id)),
+            triplets=len(session.store.all(Correction, character=character_id)),
             before=Share.of(sum(a for a, _ in right), len(both)),
             after=Share.of(sum(b for _, b in right), len(both)),
             identity_before=Share.of(sum(a for a, _ in same), len(both)),
@@ -326,18 +326,18 @@ def _nearer(known: Mapping[str, Reading], pairs: Iterable[tuple[ImageRecord, Ima
     return sum(b < a for a, b in told), sum(b > a for a, b in told)
 
 
-def _own_editor(desk: Desk, made: Survey) -> LoraRecord | None:
+def _own_editor(session: Session, made: Survey) -> LoraRecord | None:
     if len(made.stacks) != 1 or len(made.stacks[0].adapters) != 1:
         return None
-    lora = desk.store.get(LoraRecord, made.stacks[0].adapters[0].sha256)
+    lora = session.store.get(LoraRecord, made.stacks[0].adapters[0].sha256)
     return lora if lora and lora.origin == "trained" and lora.character == made.character else None
 
 
-def _pictures(desk: Desk, character_id: str) -> Pictures:
-    enriched = datasets.pictures(desk, character_id, "enriched")
-    kept = [i for d in datasets.versions(desk, character_id, "pristine") for i in d.images]
+def _pictures(session: Session, character_id: str) -> Pictures:
+    enriched = datasets.pictures(session, character_id, "enriched")
+    kept = [i for d in datasets.versions(session, character_id, "pristine") for i in d.images]
     return Pictures(
-        sources=tuple(s.id for s in sources.sources(desk, character_id)),
-        enriched=tuple((i.id, desk.store.verdict(i.id).label) for i in enriched),
+        sources=tuple(s.id for s in sources.sources(session, character_id)),
+        enriched=tuple((i.id, session.store.verdict(i.id).label) for i in enriched),
         pristine=tuple(dict.fromkeys(kept)),
     )

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.desk import Desk
-from pipelines.library.presets import card as card_spec
-from pipelines.library.records import ANGLES, EXPRESSIONS, ImageRecord
+from pipelines.domain.presets import card as card_spec
+from pipelines.domain.records import ANGLES, EXPRESSIONS, ImageRecord
 from pipelines.practice.figures import CardFigures, Figures
+from pipelines.session import Session
 
 CELL, GAP, HEAD, ARROW, EDGE = 84, 6, 64, 54, 24
 """Pixels: a picture, between pictures, above them, between panels, around all."""
@@ -19,7 +19,7 @@ Tile = tuple[str, str]
 """Image id and the colour of its frame, empty for none."""
 
 
-def poster(desk: Desk, told: Figures) -> Image.Image:
+def poster(session: Session, told: Figures) -> Image.Image:
     """RGB, about 1,700 x 560 px; narrower with fewer than two cards."""
     good = [(i, "") for i, label in told.pictures.enriched if label == "good"]
     panels = [_Panel("Sources", f"{len(told.pictures.sources)} pictures", 3, [(i, "") for i in told.pictures.sources])]
@@ -32,7 +32,7 @@ def poster(desk: Desk, told: Figures) -> Image.Image:
     for n, panel in enumerate(panels):
         if n:
             _arrow(draw, x - ARROW // 2, EDGE + HEAD + (ROWS * (CELL + GAP) - GAP) // 2)
-        panel.paint(draw, image, x, _opener(desk))
+        panel.paint(draw, image, x, _opener(session))
         x += panel.width + ARROW
     return image
 
@@ -79,13 +79,13 @@ def _arrow(draw: ImageDraw.ImageDraw, x: int, y: int) -> None:
     draw.polygon(((x + 6, y - 8), (x + 16, y), (x + 6, y + 8)), DIM)
 
 
-def _opener(desk: Desk) -> Callable[[str], Image.Image]:
+def _opener(session: Session) -> Callable[[str], Image.Image]:
     """Opens pictures by id at the size of a cell; an empty one for what is not there."""
 
     def opened(image_id: str) -> Image.Image:
-        record = desk.store.get(ImageRecord, image_id) if image_id else None
+        record = session.store.get(ImageRecord, image_id) if image_id else None
         try:
-            with Image.open(desk.workspace.path(record.path if record else "")) as file:
+            with Image.open(session.workspace.path(record.path if record else "")) as file:
                 return file.convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
         except OSError:
             return Image.new("RGB", (CELL, CELL), "#e4e1db")

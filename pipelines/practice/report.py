@@ -8,13 +8,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipelines.desk import Desk
-from pipelines.library.durable import write_durably
-from pipelines.library.presets import card as card_spec
-from pipelines.library.records import ANGLES, EXPRESSIONS, ImageRecord
-from pipelines.pages import document, table
+from pipelines.domain.presets import card as card_spec
+from pipelines.domain.records import ANGLES, EXPRESSIONS, ImageRecord
 from pipelines.practice.figures import CardFigures, Editor, Figures, Gain, Gate
 from pipelines.practice.poster import poster
+from pipelines.session import Session
+from pipelines.storage.atomic import write_durably
+from pipelines.storage.pages import document, table
 
 SIDE = 160
 """Pictures are shown at most this large, pixels."""
@@ -23,21 +23,21 @@ SAID = {"good": "good", "needs_correction": "to be corrected", "reject": "reject
 WHO = {"simulated": "the simulated reviewer", "human": "you", "rule": "the filter"}
 
 
-def write(desk: Desk, told: Figures) -> Path:
+def write(session: Session, told: Figures) -> Path:
     """Write ``report.html``, ``report.json`` and ``poster.png`` into the character's practice folder; returns the
     page's path."""
-    folder = desk.workspace.path(desk.workspace.practice_folder(told.character))
+    folder = session.workspace.path(session.workspace.practice_folder(told.character))
     png = io.BytesIO()
-    poster(desk, told).save(png, "PNG")
+    poster(session, told).save(png, "PNG")
     write_durably(folder / "poster.png", png.getvalue())
     write_durably(folder / "report.json", told.model_dump_json(indent=1).encode())
-    write_durably(folder / "report.html", page(desk, told).encode())
+    write_durably(folder / "report.html", page(session, told).encode())
     return folder / "report.html"
 
 
-def page(desk: Desk, told: Figures) -> str:
+def page(session: Session, told: Figures) -> str:
     """The whole page. Texts of users are escaped; pictures are inside."""
-    show = Pictures(desk)
+    show = Pictures(session)
     parts = [
         f"<h1>Practice with {escape(told.name)}</h1>",
         f"<section>{_headline(told)}</section>",
@@ -58,12 +58,12 @@ def page(desk: Desk, told: Figures) -> str:
 class Pictures:
     """Pictures of a workspace as markup."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def one(self, image_id: str, kind: str = "", title: str = "", mark: str = "", extra: str = "") -> str:
         """One picture in its frame; an empty frame when it is not there."""
-        image = self._desk.store.get(ImageRecord, image_id) if image_id else None
+        image = self._session.store.get(ImageRecord, image_id) if image_id else None
         data = self._data(image) if image else ""
         inside = f'<img src="{data}" alt="{escape(title)}">' if data else ""
         note = f"<i>{escape(mark)}</i>" if mark else ""
@@ -77,7 +77,7 @@ class Pictures:
     def _data(self, image: ImageRecord) -> str:
         """The picture as a data URI; empty when its file is gone or broken."""
         try:
-            with Image.open(self._desk.workspace.path(image.path)) as file:
+            with Image.open(self._session.workspace.path(image.path)) as file:
                 small = file.convert("RGB")
         except OSError:
             return ""

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from pipelines.desk import Desk
-from pipelines.jobs.requests import ExamineRequest
-from pipelines.library.records import Angle, Decision, Expression, ImageRecord, Job, Label
-from pipelines.practice.reading import Reading, Said
-from pipelines.steps import datasets, practice, review, sources
-from pipelines.steps.characters import NotAllowed
+from pipelines.domain.records import Angle, Decision, Expression, ImageRecord, Job, Label
+from pipelines.domain.requests import ExamineRequest
+from pipelines.session import Session
+from pipelines.workflow import datasets, practice, review, sources
+from pipelines.workflow.characters import NotAllowed
+from pipelines.world.reading import Reading, Said
 
 FAR = 0.01
 """The share of pictures of strangers that may pass for the character."""
@@ -127,7 +127,7 @@ def again(
 
 
 def decide(
-    desk: Desk,
+    session: Session,
     images: Iterable[ImageRecord],
     readings: Mapping[str, Reading],
     *,
@@ -146,19 +146,19 @@ def decide(
         mine = said[image.id] = judged(image, readings[image.id], seed=seed, error=error, corrections=corrections)
         if mine.shows:
             angle, expression = mine.shows
-            sources.tag(desk, image.id, angle=angle, expression=expression)
+            sources.tag(session, image.id, angle=angle, expression=expression)
         for name in () if mine.shows else mine.wrong:
             batch.append(Decision(image=image.id, who="simulated", action="failure", value=name, where=where))
         reason = "shows " + ", ".join(mine.shows) if mine.shows else ", ".join(mine.wrong)
         batch.append(
             Decision(image=image.id, who="simulated", action="label", value=mine.label, reason=reason, where=where)
         )
-    review.decide(desk, batch)
+    review.decide(session, batch)
     return said
 
 
 def look(
-    desk: Desk,
+    session: Session,
     character_id: str,
     images: Iterable[ImageRecord],
     *,
@@ -167,11 +167,11 @@ def look(
     held_out: bool = False,
 ) -> Job | None:
     """Have pictures of a practice character read, but for those that were; ``None`` for none. Raises NotAllowed."""
-    character = desk.character(character_id)
+    character = session.character(character_id)
     number = practice.number(character)
     if number is None:
         raise NotAllowed(f"{character.name} is no practice character: nobody knows the truth of its pictures.")
-    known = readings(desk, character_id)
+    known = readings(session, character_id)
     new = tuple(image.ref for image in images if image.id not in known)
     if not new:
         return None
@@ -179,25 +179,25 @@ def look(
         character=character_id,
         number=number,
         images=new,
-        size=desk.family(character.generator).defaults.width,
+        size=session.family(character.generator).defaults.width,
         far=FAR,
         held_out=held_out,
         seed=seed,
         error=error,
     )
-    return desk.jobs.submit(request, f"Look at {len(new)} pictures", character_id)
+    return session.jobs.submit(request, f"Look at {len(new)} pictures", character_id)
 
 
-def unread(desk: Desk, character_id: str) -> list[ImageRecord]:
+def unread(session: Session, character_id: str) -> list[ImageRecord]:
     """Pictures that somebody decided on and nobody has read: what a report cannot yet hold against the truth."""
-    known = readings(desk, character_id)
-    found = [i for gate in ("enriched", "synthetic", "card") for i in datasets.pictures(desk, character_id, gate)]
-    return [i for i in found if i.id not in known and desk.store.verdict(i.id).label]
+    known = readings(session, character_id)
+    found = [i for gate in ("enriched", "synthetic", "card") for i in datasets.pictures(session, character_id, gate)]
+    return [i for i in found if i.id not in known and session.store.verdict(i.id).label]
 
 
-def readings(desk: Desk, character_id: str) -> dict[str, Reading]:
+def readings(session: Session, character_id: str) -> dict[str, Reading]:
     """Everything that was read of a character's pictures so far, by image id."""
     found: dict[str, Reading] = {}
-    for job in desk.store.all(Job, kind="examine", character=character_id):
+    for job in session.store.all(Job, kind="examine", character=character_id):
         found |= {i: Reading.model_validate(r) for i, r in job.result.get("readings", {}).items()}
     return found

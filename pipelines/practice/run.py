@@ -9,28 +9,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pipelines.desk import Desk
-from pipelines.library.presets import trainings
-from pipelines.library.records import Card, Character, ImageRecord, Job, LoraRecord, TrainingRun
+from pipelines.domain.presets import trainings
+from pipelines.domain.records import Card, Character, ImageRecord, Job, LoraRecord, TrainingRun
+from pipelines.domain.shots import Plan
 from pipelines.practice import editor, reviewer
 from pipelines.practice.choices import Choices, choices
-from pipelines.practice.reading import Reading
-from pipelines.practice.worth import worth
-from pipelines.shots import Plan
-from pipelines.steps import (
+from pipelines.practice.preference import preference
+from pipelines.session import Session
+from pipelines.workflow import (
     calibration,
     datasets,
     enrich,
     generate,
-    lines,
     loras,
     practice,
     pristine,
     review,
     sources,
+    thresholds,
     training,
 )
-from pipelines.steps import card as cards
+from pipelines.workflow import card as cards
+from pipelines.world.reading import Reading
 
 ENDED = ("done", "failed", "cancelled", "interrupted")
 OURS = ("practice", "calibrate", "render", "examine", "targets", "train")
@@ -62,12 +62,12 @@ class Wish:
 
 
 class Run:
-    """One practice run at a desk. ``go`` does all of it; nothing is kept here that the workspace does not know."""
+    """One practice run in a session. ``go`` does all of it; nothing is kept here that the workspace does not know."""
 
     character: Character
 
-    def __init__(self, desk: Desk, wish: Wish, *, follow: Follow, tell: Tell = lambda event: None) -> None:
-        self.desk, self.wish, self.follow, self.tell = desk, wish, follow, tell
+    def __init__(self, session: Session, wish: Wish, *, follow: Follow, tell: Tell = lambda event: None) -> None:
+        self.session, self.wish, self.follow, self.tell = session, wish, follow, tell
 
     def go(self) -> Character:
         """Turn the wheel ``rounds`` times. Raises Halted, and what the steps refuse (NotAllowed, NotFound)."""
@@ -95,44 +95,44 @@ class Run:
 
     def _character(self) -> Character:
         """The practice character of this workspace, begun if need be, with its sources looked at."""
-        begun = {job.character for job in self.desk.store.all(Job)}
-        everyone = (c for c in self.desk.store.all(Character) if c.id in begun)
+        begun = {job.character for job in self.session.store.all(Job)}
+        everyone = (c for c in self.session.store.all(Character) if c.id in begun)
         mine = [c for c in everyone if practice.number(c) == self.wish.number]
         if not mine:
-            made, job = practice.start(self.desk, self.wish.number, held_out=self.wish.held_out)
+            made, job = practice.start(self.session, self.wish.number, held_out=self.wish.held_out)
             self.character = made
             self.work("sources", job)
         else:
             self.character = mine[0]
         self._settle()
-        found = sources.sources(self.desk, self.character.id)
+        found = sources.sources(self.session, self.character.id)
         self.tell({"event": "character", "character": self.character.id, "sources": len(found)})
-        if not lines.newest(self.desk, self.id):
-            self.work("calibrate", calibration.submit(self.desk, self.id))
+        if not thresholds.newest(self.session, self.id):
+            self.work("calibrate", calibration.submit(self.session, self.id))
         return self.character
 
     def _settle(self) -> None:
         """Let what is queued end, then go on with the last job if it was cut short."""
-        everyone = self.desk.store.all(Job, character=self.character.id)
+        everyone = self.session.store.all(Job, character=self.character.id)
         for job in everyone:
             if job.state not in ENDED:
                 self.work("earlier", job)
-        last = self.desk.jobs.job(everyone[-1].id) if everyone else None
+        last = self.session.jobs.job(everyone[-1].id) if everyone else None
         if last and last.state != "done" and last.kind in OURS:
-            self.work("earlier", self.desk.jobs.resume(last.id))
-        for job in self.desk.store.all(Job, character=self.character.id):
+            self.work("earlier", self.session.jobs.resume(last.id))
+        for job in self.session.store.all(Job, character=self.character.id):
             if job.state not in ENDED:  # what followed from it: sources are looked at
                 self.work("earlier", job)
 
     def _enrich(self) -> None:
-        if not any(version.frozen for version in datasets.versions(self.desk, self.id, "enriched")):
+        if not any(version.frozen for version in datasets.versions(self.session, self.id, "enriched")):
             self._edits()  # once a training has used them, more would go into another version
         self._review("enriched")
 
     def _edits(self) -> None:
         wanted = self.wish.choices.enrich
         plan = enrich.plan(
-            self.desk,
+            self.session,
             self.id,
             edits=wanted.edits,
             per_source=wanted.per_source,
@@ -145,7 +145,7 @@ class Run:
     def _generate(self, number: int) -> None:
         wanted, lora = self.wish.choices.generate, self.trained()[number - 2]
         plan = generate.plan(
-            self.desk,
+            self.session,
             self.id,
             lora_id=lora.id,
             scenarios=wanted.scenarios,
@@ -155,41 +155,41 @@ class Run:
             guidance=wanted.guidance,
         )
         self._make("generate", plan, generate.submit)
-        sorted_out = review.apply_filter(self.desk, self.id)
+        sorted_out = review.apply_filter(self.session, self.id)
         self.tell({"event": "filtered", "rejected": len(sorted_out.rejected), "left": sorted_out.left})
         self._review("synthetic")
         self._keep(plan)
 
     def _keep(self, plan: Plan) -> None:
         """This round's pictures that fill gaps, looked at once more, become pristine, once; if none does, the best."""
-        good = [i for i in review.good(self.desk, self.id, "synthetic") if i.version == plan.version]
-        known = pristine.kept(self.desk, self.id)
+        good = [i for i in review.good(self.session, self.id, "synthetic") if i.version == plan.version]
+        known = pristine.kept(self.session, self.id)
         if not good or any(i.id in known for i in good):
             return
-        readings, learnt = self.readings(), pristine.learnt_from(self.desk, self.id)
+        readings, learnt = self.readings(), pristine.learnt_from(self.session, self.id)
         sure = reviewer.again(good, readings, seed=self.wish.seed, error=self.wish.error)
         if not sure:
             return
-        best = pristine.order(sure, learnt, lambda image: worth(readings.get(image.id)))
+        best = pristine.order(sure, learnt, lambda image: preference(readings.get(image.id)))
         chosen = pristine.filling(best, learnt) or best[: pristine.MOST]
-        made = pristine.keep(self.desk, self.id, [i.id for i in chosen])
+        made = pristine.keep(self.session, self.id, [i.id for i in chosen])
         self.tell({"event": "pristine", "version": made.version, "pictures": len(made.images)})
 
     def _train(self, number: int) -> None:
-        job = training.submit(self.desk, self.id, "character", *self.preset("character"))
+        job = training.submit(self.session, self.id, "character", *self.preset("character"))
         self.work("train", job, round=number)
 
     def _card(self, number: int) -> None:
         lora = self.trained()[number - 1]
         card = self._card_of(lora)
         if card is None:
-            self.work("card", cards.submit(self.desk, self.id, lora.id), round=number)
+            self.work("card", cards.submit(self.session, self.id, lora.id), round=number)
             card = self._card_of(lora)
         assert card is not None
-        board = cards.board(self.desk, card)
+        board = cards.board(self.session, card)
         waiting = [c.image for c in board if c.image and c.by not in ("human", "simulated")]
         self._decide(waiting, "card")
-        rate = cards.rate(cards.board(self.desk, card))
+        rate = cards.rate(cards.board(self.session, card))
         self.tell(
             {"event": "card", "version": card.version, "lora": lora.name, "right": rate.right, "total": rate.total,
              "words": rate.words}
@@ -198,13 +198,13 @@ class Run:
     # ---- the gates
 
     def _review(self, gate: Literal["enriched", "synthetic"]) -> None:
-        self._decide(review.undecided(self.desk, self.id, gate), gate)
+        self._decide(review.undecided(self.session, self.id, gate), gate)
 
     def _decide(self, waiting: list[ImageRecord], gate: str) -> None:
         if not waiting:
             return
         said = reviewer.decide(
-            self.desk,
+            self.session,
             waiting,
             self.examine(waiting),
             seed=self.wish.seed,
@@ -218,7 +218,7 @@ class Run:
     def examine(self, images: list[ImageRecord]) -> dict[str, Reading]:
         """What the judge reads in pictures; those that were read before are not read again."""
         w = self.wish
-        job = reviewer.look(self.desk, self.id, images, seed=w.seed, error=w.error, held_out=w.held_out)
+        job = reviewer.look(self.session, self.id, images, seed=w.seed, error=w.error, held_out=w.held_out)
         if job:
             self.work("look", job)
         return self.readings()
@@ -232,7 +232,7 @@ class Run:
 
     def readings(self) -> dict[str, Reading]:
         """Everything that was read so far."""
-        return reviewer.readings(self.desk, self.id)
+        return reviewer.readings(self.session, self.id)
 
     def preset(self, target: Literal["character", "editor"]) -> tuple[str, Any]:
         """Name of the training preset, and its settings."""
@@ -255,19 +255,19 @@ class Run:
             raise Halted(f"{words} {ended.error}".strip())
         return ended
 
-    def _make(self, step: str, plan: Plan, submit: Callable[[Desk, Plan], Job]) -> None:
+    def _make(self, step: str, plan: Plan, submit: Callable[[Session, Plan], Job]) -> None:
         """Have the pictures of a plan made, unless all are there."""
-        images = self.desk.store.all(ImageRecord, character=self.id, kind=plan.kind, version=plan.version)
+        images = self.session.store.all(ImageRecord, character=self.id, kind=plan.kind, version=plan.version)
         there = {i.shot.id for i in images if i.shot}
         if any(shot.id not in there for shot in plan.shots):
-            self.work(step, submit(self.desk, plan), pictures=len(plan))
+            self.work(step, submit(self.session, plan), pictures=len(plan))
 
     def trained(self) -> list[LoraRecord]:
         """The LoRAs of the character, oldest first."""
-        family = self.desk.family(self.character.generator).lora_family
-        made = {x.run: x for x in loras.trained(self.desk, self.id, family)}
-        runs = (r for r in self.desk.store.all(TrainingRun, character=self.id, target="character") if r.lora)
+        family = self.session.family(self.character.generator).lora_family
+        made = {x.run: x for x in loras.trained(self.session, self.id, family)}
+        runs = (r for r in self.session.store.all(TrainingRun, character=self.id, target="character") if r.lora)
         return [made[r.id] for r in runs if r.id in made]
 
     def _card_of(self, lora: LoraRecord) -> Card | None:
-        return next((c for c in cards.cards(self.desk, self.id) if c.lora == lora.id), None)
+        return next((c for c in cards.cards(self.session, self.id) if c.lora == lora.id), None)

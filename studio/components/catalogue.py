@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipelines.library.presets import CatalogueEntry
-from pipelines.library.records import LoraRecord
+from pipelines.domain.presets import CatalogueEntry
+from pipelines.domain.records import LoraRecord
 from studio.components.painted import Painted, rev_of
 
 

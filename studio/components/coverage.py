@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from pipelines.library.records import ANGLES, EXPRESSIONS
+from pipelines.domain.records import ANGLES, EXPRESSIONS
 from studio.components.painted import Painted
 
 Cell = tuple[str, str]

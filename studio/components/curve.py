@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipelines.library.records import Metric, TrainingRun
+from pipelines.domain.records import Metric, TrainingRun
 from studio.components.painted import Painted
 
 WINDOW = 0.9

@@ -14,13 +14,14 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from pipelines.library.lora_files import LoraRefused
-from pipelines.library.presets import catalogue
-from pipelines.library.records import LoraRecord, SavedStack
-from pipelines.shots import LoraStack
-from pipelines.steps import loras
+from pipelines.domain.presets import catalogue
+from pipelines.domain.records import LoraRecord, SavedStack
+from pipelines.domain.shots import LoraStack
+from pipelines.storage.lora_files import LoraRefused
+from pipelines.workflow import loras
 from studio.components.painted import Words
-from studio.context import Shell, Studio
+from studio.components.shell import Shell
+from studio.server.state import Studio
 
 Role = Literal["editor", "generator"]
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -172,7 +173,7 @@ def family_of(studio: Studio, role: Role) -> str:
 def usable(studio: Studio, role: Role) -> list[LoraRecord]:
     """The LoRAs that may be put in, newest first."""
     family = family_of(studio, role)
-    return loras.usable(studio.desk, family) if family else []
+    return loras.usable(studio.session, family) if family else []
 
 
 def _id(studio: Studio, role: Role, name: str = "") -> str:
@@ -181,19 +182,19 @@ def _id(studio: Studio, role: Role, name: str = "") -> str:
 
 def draft(studio: Studio, role: Role) -> Draft:
     """The stack on the screen, from the records."""
-    return Draft.kept(studio.desk.store.get(SavedStack, _id(studio, role)), usable(studio, role))
+    return Draft.kept(studio.session.store.get(SavedStack, _id(studio, role)), usable(studio, role))
 
 
 def stack_of(studio: Studio, rows: Draft) -> LoraStack:
     """The ticked rows as a stack. Raises NotFound for a LoRA that is gone."""
     return loras.stack(
-        studio.desk, [(i, w) for i, used, w in zip(rows.ids, rows.uses, rows.weights, strict=True) if used]
+        studio.session, [(i, w) for i, used, w in zip(rows.ids, rows.uses, rows.weights, strict=True) if used]
     )
 
 
 def record(studio: Studio, role: Role, rows: Draft, name: str = "") -> SavedStack:
     """Keep rows under a name (empty: as the stack on the screen), if they are new."""
-    whole = loras.stack(studio.desk, zip(rows.ids, rows.weights, strict=True))
+    whole = loras.stack(studio.session, zip(rows.ids, rows.weights, strict=True))
     saved = SavedStack(
         id=_id(studio, role, name),
         character=studio.character_id,
@@ -202,9 +203,9 @@ def record(studio: Studio, role: Role, rows: Draft, name: str = "") -> SavedStac
         stack=whole,
         off=tuple(i for i, used in zip(rows.ids, rows.uses, strict=True) if not used),
     )
-    before = studio.desk.store.get(SavedStack, saved.id)
+    before = studio.session.store.get(SavedStack, saved.id)
     if before is None or (before.stack, before.off) != (saved.stack, saved.off):
-        studio.desk.store.put(saved)
+        studio.session.store.put(saved)
     return saved
 
 
@@ -215,7 +216,7 @@ def show(studio: Studio, rows: Draft, pool: int) -> list[Any]:
         if n >= len(rows.ids):
             updates += [gr.update(visible=False), gr.skip(), gr.skip()]
             continue
-        lora = loras.get(studio.desk, rows.ids[n])
+        lora = loras.get(studio.session, rows.ids[n])
         label = f"{lora.name} ({lora.version})" if lora.version and lora.version not in lora.name else lora.name
         updates += [
             gr.update(visible=True),
@@ -248,7 +249,7 @@ def bring(studio: Studio, role: Role, path: str | None, ids: list[str], *control
     if not path or not studio.character_id:
         return [*show(studio, rows, pool), _told("Make or choose a character first.", "warn")]
     try:
-        lora = loras.add(studio.desk, Path(path), Path(path).name, family=family_of(studio, role))
+        lora = loras.add(studio.session, Path(path), Path(path).name, family=family_of(studio, role))
     except LoraRefused as refusal:
         return [*show(studio, rows, pool), _told(str(refusal), "bad")]
     return _grown(studio, role, rows, lora, pool)
@@ -285,7 +286,7 @@ def save_as(studio: Studio, role: Role, name: str, ids: list[str], *controls: An
 
 def load(studio: Studio, role: Role, pool: int, stack_id: str | None) -> list[Any]:
     """Inputs: saved. Outputs: the rows, message."""
-    rows = Draft.kept(studio.desk.store.get(SavedStack, stack_id or ""), usable(studio, role))
+    rows = Draft.kept(studio.session.store.get(SavedStack, stack_id or ""), usable(studio, role))
     rows = Draft(rows.ids[:pool], rows.uses[:pool], rows.weights[:pool])
     record(studio, role, rows)
     return [*show(studio, rows, pool), {}]
@@ -304,7 +305,7 @@ def follow(studio: Studio, role: Role, pool: int, at: str | None) -> list[Any]:
 
 def named(studio: Studio, role: Role) -> list[SavedStack]:
     """Stacks saved under a name."""
-    found = studio.desk.store.all(SavedStack, character=studio.character_id, role=role)
+    found = studio.session.store.all(SavedStack, character=studio.character_id, role=role)
     return [s for s in found if s.name]
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.library.records import ImageRecord
-from pipelines.steps.sources import angle_of, expression_of
+from pipelines.domain.records import ImageRecord
+from pipelines.workflow.sources import angle_of, expression_of
 from studio.components.painted import Painted, rev_of
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from pipelines.library.records import TrainingRun
+from pipelines.domain.records import TrainingRun
 from studio.components.curve import metrics
 from studio.components.painted import Painted
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from statistics import fmean
 from typing import Any
 
-from pipelines.library.records import ImageRecord
+from pipelines.domain.records import ImageRecord
 from studio.components.painted import Painted
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.rates import wilson
-from pipelines.steps.survey import Standing
+from pipelines.domain.rates import wilson
+from pipelines.workflow.survey import Standing
 from studio.components.painted import Painted
 
 

@@ -13,23 +13,24 @@ from typing import Any
 
 import gradio as gr
 
-from pipelines.desk import NotFound
-from pipelines.library.presets import Axis, axes
-from pipelines.plans.base import ChoiceError
-from pipelines.shots import Plan
-from pipelines.steps import enrich, review, sources
-from pipelines.steps.characters import NotAllowed
-from pipelines.steps.sources import angle_of, expression_of
+from pipelines.domain.presets import Axis, axes
+from pipelines.domain.shots import Plan
+from pipelines.planning.base import ChoiceError
+from pipelines.practice.choices import choices_for
+from pipelines.session import NotFound
+from pipelines.workflow import enrich, review, sources
+from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow.sources import angle_of, expression_of
 from studio.components import lora_stack
 from studio.components.coverage import Coverage, grid
+from studio.components.estimate import Obtain, build_obtain, estimate_words, obtain, obtain_offer
 from studio.components.fields import edited, number, optional, whole
 from studio.components.lora_stack import QUIET, Draft, LoraRows
-from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer, outlook_words
 from studio.components.painted import Words
 from studio.components.picker import ticked
 from studio.components.picture_strip import PictureStrip
-from studio.context import Shell, Studio
-from studio.practising import practised
+from studio.components.shell import Shell
+from studio.server.state import Studio
 from studio.tabs import enrich_sources
 from studio.tabs.enrich_sources import NOBODY, Sources, nothing_yet
 
@@ -72,7 +73,7 @@ class EnrichTab:
         return [self.sources.picker, *self.numbers, *self.axes, *self.loras.inputs]
 
     @property
-    def outlook(self) -> list[Any]:
+    def estimate(self) -> list[Any]:
         """What changes with the plan."""
         return [self.coverage, self.plan, self.preview, self.make]
 
@@ -144,7 +145,7 @@ def _build_numbers() -> dict[str, Any]:
 
 def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     """Wire the events."""
-    look: dict[str, Any] = {"fn": partial(look_ahead, studio), "inputs": tab.choice, "outputs": tab.outlook, **QUIET}
+    look: dict[str, Any] = {"fn": partial(look_ahead, studio), "inputs": tab.choice, "outputs": tab.estimate, **QUIET}
     for part in [*tab.axes, *tab.numbers]:
         edited(part)(trigger_mode="always_last", **look)
     tab.sources.picker.ticks(trigger_mode="always_last", **look)
@@ -173,7 +174,7 @@ def refresh(studio: Studio, before: Value, whose: str | None) -> list[Any]:
 
 def first_choice(studio: Studio) -> list[Any]:
     """Edits of each source, and the ticked edits of each axis: for a practice character those its hint speaks of."""
-    practice_choices = practised(studio)
+    practice_choices = choices_for(studio.character)
     if practice_choices is None:
         return [PER_SOURCE, *(usual(axis) for axis in axes())]
     wanted = practice_choices.enrich
@@ -212,7 +213,7 @@ def plan_of(studio: Studio, picked: Value, *choice: Any) -> Plan:
         raise NotAllowed("Tick at least one edit, or click a ring of the grid.")
     per_source, gaps, count, seed, steps, guidance = numbers
     plan = enrich.plan(
-        studio.desk,
+        studio.session,
         studio.character_id,
         source_ids=ticked(picked),
         edits=chosen,
@@ -237,19 +238,19 @@ def look_ahead(studio: Studio, picked: Value, *choice: Any) -> list[Any]:
         words = {"lines": [str(problem)], "tone": "quiet"}
         off = gr.update(interactive=False)
         return [coverage_of(studio, ()), words, off, gr.update(interactive=False, value="Make")]
-    left = [s for s in plan.shots if not studio.desk.workspace.path(plan.path(s)).exists()]
+    left = [s for s in plan.shots if not studio.session.workspace.path(plan.path(s)).exists()]
     button = gr.update(interactive=bool(left), value=f"Make {len(left)}" if left else "Make")
-    return [coverage_of(studio, plan), outlook_words(studio, plan), gr.update(interactive=bool(left)), button]
+    return [coverage_of(studio, plan), estimate_words(studio, plan), gr.update(interactive=bool(left)), button]
 
 
 def coverage_of(studio: Studio, plan: Iterable[Any]) -> Value:
     """The coverage grid: sources and good pictures fill it, those to review and those planned are marked."""
     if not studio.character_id:
         return grid(())
-    desk, character = studio.desk, studio.character_id
-    have = [*sources.sources(desk, character), *review.good(desk, character, "enriched")]
-    have += review.good(desk, character, "synthetic")
-    waiting = review.undecided(desk, character, "enriched")
+    session, character = studio.session, studio.character_id
+    have = [*sources.sources(session, character), *review.good(session, character, "enriched")]
+    have += review.good(session, character, "synthetic")
+    waiting = review.undecided(session, character, "enriched")
     labels = [shot.purpose.labels for shot in plan]
     return grid(
         [(angle_of(i), expression_of(i)) for i in have],
@@ -262,7 +263,7 @@ def make(studio: Studio, preview: bool, picked: Value, *choice: Any) -> None:
     """Inputs: the choice. No output: the job goes into the queue, the job bar and the strip show it."""
     try:
         plan = plan_of(studio, picked, *choice)
-        job = enrich.submit(studio.desk, plan, preview=preview)
+        job = enrich.submit(studio.session, plan, preview=preview)
     except (NotAllowed, ChoiceError, NotFound) as problem:
         Shell.notify(str(problem), "warning")
         return

@@ -12,14 +12,14 @@ from typing import Any, get_args
 
 import gradio as gr
 
-from pipelines.library.records import Angle, Expression, ImageRecord
-from pipelines.steps import practice, sources
-from pipelines.steps.sources import angle_of, expression_of
+from pipelines.domain.records import Angle, Expression, ImageRecord
+from pipelines.workflow import practice, sources
+from pipelines.workflow.sources import angle_of, expression_of
 from studio.components.identity_line import IdentityLine
 from studio.components.lora_stack import QUIET
 from studio.components.painted import Words
 from studio.components.picker import Picker, picks
-from studio.context import Studio
+from studio.server.state import Studio
 
 Value = dict[str, Any]
 NO_SOURCES = "Drop 10 to 20 pictures of the character below: photos, sketches or renders, from at least two angles."
@@ -106,15 +106,15 @@ def shown(studio: Studio, before: Value) -> tuple[Value, Value]:
     """Inputs: picker. Outputs: picker, advice."""
     if not studio.character_id:
         return {"empty": NOBODY}, {}
-    found = sources.sources(studio.desk, studio.character_id)
-    advice = sources.advice(studio.desk, studio.character_id) if found else []
+    found = sources.sources(studio.session, studio.character_id)
+    advice = sources.advice(studio.session, studio.character_id) if found else []
     words = {"title": "The bootstrap is still weak", "lines": advice, "tone": "warn", "bullets": True}
     return picks(found, before, empty=nothing_yet(studio)), words if advice else {}
 
 
 def nothing_yet(studio: Studio, words: str = NO_SOURCES) -> str:
     """What is said while there are no sources: ``words``, unless they are on their way."""
-    return BEING_DRAWN if practice.drawing(studio.desk, studio.character_id) else words
+    return BEING_DRAWN if practice.drawing(studio.session, studio.character_id) else words
 
 
 def arrive(studio: Studio, paths: list[str] | None, first_frame: bool, before: Value) -> list[Any]:
@@ -122,15 +122,15 @@ def arrive(studio: Studio, paths: list[str] | None, first_frame: bool, before: V
     if not studio.character_id:
         return [None, {"lines": [NOBODY], "tone": "warn"}, *shown(studio, before)]
     files = [(Path(p).name, Path(p)) for p in paths or []]
-    arrival = sources.add(studio.desk, studio.character_id, files, first_frame=bool(first_frame))
+    arrival = sources.add(studio.session, studio.character_id, files, first_frame=bool(first_frame))
     return [None, arrival_words(arrival), *shown(studio, before)]
 
 
 def measure(studio: Studio) -> None:
     """No inputs or outputs. Sources that nobody has looked at are judged: quality, faces, angle, expression."""
-    found = sources.sources(studio.desk, studio.character_id) if studio.character_id else []
+    found = sources.sources(studio.session, studio.character_id) if studio.character_id else []
     if any(image.scores.quality is None for image in found):
-        sources.measure(studio.desk, studio.character_id)
+        sources.measure(studio.session, studio.character_id)
 
 
 def arrival_words(arrival: sources.Arrival) -> Value:
@@ -143,7 +143,7 @@ def arrival_words(arrival: sources.Arrival) -> Value:
 
 
 def _selected(studio: Studio, picked: Value) -> ImageRecord | None:
-    found = studio.desk.store.get(ImageRecord, str(picked.get("selected", "")))
+    found = studio.session.store.get(ImageRecord, str(picked.get("selected", "")))
     return found if found and found.character == studio.character_id else None
 
 
@@ -161,7 +161,7 @@ def tag(studio: Studio, picked: Value, angle: Angle, expression: Expression, cap
     if image is not None:
         caption = " ".join((caption or "").split())
         sources.tag(
-            studio.desk,
+            studio.session,
             image.id,
             angle=angle if angle != angle_of(image) else None,  # what was only measured stays a measurement
             expression=expression if expression != expression_of(image) else None,
@@ -175,11 +175,11 @@ def leave_out(studio: Studio, picked: Value) -> list[Any]:
     image = _selected(studio, picked)
     if image is None:
         return [gr.skip()] * 4
-    sources.remove(studio.desk, image.id)
+    sources.remove(studio.session, image.id)
     return [shown(studio, picked)[0], gr.update(visible=False), gr.update(visible=True), image.id]
 
 
 def take_back(studio: Studio, image_id: str, before: Value) -> list[Any]:
     """Inputs: removed, picker. Outputs: picker, undo."""
-    sources.restore(studio.desk, image_id)
+    sources.restore(studio.session, image_id)
     return [shown(studio, before)[0], gr.update(visible=False)]

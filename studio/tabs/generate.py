@@ -13,22 +13,23 @@ from typing import Any
 
 import gradio as gr
 
-from pipelines.desk import NotFound
-from pipelines.library.presets import scenarios
-from pipelines.library.records import ImageRecord, LoraRecord
-from pipelines.plans.base import ChoiceError
-from pipelines.shots import Plan
-from pipelines.steps import datasets, generate, loras, review
-from pipelines.steps.characters import NotAllowed
+from pipelines.domain.presets import scenarios
+from pipelines.domain.records import ImageRecord, LoraRecord
+from pipelines.domain.shots import Plan
+from pipelines.planning.base import ChoiceError
+from pipelines.practice.choices import choices_for
+from pipelines.session import NotFound
+from pipelines.workflow import datasets, generate, loras, review
+from pipelines.workflow.characters import NotAllowed
 from studio.components import lora_stack
+from studio.components.estimate import Obtain, build_obtain, estimate_words, obtain, obtain_offer
 from studio.components.fields import edited, number, optional, whole
 from studio.components.histogram import Histogram, histogram
 from studio.components.lora_stack import QUIET, Draft, LoraRows
-from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer, outlook_words
 from studio.components.painted import Words, rev_of
 from studio.components.picture_strip import PictureStrip
-from studio.context import Shell, Studio
-from studio.practising import practised
+from studio.components.shell import Shell
+from studio.server.state import Studio
 
 Value = dict[str, Any]
 POOL, VARIANTS = 4, 4
@@ -188,8 +189,8 @@ def own_loras(studio: Studio) -> list[LoraRecord]:
     """The character's own LoRAs, newest first."""
     if not studio.character_id:
         return []
-    kind = studio.desk.family(generator_of(studio)).lora_family
-    return loras.trained(studio.desk, studio.character_id, kind)[::-1]
+    kind = studio.session.family(generator_of(studio)).lora_family
+    return loras.trained(studio.session, studio.character_id, kind)[::-1]
 
 
 def refresh(studio: Studio, newest: str | None, before: Value, whose: str | None) -> list[Any]:
@@ -208,7 +209,7 @@ def refresh(studio: Studio, newest: str | None, before: Value, whose: str | None
 
 def first_choice(studio: Studio) -> list[Any]:
     """Scenarios, variants of each, guidance: for a practice character those its hint speaks of."""
-    practice_choices = practised(studio)
+    practice_choices = choices_for(studio.character)
     if practice_choices is None:
         return [ALL, VARIANTS, ""]
     wanted = practice_choices.generate
@@ -219,7 +220,7 @@ def synthetic(studio: Studio) -> list[ImageRecord]:
     """The pictures of the newest synthetic version."""
     if not studio.character_id:
         return []
-    made = datasets.pictures(studio.desk, studio.character_id, "synthetic")
+    made = datasets.pictures(studio.session, studio.character_id, "synthetic")
     version = max((i.version for i in made), key=datasets.number, default="")
     return [i for i in made if i.version == version]
 
@@ -241,7 +242,7 @@ def cut_of(value: Value) -> float:
 
 def filter_button(studio: Studio, value: Value) -> Any:
     """The button that sorts out, with how many undecided pictures would go."""
-    below = len(review.would_go(studio.desk, studio.character_id, cut=cut_of(value))) if studio.character_id else 0
+    below = len(review.would_go(studio.session, studio.character_id, cut=cut_of(value))) if studio.character_id else 0
     words = f"Sort out {below} below the line" if below else "Sort out below the line"
     return gr.update(value=words, interactive=bool(below), visible=bool(value.get("scores")))
 
@@ -255,7 +256,7 @@ def sort_out(studio: Studio, value: Value) -> Value:
     """Inputs: histogram. Outputs: filtered. A rule rejects what is below the line; a human can overturn it."""
     if not studio.character_id:
         return {}
-    report = review.apply_filter(studio.desk, studio.character_id, cut=cut_of(value))
+    report = review.apply_filter(studio.session, studio.character_id, cut=cut_of(value))
     lines = [f"{report.left} wait for your eyes in Review, where each of these can be taken back."]
     return {"title": f"{len(report.rejected)} sorted out by the rule", "lines": lines, "tone": "quiet"}
 
@@ -274,7 +275,7 @@ def plan_of(studio: Studio, names: list[str], prompts: str, lora: str | None, st
     if not names and not own:
         raise NotAllowed("Tick a scenario or write a prompt.")
     return generate.plan(
-        studio.desk,
+        studio.session,
         studio.character_id,
         lora_id=lora or "",
         strength=float(strength if strength is not None else 1.0),
@@ -296,12 +297,12 @@ def look_ahead(studio: Studio, *choice: Any) -> list[Any]:
     except (NotAllowed, ChoiceError, NotFound) as problem:
         off = gr.update(interactive=False)
         return [{"lines": [str(problem)], "tone": "quiet"}, off, gr.update(interactive=False, value="Make")]
-    words = outlook_words(studio, plan)
+    words = estimate_words(studio, plan)
     if not own_loras(studio):
         words = words | {
             "lines": [*words["lines"], "No LoRA of the character yet: this is the base model. Train first."]
         }
-    left = sum(not studio.desk.workspace.path(plan.path(s)).exists() for s in plan.shots)
+    left = sum(not studio.session.workspace.path(plan.path(s)).exists() for s in plan.shots)
     button = gr.update(interactive=bool(left), value=f"Make {left}" if left else "Make")
     return [words, gr.update(interactive=bool(left)), button]
 
@@ -309,7 +310,7 @@ def look_ahead(studio: Studio, *choice: Any) -> list[Any]:
 def make(studio: Studio, preview: bool, *choice: Any) -> None:
     """Inputs: the choice. No output: the job goes into the queue, the job bar and the strip show it."""
     try:
-        job = generate.submit(studio.desk, plan_of(studio, *choice), preview=preview)
+        job = generate.submit(studio.session, plan_of(studio, *choice), preview=preview)
     except (NotAllowed, ChoiceError, NotFound) as problem:
         Shell.notify(str(problem), "warning")
         return

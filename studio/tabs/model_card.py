@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from studio.components.card_grid import CardGrid
-from studio.context import Shell, Studio
+from studio.components.shell import Shell
+from studio.server.state import Studio
 
 
 @dataclass

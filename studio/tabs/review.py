@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from studio.components.review_gallery import ReviewGallery
-from studio.context import Shell, Studio
+from studio.components.shell import Shell
+from studio.server.state import Studio
 
 GATES = {"enriched": "Enriched", "synthetic": "Synthetic", "card": "Model card"}
 

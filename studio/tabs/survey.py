@@ -16,25 +16,26 @@ from typing import Any
 
 import gradio as gr
 
-from pipelines.desk import NotFound
-from pipelines.library.lora_files import LoraRefused
-from pipelines.library.presets import catalogue as entries
-from pipelines.library.presets import offered, survey_prompts
-from pipelines.library.records import SavedStack, Survey
-from pipelines.plans.base import ChoiceError
-from pipelines.plans.survey import specialties
-from pipelines.shots import LoraStack, Plan
-from pipelines.steps import loras, sources, survey
-from pipelines.steps.characters import NotAllowed
+from pipelines.domain.presets import catalogue as entries
+from pipelines.domain.presets import offered, survey_prompts
+from pipelines.domain.records import SavedStack, Survey
+from pipelines.domain.shots import LoraStack, Plan
+from pipelines.planning.base import ChoiceError
+from pipelines.planning.survey import specialties
+from pipelines.session import NotFound
+from pipelines.storage.lora_files import LoraRefused
+from pipelines.workflow import loras, sources, survey
+from pipelines.workflow.characters import NotAllowed
 from studio.components.catalogue import Catalogue, absent, catalogue, chosen
+from studio.components.estimate import Obtain, build_obtain, estimate_words, obtain, obtain_offer
 from studio.components.fields import edited
 from studio.components.lora_stack import QUIET, named, usable
 from studio.components.matrix import Matrix
-from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer, outlook_words
 from studio.components.painted import Words
 from studio.components.picker import Picker, picks, ticked
+from studio.components.shell import Shell
 from studio.components.standings import Standings, averages, ranking
-from studio.context import Shell, Studio
+from studio.server.state import Studio
 
 Value = dict[str, Any]
 TEST_PICTURES = 5
@@ -214,25 +215,25 @@ def editor_of(studio: Studio) -> str:
 
 def latest(studio: Studio) -> Survey | None:
     """The newest survey of the character."""
-    found = survey.surveys(studio.desk, studio.character_id) if studio.character_id else []
+    found = survey.surveys(studio.session, studio.character_id) if studio.character_id else []
     return found[-1] if found else None
 
 
 def catalogue_of(studio: Studio, before: Value) -> Value:
     """The catalogue beside what is here, for the character's editor (without one: for the editor of the settings)."""
-    family = studio.desk.family(editor_of(studio) or studio.desk.settings.editor)
-    return catalogue(offered(family.name), loras.usable(studio.desk, family.name), family.lora_family, before)
+    family = studio.session.family(editor_of(studio) or studio.session.settings.editor)
+    return catalogue(offered(family.name), loras.usable(studio.session, family.name), family.lora_family, before)
 
 
 def refresh(studio: Studio, listed: Value, pictures: Value, at: str) -> list[Any]:
     """Inputs: catalogue, images, at. Outputs: catalogue, images, stacks, averages, ranking, at, decision, reasons,
     decided, weights. What the user is writing is replaced only when another survey is shown."""
     made = latest(studio)
-    found = sources.sources(studio.desk, studio.character_id) if studio.character_id else []
+    found = sources.sources(studio.session, studio.character_id) if studio.character_id else []
     empty = NO_SOURCES if studio.character_id else NOBODY
     saved = named(studio, "editor") if studio.character_id else []
     stacks = gr.update(choices=[(s.name, s.id) for s in saved], visible=bool(saved))
-    table = survey.standings(studio.desk, made) if made else []
+    table = survey.standings(studio.session, made) if made else []
     now = made.id if made else studio.character_id
     said = [gr.skip(), gr.skip(), gr.skip()] if now == at else decision_of(made)
     images = picks(found, pictures, empty=empty, first=TEST_PICTURES)
@@ -252,20 +253,20 @@ def fetch(studio: Studio, listed: Value) -> Any:
     """Inputs, outputs: catalogue. What was ticked and comes with the product is copied into the workspace."""
     wanted = absent(listed, (e.name for e in entries() if e.shipped))
     for name in wanted:
-        loras.shipped(studio.desk, name)
+        loras.shipped(studio.session, name)
     return catalogue_of(studio, listed) if wanted else gr.skip()
 
 
 def bring(studio: Studio, path: str | None, entry: str, before: Value) -> tuple[Value, Value]:
     """Inputs: upload, entry, catalogue. Outputs: catalogue, message. The file is ticked when it is taken in."""
-    family = editor_of(studio) or studio.desk.settings.editor
+    family = editor_of(studio) or studio.session.settings.editor
     try:
-        lora = loras.add(studio.desk, Path(path or ""), Path(path or "").name, family=family)
+        lora = loras.add(studio.session, Path(path or ""), Path(path or "").name, family=family)
     except LoraRefused as refusal:
         return catalogue_of(studio, before), {"lines": [str(refusal)], "tone": "bad"}
     if entry in {e.name for e in entries()}:
         lora = lora.model_copy(update={"catalogue": entry, "origin": "catalogue"})
-        studio.desk.store.put(lora)
+        studio.session.store.put(lora)
     value = catalogue_of(studio, before)
     key = next((i["key"] for i in value["items"] if i["lora"] == lora.id), "")
     value["ticked"] = list(dict.fromkeys([*value["ticked"], *([key] if key else [])]))
@@ -280,8 +281,8 @@ def columns(studio: Studio, listed: Value, combine: Sequence[str], saved: Sequen
         groups += list(combinations(rows, 2))
     if "all" in combine and len(rows) > 1:
         groups.append(rows)
-    stacks = [loras.stack(studio.desk, group) for group in groups]
-    for record in (studio.desk.store.get(SavedStack, i) for i in saved):
+    stacks = [loras.stack(studio.session, group) for group in groups]
+    for record in (studio.session.store.get(SavedStack, i) for i in saved):
         if record is not None and record.character == studio.character_id:
             on = tuple(a for a in record.stack.adapters if a.sha256 not in record.off)
             stacks.append(LoraStack(adapters=on))
@@ -290,7 +291,7 @@ def columns(studio: Studio, listed: Value, combine: Sequence[str], saved: Sequen
 
 def _weight(studio: Studio, lora_id: str) -> float:
     """The weight that a LoRA's catalogue entry knows to be right."""
-    lora = loras.get(studio.desk, lora_id)
+    lora = loras.get(studio.session, lora_id)
     return next((e.weight for e in entries() if e.name == lora.catalogue), 1.0)
 
 
@@ -308,7 +309,7 @@ def plan_of(studio: Studio, listed: Value, combine: list[str], saved: list[str],
     if not prompts:
         raise NotAllowed("Tick at least one prompt.")
     return survey.plan(
-        studio.desk,
+        studio.session,
         studio.character_id,
         image_ids=ticked(pictures),
         stacks=stacks,
@@ -326,7 +327,7 @@ def look_ahead(studio: Studio, *choice: Any) -> list[Any]:
     stacks = len({s.stack.label for s in plan.shots})
     images = len({s.sources[0].id for s in plan.shots})
     prompts = len({s.purpose.labels["prompt"] for s in plan.shots})
-    words = outlook_words(studio, plan)
+    words = estimate_words(studio, plan)
     size = f"{_n(stacks, 'column')} x {_n(images, 'picture')} x {_n(prompts, 'prompt')}"
     return [words | {"lines": [size, *words["lines"]]}, gr.update(interactive=True, value=f"Run {len(plan)}")]
 
@@ -338,7 +339,7 @@ def _n(count: int, what: str) -> str:
 def make(studio: Studio, *choice: Any) -> None:
     """Inputs: the choice. No output: the job goes into the queue, the matrix fills."""
     try:
-        job = survey.submit(studio.desk, plan_of(studio, *choice))
+        job = survey.submit(studio.session, plan_of(studio, *choice))
     except (NotAllowed, ChoiceError, NotFound) as problem:
         Shell.notify(str(problem), "warning")
         return
@@ -352,6 +353,6 @@ def decide(studio: Studio, decision: Any, reasons: str) -> list[Any]:
         words = "Choose A, B, C or D." if made else "Run a survey first: a decision belongs to what was seen."
         return [gr.skip(), gr.skip(), {"lines": [words], "tone": "warn"}]
     try:
-        return decision_of(survey.decide(studio.desk, made.id, decision, reasons or ""))
+        return decision_of(survey.decide(studio.session, made.id, decision, reasons or ""))
     except NotAllowed as problem:
         return [gr.skip(), gr.skip(), {"lines": [str(problem)], "tone": "warn"}]

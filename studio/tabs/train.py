@@ -15,23 +15,24 @@ from typing import Any
 import gradio as gr
 from pydantic import ValidationError
 
-from pipelines.desk import NotFound
+from pipelines.domain.presets import TrainingPreset, TrainingSettings, trainings
+from pipelines.domain.records import ANGLES, ImageRecord, Job, TrainingRun
 from pipelines.engine.memory import predict_training
-from pipelines.library.presets import TrainingPreset, TrainingSettings, trainings
-from pipelines.library.records import ANGLES, ImageRecord, Job, TrainingRun
-from pipelines.steps import datasets, render, training
-from pipelines.steps.characters import NotAllowed
-from pipelines.steps.sources import angle_of
+from pipelines.session import NotFound
+from pipelines.workflow import datasets, render, training
+from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow.sources import angle_of
 from studio.components.curve import Curve, series
+from studio.components.estimate import Obtain, build_obtain, obtain, obtain_offer
 from studio.components.fields import edited
 from studio.components.lora_stack import QUIET
 from studio.components.meter import Meter, meter
-from studio.components.outlook import Obtain, build_obtain, obtain, obtain_offer
 from studio.components.painted import Words, rev_of
 from studio.components.runs import Runs, runs
 from studio.components.samples import Samples, identity, samples
+from studio.components.shell import Shell
 from studio.components.tally import Tally, tally
-from studio.context import Shell, Studio
+from studio.server.state import Studio
 from studio.tabs import train_grid
 from studio.tabs.train_grid import Grid
 
@@ -210,7 +211,7 @@ def dataset_of(studio: Studio, target: training.Target) -> tuple[Value, Value]:
     """Values of dataset and doubts: counts by angle and origin, why the gate is shut, what is weak."""
     if not studio.character_id:
         return {"empty": NOBODY}, {}
-    found = training.dataset(studio.desk, studio.character_id, target)
+    found = training.dataset(studio.session, studio.character_id, target)
     cells = [(angle_of(i), item.origin) for i, item in zip(found.images, found.items, strict=True)]
     doubts = {"title": "It would train, but", "lines": found.doubts, "tone": "warn", "bullets": True}
     value = tally(cells, found.shut, ANGLES if target == "character" else (), empty=NO_DATA[target])
@@ -244,13 +245,13 @@ def look_ahead(studio: Studio, target: training.Target, preset: str | None, *fie
         settings = settings_of(preset, *fields)
     except NotAllowed as problem:
         return [{}, {"lines": [str(problem)], "tone": "warn"}, off]
-    desk, name = studio.desk, family_of(studio, target)
-    forecast = predict_training(desk.family(name), settings, desk.workspace, desk.settings)
+    session, name = studio.session, family_of(studio, target)
+    forecast = predict_training(session.family(name), settings, session.workspace, session.settings)
     shown = meter(forecast.parts, forecast.total_gib, forecast.fits, "" if forecast.fits else forecast.why)
-    shut = training.dataset(desk, studio.character_id, target).shut
+    shut = training.dataset(session, studio.character_id, target).shut
     if shut:
         return [shown, {"title": "The gate is shut", "lines": shut, "tone": "warn"}, off]
-    version = datasets.following(r.version for r in training.runs(desk, studio.character_id, target))
+    version = datasets.following(r.version for r in training.runs(session, studio.character_id, target))
     one = seconds_a_step(studio, name)
     line = f"{settings.steps} steps, {render.about(one * settings.steps if one else None)}"
     words = {"title": f"{line}, {'fits' if forecast.fits else 'does not fit'}", "tone": "" if forecast.fits else "bad"}
@@ -260,8 +261,8 @@ def look_ahead(studio: Studio, target: training.Target, preset: str | None, *fie
 def seconds_a_step(studio: Studio, family: str) -> float | None:
     """Median seconds a step of the trainings that ended well here on this model; None when there were none."""
     times = []
-    for run in studio.desk.store.all(TrainingRun, family=family, state="done"):
-        job = studio.desk.store.get(Job, run.job)
+    for run in studio.session.store.all(TrainingRun, family=family, state="done"):
+        job = studio.session.store.get(Job, run.job)
         steps = int(run.settings.get("steps", 0))
         if job and job.started and job.ended and steps:
             times.append((job.ended - job.started).total_seconds() / steps)
@@ -271,7 +272,7 @@ def seconds_a_step(studio: Studio, family: str) -> float | None:
 def make(studio: Studio, target: training.Target, preset: str | None, *fields: Any) -> None:
     """Inputs: the choice. No output: the training goes into the queue, curve and samples follow it."""
     try:
-        job = training.submit(studio.desk, studio.character_id, target, preset or "", settings_of(preset, *fields))
+        job = training.submit(studio.session, studio.character_id, target, preset or "", settings_of(preset, *fields))
     except (NotAllowed, NotFound) as problem:
         Shell.notify(str(problem), "warning")
         return
@@ -281,7 +282,7 @@ def make(studio: Studio, target: training.Target, preset: str | None, *fields: A
 def watch(studio: Studio, target: training.Target, picked: Value, compare: bool, *of_grid: Any) -> list[Any]:
     """Inputs: target, runs, compare, what the grid said. Outputs: runs, and of the run that is looked at: curve,
     samples, identity, grid."""
-    found = training.runs(studio.desk, studio.character_id, target) if studio.character_id else []
+    found = training.runs(studio.session, studio.character_id, target) if studio.character_id else []
     listed = runs(found, _followed(found, picked), empty=NO_RUNS)
     run = next((r for r in found if r.id == listed["selected"]), None)
     listed["rev"] = rev_of(picked)
@@ -312,8 +313,8 @@ def _sampled(studio: Studio, run: TrainingRun | None) -> list[ImageRecord]:
     """The pictures that a training made along the way."""
     if run is None:
         return []
-    folder = studio.desk.workspace.lora_folder(run.character, run.target, run.version)
-    shown = datasets.pictures(studio.desk, run.character, "sample", run.version)
+    folder = studio.session.workspace.lora_folder(run.character, run.target, run.version)
+    shown = datasets.pictures(studio.session, run.character, "sample", run.version)
     return [i for i in shown if i.path.startswith(f"{folder}/samples/")]
 
 

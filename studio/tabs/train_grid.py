@@ -11,16 +11,17 @@ from typing import Any
 
 import gradio as gr
 
-from pipelines.desk import NotFound
-from pipelines.library.lora_files import LoraRefused
-from pipelines.library.records import ImageRecord, TrainingRun
-from pipelines.steps import checkpoints
-from pipelines.steps.characters import NotAllowed
+from pipelines.domain.records import ImageRecord, TrainingRun
+from pipelines.session import NotFound
+from pipelines.storage.lora_files import LoraRefused
+from pipelines.workflow import checkpoints
+from pipelines.workflow.characters import NotAllowed
+from studio.components.estimate import estimate_words
 from studio.components.lora_stack import QUIET
-from studio.components.outlook import outlook_words
 from studio.components.painted import Words
 from studio.components.samples import Samples, step_of, tile
-from studio.context import Shell, Studio
+from studio.components.shell import Shell
+from studio.server.state import Studio
 
 Value = dict[str, Any]
 EMPTY = "Each checkpoint at each strength, with the prompts of the samples: pick the place where it looks right."
@@ -89,7 +90,7 @@ def wire(grid: Grid, studio: Studio, runs: Any) -> None:
 
 def run_of(studio: Studio, picked: Value) -> TrainingRun | None:
     """The run that is looked at, if it is one of the character's."""
-    found = studio.desk.store.get(TrainingRun, str(picked.get("selected", "")))
+    found = studio.session.store.get(TrainingRun, str(picked.get("selected", "")))
     return found if found and found.character == studio.character_id else None
 
 
@@ -97,8 +98,8 @@ def refresh(studio: Studio, run: TrainingRun | None, said: tuple[Any, ...], *, f
     """``said`` are steps, strengths and the step to keep as the page has them. Outputs: steps, plan, draw, shown, best,
     step, keep. What is ticked stays while the same run is looked at (``followed``); else every step is."""
     at, strengths, step = said or (None, None, None)
-    known = checkpoints.steps(studio.desk, run) if run else []
-    made = checkpoints.grid(studio.desk, run) if run else []
+    known = checkpoints.steps(studio.session, run) if run else []
+    made = checkpoints.grid(studio.session, run) if run else []
     chosen = [s for s in at if s in known] if followed and at else known
     if not (followed and step in known):
         best = checkpoints.best(made)
@@ -122,25 +123,25 @@ def look_ahead(studio: Studio, picked: Value, at: list[int], strengths: list[str
 
 def _ahead(studio: Studio, run: TrainingRun | None, at: list[int], strengths: list[str]) -> list[Any]:
     off = gr.update(interactive=False, value="Draw the grid")
-    if run is None or not checkpoints.steps(studio.desk, run):
+    if run is None or not checkpoints.steps(studio.session, run):
         return [{"lines": [NO_RUN], "tone": "quiet"}, off]
     if run.state in ("queued", "running"):
         return [{"lines": ["The training is not over yet."], "tone": "quiet"}, off]
     try:
-        shots = checkpoints.ahead(studio.desk, run, at or [], [float(s) for s in strengths or []])
+        shots = checkpoints.ahead(studio.session, run, at or [], [float(s) for s in strengths or []])
     except (NotAllowed, NotFound, ValueError) as problem:
         return [{"lines": [str(problem)], "tone": "quiet"}, off]
     if not shots.shots:
         return [{"lines": ["All of this grid is drawn."], "tone": "quiet"}, off]
-    return [outlook_words(studio, shots), gr.update(interactive=True, value=f"Draw {len(shots)}")]
+    return [estimate_words(studio, shots), gr.update(interactive=True, value=f"Draw {len(shots)}")]
 
 
 def draw(studio: Studio, picked: Value, at: list[int], strengths: list[str]) -> None:
     """Inputs: runs, steps, strengths. No output: the job goes into the queue, the grid fills."""
 
     def work(run: TrainingRun) -> str:
-        made = checkpoints.plan(studio.desk, run, at or [], [float(s) for s in strengths or []])
-        return f"{checkpoints.submit(studio.desk, run, made).title}: started."
+        made = checkpoints.plan(studio.session, run, at or [], [float(s) for s in strengths or []])
+        return f"{checkpoints.submit(studio.session, run, made).title}: started."
 
     _do(studio, picked, work)
 
@@ -150,7 +151,7 @@ def keep(studio: Studio, picked: Value, step: int | None) -> None:
     for the model card."""
 
     def work(run: TrainingRun) -> str:
-        lora = checkpoints.keep(studio.desk, run, int(step or 0))
+        lora = checkpoints.keep(studio.session, run, int(step or 0))
         return f"{lora.name} is in the library: choose it in Generate (beside it) or for the model card."
 
     _do(studio, picked, work)

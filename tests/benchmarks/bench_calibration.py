@@ -18,14 +18,14 @@ warnings.simplefilter("ignore", FutureWarning)  # insightface's own
 import numpy as np
 from PIL import Image
 
+from pipelines.domain.records import Angle
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import Recogniser
 from pipelines.faces.calibration import Calibrated, Impostors, against, calibrate
 from pipelines.faces.identity import References
-from pipelines.library.records import Angle
-from pipelines.mini import practice, strangers
-from pipelines.mini.world import Character, render
+from pipelines.world import practice_sources, strangers
+from pipelines.world.renderer import Character, render
 
 CHARACTERS, OTHERS = 8_400_000, 8_500_000
 STRANGERS = range(8_000_000, 8_000_150)
@@ -51,7 +51,7 @@ def crowd(who: Recogniser, seeds: range, size: int) -> list[Row]:
 
 def sources(who: Recogniser, seed: int) -> list[Row]:
     """Twelve tagged sources of a character, as a practice character has them."""
-    views = practice.views(seed % 10 + 1)
+    views = practice_sources.views(seed % 10 + 1)
     pixels, truths = render([Character.from_seed(seed)] * len(views), views, 256)
     pairs = enumerate(zip(pixels, truths, strict=True))
     rows = (describe(who, str(n), Image.fromarray(p), t.angle) for n, (p, t) in pairs)  # type: ignore[arg-type]

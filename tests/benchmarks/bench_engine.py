@@ -21,15 +21,15 @@ sys.path.insert(0, str(ROOT / "tests"))
 import torch
 from engine_helpers import flux_lora, qwen_lora, ramp
 
-from pipelines.engine.loras import applied
+from pipelines.domain.presets import ModelFamily, models
+from pipelines.domain.shots import Adapter, LoraStack, Purpose, Shot
+from pipelines.engine.adapters import applied
 from pipelines.engine.memory import predict_render
 from pipelines.engine.resident import Resident
 from pipelines.engine.weights import missing
-from pipelines.library.pictures import save_picture
-from pipelines.library.presets import ModelFamily, models
-from pipelines.library.settings import Settings, load
-from pipelines.library.workspace import Workspace
-from pipelines.shots import Adapter, LoraStack, Purpose, Shot
+from pipelines.storage.pictures import save_picture
+from pipelines.storage.settings import Settings, load
+from pipelines.storage.workspace import Workspace
 
 PICTURES, MOVES = 5, 20
 

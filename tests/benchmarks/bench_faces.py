@@ -19,12 +19,12 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKLQwenImage
 from PIL import Image
 
+from labs.mini_training.faces.embedding import separation
+from pipelines.domain.presets import PRESETS
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import Face, Recogniser, Words, sure_word
-from pipelines.library.presets import PRESETS
-from pipelines.mini.train.faces.embedding import separation
-from pipelines.mini.world import (
+from pipelines.world.renderer import (
     BACKGROUNDS,
     EXPRESSIONS,
     LIGHTS,

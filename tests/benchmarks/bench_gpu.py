@@ -35,18 +35,18 @@ import torch
 from PIL import Image
 from random_weights import FULL, written
 
+from pipelines.domain.events import Event, Progress
+from pipelines.domain.presets import ModelFamily, TrainingSettings, models
+from pipelines.domain.requests import TrainItem, TrainRequest
+from pipelines.domain.shots import Adapter, ImageRef, LoraStack, Purpose, Shot
+from pipelines.engine.adapters import applied
 from pipelines.engine.drivers import Driver, OnPreview
-from pipelines.engine.loras import applied
 from pipelines.engine.memory import Prediction, predict_render, predict_training
 from pipelines.engine.resident import Resident
-from pipelines.jobs.events import Event, Progress
-from pipelines.jobs.requests import TrainItem, TrainRequest
-from pipelines.library.pictures import save_picture
-from pipelines.library.presets import ModelFamily, TrainingSettings, models
-from pipelines.library.settings import load
-from pipelines.library.workspace import Workspace
-from pipelines.shots import Adapter, ImageRef, LoraStack, Purpose, Shot
-from pipelines.train import train
+from pipelines.storage.pictures import save_picture
+from pipelines.storage.settings import load
+from pipelines.storage.workspace import Workspace
+from pipelines.training import train
 
 GIB = 2**30
 PROMPT = "portrait of ohwx_char person, smiling, profile-left view, clean background, studio lighting"
@@ -143,7 +143,7 @@ class Bench:
 
     def train(self, px: int) -> Config:
         """A LoRA of rank 16, batch 1; an editor's with one reference. ``peak`` and ``reserved`` are of the steps alone,
-        ``run_*`` of all up to the first step's end: encoding with everything on the card, then parking."""
+        ``run_*`` of all up to the first step's end: encoding with everything on the card, then offload."""
         asked = self._training(px, self.options.steps + 1)
         beats: list[float] = []
 

@@ -22,24 +22,24 @@ import torch
 from mini_workbench import Bench, bench
 from PIL import Image
 
+from labs.mini_training.editor import exam
+from labs.mini_training.loras.lessons import LESSONS, Lesson, Pair, pairs
+from pipelines.domain.presets import PRESETS
+from pipelines.domain.rates import wilson
+from pipelines.domain.shots import Adapter, ImageRef, LoraStack
+from pipelines.engine.adapters import applied
 from pipelines.engine.drivers import Driver
-from pipelines.engine.loras import applied
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
-from pipelines.library.durable import file_hash
-from pipelines.library.pictures import save_picture
-from pipelines.library.presets import PRESETS
-from pipelines.mini.train.editor import exam
-from pipelines.mini.train.loras.lessons import LESSONS, Lesson, Pair, pairs
-from pipelines.rates import wilson
-from pipelines.shots import Adapter, ImageRef, LoraStack
+from pipelines.storage.atomic import file_hash
+from pipelines.storage.pictures import save_picture
 
 FIRST, FINAL = 8_400_000, 9_000_000
 SPECIALS = (8_450_000, 8_480_000)
 
 
 @dataclass
-class Desk:
+class Session:
     """The editor at its bench, with other steps and guidance than the preset's perhaps."""
 
     bench: Bench
@@ -81,14 +81,14 @@ def strangers_line(asked: Sequence[exam.Question], far: float = 0.01) -> float:
     return float(np.quantile(cosines[~np.eye(len(cosines), dtype=bool)], 1 - far))
 
 
-def edits(desk: Desk, count: int, final: bool) -> None:
+def edits(session: Session, count: int, final: bool) -> None:
     """The editor's row of the table, with one source and with three."""
     first = FINAL if final else FIRST
     asked = exam.questions(count, first, held_out=final)
     line = strangers_line(asked)
-    print(f"{count} edits, seeds {first:,} up, {desk.steps} steps, guidance {desk.guidance:g}; line {line:.3f}")
-    with desk.bench.resident.use(desk.bench.family) as driver:
-        draw = desk.draw(driver)
+    print(f"{count} edits, seeds {first:,} up, {session.steps} steps, guidance {session.guidance:g}; line {line:.3f}")
+    with session.bench.resident.use(session.bench.family) as driver:
+        draw = session.draw(driver)
         for sources, some in ((1, asked), (3, exam.questions(count // 4, first + count, 3, final))):
             answers = exam.ask(draw, some)
             print(f" {sources} source{'s' if sources > 1 else ''}")
@@ -116,10 +116,10 @@ def fulfilled(picture: Image.Image, pair: Pair, lesson: Lesson) -> bool:
     return angle_of(faces[0].yaw, faces[0].pitch) == pair.truth.angle
 
 
-def specialties(desk: Desk, count: int) -> None:
+def specialties(session: Session, count: int) -> None:
     """Each LoRA at its own prompts, at three weights."""
     print(f"LoRAs at their specialty, {count} pictures each")
-    bench = desk.bench
+    bench = session.bench
     for lesson in LESSONS:
         file = PRESETS / "mini" / "loras" / f"{lesson.name}.safetensors"
         shutil.copyfile(file, bench.workspace.path(f"{lesson.name}.safetensors"))
@@ -129,7 +129,7 @@ def specialties(desk: Desk, count: int) -> None:
             with ExitStack() as stack:
                 driver = stack.enter_context(bench.resident.use(bench.family))
                 stack.enter_context(applied(driver, LoraStack(adapters=(own,)), bench.workspace))
-                draw = desk.draw(driver)
+                draw = session.draw(driver)
                 made = [draw([p.pictures()[0]], p.prompt, seed) for seed, p in enumerate(asked)]
             say(f"{lesson.name} at {weight:g}", [fulfilled(m, p, lesson) for m, p in zip(made, asked, strict=True)])
 
@@ -155,11 +155,11 @@ def main() -> None:
     with bench(given.models, given.bf16, "mini-qwen-edit") as made:
         usual = made.family.defaults
         print("bf16" if given.bf16 else "NF4")
-        desk = Desk(made, given.steps or usual.steps, given.guidance or usual.guidance)
+        session = Session(made, given.steps or usual.steps, given.guidance or usual.guidance)
         if given.loras:
-            specialties(desk, given.count)
+            specialties(session, given.count)
         else:
-            edits(desk, given.count, given.final)
+            edits(session, given.count, given.final)
 
 
 if __name__ == "__main__":

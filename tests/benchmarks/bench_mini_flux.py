@@ -23,10 +23,10 @@ import torch
 from mini_workbench import Bench, bench, told
 from PIL import Image
 
-from pipelines.mini.train.flux import exam
-from pipelines.mini.world import Character, View, render
-from pipelines.mini.world.views import Pose
-from pipelines.rates import mcnemar
+from labs.mini_training.flux import exam
+from pipelines.domain.rates import mcnemar
+from pipelines.world.renderer import Character, View, render
+from pipelines.world.renderer.views import Pose
 
 FIRST = 8_200_000
 

@@ -23,18 +23,18 @@ import torch
 from mini_workbench import Bench, bench, told
 from PIL import Image
 
-from pipelines.jobs.requests import Judge, TrainItem, TrainRequest
-from pipelines.library.pictures import save_picture
-from pipelines.library.presets import TrainingSettings, card, trainings
-from pipelines.library.records import Character
-from pipelines.mini import practice
-from pipelines.mini.train.flux import exam
-from pipelines.plans.model_card import CardChoice, plan
-from pipelines.practice.reading import Reading
-from pipelines.practice.truth import Eyes
-from pipelines.score import finder
-from pipelines.shots import Adapter, LoraStack
-from pipelines.train import train
+from labs.mini_training.flux import exam
+from pipelines.domain.presets import TrainingSettings, card, trainings
+from pipelines.domain.records import Character
+from pipelines.domain.requests import Judge, TrainItem, TrainRequest
+from pipelines.domain.shots import Adapter, LoraStack
+from pipelines.planning.model_card import CardChoice, plan
+from pipelines.storage.pictures import save_picture
+from pipelines.training import train
+from pipelines.worker.score import finder
+from pipelines.world import practice_sources
+from pipelines.world.examine import Eyes
+from pipelines.world.reading import Reading
 
 UNSEEN, HELD_OUT = 8_300_000, 9_000_000
 FAR, SIDE = 0.01, 64
@@ -67,7 +67,7 @@ class Lab:
     def items(self) -> list[TrainItem]:
         """Twelve true pictures with the product's captions."""
         found = []
-        for source in practice.sources(self.seed, held_out=self.held_out):
+        for source in practice_sources.sources(self.seed, held_out=self.held_out):
             image = save_picture(self.made.workspace, source.image, character=self.who.id, kind="source", version="v1")
             caption = f"{self.who.instance}, {source.truth.expression}, {source.truth.angle} view"
             found.append(TrainItem(image=image.ref, caption=caption))

@@ -22,15 +22,15 @@ from statistics import fmean, median
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 warnings.simplefilter("ignore", FutureWarning)  # insightface's own
 
-from pipelines.desk import Desk
-from pipelines.library.presets import card as card_spec
+from pipelines.domain.presets import card as card_spec
+from pipelines.domain.rates import mcnemar
 from pipelines.practice import report
 from pipelines.practice.choices import Choices, choices
 from pipelines.practice.figures import CellFigures, Figures, Share, figures
 from pipelines.practice.run import Halted, Run, Wish
-from pipelines.rates import mcnemar
-from pipelines.steps import card as cards
-from pipelines.steps import datasets
+from pipelines.workflow import card as cards
+from pipelines.workflow import datasets
+from pipelines.workflow.opening import open_session
 
 UNSEEN, HELD_OUT = 8_500_000, 9_000_000
 EDITED_PEOPLE, TRIPLETS = 3, (10, 30)
@@ -40,21 +40,21 @@ EDITS = 11
 
 def wheel(root: Path, wish: Wish) -> Figures:
     """One practice run, gone on with if it was begun."""
-    with Desk.open(root) as desk:
-        character = Run(desk, wish, follow=lambda job: desk.jobs.wait(job.id)).go()
-        told = figures(desk, character.id)
-        report.write(desk, told)
+    with open_session(root) as session:
+        character = Run(session, wish, follow=lambda job: session.jobs.wait(job.id)).go()
+        told = figures(session, character.id)
+        report.write(session, told)
         return told
 
 
 def editors(root: Path, wish: Wish) -> list[Figures]:
     """The second flywheel alone, with ever more triplets on the same enrichment."""
     told = []
-    with Desk.open(root) as desk:
+    with open_session(root) as session:
         for triplets in TRIPLETS:
             mine = replace(wish, corrections=True, triplets=triplets)
-            character = Run(desk, mine, follow=lambda job: desk.jobs.wait(job.id)).edit()
-            told.append(figures(desk, character.id))
+            character = Run(session, mine, follow=lambda job: session.jobs.wait(job.id)).edit()
+            told.append(figures(session, character.id))
     return told
 
 
@@ -64,16 +64,16 @@ def tries(root: Path, wish: Wish, count: int) -> list[list[bool]]:
     copied = root.with_name(f"{root.name}-tries")
     if not copied.exists():
         shutil.copytree(root, copied)
-    with Desk.open(copied) as desk:
-        run = Run(desk, wish, follow=lambda job: desk.jobs.wait(job.id))
+    with open_session(copied) as session:
+        run = Run(session, wish, follow=lambda job: session.jobs.wait(job.id))
         run.go()
         for lora in run.trained():
-            made = {card.seed for card in cards.cards(desk, run.id) if card.lora == lora.id}
+            made = {card.seed for card in cards.cards(session, run.id) if card.lora == lora.id}
             for seed in range(card_spec().seed, card_spec().seed + count):
                 if seed not in made:
-                    run.work("card", cards.submit(desk, run.id, lora.id, seed=seed))
-        run.examine(datasets.pictures(desk, run.id, "card"))
-        told = figures(desk, run.id)
+                    run.work("card", cards.submit(session, run.id, lora.id, seed=seed))
+        run.examine(datasets.pictures(session, run.id, "card"))
+        told = figures(session, run.id)
     by_lora: dict[str, list[bool]] = {}
     for card in told.cards:
         by_lora.setdefault(card.lora, []).extend(bool(cell.truly) for cell in card.cells)

@@ -18,10 +18,10 @@ from typing import TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from pipelines.library import store as store_module
-from pipelines.library.records import Decision, ImageRecord, Job
-from pipelines.library.store import Store
-from pipelines.shots import Adapter, ImageRef, LoraStack, Purpose, Shot
+from pipelines.domain.records import Decision, ImageRecord, Job
+from pipelines.domain.shots import Adapter, ImageRef, LoraStack, Purpose, Shot
+from pipelines.storage import store as store_module
+from pipelines.storage.store import Store
 
 IMAGES, EVENTS, SAMPLES = 10_000, 100_000, 1000
 BOUND_MS = 20.0

@@ -11,7 +11,7 @@ import time
 
 import torch
 
-from pipelines.mini.world import Character, render, sample_view
+from pipelines.world.renderer import Character, render, sample_view
 
 
 def measure(job: tuple[int, int, int]) -> tuple[float, float, int]:

@@ -7,13 +7,13 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from pipelines.engine.loras import applied
+from pipelines.domain.presets import ModelFamily, models
+from pipelines.domain.rates import wilson
+from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
+from pipelines.engine.adapters import applied
 from pipelines.engine.resident import Resident
-from pipelines.library.presets import ModelFamily, models
-from pipelines.library.settings import Settings
-from pipelines.library.workspace import Workspace
-from pipelines.rates import wilson
-from pipelines.shots import LoraStack, Plan, Purpose, Shot
+from pipelines.storage.settings import Settings
+from pipelines.storage.workspace import Workspace
 
 
 class Bench:

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from pipelines.domain.presets import PRESETS, ModelFamily
 from pipelines.engine import quantize
-from pipelines.library.presets import PRESETS, ModelFamily
 
 SHARD = 2 * 2**30
 Kind = Literal["plain", "nf4", "ones", "zeros"]

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pipelines.mini import practice
-from pipelines.mini.world import EXPRESSIONS, TWINS, YAWS, Character, View, render, sample_view, twin
+from pipelines.world import practice_sources
+from pipelines.world.renderer import EXPRESSIONS, TWINS, YAWS, Character, View, render, sample_view, twin
 
 
 def sheet(pictures: np.ndarray, columns: int, gap: int = 3) -> Image.Image:
@@ -49,7 +49,7 @@ def main(folder: Path, readme: Path | None = None) -> None:
     """Write the sheets, and those of the README as WebP to ``readme``."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    stars = [Character.from_seed(practice.member(n).seed) for n in (6, 7, 4)]
+    stars = [Character.from_seed(practice_sources.member(n).seed) for n in (6, 7, 4)]
     for size, columns in ((160, 23), (64, 23)):
         pictures, _ = render([c for c in stars for _ in card()], card() * 3, size)
         sheet(pictures, columns).save(folder / f"cells_{size}px.png")
@@ -58,7 +58,7 @@ def main(folder: Path, readme: Path | None = None) -> None:
     pictures, _ = render(crowd, [sample_view(rng, bodies=0.1) for _ in crowd], 192)
     sheet(pictures, 8).save(folder / "identities.png")
     sheet(render(*pairs(), 128)[0], 8).save(folder / "twins.png")
-    brought = [np.asarray(s.image) for n in (1, 6, 7) for s in practice.sources(n, 160)]
+    brought = [np.asarray(s.image) for n in (1, 6, 7) for s in practice_sources.sources(n, 160)]
     sheet(np.stack(brought), 12).save(folder / "practice.png")
     if readme:
         for name in ("identities", "twins"):

@@ -100,7 +100,7 @@ def main() -> None:
         wheel = [
             sys.executable,
             "-m",
-            "studio.cli",
+            "studio",
             "practice",
             "--character",
             "8500010",

@@ -7,15 +7,8 @@ from person import Person
 from playwright.sync_api import Browser, expect
 from wheel_pictures import BROKEN, editor_loras, sources
 
-from pipelines.library.records import (
-    Card,
-    DatasetVersion,
-    Decision,
-    ImageRecord,
-    LoraRecord,
-    TrainingRun,
-)
-from pipelines.library.store import Store
+from pipelines.domain.records import Card, DatasetVersion, Decision, ImageRecord, LoraRecord, TrainingRun
+from pipelines.storage.store import Store
 
 ENRICHED = 8
 SYNTHETIC = 6

@@ -7,7 +7,7 @@ import skimage.data
 from engine_helpers import QWEN, QWEN_TARGETS, checkpoint, lora_tensors, prefixed, write_lora
 from PIL import Image
 
-from pipelines.mini import practice
+from pipelines.world import practice_sources
 
 BROKEN = "broken.png"
 ROTATED_90 = 6
@@ -16,7 +16,7 @@ ROTATED_90 = 6
 def sources(folder: Path) -> list[Path]:
     """Six practice pictures, a real photograph, a rotated JPEG, a CMYK JPEG, a 16-bit PNG; then a broken file."""
     folder.mkdir()
-    made = practice.sources(1, 256)
+    made = practice_sources.sources(1, 256)
     for source in made[:6]:
         source.image.save(folder / source.filename)
     Image.fromarray(skimage.data.astronaut()).save(folder / "photograph.png")

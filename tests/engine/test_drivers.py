@@ -13,20 +13,20 @@ from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as edit_m
 from engine_helpers import FLUX, QWEN, family, ramp, same, shot
 from PIL import Image
 
-from pipelines.engine.cancelled import Cancelled
+from pipelines.domain.cancelled import Cancelled
+from pipelines.domain.shots import ImageRef, Shot
 from pipelines.engine.drivers import ShotError
 from pipelines.engine.embeddings import EmbeddingCache
 from pipelines.engine.resident import Resident
-from pipelines.shots import ImageRef, Shot
 
 REF = ImageRef(id="s", path="-")
 AGAIN = """
 import hashlib, sys
 from pipelines.engine.resident import Resident
-from pipelines.library.presets import models
-from pipelines.library.settings import Settings
-from pipelines.library.workspace import Workspace
-from pipelines.shots import Shot
+from pipelines.domain.presets import models
+from pipelines.storage.settings import Settings
+from pipelines.storage.workspace import Workspace
+from pipelines.domain.shots import Shot
 from PIL import Image
 import torch
 torch.set_num_threads(int(sys.argv[4]))

@@ -7,14 +7,14 @@ from typing import Literal
 import pytest
 from engine_helpers import FLUX, QWEN, family, shot, tensor_shapes
 
+from pipelines.domain.presets import TrainingSettings
 from pipelines.engine import capacity as machine
 from pipelines.engine import memory
 from pipelines.engine.capacity import capacity
 from pipelines.engine.memory import Geometry, lora_width, predict_render, predict_training
 from pipelines.engine.resident import Resident
-from pipelines.library.presets import TrainingSettings
-from pipelines.library.settings import Settings
-from pipelines.library.workspace import Workspace
+from pipelines.storage.settings import Settings
+from pipelines.storage.workspace import Workspace
 
 # Every linear layer of a Qwen block: what the published figures are for; the preset trains attention only.
 ALL_OF_QWEN = (

@@ -11,14 +11,14 @@ from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
 from engine_helpers import FLUX, QWEN, checkpoint, family, ramp, shot
 
+from pipelines.domain.events import Memory, Warned
+from pipelines.domain.shots import ImageRef
 from pipelines.engine import precision
 from pipelines.engine.drivers import FluxDriver, QwenEditDriver
 from pipelines.engine.resident import Resident, pick_device
 from pipelines.engine.weights import WeightsMissing
-from pipelines.jobs.events import Memory, Warned
-from pipelines.library.settings import Settings
-from pipelines.library.workspace import Workspace
-from pipelines.shots import ImageRef
+from pipelines.storage.settings import Settings
+from pipelines.storage.workspace import Workspace
 
 
 def test_the_same_model_is_loaded_once(resident: Resident) -> None:
@@ -153,9 +153,9 @@ def test_a_card_that_is_not_there_is_refused_in_words() -> None:
 
 def test_what_the_page_needs_of_the_engine_imports_no_torch() -> None:
     code = (
-        "import sys; import pipelines.engine.weights, pipelines.engine.memory, pipelines.engine.cancelled;"
-        "from pipelines.library.presets import models; from pipelines.library.workspace import Workspace;"
-        "from pipelines.library.settings import Settings;"
+        "import sys; import pipelines.engine.weights, pipelines.engine.memory, pipelines.domain.cancelled;"
+        "from pipelines.domain.presets import models; from pipelines.storage.workspace import Workspace;"
+        "from pipelines.storage.settings import Settings;"
         "w = Workspace('/nonexistent'); f = models()['flux1-dev'];"
         "pipelines.engine.weights.missing(f, w, Settings());"
         "pipelines.engine.memory.predict_render(f, [], w, Settings());"

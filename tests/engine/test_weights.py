@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from engine_helpers import FLUX, QWEN, checkpoint, family
 
+from pipelines.domain.presets import Weights
 from pipelines.engine import weights
 from pipelines.engine.weights import WeightsMissing, check_folder, locate, missing, obtain
-from pipelines.library.presets import Weights
-from pipelines.library.settings import Settings
-from pipelines.library.workspace import Workspace
+from pipelines.storage.settings import Settings
+from pipelines.storage.workspace import Workspace
 
 
 def test_the_workspace_goes_before_the_models_folder(
@@ -148,11 +148,11 @@ def hub(models_dir: Path) -> Iterator[tuple[str, type[Hub]]]:
 DOWNLOAD = """
 import json, sys
 from pathlib import Path
-from pipelines.engine.cancelled import Cancelled
+from pipelines.domain.cancelled import Cancelled
 from pipelines.engine.weights import WeightsMissing, locate, obtain
-from pipelines.library.presets import Weights, models
-from pipelines.library.settings import Settings
-from pipelines.library.workspace import Workspace
+from pipelines.domain.presets import Weights, models
+from pipelines.storage.settings import Settings
+from pipelines.storage.workspace import Workspace
 family = models()["mini-flux"].model_copy(update={"weights": Weights(hub="lab/model"), "revision": "main"})
 workspace, settings = Workspace(sys.argv[1]), Settings(cache_dir=sys.argv[2])
 stop, shares, outcome = int(sys.argv[3]), [], ""

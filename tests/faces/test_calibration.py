@@ -14,9 +14,9 @@ from pipelines.faces.calibration import (
     against,
     area,
     calibrate,
+    effective_sample_size,
     left_out,
     roc,
-    worth,
 )
 from pipelines.faces.calibration_report import page, words
 from pipelines.faces.identity import Drawn, References, identify
@@ -110,12 +110,12 @@ def test_no_others_means_that_nothing_passes_and_nothing_is_known() -> None:
 )
 def test_pictures_of_one_person_do_not_count_as_independent(scores, groups, expected) -> None:
     values = np.array(scores, dtype=float)
-    assert worth(values, ("front",) * len(values), tuple(groups)) == pytest.approx(expected)
+    assert effective_sample_size(values, ("front",) * len(values), tuple(groups)) == pytest.approx(expected)
 
 
 def test_a_difference_between_angles_does_not_hide_that_people_differ() -> None:
     scores = np.array([0.0, 10, 1, 11, 2, 12])  # three people; the second angle scores 10 higher
-    assert worth(scores, ("front", "half-left") * 3, tuple("aabbcc")) == pytest.approx(3)
+    assert effective_sample_size(scores, ("front", "half-left") * 3, tuple("aabbcc")) == pytest.approx(3)
 
 
 def test_the_higher_of_the_two_lines_rules_and_below_the_lower_is_someone_else() -> None:
@@ -157,8 +157,12 @@ def test_verified_pictures_help_to_count_rejects_and_change_no_line() -> None:
     ("degrees", "strangers", "said"),
     [
         (FAN, others(()), "no pictures of others"),
-        (FAN, others(np.linspace(90, 180, 60)), "Too few pictures of others: 60 of 60 others are worth 60"),
-        (FAN, others([100, 130, 160] * 50, ["a", "b", "c"] * 50), "are worth 3"),
+        (
+            FAN,
+            others(np.linspace(90, 180, 60)),
+            "Too few pictures of others: 60 of 60 others are effective_sample_size 60",
+        ),
+        (FAN, others([100, 130, 160] * 50, ["a", "b", "c"] * 50), "are effective_sample_size 3"),
         (FAN[:4], others(np.linspace(90, 180, 300)), "Only 4 sources"),
     ],
 )

@@ -7,8 +7,8 @@ from PIL import Image
 from pipelines.faces import recogniser
 from pipelines.faces.base import Face
 from pipelines.faces.features import features, of_face
-from pipelines.library.settings import Settings
-from pipelines.mini.world import Character, Truth, View, render
+from pipelines.storage.settings import Settings
+from pipelines.world.renderer import Character, Truth, View, render
 
 BOX = (10.0, 20.0, 50.0, 60.0)
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from pipelines.domain.records import Angle
 from pipelines.faces.base import Thresholds, unit
 from pipelines.faces.identity import References, centroid, identify, is_copy, leave_one_out, line, nothing
-from pipelines.library.records import Angle
 
 LINES = Thresholds(same=0.40, other=0.25)
 ROOT = math.sqrt(0.5)

@@ -7,11 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-from pipelines.jobs.queue import JobQueue
-from pipelines.jobs.requests import REQUEST
-from pipelines.library.settings import load
-from pipelines.library.store import Store
-from pipelines.library.workspace import Workspace
+from pipelines.domain.requests import REQUEST
+from pipelines.queue.job_queue import JobQueue
+from pipelines.storage.settings import load
+from pipelines.storage.store import Store
+from pipelines.storage.workspace import Workspace
 
 
 def main(root: str, handlers: str, requests: str = "") -> None:
@@ -22,7 +22,7 @@ def main(root: str, handlers: str, requests: str = "") -> None:
         queue.submit(REQUEST.validate_python(request), "Victim", "ada")
     last = None
     while True:
-        live = queue.live()
+        live = queue.status()
         done, total = (live.job.done, live.job.total) if live.job else (-1, -1)
         view = {
             "pid": live.worker_pid,

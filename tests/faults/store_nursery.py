@@ -14,11 +14,11 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from pipelines.library import store as store_module
-from pipelines.library.pictures import save_picture
-from pipelines.library.records import Decision, Job, LoraRecord
-from pipelines.library.store import Store
-from pipelines.library.workspace import Workspace
+from pipelines.domain.records import Decision, Job, LoraRecord
+from pipelines.storage import store as store_module
+from pipelines.storage.pictures import save_picture
+from pipelines.storage.store import Store
+from pipelines.storage.workspace import Workspace
 
 OPERATIONS = {"open", "os.rename", "os.remove", "os.truncate", "os.link"}
 WRITES = 12

@@ -15,15 +15,15 @@ from test_worker_kills import APP, assert_each_once, is_gone, kill
 sys.path.append(str(Path(__file__).parents[1] / "jobs"))
 from job_helpers import until
 
-from pipelines.jobs.queue import HANDLERS, JobQueue
-from pipelines.jobs.requests import Judge, Reference, RenderRequest
-from pipelines.library.pictures import save_picture
-from pipelines.library.presets import models
-from pipelines.library.records import ImageRecord, Intake
-from pipelines.library.settings import load
-from pipelines.library.store import Store
-from pipelines.library.workspace import Workspace
-from pipelines.shots import Plan, Purpose, Shot
+from pipelines.domain.presets import models
+from pipelines.domain.records import ImageRecord, Intake
+from pipelines.domain.requests import Judge, Reference, RenderRequest
+from pipelines.domain.shots import Plan, Purpose, Shot
+from pipelines.queue.job_queue import HANDLERS, JobQueue
+from pipelines.storage.pictures import save_picture
+from pipelines.storage.settings import load
+from pipelines.storage.store import Store
+from pipelines.storage.workspace import Workspace
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -97,13 +97,13 @@ def test_cancel_stops_within_one_denoising_step_and_the_model_stays(jobs: JobQue
     at, pid = live.step, live.worker_pid
     jobs.cancel(job.id)
     last = at
-    while (live := jobs.live()).job is not None:
+    while (live := jobs.status()).job is not None:
         last = max(last, live.step)
     assert jobs.job(job.id).state == "cancelled"
     assert last <= at + 2, "one step may end between the look and the flag, one is under way"
     again = jobs.wait(jobs.submit(RenderRequest(plan=plan(1, 4, "v3")), "Next", "ada").id, 60)
-    assert again.state == "done" and jobs.live().worker_pid == pid
-    memory = jobs.live().memory
+    assert again.state == "done" and jobs.status().worker_pid == pid
+    memory = jobs.status().memory
     assert memory and memory.resident == "mini-flux"
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.library.pictures import read_recipe
-from pipelines.library.records import Decision, ImageRecord, Job, LoraRecord
-from pipelines.library.store import Store
+from pipelines.domain.records import Decision, ImageRecord, Job, LoraRecord
+from pipelines.storage.pictures import read_recipe
+from pipelines.storage.store import Store
 
 KILLS = 200
 NURSERY = Path(__file__).with_name("store_nursery.py")

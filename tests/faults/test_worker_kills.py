@@ -17,12 +17,12 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "jobs"))
 from job_helpers import SCRIPTED, scripted_plan, until
 
-from pipelines.jobs.queue import JobQueue
-from pipelines.jobs.requests import RenderRequest, TrainRequest
-from pipelines.library.presets import TrainingSettings
-from pipelines.library.records import DatasetVersion, ImageRecord, Job, TrainingRun
-from pipelines.library.store import Store
-from pipelines.library.workspace import Workspace
+from pipelines.domain.presets import TrainingSettings
+from pipelines.domain.records import DatasetVersion, ImageRecord, Job, TrainingRun
+from pipelines.domain.requests import RenderRequest, TrainRequest
+from pipelines.queue.job_queue import JobQueue
+from pipelines.storage.store import Store
+from pipelines.storage.workspace import Workspace
 
 APP = Path(__file__).with_name("app_process.py")
 
@@ -106,10 +106,10 @@ def test_the_queue_goes_on_with_the_next_job_after_a_kill(jobs: JobQueue) -> Non
 
 def test_an_idle_worker_that_is_killed_is_replaced_unnoticed(jobs: JobQueue) -> None:
     jobs.wait(jobs.submit(scripted_plan("a"), "One").id, 30)
-    pid = jobs.live().worker_pid
+    pid = jobs.status().worker_pid
     kill(pid)
     job = jobs.wait(jobs.submit(scripted_plan("b", version="v2"), "Two").id, 30)  # before anyone noticed
-    assert job.state == "done" and jobs.live().worker_pid not in (None, pid)
+    assert job.state == "done" and jobs.status().worker_pid not in (None, pid)
 
 
 def test_a_training_killed_and_resumed_has_one_run_with_one_curve(jobs: JobQueue, workspace: Workspace) -> None:

@@ -8,32 +8,33 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.desk import Desk
-from pipelines.jobs.requests import ExamineRequest
-from pipelines.library.pictures import save_picture
-from pipelines.library.records import Card, Character, ImageRecord, Intake, Job, LoraRecord, now
-from pipelines.practice.reading import Reading, Said
-from pipelines.shots import ImageRef, Purpose, Shot
-from pipelines.steps import characters, datasets
+from pipelines.domain.records import Card, Character, ImageRecord, Intake, Job, LoraRecord, now
+from pipelines.domain.requests import ExamineRequest
+from pipelines.domain.shots import ImageRef, Purpose, Shot
+from pipelines.session import Session
+from pipelines.storage.pictures import save_picture
+from pipelines.workflow import characters, datasets
+from pipelines.workflow.opening import open_session
+from pipelines.world.reading import Reading, Said
 
 NASTY = "<img src=x onerror=window.pwned=1> </style><script>alert(1)</script> Cleo"
 Put = Callable[..., ImageRecord]
 
 
 @pytest.fixture
-def desk(workspace_root: Path) -> Iterator[Desk]:
-    with Desk.open(workspace_root) as opened:
+def session(workspace_root: Path) -> Iterator[Session]:
+    with open_session(workspace_root) as opened:
         yield opened
 
 
 @pytest.fixture
-def cleo(desk: Desk) -> Character:
+def cleo(session: Session) -> Character:
     origin = "FLENwheel practice character 3, rendered on this machine"
-    return characters.create(desk, NASTY, origin=origin, may_use=True)
+    return characters.create(session, NASTY, origin=origin, may_use=True)
 
 
 @pytest.fixture
-def put(desk: Desk, cleo: Character) -> Put:
+def put(session: Session, cleo: Character) -> Put:
     """``put("enriched", labels={...}, sources=[ref], cell="...", image=pixels)``: a record with its file."""
     made = 0
 
@@ -56,46 +57,48 @@ def put(desk: Desk, cleo: Character) -> Put:
         )  # fmt: skip
         intake = Intake(filename=f"{NASTY}-{made:02}.png", original="x", original_sha256="0" * 64, format="PNG")
         record = save_picture(
-            desk.workspace, image or Image.fromarray(noise), character=cleo.id, kind=kind, version=version,
+            session.workspace, image or Image.fromarray(noise), character=cleo.id, kind=kind, version=version,
             shot=None if kind == "source" else shot, intake=intake if kind == "source" else None,
         )  # fmt: skip
-        desk.store.put(record)
+        session.store.put(record)
         if kind in ("source", "enriched", "synthetic"):
-            datasets.include(desk, cleo.id, kind, version, [record.id])  # type: ignore[arg-type]
+            datasets.include(session, cleo.id, kind, version, [record.id])  # type: ignore[arg-type]
         return record
 
     return _put
 
 
 @pytest.fixture
-def tell(desk: Desk, cleo: Character) -> Callable[[dict[str, Reading]], Job]:
+def tell(session: Session, cleo: Character) -> Callable[[dict[str, Reading]], Job]:
     """Record readings as an ended job does."""
 
     def _tell(found: dict[str, Reading]) -> Job:
         request = ExamineRequest(character=cleo.id, number=3, images=(), size=64, seed=5, error=0.05)
         result: dict[str, Any] = {"readings": {i: r.model_dump(mode="json") for i, r in found.items()}}
         job = Job(
-            id=f"look{len(desk.store.all(Job))}", kind="examine", title="Look", character=cleo.id, state="done",
+            id=f"look{len(session.store.all(Job))}", kind="examine", title="Look", character=cleo.id, state="done",
             request=request.model_dump(mode="json"), result=result, started=now(), ended=now(),
         )  # fmt: skip
-        desk.store.put(job)
+        session.store.put(job)
         return job
 
     return _tell
 
 
 @pytest.fixture
-def card(desk: Desk, cleo: Character, put: Put) -> Callable[[str], list[ImageRecord]]:
+def card(session: Session, cleo: Character, put: Put) -> Callable[[str], list[ImageRecord]]:
     """A card with all its pictures, of a LoRA of that version."""
 
     def _card(version: str) -> list[ImageRecord]:
-        from pipelines.library.presets import card as spec
+        from pipelines.domain.presets import card as spec
 
         lora = LoraRecord(
             id=version * 32, name=f"cleo_{version}", path="x", family="flux", rank=4, origin="trained",
             character=cleo.id, version=version, run=version,
         )  # fmt: skip
-        desk.store.put(lora, Card(id=f"{cleo.id}/{version}", character=cleo.id, version=version, lora=lora.id, seed=1))
+        session.store.put(
+            lora, Card(id=f"{cleo.id}/{version}", character=cleo.id, version=version, lora=lora.id, seed=1)
+        )
         asked = {c.name: {"angle": c.angle, "expression": c.expression, "pose": c.pose} for c in spec().cells}
         return [put("card", cell=name, version=version, labels=labels) for name, labels in asked.items()]
 

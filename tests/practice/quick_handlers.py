@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
-from pipelines.engine.cancelled import Cancelled
-from pipelines.jobs.events import ImageMade, Measured, Progress, Scored, Started
-from pipelines.jobs.handlers import Context
-from pipelines.jobs.requests import (
+from pipelines.domain.cancelled import Cancelled
+from pipelines.domain.events import ImageMade, Measured, Progress, Scored, Started
+from pipelines.domain.records import Metric, Quality, Scores
+from pipelines.domain.requests import (
     CalibrateRequest,
     ExamineRequest,
     PracticeRequest,
@@ -23,11 +23,11 @@ from pipelines.jobs.requests import (
     TargetsRequest,
     TrainRequest,
 )
-from pipelines.library.durable import file_hash, write_durably
-from pipelines.library.pictures import read_recipe, save_picture
-from pipelines.library.records import Metric, Quality, Scores
-from pipelines.practice.reading import Reading, Said
-from pipelines.shots import Plan, Shot
+from pipelines.domain.shots import Plan, Shot
+from pipelines.storage.atomic import file_hash, write_durably
+from pipelines.storage.pictures import read_recipe, save_picture
+from pipelines.worker.handlers import Context
+from pipelines.world.reading import Reading, Said
 
 SHOWN = [(angle, e) for angle in ("front", "half-left", "half-right") for e in ("neutral", "smiling") * 2]
 SECONDS = 0.01

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.library.presets import trainings
-from pipelines.library.records import Decision, ImageRecord
-from pipelines.library.store import Store
+from pipelines.domain.presets import trainings
+from pipelines.domain.records import Decision, ImageRecord
 from pipelines.practice import choices as chosen
-from studio import cli, practice_command
+from pipelines.storage.store import Store
+from studio import __main__ as cli
+from studio.cli import practice_command
 
 ENRICHED = 4
 

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.desk import Desk
-from pipelines.jobs.queue import JobQueue
-from pipelines.library.records import (
+from pipelines.domain.rates import wilson
+from pipelines.domain.records import (
     Card,
     Correction,
     DatasetVersion,
@@ -30,10 +29,13 @@ from pipelines.practice.choices import choices
 from pipelines.practice.figures import figures
 from pipelines.practice.reviewer import again, opinion, readings
 from pipelines.practice.run import Halted, Run, Wish
-from pipelines.rates import wilson
-from pipelines.steps import outcomes, training
-from pipelines.steps.sources import cell_of
-from studio import cli, practice_command
+from pipelines.queue.job_queue import JobQueue
+from pipelines.session import Session
+from pipelines.workflow import outcomes, training
+from pipelines.workflow.opening import open_session
+from pipelines.workflow.sources import cell_of
+from studio import __main__ as cli
+from studio.cli import practice_command
 
 HANDLERS = str(Path(__file__).with_name("quick_handlers.py"))
 EDITS = 4 * 2 + 8 * 3
@@ -42,23 +44,23 @@ half views also turn to the profile beside them."""
 
 
 @contextmanager
-def at(root: Path) -> Iterator[Desk]:
-    """A desk whose worker has the quick handlers."""
-    desk = Desk.open(root)
-    desk.jobs.close()
-    desk.queue = JobQueue(desk.store, desk.workspace, desk.settings, handlers=HANDLERS)
-    outcomes.listen(desk)
+def at(root: Path) -> Iterator[Session]:
+    """A session whose worker has the quick handlers."""
+    session = open_session(root)
+    session.jobs.close()
+    session.queue = JobQueue(session.store, session.workspace, session.settings, handlers=HANDLERS)
+    outcomes.listen(session)
     try:
-        yield desk
+        yield session
     finally:
-        desk.close()
+        session.close()
 
 
-def waiting(desk: Desk) -> Callable[[Job], Job]:
-    return lambda job: desk.jobs.wait(job.id)
+def waiting(session: Session) -> Callable[[Job], Job]:
+    return lambda job: session.jobs.wait(job.id)
 
 
-def killing(desk: Desk, kind: str, nth: int) -> Callable[[Job], Job]:
+def killing(session: Session, kind: str, nth: int) -> Callable[[Job], Job]:
     """Waits for jobs, and kills the worker in the middle of the ``nth`` of a kind."""
     left = nth
 
@@ -66,39 +68,41 @@ def killing(desk: Desk, kind: str, nth: int) -> Callable[[Job], Job]:
         nonlocal left
         if job.kind == kind:
             left -= 1
-        while left == 0 and job.kind == kind and desk.jobs.job(job.id).state in ("queued", "running"):
-            live = desk.jobs.live()
+        while left == 0 and job.kind == kind and session.jobs.job(job.id).state in ("queued", "running"):
+            live = session.jobs.status()
             if live.job and live.job.id == job.id and live.worker_pid and live.job.done >= 2:
                 os.kill(live.worker_pid, signal.SIGKILL)
                 break
             time.sleep(0.002)
-        return desk.jobs.wait(job.id)
+        return session.jobs.wait(job.id)
 
     return follow
 
 
 def test_two_rounds_leave_what_two_rounds_of_a_human_leave(workspace_root: Path) -> None:
     heard: list[dict[str, Any]] = []
-    with at(workspace_root) as desk:
-        Run(desk, Wish(3, 2, error=0.05, seed=1), follow=waiting(desk), tell=heard.append).go()
-        each_once(desk)
-        enriched = desk.store.all(ImageRecord, kind="enriched")
+    with at(workspace_root) as session:
+        Run(session, Wish(3, 2, error=0.05, seed=1), follow=waiting(session), tell=heard.append).go()
+        each_once(session)
+        enriched = session.store.all(ImageRecord, kind="enriched")
         assert {i.shot.purpose.cell for i in enriched if i.shot} <= set(choices().enrich.edits)
         # decisions follow the truth, but for about one in twenty
-        seen = readings(desk, "cleo")
-        judged = [i for i in desk.store.all(ImageRecord) if i.id in seen]
-        wrong = [i for i in judged if opinion(i, seen[i.id]).right != (desk.store.verdict(i.id).label == "good")]
+        seen = readings(session, "cleo")
+        judged = [i for i in session.store.all(ImageRecord) if i.id in seen]
+        wrong = [i for i in judged if opinion(i, seen[i.id]).right != (session.store.verdict(i.id).label == "good")]
         low, high = wilson(len(wrong), len(judged), z=4)
         assert low <= 0.05 <= high
         assert len(judged) > 150
         # what was good at both looks and shows what no source shows is kept
-        good = [i for i in desk.store.all(ImageRecord, kind="synthetic") if desk.store.verdict(i.id).label == "good"]
-        kept = desk.store.get(DatasetVersion, "cleo/pristine/v1")
-        shown = {cell_of(i) for i in desk.store.all(ImageRecord, kind="source")}
+        good = [
+            i for i in session.store.all(ImageRecord, kind="synthetic") if session.store.verdict(i.id).label == "good"
+        ]
+        kept = session.store.get(DatasetVersion, "cleo/pristine/v1")
+        shown = {cell_of(i) for i in session.store.all(ImageRecord, kind="source")}
         sure = [i for i in again(good, seen, seed=1, error=0.05) if cell_of(i) not in shown]
         assert kept and 0 < len(sure) < len(good)
         assert set(kept.images) == {i.id for i in sure}
-        told = figures(desk, "cleo")
+        told = figures(session, "cleo")
         assert [c.lora for c in told.cards] == ["cleo_v1", "cleo_v2"]
         assert {"sources", "calibrate", "enrich", "generate", "train", "cards", "look"} <= set(told.by_step)
     assert [e["version"] for e in heard if e["event"] == "card"] == ["v1", "v2"]
@@ -117,19 +121,19 @@ def test_two_rounds_leave_what_two_rounds_of_a_human_leave(workspace_root: Path)
 @pytest.mark.parametrize(("kind", "nth"), [("render", 1), ("train", 1), ("render", 3)])
 def test_killed_and_gone_on_with_nothing_is_done_twice(workspace_root: Path, kind: str, nth: int) -> None:
     wish = Wish(3, 2, error=0.05, seed=1)
-    with at(workspace_root) as desk, pytest.raises(Halted, match="interrupted"):
-        Run(desk, wish, follow=killing(desk, kind, nth)).go()
-    with at(workspace_root) as desk:
-        Run(desk, wish, follow=waiting(desk)).go()
-        each_once(desk)
-        before = len(desk.store.all(Job)), len(desk.store.all(Decision))
-        Run(desk, wish, follow=waiting(desk)).go()
-        assert (len(desk.store.all(Job)), len(desk.store.all(Decision))) == before
+    with at(workspace_root) as session, pytest.raises(Halted, match="interrupted"):
+        Run(session, wish, follow=killing(session, kind, nth)).go()
+    with at(workspace_root) as session:
+        Run(session, wish, follow=waiting(session)).go()
+        each_once(session)
+        before = len(session.store.all(Job)), len(session.store.all(Decision))
+        Run(session, wish, follow=waiting(session)).go()
+        assert (len(session.store.all(Job)), len(session.store.all(Decision))) == before
 
 
-def each_once(desk: Desk) -> None:
+def each_once(session: Session) -> None:
     """What two rounds make is there, and nothing of it twice."""
-    images = desk.store.all(ImageRecord)
+    images = session.store.all(ImageRecord)
     wanted = choices()
     assert Counter(i.kind for i in images) == {
         "source": 12,
@@ -139,62 +143,65 @@ def each_once(desk: Desk) -> None:
     }
     shots = [(i.kind, i.version, i.shot.id) for i in images if i.shot]
     assert len(set(shots)) == len(shots)
-    first, second = desk.store.all(TrainingRun)
+    first, second = session.store.all(TrainingRun)
     assert [(r.version, r.state) for r in (first, second)] == [("v1", "done"), ("v2", "done")]
-    assert [x.name for x in desk.store.all(LoraRecord)] == ["cleo_v1", "cleo_v2"]
-    assert len(desk.store.all(Card)) == 2
-    assert {desk.store.verdict(i.id).who for i in images if i.kind not in ("source", "synthetic")} == {"simulated"}
-    (kept,) = desk.store.all(DatasetVersion, kind="pristine")
+    assert [x.name for x in session.store.all(LoraRecord)] == ["cleo_v1", "cleo_v2"]
+    assert len(session.store.all(Card)) == 2
+    assert {session.store.verdict(i.id).who for i in images if i.kind not in ("source", "synthetic")} == {"simulated"}
+    (kept,) = session.store.all(DatasetVersion, kind="pristine")
     assert set(second.images) - set(first.images) == set(kept.images)
-    assert {desk.store.verdict(i).label for i in second.images} == {"good"}
+    assert {session.store.verdict(i).label for i in second.images} == {"good"}
     for image in images:
-        labels = [d for d in desk.store.decisions(image.id) if d.action == "label"]
+        labels = [d for d in session.store.decisions(image.id) if d.action == "label"]
         assert len(labels) == 1
 
 
 def test_corrections_teach_the_editor_and_held_out_edits_prove_it(workspace_root: Path) -> None:
-    with at(workspace_root) as desk:
+    with at(workspace_root) as session:
         for triplets in (3, None):
             wish = Wish(3, 1, error=0.0, corrections=True, triplets=triplets)
-            Run(desk, wish, follow=waiting(desk)).edit()
-        enriched = desk.store.all(ImageRecord, kind="enriched")
+            Run(session, wish, follow=waiting(session)).edit()
+        enriched = session.store.all(ImageRecord, kind="enriched")
         assert len(enriched) == EDITS  # not once more after a training has used them
-        wrong = {i.id for i in enriched if desk.store.verdict(i.id).label == "needs_correction"}
-        seen = readings(desk, "cleo")
+        wrong = {i.id for i in enriched if session.store.verdict(i.id).label == "needs_correction"}
+        seen = readings(session, "cleo")
         assert wrong == {i.id for i in enriched if not seen[i.id].same or seen[i.id].angle == "back"}
-        made = desk.store.all(Correction)
+        made = session.store.all(Correction)
         assert Counter(c.wrong.id for c in made) == dict.fromkeys(wrong, 1)
-        assert {desk.store.verdict(c.target.id).who for c in made} == {"simulated"}
+        assert {session.store.verdict(c.target.id).who for c in made} == {"simulated"}
         said = {c.wrong.id: c.what_was_wrong for c in made}
         assert {said[i].startswith("face is someone else") for i in wrong if not seen[i].same} == {True}
         assert {said[i] for i in wrong if seen[i].same} == {"view wrong"}
-        good = {i.id for i in enriched if desk.store.verdict(i.id).label == "good"}
+        good = {i.id for i in enriched if session.store.verdict(i.id).label == "good"}
         targets = [c.target.id for c in made]
-        assert [set(r.images) - good for r in training.runs(desk, "cleo", "editor")] == [set(targets[:3]), set(targets)]
-        assert all(good <= set(r.images) for r in training.runs(desk, "cleo", "editor"))
-        first, last = desk.store.all(Survey)
+        assert [set(r.images) - good for r in training.runs(session, "cleo", "editor")] == [
+            set(targets[:3]),
+            set(targets),
+        ]
+        assert all(good <= set(r.images) for r in training.runs(session, "cleo", "editor"))
+        first, last = session.store.all(Survey)
         used = {(i.parents[0].id, i.shot.purpose.cell) for i in enriched if i.shot}
         sets = []
         for survey in (first, last):
-            compared = desk.store.all(ImageRecord, kind="survey", version=survey.version)
+            compared = session.store.all(ImageRecord, kind="survey", version=survey.version)
             assert Counter(len(i.shot.stack.adapters) for i in compared if i.shot) == {0: 24, 1: 24}
             sets.append({(i.parents[0].id, i.shot.purpose.cell) for i in compared if i.shot})
         assert sets[0] == sets[1]
         assert not used & sets[0]
-        told = figures(desk, "cleo").editor
+        told = figures(session, "cleo").editor
         assert told is not None
         assert (told.lora, told.triplets, told.before.total) == ("cleo_editor_v2", len(wrong), 24)
         by = {bool(i.shot.stack.adapters): 0 for i in compared if i.shot}
         for image in compared:
-            by[bool(image.shot and image.shot.stack.adapters)] += opinion(image, seen_now(desk)[image.id]).right
+            by[bool(image.shot and image.shot.stack.adapters)] += opinion(image, seen_now(session)[image.id]).right
         assert (told.before.right, told.after.right) == (by[False], by[True])
         turns = sum(i.shot is not None and i.shot.purpose.cell.startswith("angle/") for i in compared) // 2
         assert 0 < turns < 24
         assert (told.turned, told.others) == ((turns, 0), (0, 24 - turns))
 
 
-def seen_now(desk: Desk) -> Any:
-    return readings(desk, "cleo")
+def seen_now(session: Session) -> Any:
+    return readings(session, "cleo")
 
 
 def test_ctrl_c_says_how_to_go_on(

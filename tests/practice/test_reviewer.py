@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.desk import Desk
-from pipelines.library.records import Character, Decision, ImageRecord
+from pipelines.domain.records import Character, Decision, ImageRecord
 from pipelines.practice import reviewer
-from pipelines.practice.reading import Reading, Said
+from pipelines.practice.preference import worth
 from pipelines.practice.reviewer import (
     ANATOMY,
     ARTIFACTS,
@@ -19,8 +18,9 @@ from pipelines.practice.reviewer import (
     VIEW,
     opinion,
 )
-from pipelines.practice.worth import worth
-from pipelines.steps import review, training
+from pipelines.session import Session
+from pipelines.workflow import review, training
+from pipelines.world.reading import Reading, Said
 
 Put = Callable[..., ImageRecord]
 ASKED = {"angle": "front", "expression": "smiling"}
@@ -93,21 +93,21 @@ def test_it_errs_about_as_often_as_told_and_always_about_the_same(put: Put) -> N
 
 
 def test_decisions_are_recorded_as_simulated_and_open_the_gate(
-    desk: Desk, cleo: Character, put: Put, reading: Any
+    session: Session, cleo: Character, put: Put, reading: Any
 ) -> None:
     source = put("source")
-    desk.store.decide(Decision(image=source.id, who="human", action="label", value="good", where="source"))
+    session.store.decide(Decision(image=source.id, who="human", action="label", value="good", where="source"))
     right, wrong, unread = (put("enriched", labels=ASKED, sources=(source.ref,)) for _ in range(3))
     seen: dict[str, Reading] = {right.id: reading(), wrong.id: reading(identity=0.1, angle="half-left")}
-    said = reviewer.decide(desk, [right, wrong, unread], seen, seed=0, error=0.0)
+    said = reviewer.decide(session, [right, wrong, unread], seen, seed=0, error=0.0)
     assert {i: o.label for i, o in said.items()} == {right.id: "good", wrong.id: "reject"}
-    assert {d.who for i in (right, wrong) for d in desk.store.decisions(i.id)} == {"simulated"}
-    verdict = desk.store.verdict(wrong.id)
+    assert {d.who for i in (right, wrong) for d in session.store.decisions(i.id)} == {"simulated"}
+    verdict = session.store.verdict(wrong.id)
     assert (verdict.label, set(verdict.failures)) == ("reject", {SOMEONE_ELSE, VIEW})
     assert verdict.reason == f"{SOMEONE_ELSE}, {VIEW}"
-    assert [i.id for i in review.undecided(desk, cleo.id, "enriched")] == [unread.id]
-    assert [i.id for i in review.good(desk, cleo.id, "enriched")] == [right.id]
-    assert training.dataset(desk, cleo.id).shut  # one waits: nothing unreviewed is trained on
+    assert [i.id for i in review.undecided(session, cleo.id, "enriched")] == [unread.id]
+    assert [i.id for i in review.good(session, cleo.id, "enriched")] == [right.id]
+    assert training.dataset(session, cleo.id).shut  # one waits: nothing unreviewed is trained on
 
 
 @pytest.mark.parametrize(
@@ -122,18 +122,18 @@ def test_decisions_are_recorded_as_simulated_and_open_the_gate(
     ],
 )
 def test_a_wrong_edit_of_the_right_person_is_good_for_what_it_shows(
-    desk: Desk, put: Put, reading: Any, seen: dict[str, Any], shows: tuple[str, str] | None
+    session: Session, put: Put, reading: Any, seen: dict[str, Any], shows: tuple[str, str] | None
 ) -> None:
     edited = put("enriched", labels=ASKED, sources=(put("source").ref,))
     what = reading(**({"expression": "smiling"} | seen))
-    said = reviewer.decide(desk, [edited], {edited.id: what}, seed=0, error=0.0)[edited.id]
+    said = reviewer.decide(session, [edited], {edited.id: what}, seed=0, error=0.0)[edited.id]
     assert (said.shows, said.label) == (shows, "good" if shows else "reject")
-    image = review.get(desk, edited.id)
+    image = review.get(session, edited.id)
     assert (image.angle, image.expression) == (shows or ("unsure", "unsure"))
     if shows:
-        assert training.caption(desk, image).endswith(f"{shows[1]}, {shows[0]} view")
+        assert training.caption(session, image).endswith(f"{shows[1]}, {shows[0]} view")
         assert opinion(image, what).right  # a report counts no mistake
-        assert not desk.store.verdict(edited.id).failures
+        assert not session.store.verdict(edited.id).failures
 
 
 def test_a_novel_picture_is_judged_by_what_was_asked_for(put: Put, reading: Any) -> None:
@@ -149,13 +149,13 @@ def test_a_second_look_finds_most_of_the_mistakes_of_the_first(put: Put, reading
     assert len(reviewer.again(passed, seen, seed=3, error=0.05)) < 25  # one in twenty of them
 
 
-def test_mistakes_turn_the_decision_round(desk: Desk, put: Put, reading: Any) -> None:
+def test_mistakes_turn_the_decision_round(session: Session, put: Put, reading: Any) -> None:
     right, wrong = put("synthetic", labels=ASKED), put("synthetic", labels=ASKED)
     always = {right.id: reading(), wrong.id: reading(identity=0.1)}
     seed = next(s for s in range(100) if all(reviewer.errs(i, s, 0.5) for i in (right, wrong)))
-    said = reviewer.decide(desk, [right, wrong], always, seed=seed, error=0.5)
+    said = reviewer.decide(session, [right, wrong], always, seed=seed, error=0.5)
     assert (said[right.id].label, said[wrong.id].label) == ("reject", "good")
-    assert desk.store.verdict(wrong.id).failures == ()
+    assert session.store.verdict(wrong.id).failures == ()
 
 
 def test_the_least_damaged_are_best_and_of_full_figures_the_most_alike(reading: Any) -> None:

@@ -15,20 +15,21 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 from studio_helpers import NASTY, Served
 
-from pipelines.desk import Desk
-from pipelines.library.pictures import save_picture
-from pipelines.library.records import Decision, Identity, ImageRecord, Intake, Scores
-from pipelines.shots import ImageRef, Purpose, Shot
-from pipelines.steps import characters, datasets
-from studio.context import Studio
-from studio.server import build, own
+from pipelines.domain.records import Decision, Identity, ImageRecord, Intake, Scores
+from pipelines.domain.shots import ImageRef, Purpose, Shot
+from pipelines.storage.pictures import save_picture
+from pipelines.workflow import characters, datasets
+from pipelines.workflow.opening import open_session
+from studio.app import build
+from studio.server.own import own
+from studio.server.state import Studio
 
 
 @pytest.fixture
 def studio(workspace_root: Path) -> Iterator[Studio]:
-    with Desk.open(workspace_root) as desk:
-        characters.create(desk, "Ada", origin="drawn here", may_use=True)
-        yield Studio(desk)
+    with open_session(workspace_root) as session:
+        characters.create(session, "Ada", origin="drawn here", may_use=True)
+        yield Studio(session)
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def put(studio: Studio) -> Callable[..., ImageRecord]:
     ) -> ImageRecord:
         nonlocal made
         made += 1
-        desk = studio.desk
+        session = studio.session
         pixels = np.full((64, 64, 3), made * 9 % 255, dtype=np.uint8)
         pixels[: made % 64, :, 0] = 255
         angle, _, expression = cell.partition("/")
@@ -66,16 +67,16 @@ def put(studio: Studio) -> Callable[..., ImageRecord]:
             else f"characters/ada/data/{kind}/{version}"
         )
         record = save_picture(
-            desk.workspace, Image.fromarray(pixels), character="ada", kind=kind, version=version,
+            session.workspace, Image.fromarray(pixels), character="ada", kind=kind, version=version,
             path=f"{folder}/{made}.png", caption=NASTY, shot=None if kind == "source" else shot,
             intake=intake if kind == "source" else None,
             scores=Scores(identity=identity if score is not None else None, faces=1),
         )  # fmt: skip
-        desk.store.put(record)
+        session.store.put(record)
         if kind == "source":
-            desk.store.decide(Decision(image=record.id, who="human", action="label", value="good", where="source"))
+            session.store.decide(Decision(image=record.id, who="human", action="label", value="good", where="source"))
         if kind in ("source", "enriched", "synthetic"):
-            datasets.include(desk, "ada", kind, version, [record.id])  # type: ignore[arg-type]
+            datasets.include(session, "ada", kind, version, [record.id])  # type: ignore[arg-type]
         return record
 
     return _put

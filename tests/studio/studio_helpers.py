@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from studio.context import Studio
+from studio.server.state import Studio
 
 # a name, a prompt and a file name that want to be markup and a template
 NASTY = "<img src=x onerror=window.pwned=1> ${window.pwned=2} <b>Ada</b>"

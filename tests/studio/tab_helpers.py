@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from pipelines.library.presets import axes, survey_prompts
+from pipelines.domain.presets import axes, survey_prompts
 from studio.components.lora_stack import Draft
 
 PREFIX = {"qwen": "diffusion_model.transformer_blocks.0.attn.", "flux": "transformer.transformer_blocks.0.attn."}

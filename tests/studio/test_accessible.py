@@ -10,7 +10,7 @@ from playwright.sync_api import CDPSession, Page, expect
 from studio_helpers import Served
 
 import studio
-from pipelines.library.records import Card, ImageRecord, LoraRecord, Survey
+from pipelines.domain.records import Card, ImageRecord, LoraRecord, Survey
 
 Put = Callable[..., ImageRecord]
 CSS = (Path(studio.__file__).parent / "web" / "core" / "base.css").read_text("utf-8")
@@ -65,7 +65,7 @@ def test_words_stand_out_from_their_grounds(theme: str) -> None:
 @pytest.fixture
 def filled(put: Put, served: Served) -> None:
     """Something in every tab."""
-    store = served.studio.desk.store
+    store = served.studio.session.store
     source = put("source")
     put("enriched", sources=(source.ref,), verdict="right", score=0.8)
     put("synthetic", score=0.4, verdict="unsure")

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.desk import Desk
-from pipelines.library.records import Decision, ImageRecord
-from pipelines.library.store import Store
-from studio.cli import COMMANDS, main
+from pipelines.domain.records import Decision, ImageRecord
+from pipelines.storage.store import Store
+from pipelines.workflow.opening import open_session
+from studio.__main__ import main
+from studio.cli.main import COMMANDS
 
 
 @pytest.fixture
@@ -106,11 +107,11 @@ def test_without_names_the_best_become_pristine(run: Any, pictures: Path, worksp
     status, told = run("review", "--pristine")
     assert status == 1
     assert "none is left" in told["error"]
-    with Desk.open(workspace_root) as desk:
-        source = desk.store.all(ImageRecord)[0]
+    with open_session(workspace_root) as session:
+        source = session.store.all(ImageRecord)[0]
         made = source.model_copy(update={"id": "a" * 64, "kind": "synthetic", "version": "v1"})
-        desk.store.put(made)
-        desk.store.decide(Decision(image=made.id, who="human", action="label", value="good"))
+        session.store.put(made)
+        session.store.decide(Decision(image=made.id, who="human", action="label", value="good"))
     status, told = run("review", "--pristine")
     assert (status, told["dataset"]["id"], told["dataset"]["images"]) == (0, "ada/pristine/v1", [made.id])
 

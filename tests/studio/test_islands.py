@@ -9,8 +9,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from studio_helpers import Served
 
-from pipelines.library.records import ImageRecord, Job, Survey
-from pipelines.shots import Adapter, LoraStack
+from pipelines.domain.records import ImageRecord, Job, Survey
+from pipelines.domain.shots import Adapter, LoraStack
 
 Put = Callable[..., ImageRecord]
 STACK = LoraStack(adapters=(Adapter(name="angles", sha256="a" * 64, path="loras/a.safetensors", weight=1.0),))
@@ -25,7 +25,7 @@ def cells(put: Put, served: Served) -> dict[tuple[str, str], ImageRecord]:
         id="ada/v1", character="ada", version="v1", family="mini-qwen-edit", stacks=(STACK,), images=(source.id,),
         prompts=PROMPTS,
     )  # fmt: skip
-    served.studio.desk.store.put(survey)
+    served.studio.session.store.put(survey)
     return {
         (stack, prompt): put("survey", labels={"stack": stack, "image": source.id, "prompt": prompt})
         for stack in ("base", STACK.label)
@@ -55,9 +55,9 @@ def test_the_matrix_rates_by_key_swaps_and_goes_blind(
     matrix.get_by_text("Blind").click()
     expect(matrix.locator("tbody th")).to_have_text(["Stack A", "Stack B"])
     page.wait_for_timeout(1500)
-    verdict = served.studio.desk.store.verdict(first.id)
+    verdict = served.studio.session.store.verdict(first.id)
     assert (verdict.identity, verdict.edit) == (4, 2)
-    assert {d.where for d in served.studio.desk.store.decisions(first.id)} == {"survey"}
+    assert {d.where for d in served.studio.session.store.decisions(first.id)} == {"survey"}
 
 
 def test_two_stacks_are_held_against_each_other_by_keys_and_the_matrix_is_a_picture(
@@ -73,7 +73,7 @@ def test_two_stacks_are_held_against_each_other_by_keys_and_the_matrix_is_a_pict
     expect(page.locator("#compare-where")).to_have_text(f"1 of 2: Picture 1, {PROMPTS[0]}")
     assert (page.input_value("#compare-a"), page.input_value("#compare-b")) == ("base", STACK.label)
     page.keyboard.press("d")
-    workspace = served.studio.desk.workspace
+    workspace = served.studio.session.workspace
     pixels = [np.asarray(Image.open(workspace.path(i.path)).convert("RGB"), dtype=float) for i in (one, other)]
     apart = np.abs(pixels[0] - pixels[1])
     share = (apart.max(axis=2) > 16).mean()
@@ -122,7 +122,7 @@ def test_a_strip_keeps_itself_fresh_and_opens_pictures(put: Put, page: Page, ser
     page.keyboard.press("Escape")
     expect(page.locator("#picture-dialog")).to_have_count(0)
     expect(tiles.first.locator(".mark.l-reject")).to_be_visible(timeout=10_000)
-    assert served.studio.desk.store.verdict(newer.id).label == "reject"
+    assert served.studio.session.store.verdict(newer.id).label == "reject"
 
 
 def test_jobs_that_broke_are_told_in_words(page: Page, served: Served) -> None:
@@ -130,7 +130,7 @@ def test_jobs_that_broke_are_told_in_words(page: Page, served: Served) -> None:
         id="1" * 16, kind="render", title="Make 4 pictures", character="ada", request={"kind": "obtain", "family": "x"},
         state="interrupted", done=2, total=4, warnings=("One picture failed.",), error="The worker died.",
     )  # fmt: skip
-    served.studio.desk.store.put(job)
+    served.studio.session.store.put(job)
     expect(page.locator("#job-title")).to_have_text("Make 4 pictures: interrupted", timeout=8000)
     page.click("#job-list-open")
     entry = page.locator("#job-list .job")

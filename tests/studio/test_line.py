@@ -9,15 +9,15 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Page, expect
 from studio_helpers import NASTY, Served
 
-from pipelines.calibrate import run
-from pipelines.desk import Desk
+from pipelines.domain.calibrations import Calibration
+from pipelines.domain.rates import wilson
+from pipelines.domain.records import ImageRecord, Job
+from pipelines.domain.requests import CalibrateRequest
 from pipelines.faces import calibration as faces
-from pipelines.jobs.requests import CalibrateRequest
-from pipelines.library.calibrations import Calibration
-from pipelines.library.records import ImageRecord, Job
-from pipelines.rates import wilson
-from pipelines.steps import calibration
-from studio.context import Studio
+from pipelines.session import Session
+from pipelines.worker.calibrate import run
+from pipelines.workflow import calibration
+from studio.server.state import Studio
 
 Put = Callable[..., ImageRecord]
 
@@ -27,23 +27,23 @@ def few_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer others than in real life, to be quick, and a judge that needs no files."""
     monkeypatch.setattr(calibration, "STRANGERS", range(8_000_000, 8_000_008))
     monkeypatch.setattr(calibration, "CAST", ())
-    family = Desk.family
+    family = Session.family
 
-    def perceptual(desk: Desk, name: str) -> object:
-        return family(desk, name).model_copy(update={"gate": "perceptual", "second": ""})
+    def perceptual(session: Session, name: str) -> object:
+        return family(session, name).model_copy(update={"gate": "perceptual", "second": ""})
 
-    monkeypatch.setattr(Desk, "family", perceptual)
+    monkeypatch.setattr(Session, "family", perceptual)
 
 
 def drawn(studio: Studio, far: float = 0.2) -> Calibration:
     """A calibration done here and now, as its job would have."""
-    job = calibration.submit(studio.desk, "ada", far=far)
-    studio.desk.jobs.cancel(job.id)
+    job = calibration.submit(studio.session, "ada", far=far)
+    studio.session.jobs.cancel(job.id)
     request = CalibrateRequest.model_validate(job.request)
-    found = run(request, workspace=studio.desk.workspace, settings=studio.desk.settings, emit=lambda e: None,
+    found = run(request, workspace=studio.session.workspace, settings=studio.session.settings, emit=lambda e: None,
                 cancelled=lambda: False)  # fmt: skip
     done = job.model_copy(update={"state": "done", "result": {"calibrations": found}})
-    (made,) = calibration.keep(studio.desk, done, request)
+    (made,) = calibration.keep(studio.session, done, request)
     return made
 
 
@@ -58,10 +58,10 @@ def test_what_is_missing_is_said_before_anything_is_tried(client: TestClient, st
     told = client.get("/line").json()
     assert told["shut"] == "" and told["others"] == 8
     assert [w for w in told["weak"] if "2 sources of at least 5" in w]
-    real = studio.desk.character("ada").model_copy(update={"generator": "flux1-dev"})
-    studio.desk.store.put(real)
+    real = studio.session.character("ada").model_copy(update={"generator": "flux1-dev"})
+    studio.session.store.put(real)
     assert [w for w in client.get("/line").json()["weak"] if "Nobody else is known here yet" in w]
-    assert studio.desk.store.all(Job) == []
+    assert studio.session.store.all(Job) == []
     assert calibration.ENOUGH == faces.SOURCES  # the same bound on both sides of the wall
 
 
@@ -90,7 +90,7 @@ def test_the_line_its_rates_and_its_report(client: TestClient, studio: Studio, p
 @pytest.mark.parametrize("where", ["v1/nobody", "v9/perceptual", "..%2f..%2fflenwheel.json/x", "v1/..%2fperceptual"])
 def test_a_report_is_found_by_its_record_alone(client: TestClient, studio: Studio, put: Put, where: str) -> None:
     put("source")
-    studio.desk.workspace.path("characters/ada/x.html").write_text("secret")
+    studio.session.workspace.path("characters/ada/x.html").write_text("secret")
     assert client.get(f"/line/{where}").status_code == 404
 
 
@@ -102,15 +102,15 @@ def test_pictures_judged_before_are_judged_again(client: TestClient, studio: Stu
     assert client.post("/line/judge").status_code == 404
     made = drawn(studio)
     assert client.get("/line").json()["waiting"] == 1
-    job = studio.desk.store.get(Job, client.post("/line/judge").json()["job"])
+    job = studio.session.store.get(Job, client.post("/line/judge").json()["job"])
     assert job is not None
-    studio.desk.jobs.cancel(job.id)
+    studio.session.jobs.cancel(job.id)
     assert [i["id"] for i in job.request["images"]] == [old.id]
     assert [line["threshold"] for line in job.request["judge"]["lines"]] == [made.threshold]
     identity = old.scores.identity
     assert identity is not None
     scores = old.scores.model_copy(update={"identity": identity.model_copy(update={"threshold": made.threshold})})
-    studio.desk.store.put(old.model_copy(update={"scores": scores}))
+    studio.session.store.put(old.model_copy(update={"scores": scores}))
     assert client.get("/line").json()["waiting"] == 0
     assert "judged by this line already" in client.post("/line/judge").json()["detail"]
 
@@ -129,12 +129,12 @@ def test_calibrating_by_a_click(page: Page, served: Served, put: Put) -> None:
     expect(dialog.locator("#line-progress")).to_be_visible()
     expect(page.locator("#line-stop")).to_be_enabled()
     expect(dialog.locator(".ln-facts b")).to_have_count(4, timeout=120_000)
-    made = served.studio.desk.store.all(Calibration)[-1]
+    made = served.studio.session.store.all(Calibration)[-1]
     expect(dialog.locator(".ln-facts b").first).to_have_text(f"{made.threshold:.2f}")
     expect(page.locator("#line-progress")).to_be_hidden()
     figures = dialog.locator("svg[role=img]")
     expect(figures.first).to_have_attribute("aria-label", "Scores: 6 sources and 40 pictures of others")
-    told = json.loads(served.studio.desk.workspace.path(made.report).with_suffix(".json").read_text())["scores"]
+    told = json.loads(served.studio.session.workspace.path(made.report).with_suffix(".json").read_text())["scores"]
     scores = {name: [s for _, _, s in told[name]] for name in told}
     points = page.evaluate(
         "async (s) => (await import('/ui/charts/scale.js')).rocPoints(s.genuine, s.impostor)", scores

@@ -7,14 +7,14 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 from studio_helpers import NASTY, Served
 
-from pipelines.library.records import Card, ImageRecord, LoraRecord
-from pipelines.steps import characters
+from pipelines.domain.records import Card, ImageRecord, LoraRecord
+from pipelines.workflow import characters
 
 Put = Callable[..., ImageRecord]
 
 
 def labels(served: Served, pictures: list[ImageRecord]) -> list[str | None]:
-    return [served.studio.desk.store.verdict(p.id).label for p in pictures]
+    return [served.studio.session.store.verdict(p.id).label for p in pictures]
 
 
 def eventually(page: Page, check: Callable[[], bool]) -> None:
@@ -32,7 +32,7 @@ def pictures(put: Put) -> list[ImageRecord]:
 
 
 def test_a_character_is_made_in_the_header(page: Page, served: Served) -> None:
-    expect(page.locator("#workspace-name")).to_have_text(served.studio.desk.workspace.root.name)
+    expect(page.locator("#workspace-name")).to_have_text(served.studio.session.workspace.root.name)
     page.click("#new-character")
     page.fill("#character-name", NASTY)
     page.click("#create-character")
@@ -57,7 +57,7 @@ def test_names_prompts_and_file_names_reach_the_page_as_text(
     pictures: list[ImageRecord], page: Page, served: Served
 ) -> None:
     served.studio.choose("ada")
-    characters.create(served.studio.desk, NASTY, may_use=True)
+    characters.create(served.studio.session, NASTY, may_use=True)
     expect(page.locator("#character-picker option", has_text="<b>")).to_have_text(NASTY, timeout=8000)
     page.click("#tab-review-button")
     expect(page.locator("#review-picture")).to_have_attribute("data-id", pictures[0].id)
@@ -77,7 +77,7 @@ def test_review_by_keyboard(pictures: list[ImageRecord], page: Page, served: Ser
     expect(page.locator("#review-position")).to_have_text("4 of 6")
     expect(page.locator("#review-live")).to_have_text("hands noted")
     eventually(page, lambda: labels(served, pictures)[:4] == ["good", "reject", "needs_correction", None])
-    store = served.studio.desk.store
+    store = served.studio.session.store
     eventually(page, lambda: store.verdict(pictures[3].id).failures == ("hands",))
     assert (store.verdict(pictures[3].id).identity, store.verdict(pictures[3].id).edit) == (3, 4)
     for _ in range(4):
@@ -125,7 +125,7 @@ def test_decisions_outlive_a_studio_that_does_not_answer(
     eventually(page, lambda: labels(served, pictures)[:2] == ["good", "reject"])
     # the page that went sent them as it closed, the new one sends them again: they count once
     eventually(page, lambda: page.evaluate("localStorage.getItem('flen:unsent')") == "[]")
-    assert [len(served.studio.desk.store.decisions(p.id)) for p in pictures[:2]] == [1, 1]
+    assert [len(served.studio.session.store.decisions(p.id)) for p in pictures[:2]] == [1, 1]
 
 
 def test_keys_while_typing_are_text(pictures: list[ImageRecord], page: Page, served: Served) -> None:
@@ -171,7 +171,7 @@ def test_the_grid_holds_only_what_is_in_sight(put: Put, page: Page) -> None:
 
 
 def test_the_card_is_judged_by_key_and_versions_flip(put: Put, page: Page, served: Served) -> None:
-    store = served.studio.desk.store
+    store = served.studio.session.store
     for version in ("v1", "v2"):
         lora = LoraRecord(
             id=version[-1] * 64,

@@ -8,10 +8,10 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 from studio_helpers import NASTY
 
-from pipelines.library.records import Decision, ImageRecord, LoraRecord, Survey
-from pipelines.shots import Adapter, LoraStack
-from pipelines.steps import characters, sources
-from studio.context import Studio
+from pipelines.domain.records import Decision, ImageRecord, LoraRecord, Survey
+from pipelines.domain.shots import Adapter, LoraStack
+from pipelines.workflow import characters, sources
+from studio.server.state import Studio
 
 Put = Callable[..., ImageRecord]
 
@@ -32,14 +32,14 @@ def test_live_tells_who_where_and_what_next(client: TestClient, studio: Studio) 
     assert [step["key"] for step in state["rail"]][:2] == ["sources", "enriched"]
     assert state["next"]["tab"] == "enrich"
     assert state["job"] is None and state["queued"] == []
-    characters.create(studio.desk, "Bob", may_use=True)
+    characters.create(studio.session, "Bob", may_use=True)
     assert client.get("/live").json()["revision"] != state["revision"]
 
 
 def test_a_survey_is_told_as_a_page_and_as_data(client: TestClient, studio: Studio, put: Put) -> None:
     stack = LoraStack(adapters=(Adapter(name=NASTY, sha256="a" * 64, path="loras/a.safetensors", weight=1.0),))
     source = put("source")
-    studio.desk.store.put(
+    studio.session.store.put(
         Survey(id="ada/v1", character="ada", version="v1", family="mini-qwen-edit", stacks=(stack,),
                images=(source.id,), prompts=("background/forest", NASTY), decision="B", reasons=f"because {NASTY}")
     )  # fmt: skip
@@ -55,10 +55,10 @@ def test_a_survey_is_told_as_a_page_and_as_data(client: TestClient, studio: Stud
                     "seconds": 2.0 if used.label == "base" else 3.0,
                 }
             )
-    studio.desk.store.put(*made.values())
+    studio.session.store.put(*made.values())
     worst = made[stack.label, NASTY]
     decide = {"who": "human", "where": "survey", "image": worst.id}
-    studio.desk.store.decide(
+    studio.session.store.decide(
         Decision(**decide, action="identity", value=1), Decision(**decide, action="failure", value="hands")
     )
     told = client.get("/survey-report/ada/v1?form=json").json()
@@ -77,10 +77,10 @@ def test_a_survey_is_told_as_a_page_and_as_data(client: TestClient, studio: Stud
 
 
 def test_choosing_a_character_lasts(client: TestClient, studio: Studio) -> None:
-    characters.create(studio.desk, "Bob", may_use=True)
+    characters.create(studio.session, "Bob", may_use=True)
     assert client.post("/characters/ada/choose").status_code == 200
     assert studio.character_id == "ada"
-    assert Studio(studio.desk).character_id == "ada"
+    assert Studio(studio.session).character_id == "ada"
     assert client.post("/characters/nobody/choose").status_code == 404
 
 
@@ -105,7 +105,7 @@ def test_a_decision_sent_twice_counts_once_and_is_a_humans(client: TestClient, s
     said = {"id": "0123456789abcdef", "image": image.id, "action": "label", "value": "good"}
     for _ in range(2):
         assert client.post("/decisions", json={"decisions": [said]}).json()["known"] == [said["id"]]
-    events = studio.desk.store.decisions(image.id)
+    events = studio.session.store.decisions(image.id)
     assert [(e.id, e.who, e.value) for e in events] == [(said["id"], "human", "good")]
     forged = said | {"id": "1" * 16, "who": "rule"}
     assert client.post("/decisions", json={"decisions": [forged]}).status_code == 422
@@ -137,17 +137,17 @@ def test_the_filter_sorts_out_and_pristine_keeps(client: TestClient, put: Put) -
 
 
 def test_of_a_practice_character_all_that_fills_a_gap_is_offered(client: TestClient, studio: Studio, put: Put) -> None:
-    sources.tag(studio.desk, put("source").id, angle="front", expression="neutral")
+    sources.tag(studio.session, put("source").id, angle="front", expression="neutral")
     made = [
         put("synthetic", labels={"angle": angle, "expression": "neutral"})
         for angle in ["profile-left"] * 21 + ["front"] * 2
     ]
-    studio.desk.store.decide(*(Decision(image=i.id, who="human", action="label", value="good") for i in made))
+    studio.session.store.decide(*(Decision(image=i.id, who="human", action="label", value="good") for i in made))
     assert client.get("/review/pristine").json()["most"] == 20
     practice = "FLENwheel practice character 1, rendered on this machine"
     here = studio.character
     assert here
-    studio.desk.store.put(here.model_copy(update={"origin": practice}))
+    studio.session.store.put(here.model_copy(update={"origin": practice}))
     offered = client.get("/review/pristine").json()
     assert offered["most"] == 21
     assert {p["cell"] for p in offered["pictures"][:21]} == {"profile-left · neutral"}
@@ -156,22 +156,22 @@ def test_of_a_practice_character_all_that_fills_a_gap_is_offered(client: TestCli
 def test_a_correction_becomes_a_triplet_or_is_refused_in_words(client: TestClient, studio: Studio, put: Put) -> None:
     source = put("source")
     wrong = put("enriched", sources=(source.ref,))
-    fixed = studio.desk.workspace.path(source.path).read_bytes()
+    fixed = studio.session.workspace.path(source.path).read_bytes()
     form = {"image": wrong.id, "what_was_wrong": "six fingers"}
     broken = client.post("/corrections", data=form, files={"file": ("x.png", b"no picture", "image/png")})
     assert broken.status_code == 422 and "x.png" in broken.json()["detail"]
     made = client.post("/corrections", data=form, files={"file": ("x.png", fixed, "image/png")})
     assert made.status_code == 200, made.text
-    assert studio.desk.store.verdict(wrong.id).label == "needs_correction"
+    assert studio.session.store.verdict(wrong.id).label == "needs_correction"
 
 
 def test_the_card_tells_its_rate(client: TestClient, studio: Studio, put: Put) -> None:
-    from pipelines.library.records import Card
+    from pipelines.domain.records import Card
 
     lora = LoraRecord(id="d" * 64, name="ada_v1", path="x", family="flux", rank=4, origin="trained", character="ada")
-    studio.desk.store.put(lora, Card(id="ada/v1", character="ada", version="v1", lora=lora.id, seed=1))
+    studio.session.store.put(lora, Card(id="ada/v1", character="ada", version="v1", lora=lora.id, seed=1))
     image = put("card", cell="front/neutral")
-    studio.desk.store.decide(Decision(image=image.id, who="human", action="label", value="good", where="card"))
+    studio.session.store.decide(Decision(image=image.id, who="human", action="label", value="good", where="card"))
     found = client.get("/cards").json()
     card = found["cards"][0]
     assert len(card["cells"]) == 23
@@ -193,12 +193,12 @@ def test_an_empty_workspace_has_a_page(tmp_path: Path) -> None:
     """The page opens, and without torch, in a process that has imported nothing else."""
     script = (
         "import sys, pathlib\n"
-        "from studio.server import build\n"
-        "from studio.context import Studio\n"
-        "from pipelines.desk import Desk\n"
+        "from studio.app import build\n"
+        "from studio.server.state import Studio\n"
+        "from pipelines.workflow.opening import open_session\n"
         "from fastapi.testclient import TestClient\n"
-        "with Desk.open(pathlib.Path(sys.argv[1])) as desk:\n"
-        "    client = TestClient(build(Studio(desk)), base_url='http://127.0.0.1:7860')\n"
+        "with open_session(pathlib.Path(sys.argv[1])) as session:\n"
+        "    client = TestClient(build(Studio(session)), base_url='http://127.0.0.1:7860')\n"
         "    for path in ('/', '/live', '/ui/studio.js', '/ui/studio.css', '/cards', '/review'):\n"
         "        assert client.get(path).status_code == 200, path\n"
         "heavy = {'torch', 'diffusers', 'transformers', 'peft', 'insightface', 'onnxruntime'} & set(sys.modules)\n"

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from pipelines.desk import Desk
-from pipelines.steps import characters
-from studio.context import Studio
-from studio.server import build, known_hosts, listen
+from pipelines.workflow import characters
+from pipelines.workflow.opening import open_session
+from studio.app import build, listen
+from studio.server.security import known_hosts
+from studio.server.state import Studio
 
 FOREIGN = {"Origin": "https://evil.example"}
 OWN = {"Origin": "http://127.0.0.1:7860"}
@@ -37,9 +38,9 @@ ESCAPES = (
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with Desk.open(tmp_path_factory.mktemp("workspace")) as desk:
-        characters.create(desk, "Ada", may_use=True)
-        yield Studio(desk)
+    with open_session(tmp_path_factory.mktemp("workspace")) as session:
+        characters.create(session, "Ada", may_use=True)
+        yield Studio(session)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_only_pictures_of_the_store_are_served(client: TestClient, path: str) ->
 
 
 def test_gradio_serves_no_file_of_the_workspace(client: TestClient, whole: Studio) -> None:
-    secret = whole.desk.workspace.root / "secret.png"
+    secret = whole.session.workspace.root / "secret.png"
     secret.write_bytes(b"secret")
     answer = client.get(f"/gradio_api/file={secret}")
     assert answer.status_code in (403, 404)

@@ -10,22 +10,22 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from studio_helpers import Served
 
-from pipelines.desk import Desk
-from pipelines.library.records import Character
-from pipelines.library.settings import load
-from pipelines.mini.cast import CAST
+from pipelines.domain.records import Character
 from pipelines.practice.choices import choices
-from pipelines.steps import characters, sources
-from studio.context import Studio
-from studio.server import own
-from studio.start import PORTRAITS, nearby
+from pipelines.storage.settings import load
+from pipelines.workflow import characters, sources
+from pipelines.workflow.opening import open_session
+from pipelines.world.cast import CAST
+from studio.server.own import own
+from studio.server.start import PORTRAITS, nearby
+from studio.server.state import Studio
 from studio.tabs.review import GATES
 
 
 @pytest.fixture
 def studio(workspace_root: Path) -> Iterator[Studio]:
     """Nobody is here."""
-    with Studio(Desk.open(workspace_root), "http://127.0.0.1:1") as made:
+    with Studio(open_session(workspace_root), "http://127.0.0.1:1") as made:
         yield made
 
 
@@ -55,7 +55,7 @@ def test_a_face_is_clicked_and_its_twelve_pictures_come(empty: Page, served: Ser
     expect(empty.locator("#tab-enrich-button")).to_have_attribute("aria-selected", "true")
     expect(empty.locator("#rail-sources b")).to_have_text("12", timeout=120_000)
     expect(empty.locator("#tab-enrich .tag", has_text="half-left · smiling")).to_have_count(2, timeout=30_000)
-    assert len(sources.sources(served.studio.desk, "cleo")) == 12
+    assert len(sources.sources(served.studio.session, "cleo")) == 12
 
 
 def test_everything_is_on_screen_without_scrolling(empty: Page) -> None:
@@ -70,8 +70,8 @@ def test_everything_is_on_screen_without_scrolling(empty: Page) -> None:
 
 
 def test_the_other_ways_in(empty: Page, served: Served, tmp_path: Path) -> None:
-    with Desk.open(tmp_path / "elsewhere") as desk:
-        characters.create(desk, "Zoe", may_use=True)
+    with open_session(tmp_path / "elsewhere") as session:
+        characters.create(session, "Zoe", may_use=True)
     empty.click("#start-new")
     expect(empty.locator("#character-dialog")).to_be_visible()
     empty.click("#practice-open")
@@ -85,46 +85,46 @@ def test_the_other_ways_in(empty: Page, served: Served, tmp_path: Path) -> None:
     empty.click(".place:has-text('elsewhere')")
     expect(empty.locator("#character-picker option:checked")).to_have_text("Zoe", timeout=60_000)
     expect(empty.locator("#start")).to_be_hidden()
-    assert served.studio.desk.workspace.root == (tmp_path / "elsewhere").resolve()
+    assert served.studio.session.workspace.root == (tmp_path / "elsewhere").resolve()
 
 
 def test_a_workspace_that_another_studio_has_is_refused_in_words(studio: Studio, tmp_path: Path) -> None:
     client = TestClient(own(studio), base_url="http://127.0.0.1:7860")
-    here = studio.desk
-    with Desk.open(tmp_path / "busy") as other:
+    here = studio.session
+    with open_session(tmp_path / "busy") as other:
         other.store.announce("http://localhost:7999")
         said = client.post("/workspace", json={"path": str(tmp_path / "busy")})
         assert said.status_code == 422
         assert "http://localhost:7999" in said.json()["detail"]
     assert client.post("/workspace", json={"path": " "}).status_code == 404
-    assert studio.desk is here
+    assert studio.session is here
     assert not (tmp_path / "nothing").exists()
 
 
 def test_what_is_left_is_closed_and_what_is_opened_tells_where_it_is(studio: Studio, tmp_path: Path) -> None:
     for name in ("second", "third"):
-        Desk.open(tmp_path / name).close()
-    first = studio.desk.workspace.root
+        open_session(tmp_path / name).close()
+    first = studio.session.workspace.root
     assert nearby(first) and set(nearby(first)) == {(tmp_path / n).resolve() for n in ("second", "third")}
     revision = studio.revision
     studio.move(tmp_path / "second")
     assert studio.revision != revision
-    Desk.open(first).close()  # the lock is free again
+    open_session(first).close()  # the lock is free again
     with pytest.raises(RuntimeError, match=r"http://127\.0\.0\.1:1"):
-        Desk.open(tmp_path / "second")
+        open_session(tmp_path / "second")
     assert studio.move(tmp_path / "second") == (tmp_path / "second").resolve()
-    studio.desk.store.put(Character(id="x", name="X", generator="mini-flux", editor="mini-qwen-edit"))
+    studio.session.store.put(Character(id="x", name="X", generator="mini-flux", editor="mini-qwen-edit"))
     assert studio.character_id == "x"
 
 
 def test_no_move_while_a_job_waits(studio: Studio, tmp_path: Path) -> None:
-    Desk.open(tmp_path / "second").close()
+    open_session(tmp_path / "second").close()
     client = TestClient(own(studio), base_url="http://127.0.0.1:7860")
     started = client.post("/practice/1").json()
     assert started["name"] == "Ada"
     said = client.post("/workspace", json={"path": str(tmp_path / "second")})
     assert (said.status_code, "A job is at work" in said.json()["detail"]) == (422, True)
-    studio.desk.jobs.cancel(started["job"], force=True)
+    studio.session.jobs.cancel(started["job"], force=True)
 
 
 def test_portraits_are_small_and_there_for_all(studio: Studio) -> None:
@@ -144,11 +144,11 @@ def test_portraits_are_small_and_there_for_all(studio: Studio) -> None:
 
 def test_hints_are_for_practice_and_stay_closed(studio: Studio) -> None:
     client = TestClient(own(studio), base_url="http://127.0.0.1:7860")
-    characters.create(studio.desk, "Mine", may_use=True)
+    characters.create(studio.session, "Mine", may_use=True)
     assert client.get("/hints").json() == {"hints": [], "seen": []}
     assert client.get("/practice/report").status_code == 404
     characters.create(
-        studio.desk, "Ada", origin="FLENwheel practice character 1, rendered on this machine", may_use=True
+        studio.session, "Ada", origin="FLENwheel practice character 1, rendered on this machine", may_use=True
     )
     studio.choose("ada")
     hints = client.get("/hints").json()["hints"]
@@ -157,7 +157,7 @@ def test_hints_are_for_practice_and_stay_closed(studio: Studio) -> None:
     client.post("/hints/enrich/seen")
     assert client.post("/hints/card/seen").json() == {"seen": ["enrich", "card"]}
     assert client.post("/hints/nothing/seen").status_code == 404
-    assert load(studio.desk.workspace.root).seen_hints == "enrich, card"
+    assert load(studio.session.workspace.root).seen_hints == "enrich, card"
     page = client.get("/practice/report")
     assert page.status_code == 200
     assert "Practice with Ada" in page.text
@@ -176,7 +176,7 @@ def test_every_hint_is_at_a_place_that_there_is() -> None:
 
 def test_a_hint_goes_when_it_is_closed_and_does_not_come_back(empty: Page, studio: Studio) -> None:
     origin = "FLENwheel practice character 1, rendered on this machine"
-    characters.create(studio.desk, "Ada", origin=origin, may_use=True)
+    characters.create(studio.session, "Ada", origin=origin, may_use=True)
     empty.reload()
     empty.click("#tab-review-button")
     hint = empty.locator("#hint")

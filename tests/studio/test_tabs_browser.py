@@ -7,8 +7,8 @@ from playwright.sync_api import Page, Route, expect
 from studio_helpers import NASTY, Served
 from tab_helpers import lora_file
 
-from pipelines.library.records import DatasetVersion, Decision, ImageRecord, LoraRecord, SavedStack
-from pipelines.steps import loras, review
+from pipelines.domain.records import DatasetVersion, Decision, ImageRecord, LoraRecord, SavedStack
+from pipelines.workflow import loras, review
 
 Put = Callable[..., ImageRecord]
 SLOW = 60_000
@@ -39,7 +39,7 @@ def test_the_best_are_picked_for_the_next_training_and_a_click_leaves_one_out(
 ) -> None:
     labels = [{"angle": angle, "expression": "neutral"} for angle in ("front", "front", "profile-left")]
     made = [put("synthetic", labels=said, score=score) for said, score in zip(labels, (0.9, 0.7, 0.6), strict=True)]
-    store = served.studio.desk.store
+    store = served.studio.session.store
     store.decide(*(Decision(image=i.id, who="human", action="label", value="good") for i in made))
     page.click("#tab-review-button")
     page.click("#review-gate-synthetic")
@@ -65,7 +65,7 @@ def test_in_review_a_key_says_what_a_picture_shows_and_the_keys_go_on(page: Page
     asked = {"axis": "angle", "value": "profile-left", "angle": "profile-left", "expression": "neutral"}
     edit = put("enriched", sources=(source.ref,), labels=asked)
     put("enriched", sources=(source.ref,), labels=asked)
-    store = served.studio.desk.store
+    store = served.studio.session.store
     page.click("#tab-review-button")
     expression = page.locator("#review-expression")
     expect(page.locator("#review-picture")).to_have_attribute("data-id", edit.id, timeout=SLOW)
@@ -127,14 +127,14 @@ def test_two_ticks_in_a_row_both_count(page: Page, served: Served, put: Put) -> 
             document.querySelector(`#survey-catalogue .entry[data-key=${name}] input`).click();
     }""")
     expect(page.locator("#survey-plan")).to_contain_text("3 columns", timeout=SLOW)  # the base, and one of each
-    names = {lora.name for lora in served.studio.desk.store.all(LoraRecord)}
+    names = {lora.name for lora in served.studio.session.store.all(LoraRecord)}
     assert names == {"mini-angles", "mini-relight"}
 
 
 def test_the_cut_line_is_moved_by_keys_and_by_dragging(page: Page, served: Served, put: Put) -> None:
     made = [put("synthetic", score=score) for score in (0.2, 0.4, 0.6, 0.8)]
-    desk = served.studio.desk
-    desk.store.decide(Decision(image=made[1].id, who="human", action="label", value="good"))
+    session = served.studio.session
+    session.store.decide(Decision(image=made[1].id, who="human", action="label", value="good"))
     page.click("#tab-generate-button")
     line = page.locator("#generate-histogram [role=slider]")
     expect(line).to_have_attribute("aria-valuenow", "0.50", timeout=SLOW)
@@ -156,14 +156,14 @@ def test_the_cut_line_is_moved_by_keys_and_by_dragging(page: Page, served: Serve
     expect(page.locator("#generate-histogram")).to_contain_text("1 of 4 pass (25 %)")
     expect(page.locator("#generate-filter")).to_have_text("Sort out 2 below the line", timeout=SLOW)
     cut = float(line.get_attribute("aria-valuenow") or "nan")
-    would = {image for image, _ in review.would_go(desk, "ada", cut=cut)}
+    would = {image for image, _ in review.would_go(session, "ada", cut=cut)}
     assert {tile.get_attribute("data-id") for tile in dimmed.all()} == would == {made[0].id, made[2].id}
 
 
 def test_a_stack_and_its_weights_survive_a_reload(page: Page, served: Served, tmp_path: Path) -> None:
-    desk = served.studio.desk
+    session = served.studio.session
     for name in ("angles", "fast"):
-        loras.add(desk, lora_file(tmp_path, name), f"{name}.safetensors", family="mini-qwen-edit")
+        loras.add(session, lora_file(tmp_path, name), f"{name}.safetensors", family="mini-qwen-edit")
     page.reload()
     for n, name in enumerate(("angles", "fast")):
         expect(page.locator("#enrich-lora-add input")).to_be_enabled(timeout=SLOW)
@@ -175,7 +175,7 @@ def test_a_stack_and_its_weights_survive_a_reload(page: Page, served: Served, tm
     weight.blur()
     page.wait_for_function("true")
     page.locator("#enrich-lora-0-use input").uncheck()
-    stored = _until(lambda: desk.store.get(SavedStack, "ada/editor/"), page)
+    stored = _until(lambda: session.store.get(SavedStack, "ada/editor/"), page)
     assert [a.weight for a in stored.stack.adapters] == [1.0, 0.65]
     page.reload()
     expect(page.locator("#enrich-lora-1-weight input[type=number]")).to_have_value("0.65", timeout=SLOW)

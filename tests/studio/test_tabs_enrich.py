@@ -1,4 +1,4 @@
-"""The Enrich tab's handlers on a real desk: no browser, no worker."""
+"""The Enrich tab's handlers on a real session: no browser, no worker."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 from tab_helpers import controls, enrich_choice, lora_file
 
-from pipelines.desk import Desk
-from pipelines.library.records import Decision, ImageRecord, Job, SavedStack
+from pipelines.domain.records import Decision, ImageRecord, Job, SavedStack
 from pipelines.practice.choices import choices
-from pipelines.steps import loras, practice, sources
+from pipelines.workflow import loras, practice, sources
+from pipelines.workflow.opening import open_session
 from studio.components import lora_stack
 from studio.components.lora_stack import Draft
-from studio.context import Studio
+from studio.server.state import Studio
 from studio.tabs import enrich, enrich_sources
 
 Put = Callable[..., ImageRecord]
@@ -34,8 +34,8 @@ def picture(folder: Path, name: str, size: int = 80) -> str:
 
 
 def test_an_empty_workspace_says_what_to_do_first(workspace_root: Path) -> None:
-    with Desk.open(workspace_root) as desk:
-        nobody = Studio(desk)
+    with open_session(workspace_root) as session:
+        nobody = Studio(session)
         assert "New character" in picker(nobody)["empty"]
         _, words, preview, make = enrich.look_ahead(nobody, {}, *enrich_choice())
         assert "character first" in words["lines"][0]
@@ -49,7 +49,7 @@ def test_a_character_comes_with_its_first_choice_and_then_it_is_the_users(studio
     assert angle and expression and lighting
     assert background == style == []
     assert first(studio, whose)[-6:] == [gr.skip()] * 6
-    other, _ = practice.start(studio.desk, 1)
+    other, _ = practice.start(studio.session, 1)
     studio.choose(other.id)
     *_, whose, per_source, angle, lighting, background, expression, style = first(studio, whose)
     assert (whose, per_source) == (other.id, choices().enrich.per_source)
@@ -101,7 +101,7 @@ def test_tagging_the_selected_picture(studio: Studio, put: Put) -> None:
     panel, angle, _, _ = enrich_sources.selected(studio, value)
     assert panel["visible"] and angle == "unsure"
     shown, _ = enrich_sources.tag(studio, value, "half-right", "smiling", f"  {HOSTILE} \n new line ")
-    stored = studio.desk.store.get(ImageRecord, source.id)
+    stored = studio.session.store.get(ImageRecord, source.id)
     assert stored is not None
     assert (stored.angle, stored.expression) == ("half-right", "smiling")
     assert stored.caption == f"{HOSTILE} new line"
@@ -111,9 +111,9 @@ def test_tagging_the_selected_picture(studio: Studio, put: Put) -> None:
 def test_a_picture_of_another_character_cannot_be_tagged(studio: Studio, put: Put) -> None:
     source = put("source")
     other = source.model_copy(update={"id": "f" * 64, "character": "bea"})
-    studio.desk.store.put(other)
+    studio.session.store.put(other)
     enrich_sources.tag(studio, {"selected": other.id}, "front", "sad", "hm")
-    kept = studio.desk.store.get(ImageRecord, other.id)
+    kept = studio.session.store.get(ImageRecord, other.id)
     assert kept == other
 
 
@@ -127,7 +127,7 @@ def test_leaving_out_can_be_undone(studio: Studio, put: Put) -> None:
 
 def test_plan_line_counts_what_the_button_makes(studio: Studio, put: Put) -> None:
     for _ in range(3):
-        sources.tag(studio.desk, put("source").id, angle="front", expression="neutral")
+        sources.tag(studio.session, put("source").id, angle="front", expression="neutral")
     choice = enrich_choice(("angle/half-left", "angle/profile-left", "expression/smiling"), per_source=2)
     coverage, words, preview, make = enrich.look_ahead(studio, picker(studio), *choice)
     plan = enrich.plan_of(studio, picker(studio), *choice)
@@ -143,7 +143,7 @@ def test_pictures_that_exist_are_not_made_again(studio: Studio, put: Put) -> Non
     put("source")
     choice = enrich_choice(("angle/half-left", "expression/sad"))
     plan = enrich.plan_of(studio, picker(studio), *choice)
-    path = studio.desk.workspace.path(plan.path(plan.shots[0]))
+    path = studio.session.workspace.path(plan.path(plan.shots[0]))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"there")
     _, words, _, make = enrich.look_ahead(studio, picker(studio), *choice)
@@ -171,20 +171,20 @@ def test_steps_and_guidance_of_a_distilled_lora(studio: Studio, put: Put) -> Non
     put("source")
     shots = enrich.plan_of(studio, picker(studio), *enrich_choice(steps="8", guidance="1,0")).shots
     assert {(s.steps, s.guidance) for s in shots} == {(8, 1.0)}
-    family = studio.desk.family(enrich.editor_of(studio)).defaults
+    family = studio.session.family(enrich.editor_of(studio)).defaults
     shots = enrich.plan_of(studio, picker(studio), *enrich_choice(steps="", guidance="soon")).shots
     assert {(s.steps, s.guidance) for s in shots} == {(family.steps, family.guidance)}
 
 
 def test_coverage_counts_good_and_waiting_apart(studio: Studio, put: Put) -> None:
-    sources.tag(studio.desk, put("source").id, angle="front", expression="neutral")
+    sources.tag(studio.session, put("source").id, angle="front", expression="neutral")
     waiting = put("enriched", cell="half-left/smiling")
     good = put("enriched", cell="half-right/sad")
-    studio.desk.store.decide(Decision(image=good.id, who="human", action="label", value="good"))
+    studio.session.store.decide(Decision(image=good.id, who="human", action="label", value="good"))
     value = enrich.coverage_of(studio, ())
     assert value["have"] == {"front/neutral": 1, "half-right/sad": 1}
     assert value["waiting"] == {"half-left/smiling": 1}
-    studio.desk.store.decide(Decision(image=waiting.id, who="human", action="label", value="reject"))
+    studio.session.store.decide(Decision(image=waiting.id, who="human", action="label", value="reject"))
     value = enrich.coverage_of(studio, ())
     assert value["waiting"] == {} and "half-left/smiling" not in value["have"]
 
@@ -198,7 +198,7 @@ def test_a_click_on_a_cell_ticks_its_edits() -> None:
 def stacked(studio: Studio, tmp_path: Path) -> Draft:
     """Two LoRAs, the second at 0.65 and the third not ticked."""
     ids = [
-        loras.add(studio.desk, lora_file(tmp_path, n), f"{n}.safetensors", family="mini-qwen-edit").id for n in "abc"
+        loras.add(studio.session, lora_file(tmp_path, n), f"{n}.safetensors", family="mini-qwen-edit").id for n in "abc"
     ]
     return Draft(ids, [True, True, False], [1.0, 0.65, 0.5])
 
@@ -227,7 +227,7 @@ def test_saving_and_loading_a_stack(studio: Studio, stacked: Draft) -> None:
     lora_stack.load(studio, "editor", 8, saved["choices"][1][1])
     assert lora_stack.draft(studio, "editor") == stacked
     assert len(lora_stack.named(studio, "editor")) == 1
-    assert len(studio.desk.store.all(SavedStack)) == 2
+    assert len(studio.session.store.all(SavedStack)) == 2
 
 
 def test_an_uploaded_lora_joins_the_stack(studio: Studio, tmp_path: Path) -> None:
@@ -271,18 +271,18 @@ def test_weights_beyond_the_sliders_are_held_back(stacked: Draft) -> None:
 
 def test_make_queues_one_job_with_the_plan(studio: Studio, put: Put) -> None:
     put("source")
-    words = sources.advice(studio.desk, studio.character_id)
+    words = sources.advice(studio.session, studio.character_id)
     assert words
     enrich.make(studio, True, picker(studio), *enrich_choice(("angle/half-left", "expression/sad", "style/film")))
-    jobs = studio.desk.store.all(Job)
+    jobs = studio.session.store.all(Job)
     assert [j.kind for j in jobs] == ["render"]
     assert jobs[0].title.startswith("Preview")
-    studio.desk.jobs.cancel(jobs[0].id)
+    studio.session.jobs.cancel(jobs[0].id)
 
 
 def test_what_a_source_shows_is_left_out_unless_it_is_asked_for(studio: Studio, put: Put) -> None:
     for angle in ("front", "half-left"):
-        sources.tag(studio.desk, put("source").id, angle=angle, expression="neutral")
+        sources.tag(studio.session, put("source").id, angle=angle, expression="neutral")
     edits = ("angle/front", "angle/half-left")
     _, words, preview, _ = enrich.look_ahead(studio, picker(studio), *enrich_choice(edits, gaps=True))
     assert "show all of this already" in words["lines"][0]

@@ -1,4 +1,4 @@
-"""The Generate tab's handlers on a real desk: no browser, no worker."""
+"""The Generate tab's handlers on a real session: no browser, no worker."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,13 +8,13 @@ import gradio as gr
 import pytest
 from tab_helpers import controls, lora_file
 
-from pipelines.library.presets import scenarios
-from pipelines.library.records import ImageRecord, LoraRecord
+from pipelines.domain.presets import scenarios
+from pipelines.domain.records import ImageRecord, LoraRecord
 from pipelines.practice.choices import choices
-from pipelines.steps import loras, practice
+from pipelines.workflow import loras, practice
 from studio.components.histogram import histogram
 from studio.components.lora_stack import Draft
-from studio.context import Studio
+from studio.server.state import Studio
 from studio.tabs import generate
 
 Put = Callable[..., ImageRecord]
@@ -23,9 +23,9 @@ ALL = [s.name for s in scenarios()]
 
 def trained(studio: Studio, folder: Path, version: str) -> LoraRecord:
     """A LoRA of the character, as the end of a training leaves it."""
-    lora = loras.add(studio.desk, lora_file(folder, f"ada_{version}", "flux"), "x.safetensors", family="mini-flux")
+    lora = loras.add(studio.session, lora_file(folder, f"ada_{version}", "flux"), "x.safetensors", family="mini-flux")
     own = lora.model_copy(update={"origin": "trained", "character": "ada", "version": version})
-    studio.desk.store.put(own)
+    studio.session.store.put(own)
     return own
 
 
@@ -53,7 +53,7 @@ def test_at_most_and_seed(studio: Studio) -> None:
 def test_guidance_and_steps_are_the_users_where_given(studio: Studio) -> None:
     mine = generate.plan_of(studio, *choice(ALL[:1], guidance="2,5", steps="20")).shots
     assert {(s.guidance, s.steps) for s in mine} == {(2.5, 20)}
-    usual = studio.desk.family(generate.generator_of(studio)).defaults
+    usual = studio.session.family(generate.generator_of(studio)).defaults
     theirs = generate.plan_of(studio, *choice(ALL[:1], guidance="much")).shots
     assert {(s.guidance, s.steps) for s in theirs} == {(usual.guidance, usual.steps)}
 
@@ -77,7 +77,7 @@ def test_a_hostile_prompt_stays_a_prompt(studio: Studio) -> None:
 
 def test_own_lora_at_its_strength_with_another_beside_it(studio: Studio, tmp_path: Path) -> None:
     own = trained(studio, tmp_path, "v1")
-    grain = loras.add(studio.desk, lora_file(tmp_path, "grain", "flux"), "grain.safetensors", family="mini-flux")
+    grain = loras.add(studio.session, lora_file(tmp_path, "grain", "flux"), "grain.safetensors", family="mini-flux")
     stack = Draft([grain.id], [True], [0.4])
     shots = generate.plan_of(studio, *choice(ALL[:1], lora=own.id, strength=0.8, stack=stack)).shots
     weights = {(a.sha256, a.weight) for a in shots[0].stack.adapters}
@@ -103,7 +103,7 @@ def test_a_character_comes_with_its_first_choice_and_then_it_is_the_users(studio
     assert (whose, names, variants, guidance) == ("ada", ALL, 4, "")
     *_, names, variants, guidance = generate.refresh(studio, None, {}, whose)
     assert names == variants == guidance == gr.skip()
-    other, _ = practice.start(studio.desk, 1)
+    other, _ = practice.start(studio.session, 1)
     studio.choose(other.id)
     *_, whose, names, variants, guidance = generate.refresh(studio, None, {}, whose)
     assert whose == other.id
@@ -137,7 +137,7 @@ def test_sorting_out_rejects_what_is_below_and_says_that_it_can_be_taken_back(
     studio: Studio, judged: list[ImageRecord]
 ) -> None:
     words = generate.sort_out(studio, generate.scores_of(studio, {}) | {"cut": 0.55})
-    verdicts = [studio.desk.store.verdict(i.id) for i in judged]
+    verdicts = [studio.session.store.verdict(i.id) for i in judged]
     assert [v.label for v in verdicts] == ["reject"] * 3 + [None] * 2
     assert {v.who for v in verdicts[:3]} == {"rule"}
     assert words["title"].startswith("3 sorted out") and "taken back" in words["lines"][0]

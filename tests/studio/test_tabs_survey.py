@@ -1,4 +1,4 @@
-"""The Survey tab's handlers on a real desk: no browser, no worker."""
+"""The Survey tab's handlers on a real session: no browser, no worker."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from tab_helpers import controls, lora_file, survey_groups
 
-from pipelines.library.presets import catalogue as entries
-from pipelines.library.records import ImageRecord, Survey
-from pipelines.steps.survey import Standing
+from pipelines.domain.presets import catalogue as entries
+from pipelines.domain.records import ImageRecord, Survey
+from pipelines.workflow.survey import Standing
 from studio.components import lora_stack
 from studio.components.catalogue import chosen, match, status
 from studio.components.lora_stack import Draft
 from studio.components.standings import averages, ranking
-from studio.context import Studio
+from studio.server.state import Studio
 from studio.tabs import survey
 
 Put = Callable[..., ImageRecord]
@@ -72,7 +72,7 @@ def test_a_lora_that_comes_with_the_product_is_taken_in_when_it_is_ticked(studio
     value = survey.fetch(studio, listed | {"ticked": ["mini-relight", "mini-portrait"]})
     assert value["ticked"] == ["mini-relight"]
     (column,) = survey.columns(studio, value, [], [])
-    assert studio.desk.workspace.path(column.adapters[0].path).is_file()
+    assert studio.session.workspace.path(column.adapters[0].path).is_file()
     again = survey.fetch(studio, value)
     assert "ticked" not in again, "nothing to take in: the page keeps its value"
 
@@ -132,12 +132,12 @@ def test_what_lacks_is_told(studio: Studio, put: Put) -> None:
 
 def test_a_decision_needs_a_survey_a_letter_and_reasons(studio: Studio) -> None:
     assert "Run a survey first" in survey.decide(studio, "A", "because")[2]["lines"][0]
-    studio.desk.store.put(Survey(id="ada/v1", character="ada", version="v1", family="mini-qwen-edit"))
+    studio.session.store.put(Survey(id="ada/v1", character="ada", version="v1", family="mini-qwen-edit"))
     assert "Choose A" in survey.decide(studio, "Z", "because")[2]["lines"][0]
     assert "reasons" in survey.decide(studio, "B", "   ")[2]["lines"][0]
     decision, reasons, words = survey.decide(studio, "B", " angles for turning, base for scenes ")
     assert (decision, words["tone"]) == ("B", "good")
-    stored = studio.desk.store.get(Survey, "ada/v1")
+    stored = studio.session.store.get(Survey, "ada/v1")
     assert stored is not None
     assert (stored.decision, stored.reasons) == (
         "B",
@@ -146,7 +146,9 @@ def test_a_decision_needs_a_survey_a_letter_and_reasons(studio: Studio) -> None:
 
 
 def test_reasons_being_written_are_not_overwritten(studio: Studio) -> None:
-    studio.desk.store.put(Survey(id="ada/v1", character="ada", version="v1", family="mini-qwen-edit", reasons="kept"))
+    studio.session.store.put(
+        Survey(id="ada/v1", character="ada", version="v1", family="mini-qwen-edit", reasons="kept")
+    )
     first = shown(studio)
     assert first[5] == "ada/v1" and first[7] == "kept"
     again = survey.refresh(studio, {}, {}, "ada/v1")

@@ -1,4 +1,4 @@
-"""The Train tab's handlers on a real desk: no browser, no worker."""
+"""The Train tab's handlers on a real session: no browser, no worker."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from pipelines.library.presets import trainings
-from pipelines.library.records import Decision, ImageRecord, Job, Metric, TrainingRun, now
-from pipelines.steps.characters import NotAllowed
+from pipelines.domain.presets import trainings
+from pipelines.domain.records import Decision, ImageRecord, Job, Metric, TrainingRun, now
+from pipelines.workflow.characters import NotAllowed
 from studio.components.curve import metrics, series, smooth, thin
 from studio.components.runs import runs
 from studio.components.samples import samples
-from studio.context import Studio
+from studio.server.state import Studio
 from studio.tabs import train
 
 Put = Callable[..., ImageRecord]
@@ -33,7 +33,7 @@ def run_of(version: str, *, state: Any = "done", minutes: int = 0, **fields: Any
 
 
 def good(studio: Studio, image: ImageRecord) -> None:
-    studio.desk.store.decide(Decision(image=image.id, who="human", action="label", value="good"))
+    studio.session.store.decide(Decision(image=image.id, who="human", action="label", value="good"))
 
 
 def test_without_pictures_the_gate_is_shut_with_a_reason(studio: Studio) -> None:
@@ -62,7 +62,7 @@ def test_unreviewed_pictures_shut_the_gate_and_reviewing_opens_it(studio: Studio
 def test_a_rule_cannot_open_the_gate(studio: Studio, put: Put) -> None:
     put("source")
     image = put("enriched")
-    studio.desk.store.decide(Decision(image=image.id, who="rule", action="label", value="good"))
+    studio.session.store.decide(Decision(image=image.id, who="rule", action="label", value="good"))
     assert train.dataset_of(studio, "character")[0]["total"] == 1
 
 
@@ -101,17 +101,17 @@ def test_time_is_told_from_trainings_that_ended_well_here(studio: Studio, put: P
     job = Job(
         id="j", kind="train", title="t", request={}, state="done", started=start, ended=start + timedelta(seconds=50)
     )
-    studio.desk.store.put(job, run_of("v1", job="j"))
+    studio.session.store.put(job, run_of("v1", job="j"))
     words = train.look_ahead(studio, "character", PRESET, *five(steps=100))[1]
     assert words["title"].startswith("100 steps, about 8 min")
     assert train.look_ahead(studio, "character", PRESET, *five())[2]["value"] == "Train v2"
 
 
 def test_a_newer_run_is_followed_and_a_choice_is_kept(studio: Studio) -> None:
-    studio.desk.store.put(run_of("v1"))
+    studio.session.store.put(run_of("v1"))
     listed = train.watch(studio, "character", {}, True)[0]
     assert listed["selected"] == "run-v1"
-    studio.desk.store.put(run_of("v2", state="running", minutes=1))
+    studio.session.store.put(run_of("v2", state="running", minutes=1))
     listed = train.watch(studio, "character", listed, True)[0]
     assert listed["selected"] == "run-v2"
     assert [r["title"] for r in listed["rows"]] == ["character v2", "character v1"]
@@ -121,7 +121,7 @@ def test_a_newer_run_is_followed_and_a_choice_is_kept(studio: Studio) -> None:
 
 def test_the_version_before_is_drawn_in_grey(studio: Studio) -> None:
     curve = (Metric(name="loss", step=1, value=1.0), Metric(name="loss", step=2, value=0.5))
-    studio.desk.store.put(run_of("v1", curve=curve), run_of("v2", curve=curve, minutes=1))
+    studio.session.store.put(run_of("v1", curve=curve), run_of("v2", curve=curve, minutes=1))
     shown = train.watch(studio, "character", {}, True)[1]["series"]
     assert [(s["name"], s["faded"]) for s in shown] == [("v1", True), ("v2", False)]
     assert [s["name"] for s in train.watch(studio, "character", {}, False)[1]["series"]] == ["v2"]
@@ -164,14 +164,14 @@ def sampled(studio: Studio, put: Put, step: int, score: float | None, *, strengt
     labels = {"training_step": str(step)} | ({"strength": f"{strength:g}"} if strength else {})
     shot = made.shot.model_copy(update={"purpose": made.shot.purpose.model_copy(update={"labels": labels})})
     place = "samples" if strength is None else "grid"
-    folder = studio.desk.workspace.lora_folder("ada", "character", "v1")
+    folder = studio.session.workspace.lora_folder("ada", "character", "v1")
     moved = made.model_copy(update={"shot": shot, "path": f"{folder}/{place}/{made.id[:8]}.png"})
-    studio.desk.store.put(moved)
+    studio.session.store.put(moved)
     return moved
 
 
 def test_identity_is_drawn_over_the_steps_of_a_run(studio: Studio, put: Put) -> None:
-    studio.desk.store.put(run_of("v1"))
+    studio.session.store.put(run_of("v1"))
     assert "series" not in train.watch(studio, "character", {}, True)[3]
     for step, score in ((0, 0.2), (0, 0.4), (10, 0.7), (10, 0.8)):
         sampled(studio, put, step, score)
@@ -185,7 +185,7 @@ def test_identity_is_drawn_over_the_steps_of_a_run(studio: Studio, put: Put) -> 
 
 
 def test_the_grid_shows_steps_across_and_strengths_down(studio: Studio, put: Put) -> None:
-    studio.desk.store.put(run_of("v1"))
+    studio.session.store.put(run_of("v1"))
     places = {(s, w): sampled(studio, put, s, w * s / 20, strength=w) for s in (5, 10) for w in (0.6, 1.2)}
     steps, _, button, shown, best, step, keep = train.watch(studio, "character", {}, True)[4:]
     assert steps["choices"] == [] and not button["interactive"]  # nothing is kept of this run
@@ -197,18 +197,18 @@ def test_the_grid_shows_steps_across_and_strengths_down(studio: Studio, put: Put
 
 def test_what_is_ticked_in_the_grid_stays_until_another_run_is_looked_at(studio: Studio) -> None:
     run = run_of("v1")
-    folder = studio.desk.workspace.path(studio.desk.workspace.lora_folder("ada", "character", "v1"))
+    folder = studio.session.workspace.path(studio.session.workspace.lora_folder("ada", "character", "v1"))
     for kept in (5, 10):
         place = folder / "checkpoints" / f"{kept:06d}"
         place.mkdir(parents=True)
         (place / "adapter.safetensors").write_bytes(b"")
-    studio.desk.store.put(run)
+    studio.session.store.put(run)
     listed, *_, steps, words, _, _, _, step, _ = train.watch(studio, "character", {}, True)
     assert steps["value"] == [5, 10] and step["value"] == 10
     assert "no samples" in words["lines"][0]
     again = train.watch(studio, "character", listed, True, [5], ["0.8"], 5)
     assert again[4]["value"] == [5] and again[9]["value"] == 5
-    studio.desk.store.put(run_of("v2", minutes=1))
+    studio.session.store.put(run_of("v2", minutes=1))
     assert train.watch(studio, "character", listed, True, [5], ["0.8"], 5)[4]["value"] == []
 
 

@@ -1,0 +1,340 @@
+"""Everything the studio remembers, as frozen records. Ids are strings; times are UTC; paths are relative to the
+workspace with ``/``. The present state of a picture (its label, its stars) is derived from its decisions.
+"""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from pipelines.domain.base import Frozen
+from pipelines.domain.shots import ImageRef, LoraStack, Shot
+
+Angle = Literal["front", "half-left", "profile-left", "half-right", "profile-right", "back", "unsure"]
+Expression = Literal["neutral", "smiling", "angry", "sad", "unsure"]
+ImageKind = Literal["source", "enriched", "synthetic", "survey", "card", "sample", "correction"]
+DatasetKind = Literal["source", "enriched", "synthetic", "pristine", "qwen_training"]
+Label = Literal["good", "needs_correction", "reject"]
+Who = Literal["human", "rule", "simulated"]
+IdentityVerdict = Literal["right", "unsure", "wrong", "cannot tell"]
+JobState = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
+
+ANGLES: tuple[Angle, ...] = ("profile-left", "half-left", "front", "half-right", "profile-right")
+EXPRESSIONS: tuple[Expression, ...] = ("neutral", "smiling", "angry", "sad")
+
+
+def now() -> datetime:
+    """The present, in UTC, to the millisecond."""
+    t = datetime.now(UTC)
+    return t.replace(microsecond=t.microsecond // 1000 * 1000)
+
+
+def new_id() -> str:
+    """A fresh random id, 16 hex digits."""
+    return uuid.uuid4().hex[:16]
+
+
+class Record(Frozen):
+    """What is kept in the store. ``table`` is the name of its TinyDB table."""
+
+    table: ClassVar[str]
+    id: str
+
+
+class Character(Record):
+    """Whom a wheel turns for. ``id`` is a slug and names folders; ``token`` and ``class_prompt`` build captions.
+
+    ``origin`` says where the pictures come from and ``may_use`` that the user is allowed to use them: both are asked
+    for, because the people in the pictures have a say. ``generator`` and ``editor`` name model families.
+    """
+
+    table: ClassVar[str] = "characters"
+    name: str
+    token: str = "ohwx_char"
+    class_prompt: str = "person"
+    generator: str
+    editor: str
+    origin: str = ""
+    may_use: bool = False
+    created: datetime = Field(default_factory=now)
+
+    @property
+    def instance(self) -> str:
+        """The words that stand for the character in a prompt: ``ohwx_char person``."""
+        return f"{self.token} {self.class_prompt}"
+
+
+class Identity(Frozen):
+    """One recogniser's answer to "is it the same character?".
+
+    ``score`` is the cosine to the centroid of ``n`` references (``bin`` says which: an angle or ``all``); ``highest``
+    and ``mean`` are over the references one by one. ``threshold`` is the score from which it counts as right.
+    ``score`` is ``None`` when there was nothing to measure, which is an answer and not a failure.
+    """
+
+    recogniser: str
+    model_hash: str
+    score: float | None = None
+    highest: float | None = None
+    mean: float | None = None
+    n: int = 0
+    bin: str = "all"
+    aggregator: str = "centroid"
+    threshold: float | None = None
+    verdict: IdentityVerdict = "cannot tell"
+    why: str = ""
+
+
+class Quality(Frozen):
+    """What can be measured of a picture without knowing whom it shows.
+
+    ``sharpness``: variance of the Laplacian on the 8-bit luma at 512 px on the long side; ``light``: mean luma 0-1;
+    ``contrast``: its standard deviation; ``issues`` says in words what is doubtful.
+    """
+
+    sharpness: float
+    light: float
+    contrast: float
+    issues: tuple[str, ...] = ()
+
+
+class Scores(Frozen):
+    """All judgements of machines about one picture. ``faces`` is how many were found (``None``: not looked for).
+    ``pose`` (``none`` where no body can be seen, ``standing``, ``t-pose``, ``sitting``) and ``framing`` (``portrait``,
+    ``bust``, ``full``) are empty when nobody could tell."""
+
+    identity: Identity | None = None
+    second_opinion: Identity | None = None
+    faces: int | None = None
+    angle: Angle = "unsure"
+    yaw: float | None = None
+    expression: Expression = "unsure"
+    pose: str = ""
+    framing: str = ""
+    quality: Quality | None = None
+
+
+class Intake(Frozen):
+    """Where a picture that was not made here comes from. ``original`` is the kept file, byte for byte."""
+
+    filename: str
+    original: str
+    original_sha256: str
+    format: str
+    notes: tuple[str, ...] = ()
+
+
+class ImageRecord(Record):
+    """A picture. ``id`` is the SHA-256 of its PNG file, which carries this record's recipe.
+
+    ``pixels`` is the SHA-256 of its RGB bytes (finds the same picture in another file) and ``dhash`` a 64-bit
+    difference hash in hex (finds near duplicates). Either ``shot`` (made here) or ``intake`` (brought in) is set.
+    """
+
+    table: ClassVar[str] = "images"
+    character: str
+    kind: ImageKind
+    version: str
+    path: str
+    width: int
+    height: int
+    pixels: str
+    dhash: str = ""
+    caption: str = ""
+    angle: Angle = "unsure"
+    expression: Expression = "unsure"
+    shot: Shot | None = None
+    intake: Intake | None = None
+    scores: Scores = Scores()
+    job: str = ""
+    seconds: float | None = None
+    peak_gib: float | None = None
+    created: datetime = Field(default_factory=now)
+
+    @property
+    def ref(self) -> ImageRef:
+        """The picture as shots name it."""
+        return ImageRef(id=self.id, path=self.path)
+
+    @property
+    def parents(self) -> tuple[ImageRef, ...]:
+        """The pictures it was made from."""
+        return self.shot.sources if self.shot else ()
+
+
+class Decision(Record):
+    """One event of judging a picture; appended, never changed. The present state is derived (``Verdict``).
+
+    ``action`` and ``value``: ``label`` (a Label, or None to clear), ``identity`` and ``edit`` (1-5, or None to
+    clear), ``failure`` (a failure mode's name, toggled), ``note`` (text), ``undo`` (takes back the event ``undoes``).
+    ``where`` is the gate it was made at, such as ``review`` or ``card``.
+    """
+
+    table: ClassVar[str] = "decisions"
+    id: str = Field(default_factory=new_id)
+    image: str
+    who: Who
+    action: Literal["label", "identity", "edit", "failure", "note", "undo"]
+    value: str | int | None = None
+    reason: str = ""
+    where: str = "review"
+    undoes: str = ""
+    at: datetime = Field(default_factory=now)
+
+
+class Verdict(Frozen):
+    """What the decisions about one picture add up to. ``who`` is who gave the label that stands."""
+
+    label: Label | None = None
+    who: Who | None = None
+    reason: str = ""
+    identity: int | None = None
+    edit: int | None = None
+    failures: tuple[str, ...] = ()
+    note: str = ""
+    last: str = ""
+
+
+class LoraRecord(Record):
+    """A LoRA file. ``id`` is its SHA-256. ``family`` is the kind of base it fits (``flux``, ``qwen-image-edit``)."""
+
+    table: ClassVar[str] = "loras"
+    name: str
+    path: str
+    family: str
+    rank: int
+    alpha: float | None = None
+    trigger: str = ""
+    modules: int = 0
+    bytes: int = 0
+    origin: Literal["trained", "imported", "catalogue"] = "imported"
+    catalogue: str = ""
+    character: str = ""
+    version: str = ""
+    run: str = ""
+    created: datetime = Field(default_factory=now)
+
+
+class SavedStack(Record):
+    """A LoRA stack kept under a name. ``id`` is ``<character>/<role>/<name>``; an empty name is the stack that is on
+    the screen, so that it survives a reload. ``off`` are adapters (SHA-256) that are listed but not ticked."""
+
+    table: ClassVar[str] = "stacks"
+    character: str
+    role: Literal["generator", "editor"]
+    name: str = ""
+    stack: LoraStack = LoraStack()
+    off: tuple[str, ...] = ()
+    created: datetime = Field(default_factory=now)
+
+
+class DatasetVersion(Record):
+    """A named, counted set of pictures. ``id`` is ``<character>/<kind>/<version>``. Frozen once training used it."""
+
+    table: ClassVar[str] = "datasets"
+    character: str
+    kind: DatasetKind
+    version: str
+    images: tuple[str, ...] = ()
+    frozen: bool = False
+    note: str = ""
+    created: datetime = Field(default_factory=now)
+
+
+class Metric(Frozen):
+    """One point of a curve, such as the loss at a training step."""
+
+    name: str
+    step: int
+    value: float
+
+
+class TrainingRun(Record):
+    """One training of a LoRA: what went in (image ids by origin), how, what came out."""
+
+    table: ClassVar[str] = "runs"
+    character: str
+    target: Literal["character", "editor"]
+    version: str
+    family: str
+    preset: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+    images: tuple[str, ...] = ()
+    parent: str = ""
+    job: str = ""
+    state: JobState = "queued"
+    curve: tuple[Metric, ...] = ()
+    lora: str = ""
+    created: datetime = Field(default_factory=now)
+
+
+class Survey(Record):
+    """One survey: which stacks on which test pictures (``images``) with which prompts; the decision and its reasons,
+    once made. Its results are the images of kind ``survey`` and this ``version``."""
+
+    table: ClassVar[str] = "surveys"
+    character: str
+    version: str
+    family: str
+    stacks: tuple[LoraStack, ...] = ()
+    prompts: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    decision: Literal["", "A", "B", "C", "D"] = ""
+    reasons: str = ""
+    job: str = ""
+    created: datetime = Field(default_factory=now)
+
+
+class Card(Record):
+    """One run of the model card. Its pictures are the images of kind ``card`` and this ``version``; each one's shot
+    says its cell. ``lora`` is the id of the LoRA that was tested (empty: the base model)."""
+
+    table: ClassVar[str] = "cards"
+    character: str
+    version: str
+    lora: str
+    seed: int
+    job: str = ""
+    created: datetime = Field(default_factory=now)
+
+
+class Correction(Record):
+    """A triplet of flywheel 2: source, instruction, corrected target; and what was wrong with the first result."""
+
+    table: ClassVar[str] = "corrections"
+    character: str
+    version: str
+    source: ImageRef
+    wrong: ImageRef
+    target: ImageRef
+    instruction: str
+    what_was_wrong: str
+    created: datetime = Field(default_factory=now)
+
+
+class Job(Record):
+    """One piece of work for the GPU. ``request`` is what was asked, whole, so that it can be asked again.
+
+    ``told`` is set once all that listens to ends of jobs has heard of this one; ``dismissed`` takes it off the list.
+    """
+
+    table: ClassVar[str] = "jobs"
+    kind: str
+    title: str
+    character: str = ""
+    request: dict[str, Any]
+    state: JobState = "queued"
+    done: int = 0
+    total: int = 0
+    note: str = ""
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+    traceback: str = ""
+    result: dict[str, Any] = Field(default_factory=dict)
+    resumes: str = ""
+    told: bool = False
+    dismissed: bool = False
+    created: datetime = Field(default_factory=now)
+    started: datetime | None = None
+    ended: datetime | None = None

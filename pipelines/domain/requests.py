@@ -1,0 +1,191 @@
+"""What can be asked of the worker. A request holds all that matters: the worker needs no records to serve it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from pipelines.domain.base import Frozen
+from pipelines.domain.presets import TrainingSettings
+from pipelines.domain.records import Angle
+from pipelines.domain.shots import ImageRef, Plan, Shot
+
+
+class Reference(Frozen):
+    """A human-verified source that identity is measured against."""
+
+    image: ImageRef
+    angle: Angle = "unsure"
+
+
+class Line(Frozen):
+    """A calibrated line of one recogniser with exactly these weights: right from ``threshold`` on, someone else below
+    ``floor``, at a share ``far`` of false accepts."""
+
+    recogniser: str
+    model_hash: str
+    threshold: float
+    floor: float
+    far: float
+
+
+class Judge(Frozen):
+    """How pictures are scored: which recognisers, against which references. ``lines`` are calibrated on exactly these
+    references; a recogniser without one uses its starting values. ``smallest``: pixels of the shorter side below which
+    a picture that was brought in is too small to learn from."""
+
+    recogniser: str
+    second_opinion: str = ""
+    references: tuple[Reference, ...] = ()
+    lines: tuple[Line, ...] = ()
+    smallest: int = 512
+
+
+class RenderRequest(Frozen):
+    """Make the pictures of a plan and judge each (``judge`` of ``None``: do not judge)."""
+
+    kind: Literal["render"] = "render"
+    plan: Plan
+    judge: Judge | None = None
+
+
+class ScoreRequest(Frozen):
+    """Judge pictures that exist."""
+
+    kind: Literal["score"] = "score"
+    character: str
+    images: tuple[ImageRef, ...]
+    judge: Judge
+
+
+class Other(Frozen):
+    """Pictures that show somebody else than the character. ``group``: who, or which prompt made them."""
+
+    group: str
+    images: tuple[ImageRef, ...]
+
+
+class CalibrateRequest(Frozen):
+    """Find the line of a character for each of ``recognisers`` (those that cannot work are left out, the first must).
+
+    ``others`` are its impostors, and so are people of the mini world of the seeds ``strangers``, drawn ``size`` pixels
+    square. ``verified`` are pictures beyond the references that a human called right. ``folder`` (relative to the
+    workspace) gets a report for each recogniser.
+    """
+
+    kind: Literal["calibrate"] = "calibrate"
+    character: str
+    name: str
+    version: str
+    recognisers: tuple[str, ...]
+    references: tuple[Reference, ...]
+    verified: tuple[Reference, ...] = ()
+    others: tuple[Other, ...] = ()
+    strangers: tuple[int, ...] = ()
+    size: int = 128
+    far: float = 0.01
+    folder: str
+
+
+class PracticeRequest(Frozen):
+    """Draw the sources of practice character ``number`` into ``folder`` (relative to the workspace). ``held_out``: also
+    one that is kept for the last examination."""
+
+    kind: Literal["practice"] = "practice"
+    character: str
+    number: int
+    size: int
+    folder: str
+    held_out: bool = False
+
+
+class ExamineRequest(Frozen):
+    """Read what pictures of practice character ``number`` truly show, against true renders ``size`` pixels square; a
+    share ``far`` of pictures of strangers counts as the character. ``seed`` and ``error`` are the reviewer's, to whom
+    the readings go: kept here for the record."""
+
+    kind: Literal["examine"] = "examine"
+    character: str
+    number: int
+    images: tuple[ImageRef, ...]
+    size: int
+    far: float = 0.01
+    held_out: bool = False
+    seed: int = 0
+    error: float = 0.0
+
+
+class Wanted(Frozen):
+    """What an edit of source number ``source`` (from 0) should have given; ``name`` of its file, without ending."""
+
+    name: str
+    source: int
+    axis: str
+    value: str
+
+
+class TargetsRequest(Frozen):
+    """Draw the true targets of edits of practice character ``number`` into ``folder`` (relative to the workspace)."""
+
+    kind: Literal["targets"] = "targets"
+    character: str
+    number: int
+    wanted: tuple[Wanted, ...]
+    size: int
+    folder: str
+    held_out: bool = False
+
+
+class TrainItem(Frozen):
+    """One example. ``controls`` are the input pictures of an edit (empty for a character LoRA); ``weight`` is its
+    share in sampling relative to the others; ``focus`` is ``head`` or ``body``, for phased training."""
+
+    image: ImageRef
+    caption: str
+    controls: tuple[ImageRef, ...] = ()
+    weight: float = 1.0
+    origin: str = "source"
+    focus: Literal["head", "body"] = "head"
+
+
+class TrainRequest(Frozen):
+    """Train a LoRA. ``folder`` (relative to the workspace) gets checkpoints, samples and ``<name>.safetensors``.
+
+    ``lineage`` goes into the file's header word for word: dataset version, run id, origin counts, licence.
+    """
+
+    kind: Literal["train"] = "train"
+    target: Literal["character", "editor"]
+    character: str
+    name: str
+    version: str
+    family: str
+    revision: str
+    items: tuple[TrainItem, ...]
+    settings: TrainingSettings
+    trigger: str = ""
+    folder: str
+    lineage: dict[str, str] = Field(default_factory=dict)
+    samples: tuple[Shot, ...] = ()
+    judge: Judge | None = None
+
+
+class ObtainRequest(Frozen):
+    """Download the weights of a model family from its hub. Always asked for by the user, who has seen the size and
+    the licence."""
+
+    kind: Literal["obtain"] = "obtain"
+    family: str
+
+
+Request = Annotated[
+    RenderRequest
+    | ScoreRequest
+    | CalibrateRequest
+    | PracticeRequest
+    | ExamineRequest
+    | TargetsRequest
+    | TrainRequest
+    | ObtainRequest,
+    Field(discriminator="kind"),
+]
+REQUEST: TypeAdapter[Request] = TypeAdapter(Request)

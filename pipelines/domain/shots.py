@@ -1,0 +1,119 @@
+"""The Shot: one planned picture. Survey, Enrich, Generate and Model Card differ only in how they plan shots.
+
+A shot's id is a hash of its content, so a plan that is run again skips what exists: resume, retry and "continue after
+a crash" are the same thing.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import Field
+
+from pipelines.domain.base import Frozen, content_hash
+
+Step = Literal["survey", "enrich", "generate", "model_card", "sample"]
+
+
+class ImageRef(Frozen):
+    """A picture on disk. ``id`` is the SHA-256 of the file; ``path`` is relative to the workspace, with ``/``."""
+
+    id: str
+    path: str
+
+
+class Adapter(Frozen):
+    """One LoRA in a stack. ``path`` is relative to the workspace; ``sha256`` is of the file, ``weight`` its scale."""
+
+    name: str
+    sha256: str
+    path: str
+    weight: float = 1.0
+
+
+class LoraStack(Frozen):
+    """Adapters applied together, in order. Weight 0 is exactly the base model."""
+
+    adapters: tuple[Adapter, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The stack in words: ``base`` or ``angles 1.0 + lightning 0.8``."""
+        return " + ".join(f"{a.name} {a.weight:g}" for a in self.adapters) or "base"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Content hashes of the adapters, whatever their weights: what has to be loaded."""
+        return tuple(sorted(a.sha256 for a in self.adapters))
+
+
+class Purpose(Frozen):
+    """Why a shot exists: the step that planned it and its cell there.
+
+    ``labels`` are the dimensions of the cell, such as ``{"angle": "half-left", "expression": "smiling"}``;
+    ``cell`` names it within its step (``half-left/smiling``) and ``variant`` counts pictures of one cell from 0.
+    """
+
+    step: Step
+    cell: str = ""
+    labels: dict[str, str] = Field(default_factory=dict)
+    variant: int = 0
+
+
+class Shot(Frozen):
+    """One planned picture, whole: the same shot on the same machine gives the same pixels.
+
+    ``family`` names a preset in ``presets/models``; ``revision`` pins its weights. ``width`` and ``height`` are pixels,
+    ``guidance`` is the family's guidance scale (FLUX: distilled guidance; Qwen: true CFG).
+    """
+
+    family: str
+    revision: str
+    prompt: str
+    negative_prompt: str = ""
+    sources: tuple[ImageRef, ...] = ()
+    stack: LoraStack = LoraStack()
+    seed: int
+    steps: int
+    guidance: float
+    width: int
+    height: int
+    purpose: Purpose
+
+    @cached_property
+    def id(self) -> str:
+        """Hash of the content; where the files lie does not count."""
+        content: dict[str, Any] = self.model_dump()
+        content["sources"] = [s.id for s in self.sources]
+        content["stack"] = [(a.sha256, a.weight) for a in self.stack.adapters]
+        return content_hash(content)
+
+
+class Plan(Frozen):
+    """Shots of one run, and where their pictures go.
+
+    ``kind`` and ``version`` name the dataset (``enriched``, ``v1``) and ``folder`` its directory, relative to the
+    workspace; a picture lands in ``folder/<shot id>.png``.
+    """
+
+    character: str
+    kind: str
+    version: str
+    folder: str
+    shots: tuple[Shot, ...]
+
+    def __iter__(self) -> Iterator[Shot]:  # type: ignore[override]
+        return iter(self.shots)
+
+    def __len__(self) -> int:
+        return len(self.shots)
+
+    def path(self, shot: Shot) -> str:
+        """Where the picture of ``shot`` is written, relative to the workspace."""
+        return f"{self.folder}/{shot.id}.png"
+
+    def in_render_order(self) -> list[Shot]:
+        """Shots grouped so that each base model and each set of adapters is loaded once."""
+        bases = {key: n for n, key in enumerate(dict.fromkeys((s.family, s.revision) for s in self.shots))}
+        stacks = {key: n for n, key in enumerate(dict.fromkeys(s.stack.files for s in self.shots))}
+        return sorted(self.shots, key=lambda s: (bases[s.family, s.revision], stacks[s.stack.files]))

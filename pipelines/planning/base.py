@@ -1,0 +1,123 @@
+"""What every plan has in common: the choice, the seed of a shot, the size of a shot, the words of a prompt."""
+
+import hashlib
+import math
+
+from pipelines.domain.base import Frozen
+from pipelines.domain.presets import Axis, Edit, ModelFamily
+from pipelines.domain.records import Character, ImageRecord
+from pipelines.domain.shots import ImageRef, LoraStack, Plan, Purpose, Shot
+
+WIDEST = 2.0
+"""No picture is planned wider or taller than 2:1; beyond it neither family was trained."""
+
+
+class ChoiceError(ValueError):
+    """A choice cannot be planned: the message says what is wrong and what can be chosen."""
+
+
+class Choice(Frozen):
+    """What every step lets the user choose. ``version`` and ``folder`` name where the pictures go.
+
+    ``steps`` and ``guidance`` of ``None`` are the family's defaults (a Lightning LoRA wants 4 or 8 steps and 1.0).
+    """
+
+    character: Character
+    family: ModelFamily
+    version: str
+    folder: str
+    steps: int | None = None
+    guidance: float | None = None
+
+
+def shot_seed(base: int, cell: str, variant: int = 0) -> int:
+    """The seed of one shot, 0 to 2**32 - 1: a hash of the run's seed, the cell and the variant.
+
+    A shot keeps its seed when others are added to the plan or taken out of it.
+    """
+    digest = hashlib.sha256(f"{base}/{cell}/{variant}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+def size_like(source: ImageRecord | None, family: ModelFamily) -> tuple[int, int]:
+    """Width and height in pixels: the family's area in the proportions of ``source`` (an edit must not squeeze it)."""
+    width, height = family.defaults.width, family.defaults.height
+    if source is None:
+        return width, height
+    ratio = min(max(source.width / source.height, 1 / WIDEST), WIDEST)
+    side = math.sqrt(width * height)
+    return _on_grid(side * math.sqrt(ratio), family.multiple), _on_grid(side / math.sqrt(ratio), family.multiple)
+
+
+def _on_grid(pixels: float, multiple: int) -> int:
+    return max(multiple, round(pixels / multiple) * multiple)
+
+
+def make_shot(
+    choice: Choice,
+    prompt: str,
+    purpose: Purpose,
+    *,
+    seed: int,
+    stack: LoraStack,
+    source: ImageRecord | None = None,
+) -> Shot:
+    """A shot with the family's defaults where the choice says nothing else."""
+    defaults = choice.family.defaults
+    width, height = size_like(source, choice.family)
+    return Shot(
+        family=choice.family.name,
+        revision=choice.family.revision,
+        prompt=prompt,
+        sources=_refs(source),
+        stack=stack,
+        seed=seed,
+        steps=defaults.steps if choice.steps is None else choice.steps,
+        guidance=defaults.guidance if choice.guidance is None else choice.guidance,
+        width=width,
+        height=height,
+        purpose=purpose,
+    )
+
+
+def _refs(source: ImageRecord | None) -> tuple[ImageRef, ...]:
+    return () if source is None else (source.ref,)
+
+
+def make_plan(choice: Choice, kind: str, shots: list[Shot]) -> Plan:
+    """The plan of ``shots``; the same shot planned twice is one picture."""
+    unique = {shot.id: shot for shot in shots}
+    return Plan(
+        character=choice.character.id,
+        kind=kind,
+        version=choice.version,
+        folder=choice.folder,
+        shots=tuple(unique.values()),
+    )
+
+
+def need(role: str, choice: Choice) -> None:
+    """Raise ChoiceError unless the family is of ``role`` (``generator`` or ``editor``)."""
+    if choice.family.role != role:
+        article = "an" if role == "editor" else "a"
+        raise ChoiceError(f"{choice.family.title} is not {article} {role}: choose {article} {role} for this step.")
+
+
+def with_character(prompt: str, character: Character) -> str:
+    """Put the character into a prompt: ``{character}`` is replaced; a prompt that does not name it is led by it.
+
+    A LoRA answers to its trigger words, so that a prompt without them would draw somebody else.
+    """
+    if "{character}" in prompt:
+        return prompt.replace("{character}", character.instance)
+    return prompt if character.token in prompt else f"{character.instance}, {prompt}"
+
+
+def edits_by_name(axes: tuple[Axis, ...]) -> dict[str, Edit]:
+    """All edits of ``axes`` by cell name, ``angle/half-left``, in the order they are offered."""
+    return {f"{axis.name}/{edit.value}": edit for axis in axes for edit in axis.edits}
+
+
+def unknown(what: str, names: list[str], known: list[str]) -> ChoiceError:
+    """The error for names that no preset has: all of them at once, with what there is."""
+    return ChoiceError(f"No {what} named {', '.join(names)}. There is: {', '.join(known)}.")

@@ -1,0 +1,59 @@
+"""Generate: novel pictures of the character, scenario by scenario, several variants each."""
+
+from pydantic import Field
+
+from pipelines.domain.base import content_hash
+from pipelines.domain.presets import Scenario, scenarios
+from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
+from pipelines.planning import base
+
+
+class GenerateChoice(base.Choice):
+    """What to draw.
+
+    ``scenarios`` are preset names; ``prompts`` the user's own, with or without ``{character}``. Both empty: all
+    scenarios. ``variants`` pictures are made of each, and at most ``count`` in all (``None``: no limit).
+    """
+
+    scenarios: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+    stack: LoraStack = LoraStack()
+    seed: int = 0
+    variants: int = Field(4, ge=1)
+    count: int | None = Field(None, ge=1)
+
+
+def plan(choice: GenerateChoice) -> Plan:
+    """The plan of a generation, ``kind`` ``synthetic``: every scenario once, then again for the next variant, so
+    that a run cut short has seen them all. Raises ChoiceError for unknown scenarios or a family that only edits."""
+    base.need("generator", choice)
+    asked = _presets(choice) + [_own(p) for p in dict.fromkeys(choice.prompts)]
+    shots = [_shot(choice, scenario, variant) for variant in range(choice.variants) for scenario in asked]
+    return base.make_plan(choice, "synthetic", shots[: choice.count])
+
+
+def _presets(choice: GenerateChoice) -> list[Scenario]:
+    known = {s.name: s for s in scenarios()}
+    wrong = [name for name in choice.scenarios if name not in known]
+    if wrong:
+        raise base.unknown("scenario", wrong, list(known))
+    if choice.scenarios or choice.prompts:
+        return [known[name] for name in dict.fromkeys(choice.scenarios)]
+    return list(known.values())
+
+
+def _own(prompt: str) -> Scenario:
+    return Scenario(name=f"own/{content_hash(prompt)[:8]}", title=prompt[:60], prompt=prompt)
+
+
+def _shot(choice: GenerateChoice, scenario: Scenario, variant: int) -> Shot:
+    labels = {"scenario": scenario.name, "focus": scenario.focus}
+    told = {"angle": scenario.angle, "expression": scenario.expression, "pose": scenario.pose}
+    labels |= {name: value for name, value in told.items() if value}
+    return base.make_shot(
+        choice,
+        base.with_character(scenario.prompt, choice.character),
+        Purpose(step="generate", cell=scenario.name, labels=labels, variant=variant),
+        seed=base.shot_seed(choice.seed, scenario.name, variant),
+        stack=choice.stack,
+    )

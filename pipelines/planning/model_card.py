@@ -1,0 +1,41 @@
+"""Model card: the 23 cells of the benchmark, the same prompts and seeds for every LoRA version."""
+
+from pipelines.domain.presets import CardCell, card
+from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
+from pipelines.planning import base
+
+
+class CardChoice(base.Choice):
+    """Which LoRA to prove. ``seed`` of ``None`` is the card's own; ``cells`` empty: all 23."""
+
+    seed: int | None = None
+    stack: LoraStack
+    cells: tuple[str, ...] = ()
+
+
+def plan(choice: CardChoice) -> Plan:
+    """The plan of a card run, ``kind`` ``card``, cells in reading order.
+
+    The seed of a cell depends on the run's seed and the cell alone, so that two LoRA versions, and the first try and
+    a repeat, are compared on the same noise. Raises ChoiceError for unknown cells or a family that only edits.
+    """
+    base.need("generator", choice)
+    spec = card()
+    known = {cell.name: cell for cell in spec.cells}
+    wrong = [name for name in choice.cells if name not in known]
+    if wrong:
+        raise base.unknown("cell", wrong, list(known))
+    seed = spec.seed if choice.seed is None else choice.seed
+    shots = [_shot(choice, cell, seed) for name, cell in known.items() if not choice.cells or name in choice.cells]
+    return base.make_plan(choice, "card", shots)
+
+
+def _shot(choice: CardChoice, cell: CardCell, seed: int) -> Shot:
+    labels = {"angle": cell.angle, "expression": cell.expression, "pose": cell.pose}
+    return base.make_shot(
+        choice,
+        base.with_character(cell.prompt, choice.character),
+        Purpose(step="model_card", cell=cell.name, labels={k: v for k, v in labels.items() if v}),
+        seed=base.shot_seed(seed, cell.name),
+        stack=choice.stack,
+    )

@@ -1,0 +1,193 @@
+"""Turns what the worker tells about one job into records, and into the live picture of it that the page polls.
+
+Pictures, scores and ends are written at once, for they must survive whatever comes next; progress and curves are
+written now and then, because they come often, and what the page shows is taken from memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import get_args
+
+from pipelines.domain.events import (
+    Event,
+    ImageMade,
+    Measured,
+    Memory,
+    Preview,
+    Progress,
+    Scored,
+    Started,
+    StepDone,
+    Warned,
+)
+from pipelines.domain.records import (
+    DatasetKind,
+    DatasetVersion,
+    ImageRecord,
+    Job,
+    JobState,
+    Metric,
+    Record,
+    TrainingRun,
+    now,
+)
+from pipelines.queue.eta import Eta
+from pipelines.storage.store import Store
+
+INTERVAL = 0.25  # seconds between two writes of progress, at least
+RATE = 200_000  # bytes a second that progress may add to the journal: a job's record holds its whole plan
+POINT = 60  # bytes of a point of a curve in the journal, about
+WARNINGS = 100
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """One running job. ``apply``, ``tick`` and ``end`` belong to the queue's thread; the attributes hold immutable
+    values that are replaced whole, so that any thread may read them."""
+
+    def __init__(self, store: Store, job: Job, clock: Callable[[], float] = time.monotonic) -> None:
+        self.job = job
+        self.unit = "pictures"
+        self.step: tuple[int, int] | None = None
+        self.preview = ""
+        self.memory: Memory | None = None
+        self.metrics: tuple[Metric, ...] = ()
+        self.paused_since: float | None = None
+        self.pace = Eta(clock)
+        self._store, self._clock = store, clock
+        self._images: set[str] = set()
+        self._curve: dict[tuple[str, int], Metric] = {}
+        self._bytes = len(job.model_dump_json())
+        self._dirty = False
+        self._written = clock()
+
+    def apply(self, event: Event) -> None:
+        """Take in one event; ends are told by ``end``."""
+        match event:
+            case Started():
+                self._begin(event)
+            case Progress():
+                self._advance(event.done, event.note)
+            case StepDone():
+                self.pace.step(event.k, event.n)
+                self.step = (event.k, event.n)
+            case Preview():
+                self.preview = event.jpeg
+            case ImageMade():
+                self._made(event.image)
+            case Scored():
+                self._scored(event)
+            case Measured():
+                self._measured(event.metric)
+            case Memory():
+                self.memory = event
+            case Warned():
+                self._warn(event.text)
+            case _:
+                log.error("%s is no event within a job", event.type)
+        self.tick()
+
+    def tick(self) -> None:
+        """Write what is due."""
+        pause = max(INTERVAL, (self._bytes + POINT * len(self._curve)) / RATE)
+        if self._dirty and self._clock() - self._written >= pause:
+            self._write()
+
+    def end(self, state: JobState, **changes: object) -> Job:
+        """The job is over: write everything. Returns its record."""
+        self.step, self.preview, self.paused_since = None, "", None
+        self._change(state=state, ended=now(), **changes)
+        self._write()
+        return self.job
+
+    def pause(self, paused: bool) -> None:
+        """The job has been paused, or goes on."""
+        if paused and self.paused_since is None:
+            self.paused_since = self._clock()
+        elif not paused and self.paused_since is not None:
+            self.pace.pause(self._clock() - self.paused_since)
+            self.paused_since = None
+
+    def seconds_left(self) -> float | None:
+        """An estimate, ``None`` while there is none (or the job is paused)."""
+        return None if self.paused_since is not None else self.pace.seconds_left()
+
+    def _change(self, **changes: object) -> None:
+        self.job = self.job.model_copy(update=changes)
+        self._dirty = True
+
+    def _warn(self, text: str) -> None:
+        if text not in self.job.warnings:  # a judge says for every picture what it lacks
+            self._change(warnings=(*self.job.warnings, text)[-WARNINGS:])
+
+    def _begin(self, event: Started) -> None:
+        self.unit, self.step = event.unit, None
+        self._images = set()
+        self.pace.begin(event.total, event.skipped)
+        self._change(total=event.total, done=event.skipped, note="")
+
+    def _advance(self, done: int, note: str) -> None:
+        self.pace.advance(done)
+        if done > self.job.done:
+            self.step = None
+        self._change(done=max(done, self.job.done), note=note)
+
+    def _made(self, image: ImageRecord) -> None:
+        self._images.add(image.id)
+        if self.unit == "pictures" and len(self._images) > self.job.done:
+            self._advance(len(self._images), "")
+        records: list[Record] = []
+        if self._store.get(ImageRecord, image.id) is None:  # an existing one has scores that its file knows nothing of
+            records.append(image)
+        if dataset := self._dataset_with(image):
+            records.append(dataset)
+        if records:
+            self._store.put(*records)
+
+    def _dataset_with(self, image: ImageRecord) -> DatasetVersion | None:
+        """The dataset of ``image`` with it in, or ``None`` if there is nothing to change."""
+        if image.kind not in get_args(DatasetKind):
+            return None
+        key = f"{image.character}/{image.kind}/{image.version}"
+        present = self._store.get(DatasetVersion, key) or DatasetVersion.model_validate(
+            {"id": key, "character": image.character, "kind": image.kind, "version": image.version}
+        )
+        if image.id in present.images:
+            return None
+        if present.frozen:
+            text = f"{image.kind} {image.version} is frozen, because a training has used it: new pictures stay outside."
+            self._warn(text)
+            return None
+        # a file that was lost and made again comes in the place of the one that was there
+        gone = {i.id for i in self._store.all(ImageRecord, path=image.path)}
+        images = (*(i for i in present.images if i not in gone), image.id)
+        return present.model_copy(update={"images": images})
+
+    def _scored(self, event: Scored) -> None:
+        image = self._store.get(ImageRecord, event.image)
+        if image is None:
+            log.warning("scores for a picture that is not in the records: %s", event.image)
+            return
+        self._store.put(image.model_copy(update={"scores": event.scores}))
+
+    def _measured(self, metric: Metric) -> None:
+        latest = {m.name: m for m in self.metrics} | {metric.name: metric}
+        self.metrics = tuple(latest.values())
+        self._curve[metric.name, metric.step] = metric
+        self._dirty = True
+
+    def _write(self) -> None:
+        records: list[Record] = [self.job]
+        runs = self._store.all(TrainingRun, job=self.job.id) if self.job.kind == "train" else []
+        records += [self._with_curve(run) for run in runs]
+        self._store.put(*records)
+        self._dirty, self._written = False, self._clock()
+
+    def _with_curve(self, run: TrainingRun) -> TrainingRun:
+        # a resumed training repeats the steps since its checkpoint: the later value stands
+        points = {(m.name, m.step): m for m in run.curve} | self._curve
+        curve = tuple(sorted(points.values(), key=lambda m: m.step))
+        return run.model_copy(update={"curve": curve, "state": self.job.state})

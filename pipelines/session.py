@@ -1,0 +1,79 @@
+"""The session: one open workspace with all that is needed to work in it. Tabs and the command line both work in one,
+through the functions of ``pipelines.workflow``, whose ``open_session`` opens it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.domain.presets import ModelFamily, models
+from pipelines.domain.records import Character
+from pipelines.queue.job_queue import JobQueue
+from pipelines.storage.settings import Settings, load
+from pipelines.storage.store import Store
+from pipelines.storage.workspace import Workspace
+
+
+class NotFound(LookupError):
+    """Something was named that the workspace does not hold; the message says what."""
+
+
+@dataclass
+class Session:
+    """An open workspace. ``queue`` is absent when it was opened for reading only."""
+
+    workspace: Workspace
+    store: Store
+    settings: Settings
+    queue: JobQueue | None = None
+
+    @classmethod
+    def open(cls, root: Path, *, read_only: bool = False, **overrides: Any) -> Session:
+        """Open (and, unless ``read_only``, create) the workspace at ``root``.
+
+        Raises WorkspaceBusy when another process has it, PresetError when its settings are broken.
+        """
+        workspace = Workspace(root)
+        if not read_only:
+            workspace.create()
+        settings = load(workspace.root, **overrides)
+        store = Store.open(workspace.root, read_only=read_only)
+        session = cls(workspace, store, settings)
+        if not read_only:
+            session.queue = JobQueue(store, workspace, settings)
+        return session
+
+    @property
+    def jobs(self) -> JobQueue:
+        """The queue. Raises RuntimeError in a session opened for reading."""
+        if self.queue is None:
+            raise RuntimeError("This workspace was opened for reading only.")
+        return self.queue
+
+    def character(self, character_id: str) -> Character:
+        """The character of that id. Raises NotFound."""
+        found = self.store.get(Character, character_id)
+        if found is None:
+            known = ", ".join(c.id for c in self.store.all(Character)) or "none yet"
+            raise NotFound(f"There is no character {character_id!r} in this workspace (known: {known}).")
+        return found
+
+    def family(self, name: str) -> ModelFamily:
+        """The model family of that name. Raises NotFound."""
+        try:
+            return models()[name]
+        except KeyError:
+            raise NotFound(f"There is no model preset {name!r} (known: {', '.join(models())}).") from None
+
+    def close(self) -> None:
+        """Stop the worker and release the workspace."""
+        if self.queue is not None:
+            self.queue.close()
+        self.store.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

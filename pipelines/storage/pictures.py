@@ -1,0 +1,146 @@
+"""Pictures on disk. Every PNG carries its whole recipe, so that the records can be rebuilt from the files alone."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from pydantic import ValidationError
+
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.shots import Shot
+from pipelines.storage.atomic import file_hash, write_durably
+from pipelines.storage.workspace import Workspace
+
+RECIPE = "flenwheel"
+THUMBNAIL = 256
+WIDTHS = (128, THUMBNAIL, 512, 1024, 2048)
+# known only when the file is written, or where it lies
+_NOT_IN_FILE = {"id", "path", "scores"}
+
+
+def parameters(shot: Shot) -> str:
+    """The recipe as image sites read it: the ``parameters`` text of AUTOMATIC1111's web UI."""
+    adapters = shot.stack.adapters
+    prompt = " ".join([shot.prompt, *(f"<lora:{a.name}:{a.weight:g}>" for a in adapters)])
+    facts = {
+        "Steps": shot.steps,
+        "CFG scale": f"{shot.guidance:g}",
+        "Seed": shot.seed,
+        "Size": f"{shot.width}x{shot.height}",
+        "Model": shot.family,
+        "Model revision": shot.revision,
+    }
+    if adapters:
+        facts["Lora hashes"] = json.dumps(", ".join(f"{a.name}: {a.sha256[:12]}" for a in adapters), ensure_ascii=False)
+    lines = [prompt]
+    if shot.negative_prompt:
+        lines.append(f"Negative prompt: {shot.negative_prompt}")
+    return "\n".join([*lines, ", ".join(f"{key}: {value}" for key, value in facts.items()) + ", Version: FLENwheel"])
+
+
+def pixel_hash(image: Image.Image) -> str:
+    """SHA-256 of the RGB bytes, in hex: the same picture in another file has the same."""
+    return hashlib.sha256(image.convert("RGB").tobytes()).hexdigest()
+
+
+def dhash(image: Image.Image) -> str:
+    """64-bit difference hash, 16 hex digits: does brightness fall from one of 9 x 8 fields to the one on its right?
+
+    After N. Krawetz, "Kind of Like That" (2013). Near duplicates differ in few bits (``hamming``).
+    """
+    small = image.convert("L").resize((9, 8), Image.Resampling.BOX).tobytes()
+    bits = 0
+    for row in range(8):
+        for column in range(8):
+            bits = bits << 1 | (small[row * 9 + column] > small[row * 9 + column + 1])
+    return f"{bits:016x}"
+
+
+def hamming(a: str, b: str) -> int:
+    """How many bits of two difference hashes differ, 0-64."""
+    return (int(a, 16) ^ int(b, 16)).bit_count()
+
+
+def write_png(path: Path, image: Image.Image, fields: dict[str, Any]) -> ImageRecord:
+    """Write ``image`` with its recipe; on disk and in place when this returns.
+
+    ``fields`` are those of ImageRecord but ``id`` and what is measured here: ``pixels``, ``dhash``, ``width`` and
+    ``height``. The same image and fields give the same bytes. The recipe holds neither ``path``, so that a file may be
+    moved, nor ``scores``, which come later. Raises OSError and pydantic's ValidationError.
+    """
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    measured = {"width": rgb.width, "height": rgb.height, "pixels": pixel_hash(rgb), "dhash": dhash(rgb)}
+    record = ImageRecord(id="", **{**fields, **measured})
+    data = _encode(rgb, record)
+    write_durably(path, data)
+    return record.model_copy(update={"id": hashlib.sha256(data).hexdigest()})
+
+
+def _encode(rgb: Image.Image, record: ImageRecord) -> bytes:
+    texts = PngImagePlugin.PngInfo()
+    if record.shot:
+        texts.add_text("parameters", parameters(record.shot))
+    texts.add_itxt(RECIPE, record.model_dump_json(exclude=_NOT_IN_FILE))
+    # a fresh image: what came with the old one (profile, EXIF, resolution) does not describe these pixels
+    bare = Image.frombytes("RGB", rgb.size, rgb.tobytes())
+    buffer = io.BytesIO()
+    bare.save(buffer, "PNG", pnginfo=texts, compress_level=4)
+    return buffer.getvalue()
+
+
+def save_picture(workspace: Workspace, image: Image.Image, **fields: Any) -> ImageRecord:
+    """Write a picture and its thumbnail, and return its record, which the caller keeps.
+
+    ``fields`` are those of ImageRecord, as for ``write_png``. Without ``path`` the picture goes into its dataset's
+    folder, named by its pixels; if it is there already, with a recipe, that record is returned and nothing is written.
+    Raises OSError, OutsideWorkspace and pydantic's ValidationError.
+    """
+    if "path" not in fields:
+        folder = workspace.dataset(fields["character"], fields["kind"], fields["version"])
+        fields["path"] = f"{folder}/{pixel_hash(image)[:20]}.png"
+        existing = read_recipe(workspace.path(fields["path"]), fields["path"])
+        if existing:
+            return existing
+    record = write_png(workspace.path(fields["path"]), image, fields)
+    _write_thumbnail(workspace.thumbnail(record.id, THUMBNAIL), image.convert("RGB"), THUMBNAIL)
+    return record
+
+
+def read_recipe(path: Path, relative: str = "") -> ImageRecord | None:
+    """The record inside a PNG, or None when there is no such file, it cannot be read, or it carries no recipe.
+
+    ``relative`` becomes the record's ``path`` (the file's name if not given).
+    """
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            # texts stand before the pixels, which are not decoded
+            text = image.info.get(RECIPE)
+        if not text:
+            return None
+        return ImageRecord(**{**json.loads(text), "id": file_hash(path), "path": relative or path.name})
+    except (OSError, SyntaxError, ValueError, TypeError, UnidentifiedImageError, ValidationError):
+        return None
+
+
+def thumbnail(workspace: Workspace, record: ImageRecord, width: int = THUMBNAIL) -> Path:
+    """A WebP of the picture that fits a square of ``width`` pixels or a little more (``WIDTHS``), made when missing.
+
+    Raises OSError when the picture itself is missing or broken.
+    """
+    width = next((w for w in WIDTHS if w >= width), WIDTHS[-1])
+    path = workspace.thumbnail(record.id, width)
+    if not path.exists():
+        with Image.open(workspace.path(record.path), formats=["PNG"]) as image:
+            _write_thumbnail(path, image.convert("RGB"), width)
+    return path
+
+
+def _write_thumbnail(path: Path, rgb: Image.Image, width: int) -> None:
+    small = rgb.copy()
+    small.thumbnail((width, width), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=82, method=2)
+    write_durably(path, buffer.getvalue(), sync=False)

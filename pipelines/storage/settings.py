@@ -1,0 +1,116 @@
+"""Settings: defaults < ``settings.toml`` in the workspace < ``FLENWHEEL_*`` in the environment < given values."""
+
+import tomllib
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from pipelines.domain.presets import PresetError, models
+from pipelines.storage.atomic import write_durably
+
+FILE = "settings.toml"
+
+# where the settings that are being loaded lie; None: there is no file
+_file: ContextVar[Path | None] = ContextVar("_file", default=None)
+
+
+class BadSettings(PresetError):
+    """Settings that cannot be used. The message names where they come from and every one that is wrong."""
+
+
+def _known_model(name: str) -> str:
+    if name not in models():
+        raise ValueError(f"there is no model {name!r} (known: {', '.join(models())})")
+    return name
+
+
+def _offer_models(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(models())
+
+
+# a folder or a file; an empty text stands for "not set"
+Place = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+Model = Annotated[str, AfterValidator(_known_model), Field(json_schema_extra=_offer_models)]
+
+
+class Settings(BaseSettings):
+    """What the user can set. Every field has a description, which the studio shows beside it."""
+
+    model_config = SettingsConfigDict(env_prefix="FLENWHEEL_", extra="forbid", frozen=True, validate_default=True)
+
+    character: str = Field("", description="The character that is worked on.")
+    models_dir: Place = Field(None, description="A folder with models, looked into after the workspace's own.")
+    cache_dir: Place = Field(None, description="The Hugging Face cache. Empty: where the environment says.")
+    insightface_root: Place = Field(None, description="The folder that holds insightface's models/<pack>.")
+    facenet_weights: Place = Field(None, description="The weights file of facenet's InceptionResnetV1.")
+    memory_budget_gib: float = Field(0, ge=0, description="GPU memory to use at most, GiB. 0: all of the card's.")
+    device: Literal["auto", "cuda", "cpu"] = Field("auto", description="Where models run.")
+    threads: int = Field(0, ge=0, le=1024, description="CPU threads for models. 0: as torch decides.")
+    generator: Model = Field("mini-flux", description="The model that new characters generate with.")
+    editor: Model = Field("mini-qwen-edit", description="The model that new characters are edited with.")
+    seen_hints: str = Field("", description="Practice hints that were closed, by name. Empty: all are shown again.")
+    theme: Literal["dark", "light", "system"] = Field("dark", description="Colours of the studio.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """First wins."""
+        file = _file.get()
+        from_file = (TomlConfigSettingsSource(settings_cls, file),) if file else ()
+        return (init_settings, env_settings, *from_file)
+
+
+def load(root: Path, **overrides: Any) -> Settings:
+    """The settings of the workspace at ``root``. Overrides of None count as not given. Raises BadSettings."""
+    file = root / FILE
+    token = _file.set(file if file.exists() else None)
+    try:
+        return Settings(**{key: value for key, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        raise BadSettings(_words(f"Settings ({file}, FLENWHEEL_* or the command line)", error)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{file} is not valid TOML: {error}. Mend it, or move it away to start afresh.") from error
+    except SettingsError as error:
+        raise BadSettings(f"{error}") from error
+    finally:
+        _file.reset(token)
+
+
+def save(root: Path, changes: dict[str, Any]) -> None:
+    """Keep ``changes`` in the workspace's file; None removes a setting from it. Comments in the file are lost.
+
+    Raises BadSettings, with the file as it was, when a value does not do or the file is broken.
+    """
+    file = root / FILE
+    try:
+        kept = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{file} is not valid TOML: {error}. Mend it, or move it away to start afresh.") from error
+    merged = {key: value for key, value in {**kept, **changes}.items() if value is not None}
+    try:
+        checked = Settings(**merged)
+    except ValidationError as error:
+        raise BadSettings(_words("These settings cannot be kept", error)) from error
+    values = checked.model_dump(mode="json", include=set(merged), exclude_none=True)
+    write_durably(file, tomli_w.dumps(values).encode())
+
+
+def _words(where: str, error: ValidationError) -> str:
+    lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    return "\n".join([f"{where}:", *lines])

@@ -1,0 +1,274 @@
+"""The records of a workspace: the only writer of TinyDB. What ``put`` and ``decide`` have returned from is on disk."""
+
+import logging
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar, cast, get_args
+
+from pydantic import ValidationError
+from tinydb import TinyDB
+
+from pipelines.domain import verdicts
+from pipelines.domain.records import Decision, Record, Verdict
+from pipelines.storage.journal import Document, Journal, StoreUnreadable, StoreWriteFailed
+from pipelines.storage.lock import WorkspaceBusy, WorkspaceLock
+from pipelines.storage.tables import JournalStorage, RecordTable
+
+__all__ = ["Store", "StoreReadOnly", "StoreUnreadable", "StoreWriteFailed", "WorkspaceBusy"]
+
+R = TypeVar("R", bound=Record)
+COMPACT_BYTES = 16 * 2**20
+
+log = logging.getLogger(__name__)
+
+
+def _is_plain(cls: type[Record], field: str) -> bool:
+    """Whether the field's values are stored as JSON scalars, which can be looked up."""
+    annotation = cls.model_fields[field].annotation
+    kinds = get_args(annotation) or (annotation,)
+    return all(kind in (str, int, bool, float, type(None)) or isinstance(kind, str) for kind in kinds)
+
+
+class StoreReadOnly(RuntimeError):
+    """A write to a store that was opened to be read."""
+
+
+class _Database(TinyDB):
+    table_class = RecordTable
+
+
+class Store:
+    """Records by class and id. Thread-safe. ``open`` it; ``close`` it, or use it as a context manager.
+
+    Records are cached and shared between callers: they are frozen, and dicts inside them are not to be altered.
+    ``revision`` grows with every change since the store was opened.
+    """
+
+    def __init__(self, journal: Journal, lock: WorkspaceLock | None) -> None:
+        self.root = journal.root
+        self.revision = 0
+        self._journal = journal
+        self._workspace_lock = lock
+        self._lock = threading.RLock()
+        self._storage = JournalStorage(journal, journal.load())
+        self._db = _Database(storage=lambda: self._storage)
+        self._parsed: dict[str, dict[str, Record]] = {}
+        self._indexes: dict[tuple[str, str], dict[Any, dict[str, None]]] = {}
+        self._verdicts: dict[str, Verdict] = {}
+        self._compacting: threading.Thread | None = None
+        self._compact_at = COMPACT_BYTES
+        # now, while someone expects to wait, instead of at the first decision
+        self._index(Decision, "image")
+        self._table(Decision.table).by_id("")
+
+    @classmethod
+    def open(cls, root: Path, read_only: bool = False) -> "Store":
+        """Open the records in ``root``, which is made if need be.
+
+        Writing takes the workspace's lock. Raises WorkspaceBusy, StoreUnreadable, OSError.
+        """
+        root = Path(root).resolve()
+        if read_only:
+            return cls(Journal(root), None)
+        lock = WorkspaceLock(root)
+        lock.acquire()
+        try:
+            store = cls(Journal(root), lock)
+            store._journal.start()
+            store._compact_now()
+        except BaseException:
+            lock.release()
+            raise
+        return store
+
+    @property
+    def read_only(self) -> bool:
+        """Whether this store may only be read."""
+        return self._workspace_lock is None
+
+    @property
+    def repairs(self) -> tuple[str, ...]:
+        """What had to be repaired when it was opened, in words for the user; usually nothing."""
+        return tuple(self._journal.notes)
+
+    def announce(self, address: str) -> None:
+        """Say where the studio answers, for whoever finds the workspace busy."""
+        if self._workspace_lock:
+            self._workspace_lock.announce(address)
+
+    # ---- records
+
+    def put(self, *records: Record) -> None:
+        """Insert records, or replace those of the same class and id: all or none, durable on return.
+
+        Raises StoreWriteFailed, with nothing changed, and StoreReadOnly. Decisions go through ``decide``.
+        """
+        if any(isinstance(record, Decision) for record in records):
+            raise TypeError("Decisions are only ever appended: use decide().")
+        with self._lock:
+            self._write(records)
+
+    def get(self, cls: type[R], id: str) -> R | None:
+        """The record of this class and id, or None."""
+        with self._lock:
+            cached = self._parsed.setdefault(cls.table, {}).get(id)
+            if cached is not None:
+                return cast(R, cached)
+            document = self._table(cls.table).by_id(id)
+            return None if document is None else self._parse(cls, document)
+
+    def all(self, cls: type[R], **equals: str | int | None) -> list[R]:
+        """Records of a class in the order of insertion, those whose fields have these values.
+
+        The first query by a field indexes it; from then on a query costs what it finds. Raises TypeError for a field
+        that the class lacks, or that holds more than a word or a number.
+        """
+        for field in equals:
+            if field not in cls.model_fields or not _is_plain(cls, field):
+                raise TypeError(f"{cls.__name__} has no field {field!r} that holds a word or a number.")
+        with self._lock:
+            table = self._table(cls.table)
+            if not equals:
+                found = [document["id"] for document in table.documents()]
+            else:
+                buckets = sorted((self._index(cls, f).get(v, {}) for f, v in equals.items()), key=len)
+                found = [id for id in buckets[0] if all(id in other for other in buckets[1:])]
+                found.sort(key=table.row)
+            cache = self._parsed.setdefault(cls.table, {})
+            return [cast(R, cache.get(id) or self.get(cls, id)) for id in found]
+
+    # ---- decisions
+
+    def decide(self, *decisions: Decision) -> None:
+        """Append decisions, durable on return. One whose id is known is ignored, so a retry does no harm.
+
+        Raises ValueError for a value that does not suit its action, StoreWriteFailed and StoreReadOnly.
+        """
+        for decision in decisions:
+            verdicts.check(decision)
+        with self._lock:
+            table = self._table(Decision.table)
+            fresh = {d.id: d for d in reversed(decisions) if table.by_id(d.id) is None}
+            ordered = tuple(fresh.values())[::-1]
+            self._write(ordered)
+            for decision in ordered:
+                self._judge(decision)
+
+    def verdict(self, image_id: str) -> Verdict:
+        """What the decisions about a picture add up to; an empty verdict if there are none."""
+        with self._lock:
+            if image_id not in self._verdicts:
+                ids = self._index(Decision, "image").get(image_id)
+                if not ids:
+                    return Verdict()
+                table = self._table(Decision.table)
+                documents = filter(None, map(table.by_id, ids))
+                self._verdicts[image_id] = verdicts.derive_documents(documents)
+            return self._verdicts[image_id]
+
+    def decisions(self, image_id: str) -> list[Decision]:
+        """All decisions about a picture in the order they were made, undone ones and undo events included."""
+        return self.all(Decision, image=image_id)
+
+    def _judge(self, decision: Decision) -> None:
+        """Bring the verdict up to date. Unknown verdicts are derived when they are asked for."""
+        if decision.action == "undo":
+            self._verdicts.pop(decision.image, None)
+        elif decision.image in self._verdicts:
+            self._verdicts[decision.image] = verdicts.step(self._verdicts[decision.image], decision)
+
+    # ---- inside
+
+    def _table(self, name: str) -> RecordTable:
+        return cast(RecordTable, self._db.table(name))
+
+    def _parse(self, cls: type[R], document: Document) -> R:
+        try:
+            record = cls.model_validate(document)
+        except ValidationError as error:
+            raise StoreUnreadable(f"A record in table {cls.table!r} of {self.root} is not valid: {error}") from error
+        self._parsed.setdefault(cls.table, {})[record.id] = record
+        return record
+
+    def _write(self, records: tuple[Record, ...]) -> None:
+        if self.read_only:
+            raise StoreReadOnly(f"The workspace {self.root} is closed, or was opened only to be read.")
+        if not records:
+            return
+        groups: dict[str, dict[str, Record]] = {}
+        for record in records:
+            groups.setdefault(record.table, {})[record.id] = record
+        documents = {name: [r.model_dump(mode="json") for r in group.values()] for name, group in groups.items()}
+        replaced = {name: [self._table(name).by_id(id) for id in group] for name, group in groups.items()}
+        with self._storage.one_line():
+            for name, fresh in documents.items():
+                self._table(name).put(fresh)
+        for name, group in groups.items():
+            self._parsed.setdefault(name, {}).update(group)
+            for old, new in zip(replaced[name], documents[name], strict=True):
+                self._reindex(name, old, new)
+        self.revision += 1
+        self._compact_when_large()
+
+    def _reindex(self, table: str, old: Document | None, new: Document) -> None:
+        for (name, field), index in self._indexes.items():
+            if name != table:
+                continue
+            if old is not None:
+                index.get(old.get(field), {}).pop(new["id"], None)
+            index.setdefault(new[field], {})[new["id"]] = None
+
+    def _index(self, cls: type[Record], field: str) -> dict[Any, dict[str, None]]:
+        key = (cls.table, field)
+        if key not in self._indexes:
+            index: dict[Any, dict[str, None]] = {}
+            for document in self._table(cls.table).documents():
+                index.setdefault(document.get(field), {})[document["id"]] = None
+            self._indexes[key] = index
+        return self._indexes[key]
+
+    # ---- compacting and closing
+
+    def _compact_now(self) -> None:
+        self._journal.write_snapshot(self._storage.tables, self._journal.rotate())
+
+    def _compact_when_large(self) -> None:
+        """Write a new snapshot in the background: the lines that come meanwhile go to a journal file of their own."""
+        if self._journal.size < self._compact_at or (self._compacting and self._compacting.is_alive()):
+            return
+        try:
+            seq = self._journal.rotate()
+        except OSError:
+            log.exception("could not begin a new journal of %s", self.root)
+            return
+        frozen = {name: dict(table) for name, table in self._storage.tables.items()}
+        self._compacting = threading.Thread(target=self._compact, args=(frozen, seq), name="compact", daemon=True)
+        self._compacting.start()
+
+    def _compact(self, tables: dict[str, dict[str, Document]], seq: int) -> None:
+        try:
+            self._journal.write_snapshot(tables, seq)
+        except OSError:
+            # the old snapshot and all the lines are still there
+            log.exception("could not write a new snapshot of %s", self.root)
+
+    def close(self) -> None:
+        """Write a snapshot and give the workspace back. Without effect when closed."""
+        with self._lock:
+            lock, self._workspace_lock = self._workspace_lock, None
+            if lock is None:
+                return
+            try:
+                if self._compacting:
+                    self._compacting.join()
+                self._compact(self._storage.tables, self._journal.rotate())
+            finally:
+                self._journal.close()
+                lock.release()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,68 @@
+"""Training of LoRAs: ``train`` serves a TrainRequest on the resident model."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pipelines.domain.events import Event
+from pipelines.domain.presets import ModelFamily, models
+from pipelines.domain.requests import TrainRequest
+from pipelines.engine.memory import WillNotFit, predict_training
+from pipelines.engine.resident import Resident
+from pipelines.storage.workspace import Workspace
+from pipelines.training.context import Context
+from pipelines.training.dataset import TrainingDataError
+from pipelines.training.emphasis import Finder
+from pipelines.training.loop import Diverged, Training, finished
+
+__all__ = ["Diverged", "TrainingDataError", "train"]
+
+ROLES = {"character": "generator", "editor": "editor"}
+
+
+def train(
+    request: TrainRequest,
+    *,
+    resident: Resident,
+    workspace: Workspace,
+    settings: Any,
+    emit: Callable[[Event], None],
+    cancelled: Callable[[], bool],
+    finder: Finder | None = None,
+) -> dict[str, Any]:
+    """Train a LoRA into ``request.folder`` and return where it is: ``lora`` (path relative to the workspace),
+    ``sha256``, ``rank``, ``alpha``, ``steps``, ``loss`` (mean of the last steps).
+
+    ``finder`` finds faces, for settings in which they count more; without it all places of a picture count alike.
+
+    A run that was stopped goes on from its newest checkpoint and ends as it would have without the stop; one that
+    is done returns its result again. Raises TrainingDataError (what is wrong with which picture), WeightsMissing,
+    WillNotFit (before loading, where it can be known), Diverged, and Cancelled, after a checkpoint, within one step of
+    ``cancelled()`` turning true.
+    """
+    family = check(request)
+    workspace.path(request.folder).mkdir(parents=True, exist_ok=True)
+    if done := finished(request, workspace):
+        return done
+    resident.folder(family)
+    controls = max(len(item.controls) for item in request.items)
+    prediction = predict_training(family, request.settings, workspace, settings, controls)
+    if not prediction.fits:
+        raise WillNotFit(prediction.why)
+    context = Context(workspace, emit, cancelled, resident.memory, finder)
+    with resident.use(family) as driver:
+        return Training(request, family, driver, context).run()
+
+
+def check(request: TrainRequest) -> ModelFamily:
+    """The family to train on, at the request's revision. Raises TrainingDataError when the request makes no sense."""
+    family = models().get(request.family)
+    if family is None or family.role != ROLES[request.target]:
+        fits = ", ".join(sorted(f.name for f in models().values() if f.role == ROLES[request.target]))
+        raise TrainingDataError(f'"{request.family}" cannot be trained as {request.target}. Choose one of: {fits}.')
+    if not request.items:
+        raise TrainingDataError("There are no pictures to train on. Review pictures and select some first.")
+    if request.target == "editor" and (bare := [i.image.path for i in request.items if not i.controls]):
+        raise TrainingDataError(f"An editor learns from pairs; these have no input picture: {', '.join(bare)}.")
+    if request.target == "character" and any(i.controls for i in request.items):
+        raise TrainingDataError("A character LoRA takes no input pictures; train them as editor.")
+    return family.model_copy(update={"revision": request.revision})

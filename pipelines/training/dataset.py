@@ -1,0 +1,183 @@
+"""From pictures on disk to what the transformer is trained on: cropped, encoded once, kept beside the run.
+
+Encoding needs the text encoders and the VAE, training does not: everything is encoded first, so that both can leave
+the GPU while the steps run.
+"""
+
+import hashlib
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pipelines.domain.base import content_hash
+from pipelines.domain.requests import TrainItem
+from pipelines.domain.shots import ImageRef
+
+LAYOUT = 1
+"""Part of every cache key: to be raised when cropping or encoding changes."""
+
+
+class TrainingDataError(ValueError):
+    """The pictures of a training cannot be used. The message names the file and says what to do."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """An encoded caption: ``embeds`` (1, tokens, width); ``pooled`` (1, width) where the family has it."""
+
+    embeds: Tensor
+    pooled: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Example:
+    """One encoded picture, on the CPU. ``latents`` are normalised; ``controls`` are the latents of an edit's inputs;
+    ``empty`` is the caption that stands in when the caption is dropped; ``weights`` (h, w) in latents say how much each
+    place counts in the loss, with mean 1 (``None``: all alike)."""
+
+    item: TrainItem
+    latents: Tensor
+    controls: tuple[Tensor, ...]
+    text: Text
+    empty: Text
+    weights: Tensor | None = None
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What must agree for two examples to share a batch."""
+        return (tuple(self.latents.shape), *(tuple(c.shape) for c in self.controls))
+
+
+Weigh = Callable[[Image.Image, int, int], Tensor | None]
+
+
+class Task(Protocol):
+    """What differs between families: ``character.CharacterTask`` and ``editor.EditorTask``.
+
+    ``multiple`` is what the sides of a picture must be multiples of; ``dropped_caption`` stands in for a dropped one.
+    """
+
+    pipe: Any
+    transformer: Any
+    multiple: int
+    dropped_caption: str
+
+    def encode_picture(self, image: Image.Image) -> Tensor: ...
+    def encode_control(self, image: Image.Image) -> Tensor: ...
+    def encode_text(self, caption: str, controls: list[Image.Image]) -> Text: ...
+    def pack(self, latents: Tensor) -> Tensor: ...
+    def predict(self, noisy: Tensor, sigma: Tensor, controls: tuple[Tensor, ...], text: Text) -> Tensor: ...
+
+
+def bucket(width: int, height: int, resolution: int, multiple: int) -> tuple[int, int]:
+    """The size in pixels (width, height) a picture is trained at.
+
+    The area is at most ``resolution`` squared, give or take one rounding, the aspect the nearest there is, and both
+    sides are multiples of ``multiple``. Aspects beyond 2:1 are cut to 2:1: longer strips teach borders.
+    """
+    aspect = min(max(width / height, 0.5), 2.0)
+    ideal = (resolution * math.sqrt(aspect), resolution / math.sqrt(aspect))
+    w, h = (max(multiple, round(side / multiple) * multiple) for side in ideal)
+    return w, h
+
+
+def crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Scaled to cover ``size`` (width, height) and cut to it around the centre (Lanczos)."""
+    return ImageOps.fit(image, size, method=Image.Resampling.LANCZOS, centering=(0.5, 0.5))
+
+
+def load_picture(ref: ImageRef, path: Path) -> Image.Image:
+    """The picture as RGB, decoded whole. Raises TrainingDataError, naming the file, when it cannot be read or is no
+    longer the file that the dataset version was made of."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TrainingDataError(
+            f"{ref.path} cannot be read ({error.strerror}). Restore it, or leave it out."
+        ) from error
+    if hashlib.sha256(data).hexdigest() != ref.id:
+        raise TrainingDataError(
+            f"{ref.path} is not the picture it was when it was reviewed: its content has changed. "
+            "Restore it, or add it again."
+        )
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise TrainingDataError(
+            f"{ref.path} is not a readable picture ({error}). Leave it out, or add it again."
+        ) from error
+
+
+class Cache:
+    """Tensors on disk, one safetensors file per key; a damaged file counts as absent."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, key: Sequence[object], make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """What is kept under ``key``, or what ``make`` returns, which is then kept. Always on the CPU."""
+        path = self.folder / f"{content_hash([LAYOUT, *key])}.safetensors"
+        if path.exists():
+            try:
+                return load_file(path)
+            except (SafetensorError, OSError):
+                path.unlink(missing_ok=True)
+        with torch.no_grad():
+            made = {name: tensor.detach().cpu().contiguous() for name, tensor in make().items()}
+        partial = path.with_suffix(f".{os.getpid()}.tmp")
+        save_file(made, partial)
+        partial.replace(path)
+        return made
+
+
+class Encoder:
+    """Turns the items of a training into examples, through the cache. ``task`` says how its family encodes; ``weigh``
+    gives the weights of a picture at a height and width in latents."""
+
+    def __init__(
+        self,
+        task: "Task",
+        cache: Cache,
+        locate: Callable[[str], Path],
+        base: str,
+        resolution: int,
+        weigh: Weigh = lambda picture, height, width: None,
+    ):
+        self.task, self.cache, self.locate, self.base, self.resolution = task, cache, locate, base, resolution
+        self.weigh = weigh
+
+    def example(self, item: TrainItem) -> Example:
+        """One item, encoded. Raises TrainingDataError, naming the file that cannot be used."""
+        picture = load_picture(item.image, self.locate(item.image.path))
+        size = bucket(*picture.size, self.resolution, self.task.multiple)
+        cut = crop(picture, size)
+        latents = self._latents(["picture", item.image.id, size], lambda: self.task.encode_picture(cut))
+        inputs = [(ref, load_picture(ref, self.locate(ref.path))) for ref in item.controls]
+        controls = tuple(self._control(ref, image) for ref, image in inputs)
+        text, empty = (self._text(words, inputs) for words in (item.caption, self.task.dropped_caption))
+        return Example(item, latents, controls, text, empty, self.weigh(cut, *latents.shape[-2:]))
+
+    def _control(self, ref: ImageRef, image: Image.Image) -> Tensor:
+        return self._latents(["control", ref.id, self.resolution], lambda: self.task.encode_control(image))
+
+    def _latents(self, key: list[object], make: Callable[[], Tensor]) -> Tensor:
+        return self.cache.get([self.base, *key], lambda: {"latents": make()})["latents"]
+
+    def _text(self, caption: str, inputs: list[tuple[ImageRef, Image.Image]]) -> Text:
+        def make() -> dict[str, Tensor]:
+            text = self.task.encode_text(caption, [image for _, image in inputs])
+            return {"embeds": text.embeds, **({} if text.pooled is None else {"pooled": text.pooled})}
+
+        kept = self.cache.get([self.base, "text", caption, [ref.id for ref, _ in inputs]], make)
+        return Text(kept["embeds"], kept.get("pooled"))

@@ -1,0 +1,275 @@
+"""The training loop, one for all families: encode, then steps; checkpoints, samples and the file at the end."""
+
+import math
+import shutil
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pipelines.domain.base import content_hash
+from pipelines.domain.cancelled import Cancelled
+from pipelines.domain.events import Measured, Progress, Started, Warned
+from pipelines.domain.presets import ModelFamily
+from pipelines.domain.records import Metric
+from pipelines.domain.requests import TrainRequest
+from pipelines.engine.drivers import Driver
+from pipelines.engine.memory import WillNotFit
+from pipelines.storage.atomic import file_hash
+from pipelines.storage.workspace import Workspace
+from pipelines.training import checkpoints, export
+from pipelines.training.adapter import LearnedAdapter, attached
+from pipelines.training.character import CharacterTask
+from pipelines.training.checkpoints import Checkpoint
+from pipelines.training.context import Context
+from pipelines.training.dataset import Cache, Encoder, Example, Task, TrainingDataError
+from pipelines.training.editor import EditorTask
+from pipelines.training.emphasis import emphasis
+from pipelines.training.loss import Loss
+from pipelines.training.offload import Offload
+from pipelines.training.samples import Samples
+from pipelines.training.schedule import Schedule
+
+GRADIENT_NORM = 1.0
+"""Gradients are clipped to this norm, as all trainers of these families do."""
+TAIL = 50
+"""The loss reported at the end is the mean over the last quarter of the steps, at most this many: one says little."""
+
+
+class Diverged(RuntimeError):
+    """The loss is no longer a number. The message says what to do."""
+
+
+def fingerprint(request: TrainRequest) -> str:
+    """What makes two requests the same training: pictures, captions, base and settings, but not how often it saves."""
+    content = request.model_dump(include={"target", "family", "revision", "items", "settings", "trigger"})
+    for key in ("save_every", "sample_every", "keep"):
+        content["settings"].pop(key)
+    for item in content["items"]:
+        item["image"], item["controls"] = item["image"]["id"], [c["id"] for c in item["controls"]]
+    return content_hash(content)
+
+
+def result(request: TrainRequest, sha256: str, loss: float) -> dict[str, Any]:
+    """What the job answers: where the file is and what it holds. Alpha is folded into the file: it equals rank."""
+    s = request.settings
+    lora = f"{request.folder}/{request.name}.safetensors"
+    return {"lora": lora, "sha256": sha256, "rank": s.rank, "alpha": s.rank, "steps": s.steps, "loss": loss}
+
+
+def finished(request: TrainRequest, workspace: Workspace) -> dict[str, Any] | None:
+    """The result of this very training if its file is there already."""
+    path = workspace.path(f"{request.folder}/{request.name}.safetensors")
+    header = export.read_header(path)
+    if header.get("flenwheel.fingerprint") != fingerprint(request):
+        return None
+    return result(request, file_hash(path), float(header["flenwheel.loss"]))
+
+
+def doubts(request: TrainRequest) -> list[str]:
+    """What the user should know before: captions without the trigger word, samples that leave out their LoRAs."""
+    found = []
+    without = sum(request.trigger not in item.caption for item in request.items)
+    if request.trigger and without and request.target == "character":
+        found.append(f'{without} of {len(request.items)} captions lack the trigger word "{request.trigger}".')
+    if any(shot.stack.adapters for shot in request.samples):
+        found.append(
+            "Sample pictures are made with the LoRA in training alone, without the other LoRAs of their shots."
+        )
+    return found
+
+
+class Training:
+    """One run of the loop on a resident model. ``run`` does it all and returns the job's result."""
+
+    optimizer: torch.optim.Optimizer
+    adapter: LearnedAdapter
+
+    def __init__(
+        self,
+        request: TrainRequest,
+        family: ModelFamily,
+        driver: Driver,
+        context: Context,
+    ):
+        self.request, self.family, self.context = request, family, context
+        self.workspace, self.emit = context.workspace, context.emit
+        self.settings, self.driver = request.settings, driver
+        self.task = self._task()
+        self.folder = self.workspace.path(request.folder)
+        self.checkpoints = self.folder / "checkpoints"
+        self.fingerprint = fingerprint(request)
+        self.schedule = Schedule(request.items, self.settings)
+        self.loss = Loss(self.task, driver.pipe.scheduler.config, driver.device, self.settings.seed)
+        self.offload = Offload(driver)
+        self.samples = Samples(request, driver, context)
+        self.losses: list[float] = []
+
+    def _task(self) -> Task:
+        if self.request.target == "editor":
+            return EditorTask(self.driver, self.settings.resolution)
+        return CharacterTask(self.driver)
+
+    def run(self) -> dict[str, Any]:
+        """Train, from the newest checkpoint if there is one.
+
+        Raises Cancelled (within one step, a checkpoint written first), TrainingDataError, Diverged, WillNotFit.
+        """
+        s, transformer = self.settings, self.driver.pipe.transformer
+        kept = self._newest()
+        self.losses = list(kept.losses) if kept else []
+        self.emit(Started(total=s.steps, unit="steps", skipped=self.done))
+        for text in (*doubts(self.request), *self._faceless(), *self.schedule.warnings):
+            self.emit(Warned(text=text))
+        if kept:
+            self.samples.announce()
+        examples = self._encode()
+        targets = self.family.lora_targets
+        with (
+            self.offload.parked(),
+            attached(transformer, targets, s.rank, s.alpha, s.seed, s.gradient_checkpointing) as self.adapter,
+        ):
+            parameters = list(self.adapter.parameters.values())
+            self.optimizer = checkpoints.make_optimizer(s.optimizer, parameters, s.learning_rate)
+            if kept:
+                self.adapter.load(kept.adapter)
+                self.optimizer.load_state_dict(kept.optimizer)
+            self._steps(examples)
+            return self._finish()
+
+    @property
+    def done(self) -> int:
+        """Steps that are finished."""
+        return len(self.losses)
+
+    # -- before the steps
+
+    def _newest(self) -> Checkpoint | None:
+        kept = checkpoints.newest(self.checkpoints)
+        if kept and kept.fingerprint != self.fingerprint:
+            raise TrainingDataError(
+                f"{self.request.folder} holds the checkpoints of another training (other pictures or settings). "
+                "Train into a new version."
+            )
+        return kept
+
+    def _encode(self) -> list[Example]:
+        """All items encoded, from the cache where it has them."""
+        base = f"{self.family.name}@{self.request.revision}"
+        cache = Cache(self.folder / "cache")
+        encoder = Encoder(self.task, cache, self.workspace.path, base, self.settings.resolution, self._weigh)
+        examples = []
+        for n, item in enumerate(self.request.items):
+            self.context.stop_if_cancelled()
+            self.emit(Progress(done=self.done, note=f"Encoding picture {n + 1} of {len(self.request.items)}"))
+            examples.append(encoder.example(item))
+        return examples
+
+    def _faceless(self) -> list[str]:
+        if not self.settings.face_weight or self.context.finder:
+            return []
+        return ["Nobody here finds faces: all of a picture counts alike, though faces were to count more."]
+
+    def _weigh(self, picture: Image.Image, height: int, width: int) -> Tensor | None:
+        """The weights of a picture at a size in latents; ``None`` where no face is to count more."""
+        gain, finder = self.settings.face_weight, self.context.finder
+        found = finder(picture) if gain and finder else None
+        return emphasis(found, height, width, gain) if found else None
+
+    # -- the steps
+
+    def _steps(self, examples: list[Example]) -> None:
+        with suppress(torch.OutOfMemoryError):
+            return self._all_steps(examples)
+        # Outside the handler: a live traceback would hold on to the tensors that have to go before the other parts of
+        # the pipeline come back to the card.
+        raise WillNotFit(
+            f"Memory ran out at step {self.done + 1}, against the prediction. Choose a smaller resolution, batch "
+            "or rank, or close other programs that use the card; checkpoints are kept."
+        )
+
+    def _all_steps(self, examples: list[Example]) -> None:
+        saved = self.done if self.done else -1
+        try:
+            if self.done and self._due(self.settings.sample_every):
+                self._sample(examples)  # a run killed between checkpoint and sample makes it now
+            elif not self.done:
+                self._measure("fixed_loss", self.loss.fixed(examples))
+            while self.done < self.settings.steps:
+                self._step(examples)
+                if self._due(self.settings.save_every):
+                    self._save()
+                    saved = self.done
+                if self._due(self.settings.sample_every):
+                    self._sample(examples)
+        except Cancelled:
+            if saved != self.done:
+                self._save()
+            raise
+
+    def _due(self, every: int) -> bool:
+        return self.done % every == 0 or self.done == self.settings.steps
+
+    def _step(self, examples: list[Example]) -> None:
+        """One optimizer step over ``accumulate`` parts of ``batch`` examples."""
+        step = self.done
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.learning_rate(step)
+        self.optimizer.zero_grad(set_to_none=True)
+        total = 0.0
+        for part in range(self.settings.accumulate):
+            for share, loss in self._parts(examples, step, part):
+                self.context.stop_if_cancelled()
+                weighted = loss() * share
+                weighted.backward()
+                total += float(weighted.detach())
+        if not math.isfinite(total):
+            raise Diverged(f"The loss is not a number at step {step + 1}. Train again with a lower learning rate.")
+        torch.nn.utils.clip_grad_norm_(list(self.adapter.parameters.values()), GRADIENT_NORM)
+        self.optimizer.step()
+        self.losses.append(total)
+        self._measure("loss", total)
+        self.emit(Progress(done=self.done, note=f"loss {total:.4f}"))
+
+    def _parts(self, examples: list[Example], step: int, part: int) -> list[tuple[float, Callable[[], Tensor]]]:
+        """The batch of one part as groups that can go through the model together, each with its share of the mean."""
+        groups = defaultdict(list)
+        for n, draw in enumerate(self.schedule.draw(step, part)):
+            example = examples[draw.index]
+            sigma, noise = self.loss.draw(example, step, part, n)
+            text = example.empty if draw.dropped else example.text
+            groups[example.shape, text.embeds.shape].append((example, sigma, noise, draw.dropped))
+        whole = self.settings.batch * self.settings.accumulate
+        return [(len(g) / whole, lambda g=g: self.loss.of_batch(g)) for g in groups.values()]
+
+    # -- what the steps leave behind
+
+    def _save(self) -> None:
+        now = Checkpoint(
+            self.done, self.fingerprint, self.adapter.tensors(), self.optimizer.state_dict(), tuple(self.losses)
+        )
+        checkpoints.save(self.checkpoints, now, self.settings.keep)
+
+    def _sample(self, examples: list[Example]) -> None:
+        self._measure("fixed_loss", self.loss.fixed(examples))
+        self.emit(self.context.memory())
+        if self.samples.missing(self.done):
+            self.optimizer.zero_grad(set_to_none=True)
+            with self.offload.fetched():
+                self.samples.make(self.done, self.adapter)
+
+    def _finish(self) -> dict[str, Any]:
+        tail = self.losses[-max(1, min(TAIL, self.done // 4)) :]
+        loss = sum(tail) / len(tail)
+        path = self.folder / f"{self.request.name}.safetensors"
+        own = {"fingerprint": self.fingerprint, "loss": repr(loss)}
+        sha256 = export.write(path, self.adapter.exported(), self.request, self.family, own)
+        shutil.rmtree(self.folder / "cache", ignore_errors=True)
+        return result(self.request, sha256, loss)
+
+    def _measure(self, name: str, value: float) -> None:
+        self.emit(Measured(metric=Metric(name=name, step=self.done, value=value)))

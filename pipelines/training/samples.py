@@ -1,0 +1,69 @@
+"""Sample pictures of a training, made with the LoRA as it is at that step."""
+
+from PIL import Image
+
+from pipelines.domain.events import ImageMade, StepDone
+from pipelines.domain.requests import TrainRequest
+from pipelines.domain.shots import LoraStack, Shot
+from pipelines.engine.drivers import Driver
+from pipelines.storage.pictures import read_recipe, save_picture
+from pipelines.training.adapter import LearnedAdapter
+from pipelines.training.context import Context
+from pipelines.training.dataset import load_picture
+
+
+class Samples:
+    """Renders the request's sample shots into ``<folder>/samples/<step>_<n>.png``."""
+
+    def __init__(
+        self,
+        request: TrainRequest,
+        driver: Driver,
+        context: Context,
+    ):
+        self.request, self.driver, self.context = request, driver, context
+        self.workspace = context.workspace
+
+    def missing(self, step: int) -> list[int]:
+        """Which sample shots have no picture yet at ``step``."""
+        return [n for n in range(len(self.request.samples)) if not self.workspace.path(self._path(step, n)).exists()]
+
+    def announce(self) -> None:
+        """ImageMade for every sample that an earlier run left: its record may have been lost with the run."""
+        for path in sorted(self.workspace.path(f"{self.request.folder}/samples").glob("*.png")):
+            record = read_recipe(path, self.workspace.relative(path))
+            if record:
+                self.context.emit(ImageMade(image=record))
+
+    def make(self, step: int, adapter: LearnedAdapter) -> None:
+        """Render what is missing at ``step``; ImageMade for each. Raises Cancelled from within a picture."""
+        for n in self.missing(step):
+            with adapter.as_exported():
+                image = self._render(self.request.samples[n])
+            record = save_picture(
+                self.workspace,
+                image,
+                path=self._path(step, n),
+                character=self.request.character,
+                kind="sample",
+                version=self.request.version,
+                shot=self._planned(self.request.samples[n], step),
+            )
+            self.context.emit(ImageMade(image=record))
+
+    def _path(self, step: int, n: int) -> str:
+        return f"{self.request.folder}/samples/{step:06d}_{n}.png"
+
+    def _planned(self, shot: Shot, step: int) -> Shot:
+        """The shot as it is recorded: the LoRA is not a file yet, so its name and step stand among the labels."""
+        labels = {**shot.purpose.labels, "lora": self.request.name, "training_step": str(step)}
+        purpose = shot.purpose.model_copy(update={"step": "sample", "labels": labels})
+        return shot.model_copy(update={"purpose": purpose, "stack": LoraStack()})
+
+    def _render(self, shot: Shot) -> Image.Image:
+        def on_step(k: int, n: int) -> None:
+            self.context.stop_if_cancelled()
+            self.context.emit(StepDone(k=k, n=n))
+
+        sources = [load_picture(ref, self.workspace.path(ref.path)) for ref in shot.sources]
+        return self.driver.render(shot, sources, on_step)

@@ -1,0 +1,217 @@
+"""Which room does which request. Imports of torch happen inside the handlers, at the first job that needs them."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pipelines.domain.cancelled import Cancelled
+from pipelines.domain.events import Event, ImageMade, Progress, Scored, Started, Warned
+from pipelines.domain.requests import (
+    CalibrateRequest,
+    ExamineRequest,
+    Judge,
+    ObtainRequest,
+    PracticeRequest,
+    RenderRequest,
+    ScoreRequest,
+    TargetsRequest,
+    TrainRequest,
+)
+from pipelines.storage.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipelines.engine.resident import Resident
+    from pipelines.storage.settings import Settings
+
+Emit = Callable[[Event], None]
+log = logging.getLogger(__name__)
+
+
+class Shared:
+    """What outlives a job: above all the resident model."""
+
+    def __init__(self, workspace: Workspace, emit: Emit) -> None:
+        self.workspace = workspace
+        self._emit = emit
+        self._resident: Resident | None = None
+
+    def resident(self, settings: Settings) -> Resident:
+        """The one holder of models of this process, made at the first call; it follows changed settings."""
+        from pipelines.engine.resident import Resident
+
+        if self._resident is None:
+            self._resident = Resident(self.workspace, settings, self._emit)
+        self._resident.settings = settings
+        return self._resident
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a handler works with: ``emit`` tells the app, ``cancelled`` asks it. ``judged`` are pictures with scores."""
+
+    job: str
+    shared: Shared
+    values: dict[str, Any]
+    judged: Set[str]
+    emit: Emit
+    cancelled: Callable[[], bool]
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace's folders."""
+        return self.shared.workspace
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The app's settings as they were when the job began."""
+        from pipelines.storage.settings import Settings
+
+        return Settings(**self.values)
+
+    @property
+    def resident(self) -> Resident:
+        """The holder of the resident model."""
+        return self.shared.resident(self.settings)
+
+
+Handler = Callable[[Any, Context], dict[str, Any]]
+
+
+class Judging:
+    """An ``emit`` that judges each picture as soon as it is made: a job's progress counts pictures that are through,
+    and a job that is cut short leaves no unjudged ones but the last. A judge that cannot work costs no picture."""
+
+    def __init__(self, context: Context, judge: Judge) -> None:
+        self._context, self._judge = context, judge
+        self._able = True
+
+    def __call__(self, event: Event) -> None:
+        self._context.emit(event)
+        if isinstance(event, ImageMade) and self._able and event.image.id not in self._context.judged:
+            self._score(event)
+
+    def _score(self, made: ImageMade) -> None:
+        from pipelines.worker.score import score
+
+        c = self._context
+        try:
+            score([made.image.ref], self._judge, workspace=c.workspace, settings=c.settings,
+                  emit=self._pass_on, cancelled=c.cancelled)  # fmt: skip
+        except Cancelled:
+            raise
+        except Exception as error:
+            log.exception("judging %s failed", made.image.path)
+            self._able = False
+            c.emit(Warned(text=f"The pictures of this run are not judged: {error}"))
+
+    def _pass_on(self, event: Event) -> None:
+        if isinstance(event, Scored | Warned):  # counting is the render's business
+            self._context.emit(event)
+
+
+def render(request: RenderRequest, context: Context) -> dict[str, Any]:
+    """Make the pictures of a plan and judge each. Result: ``images``, how many there are now."""
+    from pipelines.worker.render import render as run
+
+    emit = Judging(context, request.judge) if request.judge else context.emit
+    made = run(request.plan, resident=context.resident, workspace=context.workspace, emit=emit,
+               cancelled=context.cancelled, job=context.job)  # fmt: skip
+    return {"images": len(made)}
+
+
+def score(request: ScoreRequest, context: Context) -> dict[str, Any]:
+    """Judge pictures that exist. Result: ``images``, how many were judged."""
+    from pipelines.worker.score import score as run
+
+    scores = run(request.images, request.judge, workspace=context.workspace, settings=context.settings,
+                 emit=context.emit, cancelled=context.cancelled)  # fmt: skip
+    return {"images": len(scores)}
+
+
+def calibrate(request: CalibrateRequest, context: Context) -> dict[str, Any]:
+    """Draw a character's lines. Result: ``calibrations``, the fields of a record for each recogniser."""
+    from pipelines.worker.calibrate import run
+
+    return {"calibrations": run(request, workspace=context.workspace, settings=context.settings,
+                                emit=context.emit, cancelled=context.cancelled)}  # fmt: skip
+
+
+def practice(request: PracticeRequest, context: Context) -> dict[str, Any]:
+    """Draw the sources of a practice character. Result: ``pictures``: path, angle and expression of each."""
+    from pipelines.storage.atomic import write_durably
+    from pipelines.world.practice_sources import sources, views
+
+    context.emit(Started(total=len(views(request.number))))
+    drawn = sources(request.number, request.size, held_out=request.held_out)
+    pictures = []
+    for done, source in enumerate(drawn, 1):
+        if context.cancelled():
+            raise Cancelled
+        path, data = f"{request.folder}/{source.filename}", io.BytesIO()
+        source.image.save(data, "PNG")
+        write_durably(context.workspace.path(path), data.getvalue(), sync=False)
+        pictures.append([path, source.truth.angle, source.truth.expression])
+        context.emit(Progress(done=done))
+    return {"pictures": pictures}
+
+
+def examine(request: ExamineRequest, context: Context) -> dict[str, Any]:
+    """Read what pictures truly show. Result: ``readings`` by image id (``pipelines.world.reading``)."""
+    from pipelines.world.examine import examine as run
+
+    found = run(request, workspace=context.workspace, settings=context.settings, emit=context.emit,
+                cancelled=context.cancelled)  # fmt: skip
+    return {"readings": {i: reading.model_dump(mode="json") for i, reading in found.items()}}
+
+
+def targets(request: TargetsRequest, context: Context) -> dict[str, Any]:
+    """Draw what edits should have given. Result: ``pictures``, a path for each."""
+    from pipelines.world.examine import targets as run
+
+    return {"pictures": run(request, workspace=context.workspace, emit=context.emit, cancelled=context.cancelled)}
+
+
+def train(request: TrainRequest, context: Context) -> dict[str, Any]:
+    """Train a LoRA, judging its samples if asked to. Result: the trainer's."""
+    from pipelines.training import train as run
+    from pipelines.worker.score import finder
+
+    emit = Judging(context, request.judge) if request.judge else context.emit
+    faces = finder(request.judge, context.settings) if request.judge and request.settings.face_weight else None
+    return run(request, resident=context.resident, workspace=context.workspace, settings=context.settings,
+               emit=emit, cancelled=context.cancelled, finder=faces)  # fmt: skip
+
+
+def obtain(request: ObtainRequest, context: Context) -> dict[str, Any]:
+    """Download the weights of a family, in percent. Result: ``folder``, relative if in the workspace."""
+    from pipelines.domain.presets import models
+    from pipelines.engine.weights import obtain as run
+
+    context.emit(Started(total=100, unit="percent"))
+    folder = run(models()[request.family], context.workspace, context.settings,
+                 lambda share, note: context.emit(Progress(done=int(100 * share), note=note)),
+                 context.cancelled)  # fmt: skip
+    inside = folder.resolve().is_relative_to(context.workspace.root)
+    return {"folder": context.workspace.relative(folder) if inside else str(folder)}
+
+
+def warm() -> None:
+    """Import what nearly every job needs, seconds of work, while nobody waits for it."""
+    import pipelines.worker.render  # noqa: F401
+
+
+HANDLERS: dict[str, Handler] = {
+    "render": render,
+    "score": score,
+    "calibrate": calibrate,
+    "practice": practice,
+    "examine": examine,
+    "targets": targets,
+    "train": train,
+    "obtain": obtain,
+}

@@ -1,0 +1,56 @@
+"""What this machine has: device, memory, versions, face packs.
+
+Run as ``python -m pipelines.worker.machine WORKSPACE``: asking the GPU means importing torch, which the studio's own
+process never does."""
+
+import json
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from pipelines.engine import device
+from pipelines.faces import names, recogniser
+from pipelines.storage.settings import Settings, load
+
+GIB = 2**30
+PACKAGES = (
+    "flenwheel", "torch", "diffusers", "transformers", "peft", "bitsandbytes", "gradio", "insightface",
+    "facenet-pytorch", "onnxruntime", "numpy", "pillow", "tinydb",
+)  # fmt: skip
+
+
+def examine(settings: Settings) -> dict[str, Any]:
+    """Device, memory (GiB), versions and face packs of this machine, ready for JSON."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": device.describe(),
+        "memory": {
+            "ram_gib": round(psutil.virtual_memory().total / GIB, 1),
+            "ram_free_gib": round(psutil.virtual_memory().available / GIB, 1),
+            "cpu_cores": psutil.cpu_count(),
+        },
+        "versions": {name: _version(name) for name in PACKAGES},
+        "faces": {name: _pack(name, settings) for name in names()},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _pack(name: str, settings: Settings) -> dict[str, str | bool]:
+    found = recogniser(name, settings)
+    missing = found.ready()
+    return {"title": found.title, "ready": not missing, "missing": missing}
+
+
+if __name__ == "__main__":
+    print(json.dumps(examine(load(Path(sys.argv[1])))))  # noqa: T201

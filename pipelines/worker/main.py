@@ -1,0 +1,202 @@
+"""The worker: the one process that owns torch and the GPU. ``python -m pipelines.worker.main --workspace ROOT``.
+
+It reads ``Run`` and ``Control`` lines, works through one job at a time and tells what happens. It writes picture and
+model files, never records. It ends when its app ends. Between jobs it keeps its model resident.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import importlib
+import importlib.util
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+from filelock import FileLock, Timeout
+
+from pipelines.domain.base import Frozen
+from pipelines.domain.cancelled import Cancelled
+from pipelines.domain.events import Event, Failed, Finished, Stopped
+from pipelines.domain.messages import TO_WORKER, Claimed, Ready, Run, Told, line
+from pipelines.storage.temp_files import sweep
+from pipelines.storage.workspace import Workspace
+from pipelines.worker.handlers import Context, Handler, Shared
+
+LOCK_SECONDS = 15
+log = logging.getLogger(__name__)
+
+
+def claim_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Take stdin and stdout for the protocol; from now on whatever prints to stdout, in Python or C, goes to stderr,
+    and whatever reads stdin finds it empty."""
+    incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return incoming, outgoing
+
+
+class Task:
+    """One job in the worker. Its flags are its own: a cancel that comes late finds no other job to hit."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.cancel = threading.Event()
+        self.going = threading.Event()
+        self.going.set()
+
+    def cancelled(self) -> bool:
+        """Whether to stop; asked between steps. Blocks while paused."""
+        self.going.wait()
+        return self.cancel.is_set()
+
+    def control(self, action: str) -> None:
+        """Cancel, pause or unpause."""
+        if action == "cancel":
+            self.cancel.set()
+        if action == "pause":
+            self.going.clear()
+        else:
+            self.going.set()
+
+
+class Worker:
+    """Takes tasks off its inbox, one after the other, while a thread listens to the app."""
+
+    def __init__(self, workspace: Workspace, handlers: Handlers, pipes: tuple[IO[bytes], IO[bytes]]) -> None:
+        self._handlers = handlers
+        self._incoming, self._outgoing = pipes
+        self._sending = threading.Lock()
+        self._inbox: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self._tasks: dict[str, Task] = {}
+        self._task: Task | None = None
+        self._shared = Shared(workspace, self.emit)
+
+    def serve(self) -> NoReturn:
+        """Work until the app is gone."""
+        threading.Thread(target=self._listen, name="app", daemon=True).start()
+        self._send(Ready(pid=os.getpid()))
+        self._handlers.warm()
+        while True:
+            task = self._inbox.get()
+            self._task = task
+            self._work(task)
+            self._tasks.pop(task.run.job, None)
+
+    def emit(self, event: Event) -> None:
+        """Tell the app what happened in the present job. How a job ends is told by the worker alone."""
+        if self._task is None or isinstance(event, Finished | Failed | Stopped):
+            log.debug("not told: %s", event.type)
+            return
+        self._send(Told(job=self._task.run.job, event=event))
+
+    def _work(self, task: Task) -> None:
+        run = task.run
+        self._send(Claimed(job=run.job))
+        try:
+            if task.cancelled():
+                raise Cancelled
+            context = Context(run.job, self._shared, run.settings, frozenset(run.judged), self.emit, task.cancelled)
+            result = self._handlers.by_kind[run.request.kind](run.request, context)
+            self._send(Told(job=run.job, event=Finished(result=result)))
+        except Cancelled:
+            self._send(Told(job=run.job, event=Stopped()))
+        except BaseException as error:  # nothing a job does may end the worker
+            log.exception("job %s failed", run.job)
+            event = Failed(message=words(error), traceback="".join(traceback.format_exception(error)))
+            self._send(Told(job=run.job, event=event))
+
+    def _send(self, message: Frozen) -> None:
+        data = line(message)
+        with self._sending:
+            try:
+                self._outgoing.write(data)
+                self._outgoing.flush()
+            except OSError:
+                os._exit(0)  # the app is gone
+
+    def _listen(self) -> NoReturn:
+        try:
+            for text in self._incoming:
+                message = TO_WORKER.validate_json(text)
+                if isinstance(message, Run):
+                    self._tasks[message.job] = task = Task(message)
+                    self._inbox.put(task)
+                elif task := self._tasks.get(message.job):
+                    task.control(message.action)
+        except Exception:
+            log.exception("the app sent what is no message")
+            os._exit(4)
+        os._exit(0)  # the app is gone; every file is written under a temporary name, so now is as good as later
+
+
+def words(error: BaseException) -> str:
+    """``error`` for the person who asked for the work."""
+    text = str(error) or type(error).__name__
+    kind = type(error)
+    if isinstance(error, MemoryError) or kind.__name__ == "OutOfMemoryError":
+        return f"Out of memory: {text} Smaller pictures, fewer steps at once or a smaller model need less."
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{where}."
+    if kind.__module__.startswith(("pipelines.", "studio.")):
+        return text  # our own errors are written for people
+    return f"Something went wrong that was not foreseen ({kind.__name__}): {text}"
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What serves requests: a handler for each kind, and what to do before the first job comes."""
+
+    by_kind: dict[str, Handler]
+    warm: Callable[[], None]
+
+
+def load_handlers(name: str) -> Handlers:
+    """``HANDLERS`` and, if there is one, ``warm`` of the module ``name``, dotted or the path of a ``.py`` file."""
+    if not name.endswith(".py"):
+        return _handlers_of(importlib.import_module(name))
+    spec = importlib.util.spec_from_file_location(Path(name).stem, name)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{name} cannot be loaded as a module")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return _handlers_of(module)
+
+
+def _handlers_of(module: Any) -> Handlers:
+    return Handlers(module.HANDLERS, getattr(module, "warm", lambda: None))
+
+
+def main() -> NoReturn:
+    """Serve one app. Only one worker at a time works in a workspace: a successor waits until its forerunner is gone."""
+    pipes = claim_pipes()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is meant for the app, which ends us
+    faulthandler.enable()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    parser = argparse.ArgumentParser(prog="python -m pipelines.worker.main")
+    parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--handlers", default="pipelines.worker.handlers")
+    args = parser.parse_args()
+    lock = FileLock(args.workspace / "logs" / "worker.lock")
+    try:
+        lock.acquire(timeout=LOCK_SECONDS)
+    except Timeout:
+        sys.exit(f"Another worker has been busy in {args.workspace} for {LOCK_SECONDS} seconds.")
+    sweep(args.workspace)
+    Worker(Workspace(args.workspace), load_handlers(args.handlers), pipes).serve()
+
+
+if __name__ == "__main__":
+    main()

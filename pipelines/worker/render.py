@@ -1,0 +1,213 @@
+"""Run a plan: each shot becomes a PNG that carries its recipe.
+
+What exists is skipped, and a shot that fails does not stop the rest.
+"""
+
+import base64
+import hashlib
+import io
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import groupby
+
+from PIL import Image
+
+from pipelines.domain.cancelled import Cancelled
+from pipelines.domain.events import Event, ImageMade, Preview, Progress, Started, StepDone, Warned
+from pipelines.domain.presets import ModelFamily, models
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.shots import ImageRef, Plan, Shot
+from pipelines.engine.adapters import applied
+from pipelines.engine.device import DeviceOutOfMemory
+from pipelines.engine.drivers import Driver
+from pipelines.engine.memory import WillNotFit, predict_render
+from pipelines.engine.resident import Resident
+from pipelines.engine.weights import WeightsMissing
+from pipelines.storage.pictures import read_recipe, save_picture
+from pipelines.storage.workspace import Workspace
+
+log = logging.getLogger(__name__)
+PREVIEW_PX = 256
+
+
+class RenderFailed(RuntimeError):
+    """None of the pictures of a plan could be made."""
+
+
+class OutOfMemory(RuntimeError):
+    """A picture does not fit, whatever was done about it."""
+
+
+def render(
+    plan: Plan,
+    *,
+    resident: Resident,
+    workspace: Workspace,
+    emit: Callable[[Event], None],
+    cancelled: Callable[[], bool],
+    job: str = "",
+) -> list[ImageRecord]:
+    """Make the pictures of ``plan`` that are not there yet; all its pictures, in the plan's order.
+
+    A shot that fails gives a Warned event and the rest goes on. Raises Cancelled (within one denoising step; what is
+    finished stays), WeightsMissing, WillNotFit (both before anything is loaded), RenderFailed when no picture at all
+    came out.
+    """
+    run = _Run(plan, resident, workspace, emit, cancelled, job)
+    run.find_existing()
+    to_do = [shot for shot in plan.in_render_order() if shot.id not in run.made]
+    run.check(to_do)
+    for name, shots in groupby(to_do, key=lambda shot: shot.family):
+        run.of_family(models()[name], list(shots))
+    if to_do and run.first_error and not any(shot.id in run.made for shot in to_do):
+        raise RenderFailed(f"None of the {len(to_do)} pictures could be made. The first: {run.first_error}")
+    return [run.made[shot.id] for shot in plan if shot.id in run.made]
+
+
+class _Run:
+    """One run of a plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        resident: Resident,
+        workspace: Workspace,
+        emit: Callable[[Event], None],
+        cancelled: Callable[[], bool],
+        job: str,
+    ) -> None:
+        self.plan, self.resident, self.workspace, self.emit = plan, resident, workspace, emit
+        self.cancelled, self.job = cancelled, job
+        self.made: dict[str, ImageRecord] = {}
+        self.first_error = ""
+
+    def find_existing(self) -> None:
+        """Take what an earlier run has made. A file without a readable recipe is made again."""
+        for shot in self.plan:
+            path = self.plan.path(shot)
+            record = read_recipe(self.workspace.path(path), path)
+            if record and record.shot and record.shot.id == shot.id:
+                self.made[shot.id] = record
+        self.emit(Started(total=len(self.plan), unit="pictures", skipped=len(self.made)))
+        for record in self.made.values():
+            self.emit(ImageMade(image=record))
+
+    def check(self, to_do: list[Shot]) -> None:
+        """Refuse before anything is loaded. Raises WeightsMissing, WillNotFit, RenderFailed for an unknown model."""
+        for name in dict.fromkeys(shot.family for shot in to_do):
+            family = models().get(name)
+            if family is None:
+                raise RenderFailed(f"There is no model called {name!r}; known are {', '.join(models())}.")
+            self.resident.folder(family)
+            shots = [shot for shot in to_do if shot.family == name]
+            prediction = predict_render(family, shots, self.workspace, self.resident.settings)
+            if not prediction.fits:
+                raise WillNotFit(prediction.why)
+
+    def of_family(self, family: ModelFamily, shots: list[Shot]) -> None:
+        """The pictures of one base model, which is loaded once."""
+        self._stop_if_asked()
+        ladder = predict_render(family, shots, self.workspace, self.resident.settings).ladder
+        if not self.resident.holds(family):
+            self._note(f"Loading {family.title}")
+        with self.resident.use(family) as driver:
+            for _ in ladder[int(driver.tiled) + int(not driver.encoders_stay) :]:
+                driver.shrink()
+            for shot in shots:
+                self._stop_if_asked()
+                self._note(_title(shot))
+                self._one(driver, shot)
+            self._note("")
+
+    def _note(self, words: str) -> None:
+        self.emit(Progress(done=len(self.made), note=words))
+
+    def _stop_if_asked(self) -> None:
+        if self.cancelled():
+            raise Cancelled
+
+    def _one(self, driver: Driver, shot: Shot) -> None:
+        try:
+            record = self._make(driver, shot)
+        except (Cancelled, WeightsMissing):
+            raise
+        except Exception as error:
+            log.warning("shot %s failed", shot.id, exc_info=True)
+            words = f"{_title(shot)}: {error}"
+            self.first_error = self.first_error or words
+            self.emit(Warned(text=words))
+            return
+        self.made[shot.id] = record
+        self.emit(ImageMade(image=record))
+        self.emit(self.resident.memory())
+
+    def _make(self, driver: Driver, shot: Shot) -> ImageRecord:
+        if shot.revision != driver.family.revision:
+            raise ValueError(
+                f"it was planned for revision {shot.revision!r} of {driver.family.title}, and revision"
+                f" {driver.family.revision!r} is installed. Plan it again."
+            )
+        sources = [self._source(ref) for ref in shot.sources]
+        started = time.monotonic()
+        image = self._with_ladder(driver, shot, sources)
+        seconds = round(time.monotonic() - started, 3)
+        self._preview(image)
+        return save_picture(
+            self.workspace,
+            image,
+            path=self.plan.path(shot),
+            character=self.plan.character,
+            kind=self.plan.kind,
+            version=self.plan.version,
+            caption=shot.prompt if driver.family.role == "generator" else "",
+            shot=shot,
+            job=self.job,
+            seconds=seconds,
+            peak_gib=self.resident.peak_gib(),
+        )
+
+    def _with_ladder(self, driver: Driver, shot: Shot, sources: list[Image.Image]) -> Image.Image:
+        """The picture; out of memory, the next measure is taken and it is tried again, until none is left."""
+        while True:
+            with suppress(DeviceOutOfMemory):
+                return self._attempt(driver, shot, sources)
+            # Outside the handler: a live traceback would hold on to the tensors that have to go.
+            self.resident.release()
+            measure = driver.shrink()
+            if not measure:
+                raise OutOfMemory(f"{shot.width} x {shot.height} px does not fit into memory. Choose a smaller size.")
+            self.emit(Warned(text=f"Memory ran out at {_title(shot)}. From now on {measure}; trying again."))
+
+    def _attempt(self, driver: Driver, shot: Shot, sources: list[Image.Image]) -> Image.Image:
+        self.resident.reset_peak()
+        with applied(driver, shot.stack, self.workspace):
+            return driver.render(shot, sources, self._step, self._preview)
+
+    def _step(self, k: int, n: int) -> None:
+        self._stop_if_asked()
+        self.emit(StepDone(k=k, n=n))
+
+    def _preview(self, image: Image.Image) -> None:
+        small = image.convert("RGB")
+        small.thumbnail((PREVIEW_PX, PREVIEW_PX))
+        buffer = io.BytesIO()
+        small.save(buffer, "JPEG", quality=75)
+        self.emit(Preview(jpeg=base64.b64encode(buffer.getvalue()).decode("ascii")))
+
+    def _source(self, ref: ImageRef) -> Image.Image:
+        path = self.workspace.path(ref.path)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ValueError(f"its source {ref.path} cannot be read: {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != ref.id:
+            raise ValueError(f"its source {ref.path} is not the picture it was planned with; plan it again.")
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            return image.convert("RGB")
+
+
+def _title(shot: Shot) -> str:
+    cell = shot.purpose.cell or shot.prompt[:40]
+    return f"{cell} #{shot.purpose.variant + 1}" if shot.purpose.variant else cell

@@ -1,0 +1,200 @@
+"""Where a character's identity line lies: against whom it is measured, the job, what is kept of it."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from pipelines.domain.calibrations import Calibration
+from pipelines.domain.records import Character, Identity, ImageRecord, Job, LoraRecord
+from pipelines.domain.requests import CalibrateRequest, Other, Reference, ScoreRequest
+from pipelines.session import NotFound, Session
+from pipelines.workflow import datasets, practice, review, sources
+from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow.thresholds import fits, newest
+from pipelines.world.cast import CAST
+
+FAR = 0.01
+STRANGERS = range(8_000_000, 8_000_150)
+"""Seeds of people of the mini world that serve as impostors and for nothing else: no reader may have learnt them."""
+LEAST, ENOUGH = 2, 5
+"""Sources without which no line can be drawn, and without which it is not used (``faces.calibration.SOURCES``)."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a line would be drawn from: how many ``sources``, how many ``others`` (people, or prompts of the base
+    model). ``shut`` says why it cannot be drawn, ``weak`` what would keep it from being used; in words."""
+
+    sources: int
+    others: int
+    shut: str
+    weak: tuple[str, ...]
+
+
+def estimate(session: Session, character_id: str, *, far: float = FAR) -> Estimate:
+    """What there is to calibrate a character with. Raises NotFound."""
+    character = session.character(character_id)
+    n = len(sources.sources(session, character_id))
+    known = others(session, character)
+    extra = strangers(character) if _drawn_here(session, character) else ()
+    shut = ""
+    if not n:
+        shut = f"{character.name} has no sources yet: the line is drawn from them. Add pictures in Enrich."
+    elif n < LEAST:
+        shut = "One source has nothing to be held against. Add another in Enrich."
+    weak = []
+    if LEAST <= n < ENOUGH:
+        weak.append(f"{n} sources of at least {ENOUGH}: with fewer, the line stays provisional and is not used.")
+    if not extra and (lacking := _few_others(known, far)):
+        weak.append(lacking)
+    return Estimate(n, len(known) + len(extra), shut, tuple(weak))
+
+
+def _few_others(known: tuple[Other, ...], far: float) -> str:
+    """A line that a share ``far`` of others passes needs at least 1 / far - 1 pictures of them."""
+    pictures, wanted = sum(len(o.images) for o in known), ceil(1 / far - 1)
+    if pictures >= wanted:
+        return ""
+    have = f"{pictures} pictures of others of at least {wanted}" if pictures else "Nobody else is known here yet"
+    return (
+        f"{have}: the line stays provisional. Bring in other characters, or make pictures with the base model "
+        "alone in Generate."
+    )
+
+
+def submit(session: Session, character_id: str, *, far: float = FAR) -> Job:
+    """Calibrate a character for the recognisers of its generator. Raises NotFound, and NotAllowed without sources or
+    for a share that is none."""
+    if not 0 < far <= 0.5:
+        raise NotAllowed("The share of false accepts lies between 0 and 0.5, such as 0.01.")
+    character = session.character(character_id)
+    family = session.family(character.generator)
+    references = sources.references(session, character_id)
+    if shut := estimate(session, character_id, far=far).shut:
+        raise NotAllowed(shut)
+    version = datasets.following(c.version for c in session.store.all(Calibration, character=character_id))
+    request = CalibrateRequest(
+        character=character_id,
+        name=character.name,
+        version=version,
+        recognisers=tuple(name for name in (family.gate, family.second) if name),
+        references=references,
+        verified=verified(session, character_id),
+        others=others(session, character),
+        strangers=strangers(character) if _drawn_here(session, character) else (),
+        size=family.defaults.width,
+        far=far,
+        folder=session.workspace.calibration_folder(character_id, version),
+    )
+    return session.jobs.submit(request, f"Calibrate {character.name}", character_id)
+
+
+def verified(session: Session, character_id: str) -> tuple[Reference, ...]:
+    """Pictures beyond the sources that a human called right."""
+    found = [i for gate in ("enriched", "synthetic") for i in review.good(session, character_id, gate)]
+    human = [i for i in found if session.store.verdict(i.id).who == "human"]
+    return tuple(Reference(image=i.ref, angle=sources.angle_of(i)) for i in human)
+
+
+def others(session: Session, character: Character) -> tuple[Other, ...]:
+    """Who else is known here: the sources of the other characters (but not those of the same practice character), and
+    pictures made by the base model alone, whose people are the model's own: one group for each prompt."""
+    own = practice.number(character)
+    everyone = [c for c in session.store.all(Character) if c.id != character.id]
+    groups = {
+        f"{c.name} ({c.id})": [s.ref for s in sources.sources(session, c.id)]
+        for c in everyone
+        if own is None or practice.number(c) != own
+    }
+    for image in session.store.all(ImageRecord):
+        if image.kind in ("synthetic", "card") and image.shot and not image.parents and _base_alone(session, image):
+            groups.setdefault(f"base model, {image.shot.purpose.cell}", []).append(image.ref)
+    return tuple(Other(group=name, images=tuple(images)) for name, images in groups.items() if images)
+
+
+def _base_alone(session: Session, image: ImageRecord) -> bool:
+    """Whether no LoRA of a character had a hand in it; one that is not known here may be anything."""
+    used = [session.store.get(LoraRecord, a.sha256) for a in image.shot.stack.adapters] if image.shot else []
+    return all(lora is not None and not lora.character for lora in used)
+
+
+def _drawn_here(session: Session, character: Character) -> bool:
+    """Whether the character's model is of the mini world, whose people can be drawn on the spot: it comes with the
+    product and not from a hub."""
+    return not session.family(character.generator).weights.hub
+
+
+def strangers(character: Character) -> tuple[int, ...]:
+    """Seeds of people of the mini world who are somebody else."""
+    own = practice.number(character)
+    return (*(p.seed for p in CAST if p.number != own), *STRANGERS)
+
+
+def keep(session: Session, job: Job, request: CalibrateRequest) -> list[Calibration]:
+    """Record what a calibration has found. Doing it twice changes nothing."""
+    seen = tuple(r.image.id for r in request.references)
+    made = [
+        Calibration.model_validate(
+            {**found, "id": f"{request.character}/{request.version}/{found['recogniser']}", "seen": seen,
+             "character": request.character, "job": job.id, "created": job.ended or job.created}
+        )
+        for found in job.result["calibrations"]
+    ]  # fmt: skip
+    session.store.put(*made)
+    return made
+
+
+def current(session: Session, character_id: str) -> Calibration:
+    """The latest calibration by the recogniser that gates the character's pictures. Raises NotFound."""
+    character = session.character(character_id)
+    found = newest(session, character_id).get(session.family(character.generator).gate)
+    if found is None:
+        raise NotFound(f"{character.name} is not calibrated yet: flenwheel score --calibrate")
+    return found
+
+
+def otherwise_judged(session: Session, calibration: Calibration) -> list[ImageRecord]:
+    """Pictures of the character that have a score by this recogniser, but were held against another line."""
+    found = [i for i in session.store.all(ImageRecord, character=calibration.character) if i.kind != "correction"]
+    return [i for i in found if (own := i.scores.identity) and not _by(own, calibration)]
+
+
+def _by(identity: Identity, calibration: Calibration) -> bool:
+    if identity.score is None or identity.recogniser != calibration.recogniser:
+        return True
+    return identity.threshold is not None and abs(identity.threshold - calibration.threshold) < 1e-3
+
+
+def judge_again(session: Session, character_id: str) -> Job:
+    """Hold every picture that was judged by another line against the present one. Raises NotFound, and NotAllowed
+    when there is none, or when its line is not used."""
+    drawn = current(session, character_id)
+    if drawn.provisional or not fits(drawn, sources.references(session, character_id)):
+        raise NotAllowed("This line is not used: calibrate again first.")
+    found = otherwise_judged(session, drawn)
+    if not found:
+        raise NotAllowed("Every picture is judged by this line already.")
+    judge = sources.judge(session, character_id, session.character(character_id).generator)
+    request = ScoreRequest(character=character_id, images=tuple(i.ref for i in found), judge=judge)
+    return session.jobs.submit(request, f"Judge {len(found)} pictures by the new line", character_id)
+
+
+def words(session: Session, calibration: Calibration) -> str:
+    """What a calibration says, in a few lines."""
+    c = calibration
+    floor = f", someone else below {c.floor:.2f}" if c.floor > -1 else ""
+    lines = [
+        f"{c.recogniser}: right from {c.threshold:.2f} on{floor}.",
+        f"The line by others is {c.tau:.2f} ({c.impostors} pictures of {c.others}): {c.far_low * 100:.2g} to "
+        f"{c.far_high * 100:.2g} % of new others pass it (95 % interval). The lowest source scores {c.smallest:.2f}.",
+        *(
+            f"  {r.angle:13} {r.not_passed} of {r.total} right pictures do not pass ({r.low * 100:.0f} to "
+            f"{r.high * 100:.0f} %), {r.failed} would be called someone else"
+            for r in c.rejects
+        ),
+    ]
+    if c.provisional:
+        lines.append(f"Provisional, not used: {c.why}")
+    elif not fits(c, sources.references(session, c.character)):
+        lines.append("Not used any more: the sources have changed since. Calibrate again.")
+    lines.append(f"Report: {session.workspace.path(c.report)}")
+    return "\n".join(lines)

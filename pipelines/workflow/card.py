@@ -1,0 +1,138 @@
+"""The model card: 23 pictures made without hand editing, judged, and told as a rate with its interval."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.domain.presets import CardCell
+from pipelines.domain.presets import card as card_spec
+from pipelines.domain.rates import wilson
+from pipelines.domain.records import Card, ImageRecord, Job, Record, Verdict
+from pipelines.domain.shots import LoraStack, Plan
+from pipelines.planning import model_card
+from pipelines.session import Session
+from pipelines.workflow import datasets, loras, render
+
+CellVerdict = Literal["right", "wrong", "unsure", "missing"]
+
+
+@dataclass
+class Cell:
+    """One cell of the poster. ``by`` is who judged it: ``human``, ``simulated``, ``machine`` or nobody."""
+
+    cell: CardCell
+    image: ImageRecord | None
+    verdict: CellVerdict
+    by: str
+    why: str = ""
+
+
+@dataclass
+class Rate:
+    """How many cells are right at the first try, of how many; the 95 % interval; whether the target is proven."""
+
+    right: int
+    total: int
+    low: float
+    high: float
+    target: float
+    unsure: int
+    missing: int
+
+    @property
+    def words(self) -> str:
+        """As the poster says it."""
+        if self.missing == self.total:
+            return "No picture of this card has been made yet."
+        share = f"{self.right} of {self.total} right at the first try"
+        interval = f"({self.right / self.total:.0%}, 95 % interval {self.low * 100:.0f}-{self.high * 100:.0f})"
+        met = "reached" if self.low >= self.target else "not yet proven"
+        return f"{share} {interval.replace('%,', ' %,')}: target {self.target * 100:.0f} % {met}"
+
+
+def plan(session: Session, character_id: str, lora_id: str, *, seed: int | None = None, strength: float = 1.0) -> Plan:
+    """The 23 shots of a card for a LoRA (empty id: the base model)."""
+    character = session.character(character_id)
+    version = datasets.following(c.version for c in session.store.all(Card, character=character_id))
+    return model_card.plan(
+        model_card.CardChoice(
+            character=character,
+            family=session.family(character.generator),
+            stack=loras.stack(session, [(lora_id, strength)]) if lora_id else LoraStack(),
+            seed=seed,
+            version=version,
+            folder=session.workspace.card_folder(character_id, version),
+        )
+    )
+
+
+def submit(session: Session, character_id: str, lora_id: str, *, seed: int | None = None, strength: float = 1.0) -> Job:
+    """Run the card for a LoRA."""
+    made = plan(session, character_id, lora_id, seed=seed, strength=strength)
+    name = loras.get(session, lora_id).name if lora_id else "the base model"
+
+    def card_of(job: Job) -> list[Record]:
+        return [
+            Card(
+                id=f"{character_id}/{made.version}",
+                character=character_id,
+                version=made.version,
+                lora=lora_id,
+                seed=card_spec().seed if seed is None else seed,
+                job=job.id,
+            )
+        ]
+
+    return render.submit(session, made, f"Model card of {name}", alongside=card_of)
+
+
+def cards(session: Session, character_id: str) -> list[Card]:
+    """A character's cards, oldest first."""
+    return sorted(session.store.all(Card, character=character_id), key=lambda c: datasets.number(c.version))
+
+
+def board(session: Session, card: Card) -> list[Cell]:
+    """The 23 cells of a card in reading order, each with its picture and verdict."""
+    made = datasets.pictures(session, card.character, "card", card.version)
+    pictures = {image.shot.purpose.cell: image for image in made if image.shot}
+    return [_cell(session, cell, pictures.get(cell.name)) for cell in card_spec().cells]
+
+
+def _cell(session: Session, cell: CardCell, image: ImageRecord | None) -> Cell:
+    if image is None:
+        return Cell(cell, None, "missing", "")
+    verdict = session.store.verdict(image.id)
+    if verdict.label is not None and verdict.who is not None:
+        return Cell(cell, image, "right" if verdict.label == "good" else "wrong", verdict.who, _reason(verdict))
+    return Cell(cell, image, *_machine(cell, image))
+
+
+def _reason(verdict: Verdict) -> str:
+    return verdict.reason or ", ".join(verdict.failures)
+
+
+def _machine(cell: CardCell, image: ImageRecord) -> tuple[CellVerdict, str, str]:
+    """What machines may say alone: wrong when it is someone else or another view; right never, since anatomy and
+    artifacts need eyes."""
+    identity = image.scores.identity
+    if identity is not None and identity.verdict == "wrong":
+        return "wrong", "machine", "someone else"
+    if image.scores.angle not in ("unsure", cell.angle) and not cell.pose:
+        return "wrong", "machine", f"view is {image.scores.angle}"
+    if cell.expression and image.scores.expression not in ("unsure", cell.expression):
+        return "wrong", "machine", f"expression is {image.scores.expression}"
+    return "unsure", "", "waits for your eyes"
+
+
+def rate(cells: list[Cell]) -> Rate:
+    """The first-try rate over all cells; one that waits for eyes or is missing is not right."""
+    right = sum(c.verdict == "right" for c in cells)
+    low, high = wilson(right, len(cells))
+    return Rate(
+        right=right,
+        total=len(cells),
+        low=low,
+        high=high,
+        target=card_spec().target,
+        unsure=sum(c.verdict == "unsure" for c in cells),
+        missing=sum(c.verdict == "missing" for c in cells),
+    )

@@ -1,0 +1,55 @@
+"""Characters: whom a wheel turns for."""
+
+import re
+import unicodedata
+
+from pipelines.domain.records import Character
+from pipelines.session import Session
+
+
+class NotAllowed(ValueError):
+    """The studio refuses to do this, and says why."""
+
+
+def slug(name: str) -> str:
+    """A folder name for a character's name: lower case ASCII letters, digits and hyphens, at most 40 characters."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].rstrip("-") or "character"
+
+
+def create(
+    session: Session,
+    name: str,
+    *,
+    class_prompt: str = "person",
+    token: str = "ohwx_char",
+    origin: str = "",
+    may_use: bool = False,
+) -> Character:
+    """A new character. Raises NotAllowed without a name, or without the word that its pictures may be used."""
+    name = " ".join(name.split())
+    if not name:
+        raise NotAllowed("Give the character a name.")
+    if len(name) > 80:
+        raise NotAllowed("That name is too long: 80 characters at most.")
+    if not may_use:
+        raise NotAllowed("Say that you may use the pictures of this character: tick the box, or pass --may-use.")
+    if not re.fullmatch(r"\w[\w-]{1,39}", token):
+        raise NotAllowed("The token is one word of 2 to 40 letters, digits, _ or -, such as ohwx_char.")
+    character = Character(
+        id=_free_id(session, slug(name)),
+        name=name,
+        token=token,
+        class_prompt=" ".join(class_prompt.split()) or "person",
+        generator=session.family(session.settings.generator).name,
+        editor=session.family(session.settings.editor).name,
+        origin=origin.strip(),
+        may_use=may_use,
+    )
+    session.store.put(character)
+    return character
+
+
+def _free_id(session: Session, base: str) -> str:
+    taken = {c.id for c in session.store.all(Character)}
+    return next(i for i in (base, *(f"{base}-{n}" for n in range(2, 10_000))) if i not in taken)

@@ -1,0 +1,196 @@
+"""After a training: which of its checkpoints, at which strength? A grid of both on the prompts that its samples had."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from pipelines.domain.records import ImageRecord, Job, LoraRecord, TrainingRun
+from pipelines.domain.requests import TrainRequest
+from pipelines.domain.shots import Adapter, LoraStack, Plan, Shot
+from pipelines.session import NotFound, Session
+from pipelines.storage.atomic import file_hash, write_durably
+from pipelines.storage.lora_files import LoraRefused, inspect
+from pipelines.workflow import datasets, render
+from pipelines.workflow.characters import NotAllowed
+
+STRENGTHS = (0.6, 0.8, 1.0, 1.2)
+PREFIX = {"flux": "transformer.", "qwen-image-edit": "diffusion_model."}
+ARCHITECTURE = {"flux": "flux-1-dev/lora", "qwen-image-edit": "Qwen-Image-Edit-Plus/lora"}
+
+
+@dataclass(frozen=True)
+class Best:
+    """The place of the grid with the highest mean identity (cosine) over ``pictures`` prompts."""
+
+    step: int
+    strength: float
+    identity: float
+    pictures: int
+
+
+def steps(session: Session, run: TrainingRun) -> list[int]:
+    """The steps of a run that can be drawn with: checkpoints that are kept, and the finished LoRA's."""
+    folder = session.workspace.path(f"{_folder(session, run)}/checkpoints")
+    kept = [int(p.name) for p in folder.glob("*") if p.name.isdigit() and (p / "adapter.safetensors").is_file()]
+    return sorted({*kept, *([_last(run)] if run.lora else [])})
+
+
+def plan(session: Session, run: TrainingRun, at: Iterable[int], strengths: Iterable[float]) -> Plan:
+    """Every chosen checkpoint at every strength, on the run's own sample prompts and seeds. Checkpoints become LoRA
+    files beside the finished one. Raises NotAllowed, and NotFound for a step that is not kept."""
+    chosen, weights, samples = _places(session, run, at, strengths)
+    shots = [
+        _shot(sample, adapter.model_copy(update={"weight": weight}), step)
+        for step in chosen
+        for adapter in [_adapter(session, run, step)]
+        for weight in weights
+        for sample in samples
+    ]
+    return _plan(session, run, {shot.id: shot for shot in shots}.values())
+
+
+def ahead(session: Session, run: TrainingRun, at: Iterable[int], strengths: Iterable[float]) -> Plan:
+    """What ``plan`` would still have to draw, without its LoRAs: to foretell time and memory by, and no file is
+    written. Raises as ``plan`` does."""
+    chosen, weights, samples = _places(session, run, at, strengths)
+    there = {(*place(i), i.shot.purpose.cell) for i in grid(session, run) if i.shot}
+    wanted = [(step, weight, sample) for step in chosen for weight in weights for sample in samples]
+    return _plan(session, run, [s for step, weight, s in wanted if (step, weight, s.purpose.cell) not in there])
+
+
+def _places(
+    session: Session, run: TrainingRun, at: Iterable[int], strengths: Iterable[float]
+) -> tuple[list[int], list[float], tuple[Shot, ...]]:
+    known, samples = steps(session, run), _samples(session, run)
+    chosen, weights = sorted(set(at)), sorted({round(s, 3) for s in strengths})
+    if not samples:
+        raise NotAllowed("This training made no samples, so there are no prompts to draw the grid with.")
+    if not chosen or not weights:
+        raise NotAllowed("Tick at least one step and one strength.")
+    if any(not 0 < w <= 2 for w in weights):
+        raise NotAllowed("A strength lies between 0 and 2.")
+    if lost := [s for s in chosen if s not in known]:
+        raise NotFound(f"Step {lost[0]} of {run.version} is not kept (there are: {', '.join(map(str, known))}).")
+    return chosen, weights, samples
+
+
+def _plan(session: Session, run: TrainingRun, shots: Iterable[Shot]) -> Plan:
+    folder = f"{_folder(session, run)}/grid"
+    return Plan(character=run.character, kind="sample", version=run.version, folder=folder, shots=tuple(shots))
+
+
+def submit(session: Session, run: TrainingRun, plan: Plan) -> Job:
+    """Draw the grid; every picture is judged. Raises NotAllowed."""
+    return render.submit(session, plan, f"Grid of {run.version}: {len(plan)} pictures")
+
+
+def grid(session: Session, run: TrainingRun) -> list[ImageRecord]:
+    """The pictures of a run's grid."""
+    folder = f"{_folder(session, run)}/grid/"
+    return [i for i in datasets.pictures(session, run.character, "sample", run.version) if i.path.startswith(folder)]
+
+
+def best(images: Sequence[ImageRecord]) -> Best | None:
+    """Where identity is highest, among the places whose every picture was measured; ``None`` without any."""
+    places: dict[tuple[int, float], list[float | None]] = {}
+    for image in images:
+        identity = image.scores.identity
+        places.setdefault(place(image), []).append(identity.score if identity else None)
+    whole = {at: [s for s in scores if s is not None] for at, scores in places.items() if None not in scores}
+    means = {at: fmean(scores) for at, scores in whole.items()}
+    if not means:
+        return None
+    at = max(means, key=lambda a: means[a])
+    return Best(*at, identity=means[at], pictures=len(whole[at]))
+
+
+def place(image: ImageRecord) -> tuple[int, float]:
+    """Step and strength of a picture of the grid."""
+    labels = image.shot.purpose.labels if image.shot else {}
+    return int(labels.get("training_step", "0")), float(labels.get("strength", "1"))
+
+
+def keep(session: Session, run: TrainingRun, step: int) -> LoraRecord:
+    """Add the LoRA as it was at a step to the library, so that it can be chosen wherever LoRAs are. The finished one is
+    there already. Raises NotFound, LoraRefused."""
+    if run.lora and step == _last(run):
+        return session.store.get(LoraRecord, run.lora) or _missing(run, step)
+    adapter = _adapter(session, run, step)
+    header = inspect(session.workspace.path(adapter.path))
+    lora = LoraRecord(
+        id=adapter.sha256,
+        name=adapter.name,
+        path=adapter.path,
+        family=session.family(run.family).lora_family,
+        rank=header.rank,
+        trigger=header.trigger,
+        modules=header.modules,
+        bytes=header.bytes,
+        character=run.character,
+        run=run.id,
+    )
+    session.store.put(lora)
+    return lora
+
+
+def _missing(run: TrainingRun, step: int) -> LoraRecord:
+    raise NotFound(f"The LoRA of {run.version} at step {step} is not in this workspace any more.")
+
+
+def _folder(session: Session, run: TrainingRun) -> str:
+    return session.workspace.lora_folder(run.character, run.target, run.version)
+
+
+def _last(run: TrainingRun) -> int:
+    return int(run.settings.get("steps", 0))
+
+
+def _samples(session: Session, run: TrainingRun) -> tuple[Shot, ...]:
+    job = session.store.get(Job, run.job)
+    return TrainRequest.model_validate(job.request).samples if job and job.kind == "train" else ()
+
+
+def _shot(sample: Shot, adapter: Adapter, step: int) -> Shot:
+    labels = sample.purpose.labels | {"training_step": str(step), "strength": f"{adapter.weight:g}"}
+    purpose = sample.purpose.model_copy(update={"step": "sample", "labels": labels})
+    return sample.model_copy(update={"stack": LoraStack(adapters=(adapter,)), "purpose": purpose})
+
+
+def _adapter(session: Session, run: TrainingRun, step: int) -> Adapter:
+    """The LoRA at a step, as a file that every reader takes. Raises NotFound, LoraRefused."""
+    own = session.store.get(LoraRecord, run.lora) if run.lora and step == _last(run) else None
+    if own is not None:
+        return Adapter(name=own.name, sha256=own.id, path=own.path)
+    folder = _folder(session, run)
+    name = f"{folder.rsplit('/', 1)[-1]}_step_{step}"
+    path = f"{folder}/{name}.safetensors"
+    if not session.workspace.path(path).is_file():
+        _export(session, run, step, path, name)
+    return Adapter(name=name, sha256=file_hash(session.workspace.path(path)), path=path)
+
+
+def _export(session: Session, run: TrainingRun, step: int, path: str, name: str) -> None:
+    """Write a checkpoint's weights as a LoRA: alpha / rank is folded into B, as in the finished file, so that a reader
+    that finds no alpha is right."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file, save
+
+    kept = session.workspace.path(f"{_folder(session, run)}/checkpoints/{step:06d}/adapter.safetensors")
+    try:
+        weights = load_file(kept)
+    except (OSError, SafetensorError) as error:
+        raise LoraRefused(f"The checkpoint of step {step} cannot be read: {error}") from error
+    family = session.family(run.family).lora_family
+    scale = float(run.settings["alpha"]) / float(run.settings["rank"])
+    tensors = {PREFIX[family] + key: t * scale if ".lora_B." in key else t for key, t in weights.items()}
+    trigger = session.character(run.character).token if run.target == "character" else ""
+    header = {
+        "modelspec.architecture": ARCHITECTURE[family],
+        "modelspec.title": name,
+        "modelspec.trigger_phrase": trigger,
+        "flenwheel.run": run.id,
+        "flenwheel.step": str(step),
+        "flenwheel.settings": json.dumps(run.settings, sort_keys=True, default=str),
+    }
+    write_durably(session.workspace.path(path), save(tensors, metadata=header))

@@ -1,0 +1,64 @@
+"""Step 1.2: edits of the sources along separate dimensions."""
+
+from collections.abc import Iterable
+
+from pipelines.domain.records import ImageRecord, Job
+from pipelines.domain.shots import LoraStack, Plan
+from pipelines.planning import enrich
+from pipelines.session import Session
+from pipelines.workflow import datasets, render, sources
+
+
+def plan(
+    session: Session,
+    character_id: str,
+    *,
+    source_ids: Iterable[str] = (),
+    edits: Iterable[str] = (),
+    stack: LoraStack | None = None,
+    per_source: int = 4,
+    count: int | None = None,
+    gaps: bool = False,
+    seed: int = 0,
+    steps: int | None = None,
+    guidance: float | None = None,
+) -> Plan:
+    """The plan of an enrichment. No ``source_ids``: all sources; no ``edits``: all that are offered; ``gaps``: turns
+    and expressions only to what none of these sources shows, and turns from the sources that are nearest.
+
+    Raises NotFound for an unknown source, ChoiceError for an unknown edit.
+    """
+    character = session.character(character_id)
+    known = {s.id: s for s in sources.sources(session, character_id)}
+    wanted = list(dict.fromkeys(source_ids)) or list(known)
+    lost = [i for i in wanted if i not in known]
+    if lost:
+        raise sources.not_a_source(lost)
+    version = datasets.open_version(session, character_id, "enriched")
+    return enrich.plan(
+        enrich.EnrichChoice(
+            character=character,
+            family=session.family(character.editor),
+            version=version,
+            folder=session.workspace.dataset(character_id, "enriched", version),
+            seed=seed,
+            steps=steps,
+            guidance=guidance,
+            sources=tuple(_tagged(known[i]) for i in wanted),
+            edits=tuple(edits),
+            stack=stack or LoraStack(),
+            per_source=per_source,
+            count=count,
+            gaps=gaps,
+        )
+    )
+
+
+def _tagged(source: ImageRecord) -> ImageRecord:
+    """The plan turns the camera relative to what the source shows, as far as anybody knows."""
+    return source.model_copy(update={"angle": sources.angle_of(source), "expression": sources.expression_of(source)})
+
+
+def submit(session: Session, plan: Plan, *, preview: bool = False) -> Job:
+    """Make the pictures of a plan, or its first four to look at; those count when the rest is made."""
+    return render.submit_pictures(session, plan, "Enrich", preview=preview)

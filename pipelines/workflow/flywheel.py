@@ -1,0 +1,187 @@
+"""The wheel itself: which step is done, which is next, which gate is shut and why."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pipelines.domain.records import Card, LoraRecord, TrainingRun
+from pipelines.session import Session
+from pipelines.workflow import card, datasets, loras, practice, review, sources, training
+
+State = Literal["done", "next", "open", "shut"]
+Tab = Literal["survey", "enrich", "train", "generate", "review", "model_card"]
+
+
+@dataclass
+class RailStep:
+    """One step of the rail. ``count`` is what it has to show (``None``: not counted); ``why`` is in words."""
+
+    key: str
+    title: str
+    count: int | None
+    state: State
+    why: str
+    tab: Tab
+
+
+@dataclass
+class NextAction:
+    """The next best action: what, why, and the tab where it is done (``gate`` preselects the pile in Review)."""
+
+    title: str
+    why: str
+    tab: Tab
+    gate: str = ""
+
+
+@dataclass
+class Rail:
+    """Where a character's wheel stands. ``round`` counts from 1 and grows with each trained LoRA."""
+
+    round: int
+    steps: list[RailStep]
+    next: NextAction
+
+
+@dataclass
+class _Counts:
+    sources: int
+    enriched: int
+    waiting: int
+    good: int
+    trained: list[LoraRecord]
+    synthetic: int
+    candidates: int
+    pristine: int
+    cards: list[Card]
+
+
+def status(session: Session, character_id: str) -> Rail:
+    """The rail of a character. Raises NotFound."""
+    character = session.character(character_id)
+    counts = _count(session, character_id, session.family(character.generator).lora_family)
+    action = _next(session, character_id, counts)
+    return Rail(round=len(counts.trained) + 1, steps=_steps(session, character_id, counts, action), next=action)
+
+
+def _count(session: Session, character_id: str, lora_family: str) -> _Counts:
+    pristine = {i for d in datasets.versions(session, character_id, "pristine") for i in d.images}
+    return _Counts(
+        sources=len(sources.sources(session, character_id)),
+        enriched=len(datasets.pictures(session, character_id, "enriched")),
+        waiting=len(review.undecided(session, character_id, "enriched")),
+        good=len(review.good(session, character_id, "enriched")),
+        trained=loras.trained(session, character_id, lora_family),
+        synthetic=len(datasets.pictures(session, character_id, "synthetic")),
+        candidates=len(review.undecided(session, character_id, "synthetic")),
+        pristine=len(pristine),
+        cards=card.cards(session, character_id),
+    )
+
+
+def _next(session: Session, character_id: str, n: _Counts) -> NextAction:
+    """The first thing that is missing, in the order of MISSION's table."""
+    if not n.sources and practice.drawing(session, character_id):
+        return NextAction("See them arrive", "the pictures are being drawn", "enrich")
+    if not n.sources:
+        return NextAction("Add pictures of the character", "10 to 20, from at least two angles", "enrich")
+    if not n.enriched:
+        return NextAction("Enrich the sources", "three to five edits of each, of what the sources lack", "enrich")
+    if n.waiting:
+        return NextAction(
+            f"Review {n.waiting} pictures", "gate to training: every picture is judged", "review", "enriched"
+        )
+    if not n.trained:
+        return NextAction("Train v1", "the gate is open", "train")
+    latest = n.trained[-1]
+    if not n.synthetic:
+        return NextAction(f"Generate with {latest.version}", "new angles and scenes to choose from", "generate")
+    if n.candidates:
+        why = "filter first, then look: the best fill the gaps of the next training"
+        return NextAction(f"Review {n.candidates} candidates", why, "review", "synthetic")
+    if _new_pristine(session, character_id, latest):
+        return NextAction(f"Train v{len(n.trained) + 1}", "new pristine pictures wait for it", "train")
+    if not n.pristine and review.good(session, character_id, "synthetic"):
+        return NextAction("Keep the best as pristine", "10 to 20 that fill gaps", "review", "synthetic")
+    if not any(c.lora == latest.id for c in n.cards):
+        return NextAction(f"Run the model card of {latest.version}", "23 pictures prove what it can do", "model_card")
+    return _after_the_card(session, character_id, n)
+
+
+def _new_pristine(session: Session, character_id: str, latest: LoraRecord) -> bool:
+    """Whether there are pristine pictures that the latest LoRA has not seen."""
+    run = session.store.get(TrainingRun, latest.run)
+    seen = set(run.images) if run else set()
+    return any(set(d.images) - seen for d in datasets.versions(session, character_id, "pristine"))
+
+
+def _after_the_card(session: Session, character_id: str, n: _Counts) -> NextAction:
+    cells = card.board(session, n.cards[-1])
+    waiting = sum(c.verdict == "unsure" for c in cells)
+    if waiting:
+        return NextAction(f"Judge {waiting} cells of the card", "only eyes can call a picture right", "model_card")
+    rate = card.rate(cells)
+    if rate.right >= rate.target * rate.total:
+        return NextAction("Look at the model card", rate.words, "model_card")
+    return NextAction("Turn the wheel again: generate", rate.words, "generate")
+
+
+def _steps(session: Session, character_id: str, n: _Counts, action: NextAction) -> list[RailStep]:
+    shut = training.dataset(session, character_id).shut
+    advice = " ".join(sources.advice(session, character_id))
+    newest = n.trained[-1].version if n.trained else "v1"
+    following = f"v{len(n.trained) + 1}" if n.trained else "v2"
+    untrained = "" if n.trained else "Train v1 first."
+    rail = [
+        _step("sources", "sources", "enrich", count=n.sources, why=advice or "good enough to start"),
+        _step("enriched", "enriched", "enrich", count=n.enriched, shut="" if n.sources else "Add pictures first."),
+        _step(
+            "good",
+            "good",
+            "review",
+            count=n.good,
+            done=n.enriched > 0 and not n.waiting,
+            shut="" if n.enriched else "Nothing to review yet: enrich first.",
+            why=f"{n.waiting} wait for review",
+        ),
+        _step("train", newest, "train", done=bool(n.trained), shut="" if n.trained else " ".join(shut)),
+        _step("synthetic", "synthetic", "generate", count=n.synthetic, shut=untrained),
+        _step(
+            "pristine",
+            "pristine",
+            "review",
+            count=n.pristine,
+            shut="" if n.synthetic else "Generate first.",
+            why=f"{n.candidates} candidates wait for review",
+        ),
+        _step("retrain", following, "train", done=False, shut=_why_no_retrain(session, character_id, n, shut)),
+        _step("card", "card", "model_card", count=len(n.cards), shut=untrained),
+    ]
+    current = _current_key(action, n)
+    return [replace(step, state="next") if step.key == current else step for step in rail]
+
+
+def _step(
+    key: str, title: str, tab: Tab, *, count: int | None = None, done: bool | None = None, shut: str = "", why: str = ""
+) -> RailStep:
+    """A step that is done when it has something to count, unless ``done`` says otherwise; shut when told why."""
+    finished = bool(count) if done is None else done
+    state: State = "done" if finished else "shut" if shut else "open"
+    return RailStep(key, title, count, state, why if finished else shut or why, tab)
+
+
+def _why_no_retrain(session: Session, character_id: str, n: _Counts, shut: list[str]) -> str:
+    if not n.trained:
+        return "Train v1 first."
+    if shut:
+        return " ".join(shut)
+    return "" if _new_pristine(session, character_id, n.trained[-1]) else "No new pristine pictures yet."
+
+
+def _current_key(action: NextAction, n: _Counts) -> str:
+    if action.tab == "enrich":
+        return "enriched" if n.sources else "sources"
+    if action.tab == "review":
+        return "pristine" if action.gate == "synthetic" else "good"
+    if action.tab == "train":
+        return "retrain" if n.trained else "train"
+    return {"generate": "synthetic", "model_card": "card"}[action.tab]

@@ -1,0 +1,78 @@
+"""LoRA files: bring in, list what fits a model, compose a stack."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipelines.domain.presets import PRESETS, catalogue
+from pipelines.domain.records import LoraRecord
+from pipelines.domain.shots import Adapter, LoraStack
+from pipelines.session import NotFound, Session
+from pipelines.storage.lora_files import admit_lora
+
+
+def add(
+    session: Session, data: bytes | Path, filename: str, *, family: str | None = None, name: str = ""
+) -> LoraRecord:
+    """Bring a LoRA file into the workspace. ``family`` (a model preset) says what it must fit.
+
+    Raises LoraRefused for a pickle, a broken file, or a file made for another kind of model.
+    """
+    expected = session.family(family).lora_family if family else None
+    lora = admit_lora(session.workspace, data, filename, expected, name or Path(filename).stem)
+    session.store.put(lora)
+    return lora
+
+
+def shipped(session: Session, name: str) -> LoraRecord:
+    """The LoRA of a catalogue entry that comes with the product; the first time it is copied into the workspace.
+    Raises NotFound, LoraRefused."""
+    entry = next((e for e in catalogue() if e.name == name and e.shipped), None)
+    if entry is None:
+        raise NotFound(f"No LoRA {name!r} comes with FLENwheel.")
+    there = next((x for x in session.store.all(LoraRecord) if x.catalogue == name), None)
+    if there is None:
+        path = PRESETS / entry.shipped
+        brought = admit_lora(session.workspace, path, path.name, entry.suits[0], name)
+        there = brought.model_copy(update={"catalogue": name, "origin": "catalogue"})
+        session.store.put(there)
+    return there
+
+
+def usable(session: Session, family: str) -> list[LoraRecord]:
+    """LoRAs that fit a model preset, newest first. Ambiguous files fit when the user said so at import."""
+    kind = session.family(family).lora_family
+    return session.store.all(LoraRecord, family=kind)[::-1]
+
+
+def get(session: Session, lora_id: str) -> LoraRecord:
+    """The LoRA of that id. Raises NotFound."""
+    lora = session.store.get(LoraRecord, lora_id)
+    if lora is None:
+        raise NotFound(f"There is no LoRA {lora_id[:12]!r} in this workspace.")
+    return lora
+
+
+def by_name(session: Session, name: str) -> LoraRecord:
+    """The newest LoRA of that name or id, or the one that comes with the product. Raises NotFound."""
+    known = session.store.all(LoraRecord)
+    for lora in reversed(known):
+        if name in (lora.id, lora.name):
+            return lora
+    own = [e.name for e in catalogue() if e.shipped]
+    if name in own:
+        return shipped(session, name)
+    raise NotFound(f"There is no LoRA {name!r} (known: {', '.join([*(x.name for x in known), *own])}).")
+
+
+def stack(session: Session, rows: Iterable[tuple[str, float]]) -> LoraStack:
+    """A stack of ``(lora id, weight)`` rows. Raises NotFound."""
+    adapters = []
+    for lora_id, weight in rows:
+        lora = get(session, lora_id)
+        adapters.append(Adapter(name=lora.name, sha256=lora.id, path=lora.path, weight=weight))
+    return LoraStack(adapters=tuple(adapters))
+
+
+def trained(session: Session, character_id: str, kind: str) -> list[LoraRecord]:
+    """LoRAs trained here for a character, oldest first; ``kind`` is a lora family."""
+    return session.store.all(LoraRecord, character=character_id, origin="trained", family=kind)

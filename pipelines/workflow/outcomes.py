@@ -1,0 +1,53 @@
+"""What a finished job leaves in the records beyond its pictures: a LoRA, the state of a training run."""
+
+from pathlib import Path
+
+from pipelines.domain.records import Job, LoraRecord, TrainingRun
+from pipelines.domain.requests import CalibrateRequest, PracticeRequest, Request, TrainRequest
+from pipelines.session import Session
+from pipelines.storage.lora_files import inspect
+from pipelines.workflow import calibration, practice
+
+
+def listen(session: Session) -> None:
+    """Have the session's queue tell us about every job that ends."""
+    session.jobs.on_end(lambda job, request: _ended(session, job, request))
+
+
+def _ended(session: Session, job: Job, request: Request) -> None:
+    if isinstance(request, TrainRequest):
+        _training_ended(session, job, request)
+    elif isinstance(request, CalibrateRequest) and job.state == "done":
+        calibration.keep(session, job, request)
+    elif isinstance(request, PracticeRequest) and job.state == "done":
+        practice.take_in(session, job, request)
+
+
+def _training_ended(session: Session, job: Job, request: TrainRequest) -> None:
+    run = session.store.get(TrainingRun, request.lineage["run"])
+    lora = _trained_lora(session, request, job.result["lora"]) if job.state == "done" else None
+    if lora is not None:
+        session.store.put(lora)
+    if run is not None:
+        update = {"state": job.state, "job": job.id, "lora": lora.id if lora else run.lora}
+        session.store.put(run.model_copy(update=update))
+
+
+def _trained_lora(session: Session, request: TrainRequest, path: str) -> LoraRecord:
+    header = inspect(session.workspace.path(path))
+    family = session.family(request.family)
+    return LoraRecord(
+        id=header.sha256,
+        name=Path(path).stem,
+        path=path,
+        family=family.lora_family,
+        rank=request.settings.rank,
+        alpha=request.settings.alpha,
+        trigger=request.trigger,
+        modules=header.modules,
+        bytes=header.bytes,
+        origin="trained",
+        character=request.character,
+        version=request.version,
+        run=request.lineage["run"],
+    )

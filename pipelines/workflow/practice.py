@@ -1,0 +1,62 @@
+"""Practice characters: a first turn of the wheel without a camera or a download."""
+
+import re
+
+from pipelines.domain.records import Character, Job
+from pipelines.domain.requests import PracticeRequest
+from pipelines.session import NotFound, Session
+from pipelines.workflow import characters, sources
+from pipelines.world.cast import CAST, Practice, member
+
+SIZE = 256
+GENERATOR, EDITOR = "mini-flux", "mini-qwen-edit"
+_ORIGIN = "FLENwheel practice character {}, rendered on this machine"
+_NUMBER = re.compile(re.escape(_ORIGIN).replace(r"\{\}", r"(\d+)"))
+
+
+def cast() -> tuple[Practice, ...]:
+    """Who can be had, by number."""
+    return CAST
+
+
+def start(session: Session, which: int, *, held_out: bool = False) -> tuple[Character, Job]:
+    """A practice character of this workspace and the job that draws its twelve sources. Raises NotFound."""
+    try:
+        who = member(which)
+    except KeyError as error:
+        raise NotFound(f"There is {error.args[0]}.") from None
+    made = characters.create(session, who.name, origin=_ORIGIN.format(which), may_use=True)
+    made = made.model_copy(update={"generator": session.family(GENERATOR).name, "editor": session.family(EDITOR).name})
+    session.store.put(made)
+    folder = f"cache/practice/{made.id}"
+    request = PracticeRequest(character=made.id, number=which, size=SIZE, folder=folder, held_out=held_out)
+    return made, session.jobs.submit(request, f"Draw the pictures of {who.name}", made.id)
+
+
+def number(character: Character) -> int | None:
+    """Which practice character this is, if it is one."""
+    found = _NUMBER.fullmatch(character.origin)
+    return int(found[1]) if found else None
+
+
+def drawing(session: Session, character_id: str) -> bool:
+    """Whether the sources of a character are being drawn, or soon will be."""
+    jobs = session.store.all(Job, kind="practice", character=character_id)
+    return any(job.state in ("queued", "running") for job in jobs)
+
+
+def take_in(session: Session, job: Job, request: PracticeRequest) -> None:
+    """The drawn pictures become sources, with angle and expression as they are known, and are looked at. Those that
+    are in already are left."""
+    drawn = [(session.workspace.path(path), angle, expression) for path, angle, expression in job.result["pictures"]]
+    there = [(path, angle, expression) for path, angle, expression in drawn if path.is_file()]
+    sources.add(session, request.character, [(path.name, path) for path, _, _ in there])
+    shown = {path.name: (angle, expression) for path, angle, expression in drawn}
+    for image in sources.sources(session, request.character):
+        if image.intake and image.intake.filename in shown and image.angle == "unsure":
+            angle, expression = shown[image.intake.filename]
+            sources.tag(session, image.id, angle=angle, expression=expression)
+    for path, _, _ in there:
+        path.unlink(missing_ok=True)
+    if any(image.scores.quality is None for image in sources.sources(session, request.character)):
+        sources.measure(session, request.character)

@@ -1,0 +1,115 @@
+"""From a plan to a job, and what it will take."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+from pipelines.domain.records import ImageRecord, Job, Record
+from pipelines.domain.requests import ObtainRequest, RenderRequest
+from pipelines.domain.shots import Plan
+from pipelines.engine.memory import predict_render
+from pipelines.engine.weights import Missing, missing
+from pipelines.session import Session
+from pipelines.workflow import sources
+from pipelines.workflow.characters import NotAllowed
+
+Alongside = Callable[[Job], list[Record]]
+PREVIEW = 4
+"""How many pictures of a plan are made to look at first."""
+
+
+@dataclass
+class Estimate:
+    """What a plan will take: how many pictures are still to be made, seconds (``None``: never done here), memory."""
+
+    pictures: int
+    seconds: float | None
+    peak_gib: float
+    fits: bool
+    why: str
+
+    @property
+    def words(self) -> str:
+        """``60 pictures, about 7 min, fits``."""
+        count = f"{self.pictures} picture{'' if self.pictures == 1 else 's'}"
+        return f"{count}, {about(self.seconds)}, {'fits' if self.fits else self.why}"
+
+
+def about(seconds: float | None) -> str:
+    """A duration as people say it: ``about 7 min``."""
+    if seconds is None:
+        return "time not known yet"
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
+def estimate(session: Session, plan: Plan) -> Estimate:
+    """Predict a plan: time from pictures made here before with the same model, memory from sizes."""
+    to_do = [shot for shot in plan.shots if not session.workspace.path(plan.path(shot)).exists()]
+    seconds = 0.0
+    known = True
+    for family in dict.fromkeys(shot.family for shot in to_do):
+        one = _seconds_a_picture(session, family)
+        known = known and one is not None
+        seconds += (one or 0.0) * sum(shot.family == family for shot in to_do)
+    forecast = [
+        predict_render(
+            session.family(family), [s for s in plan.shots if s.family == family], session.workspace, session.settings
+        )
+        for family in dict.fromkeys(shot.family for shot in plan.shots)
+    ]
+    worst = max(forecast, key=lambda p: p.peak_gib, default=None)
+    return Estimate(
+        pictures=len(to_do),
+        seconds=seconds if known and to_do else (0.0 if not to_do else None),
+        peak_gib=worst.peak_gib if worst else 0.0,
+        fits=all(p.fits for p in forecast),
+        why=next((p.why for p in forecast if not p.fits), ""),
+    )
+
+
+def _seconds_a_picture(session: Session, family: str) -> float | None:
+    timed = [
+        image.seconds
+        for image in session.store.all(ImageRecord)[-200:]
+        if image.seconds and image.shot and image.shot.family == family
+    ]
+    return median(timed) if timed else None
+
+
+def submit(session: Session, plan: Plan, title: str, *, alongside: Alongside = lambda job: []) -> Job:
+    """Queue a plan; its pictures are judged against the character's sources. ``alongside`` makes records that are
+    written together with the job, or not at all.
+
+    Raises NotAllowed for an empty plan or when weights are missing: a download is asked for separately, never done
+    silently.
+    """
+    if not plan.shots:
+        raise NotAllowed("Nothing to make: choose at least one source or prompt.")
+    families = list(dict.fromkeys(shot.family for shot in plan.shots))
+    for family in families:
+        lacking = missing_weights(session, family)
+        if lacking:
+            raise NotAllowed(lacking.what)
+    judge = sources.judge(session, plan.character, families[0])
+    request = RenderRequest(plan=plan, judge=judge if judge.references else None)
+    return session.jobs.submit(request, title, plan.character, alongside=alongside)
+
+
+def submit_pictures(session: Session, plan: Plan, what: str, *, preview: bool) -> Job:
+    """Queue a plan as a job called ``what``, or its first pictures as a preview. Raises NotAllowed."""
+    part = plan.model_copy(update={"shots": plan.shots[:PREVIEW]}) if preview else plan
+    return submit(session, part, f"{'Preview' if preview else what}: {len(part)} pictures")
+
+
+def missing_weights(session: Session, family: str) -> Missing | None:
+    """What has to be obtained before a model family can be used; None when it is here."""
+    return missing(session.family(family), session.workspace, session.settings)
+
+
+def obtain(session: Session, family: str) -> Job:
+    """Get a model's weights, as the user asked after seeing size and licence."""
+    return session.jobs.submit(ObtainRequest(family=family), f"Get {session.family(family).title}")

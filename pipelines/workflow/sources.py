@@ -1,0 +1,189 @@
+"""Step 1.1: pictures of the character come in, are checked, captioned and tagged with angle and expression."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipelines.domain.records import Angle, Decision, Expression, ImageRecord, Job
+from pipelines.domain.requests import Judge, Reference, ScoreRequest
+from pipelines.session import NotFound, Session
+from pipelines.storage.intake import Refused, admit
+from pipelines.storage.pictures import hamming
+from pipelines.workflow import datasets, thresholds
+
+WANTED = 10
+WANTED_ANGLES = 2
+SMALLEST = 512
+"""Pixels of a source's shorter side: the smallest resolution that the trainers in ECOSYSTEM use; less for a model that
+draws smaller pictures than that."""
+# difference hashes of 64 bits that differ in at most this many bits are taken for the same picture
+NEAR_DUPLICATE = 4
+
+
+@dataclass
+class Arrival:
+    """What became of dropped files: pictures taken in, files refused (name, why), doubtful ones (id, why)."""
+
+    admitted: list[ImageRecord] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    doubtful: list[tuple[str, str]] = field(default_factory=list)
+
+
+def add(
+    session: Session, character_id: str, files: Iterable[tuple[str, bytes | Path]], *, first_frame: bool = False
+) -> Arrival:
+    """Take in ``(file name, bytes or path)``. A file that is refused harms no other. Raises NotFound."""
+    character = session.character(character_id)
+    version = datasets.open_version(session, character_id, "source")
+    arrival = Arrival()
+    for name, data in files:
+        try:
+            image = admit(
+                session.workspace,
+                data,
+                name,
+                character=character_id,
+                kind="source",
+                version=version,
+                first_frame=first_frame,
+                caption=character.instance,
+            )
+            twin = _same_pixels(session, image)
+            if twin:
+                raise Refused(f"{name}: this picture is already among the sources.")
+        except Refused as refusal:
+            arrival.refused.append((name, str(refusal)))
+            continue
+        near = _near_duplicate(session, image)
+        if near:
+            arrival.doubtful.append((image.id, f"{name} looks almost like another source."))
+        session.store.put(image)
+        session.store.decide(_by_the_user(image))
+        datasets.include(session, character_id, "source", version, [image.id])
+        arrival.admitted.append(image)
+    return arrival
+
+
+def _by_the_user(image: ImageRecord) -> Decision:
+    return Decision(
+        image=image.id, who="human", action="label", value="good", reason="brought in as a source", where="source"
+    )
+
+
+def _same_pixels(session: Session, image: ImageRecord) -> ImageRecord | None:
+    same = (s for s in sources(session, image.character) if s.pixels == image.pixels)
+    return next(same, None)
+
+
+def _near_duplicate(session: Session, image: ImageRecord) -> ImageRecord | None:
+    near = (
+        s
+        for s in sources(session, image.character)
+        if s.dhash and image.dhash and hamming(s.dhash, image.dhash) <= NEAR_DUPLICATE
+    )
+    return next(near, None)
+
+
+def sources(session: Session, character_id: str) -> list[ImageRecord]:
+    """The character's sources that the human has not rejected, oldest first."""
+    found = datasets.pictures(session, character_id, "source")
+    return [image for image in found if session.store.verdict(image.id).label != "reject"]
+
+
+def remove(session: Session, image_id: str) -> None:
+    """Leave a source out from now on. The file and its history stay; ``restore`` brings it back."""
+    session.store.decide(Decision(image=image_id, who="human", action="label", value="reject", where="source"))
+
+
+def restore(session: Session, image_id: str) -> None:
+    """Take a removed source back in."""
+    session.store.decide(Decision(image=image_id, who="human", action="label", value="good", where="source"))
+
+
+def not_a_source(ids: list[str]) -> NotFound:
+    """The error for chosen pictures that are not, or no longer, among the sources."""
+    short = ", ".join(i[:8] for i in ids)
+    return NotFound(f"{len(ids)} of the chosen pictures are not among the sources: {short}.")
+
+
+def tag(
+    session: Session,
+    image_id: str,
+    *,
+    angle: Angle | None = None,
+    expression: Expression | None = None,
+    caption: str | None = None,
+) -> ImageRecord:
+    """Say what a picture shows; ``None`` leaves a tag as it is. Raises NotFound."""
+    image = session.store.get(ImageRecord, image_id)
+    if image is None:
+        raise NotFound(f"There is no picture {image_id[:12]} in this workspace.")
+    said = {"angle": angle, "expression": expression, "caption": caption}
+    image = image.model_copy(update={key: value for key, value in said.items() if value is not None})
+    session.store.put(image)
+    return image
+
+
+def angle_of(image: ImageRecord) -> Angle:
+    """What the human said, else what was asked for when it was made, else what was measured."""
+    asked = image.shot.purpose.labels.get("angle", "unsure") if image.shot else "unsure"
+    return next((a for a in (image.angle, asked, image.scores.angle) if a != "unsure"), "unsure")  # type: ignore[return-value]
+
+
+def expression_of(image: ImageRecord) -> Expression:
+    """What the human said, else what was asked for when it was made, else what was measured."""
+    asked = image.shot.purpose.labels.get("expression", "unsure") if image.shot else "unsure"
+    return next((e for e in (image.expression, asked, image.scores.expression) if e != "unsure"), "unsure")  # type: ignore[return-value]
+
+
+def shows_body(image: ImageRecord) -> bool:
+    """Whether a picture was made to show a whole figure."""
+    labels = image.shot.purpose.labels if image.shot else {}
+    return labels.get("focus") == "body" or bool(labels.get("pose"))
+
+
+def cell_of(image: ImageRecord) -> tuple[str, str]:
+    """Which place of the training set a picture fills: angle and expression of a head, or a whole figure's pose."""
+    if image.shot and shows_body(image):
+        return "body", image.shot.purpose.labels.get("pose", "")
+    return angle_of(image), expression_of(image)
+
+
+def judge(session: Session, character_id: str, family: str) -> Judge:
+    """Who judges the pictures of a model family, against the character's sources, by calibrated lines if there are."""
+    preset = session.family(family)
+    known = references(session, character_id)
+    drawn = thresholds.drawn(session, character_id, known)
+    smallest = min(SMALLEST, preset.defaults.width)
+    return Judge(recogniser=preset.gate, second_opinion=preset.second, references=known, lines=drawn, smallest=smallest)
+
+
+def references(session: Session, character_id: str) -> tuple[Reference, ...]:
+    """The sources as what identity is measured against."""
+    return tuple(Reference(image=s.ref, angle=angle_of(s)) for s in sources(session, character_id))
+
+
+def measure(session: Session, character_id: str) -> Job:
+    """Have the sources themselves judged: quality, faces, angle, and how alike they are."""
+    character = session.character(character_id)
+    found = sources(session, character_id)
+    request = ScoreRequest(
+        character=character_id,
+        images=tuple(s.ref for s in found),
+        judge=judge(session, character_id, character.generator),
+    )
+    return session.jobs.submit(request, f"Look at {len(found)} sources", character_id)
+
+
+def advice(session: Session, character_id: str) -> list[str]:
+    """What is still weak about the bootstrap, in words; empty when it is good enough (MISSION 1.1)."""
+    found = sources(session, character_id)
+    words = []
+    if len(found) < WANTED:
+        words.append(f"{len(found)} of at least {WANTED} pictures: with fewer, the bootstrap is weak.")
+    angles = {angle_of(s) for s in found} - {"unsure"}
+    if found and len(angles) < WANTED_ANGLES:
+        words.append(f"{len(angles)} known angles of at least {WANTED_ANGLES}: say the angle of each picture.")
+    doubtful = [s for s in found if s.scores.quality and s.scores.quality.issues]
+    words += [f"{s.intake.filename if s.intake else s.id[:8]}: {', '.join(s.scores.quality.issues)}." for s in doubtful]  # type: ignore[union-attr]
+    return words

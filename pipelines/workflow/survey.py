@@ -1,0 +1,149 @@
+"""The survey: which editor and which LoRAs to trust, measured before anything is enriched."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+from pipelines.domain.records import ImageRecord, Job, Survey
+from pipelines.domain.shots import LoraStack, Plan
+from pipelines.planning import survey
+from pipelines.session import NotFound, Session
+from pipelines.workflow import datasets, render, sources
+from pipelines.workflow.characters import NotAllowed
+
+CHOICES: dict[str, str] = {
+    "A": "An existing LoRA as it is",
+    "B": "Several LoRAs combined",
+    "C": "Train a custom LoRA",
+    "D": "Hybrid: combine and train",
+}
+
+
+@dataclass
+class Standing:
+    """How one stack did: pictures, mean identity (cosine) and how often it was right, seconds, human stars (1-5),
+    peak memory (GiB); ``None`` where nothing was measured."""
+
+    stack: str
+    pictures: int
+    identity: float | None
+    right: int
+    measured: int
+    seconds: float | None
+    peak_gib: float | None
+    stars_identity: float | None
+    stars_edit: float | None
+
+
+def plan(
+    session: Session,
+    character_id: str,
+    *,
+    image_ids: Iterable[str] = (),
+    stacks: Iterable[LoraStack] = (),
+    prompts: Iterable[str] = (),
+    seed: int = 0,
+    steps: int | None = None,
+) -> Plan:
+    """The plan of a survey: the base and every stack, on the same pictures, with the same prompts and seeds.
+
+    No ``image_ids``: the first five sources; no ``prompts``: the standard ones. Raises NotFound.
+    """
+    character = session.character(character_id)
+    known = {s.id: s for s in sources.sources(session, character_id)}
+    wanted = list(dict.fromkeys(image_ids)) or list(known)[:5]
+    lost = [i for i in wanted if i not in known]
+    if lost:
+        raise NotFound(
+            f"{len(lost)} of the chosen pictures are not among the sources: {', '.join(i[:8] for i in lost)}."
+        )
+    version = datasets.following(s.version for s in session.store.all(Survey, character=character_id))
+    return survey.plan(
+        survey.SurveyChoice(
+            character=character,
+            family=session.family(character.editor),
+            version=version,
+            folder=session.workspace.survey_folder(character_id, version),
+            seed=seed,
+            steps=steps,
+            images=tuple(known[i] for i in wanted),
+            stacks=tuple(stacks),
+            prompts=tuple(prompts),
+        )
+    )
+
+
+def submit(session: Session, plan: Plan) -> Job:
+    """Run a survey and remember what it compares."""
+    return render.submit(
+        session, plan, f"Survey {plan.version}: {len(plan)} pictures", alongside=lambda job: [_survey(plan, job)]
+    )
+
+
+def _survey(plan: Plan, job: Job) -> Survey:
+    return Survey(
+        id=f"{plan.character}/{plan.version}",
+        character=plan.character,
+        version=plan.version,
+        family=plan.shots[0].family,
+        stacks=tuple({s.stack.label: s.stack for s in plan.shots}.values()),
+        prompts=tuple(dict.fromkeys(s.purpose.labels["prompt"] for s in plan.shots)),
+        images=tuple(dict.fromkeys(s.sources[0].id for s in plan.shots)),
+        job=job.id,
+    )
+
+
+def surveys(session: Session, character_id: str) -> list[Survey]:
+    """A character's surveys, oldest first."""
+    return sorted(session.store.all(Survey, character=character_id), key=lambda s: datasets.number(s.version))
+
+
+def results(session: Session, made: Survey) -> list[ImageRecord]:
+    """The pictures of a survey."""
+    return datasets.pictures(session, made.character, "survey", made.version)
+
+
+def standings(session: Session, made: Survey) -> list[Standing]:
+    """Averages of every stack, the best identity first."""
+    groups: dict[str, list[ImageRecord]] = defaultdict(list)
+    for image in results(session, made):
+        if image.shot:
+            groups[image.shot.stack.label].append(image)
+    table = [_standing(session, label, images) for label, images in groups.items()]
+    return sorted(table, key=lambda s: (s.stars_identity or 0, s.identity or -1), reverse=True)
+
+
+def _standing(session: Session, label: str, images: list[ImageRecord]) -> Standing:
+    identities = [i.scores.identity for i in images if i.scores.identity]
+    verdicts = [session.store.verdict(i.id) for i in images]
+    measured = [i for i in identities if i.score is not None]
+    return Standing(
+        stack=label,
+        pictures=len(images),
+        identity=_mean(i.score for i in measured),
+        right=sum(i.verdict == "right" for i in measured),
+        measured=len(measured),
+        seconds=_mean(i.seconds for i in images),
+        peak_gib=max((i.peak_gib for i in images if i.peak_gib is not None), default=None),
+        stars_identity=_mean(v.identity for v in verdicts),
+        stars_edit=_mean(v.edit for v in verdicts),
+    )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return fmean(known) if known else None
+
+
+def decide(session: Session, survey_id: str, decision: Literal["A", "B", "C", "D"], reasons: str) -> Survey:
+    """Write down which way to go and why. Raises NotFound, NotAllowed without reasons."""
+    made = session.store.get(Survey, survey_id)
+    if made is None:
+        raise NotFound(f"There is no survey {survey_id!r}.")
+    if not reasons.strip():
+        raise NotAllowed("Write down the reasons: that is what the next round will want to know.")
+    made = made.model_copy(update={"decision": decision, "reasons": reasons.strip()})
+    session.store.put(made)
+    return made

@@ -1,0 +1,285 @@
+"""Steps 1.4, 1.8 and flywheel 2: what a training would learn from, whether its gate is open, and the training."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipelines.domain.presets import TrainingSettings, trainings
+from pipelines.domain.records import Correction, DatasetVersion, ImageRecord, Job, TrainingRun, new_id
+from pipelines.domain.requests import TrainItem, TrainRequest
+from pipelines.domain.shots import LoraStack, Purpose, Shot
+from pipelines.planning import model_card
+from pipelines.session import Session
+from pipelines.workflow import datasets, pristine, review, sources
+from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow.sources import angle_of, cell_of, expression_of
+
+Target = Literal["character", "editor"]
+
+GOOD_WANTED = 30
+TRIPLETS_WANTED = 10
+EXPRESSIONS_WANTED = 3
+FEW = 3
+"""Pictures of an angle with an expression below which they share less than its due."""
+SAMPLE_CELLS = ("front/neutral", "half-left/smiling", "profile-right/neutral")
+
+
+class GateShut(NotAllowed):
+    """A training was asked for before its gate is open; the message says what is missing."""
+
+
+@dataclass
+class TrainingSet:
+    """What a training would learn from. ``shut`` are reasons why it may not start; ``doubts`` only warn."""
+
+    target: Target
+    items: list[TrainItem] = field(default_factory=list)
+    images: list[ImageRecord] = field(default_factory=list)
+    shut: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+    @property
+    def by_origin(self) -> Counter[str]:
+        """How many pictures of each origin: source, enriched, pristine, correction, good edit."""
+        return Counter(item.origin for item in self.items)
+
+    @property
+    def by_angle(self) -> Counter[str]:
+        """How many pictures of each angle."""
+        return Counter(angle_of(image) for image in self.images)
+
+
+def dataset(session: Session, character_id: str, target: Target = "character") -> TrainingSet:
+    """What the next training of a target would learn from, and whether it may start."""
+    return _editor_set(session, character_id) if target == "editor" else _character_set(session, character_id)
+
+
+def _character_set(session: Session, character_id: str) -> TrainingSet:
+    found = TrainingSet("character")
+    groups = pristine.learnt_from(session, character_id)
+    for origin, images in groups.items():
+        found.images += images
+        found.items += [_item(session, image, origin) for image in images]
+    found.items = _balanced(found.items, found.images)
+    if not groups["source"]:
+        found.shut.append("There are no sources yet: drop pictures in Enrich.")
+    waiting = len(review.undecided(session, character_id, "enriched"))
+    if waiting:
+        found.shut.append(f"{waiting} enriched pictures wait for review: nothing unreviewed is trained on.")
+    if len(groups["enriched"]) < GOOD_WANTED:
+        found.doubts.append(f"{len(groups['enriched'])} good enriched pictures of {GOOD_WANTED} wanted.")
+    found.doubts += _forgetting(found.images)
+    found.doubts += sources.advice(session, character_id)
+    return found
+
+
+def _forgetting(images: list[ImageRecord]) -> list[str]:
+    """A LoRA draws the expressions that it was shown: of four that knew neutral and smiling, 5 of 20 sad faces were
+    right."""
+    shown = sorted({expression_of(image) for image in images} - {"unsure"})
+    if not shown or len(shown) >= EXPRESSIONS_WANTED:
+        return []
+    return [f"Only {' and '.join(shown)} faces are shown: the LoRA forgets other expressions. Enrich makes them."]
+
+
+def _editor_set(session: Session, character_id: str) -> TrainingSet:
+    """Corrections, and as often the good edits (experience replay): of corrections alone an editor forgets what it did
+    right, because they are all of what it did wrong."""
+    found = TrainingSet("editor")
+    for correction in session.store.all(Correction, character=character_id):
+        target = session.store.get(ImageRecord, correction.target.id)
+        if target is None or not review.let_through(session.store.verdict(target.id)):
+            continue
+        found.images.append(target)
+        found.items.append(
+            TrainItem(
+                image=correction.target,
+                caption=correction.instruction,
+                controls=(correction.source,),
+                origin="correction",
+            )
+        )
+    corrections = len(found.items)
+    if not corrections:
+        found.shut.append("There are no corrections yet: mark a picture in Review and give a corrected one.")
+    elif corrections < TRIPLETS_WANTED:
+        found.doubts.append(f"{corrections} corrections of {TRIPLETS_WANTED} wanted.")
+    good = (
+        [i for i in review.good(session, character_id, "enriched") if i.shot and i.shot.sources] if corrections else []
+    )
+    for image in good:
+        assert image.shot
+        found.images.append(image)
+        found.items.append(
+            TrainItem(
+                image=image.ref,
+                caption=image.shot.prompt,
+                controls=image.shot.sources,
+                weight=corrections / len(good),
+                origin="good edit",
+            )
+        )
+    return found
+
+
+def _item(session: Session, image: ImageRecord, origin: str) -> TrainItem:
+    focus = "body" if sources.shows_body(image) else "head"
+    return TrainItem(image=image.ref, caption=caption(session, image), origin=origin, focus=focus)
+
+
+def _balanced(items: list[TrainItem], images: list[ImageRecord]) -> list[TrainItem]:
+    """Weighted so that every angle with every expression counts alike, however many pictures it has, and every whole
+    figure's pose: else a LoRA draws the expressions that its sources happen to show. Fewer than ``FEW`` (or than the
+    mean, if that is less) do not make up for being few: one that was let through by mistake is not to stand for a whole
+    place. A picture of which angle or expression is unknown has the weight 1."""
+    cells = [cell_of(image) for image in images]
+    counts = Counter(cell for cell in cells if "unsure" not in cell)
+    share = counts.total() / max(1, len(counts))
+    few = min(FEW, share)
+    weights = [share / max(few, counts[cell]) if cell in counts else 1.0 for cell in cells]
+    return [item.model_copy(update={"weight": weight}) for item, weight in zip(items, weights, strict=True)]
+
+
+def caption(session: Session, image: ImageRecord) -> str:
+    """The caption a picture is trained with: its own, completed by what is known of angle and expression. A prompt that
+    asked for something else than the human says it shows is no caption of it."""
+    character = session.character(image.character)
+    expression, angle = expression_of(image), angle_of(image)
+    asked = image.shot.purpose.labels if image.shot else {}
+    otherwise = asked.get("angle", angle) != angle or asked.get("expression", expression) != expression
+    own = "" if image.shot and otherwise and image.caption == image.shot.prompt else image.caption.strip()
+    words = [own or character.instance]
+    known = [] if expression == "unsure" else [expression]
+    known += [] if angle == "unsure" else [f"{angle} view"]
+    return ", ".join(words + [word for word in known if word not in words[0]])
+
+
+def presets_for(session: Session, character_id: str, target: Target) -> list[str]:
+    """Names of the training presets made for the character's model of that target."""
+    family = _family(session, character_id, target)
+    return [p.name for p in trainings().values() if p.target == target and family in p.families]
+
+
+def _family(session: Session, character_id: str, target: Target) -> str:
+    character = session.character(character_id)
+    return character.generator if target == "character" else character.editor
+
+
+def check_gate(session: Session, images: list[ImageRecord]) -> None:
+    """Refuse to train on anything that was not let through in review. Raises GateShut."""
+    barred = [i for i in images if not review.let_through(session.store.verdict(i.id))]
+    if barred:
+        names = ", ".join(i.id[:8] for i in barred[:5])
+        raise GateShut(f"{len(barred)} pictures were not let through in review ({names}): training refuses them.")
+
+
+def submit(
+    session: Session,
+    character_id: str,
+    target: Target,
+    preset: str,
+    settings: TrainingSettings | None = None,
+) -> Job:
+    """Train the next version of a character's LoRA. Raises GateShut, NotAllowed.
+
+    The versions of the datasets that are used are frozen, and the run remembers every picture that went in.
+    """
+    chosen = trainings().get(preset)
+    if chosen is None or chosen.target != target:
+        known = ", ".join(presets_for(session, character_id, target))
+        raise NotAllowed(f"There is no {target} training preset {preset!r} (known: {known}).")
+    learning = dataset(session, character_id, target)
+    if learning.shut:
+        raise GateShut(" ".join(learning.shut))
+    check_gate(session, learning.images)
+    request = _request(session, character_id, learning, settings or chosen.settings)
+    datasets.freeze(session, learning.images)
+    return session.jobs.submit(
+        request, f"Train {request.name}", character_id, alongside=lambda job: [_run(request, preset, job, learning)]
+    )
+
+
+def _request(session: Session, character_id: str, learning: TrainingSet, settings: TrainingSettings) -> TrainRequest:
+    character = session.character(character_id)
+    target = learning.target
+    family = session.family(_family(session, character_id, target))
+    version = datasets.following(r.version for r in runs(session, character_id, target))
+    used = [
+        d.id
+        for d in session.store.all(DatasetVersion, character=character_id)
+        if {i.id for i in learning.images}.intersection(d.images)
+    ]
+    lineage = {
+        "dataset": " ".join(used),
+        "run": new_id(),
+        "pictures": ", ".join(f"{n} {origin}" for origin, n in learning.by_origin.items()),
+        "base_licence": family.licence,
+    }
+    name = f"{character_id}_{version}" if target == "character" else f"{character_id}_editor_{version}"
+    return TrainRequest(
+        target=target,
+        character=character_id,
+        name=name,
+        version=version,
+        family=family.name,
+        revision=family.revision,
+        items=tuple(learning.items),
+        settings=settings,
+        trigger=character.token if target == "character" else "",
+        folder=session.workspace.lora_folder(character_id, target, version),
+        lineage=lineage,
+        samples=_samples(session, character_id, target, learning),
+        judge=sources.judge(session, character_id, family.name),
+    )
+
+
+def _samples(session: Session, character_id: str, target: Target, learning: TrainingSet) -> tuple[Shot, ...]:
+    """The pictures made along the way: a few card cells, or the first corrections once more."""
+    character = session.character(character_id)
+    if target == "character":
+        choice = model_card.CardChoice(
+            character=character,
+            family=session.family(character.generator),
+            stack=LoraStack(),
+            cells=SAMPLE_CELLS,
+            version="samples",
+            folder="samples",
+        )
+        wanted = model_card.plan(choice).shots
+        return tuple(s.model_copy(update={"purpose": s.purpose.model_copy(update={"step": "sample"})}) for s in wanted)
+    family = session.family(character.editor)
+    size = family.defaults
+    return tuple(
+        Shot(
+            family=family.name,
+            revision=family.revision,
+            prompt=item.caption,
+            sources=item.controls,
+            seed=n,
+            steps=size.steps,
+            guidance=size.guidance,
+            width=size.width,
+            height=size.height,
+            purpose=Purpose(step="sample", cell=f"correction {n + 1}"),
+        )
+        for n, item in enumerate(learning.items[:3])
+    )
+
+
+def _run(request: TrainRequest, preset: str, job: Job, learning: TrainingSet) -> TrainingRun:
+    return TrainingRun(
+        id=request.lineage["run"],
+        character=request.character,
+        target=request.target,
+        version=request.version,
+        family=request.family,
+        preset=preset,
+        settings=request.settings.model_dump(mode="json"),
+        images=tuple(i.id for i in learning.images),
+        job=job.id,
+    )
+
+
+def runs(session: Session, character_id: str, target: Target) -> list[TrainingRun]:
+    """Trainings of a target, oldest first, whatever became of them."""
+    return session.store.all(TrainingRun, character=character_id, target=target)

@@ -1,0 +1,136 @@
+"""What the commands of ``flenwheel`` share: the session, the names that a person types, and how an answer is told.
+
+Answers go to standard output (one JSON object with ``--json``), progress to standard error.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipelines.domain.presets import PresetError
+from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord
+from pipelines.domain.shots import Plan
+from pipelines.planning.base import ChoiceError
+from pipelines.session import NotFound, Session
+from pipelines.storage.intake import Refused
+from pipelines.storage.lock import WorkspaceBusy
+from pipelines.storage.lora_files import LoraRefused
+from pipelines.workflow import loras
+from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow.opening import open_session
+from studio.cli.progress import follow
+
+DEFAULT_WORKSPACE = Path("~/FLENwheel")
+NOBODY = "There is no character yet: flenwheel import --new NAME --may-use FILES, or flenwheel practice"
+REFUSALS = (NotAllowed, NotFound, Refused, LoraRefused, ChoiceError, PresetError, WorkspaceBusy)
+
+Answer = tuple[dict[str, Any], str]
+
+
+class Usage(ValueError):
+    """The command was not understood; the message says what it takes."""
+
+
+def command(work: Callable[[argparse.Namespace], Answer]) -> Callable[[argparse.Namespace], int]:
+    """Turn an answer ``(JSON, words)`` into output and exit status; refusals are told in words, not in tracebacks."""
+
+    def run(options: argparse.Namespace) -> int:
+        try:
+            data, words = work(options)
+        except (*REFUSALS, Usage) as refusal:
+            if options.json:
+                print(json.dumps({"ok": False, "error": str(refusal)}, ensure_ascii=False))
+            else:
+                print(refusal, file=sys.stderr)
+            return 1
+        ok = bool(data.get("ok", True))
+        print(json.dumps({"ok": ok, **data}, ensure_ascii=False, default=str) if options.json else words)
+        return 0 if ok else 1
+
+    run.__doc__ = work.__doc__
+    run.__name__ = work.__name__
+    return run
+
+
+def workspace_of(options: argparse.Namespace) -> Path:
+    """The folder that was named, else ``~/FLENwheel``."""
+    return (options.workspace or DEFAULT_WORKSPACE).expanduser()
+
+
+@contextmanager
+def in_session(options: argparse.Namespace, *, read_only: bool = False) -> Iterator[Session]:
+    """The session of the command's workspace, closed at the end."""
+    with open_session(workspace_of(options), read_only=read_only) as session:
+        yield session
+
+
+def character_of(session: Session, options: argparse.Namespace) -> Character:
+    """The named character, else the one chosen in the studio, else the only or newest one."""
+    known = session.store.all(Character)
+    name = options.character or session.settings.character
+    if not known:
+        raise NotFound(NOBODY)
+    match = [c for c in known if name in (c.id, c.name)]
+    if options.character and not match:
+        return session.character(options.character)
+    return (match or known)[-1]
+
+
+def lora_rows(session: Session, rows: Iterable[str]) -> list[tuple[str, float]]:
+    """``NAME=WEIGHT`` to (LoRA id, weight)."""
+    parsed = []
+    for row in rows:
+        name, _, weight = row.rpartition("=") if "=" in row else (row, "", "1.0")
+        try:
+            parsed.append((loras.by_name(session, name.strip()).id, float(weight)))
+        except ValueError:
+            raise Usage(f"{row!r}: a LoRA is given as NAME=WEIGHT, such as angles=1.0") from None
+    return parsed
+
+
+def work(session: Session, job: Job) -> Answer:
+    """Follow a job to its end and tell of it."""
+    ended = follow(session.jobs, job)
+    data = {"ok": ended.state == "done", "job": ended.model_dump(mode="json", exclude={"request", "traceback"})}
+    return data, f"{ended.title}: {ended.state}" + (f". {ended.error}" if ended.error else "")
+
+
+def make_pictures(session: Session, plan: Plan, job: Job) -> Answer:
+    """Follow a job that makes pictures to its end and tell of them."""
+    data, words = work(session, job)
+    data["images"] = [
+        {"id": i.id, "path": i.path, "cell": i.shot.purpose.cell, "scores": i.scores.model_dump(mode="json")}
+        for i in session.store.all(ImageRecord, character=plan.character, kind=plan.kind, version=plan.version)
+        if i.shot and i.shot in plan.shots
+    ]
+    return data, f"{words}; {len(data['images'])} pictures in {plan.folder}"
+
+
+def picture_ids(session: Session, options: argparse.Namespace, named: Iterable[str]) -> list[str]:
+    """Whole ids for ids or their first characters."""
+    known = [i.id for i in session.store.all(ImageRecord, character=character_of(session, options).id)]
+    found = []
+    for name in named:
+        match = [i for i in known if i.startswith(name)]
+        if len(match) != 1:
+            raise NotFound(f"{name!r} names {len(match)} pictures of this character.")
+        found += match
+    return found
+
+
+def lora_of(session: Session, character: Character, version: str | None) -> str:
+    """The id of a character's LoRA of that version; the newest for ``None``; none for ``base``."""
+    if version == "base":
+        return ""
+    made: list[LoraRecord] = loras.trained(session, character.id, session.family(character.generator).lora_family)
+    match = [x for x in made if version in (None, x.version)]
+    if not match:
+        known = ", ".join(x.version for x in made) or "none trained yet"
+        raise NotFound(
+            f"{character.name} has no LoRA {version or ''} ({known}). Use --version base for the base model."
+        )
+    return match[-1].id

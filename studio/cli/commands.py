@@ -1,0 +1,315 @@
+"""What each command of ``flenwheel`` does."""
+
+import argparse
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipelines.domain.presets import TrainingSettings, trainings
+from pipelines.domain.records import Card, Character, Decision, Survey
+from pipelines.domain.requests import ScoreRequest
+from pipelines.domain.shots import LoraStack
+from pipelines.practice.choices import kept_at_once
+from pipelines.session import NotFound, Session
+from pipelines.storage.rebuild import rebuild as rebuild_records
+from pipelines.workflow import calibration as calibrating
+from pipelines.workflow import card as cards
+from pipelines.workflow import characters, datasets, flywheel, loras, pristine, sources, training
+from pipelines.workflow import enrich as enriching
+from pipelines.workflow import generate as generating
+from pipelines.workflow import review as reviewing
+from pipelines.workflow import survey as surveying
+from studio.cli import doctor as health
+from studio.cli.answers import (
+    NOBODY,
+    Answer,
+    Usage,
+    character_of,
+    command,
+    in_session,
+    lora_of,
+    lora_rows,
+    make_pictures,
+    picture_ids,
+    work,
+    workspace_of,
+)
+
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
+
+
+@command
+def bring_in(options: argparse.Namespace) -> Answer:
+    """Pictures become sources of a character; ``.safetensors`` files become LoRAs of the library."""
+    with in_session(options) as session:
+        files = list(_files(options.files))
+        weights = [f for f in files if f.suffix.lower() == ".safetensors"]
+        pictures = [f for f in files if f not in weights]
+        added = [loras.add(session, f, f.name, family=options.family) for f in weights]
+        data: dict[str, Any] = {"loras": [lora.model_dump(mode="json") for lora in added]}
+        words = [f"{lora.name}: {lora.family}, rank {lora.rank}" for lora in added]
+        if pictures:
+            arrival = _take_in(session, options, pictures)
+            data |= {
+                "character": character_of(session, options).id,
+                "admitted": [i.id for i in arrival.admitted],
+                "refused": dict(arrival.refused),
+                "doubtful": dict(arrival.doubtful),
+            }
+            words += [f"{len(arrival.admitted)} pictures taken in"] + [why for _, why in arrival.refused]
+        return data, "\n".join(words)
+
+
+def _take_in(session: Session, options: argparse.Namespace, pictures: list[Path]) -> sources.Arrival:
+    if options.new:
+        character = characters.create(
+            session,
+            options.new,
+            class_prompt=options.class_prompt,
+            token=options.token,
+            origin=options.origin,
+            may_use=options.may_use,
+        )
+        options.character = character.id
+    arrival = sources.add(
+        session, character_of(session, options).id, [(p.name, p) for p in pictures], first_frame=options.first_frame
+    )
+    for image in arrival.admitted:
+        sources.tag(session, image.id, angle=options.angle, expression=options.expression)
+    return arrival
+
+
+def _files(named: Iterable[Path]) -> Iterator[Path]:
+    for path in named:
+        if path.is_dir():
+            yield from sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+        elif path.is_file():
+            yield path
+        else:
+            raise NotFound(f"There is no file {path}.")
+
+
+@command
+def enrich(options: argparse.Namespace) -> Answer:
+    """Edit the sources."""
+    with in_session(options) as session:
+        plan = enriching.plan(
+            session,
+            character_of(session, options).id,
+            source_ids=picture_ids(session, options, options.source),
+            edits=options.edit,
+            stack=loras.stack(session, lora_rows(session, options.lora)),
+            per_source=options.per_source,
+            count=options.count,
+            gaps=options.gaps,
+            seed=options.seed,
+            steps=options.steps,
+        )
+        return make_pictures(session, plan, enriching.submit(session, plan))
+
+
+@command
+def generate(options: argparse.Namespace) -> Answer:
+    """Draw the character anew."""
+    with in_session(options) as session:
+        character = character_of(session, options)
+        plan = generating.plan(
+            session,
+            character.id,
+            lora_id=lora_of(session, character, options.version),
+            strength=options.strength,
+            extra=loras.stack(session, lora_rows(session, options.lora)),
+            scenarios=options.scenario,
+            prompts=options.prompt,
+            variants=options.variants,
+            count=options.count,
+            seed=options.seed,
+            steps=options.steps,
+        )
+        return make_pictures(session, plan, generating.submit(session, plan))
+
+
+@command
+def survey(options: argparse.Namespace) -> Answer:
+    """Compare stacks, or write the decision on the newest survey down."""
+    with in_session(options) as session:
+        character = character_of(session, options)
+        if options.decide:
+            made = _newest_survey(session, character)
+            made = surveying.decide(session, made.id, options.decide, options.reasons)
+            return {"survey": made.model_dump(mode="json")}, f"{made.id}: {made.decision}"
+        stacks: list[LoraStack] = [loras.stack(session, lora_rows(session, s.split("+"))) for s in options.stack]
+        plan = surveying.plan(
+            session,
+            character.id,
+            image_ids=picture_ids(session, options, options.image),
+            stacks=stacks,
+            prompts=options.prompt,
+            seed=options.seed,
+            steps=options.steps,
+        )
+        data, words = make_pictures(session, plan, surveying.submit(session, plan))
+        standings = surveying.standings(session, _newest_survey(session, character))
+        data["standings"] = [asdict(s) for s in standings]
+        return data, "\n".join([words, *(f"{s.stack}: identity {s.identity}, {s.seconds} s" for s in standings)])
+
+
+def _newest_survey(session: Session, character: Character) -> Survey:
+    made = surveying.surveys(session, character.id)
+    if not made:
+        raise NotFound("There is no survey yet.")
+    return made[-1]
+
+
+@command
+def review(options: argparse.Namespace) -> Answer:
+    """List a gate, decide, filter, or keep the best."""
+    with in_session(options) as session:
+        character = character_of(session, options)
+        chosen = picture_ids(session, options, options.images)
+        if options.filter:
+            sorted_out = reviewing.apply_filter(session, character.id, cut=options.cut)
+            return asdict(sorted_out), f"{len(sorted_out.rejected)} sorted out, {sorted_out.left} left for you"
+        if options.pristine:
+            found = pristine.candidates(session, character.id)
+            best = [image.id for image in found[: kept_at_once(session, character, found)]]
+            made = pristine.keep(session, character.id, chosen or best)
+            return {"dataset": made.model_dump(mode="json")}, f"{made.id}: {len(made.images)} pictures"
+        if options.label:
+            return _label(session, chosen, options)
+        items = reviewing.pile(session, character.id, options.gate)
+        rows = [{"id": i.image.id, "path": i.image.path, **i.verdict.model_dump(mode="json")} for i in items]
+        words = [f"{row['id'][:12]}  {row['label'] or 'undecided':17} {row['path']}" for row in rows]
+        return {"images": rows}, "\n".join(words) or "Nothing here yet."
+
+
+def _label(session: Session, chosen: list[str], options: argparse.Namespace) -> Answer:
+    if not chosen:
+        raise Usage("Say which pictures: ids as `flenwheel review` lists them.")
+    value = None if options.label == "clear" else options.label
+    reviewing.decide(
+        session,
+        [Decision(image=i, who="human", action="label", value=value, reason=options.reason) for i in chosen],
+    )
+    return {"decided": chosen, "label": value}, f"{len(chosen)} pictures: {options.label}"
+
+
+@command
+def train(options: argparse.Namespace) -> Answer:
+    """Train the next version of a LoRA, or say what it would learn from."""
+    with in_session(options) as session:
+        character = character_of(session, options)
+        learning = training.dataset(session, character.id, options.target)
+        told = {
+            "pictures": dict(learning.by_origin),
+            "angles": dict(learning.by_angle),
+            "shut": learning.shut,
+            "doubts": learning.doubts,
+        }
+        if options.dry_run:
+            return told, "\n".join([str(dict(learning.by_origin)), *learning.shut, *learning.doubts])
+        fitting = training.presets_for(session, character.id, options.target)
+        preset = options.preset or next(iter(fitting), "")
+        job = training.submit(session, character.id, options.target, preset, _settings(preset, options.set))
+        data, words = work(session, job)
+        return told | data, words
+
+
+def _settings(preset: str, changes: Iterable[str]) -> TrainingSettings | None:
+    if preset not in trainings():
+        return None
+    pairs = [change.partition("=") for change in changes]
+    values = trainings()[preset].settings.model_dump() | {key.strip(): value.strip() for key, _, value in pairs}
+    try:
+        return TrainingSettings.model_validate(values)
+    except ValidationError as error:
+        raise Usage("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+
+
+@command
+def score(options: argparse.Namespace) -> Answer:
+    """Judge pictures again against the present sources."""
+    with in_session(options) as session:
+        character = character_of(session, options)
+        if options.calibrate:
+            return _calibrate(session, character, options.far)
+        images = datasets.pictures(session, character.id, options.kind)
+        if not images:
+            raise NotFound(f"{character.name} has no {options.kind} pictures yet.")
+        judge = sources.judge(session, character.id, character.generator)
+        request = ScoreRequest(character=character.id, images=tuple(i.ref for i in images), judge=judge)
+        data, words = work(session, session.jobs.submit(request, f"Judge {len(images)} pictures", character.id))
+        found = datasets.pictures(session, character.id, options.kind)
+        data["scores"] = {i.id: i.scores.model_dump(mode="json") for i in found}
+        return data, words
+
+
+def _calibrate(session: Session, character: Character, far: float) -> Answer:
+    data, words = work(session, calibrating.submit(session, character.id, far=far))
+    if not data["ok"]:
+        return data, words
+    found = calibrating.current(session, character.id)
+    data["calibration"] = found.model_dump(mode="json", exclude={"seen", "references"})
+    return data, calibrating.words(session, found)
+
+
+@command
+def card(options: argparse.Namespace) -> Answer:
+    """Run the model card, or show one that was run."""
+    with in_session(options) as session:
+        character = character_of(session, options)
+        data: dict[str, Any] = {}
+        if not options.show:
+            lora = lora_of(session, character, options.version)
+            data, _ = work(session, cards.submit(session, character.id, lora, seed=options.seed))
+        made = _shown_card(session, character, options.show)
+        board = cards.board(session, made)
+        rate = cards.rate(board)
+        data["card"] = made.model_dump(mode="json")
+        data["rate"] = asdict(rate) | {"words": rate.words}
+        data["cells"] = [
+            {"cell": c.cell.name, "verdict": c.verdict, "by": c.by, "why": c.why, "image": c.image and c.image.id}
+            for c in board
+        ]
+        return data, rate.words
+
+
+def _shown_card(session: Session, character: Character, version: str | None) -> Card:
+    made = [c for c in cards.cards(session, character.id) if version in (None, c.version)]
+    if not made:
+        raise NotFound(f"{character.name} has no card {version or ''}.")
+    return made[-1]
+
+
+@command
+def status(options: argparse.Namespace) -> Answer:
+    """Where the wheel stands. Only reads: works beside a running studio."""
+    with in_session(options, read_only=True) as session:
+        everyone = session.store.all(Character)
+        data: dict[str, Any] = {"workspace": str(session.workspace.root), "characters": [c.id for c in everyone]}
+        if not everyone:
+            return data | {"rail": None}, NOBODY
+        character = character_of(session, options)
+        rail = flywheel.status(session, character.id)
+        words = [f"{character.name}, round {rail.round}"]
+        words += [f"  {s.state:5} {s.title:10} {'' if s.count is None else s.count:>5}  {s.why}" for s in rail.steps]
+        words.append(f"next: {rail.next.title} ({rail.next.why})")
+        return data | {"character": character.id, "rail": asdict(rail)}, "\n".join(words)
+
+
+@command
+def rebuild(options: argparse.Namespace) -> Answer:
+    """Restore the records of pictures from the files alone."""
+    with in_session(options) as session:
+        report = rebuild_records(session.workspace, session.store)
+        return asdict(report), f"{len(report.restored)} records restored, {len(report.unreadable)} files unreadable"
+
+
+@command
+def doctor(options: argparse.Namespace) -> Answer:
+    """What this machine has and what fits."""
+    report = health.examine(workspace_of(options))
+    return report, health.words(report)

@@ -1,0 +1,75 @@
+"""``flenwheel doctor``: what this machine has, which models are here or missing, and what fits."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipelines.domain.presets import ModelFamily, models
+from pipelines.engine.memory import predict_render
+from pipelines.engine.weights import locate, missing
+from pipelines.storage.settings import Settings, load
+from pipelines.storage.workspace import Workspace
+
+
+def examine(root: Path) -> dict[str, Any]:
+    """The whole report, ready for JSON. ``ok`` is whether the chosen generator and editor can be used here."""
+    workspace = Workspace(root)
+    settings = load(workspace.root)
+    report = _machine(workspace.root)
+    report["workspace"] = str(workspace.root)
+    report["models"] = {name: _model(family, workspace, settings) for name, family in models().items()}
+    chosen = [report["models"][name] for name in (settings.generator, settings.editor)]
+    report["ok"] = all(m["found"] and m["fits"] for m in chosen)
+    return report
+
+
+def _machine(root: Path) -> dict[str, Any]:
+    """Asked in a process of its own: it imports torch."""
+    asked = subprocess.run(
+        [sys.executable, "-m", "pipelines.worker.machine", str(root)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    if asked.returncode != 0:
+        return {"device": {"type": "unknown"}, "error": asked.stderr.strip().splitlines()[-1:]}
+    return json.loads(asked.stdout.splitlines()[-1])
+
+
+def _model(family: ModelFamily, workspace: Workspace, settings: Settings) -> dict[str, Any]:
+    lacking = missing(family, workspace, settings)
+    forecast = predict_render(family, [], workspace, settings)
+    return {
+        "title": family.title,
+        "role": family.role,
+        "licence": family.licence,
+        "found": lacking is None,
+        "folder": str(locate(family, workspace, settings) or ""),
+        "how": lacking.how if lacking else "",
+        "missing": lacking.what if lacking else "",
+        "size_gib": lacking.gib if lacking else 0.0,
+        "peak_gib": round(forecast.peak_gib, 1),
+        "fits": forecast.fits,
+        "why": forecast.why,
+    }
+
+
+def words(report: dict[str, Any]) -> str:
+    """The report for a person."""
+    device = report["device"]
+    lines = [f"device    {device['type']} {device.get('name', '')}"]
+    if "total_gib" in device:
+        lines.append(f"          {device['free_gib']} of {device['total_gib']} GiB free")
+    if "memory" in report:
+        lines.append(f"memory    {report['memory']['ram_free_gib']} of {report['memory']['ram_gib']} GiB free")
+    lines.append(f"workspace {report['workspace']}")
+    for name, model in report["models"].items():
+        here = "here" if model["found"] else model["missing"]
+        fits = "fits" if model["fits"] else model["why"]
+        lines.append(f"model     {name}: {here}; peak {model['peak_gib']} GiB, {fits}")
+    for name, pack in report.get("faces", {}).items():
+        lines.append(f"faces     {name}: {'ready' if pack['ready'] else pack['missing']}")
+    return "\n".join(lines)

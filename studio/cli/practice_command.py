@@ -1,0 +1,133 @@
+"""``flenwheel practice``: begin without pictures of one's own, or watch a simulated reviewer turn the whole wheel."""
+
+import argparse
+import json
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipelines.domain.records import Job
+from pipelines.practice import report
+from pipelines.practice.choices import choices
+from pipelines.practice.figures import Figures, figures
+from pipelines.practice.run import Halted, Run, Wish
+from pipelines.queue.status import Status
+from pipelines.session import Session
+from pipelines.workflow import practice as practising
+from pipelines.workflow import sources
+from studio.cli.answers import Answer, Usage, command, in_session, work
+from studio.cli.progress import follow
+
+TICK = 2.0
+"""Seconds between two lines of progress, in JSON."""
+
+
+@command
+def practice(options: argparse.Namespace) -> Answer:
+    """Who can be practised with, a start with one of them, or the whole run."""
+    if options.start is not None:
+        return _start(options)
+    if options.character and not options.list:
+        return _run(options)
+    cast = practising.cast()
+    words = [f"{who.number:3}  {who.name:6} seed {who.seed:<3} {who.looks}" for who in cast]
+    words.append("Turn the wheel with one:  flenwheel practice --character NUMBER")
+    words.append("Only begin with one:      flenwheel practice --start NUMBER")
+    return {"practice": [asdict(who) for who in cast]}, "\n".join(words)
+
+
+def _start(options: argparse.Namespace) -> Answer:
+    with in_session(options) as session:
+        character, job = practising.start(session, options.start)
+        data, words = work(session, job)
+        for after in session.store.all(Job, character=character.id):
+            if after.state in ("queued", "running"):  # what follows from it: the pictures are looked at
+                work(session, after)
+        there = sources.sources(session, character.id)
+        data |= {"character": character.id, "sources": [i.id for i in there]}
+        return data, f"{words}\n{character.name} ({character.id}) has {len(there)} sources."
+
+
+def _run(options: argparse.Namespace) -> Answer:
+    wish = _wish(options)
+    with in_session(options) as session:
+        teller = Teller(session, in_json=options.json)
+        try:
+            character = Run(session, wish, follow=teller.follow, tell=teller.tell).go()
+        except (Halted, KeyboardInterrupt) as end:
+            words = f"{end} The same command goes on here." if str(end) else "Stopped. The same command goes on here."
+            return {"ok": False, "event": "halted", "error": words}, words
+        told = figures(session, character.id)
+        path = report.write(session, told)
+        data = {"event": "summary", "report": str(path), **told.model_dump(mode="json", exclude={"pictures"})}
+        return data, "\n".join([*summary(told), f"Report: {path}"])
+
+
+def _wish(options: argparse.Namespace) -> Wish:
+    known = choices()
+    if not options.character.isdigit():
+        raise Usage("--character takes the number of a practice character: flenwheel practice lists them.")
+    rounds = known.rounds if options.rounds is None else options.rounds
+    error = known.error if options.error is None else options.error
+    if rounds < 1 or not 0 <= error <= 0.5:
+        raise Usage("--rounds is at least 1, --error between 0 and 0.5.")
+    return Wish(int(options.character), rounds, error, options.seed, options.corrections)
+
+
+@dataclass
+class Teller:
+    """Tells a run as it goes: one JSON object a line, or calm words."""
+
+    session: Session
+    in_json: bool
+    _told: float = 0.0
+
+    def follow(self, job: Job) -> Job:
+        """Wait for a job with progress."""
+        return follow(self.session.jobs, job, self._progress if self.in_json else None)
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """An event of the run."""
+        if self.in_json:
+            print(json.dumps(event, ensure_ascii=False, default=str), flush=True)
+        elif words := _words(event):
+            print(words, flush=True)
+
+    def _progress(self, live: Status) -> None:
+        if live.job is None or time.monotonic() - self._told < TICK:
+            return
+        self._told = time.monotonic()
+        self.tell(
+            {"event": "progress", "job": live.job.id, "title": live.job.title, "done": live.job.done,
+             "total": live.job.total, "left": live.seconds_left, "note": live.job.note}
+        )  # fmt: skip
+
+
+def _words(event: dict[str, Any]) -> str:
+    """An event in words; empty for what a person need not hear."""
+    match event["event"]:
+        case "character":
+            return f"{event['character']}: {event['sources']} sources"
+        case "ended" if event["step"] != "look":
+            return "\n".join([f"{event['title']}: {event['state']} ({event['seconds']:.0f} s)", *event["warnings"]])
+        case "decided":
+            counts = {k: v for k, v in event.items() if k not in ("event", "gate", "by")}
+            return f"  {event['gate']}: " + ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items())
+        case "filtered":
+            return f"  filter: {event['rejected']} sorted out, {event['left']} left"
+        case "pristine":
+            return f"  pristine {event['version']}: {event['pictures']} pictures"
+        case "corrected":
+            return f"  corrections: {event['triplets']} triplets"
+        case "card":
+            return f"  {event['lora']}: {event['words']}"
+    return ""
+
+
+def summary(told: Figures) -> list[str]:
+    """The outcome in a few lines."""
+    lines = [f"{card.lora}: {card.words}" for card in told.cards]
+    if told.gain:
+        lines.append(told.gain.words)
+    lines.append(f"{told.minutes:.1f} minutes: " + ", ".join(f"{name} {m:.1f}" for name, m in told.by_step.items()))
+    return lines

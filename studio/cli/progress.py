@@ -1,0 +1,53 @@
+"""Following a job on a terminal: one line on standard error that is written over; Ctrl-C stops the job."""
+
+import sys
+import time
+from collections.abc import Callable
+
+from pipelines.domain.records import Job
+from pipelines.queue.job_queue import JobQueue
+from pipelines.queue.status import Status
+from pipelines.workflow.render import about
+
+ENDED = ("done", "failed", "cancelled", "interrupted")
+
+
+def follow(queue: JobQueue, job: Job, told: Callable[[Status], None] | None = None) -> Job:
+    """Wait for a job, telling its progress (to ``told``, if given, instead of the terminal); the first Ctrl-C cancels
+    it. Returns the job as it ended."""
+    cancelled = False
+    last = ""
+    while True:
+        try:
+            ended = queue.wait(job.id, timeout=0.5)
+            if ended.state in ENDED:
+                if not told:
+                    _tell("", last)
+                return ended
+            if told:
+                told(queue.status())
+            else:
+                last = _tell(_line(queue), last)
+        except KeyboardInterrupt:
+            if cancelled:
+                raise
+            cancelled = True
+            queue.cancel(job.id)
+
+
+def _line(queue: JobQueue) -> str:
+    live = queue.status()
+    if live.job is None:
+        return ""
+    left = f", {about(live.seconds_left)} left" if live.seconds_left else ""
+    return f"{live.job.title}  {live.job.done}/{live.job.total}{left}  {live.job.note}"
+
+
+def _tell(line: str, last: str) -> str:
+    """Write over the last line on a terminal; elsewhere only what is new."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K" + line)
+    elif line and line != last:
+        sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+    sys.stderr.flush()
+    return line

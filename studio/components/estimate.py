@@ -1,0 +1,71 @@
+"""What every tab says before it makes something: how many pictures, how long, does it fit; and which weights lack."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from pipelines.domain.shots import Plan
+from pipelines.workflow import render
+from studio.components.painted import Words
+from studio.components.shell import Shell
+from studio.server.state import Studio
+
+Value = dict[str, Any]
+
+
+def estimate_words(studio: Studio, plan: Plan) -> Value:
+    """``60 pictures, about 7 min, fits`` as the value of a Words; in the tone of a warning when it does not fit."""
+    seen = render.estimate(studio.session, plan)
+    if not plan.shots:
+        return {"lines": ["Nothing to make yet."], "tone": "quiet"}
+    if not seen.pictures:
+        return {"lines": [f"All {len(plan)} pictures exist already: change the seed or the choice."], "tone": "quiet"}
+    done = len(plan) - seen.pictures
+    lines = [f"{done} of {len(plan)} exist already and are kept."] if done else []
+    return {"title": seen.words, "lines": lines, "tone": "" if seen.fits else "bad"}
+
+
+@dataclass
+class Obtain:
+    """What is said about weights that are not here, and the button that gets them."""
+
+    row: gr.Row
+    words: Words
+    button: gr.Button
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What ``obtain_offer`` fills."""
+        return [self.row, self.words, self.button]
+
+
+def build_obtain(prefix: str) -> Obtain:
+    """Make the components: ``<prefix>-weights`` and ``<prefix>-obtain``."""
+    with gr.Row(elem_classes="weights-row", visible=False) as row:
+        words = Words(elem_id=f"{prefix}-weights", min_width=0)
+        button = gr.Button("Get it", size="sm", scale=0, min_width=90, elem_id=f"{prefix}-obtain")
+    return Obtain(row, words, button)
+
+
+def obtain_offer(studio: Studio, family: str) -> list[Any]:
+    """Inputs: none. Outputs: row, words and button of Obtain: what is missing, how big it is, under which licence."""
+    lacking = render.missing_weights(studio.session, family) if family else None
+    if lacking is None:
+        return [gr.update(visible=False), {}, gr.skip()]
+    if lacking.how == "reinstall":
+        return [gr.update(visible=True), {"lines": [lacking.what], "tone": "bad"}, gr.update(visible=False)]
+    model = studio.session.family(family)
+    lines = [f"A download of {lacking.gib:.1f} GB from {model.weights.hub}.", f"Licence: {lacking.licence}."]
+    words = {"title": f"{model.title} is not on this machine", "tone": "warn"}
+    note = [model.licence_note] if model.licence_note else []
+    button = gr.update(value=f"Download {lacking.gib:.1f} GB", visible=True)
+    return [gr.update(visible=True), words | {"lines": [*lines, *note]}, button]
+
+
+def obtain(studio: Studio, family: str) -> None:
+    """Inputs: none. No output: queues the job that gets the weights; the job bar shows it."""
+    if not family:
+        return
+    render.obtain(studio.session, family)
+    Shell.notify(f"{studio.session.family(family).title}: on its way. The job bar shows how far.")

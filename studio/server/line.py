@@ -1,0 +1,127 @@
+"""The identity line of a character on the page: what it would be drawn from, where it lies and why, its report."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, HTTPException, Response
+from fastapi.responses import FileResponse
+
+from pipelines.domain import presets
+from pipelines.domain.calibrations import Calibration
+from pipelines.domain.rates import wilson
+from pipelines.domain.records import Job
+from pipelines.workflow import calibration, sources, thresholds
+from studio.server.routes import STILL, InWords
+from studio.server.state import Studio
+
+Json = dict[str, Any]
+
+
+def line_routes(studio: Studio) -> APIRouter:
+    """Routes of the identity line of the character that is worked on."""
+    router = APIRouter(route_class=InWords)
+
+    @router.get("/line")
+    def line() -> Json:
+        return studio.remembered("line", lambda: view(studio)) if studio.character_id else {"character": None}
+
+    @router.get("/line/now")
+    def now() -> Json:
+        return studio.remembered("line-now", lambda: brief(studio))
+
+    @router.post("/line")
+    def draw(far: Annotated[float, Body(embed=True)] = calibration.FAR) -> Json:
+        return {"job": calibration.submit(studio.session, studio.character_id, far=far).id}
+
+    @router.post("/line/judge")
+    def judge() -> Json:
+        return {"job": calibration.judge_again(studio.session, studio.character_id).id}
+
+    @router.get("/line/{version}/{recogniser}")
+    def report(version: str, recogniser: str) -> Response:
+        """The report of a calibration, by its record: no other file of the workspace can be asked for here."""
+        found = studio.session.store.get(Calibration, f"{studio.character_id}/{version}/{recogniser}")
+        path = studio.session.workspace.path(found.report) if found and found.report else None
+        if path is None or not path.is_file():
+            raise HTTPException(404, "There is no such report in this workspace.")
+        return FileResponse(path, media_type="text/html; charset=utf-8", headers=STILL | {"Cache-Control": "no-cache"})
+
+    return router
+
+
+def brief(studio: Studio) -> Json:
+    """What the doors to the line say of it; cheap, for they are on screen while one reviews."""
+    if not studio.character:
+        return {"state": "nobody"}
+    drawn = thresholds.newest(studio.session, studio.character_id).get(
+        studio.session.family(studio.character.generator).gate
+    )
+    if drawn is None:
+        return {"state": "none"}
+    state = "used" if _used(studio, drawn) else "provisional" if drawn.provisional else "stale"
+    return {"state": state, "threshold": drawn.threshold}
+
+
+def view(studio: Studio) -> Json:
+    """The lines of the character, the gate's first, and what a new one would be drawn from. Raises NotFound."""
+    session, character = studio.session, studio.session.character(studio.character_id)
+    ahead = calibration.estimate(session, character.id)
+    family = session.family(character.generator)
+    known = thresholds.newest(session, character.id)
+    drawn = [known[name] for name in (family.gate, family.second) if name in known]
+    return {
+        "character": character.name,
+        "sources": ahead.sources,
+        "others": ahead.others,
+        "shut": ahead.shut,
+        "weak": ahead.weak,
+        "start": _starting(family.gate),
+        "far": calibration.FAR,
+        "failed": _failed(studio, drawn[0] if drawn else None),
+        "lines": [_line(studio, c) for c in drawn],
+        "waiting": len(calibration.otherwise_judged(session, drawn[0])) if drawn and _used(studio, drawn[0]) else 0,
+    }
+
+
+def _starting(recogniser: str) -> float | None:
+    """The line for two single pictures that is in use until one is drawn; ``None``: the recogniser's own."""
+    preset = presets.faces().get(recogniser)
+    return preset.thresholds.same if preset and preset.thresholds else None
+
+
+def _failed(studio: Studio, last: Calibration | None) -> str:
+    """Why the newest attempt failed, when nothing has been drawn since."""
+    tried = [j for j in studio.session.store.all(Job, character=studio.character_id) if j.kind == "calibrate"]
+    if not tried or tried[-1].state != "failed" or (last and last.job == tried[-1].id):
+        return ""
+    return tried[-1].error
+
+
+def _used(studio: Studio, drawn: Calibration) -> bool:
+    return not drawn.provisional and thresholds.fits(drawn, sources.references(studio.session, drawn.character))
+
+
+def _line(studio: Studio, drawn: Calibration) -> Json:
+    """A line with what it was drawn from; the scores are read from the file beside its report."""
+    names = ("version", "recogniser", "far", "far_low", "far_high", "tau", "smallest", "threshold", "floor", "auc")
+    more = ("impostors", "others", "effective", "provisional", "why", "created")
+    out = sum(r.not_passed for r in drawn.rejects)
+    total = sum(r.total for r in drawn.rejects)
+    low, high = wilson(out, total)
+    return drawn.model_dump(mode="json", include={*names, *more, "rejects"}) | {
+        "used": _used(studio, drawn),
+        "stale": not drawn.provisional and not _used(studio, drawn),
+        "frr": {"out": out, "total": total, "low": low, "high": high},
+        "report": f"/line/{drawn.version}/{drawn.recogniser}",
+        **_told(studio, drawn),
+    }
+
+
+def _told(studio: Studio, drawn: Calibration) -> Json:
+    """Scores, closest others and words of a calibration; empty when its file is gone."""
+    try:
+        told = json.loads(studio.session.workspace.path(drawn.report).with_suffix(".json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {"genuine": [], "impostor": [], "closest": [], "words": "The file with its scores is gone."}
+    scores = {name: [s for _, _, s in told["scores"][name] if s is not None] for name in ("genuine", "impostor")}
+    return scores | {"closest": told["closest"], "words": told["words"]}

@@ -1,0 +1,109 @@
+"""What is open: the session, and who is worked on. What the page, its routes and the tabs share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.domain.records import Character
+from pipelines.session import NotFound, Session
+from pipelines.storage.lock import WorkspaceBusy
+from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow.opening import open_session
+
+
+@dataclass
+class Studio:
+    """One person's studio: a session, and who is worked on. The choice lives here and in the settings, not in the
+    page."""
+
+    session: Session
+    address: str = ""
+    _chosen: str = ""
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _memory: dict[str, tuple[str, Any]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self._chosen = str(getattr(self.session.settings, "character", ""))
+
+    def __enter__(self) -> Studio:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.session.close()  # the one that is open now
+
+    @property
+    def character(self) -> Character | None:
+        """The character worked on: the chosen one, else the newest; ``None`` in an empty workspace."""
+        with self._lock:
+            found = self.session.store.get(Character, self._chosen) if self._chosen else None
+            return found or next(reversed(self.session.store.all(Character)), None)
+
+    @property
+    def character_id(self) -> str:
+        """Its id, ``""`` when there is none."""
+        character = self.character
+        return character.id if character else ""
+
+    def choose(self, character_id: str) -> Character:
+        """Work on another character, now and after a restart. Raises NotFound."""
+        character = self.session.character(character_id)
+        with self._lock:
+            self._chosen = character.id
+        self.save({"character": character.id})
+        return character
+
+    def move(self, root: Path) -> Path:
+        """Close this workspace and work in the one at ``root``. Raises NotFound when there is none, and NotAllowed
+        while a job is at work or when another studio has it."""
+        if not is_workspace(root):
+            raise NotFound(f"There is no workspace at {root}. To start one there: flenwheel --workspace {root}")
+        with self._lock:
+            old = self.session
+            if root.resolve() == old.workspace.root.resolve():
+                return old.workspace.root
+            live = old.jobs.status()
+            if live.job or live.queued:
+                raise NotAllowed("A job is at work here. Wait for it or stop it first.")
+            try:
+                self.session = open_session(root)
+            except WorkspaceBusy as busy:
+                raise NotAllowed(str(busy)) from busy
+            self.session.store.announce(self.address)
+            self._chosen = str(self.session.settings.character)
+            self._memory.clear()
+        old.close()
+        return self.session.workspace.root
+
+    def save(self, changes: dict[str, object]) -> None:
+        """Keep settings in the workspace's ``settings.toml`` and use them from now on."""
+        from pipelines.storage import settings
+
+        root = self.session.workspace.root
+        with self._lock:
+            settings.save(root, changes)
+            self.session.settings = settings.load(root)
+            if self.session.queue is not None:
+                self.session.queue.settings = self.session.settings
+
+    @property
+    def revision(self) -> str:
+        """Changes whenever something that a page shows may have changed."""
+        return f"{id(self.session)}.{self.session.store.revision}.{self.character_id}"
+
+    def remembered(self, name: str, compute: Callable[[], Any]) -> Any:
+        """``compute()``, kept until the revision changes: for what many polls ask and few changes alter."""
+        revision = self.revision
+        known, value = self._memory.get(name, ("", None))
+        if known != revision:
+            value = compute()
+            self._memory[name] = (revision, value)
+        return value
+
+
+def is_workspace(root: Path) -> bool:
+    """Whether a studio has worked in this folder."""
+    return any((root / name).is_file() for name in ("flenwheel.json", "flenwheel.journal"))

@@ -1,0 +1,159 @@
+"""Which files the page may hand in, and which of Gradio's doors stand open.
+
+Gradio copies any file that an event's data names (`{"path": ..., "meta": {"_type": "gradio.FileData"}}`) into its cache
+and tells its address, whatever the kind of the input; its check "was this uploaded?" runs in launched apps only, never
+in a mounted one. Hence two walls, both closed unless opened here: a file object is let through at a file input alone,
+and only with the path of a file that the same browser uploaded; and of Gradio's routes those alone are answered that
+the page asks for. The page shows pictures by the studio's own routes: no file ever goes out through Gradio.
+"""
+
+import secrets
+from collections.abc import Collection, Iterable, Iterator
+from contextvars import ContextVar
+from http.cookies import SimpleCookie
+from typing import Any
+
+import gradio as gr
+from gradio.block_function import BlockFunction
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+FILE_INPUTS = (gr.File, gr.UploadButton)
+META = {"_type": "gradio.FileData"}
+COOKIE = "flenwheel-browser"
+
+# What Gradio's page asks for; a path that ends in "/" stands for all below it.
+READ = (
+    "/",
+    "/config",
+    "/theme.css",
+    "/favicon.ico",
+    "/assets/",
+    "/static/",
+    "/gradio_api/heartbeat/",
+    "/gradio_api/queue/data",
+    "/gradio_api/startup-events",
+    "/gradio_api/upload_progress",
+)
+WRITTEN = ("/gradio_api/queue/join", "/gradio_api/upload")
+
+_browser: ContextVar[str] = ContextVar("_browser", default="")
+
+
+class NotUploaded(gr.Error):
+    """A file object where none may be, or one of a file that was not uploaded from this browser."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, print_exception=False)
+
+
+class Uploads(set[str]):
+    """The paths of what was uploaded, by browser. Gradio adds to it while it answers an upload."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_browser: dict[str, set[str]] = {}
+
+    def update(self, *paths: Iterable[str]) -> None:
+        """Remember what the browser that is being answered has uploaded."""
+        super().update(*paths)
+        self._by_browser.setdefault(_browser.get(), set()).update(*paths)
+
+    def of(self, browser: str) -> Collection[str]:
+        """The paths that this browser may hand in."""
+        return self._by_browser.get(browser, ())
+
+
+class GuardedBlocks(gr.Blocks):
+    """Blocks whose events take files only as this module says, by whatever route they are called."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.upload_file_set = Uploads()
+
+    async def process_api(self, block_fn: BlockFunction | int, inputs: list[Any], *args: Any, **kwargs: Any) -> Any:
+        """Every call of every event comes through here. Raises NotUploaded before anything of it is looked at."""
+        event = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
+        uploads = self.upload_file_set.of(_browser_of(kwargs.get("request")))
+        # a batch holds lists of values instead of values: none of ours does, so nothing in it may be a file
+        kinds = () if event.batch else event.inputs
+        admitted = [admit(v, kinds[n] if n < len(kinds) else None, uploads) for n, v in enumerate(inputs)]
+        told = kwargs.get("event_data")
+        refuse_files(told._data if told is not None else None)
+        return await super().process_api(block_fn, admitted, *args, **kwargs)
+
+    async def postprocess_data(self, block_fn: BlockFunction, predictions: Any, state: Any) -> list[Any]:
+        """What an event answers. Raises NotUploaded for a file object in it: Gradio would copy that file, too."""
+        refuse_files(predictions)
+        return await super().postprocess_data(block_fn, predictions, state)
+
+
+def admit(value: Any, component: Any, uploads: Collection[str]) -> Any:
+    """The value of an input as it may go on. Raises NotUploaded."""
+    if not isinstance(component, FILE_INPUTS):
+        refuse_files(value)
+        return value
+    if isinstance(value, list):
+        return [_uploaded(part, uploads) for part in value]
+    return None if value is None else _uploaded(value, uploads)
+
+
+def refuse_files(value: Any) -> None:
+    """Raises NotUploaded when there is anything in ``value`` that Gradio might take for a file, at any depth."""
+    if any(isinstance(part.get("path"), str) for part in _dicts(value)):
+        raise NotUploaded("This input takes no files. To bring one in, drop it or choose it in the page.")
+
+
+def _uploaded(file: Any, uploads: Collection[str]) -> dict[str, Any]:
+    """A file object made anew from what was uploaded: nothing else that came with it (``url``, ...) goes on."""
+    path = file.get("path") if isinstance(file, dict) else None
+    if not isinstance(path, str) or path not in uploads:
+        raise NotUploaded("That file was not uploaded from this page. Drop it or choose it anew.")
+    return {"path": path, "orig_name": str(file.get("orig_name") or ""), "meta": META}
+
+
+def _dicts(value: Any) -> Iterator[dict[Any, Any]]:
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            yield part
+            waiting.extend(part.values())
+        elif isinstance(part, list | tuple):
+            waiting.extend(part)
+
+
+def _browser_of(request: Any) -> str:
+    """Which browser an event comes from; "" when it does not say or when there are several."""
+    return str(request.cookies.get(COOKIE, "")) if isinstance(request, gr.Request) else ""
+
+
+class Doors:
+    """Around the mounted Gradio app: answers 404 for all that its page does not need, and tells browsers apart."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what the page asks for, together with the browser that asks."""
+        if scope["type"] == "http" and not is_open(scope["method"], scope["path"]):
+            await PlainTextResponse("There is nothing here.", 404)(scope, receive, send)
+            return
+        known = SimpleCookie(Headers(scope=scope).get("cookie", "") if scope["type"] == "http" else "").get(COOKIE)
+        _browser.set(known.value if known else "")
+
+        async def with_cookie(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                cookie = f"{COOKIE}={secrets.token_urlsafe(16)}; Path=/; HttpOnly; SameSite=Lax"
+                MutableHeaders(scope=message).append("Set-Cookie", cookie)
+            await send(message)
+
+        new = known is None and scope["path"] == "/"
+        await self.app(scope, receive, with_cookie if new else send)
+
+
+def is_open(method: str, path: str) -> bool:
+    """Whether Gradio's page needs this."""
+    paths = READ if method in ("GET", "HEAD") else WRITTEN if method == "POST" else ()
+    return any(path == p or (p != "/" and p.endswith("/") and path.startswith(p)) for p in paths)

@@ -1,0 +1,199 @@
+"""What is on disk, damaged in every way that disks and people do it."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipelines.domain.records import Job
+from pipelines.storage import journal as journal_module
+from pipelines.storage.journal import Journal, decode_line, encode_line
+from pipelines.storage.store import Store, StoreUnreadable
+
+
+def put(store: Store, number: int) -> None:
+    store.put(Job(id=f"j{number}", kind="test", title="", request={}, done=number))
+
+
+def crash(store: Store) -> None:
+    """Let go of the workspace without the snapshot of an orderly close."""
+    store._journal.close()
+    assert store._workspace_lock
+    store._workspace_lock.release()
+
+
+def numbers(root: Path) -> list[int]:
+    return [job.done for job in Store.open(root, read_only=True).all(Job)]
+
+
+@pytest.fixture
+def root(workspace_root: Path) -> Path:
+    """Two sessions: jobs 1-3 are in the backup, 4-6 in the snapshot, 7-9 only in the journal."""
+    for first in (1, 4):
+        with Store.open(workspace_root) as store:
+            for number in range(first, first + 3):
+                put(store, number)
+    store = Store.open(workspace_root)
+    for number in range(7, 10):
+        put(store, number)
+    crash(store)
+    assert len((workspace_root / "flenwheel.journal").read_bytes().splitlines()) == 3
+    assert "j6" in (workspace_root / "flenwheel.json").read_text()
+    assert "j6" not in (workspace_root / "flenwheel.json.bak").read_text()
+    return workspace_root
+
+
+def test_the_fixture_is_whole(root: Path) -> None:
+    assert numbers(root) == list(range(1, 10))
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"\0" * 500, b"[]", b'{"jobs": {}}', b"\xff\xfe"])
+def test_a_damaged_snapshot_is_restored_from_the_backup_and_its_lines(
+    root: Path, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (root / "flenwheel.json").write_bytes(damage)
+    assert numbers(root) == list(range(1, 10))
+    with caplog.at_level(logging.WARNING), Store.open(root) as store:
+        assert [job.done for job in store.all(Job)] == list(range(1, 10))
+        assert "restored from the backup" in " ".join(store.repairs)
+        put(store, 10)
+    assert "restored from the backup" in caplog.text
+    assert [path.read_bytes() for path in root.glob("flenwheel.json.damaged-*")] == [damage], "kept for a look"
+    assert numbers(root) == list(range(1, 11))
+
+
+def test_damaged_again_and_again(root: Path) -> None:
+    """The backup and its lines stay good through the repair, so the next snapshot may break too."""
+    for number in range(10, 14):
+        (root / "flenwheel.json").write_bytes(b"{")
+        store = Store.open(root)
+        put(store, number)
+        crash(store)
+        assert numbers(root) == list(range(1, number + 1))
+
+
+@pytest.mark.parametrize("cut", range(1, 60, 7))
+def test_a_torn_last_line_is_dropped_and_writing_goes_on(root: Path, cut: int) -> None:
+    path = root / "flenwheel.journal"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-cut])
+    assert numbers(root) == list(range(1, 9))
+    with Store.open(root) as store:
+        assert store.repairs == ()
+        put(store, 20)
+    assert numbers(root) == [*range(1, 9), 20]
+
+
+def test_writing_after_a_torn_line_without_compacting_in_between(root: Path) -> None:
+    path = root / "flenwheel.journal"
+    path.write_bytes(path.read_bytes() + b"12345678 {half")
+    journal = Journal(root)
+    journal.load()
+    journal.start()
+    journal.append({"jobs": {"99": {"id": "j99", "kind": "t", "title": "", "request": {}, "done": 99}}})
+    journal.close()
+    assert numbers(root) == [*range(1, 10), 99]
+
+
+def test_a_last_block_of_zeros_after_a_power_cut_is_dropped(root: Path) -> None:
+    path = root / "flenwheel.journal"
+    path.write_bytes(path.read_bytes() + b"\0" * 4096)
+    assert numbers(root) == list(range(1, 10))
+
+
+def test_a_line_damaged_in_the_middle_costs_only_itself_and_is_told(root: Path) -> None:
+    path = root / "flenwheel.journal"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1].replace(b"j8", b"jX")
+    path.write_bytes(b"".join(lines))
+    assert numbers(root) == [1, 2, 3, 4, 5, 6, 7, 9]
+    with Store.open(root) as store:
+        assert "line 8 of the journal is damaged" in " ".join(store.repairs)
+
+
+def test_a_damaged_line_that_the_snapshot_already_holds_does_no_harm(root: Path) -> None:
+    [segment] = [path for path in root.glob("flenwheel.journal.*") if b"j5" in path.read_bytes()]
+    lines = segment.read_bytes().splitlines(keepends=True)
+    segment.write_bytes(lines[0] + b"x" + lines[1][1:] + lines[2])
+    assert numbers(root) == list(range(1, 10))
+    with Store.open(root) as store:
+        assert store.repairs == ()
+
+
+@pytest.mark.parametrize("gone", ["flenwheel.journal.*", "flenwheel.json*"])
+def test_what_cannot_be_restored_is_refused_and_left_as_it_is(root: Path, gone: str) -> None:
+    (root / "flenwheel.json").write_bytes(b"{")
+    for path in root.glob(gone):
+        path.unlink()
+    before = {path.name: path.read_bytes() for path in root.iterdir()}
+    for read_only in (True, False):
+        with pytest.raises(StoreUnreadable, match="rebuild"):
+            Store.open(root, read_only=read_only)
+    assert {path.name: path.read_bytes() for path in root.iterdir() if path.name != "flenwheel.holder"} == before
+
+
+def test_all_snapshots_lost_but_not_the_journal_is_no_empty_store(root: Path, workspace_root: Path) -> None:
+    """A store without snapshot is new only if there are no lines that presuppose one."""
+    for path in root.glob("flenwheel.json*"):
+        path.unlink()
+    with pytest.raises(StoreUnreadable):
+        numbers(root)
+
+
+def test_a_backup_without_the_lines_that_follow_it_is_not_passed_off_as_the_present(root: Path) -> None:
+    (root / "flenwheel.json").write_bytes(b"{")
+    for path in root.glob("flenwheel.journal*"):
+        path.unlink()
+    with pytest.raises(StoreUnreadable, match="missing"):
+        numbers(root)
+
+
+def test_a_first_session_that_was_killed_left_only_lines(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "w")
+    put(store, 1)
+    crash(store)
+    (tmp_path / "w" / "flenwheel.json").unlink()
+    assert numbers(tmp_path / "w") == [1]
+
+
+def test_a_newer_format_is_refused_and_untouched(root: Path) -> None:
+    path = root / "flenwheel.json"
+    newer = path.read_text().replace('"format": 1', '"format": 2')
+    assert newer != path.read_text()
+    path.write_text(newer)
+    with pytest.raises(StoreUnreadable, match="newer"):
+        Store.open(root)
+    assert path.read_text() == newer
+
+
+def test_a_copy_of_the_folder_is_a_backup(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root, tmp_path / "copy")
+    with Store.open(tmp_path / "copy") as store:
+        assert len(store.all(Job)) == 9
+
+
+def test_a_failed_snapshot_leaves_the_old_one_and_all_lines(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store.open(root)
+    put(store, 10)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(journal_module, "write_durably", full)
+    store.close()
+    monkeypatch.undo()
+    assert numbers(root) == list(range(1, 11))
+    Store.open(root).close()
+
+
+def test_lines_carry_any_text_and_know_when_they_are_damaged() -> None:
+    changes = {"jobs": {"1": {"id": "a", "text": 'ä\n"\u2028\0'}, "2": None}}
+    line = encode_line(7, changes)
+    assert line.count(b"\n") == 1
+    assert decode_line(line[:-1]) == (7, changes)
+    for place in range(len(line) - 1):
+        broken = line[:place] + bytes([line[place] ^ 1]) + line[place + 1 : -1]
+        assert decode_line(broken) is None
+    assert json.loads(line[9:])["seq"] == 7

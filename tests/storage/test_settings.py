@@ -1,0 +1,99 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pipelines.domain.presets import PresetError, models
+from pipelines.storage import settings
+from pipelines.storage.settings import BadSettings, Settings
+
+
+def write(root: Path, text: str) -> None:
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "settings.toml").write_text(text, encoding="utf-8")
+
+
+def test_defaults_file_environment_and_given_values_in_that_order(
+    workspace_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.load(workspace_root) == Settings()
+    assert settings.load(workspace_root).theme == "dark"
+    write(workspace_root, 'theme = "light"\nthreads = 2\nmemory_budget_gib = 12')
+    assert settings.load(workspace_root).theme == "light"
+    monkeypatch.setenv("FLENWHEEL_THEME", "system")
+    monkeypatch.setenv("FLENWHEEL_MODELS_DIR", "/srv/models")
+    loaded = settings.load(workspace_root, threads=3, device=None)
+    assert (loaded.theme, loaded.threads, loaded.memory_budget_gib, loaded.device) == ("system", 3, 12, "auto")
+    assert loaded.models_dir == Path("/srv/models")
+    assert settings.load(workspace_root, theme="dark").theme == "dark"
+
+
+def test_settings_cross_to_another_process_as_they_are(workspace_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = settings.load(workspace_root, models_dir="/m", threads=4, character="ada")
+    monkeypatch.setenv("FLENWHEEL_THREADS", "7")
+    assert Settings(**here.model_dump(mode="json")) == here
+
+
+def test_one_workspace_does_not_see_the_file_of_another(workspace_root: Path, tmp_path: Path) -> None:
+    write(workspace_root, 'theme = "light"')
+    assert settings.load(workspace_root).theme == "light"
+    assert settings.load(tmp_path / "other").theme == "dark"
+    assert Settings().theme == "dark"
+
+
+def test_all_errors_are_told_at_once_with_where_they_are(workspace_root: Path) -> None:
+    write(workspace_root, 'theme = "pink"\nthread = 2\nmemory_budget_gib = -1\ngenerator = "sdxl"')
+    with pytest.raises(BadSettings) as error:
+        settings.load(workspace_root)
+    for word in ("theme", "thread", "memory_budget_gib", "generator", "settings.toml", *models()):
+        assert word in str(error.value)
+    assert isinstance(error.value, PresetError)
+
+
+@pytest.mark.parametrize("broken", ["theme = ", "\ufeff\0", "theme = 'a"])
+def test_a_file_that_is_not_toml_is_named_and_left(workspace_root: Path, broken: str) -> None:
+    write(workspace_root, broken)
+    for use in (lambda: settings.load(workspace_root), lambda: settings.save(workspace_root, {"threads": 1})):
+        with pytest.raises(BadSettings, match=r"settings\.toml"):
+            use()
+    assert (workspace_root / "settings.toml").read_text() == broken
+
+
+def test_a_bad_environment_variable_is_told(workspace_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLENWHEEL_THREADS", "many")
+    with pytest.raises(BadSettings, match="threads"):
+        settings.load(workspace_root)
+
+
+def test_saving_keeps_what_was_there_and_none_removes(workspace_root: Path) -> None:
+    settings.save(workspace_root, {"theme": "light", "insightface_root": Path("/packs"), "character": "ada"})
+    settings.save(workspace_root, {"threads": 2, "character": None, "models_dir": ""})
+    loaded = settings.load(workspace_root)
+    assert (loaded.theme, loaded.threads, loaded.character) == ("light", 2, "")
+    assert (loaded.insightface_root, loaded.models_dir) == (Path("/packs"), None)
+    text = (workspace_root / "settings.toml").read_text()
+    assert tomllib.loads(text) == {"theme": "light", "insightface_root": "/packs", "threads": 2}
+
+
+def test_saving_a_bad_value_changes_nothing(workspace_root: Path) -> None:
+    settings.save(workspace_root, {"theme": "light"})
+    before = (workspace_root / "settings.toml").read_bytes()
+    for bad in ({"theme": "pink"}, {"surprise": 1}, {"threads": -1}, {"editor": "nobody"}):
+        with pytest.raises(BadSettings, match=next(iter(bad))):
+            settings.save(workspace_root, {"threads": 1, **bad})
+    assert (workspace_root / "settings.toml").read_bytes() == before
+
+
+def test_the_environment_is_not_written_into_the_file(workspace_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLENWHEEL_THREADS", "5")
+    settings.save(workspace_root, {"theme": "light"})
+    assert tomllib.loads((workspace_root / "settings.toml").read_text()) == {"theme": "light"}
+
+
+def test_every_setting_can_be_shown(workspace_root: Path) -> None:
+    schema = Settings.model_json_schema()["properties"]
+    assert set(schema) == set(Settings.model_fields)
+    for name, field in schema.items():
+        assert field.get("description"), name
+    assert schema["generator"]["enum"] == list(models())
+    assert schema["theme"]["enum"] == ["dark", "light", "system"]

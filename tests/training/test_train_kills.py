@@ -1,0 +1,46 @@
+"""A training killed (-9) again and again ends with the same bits as one that was left alone."""
+
+import os
+import random
+import signal
+import time
+
+import torch
+from safetensors.torch import load_file
+from train_helpers import Bench
+
+from pipelines.training.checkpoints import newest
+
+KILLS = 5
+
+
+def test_kills_at_random_moments_change_nothing(bench: Bench) -> None:
+    settings = {"steps": 10, "save_every": 1, "sample_every": 5, "samples": (bench.shot("editor"),)}
+    whole, killed = (bench.request("editor", folder=name, **settings) for name in ("whole", "killed"))
+    started = time.monotonic()
+    bench.train(whole)
+    lasts = time.monotonic() - started
+    chance = random.Random(4)
+    reached = [0]
+    for _ in range(KILLS):
+        # a fork has the loaded model and takes nothing from this process when it dies
+        child = os.fork()
+        if child == 0:
+            try:
+                bench.train(killed)
+            finally:
+                os._exit(0)
+        time.sleep(chance.uniform(0.1, 0.5) * lasts)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        kept = newest(bench.workspace.path("killed") / "checkpoints")
+        reached.append(kept.step if kept else 0)
+    assert reached == sorted(reached), "a checkpoint was lost"
+    assert reached[-1] > 0
+    bench.train(killed)
+    files = [load_file(bench.workspace.path(f"{name}/ada_v1.safetensors")) for name in ("whole", "killed")]
+    assert all(torch.equal(files[0][key], files[1][key]) for key in files[0])
+    samples = [
+        sorted(p.name for p in (bench.workspace.path(name) / "samples").iterdir()) for name in ("whole", "killed")
+    ]
+    assert samples[0] == [s for s in samples[1] if not s.startswith(".")]

@@ -1,0 +1,164 @@
+"""Checkpoints against strengths: what can be drawn, the LoRA of a checkpoint, where identity is highest."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+from safetensors.torch import load_file as load_torch
+
+from pipelines.domain.presets import TrainingSettings
+from pipelines.domain.records import Character, Identity, ImageRecord, Job, LoraRecord, Scores, TrainingRun
+from pipelines.domain.requests import TrainItem, TrainRequest
+from pipelines.domain.shots import LoraStack, Purpose, Shot
+from pipelines.session import NotFound, Session
+from pipelines.storage.atomic import file_hash
+from pipelines.storage.lora_files import inspect
+from pipelines.training import export
+from pipelines.workflow import checkpoints
+from pipelines.workflow.characters import NotAllowed
+
+Put = Callable[..., ImageRecord]
+SETTINGS = TrainingSettings(rank=4, alpha=8, steps=40)
+MODULES = ("single_transformer_blocks.0.attn.to_q", "transformer_blocks.0.attn.to_k")
+
+
+@pytest.fixture
+def request_of(session: Session, ada: Character, put: Put) -> TrainRequest:
+    family = session.family("mini-flux")
+    samples = tuple(
+        Shot(
+            family="mini-flux",
+            revision=family.revision,
+            prompt=f"ohwx_char person, {cell}",
+            seed=n,
+            steps=2,
+            guidance=1,
+            width=64,
+            height=64,
+            purpose=Purpose(step="sample", cell=cell, labels={"angle": "front"}),
+        )
+        for n, cell in enumerate(("front/neutral", "front/smiling"))
+    )
+    source = put("source")
+    return TrainRequest(
+        target="character", character="ada", name="ada_v1", version="v1", family="mini-flux",
+        revision=family.revision, items=(TrainItem(image=source.ref, caption="c"),), settings=SETTINGS,
+        trigger="ohwx_char", folder=session.workspace.lora_folder("ada", "character", "v1"), samples=samples,
+    )  # fmt: skip
+
+
+def weights(step: int) -> dict[str, np.ndarray]:
+    """An adapter as a checkpoint keeps it: float32, no prefix, alpha not folded in."""
+    made = {}
+    for n, module in enumerate(MODULES):
+        rng = np.random.default_rng(100 * step + n)
+        made[f"{module}.lora_A.weight"] = rng.normal(size=(4, 8)).astype(np.float32)
+        made[f"{module}.lora_B.weight"] = rng.normal(size=(8, 4)).astype(np.float32)
+    return made
+
+
+@pytest.fixture
+def run(session: Session, request_of: TrainRequest) -> TrainingRun:
+    """A run with checkpoints at 20 and 40, the finished LoRA of which is the one at 40."""
+    folder = session.workspace.path(request_of.folder)
+    for step in (20, 40):
+        place = folder / "checkpoints" / f"{step:06d}"
+        place.mkdir(parents=True)
+        save_file(weights(step), place / "adapter.safetensors")
+    (folder / "checkpoints" / "partial-000060").mkdir()
+    path = f"{request_of.folder}/ada_v1.safetensors"
+    scale = SETTINGS.alpha / SETTINGS.rank
+    finished = {k: torch.tensor(v) * (scale if "lora_B" in k else 1) for k, v in weights(40).items()}
+    sha = export.write(session.workspace.path(path), {k: t.to(torch.bfloat16) for k, t in finished.items()}, request_of,
+                       session.family("mini-flux"), {})  # fmt: skip
+    job = Job(id="j" * 16, kind="train", title="t", character="ada", request=request_of.model_dump(mode="json"))
+    made = TrainingRun(
+        id="run-1", character="ada", target="character", version="v1", family="mini-flux", preset="p", lora=sha,
+        settings=SETTINGS.model_dump(mode="json"), job=job.id, state="done",
+    )  # fmt: skip
+    session.store.put(job, made, LoraRecord(id=sha, name="ada_v1", path=path, family="flux", rank=4, origin="trained",
+                                         character="ada", version="v1", run="run-1"))  # fmt: skip
+    return made
+
+
+def test_the_grid_is_steps_by_strengths_by_prompts(session: Session, run: TrainingRun) -> None:
+    assert checkpoints.steps(session, run) == [20, 40]
+    assert len(checkpoints.ahead(session, run, [20, 40], [0.8, 1.0, 1.2])) == 12
+    assert not list(session.workspace.path("characters/ada/models").rglob("*_step_*"))  # looking ahead writes nothing
+    plan = checkpoints.plan(session, run, [20, 40], [0.8, 1.0, 1.2])
+    assert len({s.id for s in plan.shots}) == 12 and plan.folder.endswith("/ada_v1/grid")
+    places = {(s.purpose.labels["training_step"], s.stack.adapters[0].weight, s.purpose.cell) for s in plan.shots}
+    assert len(places) == 12 and ("20", 1.2, "front/smiling") in places
+    own = {s.stack.adapters[0] for s in plan.shots if s.purpose.labels["training_step"] == "40"}
+    assert {a.sha256 for a in own} == {run.lora}  # the finished file, not a copy of it
+    assert {s.seed for s in plan.shots if s.purpose.cell == "front/neutral"} == {0}
+
+
+def test_a_checkpoint_becomes_the_file_that_the_end_would_have_written(
+    session: Session, run: TrainingRun, tmp_path: Path
+) -> None:
+    """Held against the trainer's own export of the same weights: same keys, same numbers to bfloat16."""
+    bare = run.model_copy(update={"lora": ""})
+    adapter = checkpoints.plan(session, bare, [40], [1.0]).shots[0].stack.adapters[0]
+    path = session.workspace.path(adapter.path)
+    assert adapter.sha256 == file_hash(path) and adapter.path.endswith("/ada_v1_step_40.safetensors")
+    finished = load_torch(session.workspace.path("characters/ada/models/flux_lora/ada_v1/ada_v1.safetensors"))
+    written = load_torch(path)
+    assert written.keys() == finished.keys()
+    assert all(torch.equal(written[k].to(torch.bfloat16), finished[k]) for k in finished)
+    header = inspect(path)
+    assert (header.family, header.rank, header.modules, header.trigger) == ("flux", 4, 2, "ohwx_char")
+    layouts = {name: (layout.prefix, layout.architecture) for name, layout in export.LAYOUTS.items()}
+    assert layouts == {k: (checkpoints.PREFIX[k], checkpoints.ARCHITECTURE[k]) for k in layouts}
+    assert load_file(path)["transformer." + MODULES[0] + ".lora_B.weight"] == pytest.approx(
+        2 * weights(40)[MODULES[0] + ".lora_B.weight"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("at", "strengths", "words"),
+    [([], [1.0], "at least one step"), ([20], [], "at least one step"), ([20], [3.0], "between 0 and 2")],
+)
+def test_what_cannot_be_drawn_is_said(
+    session: Session, run: TrainingRun, at: list[int], strengths: list[float], words: str
+) -> None:
+    with pytest.raises(NotAllowed, match=words):
+        checkpoints.plan(session, run, at, strengths)
+
+
+def test_a_step_that_was_dropped_is_named(session: Session, run: TrainingRun) -> None:
+    with pytest.raises(NotFound, match=r"Step 30 of v1 is not kept \(there are: 20, 40\)"):
+        checkpoints.plan(session, run, [30], [1.0])
+    no_samples = run.model_copy(update={"job": "gone"})
+    with pytest.raises(NotAllowed, match="no samples"):
+        checkpoints.ahead(session, no_samples, [20], [1.0])
+
+
+def test_a_step_can_be_kept_as_a_lora(session: Session, run: TrainingRun) -> None:
+    kept = checkpoints.keep(session, run, 20)
+    assert session.store.get(LoraRecord, kept.id) == kept
+    assert (kept.name, kept.family, kept.trigger, kept.run) == ("ada_v1_step_20", "flux", "ohwx_char", "run-1")
+    assert kept.origin == "imported"  # it is no new version of the character: v1 is still the newest that was trained
+    assert checkpoints.keep(session, run, 40).id == run.lora
+
+
+def test_the_best_place_is_one_where_every_picture_was_measured(session: Session, run: TrainingRun, put: Put) -> None:
+    scores = {(20, 0.8): (0.5, 0.6), (20, 1.2): (0.9, None), (40, 0.8): (0.7, 0.6), (40, 1.2): (0.1, 0.2)}
+    made = []
+    for (step, strength), pair in scores.items():
+        for n, score in enumerate(pair):
+            image = put("sample")
+            assert image.shot
+            labels = {"training_step": str(step), "strength": f"{strength:g}"}
+            shot = image.shot.model_copy(
+                update={"purpose": Purpose(step="sample", cell=f"cell {n}", labels=labels), "stack": LoraStack()}
+            )
+            identity = Identity(recogniser="x", model_hash="x", score=score)
+            made.append(image.model_copy(update={"shot": shot, "scores": Scores(identity=identity)}))
+    best = checkpoints.best(made)
+    assert best is not None
+    assert (best.step, best.strength, best.pictures) == (40, 0.8, 2) and best.identity == pytest.approx(0.65)
+    assert checkpoints.best([]) is None

@@ -1,0 +1,59 @@
+"""The rail: what is next, in the order of the wheel, and why a gate is shut."""
+
+from typing import Any
+
+import pytest
+
+from pipelines.domain.records import Character, Decision, LoraRecord, TrainingRun
+from pipelines.session import Session
+from pipelines.workflow import characters, flywheel, pristine
+
+
+def _states(session: Session, character: Character) -> dict[str, str]:
+    return {s.key: s.state for s in flywheel.status(session, character.id).steps}
+
+
+def test_the_rail_follows_the_wheel(session: Session, ada: Character, put: Any) -> None:
+    rail = flywheel.status(session, ada.id)
+    assert rail.next.tab == "enrich"
+    assert _states(session, ada)["train"] == "shut"
+
+    source = put("source", label="good")
+    assert flywheel.status(session, ada.id).next.title == "Enrich the sources"
+    waiting = put("enriched", sources=(source.ref,))
+    assert flywheel.status(session, ada.id).next.title == "Review 1 pictures"
+    steps = {s.key: s for s in flywheel.status(session, ada.id).steps}
+    assert (steps["good"].state, steps["train"].state) == ("next", "shut")
+    assert "wait for review" in steps["train"].why
+
+    session.store.decide(Decision(image=waiting.id, who="human", action="label", value="good"))
+    assert flywheel.status(session, ada.id).next.title == "Train v1"
+
+    session.store.put(
+        TrainingRun(
+            id="run", character=ada.id, target="character", version="v1", family="mini-flux", preset="p", state="done"
+        ),
+        LoraRecord(
+            id="l1", name="ada_v1", path="x", family="flux", rank=4, origin="trained", character=ada.id, version="v1",
+            run="run",
+        ),
+    )  # fmt: skip
+    assert flywheel.status(session, ada.id).next.tab == "generate"
+    candidate = put("synthetic", score=0.9)
+    assert flywheel.status(session, ada.id).next.gate == "synthetic"
+    session.store.decide(Decision(image=candidate.id, who="human", action="label", value="good"))
+    assert flywheel.status(session, ada.id).next.title == "Keep the best as pristine"
+    pristine.keep(session, ada.id, [candidate.id])
+    rail = flywheel.status(session, ada.id)
+    assert (rail.next.title, rail.round) == ("Train v2", 2)
+    assert {s.key: s.state for s in rail.steps}["retrain"] == "next"
+
+
+def test_a_character_needs_a_name_and_leave_to_use_its_pictures(session: Session) -> None:
+    with pytest.raises(characters.NotAllowed, match="may use"):
+        characters.create(session, "Bob")
+    with pytest.raises(characters.NotAllowed, match="name"):
+        characters.create(session, "  ", may_use=True)
+    first = characters.create(session, "Zoë <b>O'Hara</b> ../x", may_use=True)
+    assert first.id == "zoe-b-o-hara-b-x"
+    assert characters.create(session, "Zoë <b>O'Hara</b> ../x", may_use=True).id == "zoe-b-o-hara-b-x-2"
