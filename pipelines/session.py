@@ -30,19 +30,17 @@ class Session:
 
     @classmethod
     def open(cls, root: Path, *, read_only: bool = False, **overrides: Any) -> Session:
-        """Open (and, unless ``read_only``, create) the workspace at ``root``.
+        """Open (and, unless ``read_only``, create) the workspace at ``root``, as yet without its queue.
 
-        Raises WorkspaceBusy when another process has it, PresetError when its settings are broken.
+        Raises WorkspaceBusy when another process has it, PresetError when its settings are broken, StoreUnreadable
+        when its records cannot be read or are of a newer FLENwheel.
         """
         workspace = Workspace(root)
         if not read_only:
             workspace.create()
         settings = load(workspace.root, **overrides)
         store = Store.open(workspace.root, read_only=read_only)
-        session = cls(workspace, store, settings)
-        if not read_only:
-            session.queue = JobQueue(store, workspace, settings)
-        return session
+        return cls(workspace, store, settings)
 
     @property
     def jobs(self) -> JobQueue:

@@ -86,7 +86,7 @@ def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
     """The whole application around an open session, not yet serving."""
     uploads = studio.session.workspace.root / "cache" / "uploads"
     shutil.rmtree(uploads, ignore_errors=True)  # what was dropped in earlier sessions has been taken in or refused
-    uploads.mkdir(parents=True)
+    uploads.mkdir(parents=True, exist_ok=True)
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     app = gr.mount_gradio_app(
         own(studio),

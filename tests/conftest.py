@@ -19,6 +19,8 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from pipelines.storage.workspace import Workspace
+
 HERE = Path(__file__).parent
 
 
@@ -38,6 +40,16 @@ def away_from_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
 def workspace_root(tmp_path: Path) -> Path:
     """An empty folder to open a workspace in."""
     return tmp_path / "workspace"
+
+
+@pytest.fixture
+def workspace(workspace_root: Path) -> "Workspace":
+    """A new workspace with its folders."""
+    from pipelines.storage.workspace import Workspace
+
+    made = Workspace(workspace_root)
+    made.create()
+    return made
 
 
 @pytest.fixture(scope="session")

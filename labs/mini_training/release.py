@@ -17,8 +17,8 @@ def release(to: Path, curves: Mapping[str, Sequence[curve.Point]], sheet: Path) 
     config = to / "vae" / "config.json"
     told = json.loads(config.read_text(encoding="utf-8"))
     told.pop("_name_or_path", None)
-    config.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    (to / "curve.svg").write_text(curve.svg(curves), encoding="utf-8")
+    config.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8", newline="\n")
+    (to / "curve.svg").write_text(curve.svg(curves), encoding="utf-8", newline="\n")
     shutil.copyfile(sheet, to / "sheet.webp")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import ImageRecord, Metric, Scores
@@ -115,4 +115,3 @@ Event = Annotated[
     | Stopped,
     Field(discriminator="type"),
 ]
-EVENT: TypeAdapter[Event] = TypeAdapter(Event)

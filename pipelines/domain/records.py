@@ -46,7 +46,8 @@ class Character(Record):
     """Whom a wheel turns for. ``id`` is a slug and names folders; ``token`` and ``class_prompt`` build captions.
 
     ``origin`` says where the pictures come from and ``may_use`` that the user is allowed to use them: both are asked
-    for, because the people in the pictures have a say. ``generator`` and ``editor`` name model families.
+    for, because the people in the pictures have a say. ``generator`` and ``editor`` name model families. ``practice``:
+    which person of the mini world this is (``mini.cast``), whose truth is known; ``None`` for everyone else.
     """
 
     table: ClassVar[str] = "characters"
@@ -57,6 +58,7 @@ class Character(Record):
     editor: str
     origin: str = ""
     may_use: bool = False
+    practice: int | None = None
     created: datetime = Field(default_factory=now)
 
     @property
@@ -251,7 +253,8 @@ class Metric(Frozen):
 
 
 class TrainingRun(Record):
-    """One training of a LoRA: what went in (image ids by origin), how, what came out."""
+    """One training of a LoRA: what went in (image ids by origin), how, what came out. ``parent`` is the run whose LoRA
+    made pictures that this one learnt from (the v1 of a v2); each starts from the base."""
 
     table: ClassVar[str] = "runs"
     character: str
@@ -300,7 +303,11 @@ class Card(Record):
 
 
 class Correction(Record):
-    """A triplet of flywheel 2: source, instruction, corrected target; and what was wrong with the first result."""
+    """A triplet of flywheel 2: source, instruction, corrected target; and what was wrong with the first result.
+
+    ``chosen`` is the decision that found the target good for this; undone, the triplet does not count. Triplets of
+    before that was kept have none.
+    """
 
     table: ClassVar[str] = "corrections"
     character: str
@@ -310,6 +317,7 @@ class Correction(Record):
     target: ImageRef
     instruction: str
     what_was_wrong: str
+    chosen: str = ""
     created: datetime = Field(default_factory=now)
 
 

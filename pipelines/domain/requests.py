@@ -1,5 +1,6 @@
 """What can be asked of the worker. A request holds all that matters: the worker needs no records to serve it."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -147,6 +148,13 @@ class TrainItem(Frozen):
     focus: Literal["head", "body"] = "head"
 
 
+def seen_in(items: Iterable[TrainItem]) -> tuple[ImageRef, ...]:
+    """Every picture that is learnt from, once: first those to be made, then what only stands at an input."""
+    items = tuple(items)
+    refs = [item.image for item in items] + [ref for item in items for ref in item.controls]
+    return tuple({ref.id: ref for ref in refs}.values())
+
+
 class TrainRequest(Frozen):
     """Train a LoRA. ``folder`` (relative to the workspace) gets checkpoints, samples and ``<name>.safetensors``.
 
@@ -167,6 +175,11 @@ class TrainRequest(Frozen):
     lineage: dict[str, str] = Field(default_factory=dict)
     samples: tuple[Shot, ...] = ()
     judge: Judge | None = None
+
+    @property
+    def pictures(self) -> tuple[ImageRef, ...]:
+        """Every picture that is learnt from, once, input pictures included."""
+        return seen_in(self.items)
 
 
 class ObtainRequest(Frozen):

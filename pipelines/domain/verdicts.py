@@ -36,17 +36,18 @@ def step(verdict: Verdict, decision: Decision) -> Verdict:
     return Verdict(**state)
 
 
-def derive(decisions: Iterable[Decision]) -> Verdict:
-    """The verdict of all decisions about one picture, in the order they were made."""
-    return derive_documents(decision.model_dump() for decision in decisions)
-
-
 def derive_documents(documents: Iterable[Mapping[str, Any]]) -> Verdict:
-    """``derive`` for decisions as they are stored: thousands of pictures are judged at once when a page opens."""
+    """The verdict of all decisions about one picture, as they are stored, in the order they were made. (Documents, not
+    records: thousands of pictures are judged at once when a page opens.)"""
     state: dict[str, Any] = {}
     for event in _standing(documents):
         _apply(state, event)
     return Verdict(**state)
+
+
+def standing(decisions: Iterable[Decision]) -> set[str]:
+    """Ids of the decisions about one picture that were not taken back, given in the order they were made."""
+    return {event["id"] for event in _standing(decision.model_dump() for decision in decisions)}
 
 
 def _apply(state: dict[str, Any], event: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipelines.domain.calibrations import RejectRate
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import Angle
 from pipelines.faces.identity import References, centroid
@@ -39,19 +40,6 @@ class Impostors:
 
 
 @dataclass(frozen=True)
-class Rejects:
-    """Of ``total`` right pictures at one angle, how many did not pass, and how many would be called someone else.
-    ``low`` and ``high`` are the Wilson interval of the rate that does not pass."""
-
-    angle: Angle
-    total: int
-    not_passed: int
-    failed: int
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Calibrated:
     """The line of one character and why it is there.
 
@@ -75,7 +63,7 @@ class Calibrated:
     genuine_angles: tuple[Angle, ...]
     impostor: np.ndarray
     groups: tuple[str, ...]
-    rejects: tuple[Rejects, ...] = ()
+    rejects: tuple[RejectRate, ...] = ()
     why: str = ""
     closest: tuple[tuple[str, float], ...] = field(default=())
 
@@ -212,7 +200,7 @@ def roc(genuine: np.ndarray, impostor: np.ndarray) -> np.ndarray:
 
 def _rejects(
     references: References, genuine: np.ndarray, tau: float, verified: References | None, names_others: bool
-) -> list[Rejects]:
+) -> list[RejectRate]:
     """By angle. A source is held against the lines that the OTHER sources would have drawn: against its own line the
     smallest could never fall."""
     known = np.flatnonzero(~np.isnan(genuine))
@@ -238,9 +226,11 @@ def _order(angles: Iterable[Angle]) -> list[Angle]:
     return [angle for angle in usual if angle in there]
 
 
-def _count(angle: Angle, rows: list[tuple[bool, bool]]) -> Rejects:
+def _count(angle: Angle, rows: list[tuple[bool, bool]]) -> RejectRate:
     not_passed = sum(out for out, _ in rows)
-    return Rejects(angle, len(rows), not_passed, sum(fails for _, fails in rows), *wilson(not_passed, len(rows)))
+    failed = sum(fails for _, fails in rows)
+    low, high = wilson(not_passed, len(rows))
+    return RejectRate(angle=angle, total=len(rows), not_passed=not_passed, failed=failed, low=low, high=high)
 
 
 def _too_little(n: int, far: float, effective: float, m: int, others: int) -> str:

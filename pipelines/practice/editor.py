@@ -6,11 +6,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, Survey
+from pipelines.domain.records import ImageRecord, Job, LoraRecord, Record, Survey
 from pipelines.domain.requests import TargetsRequest, Wanted
 from pipelines.domain.shots import LoraStack, Plan, Shot
 from pipelines.planning.survey import columns
 from pipelines.practice.choices import Choices
+from pipelines.storage.atomic import remove
 from pipelines.workflow import datasets, enrich, loras, practice, render, review, training
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ def turn(run: Run) -> None:
     """Correct, train, prove; each unless it is done already. Without anything to correct there is nothing to do; with
     new corrections the next version is trained."""
     _correct(run)
-    if not training.dataset(run.session, run.id, "editor").items:
+    learning = training.dataset(run.session, run.id, "editor")
+    if not learning.items:
         run.tell({"event": "corrected", "triplets": 0})
         return
     lora = _trained(run)
-    if lora is None or _untaught(run):
+    if lora is None or _untaught(run, learning):
         run.work("train editor", training.submit(run.session, run.id, "editor", *run.preset("editor")))
         lora = _trained(run)
     assert lora is not None
@@ -34,7 +36,7 @@ def turn(run: Run) -> None:
 
 def _correct(run: Run) -> None:
     """A true target for each picture that needs correction and has none, through the door of a human's."""
-    made = run.session.store.all(Correction, character=run.id)
+    made = review.corrections(run.session, run.id)
     done = {c.wrong.id for c in made}
     room = None if run.wish.triplets is None else max(0, run.wish.triplets - len(made))
     wrong = [i for i in datasets.pictures(run.session, run.id, "enriched") if i.id not in done]
@@ -55,8 +57,8 @@ def _correct(run: Run) -> None:
         file = run.session.workspace.path(path)
         what = run.session.store.verdict(image.id).reason
         review.correct(run.session, image.id, file.name, file, what, who="simulated")
-        file.unlink(missing_ok=True)
-    run.tell({"event": "corrected", "triplets": len(run.session.store.all(Correction, character=run.id))})
+        remove(file)
+    run.tell({"event": "corrected", "triplets": len(review.corrections(run.session, run.id))})
 
 
 def _wanted(run: Run, image: ImageRecord) -> Wanted:
@@ -73,10 +75,10 @@ def _trained(run: Run) -> LoraRecord | None:
     return next(reversed(loras.trained(run.session, run.id, family)), None)
 
 
-def _untaught(run: Run) -> bool:
-    """Whether there are corrections that the newest editor has not learnt from."""
+def _untaught(run: Run, learning: training.TrainingSet) -> bool:
+    """Whether there are corrections to learn from that the newest editor has not seen."""
     last = training.runs(run.session, run.id, "editor")[-1]
-    return any(c.target.id not in last.images for c in run.session.store.all(Correction, character=run.id))
+    return any(item.image.id not in last.images for item in learning.items if item.origin == "correction")
 
 
 def _prove(run: Run, lora: LoraRecord) -> None:

@@ -7,7 +7,7 @@ from statistics import fmean, median
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.rates import mcnemar, wilson
-from pipelines.domain.records import Card, Correction, ImageRecord, Job, Label, LoraRecord, Survey, Who
+from pipelines.domain.records import Card, ImageRecord, Job, Label, LoraRecord, Survey, Who
 from pipelines.domain.requests import REQUEST, ExamineRequest, RenderRequest, TrainRequest
 from pipelines.practice.reviewer import opinion, readings
 from pipelines.session import Session
@@ -303,7 +303,7 @@ def _editor(session: Session, character_id: str, known: Mapping[str, Reading]) -
         same = [tuple(known[i.id].same for i in pair) for pair in both]
         return Editor(
             lora=lora.name,
-            triplets=len(session.store.all(Correction, character=character_id)),
+            triplets=len(review.corrections(session, character_id)),
             before=Share.of(sum(a for a, _ in right), len(both)),
             after=Share.of(sum(b for _, b in right), len(both)),
             identity_before=Share.of(sum(a for a, _ in same), len(both)),

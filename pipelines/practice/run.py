@@ -30,6 +30,7 @@ from pipelines.workflow import (
     training,
 )
 from pipelines.workflow import card as cards
+from pipelines.workflow.characters import NotAllowed
 from pipelines.world.reading import Reading
 
 ENDED = ("done", "failed", "cancelled", "interrupted")
@@ -119,10 +120,19 @@ class Run:
                 self.work("earlier", job)
         last = self.session.jobs.job(everyone[-1].id) if everyone else None
         if last and last.state != "done" and last.kind in OURS:
-            self.work("earlier", self.session.jobs.resume(last.id))
+            self._resume(last)
         for job in self.session.store.all(Job, character=self.character.id):
             if job.state not in ENDED:  # what followed from it: sources are looked at
                 self.work("earlier", job)
+
+    def _resume(self, last: Job) -> None:
+        """Go on with a job; where its pictures do not stand any more, its stage asks anew for what does."""
+        try:
+            job = self.session.jobs.resume(last.id)
+        except NotAllowed as refusal:
+            self.tell({"event": "not resumed", "title": last.title, "why": str(refusal)})
+        else:
+            self.work("earlier", job)
 
     def _enrich(self) -> None:
         if not any(version.frozen for version in datasets.versions(self.session, self.id, "enriched")):

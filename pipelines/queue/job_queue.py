@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,9 @@ from typing import Any
 from pipelines.domain.events import Event, Failed, Finished, Memory, Stopped
 from pipelines.domain.messages import Claimed, Control, Ready, Run, ToApp, Told
 from pipelines.domain.records import Job, JobState, Record, new_id, now
-from pipelines.domain.requests import REQUEST, Request
+from pipelines.domain.requests import Request
+from pipelines.queue.admission import Admit, Refusal, as_asked, ask
+from pipelines.queue.asked import asked, unreadable
 from pipelines.queue.completions import Completions, EndCallback
 from pipelines.queue.recorder import Recorder
 from pipelines.queue.resuming import judged_already, runs_taken_over
@@ -28,6 +31,8 @@ from pipelines.storage.workspace import Workspace
 HANDLERS = "pipelines.worker.handlers"
 RECENT = 20
 TICK = 0.25
+PATIENCE = 5.0
+"""Seconds that a job which was told to stop has for its step before ending its process is offered."""
 RUNNING: tuple[JobState, ...] = ("queued", "running")
 STUDIO_GONE = "The studio was closed or ended while this was running. What was finished is kept; resume goes on there."
 WORKER_GONE = "{how} What was finished is kept; resume goes on there."
@@ -45,13 +50,25 @@ class NoSuchJob(LookupError):
 
 @dataclass
 class _Current:
-    """The running job: its recorder, and how far its worker is with it."""
+    """The running job: its recorder, and how far its worker is with it; ``refused`` when it has to end because it may
+    not begin after all."""
 
     request: Request
     recorder: Recorder
     claimed: bool = False
     attempts: int = 1
-    cancelling: bool = False
+    refused: Refusal | None = None
+    stopping_since: float | None = None
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether it was told to stop."""
+        return self.stopping_since is not None
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it was told to stop and has had PATIENCE for its step."""
+        return self.stopping_since is not None and time.monotonic() - self.stopping_since > PATIENCE
 
 
 class JobQueue:
@@ -59,10 +76,17 @@ class JobQueue:
 
     ``settings`` may be replaced at any time; a job sees those of its start. ``handlers`` names the module that serves
     requests in the worker (tests put their own).
+
+    ``admit`` says whether a request may begin. It is asked when a job is put in, and again whenever one is about to
+    be handed to the worker: at its turn, which may come after days or in another session, and when a worker died
+    before it began; and when the worker takes it, for a worker that has to start does so seconds later.
     """
 
-    def __init__(self, store: Store, workspace: Workspace, settings: Any, handlers: str = HANDLERS) -> None:
+    def __init__(
+        self, store: Store, workspace: Workspace, settings: Any, handlers: str = HANDLERS, admit: Admit = as_asked
+    ) -> None:
         self.settings = settings
+        self._admit = admit
         self._store, self._workspace, self._handlers = store, workspace, handlers
         self._lock = threading.Condition(threading.RLock())
         self._resuming = threading.Lock()
@@ -89,11 +113,13 @@ class JobQueue:
         resumes: str = "",
         alongside: Callable[[Job], Iterable[Record]] = lambda job: (),
     ) -> Job:
-        """Put ``request`` into the queue; returns its job at once, durable. Raises QueueClosed.
+        """Put ``request`` into the queue; returns its job at once, durable. Raises QueueClosed, and NotAllowed when it
+        may not begin as things are.
 
         ``alongside`` makes records that belong to the job, such as its training run: all of them are kept or none,
         and they are there before the job begins.
         """
+        request = self._admit(request)
         job = Job(
             id=new_id(), kind=request.kind, title=title, character=character,
             request=request.model_dump(mode="json"), resumes=resumes,
@@ -123,12 +149,16 @@ class JobQueue:
         self._inbox.put(lambda: self._pause(job_id, True))
 
     def unpause(self, job_id: str) -> None:
-        """Let a paused job go on."""
+        """Let a paused job go on. Raises NotAllowed when it might not begin any more: it stays paused."""
+        current = self._current
+        if current is not None and current.recorder.job.id == job_id:
+            self._admit(current.request)
         self._inbox.put(lambda: self._pause(job_id, False))
 
     def resume(self, job_id: str) -> Job:
         """Ask for the same once more: it goes on where the files end. Asked twice, it is queued once; a job that is
-        queued or running is its own resumption. Raises NoSuchJob, QueueClosed."""
+        queued or running is its own resumption. Raises NoSuchJob, QueueClosed, RequestUnreadable for a job of another
+        version that cannot be asked again, and NotAllowed when it may not begin any more: then nothing has changed."""
         with self._resuming:
             old = self.job(job_id)
             if old.state in RUNNING:
@@ -137,7 +167,7 @@ class JobQueue:
             for job in [*live.queued, *([live.job] if live.job else [])]:
                 if job.resumes == job_id:
                     return job
-            return self.submit(REQUEST.validate_python(old.request), old.title, old.character, resumes=job_id)
+            return self.submit(asked(old), old.title, old.character, resumes=job_id)
 
     def dismiss(self, job_id: str) -> None:
         """Take an ended job off the list of recent ones; its record stays. Raises NoSuchJob."""
@@ -167,7 +197,7 @@ class JobQueue:
         step, steps = r.step or (0, 0)
         return Status(
             r.job, r.unit, step, steps, r.seconds_left(), r.preview, r.memory or memory, r.metrics,
-            r.paused_since is not None, current.cancelling, queued, recent, pid,
+            r.paused_since is not None, current.cancelling, current.overdue, queued, recent, pid,
         )  # fmt: skip
 
     def on_end(self, callback: EndCallback) -> None:
@@ -221,17 +251,24 @@ class JobQueue:
             self._current.recorder.tick()
 
     def _recover(self) -> None:
-        """Set the records right after the last app: what ran is interrupted, what waited waits again."""
+        """Set the records right after the last app: what ran is interrupted, what waited waits again, unless this
+        version cannot read what was asked."""
         jobs = sorted(self._store.all(Job), key=lambda j: j.created)
         for job in jobs:
+            lost = unreadable(job) if job.state in RUNNING or not job.told else ""
             if job.state == "running":
-                recorder = Recorder(self._store, job)
-                recorder.end("interrupted", error=STUDIO_GONE)
+                Recorder(self._store, job).end("interrupted", error=STUDIO_GONE)
+            elif job.state == "queued" and lost:
+                Recorder(self._store, job).end("failed", error=lost)
+            if lost:  # nobody who listens to ends could be told what it was
+                present = self.job(job.id)
+                said = present.warnings if present.error == lost else (*present.warnings, lost)
+                self._store.put(present.model_copy(update={"told": True, "warnings": said}))
         jobs = [self.job(job.id) for job in jobs]
         self._waiting = [job for job in jobs if job.state == "queued"]
         ended = sorted((j for j in jobs if j.ended), key=lambda j: j.ended or j.created)
         self._recent = [job for job in reversed(ended) if not job.dismissed][:RECENT]
-        untold = [(job, REQUEST.validate_python(job.request)) for job in ended if not job.told]
+        untold = [(job, asked(job)) for job in ended if not job.told]
         self._completions = Completions(self._store, untold)
 
     def _dispatch(self) -> None:
@@ -240,7 +277,7 @@ class JobQueue:
             if self._current or not self._waiting or self._closed:
                 return
             job = self._waiting[0].model_copy(update={"state": "running", "started": now()})
-            request = REQUEST.validate_python(job.request)
+            request = asked(job)
             self._current = _Current(request, Recorder(self._store, job))
             self._waiting.pop(0)
         self._store.put(job)
@@ -249,6 +286,8 @@ class JobQueue:
     def _hand_over(self) -> None:
         current = self._current
         assert current is not None
+        if not self._admitted(current):
+            return
         job = current.recorder.job
         try:
             link = self._link or self._start_worker()
@@ -257,6 +296,17 @@ class JobQueue:
             return
         judged = judged_already(self._store, job, current.request)
         link.send(Run(job=job.id, request=current.request, settings=_plain(self.settings), judged=judged))
+
+    def _admitted(self, current: _Current) -> bool:
+        """Whether the job may begin now; if not, it has ended and says why."""
+        answer = ask(self._admit, current.request)
+        if isinstance(answer, Refusal):
+            current.refused = answer
+            self._finish("failed")
+            return False
+        current.request = answer
+        current.recorder.begin_with(answer)
+        return True
 
     def _warm(self) -> None:
         if self._link is None and not self._closed:
@@ -281,6 +331,10 @@ class JobQueue:
             log.warning("the worker told of job %s, which is not running", message.job)
         elif isinstance(message, Claimed):
             current.claimed = True
+            answer = ask(self._admit, current.request)
+            if isinstance(answer, Refusal):
+                current.refused = answer
+                self._cancel(message.job, force=False)
         elif isinstance(message, Told):
             self._told(current, message.event)
 
@@ -319,11 +373,13 @@ class JobQueue:
     def _finish(self, state: JobState, **changes: Any) -> None:
         current = self._current
         assert current is not None
+        if current.refused:
+            state, changes = "failed", {"error": current.refused.words, "traceback": current.refused.traceback}
         if state == "done" and current.recorder.job.total:
             changes["note"] = ""
         job = current.recorder.end(state, **changes)
         self._over_with(job, current.request)
-        self._dispatch()
+        self._inbox.put(self._dispatch)
 
     def _over_with(self, job: Job, request: Request) -> None:
         """Tell all callbacks of an end that is recorded, then everyone who waits for it."""
@@ -340,7 +396,8 @@ class JobQueue:
     def _cancel(self, job_id: str, force: bool) -> None:
         current = self._current
         if current and current.recorder.job.id == job_id:
-            current.cancelling = True
+            if current.stopping_since is None:
+                current.stopping_since = time.monotonic()
             if self._link and force:
                 self._link.kill()
             elif self._link:
@@ -353,7 +410,7 @@ class JobQueue:
                 self._waiting.remove(waiting)
                 self._untold.add(job_id)
         if waiting:
-            request = REQUEST.validate_python(waiting.request)
+            request = asked(waiting)
             self._over_with(Recorder(self._store, waiting).end("cancelled"), request)
 
     def _pause(self, job_id: str, paused: bool) -> None:

@@ -34,6 +34,7 @@ from pipelines.domain.records import (
     TrainingRun,
     now,
 )
+from pipelines.domain.requests import Request
 from pipelines.queue.eta import Eta
 from pipelines.storage.store import Store
 
@@ -63,6 +64,13 @@ class Recorder:
         self._bytes = len(job.model_dump_json())
         self._dirty = False
         self._written = clock()
+
+    def begin_with(self, request: Request) -> None:
+        """The job begins, perhaps with less than was asked: its record says with what."""
+        asked = request.model_dump(mode="json")
+        if asked != self.job.request:
+            self._change(request=asked)
+            self._write()
 
     def apply(self, event: Event) -> None:
         """Take in one event; ends are told by ``end``."""

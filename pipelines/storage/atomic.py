@@ -1,23 +1,45 @@
-"""Writing files so that a kill or a power cut leaves the old content or the new one, never half of either."""
+"""Every write of a file that matters, so that a kill or a power cut leaves the old content or the new, never a half.
 
-import contextlib
+One module, because two systems disagree about what is safe. On Windows a descriptor of ``os.open`` translates line ends
+unless it is opened binary; only descriptors that may write can be synced, and folders not at all; a file or folder that
+anyone has open can be neither replaced nor removed, so both are tried again for a moment; and not every file system has
+hard links.
+"""
+
+import errno
 import hashlib
 import os
+import re
 import secrets
-from collections.abc import Iterable
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 TEMPORARY = ".tmp"
+PATIENCE = 1.0
+"""Seconds for which a name that another process holds open is tried again."""
+_LEFTOVER = re.compile(rf"\..+\.(\d+)-[0-9a-f]+{re.escape(TEMPORARY)}")
+# what file systems answer that cannot sync a folder
+_UNSYNCABLE = {errno.EACCES, errno.EPERM, errno.EBADF, errno.EINVAL, errno.ENOTSUP}
+
+T = TypeVar("T")
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames and new names in ``folder`` durable. Where folders cannot be synced (Windows) this does nothing."""
-    with contextlib.suppress(PermissionError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def temporary(path: Path) -> Path:
+    """A fresh name beside ``path`` for what will take its place; ``writer_of`` tells it from a finished file."""
+    return path.with_name(f".{path.name[:50]}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
+
+
+def writer_of(name: str) -> int | None:
+    """The process that wrote under this temporary name; None when it is no name of ``temporary``."""
+    found = _LEFTOVER.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+# ---- files
 
 
 def write_durably(path: Path, chunks: bytes | Iterable[bytes], *, sync: bool = True) -> None:
@@ -27,19 +49,197 @@ def write_durably(path: Path, chunks: bytes | Iterable[bytes], *, sync: bool = T
     nothing left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
+    fresh = temporary(path)
     try:
-        with temporary.open("wb") as file:
+        with fresh.open("wb") as file:
             file.writelines([chunks] if isinstance(chunks, bytes) else chunks)
             file.flush()
             if sync:
                 os.fsync(file.fileno())
-        temporary.replace(path)
+        replace(fresh, path, sync=sync)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        remove(fresh)
         raise
+
+
+def copy_durably(source: Path, target: Path) -> None:
+    """Copy a file, byte for byte. Raises OSError, with ``target`` as it was."""
+    with source.open("rb") as file:
+        write_durably(target, iter(lambda: file.read(2**20), b""))
+
+
+def replace(source: Path, target: Path, *, sync: bool = True) -> None:
+    """Rename ``source`` to ``target``, in the place of what is there, durably unless ``sync`` is off. Raises OSError;
+    PermissionError when another process has one of them open for longer than ``PATIENCE``."""
+    patiently(lambda: source.replace(target))
     if sync:
-        sync_folder(path.parent)
+        sync_folder(target.parent)
+
+
+def keep_second_name(path: Path, second: Path) -> None:
+    """What ``path`` holds is at ``second``, too, in the place of what was there: both are whole at any instant.
+
+    On a file system without hard links ``path`` moves there, and is to be written anew. Raises OSError.
+    """
+    fresh = temporary(second)
+    try:
+        fresh.hardlink_to(path)
+    except OSError:
+        fresh = path
+    replace(fresh, second)
+    if fresh is not path:
+        # two names of one file: renaming one to the other does nothing
+        remove(fresh)
+
+
+def remove(path: Path) -> bool:
+    """Remove a file; whether it is gone. One that another process reads may stay: nothing hangs on its removal."""
+    try:
+        patiently(lambda: path.unlink(missing_ok=True))
+    except PermissionError:
+        return False
+    return True
+
+
+def patiently(action: Callable[[], T]) -> T:
+    """``action()``, tried again while another process has the file open. Raises what it raises in the end."""
+    until, pause = time.monotonic() + PATIENCE, 0.005
+    while True:
+        try:
+            return action()
+        except PermissionError:
+            if time.monotonic() + pause > until:
+                raise
+            time.sleep(pause)
+            pause = min(2 * pause, 0.1)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole file, also while another process puts a new one in its place. Raises OSError."""
+    return patiently(path.read_bytes)
+
+
+class Appender:
+    """A file that grows: what ``append`` has returned from is on disk. ``size`` counts its bytes."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        """Open ``path``, which is made if need be, and cut it to ``size``: what follows was never acknowledged. Raises
+        OSError."""
+        self.path, self.size = path, size
+        # without O_BINARY Windows writes \r\n for \n
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        self._file: int | None = patiently(lambda: os.open(path, flags, 0o644))
+        try:
+            self._cut(self._file)
+            sync_folder(path.parent)
+        except OSError:
+            self.close()
+            raise
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be appended any more: closed, or it could not be mended after a failed write."""
+        return self._file is None
+
+    def append(self, data: bytes) -> None:
+        """Add ``data`` whole. Raises OSError, with the file as it was; ``closed`` says when even that failed."""
+        if self._file is None:
+            raise OSError(errno.EBADF, "the file is closed", str(self.path))
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            os.fsync(self._file)
+        except OSError:
+            self._take_back(self._file)
+            raise
+        self.size += len(data)
+
+    def _take_back(self, file: int) -> None:
+        try:
+            self._cut(file)
+        except OSError:
+            # it may hold a half: nothing may follow that
+            self.close()
+
+    def _cut(self, file: int) -> None:
+        os.ftruncate(file, self.size)
+        os.fsync(file)
+
+    def close(self) -> None:
+        """Without effect when closed."""
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+
+# ---- folders
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in ``folder`` durable. Where folders cannot be synced (Windows) this does nothing."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _UNSYNCABLE:
+            raise
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def new_folder(final: Path) -> Iterator[Path]:
+    """A folder that appears whole: the block fills the one it is given, then that is synced and becomes ``final``.
+
+    A folder that is there gives way; a kill at that very moment leaves neither, never a mixture. Raises OSError, and
+    what the block raises, with nothing left behind.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    fresh, old = temporary(final), temporary(final)
+    fresh.mkdir()
+    try:
+        yield fresh
+        _sync_tree(fresh)
+        if final.exists():
+            patiently(lambda: final.rename(old))
+        patiently(lambda: fresh.rename(final))
+        sync_folder(final.parent)
+    finally:
+        for left in (fresh, old):
+            remove_folder(left)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Force everything in ``folder`` to the disk."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with path.open("r+b") as file:
+                os.fsync(file.fileno())
+    sync_folder(folder)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with all that is in it, as far as nobody has it open."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+# ---- afterwards
+
+
+def leftovers(root: Path, skip: Iterable[str] = ()) -> Iterator[tuple[Path, int]]:
+    """Half files and half folders that a kill left below ``root``, each with the process that wrote it. ``skip`` names
+    folders in ``root`` that are passed over."""
+    for folder, folders, files in os.walk(root):
+        half = [(name, writer) for name in (*files, *folders) if (writer := writer_of(name)) is not None]
+        yield from ((Path(folder) / name, writer) for name, writer in half)
+        passed = {*(name for name, _ in half), *(skip if Path(folder) == root else ())}
+        folders[:] = [name for name in folders if name not in passed]
 
 
 def file_hash(path: Path) -> str:

@@ -11,16 +11,16 @@ instant each snapshot on disk has all the lines that follow it, and a kill anywh
 
 import json
 import logging
-import os
 import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.storage.atomic import sync_folder, write_durably
+from pipelines.storage.atomic import Appender, keep_second_name, read_bytes, remove, replace, write_durably
 
-FORMAT = 1
+FORMAT = 2
+"""1: before records had migrations. Raised so that a FLENwheel of that time refuses, in words, what came after it."""
 META = "_flenwheel"
 
 Document = dict[str, Any]
@@ -51,6 +51,18 @@ def adopt(tables: Tables, changes: Changes) -> None:
                 table.pop(row, None)
             else:
                 table[row] = document
+
+
+def difference(old: Tables, new: Tables) -> Changes:
+    """The changes that make ``new`` of ``old``."""
+    changes: Changes = {}
+    for name in {*old, *new}:
+        before, after = old.get(name, {}), new.get(name, {})
+        changed: dict[str, Document | None] = {row: doc for row, doc in after.items() if before.get(row) != doc}
+        changed.update(dict.fromkeys(before.keys() - after.keys()))
+        if changed:
+            changes[name] = changed
+    return changes
 
 
 def encode_line(seq: int, changes: Changes) -> bytes:
@@ -91,18 +103,22 @@ def decode_snapshot(data: bytes, name: str) -> tuple[Tables, int]:
         tables = json.loads(data)
         meta = tables.pop(META)["1"]
         form, seq = int(meta["format"]), int(meta["seq"])
+        if not all(isinstance(table, dict) for table in tables.values()):
+            raise TypeError("a table is none")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _Damaged(f"{name} is damaged ({error})") from error
     if form > FORMAT:
-        raise StoreUnreadable(f"{name} was written by a newer FLENwheel (format {form}, this one reads {FORMAT}).")
+        raise StoreUnreadable(
+            f"{name} was written by a newer FLENwheel (format {form}, this one reads {FORMAT}). Nothing was changed. "
+            "Update FLENwheel, or open another workspace."
+        )
     return tables, seq
 
 
 class Journal:
     """The files of one store. ``load`` first; then ``start`` to write. Not thread-safe: the store sees to that.
 
-    ``seq`` is the number of the last line, ``size`` the bytes in the present journal file, ``notes`` what had to be
-    repaired while loading, in words.
+    ``seq`` is the number of the last line, ``notes`` what had to be repaired while loading, in words.
     """
 
     def __init__(self, root: Path) -> None:
@@ -111,11 +127,16 @@ class Journal:
         self.backup = root / "flenwheel.json.bak"
         self.current = root / "flenwheel.journal"
         self.seq = 0
-        self.size = 0
         self.notes: list[str] = []
         self._snapshot_seq = 0
         self._backup_seq = 0
-        self._file: int | None = None
+        self._whole = 0
+        self._file: Appender | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of whole lines in the present journal file."""
+        return self._whole if self._file is None else self._file.size
 
     # ---- reading
 
@@ -151,7 +172,7 @@ class Journal:
         problems: list[str] = []
         for path in found:
             try:
-                tables, seq = decode_snapshot(path.read_bytes(), path.name)
+                tables, seq = decode_snapshot(read_bytes(path), path.name)
                 return self._replay(tables, seq, fallback=path != self.snapshot)
             except (_Damaged, FileNotFoundError) as error:
                 problems.append(str(error))
@@ -196,7 +217,7 @@ class Journal:
         A last line there that is incomplete was never acknowledged: it is dropped.
         """
         try:
-            data = path.read_bytes()
+            data = read_bytes(path)
         except FileNotFoundError:
             data = b""
         lines = [decode_line(line) for line in data.split(b"\n")[:-1]]
@@ -205,11 +226,16 @@ class Journal:
             if lines and lines[-1] is None:
                 lines.pop()
                 size = data.rfind(b"\n", 0, size - 1) + 1
-            self.size = size
+            self._whole = size
         first = next(((entry[0] - n) for n, entry in enumerate(lines) if entry), None)
         if lines and first is None:
             raise _Damaged(f"{path.name} is damaged throughout")
         return [(n + (first or 0), entry and entry[1]) for n, entry in enumerate(lines)]
+
+    def files(self) -> list[Path]:
+        """All files of the store that are there: together they are a copy of it."""
+        named = [self.snapshot, self.backup, *self._segments(), self.current]
+        return [path for path in named if path.exists()]
 
     # ---- writing
 
@@ -218,54 +244,31 @@ class Journal:
         for note in self.notes:
             log.warning("%s: %s", self.root, note)
         if any(self.snapshot.name in note for note in self.notes) and self.snapshot.exists():
-            self.snapshot.replace(self.snapshot.with_name(f"flenwheel.json.damaged-{self.seq}"))
-        self._open_current()
-        assert self._file is not None
-        os.ftruncate(self._file, self.size)
-        os.fsync(self._file)
-
-    def _open_current(self) -> None:
-        self._file = os.open(self.current, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        sync_folder(self.root)
+            replace(self.snapshot, self.snapshot.with_name(f"flenwheel.json.damaged-{self.seq}"))
+        self._file = Appender(self.current, self._whole)
 
     def append(self, changes: Changes) -> None:
         """Write one line; it is on the disk when this returns. Raises StoreWriteFailed."""
-        if self._file is None:
+        if self._file is None or self._file.closed:
             raise StoreWriteFailed(f"The records in {self.root} are not open for writing.")
-        line = encode_line(self.seq + 1, changes)
         try:
-            self._write(self._file, line)
+            self._file.append(encode_line(self.seq + 1, changes))
         except OSError as error:
-            self._take_back(self._file)
+            if self._file.closed:
+                log.exception("%s cannot be repaired; writing stops until the workspace is opened again", self.current)
             raise StoreWriteFailed(f"Could not write {self.current}: {error.strerror}. Nothing was changed.") from error
         self.seq += 1
-        self.size += len(line)
-
-    @staticmethod
-    def _write(file: int, line: bytes) -> None:
-        rest = memoryview(line)
-        while rest:
-            rest = rest[os.write(file, rest) :]
-        os.fsync(file)
-
-    def _take_back(self, file: int) -> None:
-        try:
-            os.ftruncate(file, self.size)
-            os.fsync(file)
-        except OSError:
-            # the file may hold half a line: nothing may follow it
-            log.exception("%s cannot be repaired; writing stops until the workspace is opened again", self.current)
-            self._close_file()
 
     def rotate(self) -> int:
         """First step of compacting: begin a new journal file. Returns the seq that a snapshot of now has."""
-        if self.size:
-            self._close_file()
+        if self._file is not None and self.size:
+            whole = self.size
+            self._file.close()
             try:
-                self.current.replace(self.root / f"flenwheel.journal.{self.seq:012d}")
-                self.size = 0
+                replace(self.current, self.root / f"flenwheel.journal.{self.seq:012d}")
+                whole = 0
             finally:
-                self._open_current()
+                self._file = Appender(self.current, whole)
         return self.seq
 
     def write_snapshot(self, tables: Tables, seq: int) -> None:
@@ -276,35 +279,19 @@ class Journal:
         fresh = self.snapshot.with_name("flenwheel.json.new")
         write_durably(fresh, encode_snapshot(tables, seq))
         if self.snapshot.exists():
-            self._keep_backup()
+            keep_second_name(self.snapshot, self.backup)
             self._backup_seq = self._snapshot_seq
-        fresh.replace(self.snapshot)
-        sync_folder(self.root)
+        replace(fresh, self.snapshot)
         self._snapshot_seq = seq
         self._delete_segments()
-
-    def _keep_backup(self) -> None:
-        """The present snapshot becomes the backup, by a second name, so that there is a snapshot at any instant."""
-        second = self.backup.with_name("flenwheel.json.bak.new")
-        second.unlink(missing_ok=True)
-        try:
-            second.hardlink_to(self.snapshot)
-        except OSError:
-            # a file system without hard links; for an instant there is only the backup, which will do
-            second = self.snapshot
-        second.replace(self.backup)
 
     def _delete_segments(self) -> None:
         kept = self._backup_seq if self.backup.exists() else 0
         for path in self._segments():
             if int(path.suffix[1:]) <= kept:
-                path.unlink()
+                remove(path)
 
     def close(self) -> None:
         """Stop writing. Without effect when closed."""
-        self._close_file()
-
-    def _close_file(self) -> None:
         if self._file is not None:
-            os.close(self._file)
-            self._file = None
+            self._file.close()

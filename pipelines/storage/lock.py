@@ -8,7 +8,7 @@ from types import TracebackType
 
 from filelock import FileLock, Timeout
 
-from pipelines.storage.atomic import write_durably
+from pipelines.storage.atomic import read_bytes, remove, write_durably
 
 
 class WorkspaceBusy(RuntimeError):
@@ -48,12 +48,12 @@ class WorkspaceLock:
     def release(self) -> None:
         """Give the lock back. Without effect when it is not held."""
         if self._lock.is_locked:
-            self._holder.unlink(missing_ok=True)
+            remove(self._holder)
             self._lock.release()
 
     def _read_holder(self) -> tuple[int, str]:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            holder = json.loads(self._holder.read_text(encoding="utf-8"))
+            holder = json.loads(read_bytes(self._holder))
             return int(holder["pid"]), str(holder["address"])
         return 0, ""
 

@@ -6,7 +6,6 @@ attention LoRA fits into Qwen without a warning, as both are 3072 wide.
 
 import json
 import re
-import secrets
 import struct
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.domain.records import LoraRecord
-from pipelines.storage.atomic import TEMPORARY, file_hash, sync_folder, write_durably
+from pipelines.storage.atomic import copy_durably, file_hash, remove, replace, temporary, write_durably
 from pipelines.storage.names import harmless, slug
 from pipelines.storage.workspace import Workspace
 
@@ -142,8 +141,7 @@ def admit_lora(
         header = inspect(arrived, shown)
         family = _settle(header, expected_family, shown)
         relative = f"{workspace.loras()}/{slug(title, 'lora')}-{header.sha256[:8]}.safetensors"
-        arrived.replace(workspace.path(relative))
-        sync_folder(workspace.path(workspace.loras()))
+        replace(arrived, workspace.path(relative))
     return LoraRecord(
         id=header.sha256,
         name=title,
@@ -160,17 +158,15 @@ def admit_lora(
 @contextmanager
 def _arriving(workspace: Workspace, data: bytes | Path) -> Iterator[Path]:
     """A copy in the workspace under a temporary name, so that what is inspected is what is kept."""
-    folder = workspace.path(workspace.loras())
-    copy = folder / f".arriving-{secrets.token_hex(8)}{TEMPORARY}"
+    copy = temporary(workspace.path(workspace.loras()) / "arriving.safetensors")
     try:
         if isinstance(data, Path):
-            with data.open("rb") as source:
-                write_durably(copy, iter(lambda: source.read(2**20), b""))
+            copy_durably(data, copy)
         else:
             write_durably(copy, data)
         yield copy
     finally:
-        copy.unlink(missing_ok=True)
+        remove(copy)
 
 
 def _settle(header: LoraHeader, expected: str | None, name: str) -> str:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import Shot
+from pipelines.storage import migrations
 from pipelines.storage.atomic import file_hash, write_durably
 from pipelines.storage.workspace import Workspace
 
@@ -83,7 +84,8 @@ def _encode(rgb: Image.Image, record: ImageRecord) -> bytes:
     texts = PngImagePlugin.PngInfo()
     if record.shot:
         texts.add_text("parameters", parameters(record.shot))
-    texts.add_itxt(RECIPE, record.model_dump_json(exclude=_NOT_IN_FILE))
+    recipe = migrations.stamped(record.model_dump(mode="json", exclude=_NOT_IN_FILE))
+    texts.add_itxt(RECIPE, json.dumps(recipe, ensure_ascii=False, separators=(",", ":")))
     # a fresh image: what came with the old one (profile, EXIF, resolution) does not describe these pixels
     bare = Image.frombytes("RGB", rgb.size, rgb.tobytes())
     buffer = io.BytesIO()
@@ -112,7 +114,8 @@ def save_picture(workspace: Workspace, image: Image.Image, **fields: Any) -> Ima
 def read_recipe(path: Path, relative: str = "") -> ImageRecord | None:
     """The record inside a PNG, or None when there is no such file, it cannot be read, or it carries no recipe.
 
-    ``relative`` becomes the record's ``path`` (the file's name if not given).
+    ``relative`` becomes the record's ``path`` (the file's name if not given). The recipe of an older FLENwheel is
+    brought up to this one. Raises MadeByNewer for that of a newer one.
     """
     try:
         with Image.open(path, formats=["PNG"]) as image:
@@ -120,7 +123,12 @@ def read_recipe(path: Path, relative: str = "") -> ImageRecord | None:
             text = image.info.get(RECIPE)
         if not text:
             return None
-        return ImageRecord(**{**json.loads(text), "id": file_hash(path), "path": relative or path.name})
+        recipe = migrations.present_recipe(json.loads(text), ImageRecord.table)
+        return ImageRecord(**{**recipe, "id": file_hash(path), "path": relative or path.name})
+    except migrations.MadeByNewer as error:
+        raise migrations.MadeByNewer(
+            f"{relative or path.name} was made by a newer FLENwheel: {error}. It was left as it is. Update FLENwheel."
+        ) from error
     except (OSError, SyntaxError, ValueError, TypeError, UnidentifiedImageError, ValidationError):
         return None
 

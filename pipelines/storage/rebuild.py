@@ -8,6 +8,7 @@ from typing import get_args
 from PIL import Image
 
 from pipelines.domain.records import DatasetKind, DatasetVersion, ImageRecord
+from pipelines.storage.migrations import MadeByNewer
 from pipelines.storage.pictures import read_recipe, thumbnail
 from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
@@ -20,13 +21,15 @@ BATCH = 200
 
 @dataclass
 class Report:
-    """What a rebuild found. ``restored`` and ``moved`` are picture ids; ``unreadable`` and ``missing`` are paths;
-    ``datasets`` are the dataset versions that were restored or completed; ``known`` counts what needed nothing."""
+    """What a rebuild found. ``restored`` and ``moved`` are picture ids; ``unreadable``, ``newer`` (made by a newer
+    FLENwheel) and ``missing`` are paths; ``datasets`` are the dataset versions that were restored or completed;
+    ``known`` counts what needed nothing."""
 
     restored: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
     known: int = 0
     unreadable: list[str] = field(default_factory=list)
+    newer: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     datasets: list[str] = field(default_factory=list)
 
@@ -41,7 +44,11 @@ def rebuild(workspace: Workspace, store: Store) -> Report:
     found: dict[str, ImageRecord] = {}
     for path in _pictures(workspace):
         relative = workspace.relative(path)
-        record = read_recipe(path, relative)
+        try:
+            record = read_recipe(path, relative)
+        except MadeByNewer:
+            report.newer.append(relative)
+            continue
         if record is None or (record.id not in found and not _sound(workspace, record)):
             report.unreadable.append(relative)
         else:

@@ -9,10 +9,10 @@ import tomli_w
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    TomlConfigSettingsSource,
 )
 
 from pipelines.domain.presets import PresetError, models
@@ -20,8 +20,8 @@ from pipelines.storage.atomic import write_durably
 
 FILE = "settings.toml"
 
-# where the settings that are being loaded lie; None: there is no file
-_file: ContextVar[Path | None] = ContextVar("_file", default=None)
+# what the file holds of the settings that are being loaded
+_kept: ContextVar[dict[str, Any] | None] = ContextVar("_kept", default=None)
 
 
 class BadSettings(PresetError):
@@ -71,25 +71,30 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """First wins."""
-        file = _file.get()
-        from_file = (TomlConfigSettingsSource(settings_cls, file),) if file else ()
-        return (init_settings, env_settings, *from_file)
+        return (init_settings, env_settings, InitSettingsSource(settings_cls, _kept.get() or {}))
 
 
 def load(root: Path, **overrides: Any) -> Settings:
     """The settings of the workspace at ``root``. Overrides of None count as not given. Raises BadSettings."""
     file = root / FILE
-    token = _file.set(file if file.exists() else None)
+    token = _kept.set(_read(file))
     try:
         return Settings(**{key: value for key, value in overrides.items() if value is not None})
     except ValidationError as error:
         raise BadSettings(_words(f"Settings ({file}, FLENWHEEL_* or the command line)", error)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{file} is not valid TOML: {error}. Mend it, or move it away to start afresh.") from error
     except SettingsError as error:
         raise BadSettings(f"{error}") from error
     finally:
-        _file.reset(token)
+        _kept.reset(token)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """What the file holds; nothing if there is none. Raises BadSettings."""
+    try:
+        # some editors put a byte order mark before the first line
+        return tomllib.loads(file.read_text(encoding="utf-8-sig")) if file.exists() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{file} is not valid TOML: {error}. Mend it, or move it away to start afresh.") from error
 
 
 def save(root: Path, changes: dict[str, Any]) -> None:
@@ -98,10 +103,7 @@ def save(root: Path, changes: dict[str, Any]) -> None:
     Raises BadSettings, with the file as it was, when a value does not do or the file is broken.
     """
     file = root / FILE
-    try:
-        kept = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{file} is not valid TOML: {error}. Mend it, or move it away to start afresh.") from error
+    kept = _read(file)
     merged = {key: value for key, value in {**kept, **changes}.items() if value is not None}
     try:
         checked = Settings(**merged)
@@ -112,5 +114,12 @@ def save(root: Path, changes: dict[str, Any]) -> None:
 
 
 def _words(where: str, error: ValidationError) -> str:
-    lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    lines = [f"  {'.'.join(map(str, e['loc']))}: {_wrong(e['type'], e['msg'])}" for e in error.errors()]
     return "\n".join([f"{where}:", *lines])
+
+
+def _wrong(kind: str, message: str) -> str:
+    if kind != "extra_forbidden":
+        return message
+    known = ", ".join(sorted(Settings.model_fields))
+    return f"there is no such setting; an older or a newer FLENwheel may have had it. Take it out (known: {known})"

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, cast, get_args
@@ -11,9 +12,11 @@ from tinydb import TinyDB
 
 from pipelines.domain import verdicts
 from pipelines.domain.records import Decision, Record, Verdict
-from pipelines.storage.journal import Document, Journal, StoreUnreadable, StoreWriteFailed
+from pipelines.storage import set_aside
+from pipelines.storage.journal import Document, Journal, StoreUnreadable, StoreWriteFailed, Tables
 from pipelines.storage.lock import WorkspaceBusy, WorkspaceLock
 from pipelines.storage.tables import JournalStorage, RecordTable
+from pipelines.storage.upgrade import upgrade, upgraded
 
 __all__ = ["Store", "StoreReadOnly", "StoreUnreadable", "StoreWriteFailed", "WorkspaceBusy"]
 
@@ -45,13 +48,14 @@ class Store:
     ``revision`` grows with every change since the store was opened.
     """
 
-    def __init__(self, journal: Journal, lock: WorkspaceLock | None) -> None:
+    def __init__(self, journal: Journal, tables: Tables, lock: WorkspaceLock | None, notes: Iterable[str] = ()) -> None:
         self.root = journal.root
         self.revision = 0
+        self._notes = [*journal.notes, *notes]
         self._journal = journal
         self._workspace_lock = lock
         self._lock = threading.RLock()
-        self._storage = JournalStorage(journal, journal.load())
+        self._storage = JournalStorage(journal, tables)
         self._db = _Database(storage=lambda: self._storage)
         self._parsed: dict[str, dict[str, Record]] = {}
         self._indexes: dict[tuple[str, str], dict[Any, dict[str, None]]] = {}
@@ -64,20 +68,25 @@ class Store:
 
     @classmethod
     def open(cls, root: Path, read_only: bool = False) -> "Store":
-        """Open the records in ``root``, which is made if need be.
+        """Open the records in ``root``, which is made if need be. Those of an older FLENwheel are brought up to this
+        one: when writing, on disk, after a copy; else in memory.
 
-        Writing takes the workspace's lock. Raises WorkspaceBusy, StoreUnreadable, OSError.
+        Writing takes the workspace's lock. Raises WorkspaceBusy, StoreUnreadable (also for the records of a newer
+        FLENwheel), StoreWriteFailed, OSError.
         """
-        root = Path(root).resolve()
+        journal = Journal(Path(root).resolve())
         if read_only:
-            return cls(Journal(root), None)
-        lock = WorkspaceLock(root)
+            tables, notes = upgraded(journal, journal.load())
+            return cls(journal, tables, None, notes)
+        lock = WorkspaceLock(journal.root)
         lock.acquire()
         try:
-            store = cls(Journal(root), lock)
-            store._journal.start()
+            tables = journal.load()
+            notes = upgrade(journal, tables)
+            store = cls(journal, tables, lock, notes)
             store._compact_now()
         except BaseException:
+            journal.close()
             lock.release()
             raise
         return store
@@ -89,8 +98,8 @@ class Store:
 
     @property
     def repairs(self) -> tuple[str, ...]:
-        """What had to be repaired when it was opened, in words for the user; usually nothing."""
-        return tuple(self._journal.notes)
+        """What was repaired, set aside or brought up to date, in words for the user; usually nothing."""
+        return tuple(self._notes)
 
     def announce(self, address: str) -> None:
         """Say where the studio answers, for whoever finds the workspace busy."""
@@ -110,7 +119,7 @@ class Store:
             self._write(records)
 
     def get(self, cls: type[R], id: str) -> R | None:
-        """The record of this class and id, or None."""
+        """The record of this class and id, or None; one that cannot be read is set aside (``repairs`` names it)."""
         with self._lock:
             cached = self._parsed.setdefault(cls.table, {}).get(id)
             if cached is not None:
@@ -136,7 +145,7 @@ class Store:
                 found = [id for id in buckets[0] if all(id in other for other in buckets[1:])]
                 found.sort(key=table.row)
             cache = self._parsed.setdefault(cls.table, {})
-            return [cast(R, cache.get(id) or self.get(cls, id)) for id in found]
+            return [record for id in found if (record := cast("R | None", cache.get(id)) or self.get(cls, id))]
 
     # ---- decisions
 
@@ -163,13 +172,30 @@ class Store:
                 if not ids:
                     return Verdict()
                 table = self._table(Decision.table)
-                documents = filter(None, map(table.by_id, ids))
-                self._verdicts[image_id] = verdicts.derive_documents(documents)
+                documents = list(filter(None, map(table.by_id, ids)))
+                try:
+                    self._verdicts[image_id] = verdicts.derive_documents(documents)
+                except (KeyError, TypeError, ValueError):
+                    readable = (decision.model_dump() for decision in self._readable(documents))
+                    self._verdicts[image_id] = verdicts.derive_documents(readable)
             return self._verdicts[image_id]
 
     def decisions(self, image_id: str) -> list[Decision]:
         """All decisions about a picture in the order they were made, undone ones and undo events included."""
         return self.all(Decision, image=image_id)
+
+    def _readable(self, documents: list[Document]) -> list[Decision]:
+        """The decisions among ``documents`` that can be read; the others are set aside."""
+        found: list[Decision] = []
+        for document in documents:
+            decision = self._parse(Decision, document)
+            try:
+                if decision is not None:
+                    verdicts.check(decision)
+                    found.append(decision)
+            except ValueError as error:
+                self._set_aside(Decision.table, document, str(error))
+        return found
 
     def _judge(self, decision: Decision) -> None:
         """Bring the verdict up to date. Unknown verdicts are derived when they are asked for."""
@@ -183,13 +209,37 @@ class Store:
     def _table(self, name: str) -> RecordTable:
         return cast(RecordTable, self._db.table(name))
 
-    def _parse(self, cls: type[R], document: Document) -> R:
+    def _parse(self, cls: type[R], document: Document) -> R | None:
         try:
             record = cls.model_validate(document)
         except ValidationError as error:
-            raise StoreUnreadable(f"A record in table {cls.table!r} of {self.root} is not valid: {error}") from error
+            self._set_aside(cls.table, document, set_aside.reasons(error))
+            return None
         self._parsed.setdefault(cls.table, {})[record.id] = record
         return record
+
+    def _set_aside(self, table: str, document: Document, why: str) -> None:
+        """Move a document that cannot be read out of the way, as it is; a store opened for reading passes it over."""
+        name = document["id"]
+        note = set_aside.words(table, name, why)
+        if note in self._notes:
+            return
+        self._notes.append(note)
+        log.warning("%s: %s", self.root, note)
+        if self.read_only:
+            return
+        try:
+            with self._storage.one_line():
+                self._table(table).take_out(name)
+                self._table(set_aside.TABLE).put([set_aside.entry(table, name, document, why)])
+        except StoreWriteFailed:
+            # it stays where it is and is passed over until the disk has room
+            log.exception("could not set a record aside")
+            return
+        self._table(table).renumber()
+        self._parsed.get(table, {}).pop(name, None)
+        self._reindex(table, document, None)
+        self.revision += 1
 
     def _write(self, records: tuple[Record, ...]) -> None:
         if self.read_only:
@@ -211,20 +261,25 @@ class Store:
         self.revision += 1
         self._compact_when_large()
 
-    def _reindex(self, table: str, old: Document | None, new: Document) -> None:
+    def _reindex(self, table: str, old: Document | None, new: Document | None) -> None:
         for (name, field), index in self._indexes.items():
             if name != table:
                 continue
-            if old is not None:
-                index.get(old.get(field), {}).pop(new["id"], None)
-            index.setdefault(new[field], {})[new["id"]] = None
+            if old is not None and isinstance(old.get(field), Hashable):
+                index.get(old.get(field), {}).pop(old["id"], None)
+            if new is not None:
+                index.setdefault(new[field], {})[new["id"]] = None
 
     def _index(self, cls: type[Record], field: str) -> dict[Any, dict[str, None]]:
         key = (cls.table, field)
         if key not in self._indexes:
             index: dict[Any, dict[str, None]] = {}
             for document in self._table(cls.table).documents():
-                index.setdefault(document.get(field), {})[document["id"]] = None
+                value = document.get(field)
+                if isinstance(value, Hashable):
+                    index.setdefault(value, {})[document["id"]] = None
+                else:
+                    self._parse(cls, document)
             self._indexes[key] = index
         return self._indexes[key]
 

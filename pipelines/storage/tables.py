@@ -11,7 +11,7 @@ from typing import Any, cast
 from tinydb.storages import Storage
 from tinydb.table import Table
 
-from pipelines.storage.journal import Changes, Document, Journal, Tables, adopt
+from pipelines.storage.journal import Changes, Document, Journal, Tables, adopt, difference
 
 
 class Recording(MutableMapping[int, Document]):
@@ -70,13 +70,7 @@ class JournalStorage(Storage):
 
     def write(self, data: dict[str, dict[str, Any]]) -> None:
         """Make ``data`` the whole content (TinyDB's ``drop_tables`` does this). Raises StoreWriteFailed."""
-        changes: Changes = {}
-        for name in {*self.tables, *data}:
-            old, new = self.tables.get(name, {}), data.get(name, {})
-            changed: dict[str, Document | None] = {row: doc for row, doc in new.items() if old.get(row) != doc}
-            changed.update(dict.fromkeys(old.keys() - new.keys()))
-            changes[name] = changed
-        self.commit(changes)
+        self.commit(difference(self.tables, data))
 
     def commit(self, changes: Changes) -> None:
         """Write ``changes`` as one journal line, then adopt them. Raises StoreWriteFailed, with nothing changed."""
@@ -125,6 +119,16 @@ class RecordTable(Table):
                 rows[document["id"]] = self._get_next_id()
             numbered[rows[document["id"]]] = document
         self._update_table(lambda table: table.update(numbered))
+
+    def take_out(self, record_id: str) -> None:
+        """Remove the document of this ``id``. Raises StoreWriteFailed."""
+        row = self._rows()[record_id]
+        self._update_table(lambda table: table.__delitem__(row))
+
+    def renumber(self) -> None:
+        """Look anew where each document lies, after some were taken out."""
+        if hasattr(self, "_row_of"):
+            del self._row_of
 
     def by_id(self, record_id: str) -> Document | None:
         """The document of this ``id``. Not a copy: not to be altered."""

@@ -1,30 +1,27 @@
-"""Half files that a kill leaves under a temporary name (``library.durable.write_durably``)."""
+"""Half files and half folders that a kill leaves under a temporary name (``library.atomic``)."""
 
 import logging
-import os
-import re
 from pathlib import Path
 
 import psutil
 
-from pipelines.storage.atomic import TEMPORARY
+from pipelines.storage import atomic
 
 UNSWEPT = {"models"}  # big, and other programs' half downloads there can be gone on with
-_NAME = re.compile(rf"\..+\.(\d+)-[0-9a-f]+{re.escape(TEMPORARY)}")
 log = logging.getLogger(__name__)
 
 
 def sweep(root: Path) -> int:
-    """Remove the half files of processes that are gone from the workspace at ``root``; returns how many there were."""
+    """Remove what processes that are gone left half in the workspace at ``root``; returns how many there were."""
     removed = 0
-    for folder, folders, files in os.walk(root):
-        if Path(folder) == root:
-            folders[:] = [name for name in folders if name not in UNSWEPT]
-        for name in files:
-            match = _NAME.fullmatch(name)
-            if match and not psutil.pid_exists(int(match[1])):
-                (Path(folder) / name).unlink(missing_ok=True)
-                removed += 1
+    for path, writer in list(atomic.leftovers(root, UNSWEPT)):
+        if psutil.pid_exists(writer):
+            continue
+        if path.is_dir():
+            atomic.remove_folder(path)
+        else:
+            atomic.remove(path)
+        removed += 1
     if removed:
         log.info("removed %d half files that an earlier process left", removed)
     return removed

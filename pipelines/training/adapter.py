@@ -10,6 +10,8 @@ from diffusers.training_utils import cast_training_params
 from peft import LoraConfig
 from torch import Tensor
 
+from pipelines.models.lora_export import folded
+
 NAME = "learning"
 """The adapter's name inside the transformer. PEFT refuses names such as "train" and "keys"."""
 
@@ -46,12 +48,9 @@ class LearnedAdapter:
                 parameter.copy_(tensors[name])
 
     def exported(self) -> dict[str, Tensor]:
-        """The weights as they go into a file: bfloat16, with ``alpha / rank`` folded into B.
-
-        Readers that find no alpha assume alpha = rank, so a folded file means the same to all of them.
-        """
-        scale = self.alpha / self.rank
-        return {name: (t * scale if ".lora_B." in name else t).to(torch.bfloat16) for name, t in self.tensors().items()}
+        """The weights as they go into a file: bfloat16, with ``alpha / rank`` folded into B."""
+        bits = folded({name: t.numpy() for name, t in self.tensors().items()}, self.rank, self.alpha)
+        return {name: torch.from_numpy(b).view(torch.bfloat16) for name, b in bits.items()}
 
     @contextmanager
     def as_exported(self) -> Iterator[None]:

@@ -2,8 +2,6 @@
 
 import json
 import logging
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from pipelines.storage.atomic import new_folder, remove_folder
 
 log = logging.getLogger(__name__)
 
@@ -63,15 +63,6 @@ def _unflatten(tensors: dict[str, Tensor], plain: dict[str, Any]) -> dict[str, A
     return {"state": state, "param_groups": plain["param_groups"]}
 
 
-def sync(path: Path) -> None:
-    """Force a file or folder to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _steps(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*") if p.is_dir() and p.name.isdigit())
 
@@ -79,11 +70,9 @@ def _steps(folder: Path) -> list[Path]:
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Write ``checkpoint`` to ``folder/<step>`` and drop the oldest beyond ``keep``.
 
-    It is written under another name, synced and renamed: a kill at any moment leaves the earlier ones whole.
+    It appears whole: a kill at any moment leaves the earlier ones as they are.
     """
-    final, partial = folder / f"{checkpoint.step:06d}", folder / f"partial-{checkpoint.step:06d}"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    final = folder / f"{checkpoint.step:06d}"
     tensors, plain = _flatten(checkpoint.optimizer)
     state = {
         "step": checkpoint.step,
@@ -91,17 +80,12 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
         "losses": checkpoint.losses,
         "optimizer": plain,
     }
-    save_file(checkpoint.adapter, partial / "adapter.safetensors")
-    save_file(tensors, partial / "optimizer.safetensors")
-    (partial / "state.json").write_text(json.dumps(state), encoding="utf-8")
-    for path in (*partial.iterdir(), partial):
-        sync(path)
-    if final.exists():
-        shutil.rmtree(final)
-    partial.rename(final)
-    sync(folder)
+    with new_folder(final) as fresh:
+        save_file(checkpoint.adapter, fresh / "adapter.safetensors")
+        save_file(tensors, fresh / "optimizer.safetensors")
+        (fresh / "state.json").write_bytes(json.dumps(state).encode())
     for old in _steps(folder)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+        remove_folder(old)
     return final
 
 

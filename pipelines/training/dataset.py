@@ -5,8 +5,9 @@ the GPU while the steps run.
 """
 
 import hashlib
+import io
+import logging
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,15 @@ from typing import Any, Protocol
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from pipelines.domain.base import content_hash
 from pipelines.domain.requests import TrainItem
 from pipelines.domain.shots import ImageRef
+from pipelines.storage.atomic import write_durably
 
+log = logging.getLogger(__name__)
 LAYOUT = 1
 """Part of every cache key: to be raised when cropping or encoding changes."""
 
@@ -110,7 +113,7 @@ def load_picture(ref: ImageRef, path: Path) -> Image.Image:
             "Restore it, or add it again."
         )
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(data)) as image:  # these very bytes: the file may change any time
             return image.convert("RGB")
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise TrainingDataError(
@@ -132,12 +135,10 @@ class Cache:
             try:
                 return load_file(path)
             except (SafetensorError, OSError):
-                path.unlink(missing_ok=True)
+                log.warning("%s is damaged and is made again", path)
         with torch.no_grad():
             made = {name: tensor.detach().cpu().contiguous() for name, tensor in make().items()}
-        partial = path.with_suffix(f".{os.getpid()}.tmp")
-        save_file(made, partial)
-        partial.replace(path)
+        write_durably(path, save(made), sync=False)
         return made
 
 

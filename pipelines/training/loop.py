@@ -1,7 +1,6 @@
 """The training loop, one for all families: encode, then steps; checkpoints, samples and the file at the end."""
 
 import math
-import shutil
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,9 +18,12 @@ from pipelines.domain.records import Metric
 from pipelines.domain.requests import TrainRequest
 from pipelines.engine.drivers import Driver
 from pipelines.engine.memory import WillNotFit
-from pipelines.storage.atomic import file_hash
+from pipelines.models import lora_export
+from pipelines.models.lora_export import Learned
+from pipelines.storage.atomic import file_hash, remove_folder
+from pipelines.storage.safetensors_file import read_metadata
 from pipelines.storage.workspace import Workspace
-from pipelines.training import checkpoints, export
+from pipelines.training import checkpoints
 from pipelines.training.adapter import LearnedAdapter, attached
 from pipelines.training.character import CharacterTask
 from pipelines.training.checkpoints import Checkpoint
@@ -36,8 +38,6 @@ from pipelines.training.schedule import Schedule
 
 GRADIENT_NORM = 1.0
 """Gradients are clipped to this norm, as all trainers of these families do."""
-TAIL = 50
-"""The loss reported at the end is the mean over the last quarter of the steps, at most this many: one says little."""
 
 
 class Diverged(RuntimeError):
@@ -64,7 +64,7 @@ def result(request: TrainRequest, sha256: str, loss: float) -> dict[str, Any]:
 def finished(request: TrainRequest, workspace: Workspace) -> dict[str, Any] | None:
     """The result of this very training if its file is there already."""
     path = workspace.path(f"{request.folder}/{request.name}.safetensors")
-    header = export.read_header(path)
+    header = read_metadata(path)
     if header.get("flenwheel.fingerprint") != fingerprint(request):
         return None
     return result(request, file_hash(path), float(header["flenwheel.loss"]))
@@ -263,13 +263,12 @@ class Training:
                 self.samples.make(self.done, self.adapter)
 
     def _finish(self) -> dict[str, Any]:
-        tail = self.losses[-max(1, min(TAIL, self.done // 4)) :]
-        loss = sum(tail) / len(tail)
+        weights = {name: t.numpy() for name, t in self.adapter.tensors().items()}
+        learned = Learned(weights, self.losses, self.fingerprint)
         path = self.folder / f"{self.request.name}.safetensors"
-        own = {"fingerprint": self.fingerprint, "loss": repr(loss)}
-        sha256 = export.write(path, self.adapter.exported(), self.request, self.family, own)
-        shutil.rmtree(self.folder / "cache", ignore_errors=True)
-        return result(self.request, sha256, loss)
+        sha256 = lora_export.write(path, learned, self.request, self.family)
+        remove_folder(self.folder / "cache")
+        return result(self.request, sha256, learned.loss)
 
     def _measure(self, name: str, value: float) -> None:
         self.emit(Measured(metric=Metric(name=name, step=self.done, value=value)))

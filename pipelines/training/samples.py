@@ -1,11 +1,14 @@
 """Sample pictures of a training, made with the LoRA as it is at that step."""
 
+from contextlib import suppress
+
 from PIL import Image
 
 from pipelines.domain.events import ImageMade, StepDone
 from pipelines.domain.requests import TrainRequest
 from pipelines.domain.shots import LoraStack, Shot
 from pipelines.engine.drivers import Driver
+from pipelines.storage.migrations import MadeByNewer
 from pipelines.storage.pictures import read_recipe, save_picture
 from pipelines.training.adapter import LearnedAdapter
 from pipelines.training.context import Context
@@ -31,9 +34,9 @@ class Samples:
     def announce(self) -> None:
         """ImageMade for every sample that an earlier run left: its record may have been lost with the run."""
         for path in sorted(self.workspace.path(f"{self.request.folder}/samples").glob("*.png")):
-            record = read_recipe(path, self.workspace.relative(path))
-            if record:
-                self.context.emit(ImageMade(image=record))
+            with suppress(MadeByNewer):  # another version's picture is not this run's
+                if record := read_recipe(path, self.workspace.relative(path)):
+                    self.context.emit(ImageMade(image=record))
 
     def make(self, step: int, adapter: LearnedAdapter) -> None:
         """Render what is missing at ``step``; ImageMade for each. Raises Cancelled from within a picture."""

@@ -6,7 +6,7 @@ Pictures of others are those the request names and, for a character of the mini 
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -197,5 +197,5 @@ def _values(drawn: Calibrated, who: Recogniser, own: list[Row]) -> dict[str, Any
         "impostors": len(drawn.impostor),
         "others": len(set(drawn.groups)),
         "auc": _plain(drawn.auc),
-        "rejects": [asdict(r) for r in drawn.rejects],
+        "rejects": [rate.model_dump() for rate in drawn.rejects],
     }

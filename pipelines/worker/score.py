@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -25,6 +26,7 @@ from pipelines.faces.facenet import Facenet
 from pipelines.faces.features import Features, of_face
 from pipelines.faces.identity import Drawn, References, identify, is_copy, nothing
 from pipelines.faces.quality import measure, measure_source
+from pipelines.storage.migrations import MadeByNewer
 from pipelines.storage.pictures import dhash, hamming, read_recipe
 from pipelines.storage.workspace import Workspace
 
@@ -102,7 +104,6 @@ class Scorer:
         face = found[0] if found else None
         scene = {} if self._finder is None else self._finder.picture(image)
         angle = _angle(face, scene)
-        recipe = read_recipe(path)
         return Scores(
             identity=self._identity(self._gate, ref, image, found, angle),
             second_opinion=self._identity(self._second, ref, image, found, angle) if self._second else None,
@@ -112,7 +113,7 @@ class Scorer:
             expression=_expression(face),
             pose=sure_word(scene, "pose"),
             framing=sure_word(scene, "framing"),
-            quality=self._quality(image, brought_in=bool(recipe and recipe.intake)),
+            quality=self._quality(image, brought_in=_brought_in(path)),
         )
 
     def _quality(self, image: Image.Image, brought_in: bool) -> Quality:
@@ -188,6 +189,15 @@ class Scorer:
         except OSError as error:
             log.warning("the source %s cannot be read: %s", ref.path, error)
             return None
+
+
+def _brought_in(path: Path) -> bool:
+    """Whether a picture came from elsewhere, as its recipe says."""
+    try:
+        recipe = read_recipe(path)
+    except MadeByNewer:
+        return False
+    return bool(recipe and recipe.intake)
 
 
 @lru_cache(maxsize=1024)

@@ -101,9 +101,15 @@ def _cell(session: Session, cell: CardCell, image: ImageRecord | None) -> Cell:
     if image is None:
         return Cell(cell, None, "missing", "")
     verdict = session.store.verdict(image.id)
-    if verdict.label is not None and verdict.who is not None:
-        return Cell(cell, image, "right" if verdict.label == "good" else "wrong", verdict.who, _reason(verdict))
+    seen = by_eyes(verdict)
+    if seen is not None and verdict.who is not None:
+        return Cell(cell, image, seen, verdict.who, _reason(verdict))
     return Cell(cell, image, *_machine(cell, image))
+
+
+def by_eyes(verdict: Verdict) -> CellVerdict | None:
+    """What a label says of a cell; ``None`` without one: then it is the machine's turn."""
+    return None if verdict.label is None else "right" if verdict.label == "good" else "wrong"
 
 
 def _reason(verdict: Verdict) -> str:

@@ -4,11 +4,8 @@ import re
 import unicodedata
 
 from pipelines.domain.records import Character
+from pipelines.queue.admission import NotAllowed
 from pipelines.session import Session
-
-
-class NotAllowed(ValueError):
-    """The studio refuses to do this, and says why."""
 
 
 def slug(name: str) -> str:

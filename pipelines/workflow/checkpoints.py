@@ -3,20 +3,21 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
 from pipelines.domain.records import ImageRecord, Job, LoraRecord, TrainingRun
 from pipelines.domain.requests import TrainRequest
 from pipelines.domain.shots import Adapter, LoraStack, Plan, Shot
+from pipelines.models import lora_export
+from pipelines.models.lora_export import Learned
 from pipelines.session import NotFound, Session
-from pipelines.storage.atomic import file_hash, write_durably
+from pipelines.storage.atomic import file_hash
 from pipelines.storage.lora_files import LoraRefused, inspect
-from pipelines.workflow import datasets, render
+from pipelines.workflow import datasets, gate, render
 from pipelines.workflow.characters import NotAllowed
 
 STRENGTHS = (0.6, 0.8, 1.0, 1.2)
-PREFIX = {"flux": "transformer.", "qwen-image-edit": "diffusion_model."}
-ARCHITECTURE = {"flux": "flux-1-dev/lora", "qwen-image-edit": "Qwen-Image-Edit-Plus/lora"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ def _places(
     known, samples = steps(session, run), _samples(session, run)
     chosen, weights = sorted(set(at)), sorted({round(s, 3) for s in strengths})
     if not samples:
-        raise NotAllowed("This training made no samples, so there are no prompts to draw the grid with.")
+        raise NotAllowed(
+            "This training made no samples that may be made again: there are no prompts to draw the grid with."
+        )
     if not chosen or not weights:
         raise NotAllowed("Tick at least one step and one strength.")
     if any(not 0 < w <= 2 for w in weights):
@@ -146,9 +149,17 @@ def _last(run: TrainingRun) -> int:
     return int(run.settings.get("steps", 0))
 
 
-def _samples(session: Session, run: TrainingRun) -> tuple[Shot, ...]:
+def _request(session: Session, run: TrainingRun) -> TrainRequest | None:
+    """What was asked of the trainer; ``None`` when the job is not in the records any more."""
     job = session.store.get(Job, run.job)
-    return TrainRequest.model_validate(job.request).samples if job and job.kind == "train" else ()
+    return TrainRequest.model_validate(job.request) if job and job.kind == "train" else None
+
+
+def _samples(session: Session, run: TrainingRun) -> tuple[Shot, ...]:
+    """The run's sample shots, without those of a source that was left out since."""
+    request = _request(session, run)
+    samples = request.samples if request else ()
+    return tuple(s for s in samples if not any(gate.why_gone(session, run.character, ref) for ref in s.sources))
 
 
 def _shot(sample: Shot, adapter: Adapter, step: int) -> Shot:
@@ -166,31 +177,22 @@ def _adapter(session: Session, run: TrainingRun, step: int) -> Adapter:
     name = f"{folder.rsplit('/', 1)[-1]}_step_{step}"
     path = f"{folder}/{name}.safetensors"
     if not session.workspace.path(path).is_file():
-        _export(session, run, step, path, name)
+        _export(session, run, step, session.workspace.path(path))
     return Adapter(name=name, sha256=file_hash(session.workspace.path(path)), path=path)
 
 
-def _export(session: Session, run: TrainingRun, step: int, path: str, name: str) -> None:
-    """Write a checkpoint's weights as a LoRA: alpha / rank is folded into B, as in the finished file, so that a reader
-    that finds no alpha is right."""
+def _export(session: Session, run: TrainingRun, step: int, path: Path) -> None:
+    """Write a checkpoint as the LoRA that the end of the training would have written then."""
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file, save
+    from safetensors.numpy import load_file
 
-    kept = session.workspace.path(f"{_folder(session, run)}/checkpoints/{step:06d}/adapter.safetensors")
+    request = _request(session, run)
+    if request is None:
+        raise NotFound(f"The training of {run.version} is not in the records any more: its steps have no history.")
+    kept = session.workspace.path(f"{_folder(session, run)}/checkpoints/{step:06d}")
     try:
-        weights = load_file(kept)
-    except (OSError, SafetensorError) as error:
+        state = json.loads((kept / "state.json").read_text(encoding="utf-8"))
+        learned = Learned(load_file(kept / "adapter.safetensors"), state["losses"], state["fingerprint"])
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise LoraRefused(f"The checkpoint of step {step} cannot be read: {error}") from error
-    family = session.family(run.family).lora_family
-    scale = float(run.settings["alpha"]) / float(run.settings["rank"])
-    tensors = {PREFIX[family] + key: t * scale if ".lora_B." in key else t for key, t in weights.items()}
-    trigger = session.character(run.character).token if run.target == "character" else ""
-    header = {
-        "modelspec.architecture": ARCHITECTURE[family],
-        "modelspec.title": name,
-        "modelspec.trigger_phrase": trigger,
-        "flenwheel.run": run.id,
-        "flenwheel.step": str(step),
-        "flenwheel.settings": json.dumps(run.settings, sort_keys=True, default=str),
-    }
-    write_durably(session.workspace.path(path), save(tensors, metadata=header))
+    lora_export.write(path, learned, request, session.family(run.family))

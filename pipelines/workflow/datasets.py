@@ -43,17 +43,10 @@ def include(session: Session, character: str, kind: DatasetKind, version: str, i
     return dataset
 
 
-def freeze(session: Session, images: Iterable[ImageRecord]) -> list[str]:
-    """Freeze every version that one of ``images`` belongs to; returns their ids."""
-    used = {image.id for image in images}
-    character = next((image.character for image in images), "")
-    touched = [
-        d
-        for d in session.store.all(DatasetVersion, character=character)
-        if not d.frozen and used.intersection(d.images)
-    ]
-    session.store.put(*(d.model_copy(update={"frozen": True}) for d in touched))
-    return [d.id for d in touched]
+def holding(session: Session, character: str, images: Iterable[str]) -> list[DatasetVersion]:
+    """Every version of a character that one of these pictures (ids) belongs to."""
+    used = set(images)
+    return [d for d in session.store.all(DatasetVersion, character=character) if used.intersection(d.images)]
 
 
 def pictures(session: Session, character: str, kind: str, version: str | None = None) -> list[ImageRecord]:

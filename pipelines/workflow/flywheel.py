@@ -5,7 +5,7 @@ from typing import Literal
 
 from pipelines.domain.records import Card, LoraRecord, TrainingRun
 from pipelines.session import Session
-from pipelines.workflow import card, datasets, loras, practice, review, sources, training
+from pipelines.workflow import card, datasets, loras, practice, pristine, review, sources, training
 
 State = Literal["done", "next", "open", "shut"]
 Tab = Literal["survey", "enrich", "train", "generate", "review", "model_card"]
@@ -64,7 +64,6 @@ def status(session: Session, character_id: str) -> Rail:
 
 
 def _count(session: Session, character_id: str, lora_family: str) -> _Counts:
-    pristine = {i for d in datasets.versions(session, character_id, "pristine") for i in d.images}
     return _Counts(
         sources=len(sources.sources(session, character_id)),
         enriched=len(datasets.pictures(session, character_id, "enriched")),
@@ -73,7 +72,7 @@ def _count(session: Session, character_id: str, lora_family: str) -> _Counts:
         trained=loras.trained(session, character_id, lora_family),
         synthetic=len(datasets.pictures(session, character_id, "synthetic")),
         candidates=len(review.undecided(session, character_id, "synthetic")),
-        pristine=len(pristine),
+        pristine=len(pristine.kept(session, character_id)),
         cards=card.cards(session, character_id),
     )
 
@@ -108,10 +107,10 @@ def _next(session: Session, character_id: str, n: _Counts) -> NextAction:
 
 
 def _new_pristine(session: Session, character_id: str, latest: LoraRecord) -> bool:
-    """Whether there are pristine pictures that the latest LoRA has not seen."""
+    """Whether there are pristine pictures to learn from that the latest LoRA has not seen."""
     run = session.store.get(TrainingRun, latest.run)
     seen = set(run.images) if run else set()
-    return any(set(d.images) - seen for d in datasets.versions(session, character_id, "pristine"))
+    return any(image.id not in seen for image in pristine.learnt_from(session, character_id)["pristine"])
 
 
 def _after_the_card(session: Session, character_id: str, n: _Counts) -> NextAction:

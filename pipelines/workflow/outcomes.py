@@ -9,12 +9,8 @@ from pipelines.storage.lora_files import inspect
 from pipelines.workflow import calibration, practice
 
 
-def listen(session: Session) -> None:
-    """Have the session's queue tell us about every job that ends."""
-    session.jobs.on_end(lambda job, request: _ended(session, job, request))
-
-
-def _ended(session: Session, job: Job, request: Request) -> None:
+def ended(session: Session, job: Job, request: Request) -> None:
+    """A job has ended: keep what it gives. Told twice, it does no harm."""
     if isinstance(request, TrainRequest):
         _training_ended(session, job, request)
     elif isinstance(request, CalibrateRequest) and job.state == "done":

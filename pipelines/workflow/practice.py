@@ -5,6 +5,7 @@ import re
 from pipelines.domain.records import Character, Job
 from pipelines.domain.requests import PracticeRequest
 from pipelines.session import NotFound, Session
+from pipelines.storage.atomic import remove
 from pipelines.workflow import characters, sources
 from pipelines.world.cast import CAST, Practice, member
 
@@ -57,6 +58,6 @@ def take_in(session: Session, job: Job, request: PracticeRequest) -> None:
             angle, expression = shown[image.intake.filename]
             sources.tag(session, image.id, angle=angle, expression=expression)
     for path, _, _ in there:
-        path.unlink(missing_ok=True)
+        remove(path)
     if any(image.scores.quality is None for image in sources.sources(session, request.character)):
         sources.measure(session, request.character)

@@ -1,12 +1,16 @@
 """Steps 1.3, 1.6 and 1.7: the gates. Rules may sort out; only a human (or a simulated one, recorded as such) lets
 through."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+from pipelines.domain import verdicts
 from pipelines.domain.records import Correction, Decision, ImageRecord, Verdict, Who, new_id
+from pipelines.domain.shots import Shot
 from pipelines.session import NotFound, Session
 from pipelines.storage.intake import admit
 from pipelines.workflow import datasets
@@ -14,6 +18,23 @@ from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.sources import angle_of, sources
 
 Gate = Literal["enriched", "synthetic", "card", "survey"]
+GATES: tuple[Gate, ...] = get_args(Gate)
+
+PILES: dict[str, str] = {
+    "open": "To judge",
+    "all": "All",
+    "good": "Good",
+    "needs_correction": "To correct",
+    "reject": "Rejected",
+    "right": "right",
+    "unsure": "unsure",
+    "wrong": "wrong",
+}
+"""How a gate's pictures are looked through: piles with their words. ``piles`` says which a picture lies in."""
+
+TRIES: tuple[Gate, ...] = ("enriched", "survey")
+"""Kinds of pictures that are edits of a source: one of them may be a better try of another."""
+NOT_AN_EDIT = "Only a picture that was edited from a source can be corrected."
 
 FAILURES: dict[str, str] = {
     "f": "face is someone else",
@@ -31,6 +52,8 @@ FAILURES: dict[str, str] = {
 
 # detectors miss profiles and there is no face from behind: not measurable is never a failure (FACES-FACTS, scoring)
 FACELESS = ("profile-left", "profile-right", "back")
+NO_FACE = -2.0
+"""Below every cosine: where a picture lies that has no face although it should."""
 
 
 @dataclass
@@ -110,25 +133,54 @@ def let_through(verdict: Verdict) -> bool:
     return verdict.label == "good" and verdict.who in ("human", "simulated")
 
 
-def _why_out(image: ImageRecord, cut: float | None) -> str:
-    """Why a rule would sort this picture out; empty when it would not."""
+def label_piles(verdict: Verdict) -> list[str]:
+    """The piles that decisions put a picture in: by its label, and ``through`` when it may be trained on."""
+    return [verdict.label or "open", *(["through"] if let_through(verdict) else [])]
+
+
+def piles(image: ImageRecord, verdict: Verdict) -> list[str]:
+    """Every pile that a picture lies in: of ``PILES``, and ``through``."""
     identity = image.scores.identity
-    if identity is None or not identity.model_hash:
-        return ""  # nobody could look
+    measured = identity.verdict if identity else None
+    alike = ["unsure" if measured == "cannot tell" else measured] if measured else []
+    return ["all", *label_piles(verdict), *alike]
+
+
+def tally(session: Session, character_id: str, gate: Gate) -> Counter[str]:
+    """How many pictures of a gate lie in each pile."""
+    found = datasets.pictures(session, character_id, gate)
+    return Counter(chain.from_iterable(piles(image, session.store.verdict(image.id)) for image in found))
+
+
+def out_above(image: ImageRecord, verdict: Verdict) -> float | None:
+    """The filter sorts a picture out at every cut line (cosine) above this; ``None``: at none. Only what Generate made
+    is filtered, only what nobody has labelled, and only what could be looked at; no face goes at every line."""
+    identity = image.scores.identity
+    if image.kind != "synthetic" or verdict.label is not None or identity is None or not identity.model_hash:
+        return None
     if image.scores.faces == 0 and angle_of(image) not in FACELESS:
-        return "no face found"
-    if identity.score is None:
+        return NO_FACE
+    return identity.score
+
+
+def _why_out(image: ImageRecord, verdict: Verdict, cut: float | None) -> str:
+    """Why the filter would sort this picture out; empty when it would not."""
+    above, identity = out_above(image, verdict), image.scores.identity
+    if above is None or identity is None:
         return ""
-    line = identity.threshold if cut is None else cut
+    if above == NO_FACE:
+        return "no face found"
     if cut is None:
-        return f"someone else ({identity.score:.2f} below {line:.2f})" if identity.verdict == "wrong" else ""
-    return f"below the cut line ({identity.score:.2f} below {cut:.2f})" if identity.score < cut else ""
+        line = f"{above:.2f} below {identity.threshold:.2f}" if identity.threshold is not None else f"{above:.2f}"
+        return f"someone else ({line})" if identity.verdict == "wrong" else ""
+    return f"below the cut line ({above:.2f} below {cut:.2f})" if above < cut else ""
 
 
 def would_go(session: Session, character_id: str, *, cut: float | None = None) -> list[tuple[str, str]]:
     """What ``apply_filter`` would reject: ids, each with its reason. Decides nothing."""
-    found = ((image.id, _why_out(image, cut)) for image in undecided(session, character_id, "synthetic"))
-    return [(image_id, why) for image_id, why in found if why]
+    found = datasets.pictures(session, character_id, "synthetic")
+    told = ((image.id, _why_out(image, session.store.verdict(image.id), cut)) for image in found)
+    return [(image_id, why) for image_id, why in told if why]
 
 
 def apply_filter(session: Session, character_id: str, *, cut: float | None = None) -> Sorted:
@@ -153,6 +205,8 @@ def correct(
 ) -> Correction:
     """A hand-made corrected picture becomes a triplet of flywheel 2. Raises Refused, NotFound, NotAllowed."""
     wrong = get(session, image_id)
+    if not correctable(wrong):
+        raise NotAllowed(NOT_AN_EDIT)
     version = datasets.open_version(session, wrong.character, "qwen_training")
     target = admit(
         session.workspace,
@@ -167,34 +221,103 @@ def correct(
     return _triplet(session, wrong, target, version, what_was_wrong, who)
 
 
-def correct_with(session: Session, image_id: str, better_id: str, what_was_wrong: str) -> Correction:
-    """A better try (another prompt or stack) becomes the target of a triplet. Raises NotFound, NotAllowed."""
+def correct_with(
+    session: Session, image_id: str, better_id: str, what_was_wrong: str, *, who: Who = "human"
+) -> Correction:
+    """A better try (another prompt, stack or seed) of the same source becomes the target of a triplet.
+
+    Who chooses it has found it good, and that is recorded as their decision. Raises NotFound, NotAllowed.
+    """
     wrong, better = get(session, image_id), get(session, better_id)
+    unfit = _unfit(session, wrong, better)
+    if unfit:
+        raise NotAllowed(unfit)
     version = datasets.open_version(session, wrong.character, "qwen_training")
-    return _triplet(session, wrong, better, version, what_was_wrong)
+    return _triplet(session, wrong, better, version, what_was_wrong, who)
+
+
+def correctable(image: ImageRecord) -> bool:
+    """Whether a picture was edited from a source, so that a triplet can be made of it."""
+    return bool(image.parents)
+
+
+def _unfit(session: Session, wrong: ImageRecord, better: ImageRecord) -> str:
+    """Why a picture cannot be the better try of another, in words; empty when it can."""
+    if not correctable(wrong):
+        return NOT_AN_EDIT
+    if better.id == wrong.id:
+        return "A picture cannot correct itself: choose another try."
+    if better.character != wrong.character:
+        return f"That picture is of {session.character(better.character).name}: a better try shows the same character."
+    if better.kind not in TRIES or better.parents != wrong.parents:
+        return "That picture was not made from the same source: only another try of the same edit can correct it."
+    if session.store.verdict(better.id).label == "needs_correction":
+        return "That picture needs correction itself. If it is good after all, say so in Review first."
+    return ""
+
+
+def same_edit(one: ImageRecord, other: ImageRecord) -> bool:
+    """Whether two pictures were asked for the same: in the same words, or as the same cell."""
+    if one.shot is None or other.shot is None:
+        return False
+    return one.shot.prompt == other.shot.prompt or _edit(one.shot) == _edit(other.shot)
+
+
+def _edit(shot: Shot) -> str:
+    """The name of an edit: a survey's cell names the source before it."""
+    return shot.purpose.labels.get("prompt", shot.purpose.cell)
+
+
+def tries(session: Session, image_id: str) -> list[ImageRecord]:
+    """Pictures that could be the better try of one: other tries of the same edit first, then other edits of its source;
+    of these the ones found good first, those that were rejected last. Raises NotFound."""
+    wrong = get(session, image_id)
+    found = [image for kind in TRIES for image in datasets.pictures(session, wrong.character, kind)]
+    judged = ["good", None, "reject"]
+
+    def rank(image: ImageRecord) -> tuple[bool, int]:
+        return not same_edit(wrong, image), judged.index(session.store.verdict(image.id).label)
+
+    return sorted((image for image in found if not _unfit(session, wrong, image)), key=rank)
+
+
+def corrections(session: Session, character_id: str) -> list[Correction]:
+    """The triplets of a character whose target is let through."""
+    given = given_corrections(session, character_id)
+    return [c for c in given if let_through(session.store.verdict(c.target.id))]
+
+
+def given_corrections(session: Session, character_id: str) -> list[Correction]:
+    """The triplets of a character, whatever became of their pictures, without better tries that were taken back."""
+    return [c for c in session.store.all(Correction, character=character_id) if not _taken_back(session, c)]
+
+
+def _taken_back(session: Session, correction: Correction) -> bool:
+    decisions = session.store.decisions(correction.target.id)
+    return bool(correction.chosen) and correction.chosen not in verdicts.standing(decisions)
 
 
 def _triplet(
-    session: Session, wrong: ImageRecord, target: ImageRecord, version: str, what_was_wrong: str, who: Who = "human"
+    session: Session, wrong: ImageRecord, target: ImageRecord, version: str, what_was_wrong: str, who: Who
 ) -> Correction:
-    if wrong.shot is None or not wrong.shot.sources:
-        raise NotAllowed("Only a picture that was edited from a source can be corrected.")
+    found_good = Decision(
+        image=target.id, who=who, action="label", value="good", reason="correction", where="correction"
+    )
+    found_wrong = Decision(
+        image=wrong.id, who=who, action="label", value="needs_correction", reason=what_was_wrong, where="review"
+    )
     correction = Correction(
         id=new_id(),
         character=wrong.character,
         version=version,
-        source=wrong.shot.sources[0],
+        source=wrong.parents[0],
         wrong=wrong.ref,
         target=target.ref,
-        instruction=wrong.shot.prompt,
+        instruction=wrong.shot.prompt if wrong.shot else "",
         what_was_wrong=what_was_wrong.strip(),
+        chosen=found_good.id,
     )
     session.store.put(correction)
-    session.store.decide(
-        Decision(image=target.id, who=who, action="label", value="good", reason="correction", where="correction"),
-        Decision(
-            image=wrong.id, who=who, action="label", value="needs_correction", reason=what_was_wrong, where="review"
-        ),
-    )
+    session.store.decide(found_good, found_wrong)
     datasets.include(session, wrong.character, "qwen_training", version, [target.id])
     return correction

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pipelines.domain.presets import TrainingSettings, trainings
-from pipelines.domain.records import Correction, DatasetVersion, ImageRecord, Job, TrainingRun, new_id
-from pipelines.domain.requests import TrainItem, TrainRequest
+from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, TrainingRun, new_id
+from pipelines.domain.requests import TrainItem, TrainRequest, seen_in
 from pipelines.domain.shots import LoraStack, Purpose, Shot
 from pipelines.planning import model_card
 from pipelines.session import Session
-from pipelines.workflow import datasets, pristine, review, sources
+from pipelines.workflow import datasets, gate, pristine, review, sources
 from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow.gate import GateShut
 from pipelines.workflow.sources import angle_of, cell_of, expression_of
 
 Target = Literal["character", "editor"]
@@ -24,13 +25,10 @@ FEW = 3
 SAMPLE_CELLS = ("front/neutral", "half-left/smiling", "profile-right/neutral")
 
 
-class GateShut(NotAllowed):
-    """A training was asked for before its gate is open; the message says what is missing."""
-
-
 @dataclass
 class TrainingSet:
-    """What a training would learn from. ``shut`` are reasons why it may not start; ``doubts`` only warn."""
+    """What a training would learn from: ``images`` are what it is to make, one for each of ``items``. ``shut`` are
+    reasons why it may not start; ``doubts`` only warn."""
 
     target: Target
     items: list[TrainItem] = field(default_factory=list)
@@ -51,7 +49,10 @@ class TrainingSet:
 
 def dataset(session: Session, character_id: str, target: Target = "character") -> TrainingSet:
     """What the next training of a target would learn from, and whether it may start."""
-    return _editor_set(session, character_id) if target == "editor" else _character_set(session, character_id)
+    found = _editor_set(session, character_id) if target == "editor" else _character_set(session, character_id)
+    if found.items and (why := gate.shut(session, character_id, seen_in(found.items))):
+        found.shut.append(why)
+    return found
 
 
 def _character_set(session: Session, character_id: str) -> TrainingSet:
@@ -84,42 +85,39 @@ def _forgetting(images: list[ImageRecord]) -> list[str]:
 
 def _editor_set(session: Session, character_id: str) -> TrainingSet:
     """Corrections, and as often the good edits (experience replay): of corrections alone an editor forgets what it did
-    right, because they are all of what it did wrong."""
+    right, because they are all of what it did wrong. Those whose source was left out since are left out with it."""
+    made = [_correction(c) for c in review.given_corrections(session, character_id)]
+    corrections = [item for item in made if gate.stands(session, character_id, seen_in([item]))]
+    taught = {item.image.id for item in made}  # a better try is a good edit, too: once is enough
+    enriched = review.good(session, character_id, "enriched") if corrections else []
+    edits = [_edit(i) for i in enriched if i.parents and i.id not in taught]
+    good = [item for item in edits if gate.stands(session, character_id, seen_in([item]))]
     found = TrainingSet("editor")
-    for correction in session.store.all(Correction, character=character_id):
-        target = session.store.get(ImageRecord, correction.target.id)
-        if target is None or not review.let_through(session.store.verdict(target.id)):
-            continue
-        found.images.append(target)
-        found.items.append(
-            TrainItem(
-                image=correction.target,
-                caption=correction.instruction,
-                controls=(correction.source,),
-                origin="correction",
-            )
-        )
-    corrections = len(found.items)
-    if not corrections:
+    found.items = corrections + [i.model_copy(update={"weight": len(corrections) / len(good)}) for i in good]
+    found.images = [review.get(session, item.image.id) for item in found.items]
+    if not made:
         found.shut.append("There are no corrections yet: mark a picture in Review and give a corrected one.")
-    elif corrections < TRIPLETS_WANTED:
-        found.doubts.append(f"{corrections} corrections of {TRIPLETS_WANTED} wanted.")
-    good = (
-        [i for i in review.good(session, character_id, "enriched") if i.shot and i.shot.sources] if corrections else []
-    )
-    for image in good:
-        assert image.shot
-        found.images.append(image)
-        found.items.append(
-            TrainItem(
-                image=image.ref,
-                caption=image.shot.prompt,
-                controls=image.shot.sources,
-                weight=corrections / len(good),
-                origin="good edit",
-            )
-        )
+    elif not corrections:
+        found.shut.append(f"None of {len(made)} corrections can be learnt from: {_LEFT_OUT}.")
+    elif len(corrections) < TRIPLETS_WANTED:
+        found.doubts.append(f"{len(corrections)} corrections of {TRIPLETS_WANTED} wanted.")
+    if corrections and (left := len(made) + len(edits) - len(found.items)):
+        found.doubts.append(f"{left} edits are left out: {_LEFT_OUT}.")
     return found
+
+
+_LEFT_OUT = "their source, or what was to be made of it, is not let through any more"
+
+
+def _correction(correction: Correction) -> TrainItem:
+    """The wrong picture is not shown: what is decided about it later changes nothing."""
+    inputs = (correction.source,)
+    return TrainItem(image=correction.target, caption=correction.instruction, controls=inputs, origin="correction")
+
+
+def _edit(image: ImageRecord) -> TrainItem:
+    assert image.shot
+    return TrainItem(image=image.ref, caption=image.shot.prompt, controls=image.parents, origin="good edit")
 
 
 def _item(session: Session, image: ImageRecord, origin: str) -> TrainItem:
@@ -165,14 +163,6 @@ def _family(session: Session, character_id: str, target: Target) -> str:
     return character.generator if target == "character" else character.editor
 
 
-def check_gate(session: Session, images: list[ImageRecord]) -> None:
-    """Refuse to train on anything that was not let through in review. Raises GateShut."""
-    barred = [i for i in images if not review.let_through(session.store.verdict(i.id))]
-    if barred:
-        names = ", ".join(i.id[:8] for i in barred[:5])
-        raise GateShut(f"{len(barred)} pictures were not let through in review ({names}): training refuses them.")
-
-
 def submit(
     session: Session,
     character_id: str,
@@ -191,12 +181,13 @@ def submit(
     learning = dataset(session, character_id, target)
     if learning.shut:
         raise GateShut(" ".join(learning.shut))
-    check_gate(session, learning.images)
     request = _request(session, character_id, learning, settings or chosen.settings)
-    datasets.freeze(session, learning.images)
-    return session.jobs.submit(
-        request, f"Train {request.name}", character_id, alongside=lambda job: [_run(request, preset, job, learning)]
-    )
+
+    def alongside(job: Job) -> list[Record]:
+        used = datasets.holding(session, character_id, (ref.id for ref in request.pictures))
+        return [_run(session, request, preset, job), *(d.model_copy(update={"frozen": True}) for d in used)]
+
+    return session.jobs.submit(request, f"Train {request.name}", character_id, alongside=alongside)
 
 
 def _request(session: Session, character_id: str, learning: TrainingSet, settings: TrainingSettings) -> TrainRequest:
@@ -204,13 +195,9 @@ def _request(session: Session, character_id: str, learning: TrainingSet, setting
     target = learning.target
     family = session.family(_family(session, character_id, target))
     version = datasets.following(r.version for r in runs(session, character_id, target))
-    used = [
-        d.id
-        for d in session.store.all(DatasetVersion, character=character_id)
-        if {i.id for i in learning.images}.intersection(d.images)
-    ]
+    used = datasets.holding(session, character_id, (ref.id for ref in seen_in(learning.items)))
     lineage = {
-        "dataset": " ".join(used),
+        "dataset": " ".join(d.id for d in used),
         "run": new_id(),
         "pictures": ", ".join(f"{n} {origin}" for origin, n in learning.by_origin.items()),
         "base_licence": family.licence,
@@ -266,7 +253,7 @@ def _samples(session: Session, character_id: str, target: Target, learning: Trai
     )
 
 
-def _run(request: TrainRequest, preset: str, job: Job, learning: TrainingSet) -> TrainingRun:
+def _run(session: Session, request: TrainRequest, preset: str, job: Job) -> TrainingRun:
     return TrainingRun(
         id=request.lineage["run"],
         character=request.character,
@@ -275,9 +262,21 @@ def _run(request: TrainRequest, preset: str, job: Job, learning: TrainingSet) ->
         family=request.family,
         preset=preset,
         settings=request.settings.model_dump(mode="json"),
-        images=tuple(i.id for i in learning.images),
+        images=tuple(ref.id for ref in request.pictures),
+        parent=_parent(session, request),
         job=job.id,
     )
+
+
+def _parent(session: Session, request: TrainRequest) -> str:
+    """The newest run of the same target whose LoRA made some of the pictures: the v1 that drew what v2 learns from.
+    Empty when no such LoRA did."""
+    learnt = filter(None, (session.store.get(ImageRecord, ref.id) for ref in request.pictures))
+    used = {adapter.sha256 for image in learnt if image.shot for adapter in image.shot.stack.adapters}
+    made = (session.store.get(LoraRecord, sha256) for sha256 in used)
+    before = (session.store.get(TrainingRun, lora.run) for lora in made if lora and lora.run)
+    same = [run for run in before if run and run.target == request.target]
+    return max(same, key=lambda run: run.created).id if same else ""
 
 
 def runs(session: Session, character_id: str, target: Target) -> list[TrainingRun]:

@@ -19,6 +19,8 @@ from pipelines.session import NotFound, Session
 from pipelines.storage.intake import Refused
 from pipelines.storage.lock import WorkspaceBusy
 from pipelines.storage.lora_files import LoraRefused
+from pipelines.storage.migrations import MadeByNewer
+from pipelines.storage.store import StoreUnreadable
 from pipelines.workflow import loras
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.opening import open_session
@@ -26,7 +28,9 @@ from studio.cli.progress import follow
 
 DEFAULT_WORKSPACE = Path("~/FLENwheel")
 NOBODY = "There is no character yet: flenwheel import --new NAME --may-use FILES, or flenwheel practice"
-REFUSALS = (NotAllowed, NotFound, Refused, LoraRefused, ChoiceError, PresetError, WorkspaceBusy)
+REFUSALS = (
+    NotAllowed, NotFound, Refused, LoraRefused, ChoiceError, PresetError, WorkspaceBusy, StoreUnreadable, MadeByNewer,
+)  # fmt: skip
 
 Answer = tuple[dict[str, Any], str]
 
@@ -63,9 +67,17 @@ def workspace_of(options: argparse.Namespace) -> Path:
 
 @contextmanager
 def in_session(options: argparse.Namespace, *, read_only: bool = False) -> Iterator[Session]:
-    """The session of the command's workspace, closed at the end."""
+    """The session of the command's workspace, closed at the end. What had to be repaired is told: this opening is the
+    only one that knows of it."""
     with open_session(workspace_of(options), read_only=read_only) as session:
+        for words in session.store.repairs:
+            print(repaired(words), file=sys.stderr)
         yield session
+
+
+def repaired(words: str) -> str:
+    """What was repaired, as a person is told."""
+    return f"The records were repaired: {words}."
 
 
 def character_of(session: Session, options: argparse.Namespace) -> Character:

@@ -166,10 +166,12 @@ def _newest_survey(session: Session, character: Character) -> Survey:
 
 @command
 def review(options: argparse.Namespace) -> Answer:
-    """List a gate, decide, filter, or keep the best."""
+    """List a gate, decide, correct, filter, or keep the best."""
     with in_session(options) as session:
         character = character_of(session, options)
         chosen = picture_ids(session, options, options.images)
+        if options.correct or options.better:
+            return _correct(session, options)
         if options.filter:
             sorted_out = reviewing.apply_filter(session, character.id, cut=options.cut)
             return asdict(sorted_out), f"{len(sorted_out.rejected)} sorted out, {sorted_out.left} left for you"
@@ -184,6 +186,20 @@ def review(options: argparse.Namespace) -> Answer:
         rows = [{"id": i.image.id, "path": i.image.path, **i.verdict.model_dump(mode="json")} for i in items]
         words = [f"{row['id'][:12]}  {row['label'] or 'undecided':17} {row['path']}" for row in rows]
         return {"images": rows}, "\n".join(words) or "Nothing here yet."
+
+
+def _correct(session: Session, options: argparse.Namespace) -> Answer:
+    """``--with`` is a picture of the workspace, or the file of a corrected one."""
+    if not options.correct or not options.better:
+        raise Usage("A correction takes both: --correct IMAGE --with IMAGE (a better try, or a corrected file).")
+    (wrong,) = picture_ids(session, options, [options.correct])
+    file = Path(options.better)
+    if file.is_file():
+        made = reviewing.correct(session, wrong, file.name, file, options.reason)
+    else:
+        (better,) = picture_ids(session, options, [options.better])
+        made = reviewing.correct_with(session, wrong, better, options.reason)
+    return {"correction": made.model_dump(mode="json")}, f"{made.wrong.id[:12]} is corrected by {made.target.path}"
 
 
 def _label(session: Session, chosen: list[str], options: argparse.Namespace) -> Answer:
@@ -290,6 +306,7 @@ def status(options: argparse.Namespace) -> Answer:
     with in_session(options, read_only=True) as session:
         everyone = session.store.all(Character)
         data: dict[str, Any] = {"workspace": str(session.workspace.root), "characters": [c.id for c in everyone]}
+        data["repairs"] = list(session.store.repairs)
         if not everyone:
             return data | {"rail": None}, NOBODY
         character = character_of(session, options)
@@ -305,7 +322,10 @@ def rebuild(options: argparse.Namespace) -> Answer:
     """Restore the records of pictures from the files alone."""
     with in_session(options) as session:
         report = rebuild_records(session.workspace, session.store)
-        return asdict(report), f"{len(report.restored)} records restored, {len(report.unreadable)} files unreadable"
+        words = [f"{len(report.restored)} records restored, {len(report.unreadable)} files unreadable"]
+        if report.newer:
+            words.append(f"{len(report.newer)} pictures were made by a newer FLENwheel and left out: update this one.")
+        return asdict(report) | {"repairs": session.store.repairs}, "\n".join([*words, *session.store.repairs])
 
 
 @command

@@ -10,7 +10,9 @@ from pipelines.domain.presets import ModelFamily, models
 from pipelines.engine.memory import predict_render
 from pipelines.engine.weights import locate, missing
 from pipelines.storage.settings import Settings, load
+from pipelines.storage.store import Store, StoreUnreadable
 from pipelines.storage.workspace import Workspace
+from studio.cli.answers import repaired
 
 
 def examine(root: Path) -> dict[str, Any]:
@@ -19,6 +21,7 @@ def examine(root: Path) -> dict[str, Any]:
     settings = load(workspace.root)
     report = _machine(workspace.root)
     report["workspace"] = str(workspace.root)
+    report["records"] = _records(workspace.root)
     report["models"] = {name: _model(family, workspace, settings) for name, family in models().items()}
     chosen = [report["models"][name] for name in (settings.generator, settings.editor)]
     report["ok"] = all(m["found"] and m["fits"] for m in chosen)
@@ -37,6 +40,14 @@ def _machine(root: Path) -> dict[str, Any]:
     if asked.returncode != 0:
         return {"device": {"type": "unknown"}, "error": asked.stderr.strip().splitlines()[-1:]}
     return json.loads(asked.stdout.splitlines()[-1])
+
+
+def _records(root: Path) -> list[str]:
+    """What is wrong with the records, in words; nothing is changed."""
+    try:
+        return [repaired(words) for words in Store.open(root, read_only=True).repairs]
+    except StoreUnreadable as error:
+        return [str(error)]
 
 
 def _model(family: ModelFamily, workspace: Workspace, settings: Settings) -> dict[str, Any]:
@@ -66,6 +77,7 @@ def words(report: dict[str, Any]) -> str:
     if "memory" in report:
         lines.append(f"memory    {report['memory']['ram_free_gib']} of {report['memory']['ram_gib']} GiB free")
     lines.append(f"workspace {report['workspace']}")
+    lines += [f"records   {words}" for words in report["records"]]
     for name, model in report["models"].items():
         here = "here" if model["found"] else model["missing"]
         fits = "fits" if model["fits"] else model["why"]

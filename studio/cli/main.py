@@ -84,6 +84,13 @@ def _review(p: argparse.ArgumentParser) -> None:
     p.add_argument("--gate", choices=["enriched", "synthetic", "card", "survey"], default="enriched")
     p.add_argument("--label", choices=["good", "needs_correction", "reject", "clear"], help="decide on IMAGE")
     p.add_argument("--reason", default="")
+    p.add_argument(
+        "--correct", metavar="IMAGE", help="a picture that needs correction: with --with it teaches the editor"
+    )
+    p.add_argument(
+        "--with", dest="better", metavar="IMAGE",
+        help="what corrects it: a better try of the same source, or the file of a corrected picture",
+    )  # fmt: skip
     p.add_argument("--filter", action="store_true", help="sort out synthetic pictures by rule")
     p.add_argument("--cut", type=float, help="with --filter: sort out below this identity score")
     p.add_argument(
@@ -142,7 +149,7 @@ COMMANDS: dict[str, Command] = {
     "import": (commands.bring_in, "take in pictures of a character, or LoRA files", _import),
     "survey": (commands.survey, "compare LoRAs on the same pictures and prompts", _survey),
     "enrich": (commands.enrich, "edit the sources along angle, light, background, expression, style", _enrich),
-    "review": (commands.review, "list a gate's pictures, decide on them, filter, keep the best", _review),
+    "review": (commands.review, "list a gate's pictures, decide on them, correct, filter, keep the best", _review),
     "train": (commands.train, "train the next version of a LoRA", _train),
     "generate": (commands.generate, "draw the character anew with its LoRA", _generate),
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),

@@ -113,6 +113,8 @@ def _words(event: dict[str, Any]) -> str:
         case "decided":
             counts = {k: v for k, v in event.items() if k not in ("event", "gate", "by")}
             return f"  {event['gate']}: " + ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items())
+        case "not resumed":
+            return f"{event['title']} is not gone on with. {event['why']}"
         case "filtered":
             return f"  filter: {event['rejected']} sorted out, {event['left']} left"
         case "pristine":

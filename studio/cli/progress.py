@@ -1,4 +1,5 @@
-"""Following a job on a terminal: one line on standard error that is written over; Ctrl-C stops the job."""
+"""Following a job on a terminal: one line on standard error that is written over; Ctrl-C stops the job, at its next
+step and then at once."""
 
 import sys
 import time
@@ -14,8 +15,8 @@ ENDED = ("done", "failed", "cancelled", "interrupted")
 
 def follow(queue: JobQueue, job: Job, told: Callable[[Status], None] | None = None) -> Job:
     """Wait for a job, telling its progress (to ``told``, if given, instead of the terminal); the first Ctrl-C cancels
-    it. Returns the job as it ended."""
-    cancelled = False
+    it, the second ends its process, the third is raised. Returns the job as it ended."""
+    asked = 0
     last = ""
     while True:
         try:
@@ -29,10 +30,12 @@ def follow(queue: JobQueue, job: Job, told: Callable[[Status], None] | None = No
             else:
                 last = _tell(_line(queue), last)
         except KeyboardInterrupt:
-            if cancelled:
+            asked += 1
+            if asked > 2:
                 raise
-            cancelled = True
-            queue.cancel(job.id)
+            queue.cancel(job.id, force=asked == 2)
+            if asked == 1 and not told:
+                last = _tell("Stopping at the next step. Ctrl-C again ends it now: what is finished stays.", last)
 
 
 def _line(queue: JobQueue) -> str:

@@ -1,12 +1,17 @@
 """What every tab says before it makes something: how many pictures, how long, does it fit; and which weights lack."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from pipelines.domain.records import Job
 from pipelines.domain.shots import Plan
+from pipelines.planning.base import ChoiceError
+from pipelines.session import NotFound
 from pipelines.workflow import render
+from pipelines.workflow.characters import NotAllowed
 from studio.components.painted import Words
 from studio.components.shell import Shell
 from studio.server.state import Studio
@@ -69,3 +74,26 @@ def obtain(studio: Studio, family: str) -> None:
         return
     render.obtain(studio.session, family)
     Shell.notify(f"{studio.session.family(family).title}: on its way. The job bar shows how far.")
+
+
+def build_foot(prefix: str, make: str) -> dict[str, Any]:
+    """Make what stands under a choice: what lacks (``weights``), what it takes (``plan``), and the buttons ``preview``
+    and ``make``, which has the element id ``make``."""
+    parts: dict[str, Any] = {}
+    with gr.Column(elem_classes="foot", min_width=0):
+        parts["weights"] = build_obtain(prefix)
+        parts["plan"] = Words(elem_id=f"{prefix}-plan", elem_classes="plan-line")
+        with gr.Row():
+            parts["preview"] = gr.Button("Preview 4", elem_id=f"{prefix}-preview", interactive=False, min_width=100)
+            parts["make"] = gr.Button("Make", variant="primary", elem_id=make, interactive=False, min_width=140)
+    return parts
+
+
+def start(ask: Callable[[], Job]) -> None:
+    """Ask for a job, and say that it started or why not. The job bar shows how far it is."""
+    try:
+        job = ask()
+    except (NotAllowed, ChoiceError, NotFound) as problem:
+        Shell.notify(str(problem), "warning")
+        return
+    Shell.notify(f"{job.title}: started.")

@@ -6,7 +6,6 @@ user text as text nodes only.
 """
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -55,8 +54,3 @@ class Island(gr.HTML):
     def api_info(self) -> dict[str, Any]:
         """Any JSON."""
         return {}
-
-    def on_select(self, fn: Callable[..., Any], **kwargs: Any) -> Any:
-        """Wire the island's ``select`` event, without an entry in the API and without a spinner."""
-        kwargs = {"show_progress": "hidden", "api_visibility": "private", "queue": True} | kwargs
-        return self.select(fn, **kwargs)

@@ -11,20 +11,19 @@ class PictureStrip(Island):
     """Results as they arrive: picture, identity verdict with its number, cell; a click opens it big.
 
     The strip fetches ``GET /pictures?kind=..&version=..`` for the current character whenever the records change.
-    The big view shows lineage, recipe, scores and the decision buttons, all by itself.
+    The big view shows lineage, recipe, scores, the decision buttons, and for what Enrich or Generate made Retry and
+    Vary (jobs whose pictures arrive in the strip), all by itself.
 
     Arguments:
         kind: which pictures. ``version``: ``"latest"``, ``"all"`` or ``"v1"``; ``run``: only those of one training run.
         pick: show tick boxes. ``strip.value`` is then the list of ticked ids and ``strip.change(fn, inputs=strip)``
             fires. ``pick_all``: everything is ticked at first.
-        actions: buttons of the big view beside the decisions, such as ``("retry", "vary")``; a click fires ``select``.
         newest_first: order. ``size``: side of a thumbnail in px.
         cut: dim what the cut line of a Histogram on the page would sort out, while it is moved.
         empty: what to say when there is nothing yet; ``scores``: show identity under each picture.
 
     Events:
         change: the ticked ids changed (``pick``); the handler gets ``list[str]`` from ``inputs=strip``.
-        select: an action was clicked: ``def on(event: gr.EventData): event.image, event.action``.
 
     Writing ``value`` from Python (a list of ids) ticks these.
     """
@@ -37,7 +36,6 @@ class PictureStrip(Island):
         run: str = "",
         pick: bool = False,
         pick_all: bool = False,
-        actions: tuple[str, ...] = (),
         newest_first: bool = True,
         size: int = 132,
         scores: bool = True,
@@ -51,7 +49,6 @@ class PictureStrip(Island):
             "run": run,
             "pick": pick,
             "pickAll": pick_all,
-            "actions": list(actions),
             "newestFirst": newest_first,
             "size": size,
             "scores": scores,

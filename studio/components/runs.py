@@ -22,27 +22,28 @@ TONES = {"done": "good", "failed": "bad", "interrupted": "warn", "cancelled": "w
 def runs(found: Iterable[TrainingRun], selected: str, *, empty: str) -> dict[str, Any]:
     """The value of Runs, newest first; the newest is selected unless another one is."""
     newest = sorted(found, key=lambda r: r.created, reverse=True)
+    versions = {r.id: r.version for r in newest}
     ids = [r.id for r in newest]
     return {
-        "rows": [_row(r) for r in newest],
+        "rows": [_row(r, versions.get(r.parent, "")) for r in newest],
         "selected": selected if selected in ids else (ids[0] if ids else ""),
         "empty": empty,
     }
 
 
-def _row(run: TrainingRun) -> dict[str, Any]:
+def _row(run: TrainingRun, parent: str) -> dict[str, Any]:
     losses = metrics(run.curve, "loss")
     settings = run.settings
     facts = [f"{len(run.images)} pictures", f"rank {settings.get('rank', '?')}", f"{settings.get('steps', '?')} steps"]
     if losses:
         facts.append(f"loss {losses[-1].value:.4f}")
-    parent = f"after {run.parent.rsplit('/', 1)[-1]}, restarted from the base" if run.parent else "from the base"
+    learnt = f"from the base, with pictures that {parent} made" if parent else "from the base"
     return {
         "id": run.id,
         "title": f"{run.target} {run.version}",
         "state": run.state,
         "tone": TONES.get(run.state, ""),
         "facts": " · ".join(facts),
-        "lineage": f"{run.family}, {parent}",
+        "lineage": f"{run.family}, {learnt}",
         "when": run.created.isoformat(),
     }

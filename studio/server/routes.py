@@ -13,11 +13,11 @@ from fastapi.routing import APIRoute
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import Angle, Card, Decision, Expression, ImageRecord
+from pipelines.domain.records import Angle, Card, Correction, Decision, Expression, ImageRecord
 from pipelines.storage import pictures as files
+from pipelines.workflow import again, characters, pristine, review, sources, survey_report
 from pipelines.workflow import card as cards
-from pipelines.workflow import characters, pristine, review, sources, survey_report
-from studio.server import views
+from studio.server import foresight, views
 from studio.server.state import Studio
 
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
@@ -117,6 +117,12 @@ def picture_routes(studio: Studio) -> APIRouter:
         sources.tag(studio.session, image_id, **tags.model_dump())
         return views.picture(studio, image_id)
 
+    @router.post("/picture/{image_id}/{action}")
+    def once_more(image_id: str, action: Literal["retry", "vary"]) -> dict[str, Any]:
+        """The same shot with a new seed, or with a few, as a job."""
+        job = {"retry": again.retry, "vary": again.vary}[action](studio.session, image_id)
+        return {"job": job.id, "title": job.title}
+
     @router.get("/survey-report/{survey_id:path}")
     def report(survey_id: str, form: Literal["html", "json"] = "html") -> Response:
         """What a survey has shown and what was decided: a page that needs nothing else, or data."""
@@ -144,11 +150,13 @@ def review_routes(studio: Studio) -> APIRouter:
 
     @router.post("/decisions")
     def decide(batch: SaidBatch) -> dict[str, Any]:
-        """Decisions of the human, durable on return. ``known`` are the ids that need not be sent again."""
+        """Decisions of the human, durable on return. ``known`` are the ids that need not be sent again; ``pictures``
+        and ``gates`` what follows from them."""
         known = {said.id for said in batch.decisions}
         there = [s for s in batch.decisions if studio.session.store.get(ImageRecord, s.image) is not None]
         review.decide(studio.session, [Decision(who="human", **said.model_dump()) for said in there])
-        return {"known": sorted(known), "lost": sorted(known - {s.id for s in there})}
+        told = {"known": sorted(known), "lost": sorted(known - {s.id for s in there})}
+        return told | foresight.settled(studio, [said.image for said in there])
 
     @router.post("/corrections")
     def correct(
@@ -160,7 +168,23 @@ def review_routes(studio: Studio) -> APIRouter:
                 f"That file is larger than {PICTURE_LIMIT // 1024**2} MB: a picture of 8000 x 8000 px is enough."
             )
         made = review.correct(studio.session, image, file.filename or "correction", data, what_was_wrong)
-        return {"id": made.id, "target": made.target.id}
+        return corrected(made)
+
+    @router.get("/review/tries/{image_id}")
+    def tries(image_id: str) -> dict[str, Any]:
+        return views.tries(studio, image_id)
+
+    @router.post("/corrections/with")
+    def correct_with(
+        image: Annotated[str, Body()], better: Annotated[str, Body()], what_was_wrong: Annotated[str, Body()] = ""
+    ) -> dict[str, Any]:
+        """A better try corrects a picture; ``decisions`` undo it."""
+        return corrected(review.correct_with(studio.session, image, better, what_was_wrong))
+
+    def corrected(made: Correction) -> dict[str, Any]:
+        decisions = {made.target.id: made.chosen, made.wrong.id: studio.session.store.decisions(made.wrong.id)[-1].id}
+        told = {"id": made.id, "target": made.target.id, "decisions": decisions}
+        return told | foresight.settled(studio, decisions)
 
     @router.post("/review/filter")
     def sort_out(cut: Annotated[float | None, Body(embed=True)] = None) -> dict[str, Any]:
@@ -188,8 +212,18 @@ def work_routes(studio: Studio) -> APIRouter:
         return views.live(studio)
 
     @router.post("/jobs/{job_id}/{action}")
-    def job(job_id: str, action: Literal["cancel", "resume", "pause", "unpause"]) -> dict[str, Any]:
-        getattr(studio.session.jobs, action)(job_id)
+    def job(job_id: str, action: Literal["cancel", "end", "resume", "pause", "unpause", "dismiss"]) -> dict[str, Any]:
+        """``end`` stops the process of a job that was told to stop and does not."""
+        jobs = studio.session.jobs
+        if action == "end":
+            jobs.cancel(job_id, force=True)
+        else:
+            getattr(jobs, action)(job_id)
+        return {"ok": True}
+
+    @router.post("/notices/close")
+    def close_notices() -> dict[str, Any]:
+        studio.close_notices()
         return {"ok": True}
 
     @router.post("/characters")

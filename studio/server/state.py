@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines.domain.presets import PresetError
 from pipelines.domain.records import Character
 from pipelines.session import NotFound, Session
 from pipelines.storage.lock import WorkspaceBusy
+from pipelines.storage.store import StoreUnreadable
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.opening import open_session
 
@@ -25,6 +27,7 @@ class Studio:
     _chosen: str = ""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _memory: dict[str, tuple[str, Any]] = field(default_factory=dict, repr=False)
+    _read: set[str] = field(default_factory=set, repr=False)
 
     def __post_init__(self) -> None:
         self._chosen = str(getattr(self.session.settings, "character", ""))
@@ -70,11 +73,12 @@ class Studio:
                 raise NotAllowed("A job is at work here. Wait for it or stop it first.")
             try:
                 self.session = open_session(root)
-            except WorkspaceBusy as busy:
-                raise NotAllowed(str(busy)) from busy
+            except (WorkspaceBusy, StoreUnreadable, PresetError) as refusal:
+                raise NotAllowed(str(refusal)) from refusal
             self.session.store.announce(self.address)
             self._chosen = str(self.session.settings.character)
             self._memory.clear()
+            self._read.clear()
         old.close()
         return self.session.workspace.root
 
@@ -88,6 +92,17 @@ class Studio:
             self.session.settings = settings.load(root)
             if self.session.queue is not None:
                 self.session.queue.settings = self.session.settings
+
+    @property
+    def notices(self) -> list[str]:
+        """What the user has to be told of this workspace and has not closed yet: what was repaired when it opened."""
+        return [
+            f"The records were repaired: {words}." for words in self.session.store.repairs if words not in self._read
+        ]
+
+    def close_notices(self) -> None:
+        """The user has read them: they are not shown again."""
+        self._read.update(self.session.store.repairs)
 
     @property
     def revision(self) -> str:

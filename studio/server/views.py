@@ -10,14 +10,22 @@ from pipelines.domain.records import Card, Character, ImageRecord, Job, LoraReco
 from pipelines.planning.survey import columns, rows
 from pipelines.practice import reviewer
 from pipelines.practice.choices import kept_at_once
+from pipelines.queue.job_queue import RUNNING
+from pipelines.workflow import again, datasets, flywheel, loras, practice, pristine, review
 from pipelines.workflow import card as cards
-from pipelines.workflow import datasets, flywheel, loras, practice, pristine, review
 from pipelines.workflow.sources import angle_of, cell_of, expression_of
 from studio.server.state import Studio
 
 Json = dict[str, Any]
 
 RECENT = 20
+LOSES = {
+    "render": "What is finished stays; the picture in work is lost. Resume makes the rest.",
+    "train": "It ends at its last checkpoint; Resume goes on there.",
+    "score": "What is judged stays judged; Resume does the rest.",
+    "obtain": "What has arrived stays; Resume fetches the rest.",
+}
+"""What becomes of the work when a job's process is ended instead of waiting for its next step."""
 
 
 def tile(image: ImageRecord, verdict: Verdict) -> Json:
@@ -36,8 +44,15 @@ def tile(image: ImageRecord, verdict: Verdict) -> Json:
         "verdict": identity.verdict if identity else None,
         "score": round(identity.score, 3) if identity and identity.score is not None else None,
         "faces": image.scores.faces,
-        "state": state(verdict),
+        **standing(image, verdict),
     }
+
+
+def standing(image: ImageRecord, verdict: Verdict) -> Json:
+    """What follows from the decisions about a picture: its state, the piles of Review it lies in, and the cut line
+    above which the filter sorts it out."""
+    above = review.out_above(image, verdict)
+    return {"state": state(verdict), "piles": review.piles(image, verdict), "above": above}
 
 
 def state(verdict: Verdict) -> Json:
@@ -98,12 +113,17 @@ def picture(studio: Studio, image_id: str) -> Json:
         "scores": _scores(image),
         "decisions": [_said(d) for d in store.decisions(image.id)],
         "trained": [
-            f"{run.version} ({run.target})"
-            for run in store.all(TrainingRun, character=image.character)
-            if image.id in run.images
+            _trained(studio, run) for run in store.all(TrainingRun, character=image.character) if image.id in run.images
         ],
         "caption": image.caption,
+        "again": again.repeatable(image),
     }
+
+
+def _trained(studio: Studio, run: TrainingRun) -> str:
+    """A training in which a picture took part, and whose pictures it learnt from."""
+    parent = studio.session.store.get(TrainingRun, run.parent) if run.parent else None
+    return f"{run.version} ({run.target}{f', with pictures that {parent.version} made' if parent else ''})"
 
 
 def _said(decision: Any) -> Json:
@@ -141,21 +161,43 @@ def _scores(image: ImageRecord) -> list[tuple[str, str]]:
 
 
 def pile(studio: Studio, gate: review.Gate) -> Json:
-    """A gate of the review: every picture with the reference to hold it against, and one reference per angle."""
+    """A gate of the review: every picture with the reference to hold it against, how many lie in each pile, and how
+    many the filter would sort out."""
     items = review.pile(studio.session, studio.character_id, gate) if studio.character_id else []
-    labels = Counter(item.verdict.label or "open" for item in items)
-    return {
+    return tally(studio, gate) | {
         "gate": gate,
-        "counts": dict(labels),
         "items": [
             tile(i.image, i.verdict)
             | {
                 "reference": i.reference.id if i.reference else None,
                 "parent": next((p.id for p in i.image.parents), None),
+                "correctable": review.correctable(i.image),
             }
             for i in items
         ],
     }
+
+
+def tally(studio: Studio, gate: review.Gate) -> Json:
+    """How many pictures of a gate lie in each pile, and how many the filter would sort out now."""
+    if not studio.character_id:
+        return {"counts": {}, "filter": 0}
+    going = review.would_go(studio.session, studio.character_id) if gate == "synthetic" else []
+    return {"counts": dict(review.tally(studio.session, studio.character_id, gate)), "filter": len(going)}
+
+
+def tries(studio: Studio, image_id: str) -> Json:
+    """What could be the better try of a picture, the likeliest first; each with how it was made."""
+    wrong = review.get(studio.session, image_id)
+    found = review.tries(studio.session, image_id)
+    return {"pictures": [tile(i, studio.session.store.verdict(i.id)) | _how(i, wrong) for i in found]}
+
+
+def _how(image: ImageRecord, wrong: ImageRecord) -> Json:
+    """How a better try was made, and whether it was asked for the same as the picture that it would correct."""
+    assert image.shot  # it is an edit
+    made = f"{image.shot.stack.label}, seed {image.shot.seed}"
+    return {"same": review.same_edit(wrong, image), "how": made, "prompt": image.shot.prompt}
 
 
 def candidates(studio: Studio) -> Json:
@@ -245,6 +287,7 @@ def live(studio: Studio) -> Json:
         "characters": [{"id": c.id, "name": c.name} for c in studio.session.store.all(Character)],
         "workspace": studio.session.workspace.root.name,
         "theme": studio.session.settings.theme,
+        "notices": studio.notices,
         **studio.remembered("rail", lambda: _rail(studio)),
         **_work(studio),
     }
@@ -274,6 +317,7 @@ def _work(studio: Studio) -> Json:
             "preview": now.preview,
             "paused": now.paused,
             "cancelling": now.cancelling,
+            "stuck": LOSES.get(running.kind, LOSES["render"]) if now.overdue else "",
         }
         if running
         else None,
@@ -286,7 +330,7 @@ def _work(studio: Studio) -> Json:
 def _recent(studio: Studio, ended: list[Job], queued: list[Job]) -> list[Job]:
     """Jobs that have ended, newest first: of this session as the queue tells, then of earlier ones."""
     told = {job.id for job in (*ended, *queued)}
-    before = (j for j in reversed(studio.session.store.all(Job)) if j.ended or j.state == "interrupted")
+    before = (j for j in reversed(studio.session.store.all(Job)) if j.state not in RUNNING and not j.dismissed)
     return [*ended, *(job for job in islice(before, RECENT) if job.id not in told)][:RECENT]
 
 
@@ -305,4 +349,11 @@ def _job(job: Job) -> Json:
         "traceback",
         "ended",
     }
-    return job.model_dump(mode="json", include=wanted)
+    return job.model_dump(mode="json", include=wanted) | {"can": _can(job)}
+
+
+def _can(job: Job) -> list[str]:
+    """What may be asked of a job besides looking at it."""
+    if job.state in RUNNING:
+        return ["cancel"]
+    return ["dismiss"] if job.state == "done" else ["resume", "dismiss"]

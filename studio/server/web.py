@@ -2,12 +2,15 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
+from pydantic import Field
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import ANGLES, EXPRESSIONS
 from pipelines.workflow import review
+from studio.server import foresight
 from studio.server.state import Studio
 
 WEB = Path(__file__).parents[1] / "web"
@@ -16,13 +19,26 @@ MEDIA = {".js": "text/javascript", ".css": "text/css"}
 FILES = {path.relative_to(WEB).as_posix(): path for path in sorted(WEB.rglob("*")) if path.suffix in MEDIA}
 
 
+class Outcome(Frozen):
+    """What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels,
+    the verdict of a cell of the model card, the list of its state that the value is put into or taken out of."""
+
+    state: dict[str, Any] = Field(default_factory=dict)
+    piles: tuple[str, ...] | None = None
+    cell: str | None = None
+    flips: str | None = None
+
+
 class Facts(Frozen):
-    """What the page knows for good: failure modes by their letter, what a picture can show, and the theme at first."""
+    """What the page knows for good: failure modes by their letter, what a picture can show, the piles of Review in
+    words, what decisions lead to (by action and value), and the theme at first."""
 
     failures: dict[str, str]
     angles: tuple[str, ...]
     expressions: tuple[str, ...]
     theme: str
+    piles: dict[str, str]
+    outcomes: dict[str, dict[str, Outcome]]
 
 
 def head() -> str:
@@ -54,6 +70,8 @@ def web_routes(studio: Studio) -> APIRouter:
             angles=(*ANGLES, "back"),
             expressions=tuple(EXPRESSIONS),
             theme=studio.session.settings.theme,
+            piles=review.PILES,
+            outcomes={a: {v: Outcome(**o) for v, o in values.items()} for a, values in foresight.table().items()},
         )
 
     return router

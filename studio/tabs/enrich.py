@@ -23,7 +23,7 @@ from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.sources import angle_of, expression_of
 from studio.components import lora_stack
 from studio.components.coverage import Coverage, grid
-from studio.components.estimate import Obtain, build_obtain, estimate_words, obtain, obtain_offer
+from studio.components.estimate import Obtain, build_foot, estimate_words, obtain, obtain_offer, start
 from studio.components.fields import edited, number, optional, whole
 from studio.components.lora_stack import QUIET, Draft, LoraRows
 from studio.components.painted import Words
@@ -112,15 +112,7 @@ def _build_plan() -> dict[str, Any]:
     gr.HTML("<h3>LoRA stack</h3>", elem_classes="tab-title")
     parts["loras"] = lora_stack.build("enrich", "editor", POOL)
     parts |= _build_numbers() | {"whose": gr.State(None)}
-    with gr.Column(elem_classes="foot", min_width=0):
-        parts["weights"] = build_obtain("enrich")
-        parts["plan"] = Words(elem_id="enrich-plan", elem_classes="plan-line")
-        with gr.Row():
-            parts["preview"] = gr.Button("Preview 4", elem_id="enrich-preview", interactive=False, min_width=100)
-            parts["make"] = gr.Button(
-                "Make", variant="primary", elem_id="enrich-make", interactive=False, min_width=140
-            )
-    return parts
+    return parts | build_foot("enrich", "enrich-make")
 
 
 def _build_numbers() -> dict[str, Any]:
@@ -261,10 +253,4 @@ def coverage_of(studio: Studio, plan: Iterable[Any]) -> Value:
 
 def make(studio: Studio, preview: bool, picked: Value, *choice: Any) -> None:
     """Inputs: the choice. No output: the job goes into the queue, the job bar and the strip show it."""
-    try:
-        plan = plan_of(studio, picked, *choice)
-        job = enrich.submit(studio.session, plan, preview=preview)
-    except (NotAllowed, ChoiceError, NotFound) as problem:
-        Shell.notify(str(problem), "warning")
-        return
-    Shell.notify(f"{job.title}: started.")
+    start(lambda: enrich.submit(studio.session, plan_of(studio, picked, *choice), preview=preview))

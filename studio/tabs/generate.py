@@ -22,7 +22,7 @@ from pipelines.session import NotFound
 from pipelines.workflow import datasets, generate, loras, review
 from pipelines.workflow.characters import NotAllowed
 from studio.components import lora_stack
-from studio.components.estimate import Obtain, build_obtain, estimate_words, obtain, obtain_offer
+from studio.components.estimate import Obtain, build_foot, estimate_words, obtain, obtain_offer, start
 from studio.components.fields import edited, number, optional, whole
 from studio.components.histogram import Histogram, histogram
 from studio.components.lora_stack import QUIET, Draft, LoraRows
@@ -79,7 +79,7 @@ def build(studio: Studio) -> GenerateTab:
     """Make the components inside the open tab."""
     with gr.Row(elem_classes="tab-columns", equal_height=False):
         with gr.Column(elem_classes="side wide", scale=0, min_width=400):
-            left = _build_choice() | _build_foot()
+            left = _build_choice() | build_foot("generate", "generate-run")
         with gr.Column(elem_classes="results", scale=1, min_width=320):
             right = _build_results()
     return GenerateTab(**left, **right)
@@ -124,19 +124,6 @@ def _build_choice() -> dict[str, Any]:
     parts["newest"], parts["whose"] = gr.State(None), gr.State(None)
     gr.HTML("<h3>Beside it</h3>", elem_classes="tab-title")
     parts["loras"] = lora_stack.build("generate", "generator", POOL)
-    return parts
-
-
-def _build_foot() -> dict[str, Any]:
-    parts: dict[str, Any] = {}
-    with gr.Column(elem_classes="foot", min_width=0):
-        parts["weights"] = build_obtain("generate")
-        parts["plan"] = Words(elem_id="generate-plan", elem_classes="plan-line")
-        with gr.Row():
-            parts["preview"] = gr.Button("Preview 4", elem_id="generate-preview", interactive=False, min_width=100)
-            parts["make"] = gr.Button(
-                "Make", variant="primary", elem_id="generate-run", interactive=False, min_width=140
-            )
     return parts
 
 
@@ -309,9 +296,4 @@ def look_ahead(studio: Studio, *choice: Any) -> list[Any]:
 
 def make(studio: Studio, preview: bool, *choice: Any) -> None:
     """Inputs: the choice. No output: the job goes into the queue, the job bar and the strip show it."""
-    try:
-        job = generate.submit(studio.session, plan_of(studio, *choice), preview=preview)
-    except (NotAllowed, ChoiceError, NotFound) as problem:
-        Shell.notify(str(problem), "warning")
-        return
-    Shell.notify(f"{job.title}: started.")
+    start(lambda: generate.submit(studio.session, plan_of(studio, *choice), preview=preview))

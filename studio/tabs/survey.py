@@ -27,7 +27,7 @@ from pipelines.storage.lora_files import LoraRefused
 from pipelines.workflow import loras, sources, survey
 from pipelines.workflow.characters import NotAllowed
 from studio.components.catalogue import Catalogue, absent, catalogue, chosen
-from studio.components.estimate import Obtain, build_obtain, estimate_words, obtain, obtain_offer
+from studio.components.estimate import Obtain, build_obtain, estimate_words, obtain, obtain_offer, start
 from studio.components.fields import edited
 from studio.components.lora_stack import QUIET, named, usable
 from studio.components.matrix import Matrix
@@ -338,12 +338,7 @@ def _n(count: int, what: str) -> str:
 
 def make(studio: Studio, *choice: Any) -> None:
     """Inputs: the choice. No output: the job goes into the queue, the matrix fills."""
-    try:
-        job = survey.submit(studio.session, plan_of(studio, *choice))
-    except (NotAllowed, ChoiceError, NotFound) as problem:
-        Shell.notify(str(problem), "warning")
-        return
-    Shell.notify(f"{job.title}: started.")
+    start(lambda: survey.submit(studio.session, plan_of(studio, *choice)))
 
 
 def decide(studio: Studio, decision: Any, reasons: str) -> list[Any]:

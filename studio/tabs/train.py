@@ -18,12 +18,11 @@ from pydantic import ValidationError
 from pipelines.domain.presets import TrainingPreset, TrainingSettings, trainings
 from pipelines.domain.records import ANGLES, ImageRecord, Job, TrainingRun
 from pipelines.engine.memory import predict_training
-from pipelines.session import NotFound
 from pipelines.workflow import datasets, render, training
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.sources import angle_of
 from studio.components.curve import Curve, series
-from studio.components.estimate import Obtain, build_obtain, obtain, obtain_offer
+from studio.components.estimate import Obtain, build_obtain, obtain, obtain_offer, start
 from studio.components.fields import edited
 from studio.components.lora_stack import QUIET
 from studio.components.meter import Meter, meter
@@ -271,12 +270,9 @@ def seconds_a_step(studio: Studio, family: str) -> float | None:
 
 def make(studio: Studio, target: training.Target, preset: str | None, *fields: Any) -> None:
     """Inputs: the choice. No output: the training goes into the queue, curve and samples follow it."""
-    try:
-        job = training.submit(studio.session, studio.character_id, target, preset or "", settings_of(preset, *fields))
-    except (NotAllowed, NotFound) as problem:
-        Shell.notify(str(problem), "warning")
-        return
-    Shell.notify(f"{job.title}: started.")
+    start(
+        lambda: training.submit(studio.session, studio.character_id, target, preset or "", settings_of(preset, *fields))
+    )
 
 
 def watch(studio: Studio, target: training.Target, picked: Value, compare: bool, *of_grid: Any) -> list[Any]:

@@ -4,7 +4,7 @@
  * route gets a response model, its shape moves there and goes from here.
  */
 
-import type { Character, Memory, Tags } from "./types.js";
+import type { Character, Memory, Said, Tags } from "./types.js";
 
 export type Child = Node | string | number | false | null | undefined | readonly Child[];
 export type Props = Record<string, any>;
@@ -39,7 +39,16 @@ export interface State {
   note: string;
 }
 
-export interface Tile {
+/** What follows from the decisions about a picture. */
+export interface Standing {
+  state: State;
+  /** piles of Review that it lies in */
+  piles: string[];
+  /** the cut line above which the filter sorts it out; `null`: never */
+  above: number | null;
+}
+
+export interface Tile extends Standing {
   id: string;
   w: number;
   h: number;
@@ -52,14 +61,38 @@ export interface Tile {
   verdict: Verdict | null;
   score: number | null;
   faces: number | null;
-  state: State;
 }
 
-export interface Said {
+export type Action = Said["action"];
+
+/** A decision as the records tell it. */
+export interface Decided {
   who: string;
-  action: "label" | "identity" | "edit" | "failure" | "note" | "undo";
+  action: Action;
   value: any;
   reason: string;
+}
+
+/** How many pictures of a gate lie in each pile, and how many the filter would sort out. */
+export interface Tally {
+  counts: Record<string, number>;
+  filter: number;
+}
+
+/** What the studio says of pictures and gates after decisions. */
+export interface Settled {
+  pictures: Record<string, Standing>;
+  gates: Record<string, Tally>;
+}
+
+export interface DecisionAnswer extends Settled {
+  known: string[];
+  lost: string[];
+}
+
+export interface CorrectionAnswer extends Settled {
+  /** the decisions that make it, by picture: undoing them undoes it */
+  decisions: Record<string, string>;
 }
 
 export interface Picture extends Tile {
@@ -67,15 +100,31 @@ export interface Picture extends Tile {
   scores: Words;
   parents: string[];
   children: string[];
-  decisions: Said[];
+  decisions: Decided[];
   trained: string[];
   caption: string;
+  /** it can be made again */
+  again: boolean;
 }
 
 /** A picture at a gate of the review. */
 export interface PileTile extends Tile {
   reference: string | null;
   parent: string | null;
+  correctable: boolean;
+}
+
+export interface Pile extends Tally {
+  gate: string;
+  items: PileTile[];
+}
+
+/** What could be the better try of a picture. */
+export interface Try extends Tile {
+  /** it was asked for the same */
+  same: boolean;
+  how: string;
+  prompt: string;
 }
 
 export interface JobState {
@@ -90,6 +139,8 @@ export interface JobState {
   warnings: string[];
   error: string;
   traceback: string;
+  /** what may be asked of it */
+  can: ("cancel" | "resume" | "dismiss")[];
 }
 
 export interface RunningJob extends JobState {
@@ -100,6 +151,8 @@ export interface RunningJob extends JobState {
   preview: string;
   paused: boolean;
   cancelling: boolean;
+  /** it does not stop: what is lost when it is ended; "" otherwise */
+  stuck: string;
 }
 
 export interface RailStep {
@@ -124,6 +177,7 @@ export interface LiveState {
   characters: { id: string; name: string }[];
   workspace: string;
   theme: string;
+  notices: string[];
   rail: RailStep[];
   next: NextStep | null;
   job: RunningJob | null;
@@ -269,4 +323,4 @@ export interface Candidates {
   pictures: Candidate[];
 }
 
-export type { Tags };
+export type { Said, Tags };

@@ -12,15 +12,18 @@ export interface Character {
   editor: string;
   origin: string;
   may_use: boolean;
+  practice: number | null;
   created: string;
 }
 
-/** What the page knows for good: failure modes by their letter, what a picture can show, and the theme at first. */
+/** What the page knows for good: failure modes by their letter, what a picture can show, the piles of Review in */
 export interface Facts {
   failures: Record<string, string>;
   angles: string[];
   expressions: string[];
   theme: string;
+  piles: Record<string, string>;
+  outcomes: Record<string, Record<string, Outcome>>;
 }
 
 /** What is loaded and how much memory it takes, GiB. ``device`` is ``cuda`` or ``cpu``. */
@@ -39,6 +42,14 @@ export interface NewCharacter {
   token?: string;
   origin?: string;
   may_use?: boolean;
+}
+
+/** What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels, */
+export interface Outcome {
+  state: Record<string, unknown>;
+  piles: string[] | null;
+  cell: string | null;
+  flips: string | null;
 }
 
 /** A decision as the page makes it: who and when are added here. */

@@ -4,7 +4,7 @@ import random
 import pytest
 
 from pipelines.domain.records import Decision, Verdict
-from pipelines.domain.verdicts import check, derive
+from pipelines.domain.verdicts import check, derive_documents
 
 _ids = itertools.count()
 
@@ -12,6 +12,10 @@ _ids = itertools.count()
 def say(action: str, value: object = None, who: str = "human", **more: object) -> Decision:
     fields = {"id": f"d{next(_ids)}", "image": "i", "who": who, "action": action, "value": value, **more}
     return Decision.model_validate(fields)
+
+
+def derive(decisions: list[Decision]) -> Verdict:
+    return derive_documents(decision.model_dump() for decision in decisions)
 
 
 def test_no_decisions_no_verdict() -> None:

@@ -28,13 +28,6 @@ APP = Path(__file__).with_name("app_process.py")
 
 
 @pytest.fixture
-def workspace(workspace_root: Path) -> Workspace:
-    workspace = Workspace(workspace_root)
-    workspace.create()
-    return workspace
-
-
-@pytest.fixture
 def jobs(workspace: Workspace) -> Iterator[JobQueue]:
     with Store.open(workspace.root) as store:
         queue = JobQueue(store, workspace, None, handlers=SCRIPTED)

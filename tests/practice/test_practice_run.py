@@ -31,8 +31,8 @@ from pipelines.practice.reviewer import again, opinion, readings
 from pipelines.practice.run import Halted, Run, Wish
 from pipelines.queue.job_queue import JobQueue
 from pipelines.session import Session
-from pipelines.workflow import outcomes, training
-from pipelines.workflow.opening import open_session
+from pipelines.workflow import review, training
+from pipelines.workflow.opening import open_queue, open_session
 from pipelines.workflow.sources import cell_of
 from studio import __main__ as cli
 from studio.cli import practice_command
@@ -48,8 +48,7 @@ def at(root: Path) -> Iterator[Session]:
     """A session whose worker has the quick handlers."""
     session = open_session(root)
     session.jobs.close()
-    session.queue = JobQueue(session.store, session.workspace, session.settings, handlers=HANDLERS)
-    outcomes.listen(session)
+    open_queue(session, HANDLERS)
     try:
         yield session
     finally:
@@ -174,10 +173,10 @@ def test_corrections_teach_the_editor_and_held_out_edits_prove_it(workspace_root
         assert {said[i] for i in wrong if seen[i].same} == {"view wrong"}
         good = {i.id for i in enriched if session.store.verdict(i.id).label == "good"}
         targets = [c.target.id for c in made]
-        assert [set(r.images) - good for r in training.runs(session, "cleo", "editor")] == [
-            set(targets[:3]),
-            set(targets),
-        ]
+        edited = {i.parents[0].id for i in enriched if i.id in good | wrong}
+        seen_by = [set(r.images) - good - edited for r in training.runs(session, "cleo", "editor")]
+        assert seen_by == [set(targets[:3]), set(targets)]
+        assert all(edited & set(r.images) for r in training.runs(session, "cleo", "editor"))
         assert all(good <= set(r.images) for r in training.runs(session, "cleo", "editor"))
         first, last = session.store.all(Survey)
         used = {(i.parents[0].id, i.shot.purpose.cell) for i in enriched if i.shot}
@@ -198,6 +197,34 @@ def test_corrections_teach_the_editor_and_held_out_edits_prove_it(workspace_root
         turns = sum(i.shot is not None and i.shot.purpose.cell.startswith("angle/") for i in compared) // 2
         assert 0 < turns < 24
         assert (told.turned, told.others) == ((turns, 0), (0, 24 - turns))
+
+
+def test_a_training_that_may_not_go_on_is_asked_for_anew(workspace_root: Path) -> None:
+    heard: list[dict[str, Any]] = []
+    with at(workspace_root) as session:
+
+        def stop_the_worker(event: dict[str, Any]) -> None:
+            if event["event"] == "decided":  # what comes next is the training: it is taken, and does not begin
+                pid = session.jobs.status().worker_pid
+                assert pid
+                os.kill(pid, signal.SIGSTOP)
+
+        def cancel(job: Job) -> Job:
+            if job.kind == "train":
+                session.jobs.cancel(job.id, force=True)
+            return session.jobs.wait(job.id)
+
+        with pytest.raises(Halted, match="cancelled"):
+            Run(session, Wish(3, 1, error=0.0), follow=cancel, tell=stop_the_worker).go()
+        (run,) = training.runs(session, "cleo", "character")
+        picture = next(i for i in session.store.all(ImageRecord, kind="enriched") if i.id in run.images)
+        review.decide(session, [Decision(image=picture.id, who="human", action="label", value="reject")])
+        Run(session, Wish(3, 1, error=0.0), follow=waiting(session), tell=heard.append).go()
+        (told,) = [e for e in heard if e["event"] == "not resumed"]
+        assert picture.id[:8] in told["why"]
+        first, second = training.runs(session, "cleo", "character")
+        assert (first.state, second.state) == ("cancelled", "done")
+        assert set(first.images) - set(second.images) == {picture.id}
 
 
 def seen_now(session: Session) -> Any:

@@ -1,7 +1,6 @@
 """A queue with a real worker process whose handlers are scripted."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from job_helpers import SCRIPTED
@@ -9,13 +8,6 @@ from job_helpers import SCRIPTED
 from pipelines.queue.job_queue import JobQueue
 from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
-
-
-@pytest.fixture
-def workspace(workspace_root: Path) -> Workspace:
-    workspace = Workspace(workspace_root)
-    workspace.create()
-    return workspace
 
 
 @pytest.fixture

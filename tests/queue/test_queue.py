@@ -4,14 +4,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
-from job_helpers import scripted_plan, until
+from job_helpers import SCRIPTED, scripted_plan, until
 
 from pipelines.domain.records import DatasetVersion, ImageRecord, Job, TrainingRun
-from pipelines.domain.requests import Judge, ScoreRequest
+from pipelines.domain.requests import Judge, RenderRequest, Request, ScoreRequest
+from pipelines.queue.admission import NotAllowed
 from pipelines.queue.job_queue import JobQueue, NoSuchJob, QueueClosed
 from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
@@ -303,3 +304,94 @@ def test_the_worker_ignores_ctrl_c(jobs: JobQueue) -> None:
     assert pid
     os.kill(pid, signal.SIGINT)
     assert jobs.wait(job.id, 30).state == "done"
+
+
+class Doorman:
+    """Says no to plans of the versions in ``barred``, and leaves shots called ``without`` out of the rest."""
+
+    def __init__(self) -> None:
+        self.barred: set[str] = set()
+        self.asked: list[str] = []
+
+    def __call__(self, request: Request) -> Request:
+        assert isinstance(request, RenderRequest)
+        self.asked.append(request.plan.version)
+        if request.plan.version in self.barred:
+            raise NotAllowed(f"{request.plan.version} may not begin.")
+        shots = tuple(shot for shot in request.plan if shot.prompt != "without")
+        return request.model_copy(update={"plan": request.plan.model_copy(update={"shots": shots})})
+
+
+@pytest.fixture
+def guarded(store: Store, workspace: Workspace) -> Iterator[tuple[JobQueue, Doorman]]:
+    doorman = Doorman()
+    queue = JobQueue(store, workspace, None, handlers=SCRIPTED, admit=doorman)
+    yield queue, doorman
+    queue.close()
+
+
+def test_a_job_that_may_not_begin_is_not_put_in(guarded: tuple[JobQueue, Doorman], store: Store) -> None:
+    jobs, doorman = guarded
+    doorman.barred = {"v1"}
+    before = store.revision
+    with pytest.raises(NotAllowed, match="v1 may not begin"):
+        jobs.submit(scripted_plan("a"), "Barred", alongside=lambda job: [1 / 0])  # type: ignore[list-item]
+    assert store.revision == before and jobs.status().queued == []
+
+
+def test_jobs_are_asked_about_again_at_their_turn_and_the_next_goes_on(
+    guarded: tuple[JobQueue, Doorman], store: Store
+) -> None:
+    jobs, doorman = guarded
+    first = jobs.submit(scripted_plan("wait:20"), "First")
+    until(jobs, lambda live: live.step > 0)
+    barred = [jobs.submit(scripted_plan("b", version="v2"), "Barred") for _ in range(400)]
+    last = jobs.submit(scripted_plan("c", version="v3"), "Last")
+    doorman.barred = {"v2"}
+    jobs.cancel(first.id)
+    assert jobs.wait(last.id, 60).state == "done"
+    ends = [jobs.job(job.id) for job in barred]
+    assert {(job.state, job.error, job.traceback, job.done) for job in ends} == {("failed", "v2 may not begin.", "", 0)}
+    assert store.all(ImageRecord, version="v2") == []
+    with pytest.raises(NotAllowed):
+        jobs.resume(barred[0].id)
+
+
+def test_a_job_begins_with_what_may_be_and_its_record_says_with_what(
+    guarded: tuple[JobQueue, Doorman], store: Store
+) -> None:
+    jobs, doorman = guarded
+    job = jobs.submit(scripted_plan("a", "without"), "Less")
+    ended = jobs.wait(job.id, 30)
+    assert (ended.state, ended.done, ended.total) == ("done", 1, 1)
+    assert [shot["prompt"] for shot in ended.request["plan"]["shots"]] == ["a"]
+    assert doorman.asked == ["v1"] * 3 and len(store.all(ImageRecord)) == 1
+
+
+def test_a_paused_job_is_asked_about_before_it_goes_on(guarded: tuple[JobQueue, Doorman]) -> None:
+    jobs, doorman = guarded
+    job = jobs.submit(scripted_plan("wait:2"), "Paused")
+    until(jobs, lambda live: live.step > 0)
+    jobs.pause(job.id)
+    until(jobs, lambda live: live.paused)
+    doorman.barred = {"v1"}
+    with pytest.raises(NotAllowed):
+        jobs.unpause(job.id)
+    assert jobs.status().paused
+    doorman.barred = set()
+    jobs.unpause(job.id)
+    assert jobs.wait(job.id, 30).state == "done"
+
+
+def test_who_cannot_be_asked_has_not_said_yes(store: Store, workspace: Workspace) -> None:
+    times: list[Request] = []
+
+    def admit(request: Request) -> Request:
+        times.append(request)
+        return request if len(times) == 1 else 1 / 0  # type: ignore[return-value]
+
+    queue = JobQueue(store, workspace, None, handlers=SCRIPTED, admit=admit)
+    job = queue.wait(queue.submit(scripted_plan("a"), "Unsure").id, 30)
+    queue.close()
+    assert job.state == "failed" and "could not be found out" in job.error and "ZeroDivision" in job.traceback
+    assert store.all(ImageRecord) == []

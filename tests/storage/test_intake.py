@@ -20,13 +20,6 @@ from pipelines.storage.workspace import Workspace
 
 
 @pytest.fixture
-def workspace(workspace_root: Path) -> Workspace:
-    workspace = Workspace(workspace_root)
-    workspace.create()
-    return workspace
-
-
-@pytest.fixture
 def take(workspace: Workspace) -> Callable[..., tuple[ImageRecord, np.ndarray]]:
     """Admit and give back the record with the pixels as they lie on disk."""
 

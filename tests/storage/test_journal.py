@@ -110,7 +110,7 @@ def test_a_line_damaged_in_the_middle_costs_only_itself_and_is_told(root: Path) 
     path.write_bytes(b"".join(lines))
     assert numbers(root) == [1, 2, 3, 4, 5, 6, 7, 9]
     with Store.open(root) as store:
-        assert "line 8 of the journal is damaged" in " ".join(store.repairs)
+        assert "line 9 of the journal is damaged" in " ".join(store.repairs)
 
 
 def test_a_damaged_line_that_the_snapshot_already_holds_does_no_harm(root: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_first_session_that_was_killed_left_only_lines(tmp_path: Path) -> None
 
 def test_a_newer_format_is_refused_and_untouched(root: Path) -> None:
     path = root / "flenwheel.json"
-    newer = path.read_text().replace('"format": 1', '"format": 2')
+    newer = path.read_text().replace('"format": 2', '"format": 3')
     assert newer != path.read_text()
     path.write_text(newer)
     with pytest.raises(StoreUnreadable, match="newer"):

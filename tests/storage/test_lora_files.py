@@ -17,13 +17,6 @@ QWEN = "diffusion_model.transformer_blocks.7.img_mlp.net.0.proj"
 SHARED = "transformer.transformer_blocks.{}.attn.to_q"
 
 
-@pytest.fixture
-def workspace(workspace_root: Path) -> Workspace:
-    workspace = Workspace(workspace_root)
-    workspace.create()
-    return workspace
-
-
 def safetensors(tensors: dict[str, tuple[int, ...]], metadata: dict[str, Any] | None = None) -> bytes:
     """A file by the specification, made without the library: F16 zeros of the given shapes; ``.alpha`` holds 8."""
     header: dict[str, Any] = {"__metadata__": metadata} if metadata is not None else {}

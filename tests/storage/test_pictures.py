@@ -30,13 +30,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def workspace(workspace_root: Path) -> Workspace:
-    workspace = Workspace(workspace_root)
-    workspace.create()
-    return workspace
-
-
-@pytest.fixture
 def picture() -> Image.Image:
     """A smooth picture with structure, 96 x 64."""
     y, x = np.mgrid[0:64, 0:96]

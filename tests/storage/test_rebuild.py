@@ -1,8 +1,6 @@
 import shutil
 from datetime import UTC, datetime
-from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from pipelines.domain.records import DatasetVersion, Decision, ImageRecord
@@ -12,13 +10,6 @@ from pipelines.storage.pictures import save_picture
 from pipelines.storage.rebuild import rebuild
 from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
-
-
-@pytest.fixture
-def workspace(workspace_root: Path) -> Workspace:
-    workspace = Workspace(workspace_root)
-    workspace.create()
-    return workspace
 
 
 def shot(seed: int) -> Shot:

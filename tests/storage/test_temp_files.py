@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from pipelines.storage import lora_files
+from pipelines.storage.atomic import writer_of
 from pipelines.storage.temp_files import sweep
+from pipelines.storage.workspace import Workspace
 
 
 def test_half_files_of_dead_processes_go_and_all_else_stays(tmp_path: Path) -> None:
@@ -26,3 +31,28 @@ def test_half_files_of_dead_processes_go_and_all_else_stays(tmp_path: Path) -> N
         path.write_bytes(b"x")
     assert sweep(tmp_path) == 2
     assert not any(p.exists() for p in gone) and all(p.exists() for p in stay)
+
+
+def test_half_folders_of_dead_processes_go_with_all_that_is_in_them(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    half = tmp_path / "checkpoints" / f".000010.{dead.pid}-0a1b2c3d.tmp"
+    (half / "inner").mkdir(parents=True)
+    (half / f".a.{dead.pid}-0a1b2c3d.tmp").write_bytes(b"x")
+    whole = tmp_path / "checkpoints" / "000010"
+    whole.mkdir()
+    assert sweep(tmp_path) == 1
+    assert not half.exists() and whole.exists()
+
+
+def test_a_lora_that_was_arriving_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace, seen = Workspace(tmp_path), []
+
+    def killed(path: Path, shown: str) -> None:
+        seen.append(path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lora_files, "inspect", killed)
+    with pytest.raises(KeyboardInterrupt):
+        lora_files.admit_lora(workspace, b"x", "a.safetensors")
+    assert writer_of(seen[0].name) == os.getpid()

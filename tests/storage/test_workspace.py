@@ -5,13 +5,6 @@ import pytest
 from pipelines.storage.workspace import OutsideWorkspace, Workspace
 
 
-@pytest.fixture
-def workspace(workspace_root: Path) -> Workspace:
-    workspace = Workspace(workspace_root)
-    workspace.create()
-    return workspace
-
-
 @pytest.mark.parametrize(
     "hostile",
     ["../x", "a/../../x", "/etc/passwd", "a/..", "..", "a\\..\\b", "C:/x", "c:x", "a\0b", "//server/share"],

@@ -7,11 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from studio_helpers import damaged_workspace
 
-from pipelines.domain.records import Decision, ImageRecord
+from pipelines.domain.presets import trainings
+from pipelines.domain.records import Decision, ImageRecord, Job
+from pipelines.domain.requests import TrainItem, TrainRequest
+from pipelines.domain.shots import Purpose, Shot
+from pipelines.storage.pictures import save_picture
 from pipelines.storage.store import Store
 from pipelines.workflow.opening import open_session
 from studio.__main__ import main
+from studio.cli import doctor
 from studio.cli.main import COMMANDS
 
 
@@ -123,3 +129,82 @@ def test_a_workspace_in_use_is_refused_in_words_but_may_be_read(run: Any, pictur
         assert status == 1 and "is open in process" in told["error"]
         status, told = run("status")
         assert status == 0 and told["character"] == "ada"
+
+
+def test_what_waits_for_a_turn_is_asked_again_by_the_command_line(
+    run: Any, pictures: Path, workspace_root: Path
+) -> None:
+    _, told = run("import", str(pictures), "--new", "Ada", "--may-use")
+    with Store.open(workspace_root) as store:
+        first = store.get(ImageRecord, told["admitted"][0])
+        assert first
+        items = (TrainItem(image=first.ref, caption="ada"),)
+        request = TrainRequest(
+            target="character", character="ada", name="ada_v1", version="v1", family="mini-flux", revision="1",
+            items=items, settings=trainings()["character-practice"].settings, folder="characters/ada/models/x",
+        )  # fmt: skip
+        waiting = Job(id="1" * 16, kind="train", title="Train", request=request.model_dump(mode="json"))
+        store.put(waiting)
+        store.decide(Decision(image=first.id, who="human", action="label", value="reject", where="source"))
+    assert run("train", "--dry-run")[0] == 0  # whoever opens the workspace goes on with what waits
+    with open_session(workspace_root) as session:
+        ended = session.jobs.wait(waiting.id, 60)
+        assert ended.state == "failed" and first.id[:8] in ended.error and "new training" in ended.error
+    assert not (workspace_root / "logs" / "worker.log").exists()
+
+
+def test_a_training_on_what_nobody_decided_on_is_refused_in_words(run: Any, pictures: Path) -> None:
+    _, told = run("import", str(pictures), "--new", "Ada", "--may-use")
+    cleared = told["admitted"][1]
+    assert run("review", "--label", "clear", cleared[:12])[0] == 0
+    status, told = run("train")
+    assert status == 1 and f"{cleared[:8]} (1.png) waits for review" in told["error"]
+
+
+def edits(root: Path, count: int) -> list[str]:
+    """Ids of pictures that were edited from one source."""
+    with open_session(root) as session:
+        (source, *_) = session.store.all(ImageRecord, kind="source")
+        made = []
+        for n in range(count):
+            shot = Shot(family="mini-qwen-edit", revision="1", prompt="turn", sources=(source.ref,), seed=n, steps=1,
+                        guidance=1, width=16, height=16, purpose=Purpose(step="enrich", cell="turn"))  # fmt: skip
+            pixels = Image.fromarray(np.full((16, 16, 3), n, dtype=np.uint8))
+            made.append(
+                save_picture(session.workspace, pixels, character="ada", kind="enriched", version="v1", shot=shot)
+            )
+        session.store.put(*made)
+        return [image.id for image in made]
+
+
+def test_a_picture_is_corrected_with_a_better_try_or_with_a_file(
+    run: Any, pictures: Path, workspace_root: Path
+) -> None:
+    run("import", str(pictures), "--new", "Ada", "--may-use")
+    wrong, better = edits(workspace_root, 2)
+    status, told = run("review", "--correct", wrong[:16], "--with", better[:16], "--reason", "the ear")
+    assert status == 0 and told["correction"]["target"]["id"] == better
+    assert told["correction"]["what_was_wrong"] == "the ear"
+    status, told = run("review", "--correct", wrong[:16], "--with", str(pictures / "0.png"))
+    assert status == 0 and told["correction"]["target"]["id"] not in (wrong, better)
+    status, told = run("review", "--correct", wrong[:16], "--with", wrong[:16])
+    assert status == 1 and "correct itself" in told["error"]
+    status, told = run("review", "--correct", wrong[:16])
+    assert status == 1 and "--with" in told["error"]
+    _, told = run("train", "--target", "editor", "--dry-run")
+    assert told["pictures"] == {"correction": 2}
+
+
+def test_what_was_repaired_is_told_by_the_command_that_finds_it(
+    workspace_root: Path, capsys: pytest.CaptureFixture[str], run: Any
+) -> None:
+    damaged_workspace(workspace_root)
+    status, told = run("status")
+    assert status == 0 and "line 1" in told["repairs"][0]
+    assert "line 1" in doctor.examine(workspace_root)["records"][0]
+    main(["status", "--workspace", str(workspace_root)])
+    assert "The records were repaired: line 1" in capsys.readouterr().err
+    (workspace_root / "flenwheel.json").write_bytes(b"{")
+    (workspace_root / "flenwheel.json.bak").unlink(missing_ok=True)
+    (workspace_root / "flenwheel.journal").unlink()
+    assert "cannot be read" in doctor.examine(workspace_root)["records"][0]

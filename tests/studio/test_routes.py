@@ -8,7 +8,9 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 from studio_helpers import NASTY
 
-from pipelines.domain.records import Decision, ImageRecord, LoraRecord, Survey
+from pipelines.domain.presets import trainings
+from pipelines.domain.records import Decision, ImageRecord, Job, LoraRecord, Survey, now
+from pipelines.domain.requests import TrainItem, TrainRequest
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.workflow import characters, sources
 from studio.server.state import Studio
@@ -206,3 +208,23 @@ def test_an_empty_workspace_has_a_page(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "new")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_training_on_what_was_rejected_since_is_not_resumed(studio: Studio, client: TestClient, put: Put) -> None:
+    session, picture = studio.session, put("source")
+    item = TrainItem(image=picture.ref, caption="ada")
+    request = TrainRequest(
+        target="character", character="ada", name="ada_v1", version="v1", family="mini-flux", revision="1",
+        items=(item,), settings=trainings()["character-practice"].settings, folder="characters/ada/models/x",
+    )  # fmt: skip
+    job = Job(
+        id="1" * 16, kind="train", title="Train ada_v1", character="ada", request=request.model_dump(mode="json"),
+        state="cancelled", ended=now(),
+    )  # fmt: skip
+    session.store.put(job)
+    sources.remove(session, picture.id)
+    before = session.store.revision
+    answer = client.post(f"/jobs/{job.id}/resume")
+    assert answer.status_code == 422
+    assert f"{picture.id[:8]} (ada.png) was left out of the sources" in answer.json()["detail"]
+    assert session.store.revision == before and session.jobs.status().queued == []

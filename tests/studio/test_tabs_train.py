@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.domain.presets import trainings
 from pipelines.domain.records import Decision, ImageRecord, Job, Metric, TrainingRun, now
+from pipelines.workflow import review, sources
 from pipelines.workflow.characters import NotAllowed
 from studio.components.curve import metrics, series, smooth, thin
 from studio.components.runs import runs
@@ -64,6 +65,29 @@ def test_a_rule_cannot_open_the_gate(studio: Studio, put: Put) -> None:
     image = put("enriched")
     studio.session.store.decide(Decision(image=image.id, who="rule", action="label", value="good"))
     assert train.dataset_of(studio, "character")[0]["total"] == 1
+
+
+def test_a_source_that_nobody_decided_on_shuts_the_gate_before_it_is_asked_for(studio: Studio, put: Put) -> None:
+    put("source")
+    cleared = put("source")
+    studio.session.store.decide(Decision(image=cleared.id, who="human", action="label", value=None))
+    _, words, button = train.look_ahead(studio, "character", PRESET, *five())
+    assert not button["interactive"] and f"{cleared.id[:8]} (ada.png) waits for review" in words["lines"][0]
+    assert words["lines"] == train.dataset_of(studio, "character")[0]["reasons"]
+
+
+def test_corrections_of_sources_that_were_left_out_are_told_of(studio: Studio, put: Put) -> None:
+    session, kept, gone = studio.session, put("source"), put("source")
+    for source in (kept, gone):
+        wrong, target = put("enriched", sources=(source.ref,)), put("enriched", sources=(source.ref,))
+        review.correct_with(session, wrong.id, target.id, "the nose")
+    sources.remove(session, gone.id)
+    tally, doubts = train.dataset_of(studio, "editor")
+    assert tally["total"] == 2 and tally["reasons"] == []  # the correction, and its target once more as a good edit
+    assert any("2 edits are left out: their source" in line for line in doubts["lines"])
+    sources.remove(session, kept.id)
+    _, words, button = train.look_ahead(studio, "editor", "editor-practice", *train.fill("editor-practice"))
+    assert not button["interactive"] and "None of 2 corrections can be learnt from" in words["lines"][0]
 
 
 def test_the_editor_needs_corrections(studio: Studio) -> None:

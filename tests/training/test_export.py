@@ -16,9 +16,10 @@ from pipelines.domain.presets import models
 from pipelines.domain.requests import TrainRequest
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.engine.adapters import applied
+from pipelines.models.lora_export import Learned, tag_frequency
+from pipelines.models.lora_export import header as made
 from pipelines.storage.lora_files import inspect
 from pipelines.storage.workspace import Workspace
-from pipelines.training.export import tag_frequency
 
 TARGETS = ("character", "editor")
 
@@ -157,10 +158,8 @@ def test_the_header_tells_base_rank_trigger_dataset_and_lineage(bench: Bench) ->
 
 
 def test_the_real_base_is_named_by_its_hub_id(bench: Bench) -> None:
-    from pipelines.training.export import header as made
-
     family = models()["qwen-image-edit-2509"]
-    told = made(bench.request("editor"), family, 1, {})
+    told = made("ada_v1", Learned({}, [0.5], "f"), bench.request("editor"), family)
     assert told["flenwheel.base"] == "Qwen/Qwen-Image-Edit-2509"
     assert told["modelspec.architecture"] == "Qwen-Image-Edit-Plus/lora"
 

@@ -8,7 +8,8 @@ from PIL import Image, ImageOps
 from skimage import data
 
 from pipelines.domain.cancelled import Cancelled
-from pipelines.domain.events import EVENT, Progress, Scored, Started, Warned
+from pipelines.domain.events import Progress, Scored, Started, Warned
+from pipelines.domain.messages import Told
 from pipelines.domain.records import ImageRecord, Intake
 from pipelines.domain.requests import Judge, Reference
 from pipelines.faces.facenet import WEIGHTS
@@ -82,7 +83,8 @@ def test_every_answer_is_sent_and_survives_the_pipe(bench):
     assert [e.image for e in bench.events if isinstance(e, Scored)] == [r.id for r in records]
     assert [e.done for e in bench.events if isinstance(e, Progress)] == [1, 2]
     for event in bench.events:
-        assert EVENT.validate_json(EVENT.dump_json(event)) == event
+        told = Told(job="j", event=event)
+        assert Told.model_validate_json(told.model_dump_json()) == told
     assert list(answers) == [r.id for r in records]
 
 

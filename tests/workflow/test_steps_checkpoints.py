@@ -1,22 +1,24 @@
 """Checkpoints against strengths: what can be drawn, the LoRA of a checkpoint, where identity is highest."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from safetensors.torch import load_file as load_torch
 
 from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import Character, Identity, ImageRecord, Job, LoraRecord, Scores, TrainingRun
 from pipelines.domain.requests import TrainItem, TrainRequest
 from pipelines.domain.shots import LoraStack, Purpose, Shot
+from pipelines.models import lora_export
+from pipelines.models.lora_export import Learned
 from pipelines.session import NotFound, Session
 from pipelines.storage.atomic import file_hash
-from pipelines.storage.lora_files import inspect
-from pipelines.training import export
+from pipelines.storage.lora_files import LoraRefused, inspect
 from pipelines.workflow import checkpoints
 from pipelines.workflow.characters import NotAllowed
 
@@ -68,12 +70,11 @@ def run(session: Session, request_of: TrainRequest) -> TrainingRun:
         place = folder / "checkpoints" / f"{step:06d}"
         place.mkdir(parents=True)
         save_file(weights(step), place / "adapter.safetensors")
+        (place / "state.json").write_text(json.dumps({"step": step, "fingerprint": "f", "losses": [0.5] * step}))
     (folder / "checkpoints" / "partial-000060").mkdir()
     path = f"{request_of.folder}/ada_v1.safetensors"
-    scale = SETTINGS.alpha / SETTINGS.rank
-    finished = {k: torch.tensor(v) * (scale if "lora_B" in k else 1) for k, v in weights(40).items()}
-    sha = export.write(session.workspace.path(path), {k: t.to(torch.bfloat16) for k, t in finished.items()}, request_of,
-                       session.family("mini-flux"), {})  # fmt: skip
+    learned = Learned(weights(40), [0.5] * 40, "f")
+    sha = lora_export.write(session.workspace.path(path), learned, request_of, session.family("mini-flux"))
     job = Job(id="j" * 16, kind="train", title="t", character="ada", request=request_of.model_dump(mode="json"))
     made = TrainingRun(
         id="run-1", character="ada", target="character", version="v1", family="mini-flux", preset="p", lora=sha,
@@ -100,7 +101,7 @@ def test_the_grid_is_steps_by_strengths_by_prompts(session: Session, run: Traini
 def test_a_checkpoint_becomes_the_file_that_the_end_would_have_written(
     session: Session, run: TrainingRun, tmp_path: Path
 ) -> None:
-    """Held against the trainer's own export of the same weights: same keys, same numbers to bfloat16."""
+    """Held against the finished file of the same weights: same keys, same numbers."""
     bare = run.model_copy(update={"lora": ""})
     adapter = checkpoints.plan(session, bare, [40], [1.0]).shots[0].stack.adapters[0]
     path = session.workspace.path(adapter.path)
@@ -108,14 +109,11 @@ def test_a_checkpoint_becomes_the_file_that_the_end_would_have_written(
     finished = load_torch(session.workspace.path("characters/ada/models/flux_lora/ada_v1/ada_v1.safetensors"))
     written = load_torch(path)
     assert written.keys() == finished.keys()
-    assert all(torch.equal(written[k].to(torch.bfloat16), finished[k]) for k in finished)
+    assert all(torch.equal(written[k], finished[k]) for k in finished)
     header = inspect(path)
     assert (header.family, header.rank, header.modules, header.trigger) == ("flux", 4, 2, "ohwx_char")
-    layouts = {name: (layout.prefix, layout.architecture) for name, layout in export.LAYOUTS.items()}
-    assert layouts == {k: (checkpoints.PREFIX[k], checkpoints.ARCHITECTURE[k]) for k in layouts}
-    assert load_file(path)["transformer." + MODULES[0] + ".lora_B.weight"] == pytest.approx(
-        2 * weights(40)[MODULES[0] + ".lora_B.weight"]
-    )
+    b = f"{MODULES[0]}.lora_B.weight"
+    assert torch.equal(written["transformer." + b], (2 * torch.tensor(weights(40)[b])).to(torch.bfloat16))
 
 
 @pytest.mark.parametrize(
@@ -135,6 +133,19 @@ def test_a_step_that_was_dropped_is_named(session: Session, run: TrainingRun) ->
     no_samples = run.model_copy(update={"job": "gone"})
     with pytest.raises(NotAllowed, match="no samples"):
         checkpoints.ahead(session, no_samples, [20], [1.0])
+
+
+@pytest.mark.parametrize("lost", ["state.json", "adapter.safetensors", "job"])
+def test_a_step_without_its_history_is_no_lora(session: Session, run: TrainingRun, lost: str) -> None:
+    place = session.workspace.path("characters/ada/models/flux_lora/ada_v1/checkpoints/000020")
+    if lost == "job":
+        with pytest.raises(NotFound, match="not in the records any more"):
+            checkpoints.keep(session, run.model_copy(update={"job": "gone"}), 20)
+    else:
+        (place / lost).write_bytes(b"half")
+        with pytest.raises(LoraRefused, match="step 20 cannot be read"):
+            checkpoints.keep(session, run, 20)
+    assert not list(session.workspace.path("characters/ada/models").rglob("*_step_*"))
 
 
 def test_a_step_can_be_kept_as_a_lora(session: Session, run: TrainingRun) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from pipelines.domain.records import Character, Correction, DatasetVersion, Decision, TrainingRun
+from pipelines.domain.shots import ImageRef
 from pipelines.session import Session
-from pipelines.workflow import datasets, pristine, review, sources, training
+from pipelines.workflow import characters, datasets, gate, pristine, review, sources, training
 from pipelines.workflow.characters import NotAllowed
 
 
@@ -26,13 +27,56 @@ def test_a_training_set_is_shut_while_an_enriched_picture_waits(session: Session
     assert dict(open_now.by_origin) == {"source": 1, "enriched": 1}
 
 
-@pytest.mark.parametrize(("label", "who"), [(None, "human"), ("needs_correction", "human"), ("good", "rule")])
+@pytest.mark.parametrize(
+    ("kind", "label", "who", "why"),
+    [
+        ("enriched", None, "human", "waits for review"),
+        ("enriched", "needs_correction", "human", "needs correction"),
+        ("enriched", "reject", "human", "was rejected"),
+        ("enriched", "good", "rule", "was called good by a rule alone"),
+        ("enriched", "good", "human", ""),
+        ("synthetic", "good", "simulated", ""),
+        ("source", None, "human", "waits for review"),
+        ("source", "reject", "human", "was left out of the sources"),
+    ],
+)
 def test_training_refuses_what_no_human_let_through(
-    session: Session, ada: Character, put: Any, label: str | None, who: str
+    session: Session, ada: Character, put: Any, kind: str, label: str | None, who: str, why: str
 ) -> None:
-    picture = put("enriched", label=label, who=who)
-    with pytest.raises(training.GateShut, match=picture.id[:8]):
-        training.check_gate(session, [picture])
+    picture = put(kind, label=label, who=who)
+    said = gate.shut(session, ada.id, [picture.ref])
+    assert said == (f"1 picture may not be learnt from: {picture.id[:8]} {why}." if why else "")
+
+
+def test_a_decision_that_was_taken_back_lets_nothing_through(session: Session, ada: Character, put: Any) -> None:
+    picture = put("enriched", label="good")
+    assert gate.stands(session, ada.id, [picture.ref])
+    undo = Decision(image=picture.id, who="human", action="undo", undoes=session.store.decisions(picture.id)[0].id)
+    review.decide(session, [undo])
+    assert "waits for review" in gate.shut(session, ada.id, [picture.ref])
+
+
+def test_training_refuses_pictures_of_others_and_of_nobody(session: Session, ada: Character, put: Any) -> None:
+    picture, other = put("source", label="good"), characters.create(session, "Bea", may_use=True)
+    assert "is a picture of ada" in gate.shut(session, other.id, [picture.ref])
+    assert "is not in the records" in gate.shut(session, ada.id, [ImageRef(id="0" * 64, path="gone.png")])
+    assert "no character 'nobody'" in gate.shut(session, "nobody", [])
+    many = [ImageRef(id=f"{n:064x}"[::-1], path=f"{n}.png") for n in range(8)]
+    assert "8 pictures may not" in (said := gate.shut(session, ada.id, many)) and said.endswith("and 3 more.")
+
+
+def test_an_undecided_source_shuts_the_gate_before_anything_is_asked_for(
+    session: Session, ada: Character, put: Any
+) -> None:
+    put("source", label="good")
+    cleared = put("source", label="good")
+    assert training.dataset(session, ada.id).shut == []
+    review.decide(session, [Decision(image=cleared.id, who="human", action="label", value=None)])
+    (why,) = training.dataset(session, ada.id).shut
+    assert f"{cleared.id[:8]} waits for review" in why
+    with pytest.raises(training.GateShut, match=cleared.id[:8]):
+        training.submit(session, ada.id, "character", "character-practice")
+    assert session.store.all(TrainingRun) == [] and not any(d.frozen for d in session.store.all(DatasetVersion))
 
 
 def test_a_training_freezes_what_it_uses_and_remembers_every_picture(

@@ -5,7 +5,6 @@ from typing import Any
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKLQwenImage
 
-FACTOR = 4
 LATENT_CHANNELS = 16
 SIZE = 64
 """Pixels of a side of the pictures that both are taught with."""

@@ -96,7 +96,7 @@ class Latents:
         if not note.exists():
             there = {pool.seeds: len(list(pool.folder.glob("?????.safetensors"))) for pool in pools}
             self.folder.mkdir(parents=True, exist_ok=True)
-            note.write_text(json.dumps({"vae": self.digest, "shards": there}) + "\n", encoding="utf-8")
+            note.write_text(json.dumps({"vae": self.digest, "shards": there}) + "\n", encoding="utf-8", newline="\n")
         kept = json.loads(note.read_text(encoding="utf-8"))
         if kept["vae"] != self.digest:
             raise ValueError(f"{self.folder} was begun with another VAE: name another folder or remove it")

@@ -53,7 +53,7 @@ def export(kind: str, folder: Path, pool: Path, to: Path) -> None:
     made = torch.cat([vae.pictures(part) for part in latents.split(50)]).clamp(-1, 1)
     decibels = -10 * torch.log10((made - x).square().mean((1, 2, 3)) / 4)
     figures = {"decibels": round(float(decibels.mean()), 2), "spread": round(float(latents.std()), 4)}
-    (folder / "figures.json").write_text(json.dumps(figures) + "\n", encoding="utf-8")
+    (folder / "figures.json").write_text(json.dumps(figures) + "\n", encoding="utf-8", newline="\n")
     log.info("%s on %d unseen pictures: %s", kind, len(x), figures)
     sheet(x, made).save(folder / "round_trips.png")
     vae.net.register_to_config(**_normalisation(kind, latents))

@@ -1,169 +1,251 @@
-// @ts-nocheck
-/* The model card as a poster. A cell's frame tells its verdict by colour, line and mark; switching versions flips in place. */
-import { flen } from "../core/flen.js";
-import "../pictures/pictures.js";
-(() => {
-  "use strict";
-  const { el, icon, islands } = flen;
-  const VERDICTS = { right: ["check", "right"], wrong: ["cross", "wrong"], unsure: ["question", "unsure"], missing: ["dash", "missing"] };
-  const ANGLE_ORDER = ["profile-left", "half-left", "front", "half-right", "profile-right"];
-  const EXPRESSION_ORDER = ["neutral", "smiling", "angry", "sad"];
+// @ts-check
+/** The model card: run it, judge it, hold its versions against each other. */
 
-  function poster(id, judge) {
-    const node = el("div", { class: "poster", id, role: "group", "aria-label": "Model card" });
-    const cells = new Map();
-    let built = "";
-    function build(spec) {
-      const print = JSON.stringify(spec);
-      if (built === print) return;
-      built = print;
-      cells.clear();
-      const portraits = spec.filter((c) => !c.pose);
-      const bodies = spec.filter((c) => c.pose);
-      const columns = ANGLE_ORDER.filter((a) => portraits.some((c) => c.angle === a));
-      const rows = EXPRESSION_ORDER.filter((x) => portraits.some((c) => c.expression === x));
-      const make = (c, place) => {
-        const image = el("img", { alt: "", draggable: false });
-        const mark = el("span", { class: "verdict" });
-        const cell = el("button", { type: "button", class: "cell", dataset: { cell: c.name }, style: place, onclick: () => judge.open(cells.get(c.name).state),
-          onkeydown: (e) => judge.key(e, cells.get(c.name).state, cell) }, image, el("span", { class: "cell-name" }, c.title || c.name), mark);
-        cells.set(c.name, { node: cell, image, mark, spec: c, state: null });
-        return cell;
-      };
-      const heads = columns.map((a, n) => el("span", { class: "head", style: { "grid-column": n + 2, "grid-row": 1 } }, a.replace("-", " ")));
-      const sides = rows.map((x, n) => el("span", { class: "side", style: { "grid-column": 1, "grid-row": n + 2 } }, x));
-      const stack = el("div", { class: "bodies" }, bodies.map((c) => make(c, {})));
-      node.replaceChildren(...heads, el("span", { class: "head", style: { "grid-column": 7, "grid-row": 1 } }, "body"), ...sides,
-        ...portraits.map((c) => make(c, { "grid-column": columns.indexOf(c.angle) + 2, "grid-row": rows.indexOf(c.expression) + 2 })), stack);
-    }
-    function paint(spec, card) {
-      build(spec);
-      const known = new Map((card?.cells || []).map((c) => [c.name, c]));
-      for (const [name, cell] of cells) {
-        const state = known.get(name) || { name, image: null, verdict: "missing", by: "", why: "" };
-        cell.state = state;
-        const [mark, words] = VERDICTS[state.verdict];
-        const source = state.image ? flen.img(state.image.id, 512) : "";
-        if (cell.image.getAttribute("src") !== source) { if (source) cell.image.src = source; else cell.image.removeAttribute("src"); }
-        if (cell.node.dataset.verdict !== state.verdict) cell.mark.replaceChildren(icon(mark));
-        cell.node.dataset.verdict = state.verdict;
-        cell.node.dataset.by = state.by;
-        const score = state.image?.score;
-        cell.node.title = `${name}: ${words}${state.by ? ` (${state.by})` : ""}${state.why ? `, ${state.why}` : ""}${score === null || score === undefined ? "" : `, identity ${score.toFixed(2)}`}`;
-        cell.node.setAttribute("aria-label", cell.node.title);
-      }
-    }
-    return { node, paint, cells };
+import { h, put } from "../core/dom.js";
+import { facts } from "../core/facts.js";
+import { island } from "../core/island.js";
+import { poll, whenSeen } from "../core/live.js";
+import { post, tryGet } from "../core/net.js";
+import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
+import { openPicture } from "../pictures/open.js";
+import { decide, flushDecisions } from "../review/decisions.js";
+import { Poster } from "./poster.js";
+import { named, noCardWords } from "./words.js";
+
+/** @import { CardCell, CardLine, CardList } from "../shapes.js" */
+/** @import { PosterCell } from "./poster.js" */
+/** @import { CardVerdict } from "./words.js" */
+
+/** @type {Record<string, string | null>} */
+const LABEL_KEYS = { p: "good", a: "good", x: "reject", u: null };
+/** @type {Record<string, [number, number]>} */
+const ARROWS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+
+/**
+ * @param {string} words
+ * @param {HTMLElement} control
+ */
+const inline = (words, control) => h("label", { class: "inline" }, words, control);
+
+/** A drop-down list that is filled anew only when its entries have changed. */
+class Choice {
+  /**
+   * @param {string} id
+   * @param {string} words
+   * @param {(value: string) => void} chosen
+   */
+  constructor(id, words, chosen) {
+    this.node = h("select", { id, "aria-label": words, onchange: () => chosen(this.node.value) });
+    this.field = inline(words, this.node);
+    this.print = "";
   }
 
-  islands["card-grid"] = (root) => {
-    const model = { list: null, version: "", against: "" };
-    const lora = el("select", { id: "card-lora", "aria-label": "LoRA" });
-    const seed = el("input", { id: "card-seed", type: "number", "aria-label": "Seed", min: "0" });
-    const run = flen.button("Run the card", () => flen.attempt(async () => {
-      await flen.post("/cards", { lora: lora.value, seed: seed.value === "" ? null : Number(seed.value) });
-      model.version = "";
-      flen.poll();
-    }), { id: "card-run", class: "primary", icon: "play" });
-    const pick = (id, words, name) => { const select = el("select", { id, onchange: () => { model[name] = select.value; paint(); } }); return [select, el("label", { class: "inline" }, words, select)]; };
-    const report = el("a", { id: "card-report", class: "fb", href: "/practice/report", target: "_blank", rel: "noopener" }, "Practice report");
-    const look = flen.button("", () => flen.attempt(async () => {
-      await flen.post("/practice/look");
-      flen.toast("Your decisions are held against the truth; the practice report will say how often you were right.");
-      flen.poll();
-    }), { id: "card-look", class: "quiet", icon: "eye" });
-    const [version, versionField] = pick("card-version", "Version", "version");
-    const [against, againstField] = pick("card-compare", "beside", "against");
-    const headline = el("p", { id: "card-headline", class: "headline", role: "status", "aria-live": "polite" });
-    const gauge = el("div", { class: "rate-gauge" });
-    const keys = el("p", { class: "dim card-keys" }, el("kbd", {}, "P"), "right ", el("kbd", {}, "X"), "wrong ", el("kbd", {}, "U"), "clear ", el("kbd", {}, "←→↑↓"), "move ", el("kbd", {}, "Enter"), "open");
+  /**
+   * @param {[string, string][]} entries
+   * @param {string} value
+   */
+  fill(entries, value) {
+    const print = JSON.stringify([entries, value]);
+    if (print === this.print) return;
+    this.print = print;
+    put(
+      this.node,
+      entries.map(([key, words]) => h("option", { value: key }, words)),
+    );
+    this.node.value = value;
+  }
+}
 
-    const judge = {
-      open: (state) => state?.image && flen.openPicture(state.image.id, { where: "card", after: () => settle() }),
-      key: (event, state, cell) => {
-        if (event.ctrlKey || event.altKey || event.metaKey) return;
-        const label = { p: "good", a: "good", x: "reject", u: null }[event.key.toLowerCase()];
-        const steps = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
-        if (label !== undefined && state?.image) {
-          flen.decide(state.image.id, "label", label, { where: "card" });
-          cell.dataset.verdict = label === "good" ? "right" : label === "reject" ? "wrong" : "unsure";
-          cell.querySelector(".verdict").replaceChildren(icon(VERDICTS[cell.dataset.verdict][0]));
-          settle();
-        } else if (event.key in steps) move(cell, ...steps[event.key]);
-        else return;
-        event.preventDefault();
-        event.stopPropagation();
-      },
-    };
-    function move(cell, dx, dy) {
-      const from = cell.getBoundingClientRect();
-      const [x, y] = [from.x + from.width / 2, from.y + from.height / 2];
-      const other = [...cell.closest(".poster").querySelectorAll(".cell")].filter((c) => c !== cell).map((c) => {
-        const b = c.getBoundingClientRect();
-        const [ox, oy] = [b.x + b.width / 2 - x, b.y + b.height / 2 - y];
-        const along = ox * dx + oy * dy;
-        return [along > 4 ? along + 3 * Math.abs(ox * dy + oy * dx) : Infinity, c];
-      });
-      const best = other.reduce((a, b) => (b[0] < a[0] ? b : a), [Infinity, null]);
-      best[1]?.focus();
-    }
-    async function settle() { await flen.flushDecisions(); await load(); }
+/** The rate with its interval and the target on a line from 0 to 1. */
+class Gauge {
+  constructor() {
+    this.node = h("div", { class: "rate-gauge" });
+  }
 
-    const first = poster("card-poster", judge);
-    const second = poster("card-poster-beside", judge);
-    const caption = el("h3", { class: "poster-title" });
-    const captionBeside = el("h3", { class: "poster-title" });
-    const beside = el("section", {}, captionBeside, second.node);
-    const posters = el("div", { class: "posters" }, el("section", {}, caption, first.node), beside);
+  /** @param {CardLine["rate"] | undefined} rate */
+  paint(rate) {
+    this.node.hidden = !rate;
+    if (!rate) return;
+    const percent = (/** @type {number} */ share) => `${(share * 100).toFixed(1)}%`;
+    const { low, high, right, total, target } = rate;
+    put(
+      this.node,
+      h("i", { class: "range", style: { left: percent(low), width: percent(high - low) } }),
+      h("i", { class: "point", style: { left: percent(right / total) } }),
+      h("i", { class: "target", style: { left: percent(target) } }),
+    );
+    this.node.title = `${right} of ${total}; the line is the target`;
+  }
+}
+
+class ModelCard {
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    /** @type {CardList | null} */
+    this.list = null;
+    this.version = "";
+    this.against = "";
+    /** @type {string | null} the LoRA that the user has chosen ("": the base model); until then the newest is offered */
+    this.chosen = null;
+    this.lora = new Choice("card-lora", "LoRA", (id) => (this.chosen = id));
+    this.seed = h("input", { id: "card-seed", type: "number", "aria-label": "Seed", min: "0" });
+    this.run = button("Run the card", () => this.start(), { id: "card-run", class: "primary", icon: "play" });
+    this.versions = new Choice("card-version", "Version", (version) => this.change({ version }));
+    this.beside = new Choice("card-compare", "beside", (against) => this.change({ against }));
+    const report = { href: "/practice/report", target: "_blank", rel: "noopener" };
+    this.report = h("a", { id: "card-report", class: "fb", ...report }, "Practice report");
+    this.look = button("", () => this.compareWithTruth(), { id: "card-look", class: "quiet", icon: "eye" });
+    this.headline = h("p", { id: "card-headline", class: "headline", role: "status", "aria-live": "polite" });
+    this.gauge = new Gauge();
+    this.keys = this.keyLine();
+    this.first = this.poster("card-poster");
+    this.second = this.poster("card-poster-beside");
+    this.posters = h("div", { class: "posters" }, this.first.section, this.second.section);
     root.classList.add("card-tab");
-    root.append(el("div", { class: "card-bar" }, versionField, againstField, report, look, el("span", { class: "grow" }), el("label", { class: "inline" }, "LoRA", lora), el("label", { class: "inline" }, "Seed", seed), run),
-      el("div", { class: "card-head" }, headline, gauge, keys), posters);
+    root.append(this.bar(), h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys), this.posters);
+  }
 
-    const named = (card) => `${card.version}: ${card.lora}, seed ${card.seed}`;
-    function fill(select, entries, value) {
-      const print = JSON.stringify([entries, value]);
-      if (select.dataset.print === print) return;
-      select.dataset.print = print;
-      select.replaceChildren(...entries.map(([v, words]) => el("option", { value: v, selected: v === value }, words)));
-      select.value = value;
-    }
-    function paintGauge(rate) {
-      const percent = (x) => `${(x * 100).toFixed(1)}%`;
-      gauge.replaceChildren(el("i", { class: "range", style: { left: percent(rate.low), width: percent(rate.high - rate.low) } }),
-        el("i", { class: "point", style: { left: percent(rate.right / rate.total) } }), el("i", { class: "target", style: { left: percent(rate.target) } }));
-      gauge.title = `${rate.right} of ${rate.total}; the line is the target`;
-      gauge.hidden = false;
-    }
-    function paint() {
-      const { cards, loras, cells } = model.list;
-      const newest = cards.at(-1);
-      const shown = cards.find((c) => c.version === model.version) || newest;
-      const other = cards.find((c) => c.version === model.against && c !== shown);
-      fill(lora, [["", "Base model"], ...loras.map((x) => [x.id, x.name])], lora.dataset.touched ? lora.value : loras[0]?.id || "");
-      fill(version, cards.map((c) => [c.version, named(c)]), shown?.version || "");
-      fill(against, [["", "nothing"], ...cards.filter((c) => c !== shown).map((c) => [c.version, named(c)])], other?.version || "");
-      versionField.hidden = !cards.length;
-      againstField.hidden = cards.length < 2;
-      headline.textContent = shown ? shown.rate.words : `No card yet. It makes the ${cells.length} pictures of the benchmark with one LoRA; then you judge each.${loras.length ? "" : " No LoRA has been trained yet: the base model shows what you start from."}`;
-      if (shown) paintGauge(shown.rate); else gauge.hidden = true;
-      caption.textContent = shown ? `${shown.version}: ${shown.lora}` : "";
-      first.paint(cells, shown);
-      beside.hidden = !other;
-      posters.classList.toggle("two", Boolean(other));
-      keys.hidden = !shown;
-      report.hidden = !model.list.report;
-      look.hidden = !model.list.unread;
-      look.lastChild.textContent = `Compare ${model.list.unread} decisions with the truth`;
-      if (other) { captionBeside.textContent = `${other.version}: ${other.lora} (${other.rate.right} of ${other.rate.total})`; second.paint(cells, other); }
-    }
-    lora.addEventListener("change", () => { lora.dataset.touched = "1"; });
-    async function load() {
-      const list = await flen.get("/cards").catch(() => null);
-      if (!list) return;
-      if (seed.value === "") seed.value = list.seed;
-      model.list = list;
-      paint();
-    }
-    flen.whenSeen(root, load);
-  };
-})();
+  bar() {
+    const left = [this.versions.field, this.beside.field, this.report, this.look];
+    const right = [this.lora.field, inline("Seed", this.seed), this.run];
+    return h("div", { class: "card-bar" }, left, h("span", { class: "grow" }), right);
+  }
+
+  keyLine() {
+    const keys = [
+      ["P", "right"],
+      ["X", "wrong"],
+      ["U", "clear"],
+      ["←→↑↓", "move"],
+      ["Enter", "open"],
+    ];
+    return h(
+      "p",
+      { class: "dim card-keys" },
+      keys.map(([key, words]) => keyHint(key, words)),
+    );
+  }
+
+  /** @param {string} id */
+  poster(id) {
+    const judge = {
+      open: (/** @type {CardCell} */ cell) => this.open(cell),
+      key: (/** @type {KeyboardEvent} */ event, /** @type {PosterCell} */ cell) => this.key(event, cell, poster),
+    };
+    const poster = new Poster(id, judge);
+    const title = h("h3", { class: "poster-title" });
+    return { poster, title, section: h("section", {}, title, poster.node) };
+  }
+
+  /** @param {{ version: string } | { against: string }} patch */
+  change(patch) {
+    Object.assign(this, patch);
+    if (this.list) this.paint(this.list);
+  }
+
+  async load() {
+    const list = /** @type {CardList | null} */ (await tryGet("/cards"));
+    if (!list) return;
+    if (this.seed.value === "") this.seed.value = String(list.seed);
+    this.list = list;
+    this.paint(list);
+  }
+
+  /** Decisions are on the disk, the card is what the studio makes of them. */
+  async settle() {
+    await flushDecisions();
+    await this.load();
+  }
+
+  start() {
+    return attempt(async () => {
+      const seed = this.seed.value === "" ? null : Number(this.seed.value);
+      await post("/cards", { lora: this.lora.node.value, seed });
+      this.version = "";
+      poll();
+    });
+  }
+
+  compareWithTruth() {
+    return attempt(async () => {
+      await post("/practice/look");
+      toast("Your decisions are held against the truth; the practice report will say how often you were right.");
+      poll();
+    });
+  }
+
+  /** @param {CardCell} cell */
+  open({ image }) {
+    if (image) openPicture(image.id, { where: "card", after: () => this.settle() });
+  }
+
+  /**
+   * @param {PosterCell} cell
+   * @param {string | null} label
+   */
+  label(cell, label) {
+    const { image } = cell.state;
+    if (!image) return;
+    decide(image.id, "label", label, { where: "card" });
+    const expected = facts.outcomes.label[String(label)].cell; // nothing: the machine's word, which the studio knows
+    if (expected) cell.showVerdict(/** @type {CardVerdict} */ (expected));
+    this.settle();
+  }
+
+  /**
+   * @param {KeyboardEvent} event
+   * @param {PosterCell} cell
+   * @param {Poster} poster
+   */
+  key(event, cell, poster) {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const letter = event.key.toLowerCase();
+    if (letter in LABEL_KEYS && cell.state.image) this.label(cell, LABEL_KEYS[letter]);
+    else if (event.key in ARROWS) poster.step(cell, ARROWS[event.key]);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** @param {CardList} list */
+  paint(list) {
+    const { cards, cells } = list;
+    const shown = cards.find((c) => c.version === this.version) ?? cards.at(-1);
+    const other = cards.find((c) => c.version === this.against && c !== shown);
+    this.paintBar(list, shown, other);
+    this.headline.textContent = shown ? shown.rate.words : noCardWords(list);
+    this.gauge.paint(shown?.rate);
+    this.keys.hidden = !shown;
+    this.first.title.textContent = shown ? `${shown.version}: ${shown.lora}` : "";
+    this.first.poster.paint(cells, shown);
+    this.second.section.hidden = !other;
+    this.posters.classList.toggle("two", Boolean(other));
+    if (!other) return;
+    const { right, total } = other.rate;
+    this.second.title.textContent = `${other.version}: ${other.lora} (${right} of ${total})`;
+    this.second.poster.paint(cells, other);
+  }
+
+  /**
+   * @param {CardList} list
+   * @param {CardLine | undefined} shown
+   * @param {CardLine | undefined} other
+   */
+  paintBar({ cards, loras, report, unread }, shown, other) {
+    const entry = (/** @type {CardLine} */ card) => /** @type {[string, string]} */ ([card.version, named(card)]);
+    const usable = loras.map((x) => /** @type {[string, string]} */ ([x.id, x.name]));
+    this.lora.fill([["", "Base model"], ...usable], this.chosen ?? loras[0]?.id ?? "");
+    this.versions.fill(cards.map(entry), shown?.version ?? "");
+    this.beside.fill([["", "nothing"], ...cards.filter((c) => c !== shown).map(entry)], other?.version ?? "");
+    this.versions.field.hidden = !cards.length;
+    this.beside.field.hidden = cards.length < 2;
+    this.report.hidden = !report;
+    this.look.hidden = !unread;
+    relabel(this.look, `Compare ${unread} decisions with the truth`);
+  }
+}
+
+island("card-grid", ({ root }) => {
+  const card = new ModelCard(root);
+  whenSeen(root, () => card.load());
+});

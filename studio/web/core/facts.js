@@ -6,7 +6,7 @@ import { get } from "./net.js";
 /** @import { Facts } from "../types.js" */
 
 /** @type {Facts} */
-export const facts = { failures: {}, angles: [], expressions: [], theme: "system" };
+export const facts = { failures: {}, angles: [], expressions: [], theme: "system", piles: {}, outcomes: {} };
 
 export async function learn() {
   Object.assign(facts, await get("/facts"));

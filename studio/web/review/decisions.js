@@ -1,75 +1,131 @@
-// @ts-nocheck
-/* Decisions on their way: made at once here, sent in batches, kept in localStorage until the studio has them on disk. */
-import { flen } from "../core/flen.js";
-(() => {
-  "use strict";
-  const KEY = "flen:unsent";
-  const BATCH_MS = 150;
-  let queue = read();
-  let timer = 0;
-  let sending = null;
-  let failures = 0;
-  const decided = new Map();
+// @ts-check
+/** The page's decisions: one queue, mirrored in localStorage. What follows from them the studio says. */
 
-  function read() {
-    try { return JSON.parse(localStorage.getItem(KEY) || "[]"); } catch { return []; }
-  }
-  function mirror() {
-    try { localStorage.setItem(KEY, JSON.stringify(queue)); } catch { /* private mode: memory must do */ }
-    document.dispatchEvent(new CustomEvent("flen:unsent", { detail: { count: queue.length, failures } }));
-  }
-  flen.newId = () => [...crypto.getRandomValues(new Uint8Array(8))].map((b) => b.toString(16).padStart(2, "0")).join("");
+import { facts } from "../core/facts.js";
+import { announce, poll } from "../core/live.js";
+import { post } from "../core/net.js";
+import { toast, wordsOf } from "../core/ui.js";
+import { foresee as foreseeBy } from "./foresee.js";
+import { DecisionQueue } from "./queue.js";
 
-  async function send() {
-    clearTimeout(timer);
-    timer = 0;
-    if (sending || !queue.length) return sending;
-    const batch = queue.slice(0, 500);
-    sending = flen.post("/decisions", { decisions: batch }).then(
-      ({ known }) => {
-        const done = new Set(known);
-        batch.forEach((d) => decided.set(d.image, performance.now()));
-        queue = queue.filter((d) => !done.has(d.id));
-        failures = 0;
-        flen.poll();
-      },
-      (error) => {
-        failures += 1;
-        if (failures === 1) flen.toast(`Decisions are kept here and sent again: ${error.message}`, "problem");
-      },
-    );
-    await sending;
-    sending = null;
-    mirror();
-    if (queue.length) timer = setTimeout(send, failures ? Math.min(10000, 500 * 2 ** failures) : BATCH_MS);
+/** @import { IconName } from "../core/icons.js" */
+/** @import { Action, DecisionAnswer, Label, Said, Settled, Standing } from "../shapes.js" */
+/** @import { Outcomes } from "./foresee.js" */
+
+const KEY = "flen:unsent";
+
+/** @type {Record<Label, { words: string, icon: IconName }>} */
+export const LABELS = {
+  good: { words: "good", icon: "check" },
+  needs_correction: { words: "needs correction", icon: "pen" },
+  reject: { words: "rejected", icon: "cross" },
+};
+
+/** @returns {Said[]} */
+function read() {
+  try {
+    return JSON.parse(localStorage.getItem(KEY) ?? "[]");
+  } catch {
+    return [];
   }
-  /** Decide; returns the decision with its id. `action` and `value` as in the records' Decision. */
-  flen.decide = (image, action, value, extra = {}) => {
-    const decision = { id: flen.newId(), image, action, value, ...extra };
-    queue.push(decision);
-    mirror();
-    if (!timer) timer = setTimeout(send, BATCH_MS);
-    return decision;
-  };
-  /** Pictures whose decisions the studio has not confirmed yet, or confirmed after `moment` (ms). */
-  flen.fresher = (moment) => new Set([...decided].filter(([, at]) => at > moment).map(([image]) => image).concat(queue.map((d) => d.image)));
-  flen.flushDecisions = async () => {
-    while (queue.length && failures === 0) await send();
-  };
-  window.addEventListener("pagehide", () => {
-    if (queue.length) navigator.sendBeacon("/decisions", new Blob([JSON.stringify({ decisions: queue })], { type: "application/json" }));
+}
+
+/** @param {Said[]} waiting */
+function write(waiting) {
+  try {
+    localStorage.setItem(KEY, JSON.stringify(waiting));
+  } catch {
+    // private mode: memory must do
+  }
+  announce("flen:unsent", { count: waiting.length });
+}
+
+/** 64 random bits in hex, as the studio wants ids. */
+function newId() {
+  const bytes = [...crypto.getRandomValues(new Uint8Array(8))];
+  return bytes.map((b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+/** @type {DecisionQueue | null} */
+let made = null;
+
+function queue() {
+  made ??= new DecisionQueue({
+    send: (decisions) => post("/decisions", { decisions }),
+    read,
+    write,
+    after: (run, ms) => {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
+    now: () => performance.now(),
+    newId,
+    answered,
+    failed: (error, times) => {
+      if (times === 1) toast(`Decisions are kept here and sent again: ${wordsOf(error)}`, "problem");
+    },
   });
-  if (queue.length) timer = setTimeout(send, BATCH_MS);
+  return made;
+}
 
-  /** A picture's state after one more decision; the rules of the records' Verdict. */
-  flen.after = (state, action, value) => {
-    if (action === "label") return { ...state, label: value, who: value ? "human" : null, reason: "" };
-    if (action === "failure") {
-      const has = state.failures.includes(value);
-      return { ...state, failures: has ? state.failures.filter((f) => f !== value) : [...state.failures, value] };
-    }
-    return { ...state, [action]: value };
-  };
-  flen.LABELS = { good: ["good", "check"], needs_correction: ["needs correction", "pen"], reject: ["rejected", "cross"] };
-})();
-export const { decide, after, fresher, LABELS, newId, flushDecisions } = flen;
+/** @param {DecisionAnswer} answer */
+function answered(answer) {
+  settle(answer);
+  poll();
+}
+
+/**
+ * The studio's word on pictures and gates: the event `flen:settled`. What is still on its way it does not know of.
+ * @param {Settled} said
+ */
+export function settle({ pictures, gates }) {
+  const unsent = queue().waitingImages();
+  const known = Object.fromEntries(Object.entries(pictures).filter(([image]) => !unsent.has(image)));
+  announce("flen:settled", { pictures: known, gates: unsent.size ? {} : gates });
+}
+
+/**
+ * Decide; answers the decision with its id.
+ * @param {string} image
+ * @param {Action} action
+ * @param {string | number | null} value
+ * @param {{ where: string, undoes?: string }} more
+ * @returns {Said}
+ */
+export function decide(image, action, value, more) {
+  return queue().decide(image, action, value, more);
+}
+
+/**
+ * What is to be expected of a picture after one more decision.
+ * @param {Standing} standing
+ * @param {Action} action
+ * @param {string | number | null} value
+ * @returns {Standing}
+ */
+export function foresee(standing, action, value) {
+  return foreseeBy(/** @type {Outcomes} */ (facts.outcomes), standing, action, value);
+}
+
+/**
+ * Pictures that an answer which was asked for at `moment` does not know the last of.
+ * @param {number} moment ms
+ */
+export function fresher(moment) {
+  return queue().fresher(moment);
+}
+
+/** Everything decided so far is on the studio's disk, or the studio does not answer. */
+export function flushDecisions() {
+  return queue().flush();
+}
+
+/** Send what an earlier page left; a page that is closed sends what it has. */
+export function startDecisions() {
+  queue().start();
+  window.addEventListener("pagehide", () => {
+    const { waiting: decisions } = queue();
+    const body = new Blob([JSON.stringify({ decisions })], { type: "application/json" });
+    if (decisions.length) navigator.sendBeacon("/decisions", body);
+  });
+}

@@ -1,235 +1,345 @@
-// @ts-nocheck
-/* Review: what is at the gate, where we are in it, and what was decided. The views are in review_view.js, review_grid.js. */
-import { flen, flenPage } from "../core/flen.js";
-import "./decisions.js";
-import "./keys.js";
-import "./pristine.js";
-import "./review_view.js";
-import "./review_grid.js";
-(() => {
-  "use strict";
-  const { islands } = flen;
-  const REMEMBER = "flen:review";
-  const REST_MS = 1500;
-  const LABEL_OF = { good: "good", reject: "reject", correct: "needs_correction", clear: null };
+// @ts-check
+/** Review: what is at the gate, where we are in it, and what was decided. */
 
-  const FILTERS = {
-    open: ["To judge", (t) => !t.state.label],
-    all: ["All", () => true],
-    good: ["Good", (t) => t.state.label === "good"],
-    needs_correction: ["To correct", (t) => t.state.label === "needs_correction"],
-    reject: ["Rejected", (t) => t.state.label === "reject"],
-    right: ["right", (t) => t.verdict === "right"],
-    unsure: ["unsure", (t) => t.verdict === "unsure" || t.verdict === "cannot tell"],
-    wrong: ["wrong", (t) => t.verdict === "wrong"],
-  };
-  const recall = () => { try { return JSON.parse(localStorage.getItem(REMEMBER) || "{}"); } catch { return {}; } };
+import { within } from "../core/dom.js";
+import { facts } from "../core/facts.js";
+import { count } from "../core/format.js";
+import { island } from "../core/island.js";
+import { hear, live, poll, whenSeen } from "../core/live.js";
+import { get, post, tryGet } from "../core/net.js";
+import { attempt, toast } from "../core/ui.js";
+import { decide, flushDecisions, foresee, fresher, LABELS, settle } from "./decisions.js";
+import { Keyboard } from "./keyboard.js";
+import { ReviewModel, standing } from "./model.js";
+import { openPristine } from "./pristine.js";
+import { Steps } from "./steps.js";
+import { ReviewView } from "./view.js";
 
-  islands.review = (root, options) => {
-    const past = recall();
-    const model = {
-      gates: options.gates, filters: FILTERS, gate: past.gate in options.gates ? past.gate : Object.keys(options.gates)[0],
-      filter: "open", tiles: new Map(), order: [], at: 0, mode: "single", armed: false,
-      advance: past.advance !== false, compare: past.compare !== false, info: past.info !== false, zoom: false, peek: false,
+/** @import { Action, Candidates, CorrectionAnswer, Label, PileTile, Settled } from "../shapes.js" */
+/** @import { Memory } from "./model.js" */
+/** @import { CorrectionStep, DecisionStep, TagStep, Tags } from "./steps.js" */
+/** @import { What } from "./view.js" */
+
+const REMEMBER = "flen:review";
+/** A pile of ten thousand is megabytes: it is fetched anew when the hands rest, not after every key. */
+const REST_MS = 1500;
+
+/** @returns {Memory} */
+function recall() {
+  try {
+    return JSON.parse(localStorage.getItem(REMEMBER) ?? "{}");
+  } catch {
+    return {};
+  }
+}
+
+export class Review {
+  /**
+   * @param {HTMLElement} root
+   * @param {Record<string, string>} gates words by gate
+   */
+  constructor(root, gates) {
+    this.root = root;
+    this.model = new ReviewModel(gates, recall());
+    this.steps = new Steps();
+    this.decided = -Infinity;
+    /** what pictures show is told one by one, in the order it was said */
+    this.telling = Promise.resolve();
+    this.told = 0;
+    this.resting = 0;
+    this.keyboard = new Keyboard(this);
+    this.view = new ReviewView(this);
+    this.paint("all");
+  }
+
+  get owner() {
+    return `${live.state?.character?.id}/${this.model.gate}`;
+  }
+
+  /** @param {What} what */
+  paint(what) {
+    this.view.paint(what);
+    localStorage.setItem(REMEMBER, JSON.stringify(this.model.remembered()));
+  }
+
+  /** @returns {Promise<void>} */
+  async load() {
+    await this.telling;
+    const { told, model } = this;
+    const asked = performance.now();
+    const { gate } = model;
+    const found = await tryGet(`/review?gate=${gate}`);
+    if (!found || gate !== model.gate) return undefined;
+    if (told !== this.told) return this.load(); // said meanwhile: the answer does not know of it
+    if (model.take(found, fresher(asked), this.owner)) this.steps.clear();
+    this.paint("all");
+    return undefined;
+  }
+
+  /** Load, but not while decisions are being made. */
+  refresh() {
+    clearTimeout(this.resting);
+    const wait = this.decided + REST_MS - performance.now();
+    if (wait > 0 && this.model.tiles.size) this.resting = setTimeout(() => this.refresh(), wait);
+    else this.load();
+  }
+
+  /* ---- moving and looking */
+
+  /** @param {number} to */
+  go(to) {
+    const end = this.model.go(to);
+    if (end) this.view.say(`This is the ${end} picture.`);
+    this.paint("picture");
+  }
+
+  /** @param {1 | -1} way */
+  goRow(way) {
+    const { model } = this;
+    if (model.mode !== "grid") return;
+    const to = model.at + way * this.view.grid.layout.columns;
+    this.go(Math.max(0, Math.min(model.order.length - 1, to)));
+  }
+
+  /** @param {"advance" | "compare" | "info" | "zoom"} name */
+  toggle(name) {
+    this.model[name] = !this.model[name];
+    this.paint("layout");
+  }
+
+  /** @param {"single" | "grid"} mode */
+  setMode(mode) {
+    this.model.mode = mode;
+    this.paint("layout");
+  }
+
+  /** @param {boolean} on */
+  peek(on) {
+    this.model.peek = on;
+    this.paint("picture");
+  }
+
+  escape() {
+    this.model.armed = false;
+    if (this.model.zoom) this.toggle("zoom");
+    else this.paint("state");
+  }
+
+  /** @param {string} gate */
+  openGate(gate) {
+    this.model.open(gate);
+    this.paint("all");
+    this.load();
+  }
+
+  /** @param {string} pile */
+  choosePile(pile) {
+    this.model.choose(pile, this.owner);
+    this.paint("all");
+  }
+
+  /* ---- deciding */
+
+  /**
+   * @param {PileTile} tile
+   * @param {Action} action
+   * @param {string | number | null} value
+   * @param {string} words
+   */
+  record(tile, action, value, words) {
+    const before = standing(tile);
+    const { id } = decide(tile.id, action, value, { where: this.model.where });
+    this.model.place(tile, foresee(tile, action, value));
+    const after = standing(tile);
+    this.steps.add({ kind: "decision", tile: tile.id, words, action, value, decision: id, before, after });
+    this.decided = performance.now();
+    this.view.say(words);
+  }
+
+  /** @param {Label | null} label */
+  label(label) {
+    const { model } = this;
+    if (!model.current) return;
+    const last = model.atLast;
+    this.record(model.current, "label", label, label ? LABELS[label].words : "label cleared");
+    if (label && last) this.view.say(`${LABELS[label].words}. That was the last picture.`);
+    const goesOn = label && model.advance && !last;
+    if (goesOn) model.at += 1;
+    this.paint(goesOn ? "picture" : "state");
+  }
+
+  /**
+   * @param {"identity" | "edit"} action
+   * @param {number} stars 0 clears
+   */
+  rate(action, stars) {
+    const { current } = this.model;
+    if (!current) return;
+    const words = action === "edit" ? "edit quality" : "identity";
+    this.record(current, action, stars || null, `${words} ${stars || "cleared"}`);
+    this.paint("state");
+  }
+
+  /** @param {string} letter */
+  fail(letter) {
+    this.model.armed = false;
+    const { current } = this.model;
+    const name = facts.failures[letter];
+    if (current && name) {
+      const had = current.state.failures.includes(name);
+      this.record(current, "failure", name, `${name} ${had ? "taken back" : "noted"}`);
+    }
+    this.paint("state");
+  }
+
+  arm() {
+    this.model.armed = !this.model.armed;
+    this.paint("state");
+    if (this.model.armed) this.view.say("Failure mode: press its letter.");
+  }
+
+  /**
+   * What the studio says of pictures and piles replaces what was foreseen.
+   * @param {Settled} said
+   */
+  settle({ pictures, gates }) {
+    for (const [id, now] of Object.entries(pictures)) this.model.placeIfHere(id, now);
+    const tally = gates[this.model.gate];
+    if (tally) this.model.tally(tally);
+    this.paint("state");
+  }
+
+  /**
+   * @param {PileTile} tile
+   * @param {CorrectionAnswer} answer
+   * @param {string} words
+   */
+  corrected(tile, answer, words) {
+    const { decisions, pictures } = answer;
+    const events = Object.entries(decisions).map(([image, last]) => {
+      const before = standing(this.model.tiles.get(image) ?? pictures[image]);
+      return { image, last, before, after: pictures[image] };
+    });
+    this.steps.add({ kind: "correction", tile: tile.id, words, events });
+    this.view.say(words);
+    settle(answer);
+  }
+
+  /** @param {Tags} said */
+  tag(said) {
+    const { current } = this.model;
+    if (!current) return;
+    const words = `shows ${Object.values(said).join(", ")}`;
+    this.steps.addTags(current.id, current.tags, said, words);
+    this.view.say(words);
+    this.tell(current.id, said);
+  }
+
+  /**
+   * @param {string} id
+   * @param {Tags} said
+   */
+  tell(id, said) {
+    this.told += 1;
+    const mine = this.told;
+    const send = async () => {
+      const { angle, expression, tags } = await post(`/picture/${id}/tags`, said);
+      Object.assign(this.model.tiles.get(id) ?? {}, { angle, expression, tags });
+      if (mine === this.told) this.paint("picture");
     };
-    const done = [];
-    const undone = [];
-    let arrived = "";
-    let picked = "";  // the pile that the user chose a filter for: its arrival does not choose another
-    let decided = -Infinity;
-    let telling = Promise.resolve();  // what pictures show is told one by one, in the order it was said
-    let told = 0;
+    this.telling = this.telling.then(() => attempt(send));
+  }
 
-    const owner = () => `${flen.state?.character?.id}/${model.gate}`;
-    const where = () => (model.gate === "card" ? "card" : "review");
-    const current = () => model.tiles.get(model.order[model.at]);
-    const keep = () => localStorage.setItem(REMEMBER, JSON.stringify({ gate: model.gate, advance: model.advance, compare: model.compare, info: model.info,
-      at: { ...recall().at, ...(current() && { [model.gate]: current().id }) } }));
-    const paint = (what) => { view.paint(what); keep(); };
-    const choose = () => [...model.tiles.values()].filter(FILTERS[model.filter][1]).map((t) => t.id);
+  /* ---- undoing and redoing */
 
-    async function load(fresh) {
-      await telling;
-      const heard = told;
-      const asked = performance.now();
-      const gate = model.gate;
-      const found = await flen.get(`/review?gate=${gate}`).catch(() => null);
-      if (!found || gate !== model.gate) return;
-      if (heard !== told) { await load(fresh); return; }  // said meanwhile: the answer does not know of it
-      const mine = flen.fresher(asked);
-      const tiles = new Map();
-      for (const tile of found.items) {
-        const old = model.tiles.get(tile.id);
-        tiles.set(tile.id, old && mine.has(tile.id) ? { ...tile, state: old.state } : tile);
-      }
-      const here = model.order[model.at];
-      model.tiles = tiles;
-      if (fresh || owner() !== arrived) {
-        arrived = owner();
-        done.length = undone.length = 0;
-        if (picked !== arrived) {
-          picked = "";
-          model.filter = [...tiles.values()].some(FILTERS.open[1]) ? "open" : "all";
-        }
-        model.order = choose();
-        model.at = Math.max(0, model.order.indexOf(recall().at?.[gate]));
-      } else {
-        const kept = model.order.filter((id) => tiles.has(id));
-        const there = new Set(kept);
-        model.order = [...kept, ...choose().filter((id) => !there.has(id))];
-        model.at = Math.max(0, model.order.indexOf(here));
-      }
-      paint("all");
+  /** @param {boolean} back undo, else redo */
+  turn(back) {
+    const step = this.steps.turn(back);
+    if (!step) {
+      this.view.say(back ? "Nothing to undo." : "Nothing to redo.");
+      return;
     }
+    if (this.model.tiles.has(step.tile)) {
+      if (step.kind === "tags") this.retag(step, back);
+      else if (step.kind === "correction") this.recorrect(step, back);
+      else this.redecide(step, back);
+      this.model.goTo(step.tile);
+    }
+    this.view.say(`${back ? "undone" : "redone"}: ${step.words}`);
+    this.paint("picture");
+  }
 
-    function go(to) {
-      const bound = Math.max(0, Math.min(model.order.length - 1, to));
-      if (bound === model.at && to !== bound) view.say(to < 0 ? "This is the first picture." : "This is the last picture.");
-      model.at = bound;
-      model.peek = false;
-      paint("picture");
-    }
-    function record(tile, action, value, words, extra = {}) {
-      const before = tile.state;
-      const decision = flen.decide(tile.id, action, value, { where: where(), ...extra });
-      tile.state = flen.after(before, action, value);
-      done.push({ tile: tile.id, before, after: tile.state, action, value, decision: decision.id, words });
-      undone.length = 0;
-      decided = performance.now();
-      view.say(words);
-    }
-    function label(name) {
-      const tile = current();
-      if (!tile) return;
-      const value = LABEL_OF[name];
-      record(tile, "label", value, value ? flen.LABELS[value][0] : "label cleared");
-      if (value && model.advance && model.at < model.order.length - 1) { model.at += 1; paint("picture"); }
-      else { if (value && model.at === model.order.length - 1) view.say(`${flen.LABELS[value][0]}. That was the last picture.`); paint("state"); }
-    }
-    function rate(action, digit) {
-      const tile = current();
-      if (!tile) return;
-      const value = Number(digit) || null;
-      record(tile, action, value, `${action === "edit" ? "edit quality" : "identity"} ${value ?? "cleared"}`);
-      paint("state");
-    }
-    function failure(letter) {
-      model.armed = false;
-      const tile = current();
-      const name = flenPage.failures[letter];
-      if (tile && name) {
-        const had = tile.state.failures.includes(name);
-        record(tile, "failure", name, `${name} ${had ? "taken back" : "noted"}`);
-      }
-      paint("state");
-    }
-    function turn(from, to, back) {
-      const step = from.pop();
-      if (!step) { view.say(back ? "Nothing to undo." : "Nothing to redo."); return; }
-      const tile = model.tiles.get(step.tile);
-      if (tile) {
-        (step.tags ? retag : redecide)(tile, step, back);
-        const at = model.order.indexOf(step.tile);
-        if (at >= 0) model.at = at;
-      }
-      to.push(step);
-      view.say(`${back ? "undone" : "redone"}: ${step.words}`);
-      paint("picture");
-    }
-    function redecide(tile, step, back) {
-      if (back) flen.decide(step.tile, "undo", null, { undoes: step.decision, where: where() });
-      else step.decision = flen.decide(step.tile, step.action, step.value, { where: where() }).id;
-      tile.state = back ? step.before : step.after;
-    }
-    function retag({ id }, step, back) {
-      const said = back ? step.tags.before : step.tags.after;
-      const mine = ++told;
-      telling = telling.then(() => flen.attempt(async () => {
-        const { angle, expression, tags } = await flen.post(`/picture/${id}/tags`, said);
-        const tile = model.tiles.get(id);
-        if (tile) Object.assign(tile, { angle, expression, tags });
-        if (mine === told) paint("picture");
-      }));
-    }
-    function tag(said) {
-      const tile = current();
-      if (!tile) return;
-      const words = `shows ${Object.values(said).join(", ")}`;
-      const last = done.at(-1);
-      // typing a word into a chooser passes others on the way: one step
-      const again = last?.tags && last.tile === tile.id && Object.keys(said).every((key) => key in last.tags.after);
-      const step = again ? last : { tile: tile.id, tags: { before: tile.tags } };
-      Object.assign(step.tags, { after: said });
-      step.words = words;
-      if (!again) done.push(step);
-      undone.length = 0;
-      view.say(step.words);
-      retag(tile, step, false);
-    }
-    const toggle = (name) => { model[name] = !model[name]; paint("layout"); };
-    const commands = {
-      next: () => go(model.at + 1), previous: () => go(model.at - 1), first: () => go(0), last: () => go(model.order.length - 1),
-      down: () => model.mode === "grid" && go(Math.min(model.order.length - 1, model.at + view.columns())),
-      up: () => model.mode === "grid" && go(Math.max(0, model.at - view.columns())),
-      good: () => label("good"), reject: () => label("reject"), correct: () => label("correct"), clear: () => label("clear"),
-      identity: (digit) => rate("identity", digit), edit: (digit) => rate("edit", digit),
-      tag, shows: () => { if (model.gate !== "card") view.shows(); },
-      failure: () => { model.armed = !model.armed; paint("state"); if (model.armed) view.say("Failure mode: press its letter."); },
-      undo: () => turn(done, undone, true), redo: () => turn(undone, done, false),
-      zoom: () => toggle("zoom"), compare: () => toggle("compare"), info: () => toggle("info"),
-      peek: () => { model.peek = true; paint("picture"); },
-      grid: () => { model.mode = "grid"; paint("layout"); }, single: () => { model.mode = "single"; paint("layout"); },
-      help: () => flen.keyHelp(), submit: () => view.submit(),
-      escape: () => { model.armed = false; if (model.zoom) toggle("zoom"); else paint("state"); },
-      advance: () => toggle("advance"), toggleFailure: failure, go,
-      gate: (gate) => { model.gate = gate; picked = ""; model.tiles = new Map(); model.order = []; model.at = 0; paint("all"); load(true); },
-      filter: (name) => { model.filter = name; picked = owner(); const here = model.order[model.at]; model.order = choose(); model.at = Math.max(0, model.order.indexOf(here)); paint("all"); },
-      sort: () => flen.attempt(async () => {
-        await flen.flushDecisions();
-        const { rejected, left } = await flen.post("/review/filter", { cut: null });
-        flen.toast(`${rejected} sorted out by rule, ${left} wait for your eyes. Every one can be taken back.`);
-        picked = "";
-        await load(true);
-      }),
-      pristine: () => flen.attempt(async () => {
-        await telling;
-        await flen.flushDecisions();
-        const found = await flen.get("/review/pristine");
-        if (!found.pictures.length) { flen.toast("Every good picture is kept already: the next training learns from them."); return; }
-        flen.keepBest(found, (version, count) => {
-          flen.toast(`${count} ${count === 1 ? "picture is" : "pictures are"} pristine ${version} now: the next training learns from them.`);
-          flen.poll();
-        });
-      }),
-    };
-    const view = flen.reviewView(root, model, commands, current);
+  /**
+   * @param {DecisionStep} step
+   * @param {boolean} back
+   */
+  redecide(step, back) {
+    const { where } = this.model;
+    if (back) decide(step.tile, "undo", null, { undoes: step.decision, where });
+    else step.decision = decide(step.tile, step.action, step.value, { where }).id;
+    this.model.placeIfHere(step.tile, back ? step.before : step.after);
+  }
 
-    root.addEventListener("click", (event) => event.detail && event.target.closest("button")?.blur());
-    const ours = (event) => root.offsetParent !== null && !document.querySelector("dialog[open]") && !flen.typing(event);
-    document.addEventListener("keydown", (event) => {
-      if (!ours(event)) return;
-      if (model.armed && !event.ctrlKey && event.key.length === 1) { failure(event.key.toLowerCase()); event.preventDefault(); event.stopPropagation(); return; }
-      const found = flen.keyAction(event);
-      const control = event.target?.closest?.("button, a, [role=tab]");
-      if (!found || (control && ["Enter", " "].includes(event.key))) return;
-      event.preventDefault();
-      event.stopPropagation();
-      if (event.repeat && !["next", "previous", "up", "down"].includes(found[0])) return;
-      commands[found[0]](found[1]);
-    }, true);
-    document.addEventListener("keyup", (event) => {
-      if (event.key.toLowerCase() === "r" && model.peek) { model.peek = false; paint("picture"); }
-    }, true);
-    document.addEventListener("flen:unsent", ({ detail }) => view.unsent(detail.count));
-    document.addEventListener("flen:goto", ({ detail }) => { if (detail.gate && detail.gate in model.gates && detail.gate !== model.gate) commands.gate(detail.gate); });
-    paint("all");
-    // A pile of ten thousand is megabytes: it is fetched anew when the hands rest, not after every key.
-    let resting = 0;
-    const refresh = () => {
-      clearTimeout(resting);
-      const wait = decided + REST_MS - performance.now();
-      if (wait > 0 && model.tiles.size) resting = setTimeout(refresh, wait); else load(false);
-    };
-    flen.whenSeen(root, refresh);
-  };
-})();
+  /**
+   * A correction is two decisions, on the picture and on what corrects it: each is undone, and undone again to redo.
+   * @param {CorrectionStep} step
+   * @param {boolean} back
+   */
+  recorrect(step, back) {
+    for (const event of step.events) {
+      event.last = decide(event.image, "undo", null, { undoes: event.last, where: "correction" }).id;
+      this.model.placeIfHere(event.image, back ? event.before : event.after);
+    }
+    this.decided = performance.now();
+  }
+
+  /**
+   * @param {TagStep} step
+   * @param {boolean} back
+   */
+  retag(step, back) {
+    this.tell(step.tile, back ? step.before : step.after);
+  }
+
+  /* ---- all of a gate */
+
+  sort() {
+    return attempt(async () => {
+      await flushDecisions();
+      const { rejected, left } = await post("/review/filter", { cut: null });
+      toast(`${rejected} sorted out by rule, ${left} wait for your eyes. Every one can be taken back.`);
+      this.model.forget();
+      await this.load();
+    });
+  }
+
+  keepBest() {
+    return attempt(async () => {
+      await this.telling;
+      await flushDecisions();
+      const found = /** @type {Candidates} */ (await get("/review/pristine"));
+      if (!found.pictures.length) {
+        toast("Every good picture is kept already: the next training learns from them.");
+        return;
+      }
+      openPristine(found, ({ version, count: n }) => {
+        toast(`${count(n, "picture is", "pictures are")} pristine ${version} now: the next training learns from them.`);
+        poll();
+      });
+    });
+  }
+
+  listen() {
+    const { root, model } = this;
+    root.addEventListener("click", (event) => event.detail && within(event, "button")?.blur());
+    document.addEventListener("keydown", (event) => this.keyboard.press(event), true);
+    const released = (/** @type {KeyboardEvent} */ e) => e.key.toLowerCase() === "r" && model.peek && this.peek(false);
+    document.addEventListener("keyup", released, true);
+    hear("flen:settled", (said) => this.settle(said));
+    hear("flen:unsent", (unsent) => this.view.unsent(unsent.count));
+    hear("flen:goto", ({ gate }) => gate && gate in model.gates && gate !== model.gate && this.openGate(gate));
+    whenSeen(root, () => this.refresh());
+  }
+}
+
+island("review", ({ root, options }) => new Review(root, options.gates).listen());

@@ -9,6 +9,7 @@ import { post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { attempt, button, relabel, toast } from "../core/ui.js";
 import { openNewCharacter } from "./character.js";
+import { noticeLine } from "./notice.js";
 import { openSettings } from "./settings.js";
 import { switchTheme } from "./theme.js";
 import { openWorkspace } from "./workspaces.js";
@@ -57,7 +58,7 @@ class Header {
       title: "This workspace; click to open another",
     });
     this.print = "";
-    root.append(this.bar(), this.rail);
+    root.append(this.bar(), this.rail, noticeLine());
   }
 
   bar() {

@@ -4,8 +4,9 @@
 import { h, put } from "../core/dom.js";
 import { button, dialog } from "../core/ui.js";
 
-/** @import { JobState } from "../shapes.js" */
-/** @typedef {(job: JobState, action: "cancel" | "resume") => void} Act */
+/** @import { JobState, RunningJob } from "../shapes.js" */
+/** @typedef {JobState & Partial<Pick<RunningJob, "cancelling" | "stuck">>} Listed */
+/** @typedef {(job: Listed, action: "cancel" | "end" | "resume" | "dismiss") => void} Act */
 
 /** @type {Record<JobState["state"], string>} */
 export const STATES = {
@@ -17,37 +18,46 @@ export const STATES = {
   interrupted: "interrupted",
 };
 
-/**
- * What can be done with a job in its state.
- * @param {JobState} job
- * @param {Act} act
- */
-function doors(job, act) {
-  if (["queued", "running"].includes(job.state))
-    return button("Stop", () => act(job, "cancel"), { id: `job-cancel-${job.id}`, icon: "stop" });
-  if (["failed", "cancelled", "interrupted"].includes(job.state))
-    return button("Resume", () => act(job, "resume"), { id: `job-resume-${job.id}`, icon: "play" });
-  return null;
+/** @param {string} lost what is lost when the job is ended */
+export function stuckWords(lost) {
+  return `It does not stop at its step. ${lost}`;
 }
 
 /**
- * @param {JobState} job
+ * What can be done with a job: the studio says what may be asked of it.
+ * @param {Listed} job
+ * @param {Act} act
+ */
+function doors(job, act) {
+  const { id, can, cancelling, stuck } = job;
+  const dismiss = { class: "quiet", title: "Take it off this list; what it made stays" };
+  return [
+    can.includes("cancel") && !cancelling
+      ? button("Stop", () => act(job, "cancel"), { id: `job-cancel-${id}`, icon: "stop" })
+      : null,
+    stuck ? button("End it now", () => act(job, "end"), { id: `job-end-${id}`, icon: "stop" }) : null,
+    can.includes("resume")
+      ? button("Resume", () => act(job, "resume"), { id: `job-resume-${id}`, icon: "play" })
+      : null,
+    can.includes("dismiss")
+      ? button("Dismiss", () => act(job, "dismiss"), { id: `job-dismiss-${id}`, icon: "cross", ...dismiss })
+      : null,
+  ];
+}
+
+/**
+ * @param {Listed} job
  * @param {Act} act
  */
 function entry(job, act) {
-  const { title, state, done, total, error, warnings, traceback } = job;
+  const { title, state, done, total, stuck, error, warnings, traceback } = job;
+  const words = [h("strong", {}, title), h("span", { class: "state" }, STATES[state])];
+  const counted = h("span", { class: "dim" }, total ? `${done} of ${total}` : "");
   return h(
     "li",
     { class: `job s-${state}` },
-    h(
-      "div",
-      { class: "row" },
-      h("strong", {}, title),
-      h("span", { class: "state" }, STATES[state]),
-      h("span", { class: "dim" }, total ? `${done} of ${total}` : ""),
-      h("span", { class: "grow" }),
-      doors(job, act),
-    ),
+    h("div", { class: "row" }, words, counted, h("span", { class: "grow" }), doors(job, act)),
+    stuck ? h("p", { class: "warn" }, stuckWords(stuck)) : null,
     error ? h("p", { class: "problem" }, error) : null,
     warnings?.length
       ? h(
@@ -68,7 +78,7 @@ export class JobList {
     /** @type {HTMLDialogElement | null} */
     this.box = null;
     this.print = "";
-    /** @type {JobState[]} */
+    /** @type {Listed[]} */
     this.jobs = [];
   }
 
@@ -80,12 +90,12 @@ export class JobList {
 
   /**
    * Drawn only while it is looked at.
-   * @param {JobState[]} jobs
+   * @param {Listed[]} jobs
    */
   paint(jobs) {
     this.jobs = jobs;
     if (!this.box?.open) return;
-    const print = JSON.stringify(jobs.map((j) => [j.id, j.state, j.done, j.warnings]));
+    const print = JSON.stringify(jobs.map((j) => [j.id, j.state, j.done, j.warnings, j.cancelling, j.stuck]));
     if (print === this.print) return;
     this.print = print;
     put(this.list, jobs.length ? jobs.map((job) => entry(job, this.act)) : h("li", { class: "empty" }, "No job yet."));

@@ -7,14 +7,14 @@ import { island } from "../core/island.js";
 import { hear, live, onLive, poll } from "../core/live.js";
 import { post } from "../core/net.js";
 import { attempt, button, relabel, toast } from "../core/ui.js";
-import { JobList, STATES } from "./job_list.js";
+import { JobList, STATES, stuckWords } from "./job_list.js";
 
 /** @import { Memory } from "../types.js" */
 /** @import { JobState, LiveState, RunningJob } from "../shapes.js" */
 
 /**
  * @param {{ id: string }} job
- * @param {"cancel" | "resume" | "pause" | "unpause"} action
+ * @param {"cancel" | "end" | "resume" | "dismiss" | "pause" | "unpause"} action
  */
 export function actOn(job, action) {
   return attempt(async () => {
@@ -37,6 +37,7 @@ export function progressOf({ done, total, k, n }) {
  * @param {number} waiting
  */
 export function progressWords(job, waiting) {
+  if (job.stuck) return stuckWords(job.stuck);
   const counted = job.total ? `${job.done} of ${job.total} ${job.unit}` : job.note ? "" : "starting";
   return dotted([counted, job.paused ? "paused" : job.note, minutes(job.left), waiting > 0 && `${waiting} waiting`]);
 }
@@ -65,7 +66,11 @@ class JobBar {
     this.title = h("span", { id: "job-title", class: "job-title" });
     this.meter = h("progress", { id: "job-progress", max: "1", "aria-label": "Progress of the job", hidden: true });
     this.numbers = h("span", { class: "dim numbers" });
-    this.stop = button("Stop", () => this.act("cancel"), { id: "job-stop", icon: "stop", hidden: true });
+    this.stop = button("Stop", () => this.act(live.state?.job?.stuck ? "end" : "cancel"), {
+      id: "job-stop",
+      icon: "stop",
+      hidden: true,
+    });
     const pause = () => this.act(live.state?.job?.paused ? "unpause" : "pause");
     this.pause = button("Pause", pause, { id: "job-pause", class: "quiet", hidden: true });
     this.list = new JobList(actOn);
@@ -76,7 +81,7 @@ class JobBar {
     this.ended = null;
   }
 
-  /** @param {"cancel" | "pause" | "unpause"} action */
+  /** @param {"cancel" | "end" | "pause" | "unpause"} action */
   act(action) {
     const job = live.state?.job;
     if (job) actOn(job, action);
@@ -111,8 +116,9 @@ class JobBar {
    */
   paintJob(job, waiting) {
     this.title.textContent = job.title;
-    this.stop.disabled = job.cancelling;
-    relabel(this.stop, job.cancelling ? "Stopping" : "Stop");
+    this.stop.disabled = job.cancelling && !job.stuck;
+    relabel(this.stop, job.stuck ? "End it now" : job.cancelling ? "Stopping" : "Stop");
+    this.stop.title = job.stuck;
     relabel(this.pause, job.paused ? "Go on" : "Pause");
     const done = progressOf(job);
     if (done === null) this.meter.removeAttribute("value");

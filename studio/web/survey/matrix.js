@@ -8,15 +8,16 @@ import { island } from "../core/island.js";
 import { whenSeen } from "../core/live.js";
 import { pictureUrl, tryGet } from "../core/net.js";
 import { attempt, keyHint } from "../core/ui.js";
-import { after, decide, fresher } from "../review/decisions.js";
-import { identity, openPicture, thumb } from "../pictures/pictures.js";
+import { openPicture } from "../pictures/open.js";
+import { identity, labelClass, thumb } from "../pictures/parts.js";
+import { decide, flushDecisions, foresee, fresher } from "../review/decisions.js";
 import { openComparison } from "./compare.js";
 import { matrixBar } from "./matrix_bar.js";
 import { DIMENSIONS, MatrixModel } from "./matrix_model.js";
 import { download, drawMatrix } from "./matrix_picture.js";
 
 /** @import { Frame } from "../core/island.js" */
-/** @import { State, SurveyData, SurveyTile } from "../shapes.js" */
+/** @import { SurveyData, SurveyTile } from "../shapes.js" */
 /** @import { Value } from "./matrix_model.js" */
 
 /** @type {Record<string, [number, number]>} */
@@ -122,8 +123,10 @@ class Matrix {
    */
   keepFresh(survey, asked) {
     const mine = fresher(asked);
-    const old = new Map((this.model.data?.cells ?? []).map((t) => [t.id, t.state]));
-    for (const tile of survey?.cells ?? []) if (mine.has(tile.id)) tile.state = old.get(tile.id) ?? tile.state;
+    const old = new Map(
+      (this.model.data?.cells ?? []).map(({ id, state, piles, above }) => [id, { state, piles, above }]),
+    );
+    for (const tile of survey?.cells ?? []) if (mine.has(tile.id)) Object.assign(tile, old.get(tile.id));
   }
 
   /** @param {string} id */
@@ -181,17 +184,13 @@ class Matrix {
       this.focus = tile;
       this.rove();
     };
-    const judged = (/** @type {State} */ state) => {
-      tile.state = state;
-      this.load();
-    };
     const onclick = () => {
       this.frame.trigger("select", { image: tile.id });
-      openPicture(tile.id, { where: "survey", after: judged });
+      openPicture(tile.id, { where: "survey", after: () => this.settle() });
     };
     const look = {
       type: "button",
-      class: `mx-pic l-${tile.state.label ?? "open"}`,
+      class: `mx-pic ${labelClass(tile)}`,
       dataset: { id: tile.id },
       tabindex: "-1",
     };
@@ -203,6 +202,12 @@ class Matrix {
     const pictures = /** @type {HTMLElement[]} */ ([...this.table.querySelectorAll(".mx-pic")]);
     const stop = pictures.find((p) => p.dataset.id === this.focus?.id) ?? pictures[0];
     for (const picture of pictures) picture.tabIndex = picture === stop ? 0 : -1;
+  }
+
+  /** Decisions are on the disk, the matrix is what the studio makes of them. */
+  async settle() {
+    await flushDecisions();
+    await this.load();
   }
 
   /** @param {string} survey */
@@ -235,7 +240,7 @@ class Matrix {
     const tile = this.focus;
     if (!tile) return;
     decide(tile.id, action, value, { where: "survey" });
-    tile.state = after(tile.state, action, value);
+    Object.assign(tile, foresee(tile, action, value));
     this.live.textContent = `${action} ${value ?? "cleared"}`;
     const fresh = this.figure(tile);
     this.pictureOf(tile.id)?.replaceWith(fresh);

@@ -1,0 +1,34 @@
+"""What a job was asked, as it is kept in the records: the one place where a stored request is read."""
+
+from pydantic import ValidationError
+
+from pipelines.domain.records import Job
+from pipelines.domain.requests import REQUEST, Request
+
+
+class RequestUnreadable(ValueError):
+    """What a job was asked was written by another version of FLENwheel and cannot be asked again."""
+
+    def __init__(self, job: Job, error: ValidationError) -> None:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or job.kind}: {e['msg']}" for e in error.errors()[:3])
+        super().__init__(
+            f"{job.title or job.kind}: what was asked is kept in the words of another version of FLENwheel, which this "
+            f"one cannot read ({wrong}). It cannot go on; what it finished is kept. Ask for it anew."
+        )
+
+
+def asked(job: Job) -> Request:
+    """The request of a job. Raises RequestUnreadable."""
+    try:
+        return REQUEST.validate_python(job.request)
+    except ValidationError as error:
+        raise RequestUnreadable(job, error) from error
+
+
+def unreadable(job: Job) -> str:
+    """Why a job cannot be asked again, in words; empty when it can."""
+    try:
+        asked(job)
+    except RequestUnreadable as error:
+        return str(error)
+    return ""

@@ -1,0 +1,115 @@
+"""How records age: named changes of their stored shape, in order, each applied once to a workspace.
+
+The names of those applied are kept in the store itself, in the table ``migrations``. To change what a record looks like
+on disk, add ``m00N_what_it_does`` at the end of this file: a pure function from all tables to all tables, whose
+docstring tells the user in one sentence what changed. What has been released is never edited, renamed or moved: people
+have workspaces of every age. After simonw/llm's ``migrations.py``.
+
+A picture's file carries its record as a recipe; it names the last change known when it was written (``MARK``), and goes
+through the later ones when it is read.
+"""
+
+import copy
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.domain.records import now
+from pipelines.storage.journal import Document, Tables
+
+TABLE = "migrations"
+MARK = "migrated"
+Change = Callable[[Tables], Tables]
+
+
+class MadeByNewer(RuntimeError):
+    """What is to be read was written by a newer FLENwheel, whose records this one does not know."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One change. ``words`` tell the user what it did."""
+
+    name: str
+    words: str
+    change: Change
+
+
+ALL: list[Migration] = []
+
+
+def migration(change: Change) -> Change:
+    """Register ``change`` under its own name, after those that are there."""
+    ALL.append(Migration(change.__name__, (change.__doc__ or "").strip(), change))
+    return change
+
+
+def applied(tables: Tables) -> set[str]:
+    """Names of the changes that these tables have been through."""
+    return {str(document.get("id")) for document in tables.get(TABLE, {}).values()}
+
+
+def pending(tables: Tables) -> list[Migration]:
+    """The changes that these tables have still to go through, in order. Raises MadeByNewer for tables that have been
+    through one that is not known here."""
+    done = applied(tables)
+    if unknown := sorted(done - {m.name for m in ALL}):
+        raise MadeByNewer(f"its records have been through {', '.join(unknown)}, which this FLENwheel does not know")
+    return [m for m in ALL if m.name not in done]
+
+
+def migrate(tables: Tables, todo: Iterable[Migration]) -> Tables:
+    """A copy of ``tables`` that has been through ``todo``, and says so. Raises what a change raises."""
+    fresh = copy.deepcopy(tables)
+    for step in todo:
+        fresh = step.change(fresh)
+        rows = fresh.setdefault(TABLE, {})
+        place = str(max(map(int, rows), default=0) + 1)
+        rows[place] = {"id": step.name, "at": now().isoformat()}
+    return fresh
+
+
+def stamped(recipe: Document) -> Document:
+    """A recipe as it goes into a picture's file: with the name of the last change."""
+    return {**recipe, MARK: ALL[-1].name} if ALL else recipe
+
+
+def present_recipe(recipe: Document, table: str) -> Document:
+    """The record in a picture's file, of the kind kept in ``table``, as it looks today. Raises MadeByNewer."""
+    recipe = dict(recipe)
+    mark = recipe.pop(MARK, None)
+    names = [m.name for m in ALL]
+    if mark is not None and mark not in names:
+        raise MadeByNewer(f"its recipe was written after {mark}, which this FLENwheel does not know")
+    later = ALL if mark is None else ALL[names.index(mark) + 1 :]
+    return migrate({table: {"1": recipe}}, later)[table]["1"]
+
+
+def reshaped(tables: Tables, name: str, change: Callable[[Document], Document]) -> Tables:
+    """``tables`` with every document of one table changed. One that ``change`` cannot read stays as it is: it is set
+    aside by itself when it is asked for, instead of keeping all others from being read."""
+
+    def attempt(document: Any) -> Any:
+        try:
+            return change(document)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return document
+
+    return {**tables, name: {row: attempt(document) for row, document in tables.get(name, {}).items()}}
+
+
+# ---- the changes, oldest first
+
+_PRACTICE = re.compile(r"FLENwheel practice character (\d+), rendered on this machine")
+
+
+@migration
+def m001_character_practice(tables: Tables) -> Tables:
+    """Practice characters carry their number; it was told from the words of their origin."""
+
+    def number(character: Document) -> Document:
+        told = _PRACTICE.fullmatch(character["origin"])
+        return {"practice": int(told[1]) if told else None, **character}
+
+    return reshaped(tables, "characters", number)

@@ -1,0 +1,53 @@
+"""Safetensors files without torch: metadata read, and bfloat16 tensors written in an order that never varies.
+
+Layout: eight bytes of length, a JSON header (names, types, shapes, places, ``__metadata__``), then the tensors.
+"""
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+PAYLOAD_HASH = "modelspec.hash_sha256"
+MAX_HEADER = 100 * 2**20
+
+
+def to_bfloat16(numbers: np.ndarray) -> np.ndarray:
+    """The upper half of float32 ``numbers`` as uint16 of the same shape, rounded to nearest, ties to even, as torch
+    rounds. What is no number stays none."""
+    bits = np.ascontiguousarray(numbers, dtype=np.float32).view(np.uint32)
+    rounded = (bits + (np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1)))) >> np.uint32(16)
+    return np.where(np.isnan(numbers), 0x7FC0, rounded).astype(np.uint16)
+
+
+def encoded(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
+    """A file of bfloat16 ``tensors`` (uint16, see ``to_bfloat16``) and ``metadata``, both in the order of their names.
+
+    The SHA-256 of the tensors' bytes goes into the header as ``modelspec.hash_sha256`` (Stability model spec 1.0.0).
+    """
+    names = sorted(tensors)
+    payload = b"".join(np.ascontiguousarray(tensors[name], dtype="<u2").tobytes() for name in names)
+    told = {**metadata, PAYLOAD_HASH: "0x" + hashlib.sha256(payload).hexdigest()}
+    entries: dict[str, object] = {"__metadata__": dict(sorted(told.items()))}
+    at = 0
+    for name in names:
+        end = at + 2 * tensors[name].size
+        entries[name] = {"dtype": "BF16", "shape": list(tensors[name].shape), "data_offsets": [at, end]}
+        at = end
+    text = json.dumps(entries, ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + payload
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The metadata of the file at ``path``; empty when there is no such file or its header cannot be read."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            told = json.loads(file.read(min(length, MAX_HEADER))).get("__metadata__")
+    except (OSError, ValueError, AttributeError, struct.error):
+        return {}
+    return {str(key): str(value) for key, value in told.items()} if isinstance(told, dict) else {}

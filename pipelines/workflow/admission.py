@@ -1,0 +1,81 @@
+"""What a job may begin with, asked by the queue at every beginning: what was decided while it waited counts."""
+
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.requests import (
+    CalibrateRequest,
+    Judge,
+    Other,
+    Reference,
+    RenderRequest,
+    Request,
+    ScoreRequest,
+    TrainRequest,
+)
+from pipelines.domain.shots import ImageRef
+from pipelines.queue.admission import NotAllowed
+from pipelines.session import Session
+from pipelines.workflow import gate, review, sources, thresholds
+
+
+def admit(session: Session, request: Request) -> Request:
+    """The request as it may begin now. Raises NotAllowed.
+
+    A training must pass its gate whole. Nothing is made from a picture that was left out since. Nobody is measured
+    against a picture that was left out since, and no line drawn from one: those are taken off the request.
+    """
+    match request:
+        case TrainRequest():
+            gate.check(session, request)
+            return request.model_copy(update={"judge": _judge(session, request.character, request.judge)})
+        case RenderRequest():
+            _check_sources(session, request)
+            return request.model_copy(update={"judge": _judge(session, request.plan.character, request.judge)})
+        case ScoreRequest():
+            return request.model_copy(update={"judge": _judge(session, request.character, request.judge)})
+        case CalibrateRequest():
+            return _calibration(session, request)
+        case _:
+            return request
+
+
+def _check_sources(session: Session, request: RenderRequest) -> None:
+    plan = request.plan
+    used = {ref.id: ref for shot in plan.shots for ref in shot.sources}.values()
+    gone = [f"{gate.name(session, ref)} {why}" for ref in used if (why := gate.why_gone(session, plan.character, ref))]
+    if gone:
+        raise NotAllowed(
+            f"This would edit pictures that are not to be used any more: {', '.join(gone[: gate.NAMED])}. "
+            "Plan it again without them: what is made already is kept."
+        )
+
+
+def _judge(session: Session, character_id: str, judge: Judge | None) -> Judge | None:
+    """Who knows only sources that stand, and only lines that were drawn for exactly these."""
+    if judge is None:
+        return None
+    kept = _standing(session, character_id, judge.references)
+    if kept == judge.references:
+        return judge
+    return judge.model_copy(update={"references": kept, "lines": thresholds.drawn(session, character_id, kept)})
+
+
+def _standing(session: Session, character_id: str, references: tuple[Reference, ...]) -> tuple[Reference, ...]:
+    known = {source.id for source in sources.sources(session, character_id)}
+    return tuple(r for r in references if r.image.id in known)
+
+
+def _calibration(session: Session, request: CalibrateRequest) -> CalibrateRequest:
+    verified = tuple(r for r in request.verified if review.let_through(session.store.verdict(r.image.id)))
+    others = (Other(group=o.group, images=tuple(i for i in o.images if _is_kept(session, i))) for o in request.others)
+    kept = {
+        "references": _standing(session, request.character, request.references),
+        "verified": verified,
+        "others": tuple(other for other in others if other.images),
+    }
+    return request.model_copy(update=kept)
+
+
+def _is_kept(session: Session, ref: ImageRef) -> bool:
+    """Whether a picture of somebody else is in the records, and none of the sources that were left out there."""
+    image = session.store.get(ImageRecord, ref.id)
+    return image is not None and (image.kind != "source" or session.store.verdict(image.id).label != "reject")

@@ -1,0 +1,59 @@
+"""What follows from decisions, said to the page: the table it paints by while a decision is on its way, and the answer
+that replaces what it painted. The rules stand in `pipelines.domain.verdicts` and `pipelines.workflow`; the page has
+none.
+"""
+
+from collections.abc import Iterable
+from typing import Any, get_args
+
+from pipelines.domain.records import Decision, ImageRecord, Label, Verdict
+from pipelines.domain.verdicts import step
+from pipelines.workflow import card, review
+from studio.server import views
+from studio.server.state import Studio
+
+Json = dict[str, Any]
+NOBODY = Verdict()
+
+
+def table() -> Json:
+    """For each action and value (``null`` clears) what a human's decision makes of a picture: the fields of its state,
+    and the piles it lies in instead of others of the table; ``cell`` is the verdict of a cell of the model card.
+    ``flips`` names a list of the state that the value is put into or taken out of."""
+    stars = (1, 2, 3, 4, 5, None)
+    return {
+        "label": {_key(label): _label(label) for label in (*get_args(Label), None)},
+        "identity": {_key(n): {"state": _changed("identity", n)} for n in stars},
+        "edit": {_key(n): {"state": _changed("edit", n)} for n in stars},
+        "failure": {name: {"flips": "failures"} for name in review.FAILURES.values()},
+    }
+
+
+def _key(value: str | int | None) -> str:
+    return "null" if value is None else str(value)
+
+
+def _after(action: Any, value: str | int | None) -> Verdict:
+    return step(NOBODY, Decision(image="", who="human", action=action, value=value))
+
+
+def _changed(action: str, value: int | None) -> Json:
+    return {action: views.state(_after(action, value))[action]}
+
+
+def _label(label: str | None) -> Json:
+    verdict = _after("label", label)
+    state = views.state(verdict)
+    said = {key: state[key] for key in ("label", "who", "reason")}
+    return {"state": said, "piles": review.label_piles(verdict), "cell": card.by_eyes(verdict)}
+
+
+def settled(studio: Studio, image_ids: Iterable[str]) -> Json:
+    """What now stands of these pictures, and what it makes of the gates they lie at."""
+    store = studio.session.store
+    images = [image for i in dict.fromkeys(image_ids) if (image := store.get(ImageRecord, i))]
+    here = {image.kind for image in images if image.character == studio.character_id}
+    return {
+        "pictures": {image.id: views.standing(image, store.verdict(image.id)) for image in images},
+        "gates": {gate: views.tally(studio, gate) for gate in review.GATES if gate in here},
+    }

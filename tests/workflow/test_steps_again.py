@@ -1,0 +1,49 @@
+"""Retry and Vary: the same shot with other seeds, as real jobs."""
+
+from collections.abc import Callable
+
+import pytest
+
+from pipelines.domain.records import Character, ImageRecord
+from pipelines.session import Session
+from pipelines.workflow import again, datasets, generate, sources
+from pipelines.workflow.characters import NotAllowed
+
+Put = Callable[..., ImageRecord]
+
+
+def test_a_real_picture_is_retried_and_varied(session: Session, ada: Character) -> None:
+    plan = generate.plan(session, ada.id, variants=1, count=1, steps=1)
+    assert session.jobs.wait(generate.submit(session, plan).id, 240).state == "done"
+    (first,) = datasets.pictures(session, ada.id, "synthetic")
+    retried = session.jobs.wait(again.retry(session, first.id).id, 240)
+    varied = session.jobs.wait(again.vary(session, first.id).id, 240)
+    assert (retried.state, retried.done, varied.state, varied.done) == ("done", 1, "done", 4)
+    made = datasets.pictures(session, ada.id, "synthetic")
+    shots = [image.shot for image in made if image.shot]
+    assert len({shot.seed for shot in shots}) == len({image.pixels for image in made}) == 6
+    assert [shot.purpose.variant for shot in shots] == [0, 1, 2, 3, 4, 5]
+    alike = {shot.model_copy(update={"seed": 0, "purpose": shots[0].purpose}).id for shot in shots}
+    assert len(alike) == 1 and {shot.purpose.cell for shot in shots} == {shots[0].purpose.cell}
+
+
+def test_more_of_it_goes_into_the_version_that_is_open(session: Session, ada: Character, put: Put) -> None:
+    source = put("source", label="good")
+    edit = put("enriched", sources=(source.ref,))
+    datasets.freeze(session, [edit])
+    plan = again.plan(session, edit, 4)
+    assert (plan.version, plan.kind) == ("v2", "enriched") and plan.folder.endswith("enriched/v2")
+    assert {shot.sources for shot in plan} == {(source.ref,)}
+
+
+def test_what_cannot_be_made_again_is_said(session: Session, ada: Character, put: Put) -> None:
+    source = put("source", label="good")
+    edit = put("enriched", sources=(source.ref,))
+    assert [again.repeatable(i) for i in (edit, source, put("card"), put("survey"))] == [True, False, False, False]
+    for image in (source, put("card")):
+        with pytest.raises(NotAllowed, match="Enrich or Generate"):
+            again.retry(session, image.id)
+    sources.remove(session, source.id)
+    with pytest.raises(NotAllowed, match="left out"):
+        again.vary(session, edit.id)
+    assert session.jobs.status().queued == []
