@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { dueHint } from "../../studio/web/shell/hint.js";
 import { progressOf, progressWords } from "../../studio/web/shell/jobs.js";
 
-const JOB = { done: 3, total: 10, unit: "pictures", k: 0, n: 0, note: "", left: null, paused: false };
+const JOB = { done: 3, total: 10, unit: "pictures", k: 0, n: 0, note: "", left: null, paused: false, stuck: "" };
 
 test("a job's progress counts the picture that is being made, but not as done", () => {
   assert.equal(progressOf(JOB), 0.3);
@@ -21,6 +21,10 @@ test("a job's progress in words", () => {
   assert.equal(progressWords({ ...JOB, paused: true }, 0), "3 of 10 pictures · paused");
   assert.equal(progressWords({ ...JOB, total: 0 }, 0), "starting");
   assert.equal(progressWords({ ...JOB, total: 0, note: "loading" }, 0), "loading");
+  assert.equal(
+    progressWords({ ...JOB, stuck: "The picture is lost." }, 2),
+    "It does not stop at its step. The picture is lost.",
+  );
 });
 
 test("a hint is due at its tab, pile and step, once", () => {
