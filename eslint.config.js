@@ -9,6 +9,7 @@ const markup = [...properties, ...calls].map((what) => ({ ...what, message: MARK
 export default [
   { ignores: ["**/node_modules/", ".venv/", "studio/web/types.d.ts"] },
   js.configs.recommended,
+  { linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: "off" } }, // no exceptions
   {
     files: ["studio/web/**/*.js"],
     languageOptions: { globals: globals.browser },
@@ -30,6 +31,10 @@ export default [
       "no-new-func": "error",
       "no-restricted-properties": ["error", ...markup],
       "no-var": "error",
+      "no-warning-comments": [
+        "error",
+        { terms: ["@ts-nocheck", "@ts-ignore", "@ts-expect-error"], location: "anywhere" },
+      ],
       "object-shorthand": "error",
       "prefer-const": "error",
     },

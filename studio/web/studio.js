@@ -5,7 +5,6 @@ import { learn } from "./core/facts.js";
 import { start } from "./core/island.js";
 import { follow } from "./core/live.js";
 import { keepTab } from "./core/tabs.js";
-import { attempt } from "./core/ui.js";
 import { startDecisions } from "./review/decisions.js";
 import { followHints } from "./shell/hint.js";
 import { followTheme } from "./shell/theme.js";
@@ -30,7 +29,7 @@ import "./train/runs.js";
 import "./train/samples.js";
 import "./train/tally.js";
 
-await attempt(learn);
+await learn();
 followTheme();
 followHints();
 keepTab();

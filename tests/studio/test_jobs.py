@@ -23,7 +23,7 @@ from studio.server.state import Studio
 
 Put = Callable[..., ImageRecord]
 SLOW = 60_000
-SCRIPTED = str(Path(__file__).parents[1] / "jobs" / "scripted_handlers.py")
+SCRIPTED = str(Path(__file__).parents[1] / "queue" / "scripted_handlers.py")
 
 
 def scripted(prompt: str) -> RenderRequest:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, Page, expect
+from studio_helpers import NASTY, Served
 
 from studio.components.island import Island
 from studio.components.picker import Picker
@@ -76,3 +78,49 @@ def test_an_event_is_wired_by_its_name_if_the_component_declares_it() -> None:
     assert callable(Picker().ticks)
     with pytest.raises(AttributeError, match="'cut'"):
         _ = Picker().cut
+
+
+def test_elements_hold_text_and_never_markup(page: Page) -> None:
+    """The one way to draw, in the browser that it is for."""
+    made = page.evaluate(
+        """async (nasty) => {
+            const { h, svg, put } = await import('/ui/core/dom.js');
+            const props = { title: nasty, hidden: false, 'aria-label': null };
+            const node = h('div', props, nasty, [null, false, 0, [['x']]]);
+            const chosen = h('select', { value: 'b' }, h('option', { value: 'a' }), h('option', { value: 'b' }));
+            const box = h('input', { type: 'checkbox', checked: true });
+            const image = h('img', { draggable: false, style: { '--i': 2 }, dataset: { id: nasty } });
+            const texts = [node.textContent, node.children.length, node.title, node.getAttributeNames()];
+            put(node, svg('rect', { x: 1, class: 'bar' }, svg('title', {}, nasty)));
+            const rect = node.firstChild;
+            return { texts, chosen: chosen.value, checked: box.checked, draggable: image.draggable,
+                i: image.style.getPropertyValue('--i'), id: image.dataset.id, space: rect.namespaceURI,
+                bar: rect.getAttribute('class'), said: rect.textContent, pwned: window.pwned ?? null };
+        }""",
+        NASTY,
+    )
+    assert made == {
+        "texts": [NASTY + "0x", 0, NASTY, ["title"]],
+        "chosen": "b",
+        "checked": True,
+        "draggable": False,
+        "i": "2",
+        "id": NASTY,
+        "space": "http://www.w3.org/2000/svg",
+        "bar": "bar",
+        "said": NASTY,
+        "pwned": None,
+    }
+
+
+def test_an_island_that_fails_leaves_the_others_as_they_are(browser: Browser, served: Served) -> None:
+    page = browser.new_page()
+    page.route("**/ui/train/meter.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(served.url)
+    page.wait_for_selector("#character-picker option", state="attached", timeout=60_000)
+    page.click("#tab-train-button")
+    expect(page.locator("#tab-train .p-tally").first).to_be_attached(timeout=30_000)
+    page.close()
+    assert any('No module fills the island "meter"' in error for error in errors)

@@ -119,6 +119,15 @@ export function painted(name, make) {
 
 /** @param {GradioFrame} frame */
 function mount(frame) {
+  try {
+    fillFrame(frame);
+  } catch (error) {
+    reportError(error); // one island that fails leaves the others as they are
+  }
+}
+
+/** @param {GradioFrame} frame */
+function fillFrame(frame) {
   const root = frame.element.querySelector(".flen-island, .painted");
   const name = frame.props.island;
   const fill = known.get(name);
