@@ -51,7 +51,7 @@ class Store:
     def __init__(self, journal: Journal, tables: Tables, lock: WorkspaceLock | None, notes: Iterable[str] = ()) -> None:
         self.root = journal.root
         self.revision = 0
-        self._notes = [*journal.notes, *notes]
+        self._notes = [*(f"The records were repaired: {note}." for note in journal.notes), *notes]
         self._journal = journal
         self._workspace_lock = lock
         self._lock = threading.RLock()

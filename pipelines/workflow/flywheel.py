@@ -78,7 +78,7 @@ def _count(session: Session, character_id: str, lora_family: str) -> _Counts:
 
 
 def _next(session: Session, character_id: str, n: _Counts) -> NextAction:
-    """The first thing that is missing, in the order of MISSION's table."""
+    """The first thing that is missing, in the order of the README's table."""
     if not n.sources and practice.drawing(session, character_id):
         return NextAction("See them arrive", "the pictures are being drawn", "enrich")
     if not n.sources:
@@ -90,7 +90,8 @@ def _next(session: Session, character_id: str, n: _Counts) -> NextAction:
             f"Review {n.waiting} pictures", "gate to training: every picture is judged", "review", "enriched"
         )
     if not n.trained:
-        return NextAction("Train v1", "the gate is open", "train")
+        shut = training.dataset(session, character_id).shut
+        return NextAction("Train v1", " ".join(shut) or "the gate is open", "train")
     latest = n.trained[-1]
     if not n.synthetic:
         return NextAction(f"Generate with {latest.version}", "new angles and scenes to choose from", "generate")

@@ -71,13 +71,8 @@ def in_session(options: argparse.Namespace, *, read_only: bool = False) -> Itera
     only one that knows of it."""
     with open_session(workspace_of(options), read_only=read_only) as session:
         for words in session.store.repairs:
-            print(repaired(words), file=sys.stderr)
+            print(words, file=sys.stderr)
         yield session
-
-
-def repaired(words: str) -> str:
-    """What was repaired, as a person is told."""
-    return f"The records were repaired: {words}."
 
 
 def character_of(session: Session, options: argparse.Namespace) -> Character:

@@ -12,7 +12,6 @@ from pipelines.engine.weights import locate, missing
 from pipelines.storage.settings import Settings, load
 from pipelines.storage.store import Store, StoreUnreadable
 from pipelines.storage.workspace import Workspace
-from studio.cli.answers import repaired
 
 
 def examine(root: Path) -> dict[str, Any]:
@@ -45,7 +44,7 @@ def _machine(root: Path) -> dict[str, Any]:
 def _records(root: Path) -> list[str]:
     """What is wrong with the records, in words; nothing is changed."""
     try:
-        return [repaired(words) for words in Store.open(root, read_only=True).repairs]
+        return list(Store.open(root, read_only=True).repairs)
     except StoreUnreadable as error:
         return [str(error)]
 

@@ -96,9 +96,7 @@ class Studio:
     @property
     def notices(self) -> list[str]:
         """What the user has to be told of this workspace and has not closed yet: what was repaired when it opened."""
-        return [
-            f"The records were repaired: {words}." for words in self.session.store.repairs if words not in self._read
-        ]
+        return [words for words in self.session.store.repairs if words not in self._read]
 
     def close_notices(self) -> None:
         """The user has read them: they are not shown again."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from pipelines.domain.presets import card as card_spec
@@ -163,27 +163,27 @@ def _scores(image: ImageRecord) -> list[tuple[str, str]]:
 def pile(studio: Studio, gate: review.Gate) -> Json:
     """A gate of the review: every picture with the reference to hold it against, how many lie in each pile, and how
     many the filter would sort out."""
-    items = review.pile(studio.session, studio.character_id, gate) if studio.character_id else []
-    return tally(studio, gate) | {
-        "gate": gate,
-        "items": [
-            tile(i.image, i.verdict)
-            | {
-                "reference": i.reference.id if i.reference else None,
-                "parent": next((p.id for p in i.image.parents), None),
-                "correctable": review.correctable(i.image),
-            }
-            for i in items
-        ],
+    found = review.pile(studio.session, studio.character_id, gate) if studio.character_id else []
+    items = [_item(item) for item in found]
+    counts = Counter(chain.from_iterable(item["piles"] for item in items))  # of these very items
+    return {"gate": gate, "counts": counts, "filter": _going(studio, gate), "items": items}
+
+
+def _item(item: review.Item) -> Json:
+    return tile(item.image, item.verdict) | {
+        "reference": item.reference.id if item.reference else None,
+        "parent": next((p.id for p in item.image.parents), None),
+        "correctable": review.correctable(item.image),
     }
+
+
+def _going(studio: Studio, gate: review.Gate) -> int:
+    return len(review.would_go(studio.session, studio.character_id)) if gate == "synthetic" else 0
 
 
 def tally(studio: Studio, gate: review.Gate) -> Json:
     """How many pictures of a gate lie in each pile, and how many the filter would sort out now."""
-    if not studio.character_id:
-        return {"counts": {}, "filter": 0}
-    going = review.would_go(studio.session, studio.character_id) if gate == "synthetic" else []
-    return {"counts": dict(review.tally(studio.session, studio.character_id, gate)), "filter": len(going)}
+    return {"counts": review.tally(studio.session, studio.character_id, gate), "filter": _going(studio, gate)}
 
 
 def tries(studio: Studio, image_id: str) -> Json:

@@ -1,4 +1,4 @@
-"""Memory foretold: the arithmetic of ENGINE-FACTS, from presets and from headers; refusals in words."""
+"""Memory foretold: the arithmetic of docs/numbers.md, from presets and from headers; refusals in words."""
 
 import json
 from pathlib import Path

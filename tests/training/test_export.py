@@ -66,6 +66,11 @@ def test_a_fresh_pipeline_gives_the_trainers_picture(
     assert np.abs(base - in_training).max() > 3 and in_training.std() > 5
 
 
+def test_the_header_names_input_pictures_too(bench: Bench) -> None:
+    told = made("ada", Learned({}, [0.5], "f"), bench.request("editor"), models()[FAMILY["editor"]])
+    assert json.loads(told["flenwheel.images"]) == sorted(p.id for p in bench.pictures[:3])  # two to make, of two
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_studio_renders_it_like_any_lora(bench: Bench, target: str) -> None:
     request = bench.request(target, learning_rate=3e-2, samples=(bench.shot(target),))

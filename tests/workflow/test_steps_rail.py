@@ -28,6 +28,10 @@ def test_the_rail_follows_the_wheel(session: Session, ada: Character, put: Any) 
 
     session.store.decide(Decision(image=waiting.id, who="human", action="label", value="good"))
     assert flywheel.status(session, ada.id).next.title == "Train v1"
+    session.store.decide(Decision(image=source.id, who="human", action="label", value=None))
+    assert f"{source.id[:8]} waits for review" in flywheel.status(session, ada.id).next.why
+    session.store.decide(Decision(image=source.id, who="human", action="label", value="good"))
+    assert flywheel.status(session, ada.id).next.why == "the gate is open"
 
     session.store.put(
         TrainingRun(
@@ -47,6 +51,8 @@ def test_the_rail_follows_the_wheel(session: Session, ada: Character, put: Any) 
     rail = flywheel.status(session, ada.id)
     assert (rail.next.title, rail.round) == ("Train v2", 2)
     assert {s.key: s.state for s in rail.steps}["retrain"] == "next"
+    session.store.decide(Decision(image=candidate.id, who="human", action="label", value="reject"))
+    assert flywheel.status(session, ada.id).next.tab == "model_card"  # what is not learnt from is no reason to train
 
 
 def test_a_character_needs_a_name_and_leave_to_use_its_pictures(session: Session) -> None:
