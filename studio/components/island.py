@@ -11,8 +11,12 @@ from typing import Any
 import gradio as gr
 
 # The module of an island may not have arrived yet when Gradio mounts it: it finds its frame in this queue.
-# Gradio knows an event of ours by its quoted name in this script.
-_MOUNT = "(window.flenIslands = window.flenIslands || []).push({{element, props, trigger, watch, events: {events}}});"
+# The island's name stands here, for `props` may still be empty when a part that was hidden is mounted; and so do the
+# names of its events, because Gradio knows an event of ours by its quoted name in this script.
+_MOUNT = (
+    "(window.flenIslands = window.flenIslands || [])"
+    ".push({{island: {island}, events: {events}, element, props, trigger, watch}});"
+)
 
 
 class Island(gr.HTML):
@@ -36,9 +40,8 @@ class Island(gr.HTML):
         super().__init__(
             value=value,
             html_template=f'<div class="{self.frame}"></div>',
-            js_on_load=_MOUNT.format(events=json.dumps(self.fires)),
+            js_on_load=_MOUNT.format(island=json.dumps(island), events=json.dumps(self.fires)),
             apply_default_css=False,
-            island=island,
             options=self.options,
             **kwargs,
         )

@@ -11,8 +11,9 @@ export type Props = Record<string, any>;
 
 /** What Gradio hands to `js_on_load` (studio/components/island.py). */
 export interface GradioFrame {
+  island: string;
   element: HTMLElement;
-  props: { island: string; options?: object | null; value: any };
+  props: { options?: object | null; value: any };
   trigger: (event: string, data?: object) => void;
   watch: (prop: string, listen: () => void) => void;
   events: string[];

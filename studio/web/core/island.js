@@ -129,7 +129,7 @@ function mount(frame) {
 /** @param {GradioFrame} frame */
 function fillFrame(frame) {
   const root = frame.element.querySelector(".flen-island, .painted");
-  const name = frame.props.island;
+  const name = frame.island;
   const fill = known.get(name);
   if (!(root instanceof HTMLElement) || root.dataset.filled) return;
   if (!fill) throw new Error(`No module fills the island "${name}".`);
