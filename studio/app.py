@@ -46,6 +46,7 @@ from studio.components.rail import Header
 from studio.components.shell import Shell
 from studio.components.start import Start
 from studio.components.theme import theme
+from studio.server import web
 from studio.server.loopback import LOOPBACK
 from studio.server.own import own
 from studio.server.security import UPLOAD_LIMIT, Guard, known_hosts
@@ -54,7 +55,6 @@ from studio.server.uploads import Doors, GuardedBlocks
 from studio.tabs import enrich, generate, model_card, review, survey, train
 
 WARM_AFTER = 3.0  # seconds
-HEAD = '<link rel="stylesheet" href="/ui/studio.css"><script src="/ui/studio.js"></script>'
 
 TABS: tuple[tuple[str, str, Any], ...] = (
     ("survey", "Survey", survey),
@@ -103,7 +103,7 @@ def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
         enable_monitoring=False,
         mcp_server=False,
         theme=theme(),
-        head=HEAD,
+        head=web.head(),
         allowed_paths=[],
     )
     mounted = next(route for route in app.routes if isinstance(route, Mount))

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.presets import PRESETS, ModelFamily
+from pipelines.models import registry
 from pipelines.storage.workspace import Workspace
 
 INDEX = "model_index.json"
@@ -117,7 +118,8 @@ def check_folder(folder: Path) -> list[str]:
     for part, spec in index.items():
         if isinstance(spec, list) and len(spec) == 2 and spec[0]:
             problems += [f"{part}/{problem}" for problem in _check_part(folder / part, str(spec[1]))]
-    return problems
+    architecture = registry.with_pipeline(str(index.get("_class_name")))
+    return problems + (architecture.lacking(folder) if architecture else [])
 
 
 def _check_part(folder: Path, kind: str) -> list[str]:

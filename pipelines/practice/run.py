@@ -274,8 +274,7 @@ class Run:
 
     def trained(self) -> list[LoraRecord]:
         """The LoRAs of the character, oldest first."""
-        family = self.session.family(self.character.generator).lora_family
-        made = {x.run: x for x in loras.trained(self.session, self.id, family)}
+        made = {x.run: x for x in loras.trained(self.session, self.id, "character")}
         runs = (r for r in self.session.store.all(TrainingRun, character=self.id, target="character") if r.lora)
         return [made[r.id] for r in runs if r.id in made]
 

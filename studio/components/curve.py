@@ -14,7 +14,7 @@ class Curve(Painted):
     ``[step, value, words]``; ``faded``), ``title``, ``total`` (steps in all, 0 if unknown), ``rule`` (a level line:
     ``value``, ``words``), ``whole`` (also the highest values in sight), ``digits``, ``empty`` (words)."""
 
-    script = "curve"
+    island = "curve"
 
 
 def smooth(points: Sequence[tuple[int, float]], keep: float = WINDOW) -> list[list[float]]:

@@ -12,7 +12,8 @@ class Runs(Painted):
     """Value: ``rows`` (``id``, ``title``, ``state``, ``tone``, ``facts``, ``lineage``), ``selected`` (an id),
     ``empty``. Event ``pick``: another run is looked at; its id is in the value."""
 
-    script = "runs"
+    island = "runs"
+    fires = ("pick",)
 
 
 TONES = {"done": "good", "failed": "bad", "interrupted": "warn", "cancelled": "warn"}

@@ -101,8 +101,14 @@ def admit(value: Any, component: Any, uploads: Collection[str]) -> Any:
 
 def refuse_files(value: Any) -> None:
     """Raises NotUploaded when there is anything in ``value`` that Gradio might take for a file, at any depth."""
-    if any(isinstance(part.get("path"), str) or part.get("meta") == META for part in _dicts(value)):
+    if any(_is_file(part) for part in _dicts(value)):
         raise NotUploaded("This input takes no files. To bring one in, drop it or choose it in the page.")
+
+
+def _is_file(part: dict[Any, Any]) -> bool:
+    """By its path, as Gradio's older file objects, or by its mark. No value or event of ours has a ``path``."""
+    meta = part.get("meta")
+    return isinstance(part.get("path"), str) or (isinstance(meta, dict) and meta.get("_type") == META["_type"])
 
 
 def _uploaded(file: Any, uploads: Collection[str]) -> dict[str, Any]:

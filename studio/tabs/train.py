@@ -246,7 +246,8 @@ def look_ahead(studio: Studio, target: training.Target, preset: str | None, *fie
     except NotAllowed as problem:
         return [{}, {"lines": [str(problem)], "tone": "warn"}, off]
     session, name = studio.session, family_of(studio, target)
-    forecast = predict_training(session.family(name), settings, session.workspace, session.settings)
+    inputs = 1 if target == "editor" else 0
+    forecast = predict_training(session.family(name), settings, session.workspace, session.settings, inputs)
     shown = meter(forecast.parts, forecast.total_gib, forecast.fits, "" if forecast.fits else forecast.why)
     shut = training.dataset(session, studio.character_id, target).shut
     if shut:

@@ -119,7 +119,7 @@ HIDDEN: tuple[Callable[[dict[str, Any]], Any], ...] = (
     lambda file: file | {"meta": {"_type": "gradio.FileData", "more": 1}, "size": 3, "orig_name": "a.png"},
     lambda file: file | {"path": "/proc/self/environ"},
     lambda file: {"path": file["path"]},
-    lambda file: {"url": f"file://{file['path']}", "meta": file["meta"]},
+    lambda file: {"url": f"file://{file['path']}", "meta": file["meta"] | {"more": 1}},
 )
 
 
