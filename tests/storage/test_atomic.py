@@ -141,7 +141,7 @@ def test_a_file_system_that_cannot_sync_folders_is_no_error(tmp_path: Path, monk
 
 ELSEWHERE = {
     "pipelines/storage/atomic.py": "the place",
-    "pipelines/training/checkpoints.py: save_file": "into a folder of new_folder, which syncs it and moves it into place",
+    "pipelines/training/checkpoints.py: save_file": "into a folder of new_folder, which syncs and moves it",
     "pipelines/training/checkpoints.py: write_bytes": "the same",
 }
 WRITES = {
