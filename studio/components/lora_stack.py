@@ -17,7 +17,7 @@ import gradio as gr
 from pipelines.domain.presets import catalogue
 from pipelines.domain.records import LoraRecord, SavedStack
 from pipelines.domain.shots import LoraStack
-from pipelines.storage.lora_files import LoraRefused
+from pipelines.models.lora_files import LoraRefused
 from pipelines.workflow import loras
 from studio.components.painted import Words
 from studio.components.shell import Shell

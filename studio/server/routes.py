@@ -15,9 +15,11 @@ from pydantic import Field
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import Angle, Card, Correction, Decision, Expression, ImageRecord
 from pipelines.storage import pictures as files
+from pipelines.storage.settings import places
 from pipelines.workflow import again, characters, pristine, review, sources, survey_report
 from pipelines.workflow import card as cards
 from studio.server import foresight, views
+from studio.server.loopback import from_here, only_from_here
 from studio.server.state import Studio
 
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
@@ -237,15 +239,18 @@ def work_routes(studio: Studio) -> APIRouter:
         return {"id": studio.choose(character_id).id}
 
     @router.get("/settings")
-    def settings() -> dict[str, Any]:
+    def settings(request: Request) -> dict[str, Any]:
+        """What can be set; from another machine: all but places on this one's disk."""
         kept = type(studio.session.settings)
         values = studio.session.settings.model_dump(mode="json")
         schema = kept.model_json_schema()["properties"]
-        hidden = {"character"}
+        hidden = {"character"} if from_here(request) else {"character", *places()}
         return {"fields": [_field(n, schema.get(n, {}), v) for n, v in values.items() if n not in hidden]}
 
     @router.post("/settings")
-    def change(changes: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
+    def change(request: Request, changes: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
+        if changes.keys() & places():
+            only_from_here(request)
         studio.save(changes)
         return {"ok": True}
 

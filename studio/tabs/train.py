@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from pipelines.domain.presets import TrainingPreset, TrainingSettings, trainings
 from pipelines.domain.records import ANGLES, ImageRecord, Job, TrainingRun
 from pipelines.engine.memory import predict_training
+from pipelines.storage.curves import curve
 from pipelines.workflow import datasets, render, training
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.sources import angle_of
@@ -27,7 +28,7 @@ from studio.components.fields import edited
 from studio.components.lora_stack import QUIET
 from studio.components.meter import Meter, meter
 from studio.components.painted import Words, rev_of
-from studio.components.runs import Runs, runs
+from studio.components.runs import Curves, Runs, runs
 from studio.components.samples import Samples, identity, samples
 from studio.components.shell import Shell
 from studio.components.tally import Tally, tally
@@ -245,7 +246,8 @@ def look_ahead(studio: Studio, target: training.Target, preset: str | None, *fie
     except NotAllowed as problem:
         return [{}, {"lines": [str(problem)], "tone": "warn"}, off]
     session, name = studio.session, family_of(studio, target)
-    forecast = predict_training(session.family(name), settings, session.workspace, session.settings)
+    inputs = 1 if target == "editor" else 0
+    forecast = predict_training(session.family(name), settings, session.workspace, session.settings, inputs)
     shown = meter(forecast.parts, forecast.total_gib, forecast.fits, "" if forecast.fits else forecast.why)
     shut = training.dataset(session, studio.character_id, target).shut
     if shut:
@@ -279,13 +281,14 @@ def watch(studio: Studio, target: training.Target, picked: Value, compare: bool,
     """Inputs: target, runs, compare, what the grid said. Outputs: runs, and of the run that is looked at: curve,
     samples, identity, grid."""
     found = training.runs(studio.session, studio.character_id, target) if studio.character_id else []
-    listed = runs(found, _followed(found, picked), empty=NO_RUNS)
+    curves = {r.id: curve(studio.session.store, r) for r in found}
+    listed = runs(found, _followed(found, picked), empty=NO_RUNS, curves=curves)
     run = next((r for r in found if r.id == listed["selected"]), None)
     listed["rev"] = rev_of(picked)
     listed["newest"] = found[-1].id if found else ""
     same = picked.get("selected") == listed["selected"]
     grid = train_grid.refresh(studio, run, of_grid, followed=same)
-    return [listed, curve_of(found, run, compare), samples_of(studio, run), identity_of(studio, run), *grid]
+    return [listed, curve_of(found, run, compare, curves), samples_of(studio, run), identity_of(studio, run), *grid]
 
 
 def _followed(found: list[TrainingRun], picked: Value) -> str:
@@ -294,13 +297,14 @@ def _followed(found: list[TrainingRun], picked: Value) -> str:
     return str(picked.get("selected", "")) if picked.get("newest") == newest else newest
 
 
-def curve_of(found: list[TrainingRun], run: TrainingRun | None, compare: bool) -> Value:
+def curve_of(found: list[TrainingRun], run: TrainingRun | None, compare: bool, curves: Curves) -> Value:
     """The loss of a run, and of the one before it in grey."""
     empty = {"empty": "The loss is drawn here while a training runs."}
     if run is None:
         return empty
     before = found[found.index(run) - 1 : found.index(run)] if compare else []
-    lines = [*(series(r, faded=True) for r in before if r.curve), series(run)]
+    drawn = [series(r.version, curves[r.id], faded=True) for r in before if curves[r.id]]
+    lines = [*drawn, series(run.version, curves[run.id])]
     total = int(run.settings.get("steps", 0))
     return {"series": lines, "title": "Loss", "total": total, **empty}
 

@@ -1,7 +1,6 @@
 """LoRA files, judged by their header alone: no tensor is read, nothing in the file can run.
 
-What the keys say about the family comes first, what the metadata claims only where the keys leave it open: a FLUX
-attention LoRA fits into Qwen without a warning, as both are 3072 wide.
+Which architecture a file was made for is asked of ``registry``; here is what all have in common.
 """
 
 import json
@@ -15,37 +14,27 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.domain.records import LoraRecord
+from pipelines.models import lora_names, registry
+from pipelines.models.base import Layers
 from pipelines.storage.atomic import copy_durably, file_hash, remove, replace, temporary, write_durably
 from pipelines.storage.names import harmless, slug
 from pipelines.storage.workspace import Workspace
 
-Family = Literal["flux", "qwen-image-edit", "ambiguous", "other", "unknown"]
 Format = Literal["diffusers", "comfy", "kohya", "onetrainer", "xlabs", "peft", "unprefixed"]
 
 MAX_HEADER = 100 * 2**20
 MAX_BYTES = 16 * 2**30
-TITLES = {"flux": "FLUX.1", "qwen-image-edit": "Qwen-Image-Edit"}
 _PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 _DTYPES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
-_FLUX = re.compile(
-    r"single_transformer_blocks|single_blocks|double_blocks|ff_context|img_attn|txt_attn|\.norm1(_context)?\.linear"
-    r"|guidance_embedder|context_embedder|x_embedder|transformer_blocks[._]\d+[._]ff[._]net"
-)
-_QWEN = re.compile(
-    r"img_mlp[._]net|txt_mlp[._]net|img_mod[._]1|txt_mod[._]1|(^|[._])txt_in[._]|(^|[._])img_in\.lora"
-    r"|time_text_embed.*timestep_embedder"
-)
+# made for what is not in the registry: the base models in words
 _OTHERS = {
     "Stable Diffusion 1.5 or XL": re.compile(r"lora_unet_(input|output|middle|down|up|mid)_|attn[12][._]to_|lora_te2_"),
-    "FLUX.2": re.compile(r"single_stream_modulation|double_stream_modulation|to_qkv_mlp_proj"),
     "Z-Image or Lumina": re.compile(r"context_refiner|noise_refiner"),
     "Wan or Hunyuan video": re.compile(r"cross_attn|self_attn\.[qkvo]\."),
 }
 _DOWN = re.compile(r"lora_(A|down)(\.default)?\.weight$|_lora\d?\.down\.weight$|lora\.down\.weight$")
-_BLOCK = re.compile(r"(?<!single_)(?:transformer_blocks|double_blocks)[._](\d+)")
-# FLUX.1 has 19 double blocks, Qwen-Image 60; attention keys of both look alike
-_LAST_FLUX_BLOCK = 18
+_UP = re.compile(r"lora_(B|up)(\.default)?\.weight$|_lora\d?\.up\.weight$|lora\.up\.weight$")
 _VARIANTS = {
     "LoKr (LyCORIS)": re.compile(r"[._]lokr_"),
     "LoHa (LyCORIS)": re.compile(r"\.hada_"),
@@ -72,13 +61,14 @@ class LoraAmbiguous(LoraRefused):
 
 @dataclass(frozen=True)
 class LoraHeader:
-    """What the header of a LoRA file tells. ``made_for`` names the base model in words when ``family`` is ``other``.
+    """What the header of a LoRA file tells. ``family`` is an architecture's name, ``ambiguous`` (``fits`` names those
+    it may be for), ``other`` (``made_for`` names the base model in words) or ``unknown``.
 
     ``rank`` is the highest of the modules' ranks; ``alpha`` is None where the file leaves it open (then it is the
     rank); ``modules`` counts adapted layers, text encoders' included (``text_encoder`` says whether there are any).
     """
 
-    family: Family
+    family: str
     format: Format
     rank: int
     alpha: float | None
@@ -89,6 +79,7 @@ class LoraHeader:
     bytes: int
     sha256: str
     made_for: str = ""
+    fits: tuple[str, ...] = ()
     text_encoder: bool = False
 
 
@@ -106,7 +97,7 @@ def inspect(path: Path, shown: str = "") -> LoraHeader:
     if any(len(tensors[key]["shape"]) < 2 for key in down):
         raise LoraRefused(_not_safetensors(name))
     base = _base(metadata)
-    family, made_for = _family(list(tensors), base)
+    family, made_for, fits = _family(tensors, base)
     return LoraHeader(
         family=family,
         format=_format(list(tensors)),
@@ -119,7 +110,8 @@ def inspect(path: Path, shown: str = "") -> LoraHeader:
         bytes=path.stat().st_size,
         sha256=file_hash(path),
         made_for=made_for,
-        text_encoder=any(key.startswith(("text_encoder", "lora_te")) for key in tensors),
+        fits=fits,
+        text_encoder=any(key.startswith(lora_names.TEXT) for key in tensors),
     )
 
 
@@ -128,7 +120,7 @@ def admit_lora(
 ) -> LoraRecord:
     """Copy a LoRA file into the workspace; the caller keeps the record.
 
-    ``expected_family`` is the ``lora_family`` of the model that it is meant for; it also decides for a file whose
+    ``expected_family`` is the architecture of the model that it is meant for; it also decides for a file whose
     header leaves the family open. Raises LoraAmbiguous when it does and none is given, LoraRefused, and OSError.
     """
     shown = harmless(filename, "lora.safetensors")
@@ -172,18 +164,20 @@ def _arriving(workspace: Workspace, data: bytes | Path) -> Iterator[Path]:
 def _settle(header: LoraHeader, expected: str | None, name: str) -> str:
     """The family that the record gets. Raises LoraRefused when it is not ``expected``."""
     if header.family == "other":
-        raise LoraRefused(
-            f"{name}: this LoRA was made for {header.made_for}. Here FLUX.1 and Qwen-Image-Edit are used."
-        )
+        raise LoraRefused(f"{name}: this LoRA was made for {header.made_for}. Here {registry.titles()} are used.")
     if header.family == "unknown":
-        raise LoraRefused(f"{name}: its layers have names that neither FLUX.1 nor Qwen-Image-Edit knows.")
+        raise LoraRefused(f"{name}: its layers have names that neither {registry.titles('nor')} knows.")
+    known = registry.architectures()
+    wanted = known[expected].title if expected in known else str(expected)
     if header.family == "ambiguous":
+        titles = " and ".join(known[fit].title for fit in header.fits)
         if expected is None:
-            raise LoraAmbiguous(f"{name}: its header fits both FLUX.1 and Qwen-Image-Edit. Say which it was made for.")
+            raise LoraAmbiguous(f"{name}: its header fits {titles}. Say which it was made for.")
+        if expected not in header.fits:
+            raise LoraRefused(f"{name}: this LoRA was made for one of {titles}, not for {wanted}.")
         return expected
     if expected not in (None, header.family):
-        wanted = TITLES.get(str(expected), str(expected))
-        raise LoraRefused(f"{name}: this LoRA was made for {TITLES[header.family]}, not for {wanted}.")
+        raise LoraRefused(f"{name}: this LoRA was made for {known[header.family].title}, not for {wanted}.")
     return header.family
 
 
@@ -273,24 +267,22 @@ def _base(metadata: dict[str, str]) -> str:
     return " ".join(metadata[key] for key in keys if metadata.get(key))
 
 
-def _family(keys: list[str], base: str) -> tuple[Family, str]:
-    """``(family, base model in words when it is another)``."""
+def _family(tensors: dict[str, dict[str, Any]], base: str) -> tuple[str, str, tuple[str, ...]]:
+    """``(family, base model in words when it is another, the families that an ambiguous file fits)``."""
     for title, pattern in _OTHERS.items():
-        if any(pattern.search(key) for key in keys):
-            return "other", title
-    if any(_FLUX.search(key) for key in keys):
-        return "flux", ""
-    blocks = [int(match[1]) for key in keys for match in [_BLOCK.search(key)] if match]
-    if any(_QWEN.search(key) for key in keys) or (blocks and max(blocks) > _LAST_FLUX_BLOCK):
-        return "qwen-image-edit", ""
-    hint = base.lower()
-    if blocks and "qwen" in hint:
-        return "qwen-image-edit", ""
-    if blocks and "flux" in hint:
-        return "flux", ""
-    if blocks and max(blocks) == _LAST_FLUX_BLOCK:
-        return "flux", ""
-    return ("ambiguous" if blocks else "unknown"), ""
+        if any(pattern.search(key) for key in tensors):
+            return "other", title, ()
+    fits = tuple(a.name for a in registry.recognise(Layers(tuple(tensors), _sizes(tensors)), base))
+    if len(fits) == 1:
+        return fits[0], "", ()
+    return ("ambiguous" if fits else "unknown"), "", fits
+
+
+def _sizes(tensors: dict[str, dict[str, Any]]) -> dict[str, tuple[int, int]]:
+    """Inputs and outputs of each adapted layer: A is (rank, inputs), B is (outputs, rank)."""
+    inputs = {_DOWN.sub("", key).rstrip("._"): e["shape"][1] for key, e in tensors.items() if _DOWN.search(key)}
+    outputs = {_UP.sub("", key).rstrip("._"): e["shape"][0] for key, e in tensors.items() if _UP.search(key)}
+    return {name: (inputs[name], outputs[name]) for name in inputs.keys() & outputs.keys()}
 
 
 def _format(keys: list[str]) -> Format:

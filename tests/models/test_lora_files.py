@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from pipelines.models.lora_files import LoraAmbiguous, LoraRefused, admit_lora, inspect
 from pipelines.storage.atomic import file_hash
-from pipelines.storage.lora_files import LoraAmbiguous, LoraRefused, admit_lora, inspect
 from pipelines.storage.workspace import Workspace
 
 FLUX = "transformer.single_transformer_blocks.3.attn.to_q"

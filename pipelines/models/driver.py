@@ -1,9 +1,10 @@
-"""How each pipeline class is driven: what its arguments are called, how its text is encoded, what can leave the GPU.
+"""How a loaded pipeline makes a picture of a shot: cached text, steps told, previews shown, memory saved.
 
-One driver for each diffusers pipeline class; which model is behind it makes no difference.
+What differs between architectures (how a pipeline's arguments are called, how its text is encoded, how its latents
+become a picture) is in their ``drive`` modules; which model is behind one makes no difference.
 """
 
-import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar
@@ -13,7 +14,8 @@ from PIL import Image
 
 from pipelines.domain.presets import ModelFamily
 from pipelines.domain.shots import Shot
-from pipelines.engine.embeddings import EmbeddingCache, Tensors
+from pipelines.models import registry
+from pipelines.models.embeddings import EmbeddingCache, Tensors
 
 OnStep = Callable[[int, int], None]
 OnPreview = Callable[[Image.Image], None]
@@ -24,26 +26,7 @@ class ShotError(ValueError):
     """A shot asks for what its model cannot do."""
 
 
-def _edit_module() -> Any:
-    from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus
-
-    return pipeline_qwenimage_edit_plus
-
-
-@contextmanager
-def edit_sizes(family: ModelFamily) -> Iterator[None]:
-    """Within, the edit pipeline sees its sources at this model's sizes. It reads them from globals of its module: the
-    resident model's lock keeps two models from meeting here."""
-    module, own = _edit_module(), family.defaults
-    before = module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE
-    module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE = own.condition_px**2, own.vae_px**2
-    try:
-        yield
-    finally:
-        module.CONDITION_IMAGE_SIZE, module.VAE_IMAGE_SIZE = before
-
-
-class Driver:
+class Driver(ABC):
     """A loaded pipeline and how to use it. ``pipe`` is the diffusers pipeline, ``device`` where it computes."""
 
     encoders: ClassVar[tuple[str, ...]] = ()
@@ -52,7 +35,7 @@ class Driver:
         self.family, self.device = family, device
         self.pipe: Any = pipe
         self.cache = EmbeddingCache()
-        # Kept by engine.loras: what is loaded; and which adapters in text encoders change what a prompt means.
+        # Kept by the engine: what LoRAs are loaded, and which of them change what a prompt means to a text encoder.
         self.shelf: Any = None
         self.text_adapters: tuple[tuple[str, float], ...] = ()
         self.encoders_stay = True
@@ -134,7 +117,7 @@ class Driver:
             return "text encoders leave the device while pictures are made"
         return ""
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027  most have nothing to drop
         """Called once after loading: drop what this pipeline never uses."""
 
     def close(self) -> None:
@@ -163,11 +146,13 @@ class Driver:
     def _key(self, shot: Shot) -> Hashable:
         return shot.prompt
 
+    @abstractmethod
     def _encode(self, shot: Shot, sources: list[Image.Image]) -> Tensors:
-        raise NotImplementedError
+        """What the pipeline takes as text, by the names of its arguments."""
 
+    @abstractmethod
     def _arguments(self, shot: Shot, sources: list[Image.Image], text: Tensors) -> dict[str, Any]:
-        raise NotImplementedError
+        """The pipeline's arguments, but for size, steps and generator, which all have."""
 
     def _unpack(self, latents: torch.Tensor, shot: Shot) -> torch.Tensor:
         """Packed latents as a grid ``(1, channels, height / factor, width / factor)``."""
@@ -176,87 +161,9 @@ class Driver:
         grid = latents.view(1, height, width, channels, 2, 2).permute(0, 3, 1, 4, 2, 5)
         return grid.reshape(1, channels, height * 2, width * 2)
 
+    @abstractmethod
     def _decode(self, grid: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
-
-
-class FluxDriver(Driver):
-    """FLUX.1: CLIP and T5 encode the prompt; ``guidance`` is the distilled guidance scale; no source pictures."""
-
-    encoders = ("text_encoder", "text_encoder_2")
-
-    def _encode(self, shot: Shot, sources: list[Image.Image]) -> Tensors:
-        words, pooled, _ = self.pipe.encode_prompt(
-            shot.prompt, None, device=self.device, max_sequence_length=self.family.text_length
-        )
-        return {"prompt_embeds": words, "pooled_prompt_embeds": pooled}
-
-    def _arguments(self, shot: Shot, sources: list[Image.Image], text: Tensors) -> dict[str, Any]:
-        return {**text, "guidance_scale": shot.guidance}
-
-    def _decode(self, grid: torch.Tensor) -> torch.Tensor:
-        vae = self.pipe.vae
-        grid = grid / vae.config.scaling_factor + vae.config.shift_factor
-        return vae.decode(grid.to(vae.dtype), return_dict=False)[0]
-
-
-class QwenEditDriver(Driver):
-    """Qwen-Image-Edit-2509: Qwen2.5-VL sees prompt and sources together; ``guidance`` is true classifier-free guidance.
-
-    Sides are cut to multiples of 32 by the sources' own areas (``condition_px`` and ``vae_px`` squared).
-    """
-
-    encoders = ("text_encoder",)
-
-    def prepare(self) -> None:
-        # The pipeline reads hidden states only: the head that predicts words is 1 GiB for nothing.
-        self.pipe.text_encoder.lm_head = torch.nn.Identity()
-        # It warns at each picture that embeddings come without a mask, which it itself drops when it masks nothing.
-        logging.getLogger(_edit_module().__name__).setLevel(logging.ERROR)
-
-    def _check(self, shot: Shot, sources: list[Image.Image]) -> None:
-        super()._check(shot, sources)
-        if not sources:
-            raise ShotError(f"{self.family.title} edits pictures: the shot has no source picture.")
-        if shot.steps < 2 and self.pipe.scheduler.config.get("shift_terminal"):
-            # Stretching a schedule of one step to its terminal value divides by zero: the picture would be NaN.
-            raise ShotError(f"{self.family.title} needs at least 2 steps.")
-
-    def _key(self, shot: Shot) -> Hashable:
-        pictures = tuple(s.id for s in shot.sources)
-        return shot.prompt, shot.negative_prompt, shot.guidance > 1, pictures, self.family.defaults.condition_px
-
-    def _encode(self, shot: Shot, sources: list[Image.Image]) -> Tensors:
-        seen = [self._reduced(source) for source in sources]
-        made: Tensors = {}
-        made["prompt_embeds"], made["prompt_embeds_mask"] = self.pipe.encode_prompt(
-            shot.prompt, seen, device=self.device
-        )
-        if shot.guidance > 1:
-            made["negative_prompt_embeds"], made["negative_prompt_embeds_mask"] = self.pipe.encode_prompt(
-                shot.negative_prompt or " ", seen, device=self.device
-            )
-        return made
-
-    def _reduced(self, source: Image.Image) -> Image.Image:
-        """The source as the text encoder sees it: resized exactly as the pipeline would."""
-        area = self.family.defaults.condition_px**2
-        width, height = _edit_module().calculate_dimensions(area, source.width / source.height)
-        return self.pipe.image_processor.resize(source, height, width)
-
-    def _arguments(self, shot: Shot, sources: list[Image.Image], text: Tensors) -> dict[str, Any]:
-        return {**text, "image": sources, "true_cfg_scale": shot.guidance}
-
-    def _sizes(self) -> AbstractContextManager[None]:
-        return edit_sizes(self.family)
-
-    def _decode(self, grid: torch.Tensor) -> torch.Tensor:
-        vae = self.pipe.vae
-        shape = (1, -1, 1, 1, 1)
-        mean = torch.tensor(vae.config.latents_mean, device=grid.device).view(shape)
-        spread = torch.tensor(vae.config.latents_std, device=grid.device).view(shape)
-        latents = grid.unsqueeze(2) * spread + mean
-        return vae.decode(latents.to(vae.dtype), return_dict=False)[0][:, :, 0]
+        """The picture of a grid of latents, -1 to 1."""
 
 
 class _Watch:
@@ -287,5 +194,6 @@ class _Watch:
         return latents.float() - here * velocity
 
 
-DRIVERS: dict[str, type[Driver]] = {"FluxPipeline": FluxDriver, "QwenImageEditPlusPipeline": QwenEditDriver}
-"""By the name of the diffusers pipeline class."""
+def driver_of(family: ModelFamily) -> type[Driver]:
+    """How models of a preset's architecture make pictures. Raises PresetError."""
+    return registry.of(family).module("drive").DRIVER
