@@ -20,7 +20,7 @@ export default [
   },
   {
     rules: {
-      complexity: ["error", 12],
+      complexity: ["error", 10],
       eqeqeq: "error",
       "max-depth": ["error", 3],
       "max-lines": ["error", { max: 400 }],
@@ -29,6 +29,7 @@ export default [
       "no-eval": "error",
       "no-implied-eval": "error",
       "no-new-func": "error",
+      "no-shadow": "error",
       "no-restricted-properties": ["error", ...markup],
       "no-var": "error",
       "no-warning-comments": [

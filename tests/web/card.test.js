@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { distance } from "../../studio/web/card/poster.js";
-import { cellWords, layout, named, noCardWords } from "../../studio/web/card/words.js";
+import { cellWords, layout, named, noCardWords } from "../../studio/web/card/describe.js";
 
 test("a cell says its verdict, who gave it and why", () => {
   const cell = { name: "front/sad", verdict: "wrong", by: "rule", why: "no face", image: { score: 0.25 } };

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { binned, clamp, decades, extent, linear, niceTicks, rocPoints, steps } from "../../studio/web/charts/scale.js";
+import {
+  binned,
+  clamp,
+  decades,
+  extent,
+  linear,
+  niceTicks,
+  rocPoints,
+  multiples,
+} from "../../studio/web/charts/scale.js";
 
 test("a scale is a line through two points, also for one value", () => {
   const x = linear(-1, 1, 0, 600);
@@ -37,10 +46,10 @@ test("ticks are round numbers inside the axis", () => {
 
 test("multiples of a step are not lost to binary fractions", () => {
   assert.deepEqual(
-    steps(0.1, 0.7, 0.1).map((t) => t.toFixed(1)),
+    multiples(0.1, 0.7, 0.1).map((t) => t.toFixed(1)),
     ["0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7"],
   );
-  assert.deepEqual(steps(0.31, 0.39, 0.1), []);
+  assert.deepEqual(multiples(0.31, 0.39, 0.1), []);
 });
 
 test("the axis of a curve leaves out the highest values unless all are wanted", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { calibrationIn, calibrationWords, standing, usualScore } from "../../studio/web/line/words.js";
+import { calibrationIn, calibrationWords, standing, usualScore } from "../../studio/web/line/status.js";
 
 const LINE = {
   provisional: false,

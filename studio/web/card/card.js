@@ -10,11 +10,11 @@ import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
 import { openPicture } from "../pictures/open.js";
 import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
-import { named, noCardWords } from "./words.js";
+import { named, noCardWords } from "./describe.js";
 
 /** @import { CardCell, CardLine, CardList } from "../shapes.js" */
 /** @import { PosterCell } from "./poster.js" */
-/** @import { CardVerdict } from "./words.js" */
+/** @import { CardVerdict } from "./describe.js" */
 
 /** @type {Record<string, string | null>} */
 const LABEL_KEYS = { p: "good", a: "good", x: "reject", u: null };

@@ -1,14 +1,14 @@
 // @ts-check
 /** The poster: a cell's frame tells its verdict by colour, line and mark; switching versions flips in place. */
 
-import { h, put, show } from "../core/dom.js";
+import { h, put, setSource } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { icon } from "../core/icons.js";
 import { pictureUrl } from "../core/net.js";
-import { cellWords, layout, SIGNS } from "./words.js";
+import { cellWords, layout, SIGNS } from "./describe.js";
 
 /** @import { CardCell, CardLine, CardSpecCell } from "../shapes.js" */
-/** @import { CardVerdict } from "./words.js" */
+/** @import { CardVerdict } from "./describe.js" */
 /** @typedef {{ open: (cell: CardCell) => void, key: (event: KeyboardEvent, cell: PosterCell) => void }} Judge */
 /** @typedef {Record<string, number>} Place in the poster's grid */
 
@@ -48,7 +48,7 @@ export class PosterCell {
   /** @param {CardCell | undefined} state */
   paint(state) {
     this.state = state ?? { name: this.name, image: null, verdict: "missing", by: "", why: "" };
-    show(this.image, this.state.image ? pictureUrl(this.state.image.id, 512) : "");
+    setSource(this.image, this.state.image ? pictureUrl(this.state.image.id, 512) : "");
     this.showVerdict(this.state.verdict);
     this.node.dataset.by = this.state.by;
     this.node.title = cellWords(this.state);

@@ -4,7 +4,7 @@
 import { h, put, svg } from "../core/dom.js";
 import { short } from "../core/format.js";
 import { painted } from "../core/island.js";
-import { across, level, plot, through, tip, upright, words } from "./plot.js";
+import { across, level, plot, through, tip, upright, label } from "./plot.js";
 import { extent, linear, niceTicks } from "./scale.js";
 
 /** @import { Child } from "../shapes.js" */
@@ -52,10 +52,10 @@ function scales({ x, y, steps, values }) {
   return [
     niceTicks(values[0], values[1], 4).map((t) => [
       level(y(t), [LEFT, WIDTH - EDGE], "rule"),
-      words(LEFT - 7, y(t) + 3.5, short(t), { class: "ytick" }),
+      label(LEFT - 7, y(t) + 3.5, short(t), { class: "ytick" }),
     ]),
-    inside.map((t) => words(x(t), HEIGHT - 8, short(t), { class: "xtick" })),
-    words(WIDTH - EDGE, HEIGHT - 8, "step", { class: "unit" }),
+    inside.map((t) => label(x(t), HEIGHT - 8, short(t), { class: "xtick" })),
+    label(WIDTH - EDGE, HEIGHT - 8, "step", { class: "unit" }),
   ];
 }
 
@@ -148,7 +148,7 @@ painted("curve", () => (/** @type {Value} */ value) => {
   const cursor = upright(OUT_OF_SIGHT, [EDGE, HEIGHT - BOTTOM], "cursor");
   const rule = value.rule && [
     level(on.y(value.rule.value), [LEFT, WIDTH - EDGE], "mark"),
-    words(WIDTH - EDGE, on.y(value.rule.value) - 4, value.rule.words, { class: "unit" }),
+    label(WIDTH - EDGE, on.y(value.rule.value) - 4, value.rule.words, { class: "unit" }),
   ];
   const look = { class: "chart", role: "img", "aria-label": `${title} over steps` };
   const chart = plot(

@@ -5,7 +5,7 @@ import { h, one, svg } from "../core/dom.js";
 import { painted } from "../core/island.js";
 import { announce } from "../core/live.js";
 import { across, bars, level, plot, tip, upright } from "./plot.js";
-import { binned, clamp, linear, steps } from "./scale.js";
+import { binned, clamp, linear, multiples } from "./scale.js";
 
 /** @import { Painter } from "../core/island.js" */
 /**
@@ -37,7 +37,7 @@ const KEYS = new Map([
  * @param {Value} value
  * @returns {string}
  */
-export function sentence({ scores, unmeasured, cut }) {
+export function passWords({ scores, unmeasured, cut }) {
   const all = scores.length + (unmeasured || 0);
   const n = scores.filter((s) => s >= cut).length;
   const share = all ? ` (${Math.round((100 * n) / all)} %)` : "";
@@ -66,7 +66,7 @@ function chart({ scores, cut, threshold, low, high }) {
 function ticks({ low, high }) {
   const share = linear(low, high, 0, 100);
   const tick = (/** @type {number} */ t) => h("span", { style: { left: `${share(t)}%` } }, t.toFixed(1));
-  return h("div", { class: "ticks num", "aria-hidden": "true" }, steps(low, high, 0.1).map(tick));
+  return h("div", { class: "ticks num", "aria-hidden": "true" }, multiples(low, high, 0.1).map(tick));
 }
 
 /**
@@ -130,7 +130,7 @@ painted("histogram", (painter) => {
   return (/** @type {Value} */ value) => {
     tellCut(value);
     if (!value.scores?.length) return h("div", { class: "empty" }, value.empty ?? "No scores yet.");
-    const said = sentence(value);
+    const said = passWords(value);
     const slider = {
       class: "plot",
       role: "slider",

@@ -43,7 +43,7 @@ export function level(y, [x1, x2], name) {
  * @param {string} text
  * @param {Props} [props]
  */
-export function words(x, y, text, props) {
+export function label(x, y, text, props) {
   return svg("text", { x, y, ...props }, text);
 }
 

@@ -3,7 +3,7 @@
 
 import { h, svg } from "../core/dom.js";
 import { percent } from "../core/format.js";
-import { level, plot, stairs, upright, words } from "./plot.js";
+import { level, plot, stairs, upright, label } from "./plot.js";
 import { decades, linear, passShare, rocPoints } from "./scale.js";
 
 /** @import { Line } from "../shapes.js" */
@@ -21,11 +21,11 @@ function axes() {
   return [
     [0.001, 0.01, 0.1, 1].map((v) => [
       upright(x(v), [y(0), y(1)], "axis"),
-      words(x(v), SIZE - 8, percent(v), { "text-anchor": v === 1 ? "end" : "middle" }),
+      label(x(v), SIZE - 8, percent(v), { "text-anchor": v === 1 ? "end" : "middle" }),
     ]),
     [0, 0.5, 1].map((v) => [
       level(y(v), [LEFT, SIZE - EDGE], "axis"),
-      words(LEFT - 4, y(v) + 4, String(100 * v), { "text-anchor": "end" }),
+      label(LEFT - 4, y(v) + 4, String(100 * v), { "text-anchor": "end" }),
     ]),
   ];
 }

@@ -36,7 +36,7 @@ export function niceTicks(low, high, n) {
   const raw = (high - low) / n || 1;
   const magnitude = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 2.5, 5, 10].map((m) => m * magnitude).find((s) => s >= raw) ?? 10 * magnitude;
-  return steps(low, high, step);
+  return multiples(low, high, step);
 }
 
 /**
@@ -46,7 +46,7 @@ export function niceTicks(low, high, n) {
  * @param {number} step
  * @returns {number[]}
  */
-export function steps(low, high, step) {
+export function multiples(low, high, step) {
   const slack = step * 1e-6; // binary fractions: 0.1 + 0.2 is a little more than 0.3
   const first = Math.ceil((low - slack) / step);
   const last = Math.floor((high + slack) / step);

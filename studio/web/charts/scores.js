@@ -3,8 +3,8 @@
 
 import { h } from "../core/dom.js";
 import { count } from "../core/format.js";
-import { bars, level, plot, upright, words } from "./plot.js";
-import { binned, linear, steps } from "./scale.js";
+import { bars, level, plot, upright, label } from "./plot.js";
+import { binned, linear, multiples } from "./scale.js";
 
 /** @import { Line } from "../shapes.js" */
 
@@ -53,20 +53,20 @@ export function scoresFigure(line) {
     score >= low && score <= high && upright(x(score), [top, LOWER], name);
   const at = x(line.threshold);
   const left = at > WIDTH / 2; // the words of the line stand on its roomier side, the title on the other
-  const label = `Scores: ${count(line.genuine.length, "source")} and ${count(line.impostor.length, "picture")} of others`;
+  const spoken = `Scores: ${count(line.genuine.length, "source")} and ${count(line.impostor.length, "picture")} of others`;
   const title = `sources, each against the others (${line.genuine.length})`;
   const chart = plot(
     WIDTH,
     HEIGHT,
-    { role: "img", "aria-label": label },
+    { role: "img", "aria-label": spoken },
     twoRows(line, [low, high]),
-    words(left ? SIDE : WIDTH - SIDE, 12, title, { "text-anchor": left ? "start" : "end" }),
-    words(SIDE, 110, `others (${line.impostor.length})`),
-    steps(low, high, 0.1).map((t) => words(x(t), 202, t.toFixed(1), { "text-anchor": "middle" })),
+    label(left ? SIDE : WIDTH - SIDE, 12, title, { "text-anchor": left ? "start" : "end" }),
+    label(SIDE, 110, `others (${line.impostor.length})`),
+    multiples(low, high, 0.1).map((t) => label(x(t), 202, t.toFixed(1), { "text-anchor": "middle" })),
     rule(line.tau, "tau"),
     rule(line.smallest, "small"),
     rule(line.threshold, "cut", 2),
-    words(at + (left ? -5 : 5), 12, `the line, ${line.threshold.toFixed(2)}`, {
+    label(at + (left ? -5 : 5), 12, `the line, ${line.threshold.toFixed(2)}`, {
       class: "strong",
       "text-anchor": left ? "end" : "start",
     }),

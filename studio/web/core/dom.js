@@ -100,7 +100,7 @@ export function put(node, ...children) {
  * @param {HTMLImageElement} image
  * @param {string} source
  */
-export function show(image, source) {
+export function setSource(image, source) {
   if ((image.getAttribute("src") ?? "") === source) return;
   if (source) image.src = source;
   else image.removeAttribute("src");

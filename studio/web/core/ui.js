@@ -130,15 +130,15 @@ export function select(entries, value, props) {
  * @param {readonly (readonly [string, string])[]} lines
  * @returns {HTMLDListElement}
  */
-export function facts(lines) {
-  return h("dl", { class: "facts" }, factLines(lines));
+export function definitions(lines) {
+  return h("dl", { class: "facts" }, definitionLines(lines));
 }
 
 /**
  * @param {readonly (readonly [string, string])[]} lines
  * @returns {Child[]}
  */
-export function factLines(lines) {
+export function definitionLines(lines) {
   return lines.map(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]);
 }
 

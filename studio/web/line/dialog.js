@@ -7,7 +7,7 @@ import { live, onLive, poll } from "../core/live.js";
 import { post, tryGet } from "../core/net.js";
 import { attempt, button, dialog, relabel } from "../core/ui.js";
 import { lineBody } from "./view.js";
-import { calibrationIn, calibrationWords } from "./words.js";
+import { calibrationIn, calibrationWords } from "./status.js";
 
 /** @import { Line, LineData } from "../shapes.js" */
 

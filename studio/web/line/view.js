@@ -5,7 +5,7 @@ import { rocFigure } from "../charts/roc.js";
 import { scoresFigure } from "../charts/scores.js";
 import { h } from "../core/dom.js";
 import { count, percentRange } from "../core/format.js";
-import { standing, usualScore } from "./words.js";
+import { standing, usualScore } from "./status.js";
 
 /** @import { Child, Line, LineData } from "../shapes.js" */
 

@@ -5,7 +5,7 @@ import { h } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { poll } from "../core/live.js";
 import { get, pictureUrl, post } from "../core/net.js";
-import { attempt, button, dialog, facts as factList, select, toast } from "../core/ui.js";
+import { attempt, button, dialog, definitions, select, toast } from "../core/ui.js";
 import { LABELS } from "../review/decisions.js";
 import { judgement } from "./judgement.js";
 import { identity } from "./parts.js";
@@ -127,7 +127,7 @@ function panel(picture, { where, after }, close) {
   const judged =
     picture.kind === "source" ? tags(picture) : judgement(picture, where ?? WHERE[picture.kind] ?? "review", after);
   const section = (/** @type {string} */ title, /** @type {Picture["recipe"]} */ lines) =>
-    lines.length ? h("section", {}, h("h3", {}, title), factList(lines)) : null;
+    lines.length ? h("section", {}, h("h3", {}, title), definitions(lines)) : null;
   return h(
     "aside",
     {},

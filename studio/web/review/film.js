@@ -1,7 +1,7 @@
 // @ts-check
 /** The filmstrip below the picture: so many slots as fit; pictures pass through them. */
 
-import { h, put, show } from "../core/dom.js";
+import { h, put, setSource } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { pictureUrl } from "../core/net.js";
 import { labelClass } from "../pictures/parts.js";
@@ -35,7 +35,7 @@ class Slot {
     if (!tile) return;
     this.node.className = `${labelClass(tile)}${at === model.at ? " here" : ""}`;
     this.node.setAttribute("aria-label", `Picture ${at + 1}`);
-    show(this.image, pictureUrl(tile.id, 256));
+    setSource(this.image, pictureUrl(tile.id, 256));
     put(this.mark, tile.state.label && icon(LABELS[tile.state.label].icon));
   }
 }

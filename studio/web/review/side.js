@@ -4,7 +4,7 @@
 import { h, press, put } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { tryGet } from "../core/net.js";
-import { button, factLines } from "../core/ui.js";
+import { button, definitionLines } from "../core/ui.js";
 import { identity } from "../pictures/parts.js";
 import { Correction } from "./correction.js";
 import { LABELS } from "./decisions.js";
@@ -100,7 +100,7 @@ export class SidePanel {
   async paintRecipe(tile) {
     const full = /** @type {Picture | null} */ (await tryGet(`/picture/${tile.id}`));
     if (!full || this.review.model.current?.id !== tile.id) return;
-    put(this.recipe, factLines([...full.scores, ...full.recipe]));
+    put(this.recipe, definitionLines([...full.scores, ...full.recipe]));
   }
 
   /** @param {PileTile | undefined} tile */

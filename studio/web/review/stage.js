@@ -1,7 +1,7 @@
 // @ts-check
 /** The picture as large as the window allows, its label, and the reference beside it. */
 
-import { h, put, show } from "../core/dom.js";
+import { h, put, setSource } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { pictureUrl } from "../core/net.js";
 import { LABELS } from "./decisions.js";
@@ -29,11 +29,11 @@ export class Stage {
   /** @param {PileTile} tile */
   paint(tile) {
     const { peek } = this.model;
-    show(this.picture, pictureUrl(peek && tile.reference ? tile.reference : tile.id));
+    setSource(this.picture, pictureUrl(peek && tile.reference ? tile.reference : tile.id));
     this.picture.alt = tile.title;
     this.picture.dataset.id = tile.id;
     this.node.classList.toggle("peek", peek);
-    show(this.reference, tile.reference ? pictureUrl(tile.reference) : "");
+    setSource(this.reference, tile.reference ? pictureUrl(tile.reference) : "");
     const angle = tile.angle === "unsure" ? "" : `, ${tile.angle}`;
     this.words.textContent = tile.reference ? `Reference${angle}` : "No reference yet";
     this.prefetch();

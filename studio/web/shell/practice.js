@@ -41,13 +41,13 @@ async function begin(who, box, face, begun) {
  * @param {HTMLElement} box
  * @param {() => void} begun
  */
-function face(who, box, begun) {
+function portrait(who, box, begun) {
   const choose = () => attempt(() => begin(who, box, node, begun));
-  const portrait = { src: `/practice/${who.number}.webp`, alt: "", width: 320, height: 320, draggable: false };
+  const image = { src: `/practice/${who.number}.webp`, alt: "", width: 320, height: 320, draggable: false };
   const node = h(
     "button",
     { type: "button", class: "face", dataset: { number: who.number }, title: who.looks, onclick: choose },
-    h("span", { class: "frame" }, h("img", portrait)),
+    h("span", { class: "frame" }, h("img", image)),
     h("b", {}, who.name),
     h("small", {}, who.looks.split(", ")[0]),
   );
@@ -66,7 +66,7 @@ export function faces(begun) {
     cast ??= /** @type {PracticeCharacter[]} */ ((await get("/practice")).cast);
     put(
       box,
-      cast.map((who) => face(who, box, begun)),
+      cast.map((who) => portrait(who, box, begun)),
     );
   });
   return box;

@@ -3,7 +3,7 @@
 
 import { clamp } from "../charts/scale.js";
 import { across } from "../charts/plot.js";
-import { h, press, show } from "../core/dom.js";
+import { h, press, setSource } from "../core/dom.js";
 import { pictureUrl } from "../core/net.js";
 import { button, dialog, keyHint, select } from "../core/ui.js";
 import { loaded, pixelDifference } from "./difference.js";
@@ -228,7 +228,7 @@ class Comparison {
   paintSide(side) {
     const tile = this.tile(side);
     const image = this.images[side];
-    show(image, tile ? pictureUrl(tile.id) : "");
+    setSource(image, tile ? pictureUrl(tile.id) : "");
     const named = this.columns.find((c) => c.key === this.model[side])?.words;
     image.alt = tile ? `${side.toUpperCase()}: ${named}` : "";
     this.picks[side].value = this.model[side];
