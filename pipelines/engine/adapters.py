@@ -114,8 +114,8 @@ def load(driver: Driver, path: Path, name: str, sha256: str = "") -> Loaded:
     header, architecture = inspect(path), registry.of(driver.family)
     if architecture.name not in (header.family, *header.fits):
         raise LoraRefused(
-            f"{path.name} is a LoRA for {header.family}, and {driver.family.title} takes LoRAs for"
-            f" {architecture.name}. Choose another file or another model."
+            f"{path.name} is a LoRA for {header.made_for or ' or '.join(header.fits) or header.family}, and"
+            f" {driver.family.title} takes LoRAs for {architecture.name}. Choose another file or another model."
         )
     if sha256 and _hash(path) != sha256:
         raise LoraRefused(f"{path.name} has changed since it was chosen: add it again.")

@@ -57,7 +57,8 @@ class Architecture(ABC):
     published model (a preset or a checkpoint's own config goes first) and ``backward`` how many tensors of (tokens,
     width) the backward pass of a block needs. ``unused``: part, and beginning of the names of its parameters that
     ``drive`` drops after loading. In LoRA files: ``prefix`` before every key, ``modelspec`` the model spec's name of
-    the architecture (a preset may have its own), ``base_version`` kohya's, ``claim`` how a header calls the base.
+    the architecture (a preset may have its own), ``kohya`` its ``ss_base_model_version``, ``claim`` how a header calls
+    the base.
     """
 
     name: ClassVar[str]
@@ -68,7 +69,7 @@ class Architecture(ABC):
     unused: ClassVar[tuple[str, str]] = ("", "")
     prefix: ClassVar[str]
     modelspec: ClassVar[str]
-    base_version: ClassVar[str]
+    kohya: ClassVar[str]
     claim: ClassVar[re.Pattern[str]]
 
     @abstractmethod
@@ -82,6 +83,10 @@ class Architecture(ABC):
     @abstractmethod
     def normalised(self, tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any] | None:
         """The tensors of a LoRA file in a layout that its diffusers pipeline takes whole, or None when they are."""
+
+    def base_version(self, family: ModelFamily) -> str:
+        """``ss_base_model_version`` of LoRAs for a model."""
+        return self.kohya
 
     def text_tokens(self, family: ModelFamily, pictures: int) -> int:
         """Tokens of text that the transformer sees beside ``pictures`` input pictures."""

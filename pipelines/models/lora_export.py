@@ -94,7 +94,7 @@ def _modelspec(name: str, request: TrainRequest, family: ModelFamily) -> dict[st
 def _kohya(name: str, learned: Learned, request: TrainRequest, family: ModelFamily) -> dict[str, str]:
     s = request.settings
     return {
-        "ss_base_model_version": registry.of(family).base_version,
+        "ss_base_model_version": registry.of(family).base_version(family),
         "ss_output_name": name,
         "ss_sd_model_name": _base(family),
         "ss_network_module": "networks.lora",

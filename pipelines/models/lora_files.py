@@ -280,8 +280,9 @@ def _family(tensors: dict[str, dict[str, Any]], base: str) -> tuple[str, str, tu
 
 def _sizes(tensors: dict[str, dict[str, Any]]) -> dict[str, tuple[int, int]]:
     """Inputs and outputs of each adapted layer: A is (rank, inputs), B is (outputs, rank)."""
-    inputs = {_DOWN.sub("", key).rstrip("._"): e["shape"][1] for key, e in tensors.items() if _DOWN.search(key)}
-    outputs = {_UP.sub("", key).rstrip("._"): e["shape"][0] for key, e in tensors.items() if _UP.search(key)}
+    shapes = {key: entry["shape"] for key, entry in tensors.items() if len(entry["shape"]) > 1}
+    inputs = {_DOWN.sub("", key).rstrip("._"): shape[1] for key, shape in shapes.items() if _DOWN.search(key)}
+    outputs = {_UP.sub("", key).rstrip("._"): shape[0] for key, shape in shapes.items() if _UP.search(key)}
     return {name: (inputs[name], outputs[name]) for name in inputs.keys() & outputs.keys()}
 
 

@@ -263,6 +263,19 @@ def test_a_file_for_another_model_is_refused_in_words_and_not_kept(workspace: Wo
     assert list(workspace.path("loras").iterdir()) == []
 
 
+def test_halves_without_a_shape_tell_nothing_of_widths(look: Any) -> None:
+    assert look(safetensors({f"{FLUX}.lora_A.weight": (4, 6), f"{FLUX}.lora_B.weight": ()})).family == "flux"
+
+
+def test_an_ambiguous_file_is_only_taken_for_a_model_that_it_fits(workspace: Workspace) -> None:
+    data = lora([SHARED.format(12)])  # FLUX.2 klein has no block 12
+    with pytest.raises(LoraAmbiguous, match=r"fits FLUX\.1 and Qwen-Image-Edit"):
+        admit_lora(workspace, data, "a.safetensors")
+    with pytest.raises(LoraRefused, match=r"one of FLUX\.1 and Qwen-Image-Edit, not for FLUX\.2 klein"):
+        admit_lora(workspace, data, "a.safetensors", "flux2-klein")
+    assert admit_lora(workspace, lora([SHARED.format(2)]), "a.safetensors", "flux2-klein").family == "flux2-klein"
+
+
 def test_an_ambiguous_file_waits_for_the_user_to_say(workspace: Workspace) -> None:
     data = lora([SHARED.format(0)])
     with pytest.raises(LoraAmbiguous, match="Say which"):

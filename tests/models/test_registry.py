@@ -61,6 +61,8 @@ def test_a_new_family_is_one_table(workspace_root: Path) -> None:
     more, less = (predict_training(f, asked, workspace, settings, 1).phases["train"] for f in (large, small))
     assert more["LoRA and optimizer"] > 1.5 * less["LoRA and optimizer"] and more["activations"] > less["activations"]
     assert large.geometry == Geometry(width=4096, double=8, single=24)
+    versions = [registry.of(small).base_version(f) for f in (small, large)]
+    assert versions == ["flux_2_klein_4b", "flux_2_klein_9b"]
 
 
 def test_tables_of_the_first_version_are_still_read() -> None:

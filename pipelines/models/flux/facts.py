@@ -29,7 +29,7 @@ class Flux(Architecture):
     backward = 63
     prefix = "transformer."
     modelspec = "flux-1-dev"
-    base_version = "flux1"
+    kohya = "flux1"
     claim = re.compile(r"flux(?![ ._-]?2)")
 
     def likeness(self, layers: Layers) -> Likeness:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.domain.presets import Geometry
+from pipelines.domain.presets import Geometry, ModelFamily
 from pipelines.models import lora_names
 from pipelines.models.base import Architecture, Layers, Likeness, Linear
 
@@ -33,7 +33,7 @@ class Flux2Klein(Architecture):
     unused = ("text_encoder", "lm_head.")
     prefix = "transformer."
     modelspec = "Flux.2-klein-4b"
-    base_version = "flux2_klein_4b"
+    kohya = "flux_2_klein_4b"
     claim = re.compile(r"flux[ ._-]?2|klein")
 
     def likeness(self, layers: Layers) -> Likeness:
@@ -63,6 +63,10 @@ class Flux2Klein(Architecture):
         if lora_names.original(tensors):
             return lora_names.folded(tensors, metadata, "diffusion_model.")
         return None if lora_names.whole(tensors) else lora_names.folded(tensors, metadata, self.prefix)
+
+    def base_version(self, family: ModelFamily) -> str:
+        """Each size has its own: ``flux_2_klein_9b``."""
+        return re.sub(r"\W", "_", family.modelspec.lower()) or self.kohya
 
     def lacking(self, folder: Path) -> list[str]:
         """Prompts are put into the tokenizer's chat template."""

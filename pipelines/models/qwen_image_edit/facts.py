@@ -27,7 +27,7 @@ class QwenImageEdit(Architecture):
     unused = ("text_encoder", "lm_head.")
     prefix = "diffusion_model."
     modelspec = "Qwen-Image-Edit-Plus"
-    base_version = "qwen_image_edit"
+    kohya = "qwen_image_edit"
     claim = re.compile("qwen")
 
     def likeness(self, layers: Layers) -> Likeness:
