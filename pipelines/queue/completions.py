@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from pipelines.domain.records import Job
+from pipelines.domain.records import Job, JobState
 from pipelines.domain.requests import Request
-from pipelines.storage.store import Store
+from pipelines.queue.recorder import Recorder
+from pipelines.storage.store import Store, StoreWriteFailed
 
 EndCallback = Callable[[Job, Request], None]
 log = logging.getLogger(__name__)
@@ -36,8 +38,39 @@ class Completions:
 
     def _mark(self, job: Job) -> None:
         present = self._store.get(Job, job.id) or job
-        if not present.told:
+        if present.told or present.state != job.state:  # an end that is not recorded is told again by the next app
+            return
+        try:
             self._store.put(present.model_copy(update={"told": True}))
+        except StoreWriteFailed:
+            log.exception("that job %s was told of is not recorded", job.id)
+
+
+class Endings:
+    """Ends jobs, whether or not the disk has room for it: what is ``unwritten`` is known here, by id, and recorded as
+    soon as it can be. A studio that closes before finds those jobs interrupted at its next start."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.unwritten: dict[str, Job] = {}
+
+    def end(self, recorder: Recorder, state: JobState, **changes: Any) -> Job:
+        """The job of ``recorder`` is over."""
+        job = recorder.end(state, **changes)
+        if not recorder.written:
+            self.unwritten[job.id] = job
+        return job
+
+    def write(self) -> None:
+        """Record what could not be recorded before, if there is room now."""
+        if not self.unwritten:
+            return
+        try:
+            self._store.put(*self.unwritten.values())
+        except StoreWriteFailed:
+            log.exception("%d ends of jobs are still not recorded", len(self.unwritten))
+        else:
+            self.unwritten = {}
 
 
 def _tell(callback: EndCallback, job: Job, request: Request) -> None:

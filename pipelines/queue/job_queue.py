@@ -20,12 +20,12 @@ from pipelines.domain.records import Job, JobState, Record, new_id, now
 from pipelines.domain.requests import Request
 from pipelines.queue.admission import Admit, Refusal, as_asked, ask
 from pipelines.queue.asked import asked, unreadable
-from pipelines.queue.completions import Completions, EndCallback
+from pipelines.queue.completions import Completions, EndCallback, Endings
 from pipelines.queue.recorder import Recorder
 from pipelines.queue.resuming import judged_already, runs_taken_over
 from pipelines.queue.status import Status
 from pipelines.queue.worker_process import WorkerProcess
-from pipelines.storage.store import Store
+from pipelines.storage.store import Store, StoreWriteFailed
 from pipelines.storage.workspace import Workspace
 
 HANDLERS = "pipelines.worker.handlers"
@@ -94,6 +94,7 @@ class JobQueue:
         self._waiting: list[Job] = []
         self._recent: list[Job] = []
         self._untold: set[str] = set()
+        self._endings = Endings(store)
         self._current: _Current | None = None
         self._link: WorkerProcess | None = None
         self._memory: Memory | None = None
@@ -180,7 +181,7 @@ class JobQueue:
         current = self._current
         if current is not None and current.recorder.job.id == job_id:
             return current.recorder.job
-        job = self._store.get(Job, job_id)
+        job = self._endings.unwritten.get(job_id) or self._store.get(Job, job_id)
         if job is None:
             raise NoSuchJob(f"There is no job {job_id!r}.")
         return job
@@ -257,9 +258,9 @@ class JobQueue:
         for job in jobs:
             lost = unreadable(job) if job.state in RUNNING or not job.told else ""
             if job.state == "running":
-                Recorder(self._store, job).end("interrupted", error=STUDIO_GONE)
+                self._endings.end(Recorder(self._store, job), "interrupted", error=STUDIO_GONE)
             elif job.state == "queued" and lost:
-                Recorder(self._store, job).end("failed", error=lost)
+                self._endings.end(Recorder(self._store, job), "failed", error=lost)
             if lost:  # nobody who listens to ends could be told what it was
                 present = self.job(job.id)
                 said = present.warnings if present.error == lost else (*present.warnings, lost)
@@ -280,7 +281,11 @@ class JobQueue:
             request = asked(job)
             self._current = _Current(request, Recorder(self._store, job))
             self._waiting.pop(0)
-        self._store.put(job)
+        self._endings.write()
+        try:
+            self._store.put(job)
+        except StoreWriteFailed:
+            log.exception("the beginning of job %s is not recorded; its files will tell", job.id)
         self._hand_over()
 
     def _hand_over(self) -> None:
@@ -377,7 +382,7 @@ class JobQueue:
             state, changes = "failed", {"error": current.refused.words, "traceback": current.refused.traceback}
         if state == "done" and current.recorder.job.total:
             changes["note"] = ""
-        job = current.recorder.end(state, **changes)
+        job = self._endings.end(current.recorder, state, **changes)
         self._over_with(job, current.request)
         self._inbox.put(self._dispatch)
 
@@ -411,7 +416,7 @@ class JobQueue:
                 self._untold.add(job_id)
         if waiting:
             request = asked(waiting)
-            self._over_with(Recorder(self._store, waiting).end("cancelled"), request)
+            self._over_with(self._endings.end(Recorder(self._store, waiting), "cancelled"), request)
 
     def _pause(self, job_id: str, paused: bool) -> None:
         current = self._current
@@ -437,8 +442,9 @@ class JobQueue:
         if link:
             link.stop()
         if current:
-            job = current.recorder.end("interrupted", error=STUDIO_GONE)
+            job = self._endings.end(current.recorder, "interrupted", error=STUDIO_GONE)
             self._over_with(job, current.request)
+        self._endings.write()
         with self._lock:
             self._lock.notify_all()
 

@@ -39,9 +39,11 @@ from pipelines.domain.records import (
 from pipelines.domain.requests import Request
 from pipelines.queue.eta import Eta
 from pipelines.storage.curves import next_part
-from pipelines.storage.store import Store
+from pipelines.storage.store import Store, StoreWriteFailed
 
 INTERVAL = 0.25  # seconds between two writes of progress, at least
+RETRY = 5.0  # seconds until progress is written again that could not be
+UNWRITTEN = "The records could not be written: {why} What has been made is on the disk; `flenwheel rebuild` records it."
 WARNINGS = 100
 log = logging.getLogger(__name__)
 
@@ -70,10 +72,20 @@ class Recorder:
         asked = request.model_dump(mode="json")
         if asked != self.job.request:
             self._change(request=asked)
-            self._write()
+            try:
+                self._write(self.job)
+            except StoreWriteFailed as error:
+                self._warn(UNWRITTEN.format(why=error))
 
     def apply(self, event: Event) -> None:
-        """Take in one event; ends are told by ``end``."""
+        """Take in one event; ends are told by ``end``. What cannot be written becomes a warning of the job."""
+        try:
+            self._apply(event)
+        except StoreWriteFailed as error:
+            self._warn(UNWRITTEN.format(why=error))
+        self.tick()
+
+    def _apply(self, event: Event) -> None:
         match event:
             case Started():
                 self._begin(event)
@@ -96,19 +108,32 @@ class Recorder:
                 self._warn(event.text)
             case _:
                 log.error("%s is no event within a job", event.type)
-        self.tick()
 
     def tick(self) -> None:
-        """Write what is due."""
+        """Write what is due; what cannot be written is tried again later."""
         if self._dirty and self._clock() - self._written >= INTERVAL:
-            self._write(_progress(self.job))
+            try:
+                self._write(_progress(self.job))
+            except StoreWriteFailed as error:
+                self._warn(UNWRITTEN.format(why=error))
+                self._written = self._clock() + RETRY
 
     def end(self, state: JobState, **changes: object) -> Job:
-        """The job is over: write everything. Returns its record."""
+        """The job is over: write everything. Returns its record; ``written`` says whether it is on the disk."""
         self.step, self.preview, self.paused_since = None, "", None
         self._change(state=state, ended=now(), **changes)
-        self._write(self.job)
+        try:
+            self._write(self.job)
+        except StoreWriteFailed as error:
+            # whoever waits hears of it all the same
+            log.exception("the end of job %s is not recorded", self.job.id)
+            self._warn(UNWRITTEN.format(why=error))
         return self.job
+
+    @property
+    def written(self) -> bool:
+        """Whether the records hold all that was told."""
+        return not self._dirty
 
     def pause(self, paused: bool) -> None:
         """The job has been paused, or goes on."""

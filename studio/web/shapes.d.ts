@@ -1,6 +1,6 @@
 /**
  * Shapes written by hand: what Gradio and `h` take, and the answers of routes that have no response model yet (see
- * `studio/views.py`, `studio/line.py`, `studio/start.py`). What has a model is in types.d.ts, which is generated: when a
+ * `studio/server`). What has a model is in types.d.ts, which is generated: when a
  * route gets a response model, its shape moves there and goes from here.
  */
 

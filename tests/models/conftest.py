@@ -5,3 +5,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "train")]
+
+from engine_helpers import events, models_dir, resident, settings, workspace  # noqa: E402
+
+__all__ = ["events", "models_dir", "resident", "settings", "workspace"]

@@ -251,6 +251,15 @@ def original(tensors: Tensors) -> Tensors:
     return made
 
 
+def kohya(tensors: Tensors) -> Tensors:
+    """The original names with underscores, as sd-scripts and musubi-tuner write them."""
+    made = {}
+    for key, tensor in down_up(original(tensors)).items():
+        module, dot, ending = key.rpartition(".lora_") if ".lora_" in key else key.rpartition(".alpha")
+        made[f"lora_unet_{module.replace('.', '_')}{dot}{ending}"] = tensor
+    return made
+
+
 LAYOUTS: dict[str, Callable[[Tensors], Tensors]] = {
     "unprefixed": lambda t: t,
     "comfy": lambda t: prefixed(t, "diffusion_model."),
@@ -261,6 +270,8 @@ LAYOUTS: dict[str, Callable[[Tensors], Tensors]] = {
     "original, alpha": lambda t: prefixed(original(halved(t)), "diffusion_model."),
     "original, down and up": lambda t: prefixed(down_up(original(halved(t))), "diffusion_model."),
     "original, unprefixed": lambda t: original(t),
+    "original, diffusers' prefix": lambda t: prefixed(original(t), "transformer."),
+    "kohya, alpha": lambda t: kohya(halved(t)),
 }
 
 

@@ -51,4 +51,4 @@ def test_jobs_that_cannot_be_asked_again_are_told_and_block_nobody(store: Store,
     jobs.close()
     again = start()
     assert len(again.job("ended").warnings) == 1, "told once"
-    assert not again.live().queued
+    assert not again.status().queued

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -395,3 +396,29 @@ def test_who_cannot_be_asked_has_not_said_yes(store: Store, workspace: Workspace
     queue.close()
     assert job.state == "failed" and "could not be found out" in job.error and "ZeroDivision" in job.traceback
     assert store.all(ImageRecord) == []
+
+
+def test_a_full_disk_holds_up_neither_the_ends_of_jobs_nor_the_queue(
+    jobs: JobQueue, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The records have no room from the middle of a job on; the worker's pictures do."""
+    first = jobs.submit(scripted_plan("a", "wait:1", "b"), "First")
+    second = jobs.submit(scripted_plan("c", version="v2"), "Second")
+    until(jobs, lambda live: live.step > 0)
+    write, full = os.write, [True]
+
+    def no_room(file: int, data: bytes) -> int:
+        if full[0] and "flenwheel.journal" in str(Path(f"/proc/self/fd/{file}").readlink()):
+            raise OSError(28, "No space left on device")
+        return write(file, data)
+
+    monkeypatch.setattr(os, "write", no_room)
+    for job in (first, second):
+        ended = jobs.wait(job.id, 60)
+        assert ended.state == "done" and "No space left" in ended.warnings[0]
+    assert store.get(Job, first.id).state == "running"  # type: ignore[union-attr]
+    assert [job.title for job in jobs.status().recent] == ["Second", "First"]
+    full[0] = False
+    third = jobs.submit(scripted_plan("d", version="v3"), "Third")
+    assert jobs.wait(third.id, 60).state == "done"
+    assert [job.state for job in store.all(Job)] == ["done"] * 3

@@ -220,3 +220,11 @@ def test_warnings_are_bounded_and_said_once(recorder: Recorder) -> None:
     for n in [*range(500), 499, 499]:
         recorder.apply(Warned(text=str(n)))
     assert len(recorder.job.warnings) == 100 and recorder.job.warnings[-2:] == ("498", "499")
+
+
+def test_a_job_that_begins_with_less_is_recorded_so_at_once(store: Store, clock: Clock) -> None:
+    recorder = _recorder(store, clock, "render", scripted_plan("a", "b").model_dump(mode="json"))
+    less = scripted_plan("a")
+    recorder.begin_with(less)
+    kept = store.get(Job, "j1")
+    assert kept and kept.request == less.model_dump(mode="json")

@@ -140,12 +140,9 @@ def test_a_file_system_that_cannot_sync_folders_is_no_error(tmp_path: Path, monk
 # ---- one place
 
 ELSEWHERE = {
-    "pipelines/library/atomic.py": "the place",
-    "pipelines/mini/train/": "how the mini models were taught: run by hand, no records and nothing of a user's",
-    "pipelines/mini/flux.py": "the same: diffusers' own writer of a model folder",
-    "pipelines/mini/qwen.py": "the same",
-    "pipelines/train/checkpoints.py: save_file": "into a folder of new_folder, which syncs it and moves it into place",
-    "pipelines/train/checkpoints.py: write_bytes": "the same",
+    "pipelines/storage/atomic.py": "the place",
+    "pipelines/training/checkpoints.py: save_file": "into a folder of new_folder, which syncs and moves it",
+    "pipelines/training/checkpoints.py: write_bytes": "the same",
 }
 WRITES = {
     "write_text",
@@ -184,8 +181,8 @@ def test_nothing_writes_files_but_atomic() -> None:
         for path in (ROOT / room).rglob("*.py")
         for name in writing(ast.parse(path.read_text(encoding="utf-8")))
     }
-    found -= {"pipelines/jobs/worker.py: open", "studio/cli.py: open"}  # os.devnull
-    assert found > {"pipelines/library/atomic.py: ftruncate"}, "the search finds what is there"
+    found -= {"pipelines/worker/main.py: open", "studio/cli/main.py: open"}  # os.devnull
+    assert found > {"pipelines/storage/atomic.py: ftruncate"}, "the search finds what is there"
     assert [f for f in sorted(found) if not any(f.startswith(known) for known in ELSEWHERE)] == []
 
 

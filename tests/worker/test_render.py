@@ -29,10 +29,10 @@ from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import ImageMade, Memory, Preview, Progress, Started, StepDone, Warned
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import ImageRef, Plan, Shot
-from pipelines.engine import drivers
 from pipelines.engine.memory import WillNotFit
 from pipelines.engine.resident import Resident
 from pipelines.engine.weights import WeightsMissing
+from pipelines.models.flux import drive
 from pipelines.storage.pictures import pixel_hash, read_recipe
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
@@ -206,7 +206,7 @@ def test_a_plan_that_will_not_fit_is_refused_in_words(workspace: Workspace, mode
     assert small.loads == {}
 
 
-class Starved(drivers.FluxDriver):
+class Starved(drive.FluxDriver):
     """The real driver on a device that runs out of memory in the second step of a picture, so many times."""
 
     times = 0
@@ -228,7 +228,7 @@ def test_out_of_memory_takes_measures_tells_and_goes_on(
     shots = [shot(seed=n) for n in range(3)]
     plain = [record.pixels for record in run(plan(*shots), resident, [])]
     resident.drop()
-    monkeypatch.setitem(drivers.DRIVERS, "FluxPipeline", Starved)
+    monkeypatch.setattr(drive, "DRIVER", Starved)
     monkeypatch.setattr(Starved, "times", times)
     records = run(plan(*shots, version="v2"), resident, events)
     assert [record.pixels for record in records] == [plain[n] for n in made]

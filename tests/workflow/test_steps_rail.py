@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.domain.records import Character, Decision, LoraRecord, TrainingRun
 from pipelines.session import Session
-from pipelines.workflow import characters, flywheel, pristine
+from pipelines.workflow import characters, flywheel, loras, pristine, training
 
 
 def _states(session: Session, character: Character) -> dict[str, str]:
@@ -63,3 +63,23 @@ def test_a_character_needs_a_name_and_leave_to_use_its_pictures(session: Session
     first = characters.create(session, "Zoë <b>O'Hara</b> ../x", may_use=True)
     assert first.id == "zoe-b-o-hara-b-x"
     assert characters.create(session, "Zoë <b>O'Hara</b> ../x", may_use=True).id == "zoe-b-o-hara-b-x-2"
+
+
+def test_one_model_may_be_both_and_each_lora_is_what_it_was_trained_as(session: Session, ada: Character) -> None:
+    both = ada.model_copy(update={"generator": "flux2-klein-4b", "editor": "flux2-klein-4b"})
+    common = {"character": "ada", "version": "v1", "family": "flux2-klein-4b", "preset": "p", "state": "done"}
+    runs = [TrainingRun(id=t, target=t, lora=t, **common) for t in ("character", "editor")]  # type: ignore[arg-type]
+    made = [
+        LoraRecord(
+            id=t, name=t, path=f"loras/{t}.safetensors", family="flux2-klein", rank=4, origin="trained",
+            character="ada", version="v1", run=t,
+        )
+        for t in ("character", "editor")
+    ]  # fmt: skip
+    session.store.put(both, *runs, *made)
+    assert [x.id for x in loras.trained(session, "ada", "character")] == ["character"]
+    assert [x.id for x in loras.trained(session, "ada", "editor")] == ["editor"]
+    assert flywheel.status(session, "ada").round == 2
+    assert {x.id for x in loras.usable(session, "flux2-klein-4b")} == {"character", "editor"}
+    assert {"character-24gb"} == set(training.presets_for(session, "ada", "character"))
+    assert {"editor-24gb"} == set(training.presets_for(session, "ada", "editor"))
