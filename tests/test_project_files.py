@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from studio.cli.main import main
+from studio.__main__ import main
 
 ROOT = Path(__file__).parent.parent
 HEADING = re.compile(r"^## \[(?P<version>[^\]]+)\](?: - (?P<day>\S+))?$", re.MULTILINE)

@@ -96,7 +96,7 @@ def test_ctrl_c_stops_at_the_step_and_twice_ends_the_job(studio: Studio) -> None
         presses = 0
 
         def wait(self, job_id: str, timeout: float | None = None) -> Job:
-            if self.presses < 2 and self.live().job and self.live().step > 0:
+            if self.presses < 2 and self.status().job and self.status().step > 0:
                 self.presses += 1
                 raise KeyboardInterrupt
             return super().wait(job_id, timeout)
