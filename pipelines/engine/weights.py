@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.domain.cancelled import Cancelled
-from pipelines.domain.presets import PRESETS, ModelFamily
+from pipelines.domain.presets import ModelFamily
+from pipelines.storage.preset_files import PRESETS
 from pipelines.storage.workspace import Workspace
 
 INDEX = "model_index.json"
@@ -74,7 +75,7 @@ def _lacking(family: ModelFamily) -> Missing:
 
 
 def _candidates(family: ModelFamily, workspace: Workspace, settings: Any) -> Iterator[Path]:
-    folder = workspace.path(workspace.model_folder(family.name, family.revision))
+    folder = workspace.path(workspace.model_folder(family.name, family.weights_revision))
     yield folder
     if settings.models_dir:
         yield Path(settings.models_dir).expanduser() / folder.name
@@ -85,7 +86,7 @@ def _candidates(family: ModelFamily, workspace: Workspace, settings: Any) -> Ite
         from huggingface_hub import try_to_load_from_cache
 
         found = try_to_load_from_cache(
-            family.weights.hub, INDEX, cache_dir=_hub_cache(settings), revision=family.revision
+            family.weights.hub, INDEX, cache_dir=_hub_cache(settings), revision=family.weights_revision
         )
         if isinstance(found, str):
             yield Path(found).parent
@@ -170,7 +171,7 @@ def _download(family: ModelFamily, cache: Path | None, on_progress: OnProgress, 
     from huggingface_hub import hf_hub_download, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    repo, revision = family.weights.hub, family.revision
+    repo, revision = family.weights.hub, family.weights_revision
     try:
         files: Any = snapshot_download(repo, revision=revision, cache_dir=cache, allow_patterns=PATTERNS, dry_run=True)
         meter = _Meter(family.title, files, on_progress, cancelled)

@@ -1,6 +1,8 @@
 """Settings: defaults < ``settings.toml`` in the workspace < ``FLENWHEEL_*`` in the environment < given values."""
 
 import tomllib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,13 +17,16 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from pipelines.domain.presets import PresetError, models
 from pipelines.storage.atomic import write_durably
+from pipelines.storage.preset_files import PresetError
+from pipelines.storage.presets import FOLDER, load_presets, shipped
 
 FILE = "settings.toml"
 
 # what the file holds of the settings that are being loaded
 _kept: ContextVar[dict[str, Any] | None] = ContextVar("_kept", default=None)
+# the models that can be chosen there; None: values that another process has checked
+_models: ContextVar[tuple[str, ...] | None] = ContextVar("_models", default=None)
 
 
 class BadSettings(PresetError):
@@ -29,13 +34,14 @@ class BadSettings(PresetError):
 
 
 def _known_model(name: str) -> str:
-    if name not in models():
-        raise ValueError(f"there is no model {name!r} (known: {', '.join(models())})")
+    known = _models.get()
+    if known is not None and name not in known:
+        raise ValueError(f"there is no model {name!r} (known: {', '.join(known)})")
     return name
 
 
 def _offer_models(schema: dict[str, Any]) -> None:
-    schema["enum"] = list(models())
+    schema["enum"] = list(_models.get() or shipped().models)
 
 
 # a folder or a file; an empty text stands for "not set"
@@ -77,15 +83,36 @@ class Settings(BaseSettings):
 def load(root: Path, **overrides: Any) -> Settings:
     """The settings of the workspace at ``root``. Overrides of None count as not given. Raises BadSettings."""
     file = root / FILE
-    token = _kept.set(_read(file))
+    kept = _read(file)
+    token = _kept.set(kept)
     try:
-        return Settings(**{key: value for key, value in overrides.items() if value is not None})
+        with choosing(_known_to(root, kept)):
+            return Settings(**{key: value for key, value in overrides.items() if value is not None})
     except ValidationError as error:
         raise BadSettings(_words(f"Settings ({file}, FLENWHEEL_* or the command line)", error)) from error
     except SettingsError as error:
         raise BadSettings(f"{error}") from error
     finally:
         _kept.reset(token)
+
+
+@contextmanager
+def choosing(models: Iterable[str]) -> Iterator[None]:
+    """Within, the generator and the editor are chosen among ``models`` (names of presets)."""
+    token = _models.set(tuple(models))
+    try:
+        yield
+    finally:
+        _models.reset(token)
+
+
+def _known_to(root: Path, kept: dict[str, Any]) -> tuple[str, ...]:
+    """The models of a workspace. One that was chosen while it was known stays: a preset of the user's that is gone or
+    broken must not keep the workspace shut. It is told where that model is used."""
+    known = dict.fromkeys(load_presets(root).models)
+    if (root / FOLDER).is_dir():
+        known |= dict.fromkeys(str(kept[name]) for name in ("generator", "editor") if name in kept)
+    return tuple(known)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -105,8 +132,11 @@ def save(root: Path, changes: dict[str, Any]) -> None:
     file = root / FILE
     kept = _read(file)
     merged = {key: value for key, value in {**kept, **changes}.items() if value is not None}
+    # what is kept already need not be known any more; what is changed must
+    stays = {name: value for name, value in kept.items() if name not in changes}
     try:
-        checked = Settings(**merged)
+        with choosing(_known_to(root, stays)):
+            checked = Settings(**merged)
     except ValidationError as error:
         raise BadSettings(_words("These settings cannot be kept", error)) from error
     values = checked.model_dump(mode="json", include=set(merged), exclude_none=True)

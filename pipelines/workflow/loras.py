@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipelines.domain.presets import PRESETS, catalogue
 from pipelines.domain.records import LoraRecord
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.session import NotFound, Session
 from pipelines.storage.lora_files import admit_lora
+from pipelines.storage.preset_files import PRESETS
 
 
 def add(
@@ -26,7 +26,7 @@ def add(
 def shipped(session: Session, name: str) -> LoraRecord:
     """The LoRA of a catalogue entry that comes with the product; the first time it is copied into the workspace.
     Raises NotFound, LoraRefused."""
-    entry = next((e for e in catalogue() if e.name == name and e.shipped), None)
+    entry = next((e for e in session.presets.catalogue if e.name == name and e.shipped), None)
     if entry is None:
         raise NotFound(f"No LoRA {name!r} comes with FLENwheel.")
     there = next((x for x in session.store.all(LoraRecord) if x.catalogue == name), None)
@@ -58,7 +58,7 @@ def by_name(session: Session, name: str) -> LoraRecord:
     for lora in reversed(known):
         if name in (lora.id, lora.name):
             return lora
-    own = [e.name for e in catalogue() if e.shipped]
+    own = [e.name for e in session.presets.catalogue if e.shipped]
     if name in own:
         return shipped(session, name)
     raise NotFound(f"There is no LoRA {name!r} (known: {', '.join([*(x.name for x in known), *own])}).")

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipelines.domain.presets import TrainingSettings, trainings
+from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import Card, Character, Decision, Survey
 from pipelines.domain.requests import ScoreRequest
 from pipelines.domain.shots import LoraStack
@@ -229,16 +229,17 @@ def train(options: argparse.Namespace) -> Answer:
             return told, "\n".join([str(dict(learning.by_origin)), *learning.shut, *learning.doubts])
         fitting = training.presets_for(session, character.id, options.target)
         preset = options.preset or next(iter(fitting), "")
-        job = training.submit(session, character.id, options.target, preset, _settings(preset, options.set))
+        job = training.submit(session, character.id, options.target, preset, _settings(session, preset, options.set))
         data, words = work(session, job)
         return told | data, words
 
 
-def _settings(preset: str, changes: Iterable[str]) -> TrainingSettings | None:
-    if preset not in trainings():
+def _settings(session: Session, preset: str, changes: Iterable[str]) -> TrainingSettings | None:
+    chosen = session.presets.trainings.get(preset)
+    if chosen is None:
         return None
     pairs = [change.partition("=") for change in changes]
-    values = trainings()[preset].settings.model_dump() | {key.strip(): value.strip() for key, _, value in pairs}
+    values = chosen.settings.model_dump() | {key.strip(): value.strip() for key, _, value in pairs}
     try:
         return TrainingSettings.model_validate(values)
     except ValidationError as error:

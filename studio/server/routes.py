@@ -18,6 +18,7 @@ from pydantic import Field
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import ANGLES, EXPRESSIONS, Angle, Card, Correction, Decision, Expression, ImageRecord
 from pipelines.storage import pictures as files
+from pipelines.storage.settings import choosing
 from pipelines.workflow import again, characters, pristine, review, sources, survey_report
 from pipelines.workflow import card as cards
 from studio.server import foresight, views
@@ -121,13 +122,15 @@ def bundle(names: tuple[str, ...], ending: str) -> bytes:
 
 
 def _facts(studio: Studio) -> str:
+    modes = studio.session.presets.failures
     facts = {
-        "failures": review.FAILURES,
+        "failures": {mode.key: mode.name for mode in modes},
+        "failure_words": {mode.name: mode.words for mode in modes},
         "angles": [*ANGLES, "back"],
         "expressions": EXPRESSIONS,
         "theme": studio.session.settings.theme,
         "piles": review.PILES,
-        "outcomes": foresight.table(),
+        "outcomes": foresight.table(studio.session),
     }
     return f"window.flenPage = {json.dumps(facts)};\n"
 
@@ -307,7 +310,8 @@ def work_routes(studio: Studio) -> APIRouter:
     def settings() -> dict[str, Any]:
         kept = type(studio.session.settings)
         values = studio.session.settings.model_dump(mode="json")
-        schema = kept.model_json_schema()["properties"]
+        with choosing(studio.session.presets.models):
+            schema = kept.model_json_schema()["properties"]
         hidden = {"character"}
         return {"fields": [_field(n, schema.get(n, {}), v) for n, v in values.items() if n not in hidden]}
 
@@ -329,6 +333,8 @@ def work_routes(studio: Studio) -> APIRouter:
 
 def _field(name: str, schema: dict[str, Any], value: Any) -> dict[str, Any]:
     choices = schema.get("enum") or next((s["enum"] for s in schema.get("anyOf", []) if "enum" in s), None)
+    if choices and value not in choices:
+        choices = [value, *choices]  # a model whose preset is gone: it stays until another is chosen
     return {"name": name, "value": value, "about": schema.get("description", ""), "choices": choices}
 
 

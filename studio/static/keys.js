@@ -38,7 +38,7 @@
     const groups = flen.KEYS.map(([group, rows]) => el("section", {}, el("h3", {}, group),
       el("dl", { class: "keys" }, rows.map(([, keys, words]) => [el("dt", {}, caps(keys)), el("dd", {}, words)]))));
     const failures = el("section", {}, el("h3", {}, "After F"), el("dl", { class: "keys" },
-      Object.entries(flenPage.failures).map(([letter, words]) => [el("dt", {}, el("kbd", {}, letter.toUpperCase())), el("dd", {}, words)])));
+      Object.entries(flenPage.failures).map(([letter, name]) => [el("dt", {}, el("kbd", {}, letter.toUpperCase())), el("dd", {}, flenPage.failure_words[name])])));
     const box = flen.dialog("Keys", el("div", { class: "key-help" }, groups, failures), { id: "review-keys", wide: true });
     box.showModal();
   };

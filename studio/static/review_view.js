@@ -46,15 +46,16 @@
     const stars = Object.fromEntries([["identity", "Identity"], ["edit", "Edit"]].map(([action, words]) => [action,
       el("div", { class: "stars", role: "group", "aria-label": `${words} 1 to 5` }, el("span", {}, words),
         [1, 2, 3, 4, 5].map((n) => el("button", { type: "button", onclick: () => commands[action](String(n)) }, String(n))))]));
-    const failures = Object.entries(flenPage.failures).map(([letter, words]) =>
-      el("button", { type: "button", class: "fail", dataset: { words }, onclick: () => commands.toggleFailure(letter) }, el("kbd", {}, letter.toUpperCase()), words));
+    const failures = Object.entries(flenPage.failures).map(([letter, name]) =>
+      el("button", { type: "button", class: "fail", dataset: { words: name }, onclick: () => commands.toggleFailure(letter) }, el("kbd", {}, letter.toUpperCase()), flenPage.failure_words[name]));
+    const earlier = el("span", { id: "review-earlier-failures" });
     const undo = flen.button("Undo", commands.undo, { id: "review-undo", icon: "undo", class: "quiet" });
     const scores = el("div", { class: "rv-scores" });
     const recipe = el("dl", { class: "facts" });
     const fix = flen.correction(current, commands.corrected);
     const seen = shows(commands);
     const side = el("aside", { class: "rv-side" }, scores, el("div", { class: "choices" }, Object.values(choices)), el("div", { class: "rates" }, Object.values(stars)), seen.node,
-      el("div", { class: "fails" }, failures), fix.node, el("section", {}, recipe));
+      el("div", { class: "fails" }, failures, earlier), fix.node, el("section", {}, recipe));
     const main = el("div", { class: "rv-main" }, stage, beside, side);
     const grid = flen.reviewGrid(model, commands);
     const film = el("div", { id: "review-film", class: "rv-film" });
@@ -131,6 +132,8 @@
       for (const [name, button] of Object.entries(choices)) button.setAttribute("aria-pressed", String(state?.label === name));
       for (const [action, row] of Object.entries(stars)) [...row.querySelectorAll("button")].forEach((b, n) => b.setAttribute("aria-pressed", String(n < (state?.[action] || 0))));
       failures.forEach((b) => b.setAttribute("aria-pressed", String(Boolean(state?.failures.includes(b.dataset.words)))));
+      earlier.replaceChildren(...(state?.failures || []).filter((name) => !(name in flenPage.failure_words))
+        .map((name) => el("span", { class: "fail", "aria-pressed": "true", title: "Noted earlier; there is no such failure mode any more" }, name)));
       side.classList.toggle("armed", model.armed);
       fix.node.classList.toggle("off", !tile?.correctable || !tile.piles.includes("needs_correction"));
       for (const [n, pile] of Object.keys(flenPage.piles).entries()) {

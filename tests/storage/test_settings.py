@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.domain.presets import PresetError, models
 from pipelines.storage import settings
+from pipelines.storage.preset_files import PresetError
+from pipelines.storage.presets import shipped
 from pipelines.storage.settings import BadSettings, Settings
 
 
@@ -45,7 +46,7 @@ def test_all_errors_are_told_at_once_with_where_they_are(workspace_root: Path) -
     write(workspace_root, 'theme = "pink"\nthread = 2\nmemory_budget_gib = -1\ngenerator = "sdxl"')
     with pytest.raises(BadSettings) as error:
         settings.load(workspace_root)
-    for word in ("theme", "thread", "memory_budget_gib", "generator", "settings.toml", *models()):
+    for word in ("theme", "thread", "memory_budget_gib", "generator", "settings.toml", *shipped().models):
         assert word in str(error.value)
     assert isinstance(error.value, PresetError)
 
@@ -95,5 +96,5 @@ def test_every_setting_can_be_shown(workspace_root: Path) -> None:
     assert set(schema) == set(Settings.model_fields)
     for name, field in schema.items():
         assert field.get("description"), name
-    assert schema["generator"]["enum"] == list(models())
+    assert schema["generator"]["enum"] == list(shipped().models)
     assert schema["theme"]["enum"] == ["dark", "light", "system"]

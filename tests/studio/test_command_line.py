@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 from studio_helpers import damaged_workspace
 
-from pipelines.domain.presets import trainings
 from pipelines.domain.records import Decision, ImageRecord, Job
 from pipelines.domain.requests import TrainItem, TrainRequest
 from pipelines.domain.shots import Purpose, Shot
 from pipelines.storage.pictures import save_picture
+from pipelines.storage.presets import shipped
 from pipelines.storage.store import Store
 from pipelines.workflow.opening import open_session
 from studio.__main__ import main
@@ -141,7 +141,7 @@ def test_what_waits_for_a_turn_is_asked_again_by_the_command_line(
         items = (TrainItem(image=first.ref, caption="ada"),)
         request = TrainRequest(
             target="character", character="ada", name="ada_v1", version="v1", family="mini-flux", revision="1",
-            items=items, settings=trainings()["character-practice"].settings, folder="characters/ada/models/x",
+            items=items, settings=shipped().trainings["character-practice"].settings, folder="characters/ada/models/x",
         )  # fmt: skip
         waiting = Job(id="1" * 16, kind="train", title="Train", request=request.model_dump(mode="json"))
         store.put(waiting)
