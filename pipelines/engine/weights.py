@@ -32,7 +32,8 @@ class WeightsMissing(RuntimeError):
 class Missing:
     """What has to be obtained. ``what`` says it in words; ``gib`` is the size of the download.
 
-    ``reinstall``: the weights come with the product and are damaged; nothing can be obtained here.
+    ``reinstall``: the weights come with the product and are damaged, or a user's own preset names a place where they
+    are not; nothing can be obtained here.
     """
 
     what: str
@@ -63,6 +64,8 @@ def require(family: ModelFamily, workspace: Workspace, settings: Any) -> Path:
 
 
 def _lacking(family: ModelFamily) -> Missing:
+    if not family.weights.hub and (not family.weights.folder or Path(family.weights.folder).is_absolute()):
+        return Missing(_not_there(family), 0.0, family.licence, "reinstall")
     if not family.weights.hub:
         problems = "; ".join(check_folder(PRESETS / family.weights.folder)[:3])
         what = f"{family.title} comes with FLENwheel, but its weights are damaged: {problems}. Install FLENwheel again."
@@ -72,6 +75,18 @@ def _lacking(family: ModelFamily) -> Missing:
         f" {family.weights.hub}, licence: {family.licence}. Download them first, then run again."
     )
     return Missing(what, family.weights.gib, family.licence, "download")
+
+
+def _not_there(family: ModelFamily) -> str:
+    """Words about the weights of a user's own preset that names no hub."""
+    if not family.weights.folder:
+        folder = f"models/{family.name}-{family.weights_revision}"
+        return f"The weights of {family.title} belong into {folder} of the workspace: its preset names no other place."
+    problems = "; ".join(check_folder(Path(family.weights.folder))[:3])
+    return (
+        f"The weights of {family.title} are not complete in {family.weights.folder}, which its preset names:"
+        f" {problems}. Put them there, or name the folder that holds them."
+    )
 
 
 def _candidates(family: ModelFamily, workspace: Workspace, settings: Any) -> Iterator[Path]:

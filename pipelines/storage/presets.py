@@ -66,7 +66,7 @@ class Presets:
 @cache
 def shipped() -> Presets:
     """The presets that come with the product. Raises PresetError when this installation is damaged."""
-    return _presets(_ours(), read_one(CardSpec, PRESETS / CARD), ())
+    return _presets(our_entries(), read_one(CardSpec, PRESETS / CARD), ())
 
 
 def load_presets(root: Path | None) -> Presets:
@@ -75,7 +75,7 @@ def load_presets(root: Path | None) -> Presets:
     if folder is None or not folder.is_dir():
         return shipped()
     problems: list[str] = []
-    found = _read(folder, _ours(), problems)
+    found = _read(folder, our_entries(), problems)
     _mark(found["models"])
     return _presets(found, shipped().card, tuple(problems + _unread(folder)))
 
@@ -112,7 +112,7 @@ class PresetFolder:
 
 
 @cache
-def _ours() -> dict[str, Entries]:
+def our_entries() -> dict[str, Entries]:
     problems: list[str] = []
     found = _read(PRESETS, {kind.name: Entries() for kind in KINDS}, problems, ours=True)
     if problems:
@@ -134,7 +134,7 @@ def _read(folder: Path, base: Mapping[str, Entries], problems: list[str], ours: 
 def _presets(found: Mapping[str, Entries], card: CardSpec, problems: tuple[str, ...]) -> Presets:
     by_name: dict[str, Any] = {name: found[name].values for name in ("models", "faces", "trainings")}
     listed: dict[str, Any] = {k.name: tuple(found[k.name].values.values()) for k in KINDS if k.name not in by_name}
-    own = {name: tuple(entries.own) for name, entries in found.items() if entries.own and found is not _ours()}
+    own = {name: tuple(entries.own) for name, entries in found.items() if entries.own and found is not our_entries()}
     return Presets(**by_name, **listed, card=card, own=own, problems=problems)
 
 
@@ -209,7 +209,7 @@ def _mark(models: Entries) -> None:
     names. So one shot is one picture: a job that was planned before a change is told apart and refused in words."""
     for name in models.own:
         family = models.values[name]
-        ours = _ours()["models"].values.get(name)
+        ours = our_entries()["models"].values.get(name)
         if ours is None or _facts(family) != _facts(ours):
             mark = content_hash(_facts(family))[:8]
             models.values[name] = family.model_copy(update={"revision": f"{family.revision}{REVISION_MARK}{mark}"})

@@ -39,9 +39,10 @@ def shipped(session: Session, name: str) -> LoraRecord:
 
 
 def usable(session: Session, family: str) -> list[LoraRecord]:
-    """LoRAs that fit a model preset, newest first. Ambiguous files fit when the user said so at import."""
-    kind = session.family(family).lora_family
-    return session.store.all(LoraRecord, family=kind)[::-1]
+    """LoRAs that fit a model preset, newest first; none fits one that is not there any more. Ambiguous files fit when
+    the user said so at import."""
+    model = session.presets.models.get(family)
+    return session.store.all(LoraRecord, family=model.lora_family)[::-1] if model else []
 
 
 def get(session: Session, lora_id: str) -> LoraRecord:

@@ -1,6 +1,7 @@
 """What each command of ``flenwheel`` does."""
 
 import argparse
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipelines.workflow import card as cards
 from pipelines.workflow import characters, datasets, flywheel, loras, pristine, sources, training
 from pipelines.workflow import enrich as enriching
 from pipelines.workflow import generate as generating
+from pipelines.workflow import presets as own_presets
 from pipelines.workflow import review as reviewing
 from pipelines.workflow import survey as surveying
 from studio.cli import doctor as health
@@ -308,6 +310,9 @@ def status(options: argparse.Namespace) -> Answer:
         everyone = session.store.all(Character)
         data: dict[str, Any] = {"workspace": str(session.workspace.root), "characters": [c.id for c in everyone]}
         data["repairs"] = list(session.store.repairs)
+        data["presets"] = list(own_presets.read(session).problems)
+        for problem in data["presets"]:
+            print(f"your presets: {problem}", file=sys.stderr)
         if not everyone:
             return data | {"rail": None}, NOBODY
         character = character_of(session, options)
@@ -327,6 +332,22 @@ def rebuild(options: argparse.Namespace) -> Answer:
         if report.newer:
             words.append(f"{len(report.newer)} pictures were made by a newer FLENwheel and left out: update this one.")
         return asdict(report) | {"repairs": session.store.repairs}, "\n".join([*words, *session.store.repairs])
+
+
+@command
+def presets(options: argparse.Namespace) -> Answer:
+    """What was read of the user's own presets, or a folder to begin with. Works beside a running studio."""
+    with in_session(options, read_only=True) as session:
+        written = own_presets.begin(session) if options.init else []
+        found = own_presets.read(session)
+        words = [str(found.folder) + ("" if found.there else " (not there yet: flenwheel presets --init)")]
+        words += [f"  wrote {file}" for file in written]
+        for kind in found.kinds:
+            mine = f", yours: {', '.join(kind.own)}" if kind.own else ""
+            words.append(f"  {kind.title:15} {kind.count:3}  {kind.files}{mine}")
+        words += [f"  {problem}" for problem in found.problems]
+        told = asdict(found) | {"written": written, "ok": not found.problems}
+        return told, "\n".join(words)
 
 
 @command

@@ -139,6 +139,10 @@ def _card(p: argparse.ArgumentParser) -> None:
     p.add_argument("--show", metavar="vN", help="show a card that was run instead of running one")
 
 
+def _presets(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--init", action="store_true", help="make the folder, with a commented example of each kind")
+
+
 def _nothing(p: argparse.ArgumentParser) -> None:
     del p
 
@@ -155,6 +159,7 @@ COMMANDS: dict[str, Command] = {
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "card": (commands.card, "run or show the model card", _card),
     "status": (commands.status, "where the wheel stands", _nothing),
+    "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),
     "rebuild": (commands.rebuild, "restore the records of pictures from the files alone", _nothing),
     "doctor": (commands.doctor, "what this machine has and what fits", _nothing),
 }

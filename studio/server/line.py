@@ -52,9 +52,8 @@ def brief(studio: Studio) -> Json:
     """What the doors to the line say of it; cheap, for they are on screen while one reviews."""
     if not studio.character:
         return {"state": "nobody"}
-    drawn = thresholds.newest(studio.session, studio.character_id).get(
-        studio.session.family(studio.character.generator).gate
-    )
+    generator = studio.session.presets.models.get(studio.character.generator)
+    drawn = thresholds.newest(studio.session, studio.character_id).get(generator.gate if generator else "")
     if drawn is None:
         return {"state": "none"}
     state = "used" if _used(studio, drawn) else "provisional" if drawn.provisional else "stale"

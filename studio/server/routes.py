@@ -31,6 +31,7 @@ SCRIPTS = (
     "decisions",
     "pictures",
     "notice",
+    "presets",
     "header",
     "start",
     "hint",

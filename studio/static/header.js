@@ -66,7 +66,7 @@
     const form = el("form", { class: "form settings", onsubmit: save },
       inputs.map(([f, input]) => el("label", { class: "field" }, el("span", {}, f.name.replaceAll("_", " ")), input, f.about ? el("small", {}, f.about) : null)), problem,
       el("div", { class: "row end" }, el("button", { id: "settings-save", type: "submit", class: "fb primary" }, "Save")));
-    const box = flen.dialog("Settings of this workspace", form, { id: "settings-dialog" });
+    const box = flen.dialog("Settings of this workspace", el("div", {}, form, flen.yourPresets()), { id: "settings-dialog" });
     box.showModal();
   });
 

@@ -179,8 +179,8 @@ def own_loras(studio: Studio) -> list[LoraRecord]:
     """The character's own LoRAs, newest first."""
     if not studio.character_id:
         return []
-    kind = studio.session.family(generator_of(studio)).lora_family
-    return loras.trained(studio.session, studio.character_id, kind)[::-1]
+    model = studio.session.presets.models.get(generator_of(studio))
+    return loras.trained(studio.session, studio.character_id, model.lora_family)[::-1] if model else []
 
 
 def refresh(studio: Studio, newest: str | None, before: Value, whose: str | None) -> list[Any]:

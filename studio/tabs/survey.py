@@ -219,7 +219,9 @@ def latest(studio: Studio) -> Survey | None:
 
 def catalogue_of(studio: Studio, before: Value) -> Value:
     """The catalogue beside what is here, for the character's editor (without one: for the editor of the settings)."""
-    family = studio.session.family(editor_of(studio) or studio.session.settings.editor)
+    family = studio.session.presets.models.get(editor_of(studio) or studio.session.settings.editor)
+    if family is None:  # told beside the button
+        return catalogue((), (), "", before)
     offered = studio.session.presets.offered(family.name)
     return catalogue(offered, loras.usable(studio.session, family.name), family.lora_family, before)
 

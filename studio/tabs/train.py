@@ -245,7 +245,10 @@ def look_ahead(studio: Studio, target: training.Target, preset: str | None, *fie
     except NotAllowed as problem:
         return [{}, {"lines": [str(problem)], "tone": "warn"}, off]
     session, name = studio.session, family_of(studio, target)
-    forecast = predict_training(session.family(name), settings, session.workspace, session.settings)
+    family = session.presets.models.get(name)
+    if family is None:  # told beside the button
+        return [{}, {}, off]
+    forecast = predict_training(family, settings, session.workspace, session.settings)
     shown = meter(forecast.parts, forecast.total_gib, forecast.fits, "" if forecast.fits else forecast.why)
     shut = training.dataset(session, studio.character_id, target).shut
     if shut:

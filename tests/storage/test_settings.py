@@ -2,6 +2,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from own_presets import own_flux
 
 from pipelines.storage import settings
 from pipelines.storage.preset_files import PresetError
@@ -98,3 +99,19 @@ def test_every_setting_can_be_shown(workspace_root: Path) -> None:
         assert field.get("description"), name
     assert schema["generator"]["enum"] == list(shipped().models)
     assert schema["theme"]["enum"] == ["dark", "light", "system"]
+
+
+def test_a_model_of_the_users_own_can_be_chosen_and_its_loss_does_not_shut_the_workspace(workspace_root: Path) -> None:
+    with pytest.raises(BadSettings, match="generator"):
+        settings.save(workspace_root, {"generator": "mine"})
+    file = own_flux(workspace_root)
+    settings.save(workspace_root, {"generator": "mine"})
+    assert settings.load(workspace_root).generator == "mine"
+    file.write_text("name = ")
+    assert settings.load(workspace_root).generator == "mine"
+    settings.save(workspace_root, {"theme": "light"})  # what is not changed need not be known
+    with pytest.raises(BadSettings, match="editor"):
+        settings.save(workspace_root, {"editor": "nobody"})
+    settings.save(workspace_root, {"generator": "mini-flux"})
+    with pytest.raises(BadSettings, match="generator"):
+        settings.save(workspace_root, {"generator": "mine"})
