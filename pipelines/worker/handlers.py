@@ -198,10 +198,14 @@ def train(request: TrainRequest, context: Context) -> dict[str, Any]:
 
 def obtain(request: ObtainRequest, context: Context) -> dict[str, Any]:
     """Download the weights of a family, in percent. Result: ``folder``, relative if in the workspace."""
+    from pipelines.engine.weights import WeightsMissing
     from pipelines.engine.weights import obtain as run
 
+    family = context.presets.models.get(request.family)
+    if family is None:
+        raise WeightsMissing(f"There is no model preset {request.family!r} any more: its file is gone or broken.")
     context.emit(Started(total=100, unit="percent"))
-    folder = run(context.presets.models[request.family], context.workspace, context.settings,
+    folder = run(family, context.workspace, context.settings,
                  lambda share, note: context.emit(Progress(done=int(100 * share), note=note)),
                  context.cancelled)  # fmt: skip
     inside = folder.resolve().is_relative_to(context.workspace.root)

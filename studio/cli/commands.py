@@ -40,6 +40,7 @@ from studio.cli.answers import (
     workspace_of,
 )
 
+WHICH = "Say which pictures: ids as `flenwheel review` lists them."
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
 
 
@@ -182,6 +183,8 @@ def review(options: argparse.Namespace) -> Answer:
             best = [image.id for image in found[: kept_at_once(session, character, found)]]
             made = pristine.keep(session, character.id, chosen or best)
             return {"dataset": made.model_dump(mode="json")}, f"{made.id}: {len(made.images)} pictures"
+        if options.failure:
+            return _failure(session, chosen, options)
         if options.label:
             return _label(session, chosen, options)
         items = reviewing.pile(session, character.id, options.gate)
@@ -204,9 +207,25 @@ def _correct(session: Session, options: argparse.Namespace) -> Answer:
     return {"correction": made.model_dump(mode="json")}, f"{made.wrong.id[:12]} is corrected by {made.target.path}"
 
 
+def _failure(session: Session, chosen: list[str], options: argparse.Namespace) -> Answer:
+    """Note a failure mode, by its name or its letter, or take it back."""
+    modes = session.presets.failures
+    found = next((mode for mode in modes if options.failure in (mode.name, mode.key)), None)
+    if found is None:
+        known = ", ".join(f"{mode.key} {mode.name}" for mode in modes)
+        raise Usage(f"There is no failure mode {options.failure!r} (known: {known}).")
+    if not chosen:
+        raise Usage(WHICH)
+    noted = [Decision(image=i, who="human", action="failure", value=found.name) for i in chosen]
+    reviewing.decide(session, noted)
+    failures = {i: list(session.store.verdict(i).failures) for i in chosen}
+    words = [f"{i[:12]}  {', '.join(names) or 'no failures'}" for i, names in failures.items()]
+    return {"failures": failures}, "\n".join(words)
+
+
 def _label(session: Session, chosen: list[str], options: argparse.Namespace) -> Answer:
     if not chosen:
-        raise Usage("Say which pictures: ids as `flenwheel review` lists them.")
+        raise Usage(WHICH)
     value = None if options.label == "clear" else options.label
     reviewing.decide(
         session,

@@ -83,6 +83,7 @@ def _enrich(p: argparse.ArgumentParser) -> None:
 def _review(p: argparse.ArgumentParser) -> None:
     p.add_argument("--gate", choices=["enriched", "synthetic", "card", "survey"], default="enriched")
     p.add_argument("--label", choices=["good", "needs_correction", "reject", "clear"], help="decide on IMAGE")
+    p.add_argument("--failure", metavar="NAME", help="note a failure mode on IMAGE, by name or letter; again: undo it")
     p.add_argument("--reason", default="")
     p.add_argument(
         "--correct", metavar="IMAGE", help="a picture that needs correction: with --with it teaches the editor"

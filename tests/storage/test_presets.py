@@ -276,3 +276,13 @@ def test_files_are_read_again_when_they_change_and_only_then(write: Write, works
     assert folder.reload().models["mine"].title == "Nime"
     file.unlink()
     assert "mine" not in folder.current().models
+
+
+def test_the_examples_of_the_documentation_are_right(write: Write, workspace_root: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "presets.md"
+    blocks = [block.partition("```")[0] for block in page.read_text(encoding="utf-8").split("```toml\n")[1:]]
+    for block in blocks:
+        file, _, text = block.partition("\n")
+        write(file.removeprefix("# presets/"), text)
+    found = load_presets(workspace_root)
+    assert found.problems == () and found.own.keys() == {kind.name for kind in KINDS} - {"survey_prompts"}
