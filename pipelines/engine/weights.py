@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.domain.cancelled import Cancelled
-from pipelines.domain.presets import ModelFamily
+from pipelines.domain.presets import REVISION_MARK, ModelFamily
 from pipelines.storage.preset_files import PRESETS
 from pipelines.storage.workspace import Workspace
 
@@ -64,7 +64,7 @@ def require(family: ModelFamily, workspace: Workspace, settings: Any) -> Path:
 
 
 def _lacking(family: ModelFamily) -> Missing:
-    if not family.weights.hub and (not family.weights.folder or Path(family.weights.folder).is_absolute()):
+    if not family.weights.hub and REVISION_MARK in family.revision:
         return Missing(_not_there(family), 0.0, family.licence, "reinstall")
     if not family.weights.hub:
         problems = "; ".join(check_folder(PRESETS / family.weights.folder)[:3])
