@@ -3,13 +3,14 @@ through the functions of ``pipelines.workflow``, whose ``open_session`` opens it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.domain.presets import ModelFamily, models
+from pipelines.domain.presets import ModelFamily
 from pipelines.domain.records import Character
 from pipelines.queue.job_queue import JobQueue
+from pipelines.storage.presets import PresetFolder, Presets
 from pipelines.storage.settings import Settings, load
 from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
@@ -27,6 +28,10 @@ class Session:
     store: Store
     settings: Settings
     queue: JobQueue | None = None
+    preset_folder: PresetFolder = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.preset_folder = PresetFolder(self.workspace.root)
 
     @classmethod
     def open(cls, root: Path, *, read_only: bool = False, **overrides: Any) -> Session:
@@ -49,6 +54,11 @@ class Session:
             raise RuntimeError("This workspace was opened for reading only.")
         return self.queue
 
+    @property
+    def presets(self) -> Presets:
+        """Ours and the user's own, as the files stand now."""
+        return self.preset_folder.current()
+
     def character(self, character_id: str) -> Character:
         """The character of that id. Raises NotFound."""
         found = self.store.get(Character, character_id)
@@ -59,10 +69,13 @@ class Session:
 
     def family(self, name: str) -> ModelFamily:
         """The model family of that name. Raises NotFound."""
-        try:
-            return models()[name]
-        except KeyError:
-            raise NotFound(f"There is no model preset {name!r} (known: {', '.join(models())}).") from None
+        known = self.presets.models
+        if name in known:
+            return known[name]
+        raise NotFound(
+            f"There is no model preset {name!r} (known: {', '.join(known)}). If it was one of your own, its file is"
+            " gone or broken: look into Your presets in Settings, or at flenwheel presets."
+        )
 
     def close(self) -> None:
         """Stop the worker and release the workspace."""

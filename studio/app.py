@@ -8,6 +8,7 @@ enrich, train, generate, review, model_card.
 header    #workspace-name #character-picker (select) #new-character #character-name #character-class #character-token
           #character-origin #character-may-use #create-character #settings-open #settings-save #theme-switch
           #rail-<key> #next-action
+presets   #presets-folder #presets-kinds #presets-problems #presets-said #presets-begin #presets-reload; in Settings
 start     #start-new #start-open #start-cast .face[data-number] #workspace-path #workspace-open; empty workspaces only
 job bar   #job-title #job-progress #job-pause #job-stop #job-list-open #job-list #job-resume-<id> #job-cancel-<id>
 review    #review-gate-enriched|synthetic|card #review-filter-open|all|good|needs_correction|reject|right|unsure|wrong

@@ -13,10 +13,12 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from pipelines.domain.presets import PRESETS, ModelFamily, models
+from pipelines.domain.presets import ModelFamily
 from pipelines.domain.shots import Adapter, ImageRef, LoraStack, Purpose, Shot
 from pipelines.engine.resident import Resident
 from pipelines.storage.pictures import save_picture
+from pipelines.storage.preset_files import PRESETS
+from pipelines.storage.presets import shipped
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
@@ -63,7 +65,7 @@ def resident(workspace: Workspace, settings: Settings, events: list[Any]) -> Ite
 
 
 def family(name: str) -> ModelFamily:
-    return models()[name]
+    return shipped().models[name]
 
 
 def shot(name: str = FLUX, **fields: Any) -> Shot:

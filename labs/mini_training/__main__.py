@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from pipelines.domain.presets import PRESETS
+from pipelines.storage.preset_files import PRESETS
 
 WORK = Path(".work") / "train"
 ROOMS = {

@@ -1,30 +1,25 @@
-"""Presets: plain data over defaults, read from ``presets/*.toml``. Unknown keys are refused; all errors are told."""
+"""Presets: what can be said of models, recognisers, trainings, prompts, LoRAs and failure modes, as plain data.
 
-import tomllib
-from functools import cache
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+``pipelines.storage.presets`` reads them."""
 
-from pydantic import Field, ValidationError
+from typing import Literal
+
+from pydantic import Field
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import Angle, Expression
 
-PRESETS = Path(__file__).resolve().parents[2] / "presets"
-
-T = TypeVar("T", bound=Frozen)
 Role = Literal["generator", "editor"]
 """What a model is chosen for: pictures from words alone, or from pictures and words."""
-
-
-class PresetError(ValueError):
-    """A preset file is broken: the message names the file and every field that is wrong."""
+REVISION_MARK = "~"
+"""Stands between the revision of a model's weights and the mark of what a user's preset says of it. No git reference
+holds it."""
 
 
 class Weights(Frozen):
     """Where a model's weights come from. Looked up as a folder in the workspace, then as ``folder`` (relative to
-    ``presets``: weights that come with the product), then in the hub cache; obtained from ``hub`` by download.
-    ``gib`` is the download's size."""
+    ``presets``: weights that come with the product; absolute: a user's own), then in the hub cache; obtained from
+    ``hub`` by download. ``gib`` is the download's size."""
 
     folder: str = ""
     hub: str = ""
@@ -102,9 +97,25 @@ class ModelFamily(Frozen):
     geometry: Geometry | None = None
 
     @property
+    def weights_revision(self) -> str:
+        """The revision of the weights alone, without the mark of a user's preset."""
+        return self.revision.partition(REVISION_MARK)[0]
+
+    @property
     def multiple(self) -> int:
         """What a side of a picture is a multiple of, pixels: the transformer sees patches of 2 x 2 latents."""
         return 2 * self.factor
+
+
+def changed_since(family: ModelFamily, revision: str) -> str:
+    """Why what was planned at ``revision`` cannot be made with ``family`` any more: a user's preset says something else
+    of it by now. Empty when it can, as far as presets go."""
+    if family.revision.partition(REVISION_MARK)[2] == revision.partition(REVISION_MARK)[2]:
+        return ""
+    return (
+        f"What the preset of {family.title} says has changed since this was planned, and other pictures would come of"
+        " it. Plan it again, or put the preset back: what is made already is kept."
+    )
 
 
 class FaceLines(Frozen):
@@ -116,8 +127,9 @@ class FaceLines(Frozen):
 
 class FacePreset(Frozen):
     """A recogniser as data (``pipelines.faces``). ``kind`` is the class that reads it; ``folder`` holds its weights and
-    ``heads`` the readers of angle, expression and looks beside it, both relative to ``presets`` (empty: where Settings
-    say, or none). ``thresholds`` are starting values until somebody calibrates (none: the ``kind``'s own)."""
+    ``heads`` the readers of angle, expression and looks beside it, both relative to ``presets``, or absolute (empty:
+    where Settings say, or none). ``thresholds`` are starting values until somebody calibrates (none: those of the
+    ``kind``)."""
 
     name: str
     kind: Literal["insightface", "facenet", "perceptual", "upright"]
@@ -177,6 +189,20 @@ class Scenario(Frozen):
     expression: Expression | Literal[""] = ""
     focus: Literal["head", "body"] = "head"
     pose: str = ""
+
+
+class FailureMode(Frozen):
+    """Something that is wrong with a picture. ``name`` is what decisions record, ``title`` the words on screen (empty:
+    the name), ``key`` the letter that notes it after F."""
+
+    name: str = Field(min_length=1, max_length=80)
+    title: str = Field("", max_length=80)
+    key: str = Field(pattern=r"^[a-z]$")
+
+    @property
+    def words(self) -> str:
+        """How it is shown."""
+        return self.title or self.name
 
 
 class CardCell(Frozen):
@@ -243,95 +269,3 @@ class TrainingPreset(Frozen):
     families: tuple[str, ...]
     note: str = ""
     settings: TrainingSettings
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PresetError(f"{path.name} is not valid TOML: {error}") from error
-
-
-def read_one(model: type[T], path: Path) -> T:
-    """The file ``path`` as one ``model``. Raises PresetError that tells every field that is wrong."""
-    try:
-        return model.model_validate(_read(path))
-    except ValidationError as error:
-        raise PresetError("\n".join([f"{path.name}:", *_lines(error)])) from error
-
-
-def read_list(model: type[T], path: Path, key: str) -> tuple[T, ...]:
-    """The tables ``[[key]]`` of the file ``path``. Raises PresetError that tells every field of every table that is
-    wrong, and tables that are not called ``key``."""
-    data = _read(path)
-    wrong = [f"  {k}: not known here; the file holds [[{key}]] only" for k in data if k != key]
-    found: list[T] = []
-    for place, entry in enumerate(data.get(key, []), 1):
-        try:
-            found.append(model.model_validate(entry))
-        except ValidationError as error:
-            wrong += _lines(error, f"{key} {entry.get('name', place)}: ")
-    if wrong:
-        raise PresetError("\n".join([f"{path.name}:", *wrong]))
-    return tuple(found)
-
-
-def _lines(error: ValidationError, where: str = "") -> list[str]:
-    return [f"  {where}{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-
-
-@cache
-def models() -> dict[str, ModelFamily]:
-    """All model families by name, in file order. Raises PresetError."""
-    families = (read_one(ModelFamily, p) for p in sorted((PRESETS / "models").glob("*.toml")))
-    return {family.name: family for family in families}
-
-
-@cache
-def faces() -> dict[str, FacePreset]:
-    """All recognisers by name, in file order. Raises PresetError."""
-    found = (read_one(FacePreset, p) for p in sorted((PRESETS / "faces").glob("*.toml")))
-    return {preset.name: preset for preset in found}
-
-
-@cache
-def catalogue() -> tuple[CatalogueEntry, ...]:
-    """The LoRAs of the survey (``presets/loras.toml``)."""
-    return read_list(CatalogueEntry, PRESETS / "loras.toml", "lora")
-
-
-def offered(editor: str) -> tuple[CatalogueEntry, ...]:
-    """The catalogue for an editor (a model preset): what was made for it alone, then the others by relevance."""
-    shown = (e for e in catalogue() if not e.editors or editor in e.editors)
-    return tuple(sorted(shown, key=lambda e: (not e.editors, -e.relevance)))
-
-
-@cache
-def axes(name: str = "edits") -> tuple[Axis, ...]:
-    """The enrichment axes, in the order they are offered (``presets/prompts/edits.toml``)."""
-    return read_list(Axis, PRESETS / "prompts" / f"{name}.toml", "axis")
-
-
-@cache
-def survey_prompts() -> tuple[Axis, ...]:
-    """The survey's standard prompts by axis (``presets/prompts/survey.toml``)."""
-    return axes("survey")
-
-
-@cache
-def scenarios() -> tuple[Scenario, ...]:
-    """Prompt templates for novel pictures (``presets/prompts/scenarios.toml``)."""
-    return read_list(Scenario, PRESETS / "prompts" / "scenarios.toml", "scenario")
-
-
-@cache
-def card() -> CardSpec:
-    """The model card's 23 cells (``presets/model_card.toml``)."""
-    return read_one(CardSpec, PRESETS / "model_card.toml")
-
-
-@cache
-def trainings() -> dict[str, TrainingPreset]:
-    """All training presets by name."""
-    files = sorted((PRESETS / "training").glob("*.toml"))
-    return {preset.name: preset for p in files for preset in read_list(TrainingPreset, p, "preset")}

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.domain.cancelled import Cancelled
-from pipelines.domain.presets import PRESETS, ModelFamily
+from pipelines.domain.presets import REVISION_MARK, ModelFamily
 from pipelines.models import registry
+from pipelines.storage.preset_files import PRESETS
 from pipelines.storage.workspace import Workspace
 
 INDEX = "model_index.json"
@@ -32,7 +33,8 @@ class WeightsMissing(RuntimeError):
 class Missing:
     """What has to be obtained. ``what`` says it in words; ``gib`` is the size of the download.
 
-    ``reinstall``: nothing can be obtained here: the weights come with the product and are damaged, or from nowhere.
+    ``reinstall``: nothing can be obtained here: the weights come with the product and are damaged, or a user's own
+    preset names a place where they are not, or none.
     """
 
     what: str
@@ -63,13 +65,8 @@ def require(family: ModelFamily, workspace: Workspace, settings: Any) -> Path:
 
 
 def _lacking(family: ModelFamily) -> Missing:
-    if not family.weights.hub and not family.weights.folder:
-        place = f"models/{family.name}-{family.revision}"
-        what = (
-            f"The weights of {family.title} are not on this machine, and its preset names no place to get them from: "
-            f"put its diffusers folder into the workspace as {place}, or into your models folder."
-        )
-        return Missing(what, 0.0, family.licence, "reinstall")
+    if not family.weights.hub and REVISION_MARK in family.revision:
+        return Missing(_not_there(family), 0.0, family.licence, "reinstall")
     if not family.weights.hub:
         problems = "; ".join(check_folder(PRESETS / family.weights.folder)[:3])
         what = f"{family.title} comes with FLENwheel, but its weights are damaged: {problems}. Install FLENwheel again."
@@ -81,8 +78,20 @@ def _lacking(family: ModelFamily) -> Missing:
     return Missing(what, family.weights.gib, family.licence, "download")
 
 
+def _not_there(family: ModelFamily) -> str:
+    """Words about the weights of a user's own preset that names no hub."""
+    if not family.weights.folder:
+        folder = f"models/{family.name}-{family.weights_revision}"
+        return f"The weights of {family.title} belong into {folder} of the workspace: its preset names no other place."
+    problems = "; ".join(check_folder(Path(family.weights.folder))[:3])
+    return (
+        f"The weights of {family.title} are not complete in {family.weights.folder}, which its preset names:"
+        f" {problems}. Put them there, or name the folder that holds them."
+    )
+
+
 def _candidates(family: ModelFamily, workspace: Workspace, settings: Any) -> Iterator[Path]:
-    folder = workspace.path(workspace.model_folder(family.name, family.revision))
+    folder = workspace.path(workspace.model_folder(family.name, family.weights_revision))
     yield folder
     if settings.models_dir:
         yield Path(settings.models_dir).expanduser() / folder.name
@@ -93,7 +102,7 @@ def _candidates(family: ModelFamily, workspace: Workspace, settings: Any) -> Ite
         from huggingface_hub import try_to_load_from_cache
 
         found = try_to_load_from_cache(
-            family.weights.hub, INDEX, cache_dir=_hub_cache(settings), revision=family.revision
+            family.weights.hub, INDEX, cache_dir=_hub_cache(settings), revision=family.weights_revision
         )
         if isinstance(found, str):
             yield Path(found).parent
@@ -179,7 +188,7 @@ def _download(family: ModelFamily, cache: Path | None, on_progress: OnProgress, 
     from huggingface_hub import hf_hub_download, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    repo, revision = family.weights.hub, family.revision
+    repo, revision = family.weights.hub, family.weights_revision
     try:
         files: Any = snapshot_download(repo, revision=revision, cache_dir=cache, allow_patterns=PATTERNS, dry_run=True)
         meter = _Meter(family.title, files, on_progress, cancelled)

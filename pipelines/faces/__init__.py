@@ -1,10 +1,13 @@
 """Faces: who is in a picture, which way they look, and how good the picture is."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipelines.domain import presets
+from pipelines.domain.presets import FacePreset
 from pipelines.faces.base import Thresholds
+from pipelines.storage.preset_files import PRESETS
+from pipelines.storage.presets import shipped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,24 +24,23 @@ class FaceSettings(Protocol):
     def facenet_weights(self) -> "Path | str | None": ...
 
 
-def names() -> tuple[str, ...]:
-    """What recognisers there are: the files of ``presets/faces``."""
-    return tuple(presets.faces())
-
-
-def recogniser(name: str, settings: FaceSettings) -> "Recogniser":
-    """The recogniser called ``name`` (one of ``names()``), the same object for the same settings. Nothing is loaded
-    before its first picture and nothing is ever downloaded. Raises ValueError for another name."""
-    if name not in names():
-        raise ValueError(f"There is no recogniser {name!r}. There is: {', '.join(names())}.")
-    return _made(name, str(settings.insightface_root or ""), str(settings.facenet_weights or ""))
+def recogniser(name: str, settings: FaceSettings, known: Mapping[str, FacePreset] | None = None) -> "Recogniser":
+    """The recogniser called ``name`` among ``known`` (none: those that come with the product), the same object for the
+    same preset and settings. Nothing is loaded before its first picture and nothing is ever downloaded. Raises
+    ValueError for another name."""
+    known = shipped().faces if known is None else known
+    if name not in known:
+        raise ValueError(f"There is no recogniser {name!r}. There is: {', '.join(known)}.")
+    return _made(
+        known[name].model_dump_json(), str(settings.insightface_root or ""), str(settings.facenet_weights or "")
+    )
 
 
 @cache
-def _made(name: str, insightface_root: str, facenet_weights: str) -> "Recogniser":
-    preset = presets.faces()[name]
-    folder, heads = (presets.PRESETS / place if place else None for place in (preset.folder, preset.heads))
-    known: dict[str, Any] = {"name": name, "title": preset.title}
+def _made(described: str, insightface_root: str, facenet_weights: str) -> "Recogniser":
+    preset = FacePreset.model_validate_json(described)
+    folder, heads = (PRESETS / place if place else None for place in (preset.folder, preset.heads))
+    known: dict[str, Any] = {"name": preset.name, "title": preset.title}
     if preset.thresholds:
         known["thresholds"] = Thresholds(preset.thresholds.same, preset.thresholds.other)
     if preset.kind == "insightface":
@@ -48,7 +50,7 @@ def _made(name: str, insightface_root: str, facenet_weights: str) -> "Recogniser
     if preset.kind == "upright":
         from pipelines.faces.upright import Upright
 
-        return Upright(folder or presets.PRESETS, **known)
+        return Upright(folder or PRESETS, **known)
     if preset.kind == "facenet":
         from pipelines.faces.facenet import Facenet
 

@@ -6,8 +6,9 @@ from importlib.util import find_spec
 from pkgutil import iter_modules
 
 from pipelines import models
-from pipelines.domain.presets import ModelFamily, PresetError
+from pipelines.domain.presets import ModelFamily
 from pipelines.models.base import Architecture, Layers, Likeness
+from pipelines.storage.preset_files import PresetError
 
 
 @cache

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import Field
 
-from pipelines.domain.presets import Axis, Edit, axes
+from pipelines.domain.presets import Axis, Edit
 from pipelines.domain.records import Angle, ImageRecord
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
 from pipelines.planning import base
@@ -27,14 +27,16 @@ TURN: dict[Angle, int] = {
 class EnrichChoice(base.Choice):
     """What to enrich and how.
 
-    ``edits`` are cell names such as ``angle/half-left`` (empty: all that the presets offer). ``per_source`` edits are
-    made of each source, and at most ``count`` pictures in all (``None``: no limit). ``gaps``: turns and expressions
-    only where no source shows the result, the same angle with the same expression, already: an edit beside a true
-    picture teaches a LoRA the editor's mistakes and nothing new. And turns only of the sources that have the shortest
-    way to go (fewer than ``NEARER`` others have a shorter one): the farther a head is turned, the more is invented.
+    ``axes`` are what is offered; ``edits`` cell names of it such as ``angle/half-left`` (empty: all). ``per_source``
+    edits are made of each source, and at most ``count`` pictures in all (``None``: no limit). ``gaps``: turns and
+    expressions only where no source shows the result, the same angle with the same expression, already: an edit beside
+    a true picture teaches a LoRA the editor's mistakes and nothing new. And turns only of the sources that have the
+    shortest way to go (fewer than ``NEARER`` others have a shorter one): the farther a head is turned, the more is
+    invented.
     """
 
     sources: tuple[ImageRecord, ...]
+    axes: tuple[Axis, ...]
     edits: tuple[str, ...] = ()
     stack: LoraStack = LoraStack()
     seed: int = 0
@@ -50,20 +52,20 @@ def plan(choice: EnrichChoice) -> Plan:
     where the last run ended. Raises ChoiceError for unknown edits or a family that cannot edit.
     """
     base.need("editor", choice)
-    offered = _chosen_axes(choice.edits)
+    offered = _chosen_axes(choice.axes, choice.edits)
     shots = [_shot(choice, *pick) for pick in _spread(choice, offered)]
     return base.make_plan(choice, "enriched", shots[: choice.count])
 
 
-def _chosen_axes(names: tuple[str, ...]) -> tuple[Axis, ...]:
-    known = base.edits_by_name(axes())
+def _chosen_axes(axes: tuple[Axis, ...], names: tuple[str, ...]) -> tuple[Axis, ...]:
+    known = base.edits_by_name(axes)
     wrong = [name for name in names if name not in known]
     if wrong:
         raise base.unknown("edit", wrong, list(known))
     keep = set(names or known)
     reduced = (
         axis.model_copy(update={"edits": tuple(e for e in axis.edits if f"{axis.name}/{e.value}" in keep)})
-        for axis in axes()
+        for axis in axes
     )
     return tuple(axis for axis in reduced if axis.edits)
 

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from pipelines.domain.base import content_hash
-from pipelines.domain.presets import Scenario, scenarios
+from pipelines.domain.presets import Scenario
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
 from pipelines.planning import base
 
@@ -11,10 +11,12 @@ from pipelines.planning import base
 class GenerateChoice(base.Choice):
     """What to draw.
 
-    ``scenarios`` are preset names; ``prompts`` the user's own, with or without ``{character}``. Both empty: all
-    scenarios. ``variants`` pictures are made of each, and at most ``count`` in all (``None``: no limit).
+    ``offered`` are the presets and ``scenarios`` names of them; ``prompts`` the user's own, with or without
+    ``{character}``. Both empty: all scenarios. ``variants`` pictures are made of each, and at most ``count`` in all
+    (``None``: no limit).
     """
 
+    offered: tuple[Scenario, ...]
     scenarios: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     stack: LoraStack = LoraStack()
@@ -33,7 +35,7 @@ def plan(choice: GenerateChoice) -> Plan:
 
 
 def _presets(choice: GenerateChoice) -> list[Scenario]:
-    known = {s.name: s for s in scenarios()}
+    known = {s.name: s for s in choice.offered}
     wrong = [name for name in choice.scenarios if name not in known]
     if wrong:
         raise base.unknown("scenario", wrong, list(known))

@@ -1,13 +1,14 @@
 """Model card: the 23 cells of the benchmark, the same prompts and seeds for every LoRA version."""
 
-from pipelines.domain.presets import CardCell, card
+from pipelines.domain.presets import CardCell, CardSpec
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
 from pipelines.planning import base
 
 
 class CardChoice(base.Choice):
-    """Which LoRA to prove. ``seed`` of ``None`` is the card's own; ``cells`` empty: all 23."""
+    """Which LoRA to prove, by which benchmark. ``seed`` of ``None`` is the card's own; ``cells`` empty: all 23."""
 
+    spec: CardSpec
     seed: int | None = None
     stack: LoraStack
     cells: tuple[str, ...] = ()
@@ -20,7 +21,7 @@ def plan(choice: CardChoice) -> Plan:
     a repeat, are compared on the same noise. Raises ChoiceError for unknown cells or a family that only edits.
     """
     base.need("generator", choice)
-    spec = card()
+    spec = choice.spec
     known = {cell.name: cell for cell in spec.cells}
     wrong = [name for name in choice.cells if name not in known]
     if wrong:

@@ -1,6 +1,6 @@
 """Survey: the base and every LoRA stack on the same pictures with the same prompts and the same seeds."""
 
-from pipelines.domain.presets import catalogue, survey_prompts
+from pipelines.domain.presets import Axis, CatalogueEntry
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
 from pipelines.planning import base
@@ -10,11 +10,12 @@ from pipelines.planning.enrich import prompt_for
 class SurveyChoice(base.Choice):
     """What to compare. The base without LoRA is always the first column.
 
-    ``prompts`` are preset names such as ``background/forest`` or instructions in the user's own words (empty: all
-    presets).
+    ``axes`` are the standard prompts; ``prompts`` names of these such as ``background/forest`` or instructions in the
+    user's own words (empty: all standard ones).
     """
 
     images: tuple[ImageRecord, ...]
+    axes: tuple[Axis, ...]
     stacks: tuple[LoraStack, ...] = ()
     prompts: tuple[str, ...] = ()
     seed: int = 0
@@ -31,7 +32,7 @@ def plan(choice: SurveyChoice) -> Plan:
         _shot(choice, stack, image, cell, prompt)
         for stack in columns(choice.stacks)
         for image in choice.images
-        for cell, prompt in rows(choice.prompts)
+        for cell, prompt in rows(choice.prompts, choice.axes)
     ]
     return base.make_plan(choice, "survey", shots)
 
@@ -41,18 +42,18 @@ def columns(stacks: tuple[LoraStack, ...]) -> tuple[LoraStack, ...]:
     return tuple(dict.fromkeys((LoraStack(), *stacks)))
 
 
-def rows(prompts: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Name and instruction of every prompt. Text that names no preset is an instruction and its own name, so that
-    the names a survey remembers give the same rows again."""
-    known = {name: prompt_for(edit, "front") for name, edit in base.edits_by_name(survey_prompts()).items()}
+def rows(prompts: tuple[str, ...], axes: tuple[Axis, ...]) -> list[tuple[str, str]]:
+    """Name and instruction of every prompt. Text that names none of ``axes`` is an instruction and its own name, so
+    that the names a survey remembers give the same rows again."""
+    known = {name: prompt_for(edit, "front") for name, edit in base.edits_by_name(axes).items()}
     if not prompts:
         return list(known.items())
     return [(p, known.get(p, p)) for p in dict.fromkeys(prompts)]
 
 
-def specialties(stacks: tuple[LoraStack, ...]) -> tuple[str, ...]:
+def specialties(stacks: tuple[LoraStack, ...], catalogue: tuple[CatalogueEntry, ...]) -> tuple[str, ...]:
     """The prompts that the catalogue gives as specialty of the LoRAs in ``stacks``, to be added to the prompts."""
-    own = {entry.name: entry.prompts for entry in catalogue()}
+    own = {entry.name: entry.prompts for entry in catalogue}
     prompts = (p for stack in stacks for adapter in stack.adapters for p in own.get(adapter.name, ()))
     return tuple(dict.fromkeys(prompts))
 

@@ -6,9 +6,10 @@ from functools import cache
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.presets import PRESETS, TrainingSettings, read_one
+from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import Character, ImageRecord
 from pipelines.session import Session
+from pipelines.storage.preset_files import PRESETS, read_one
 from pipelines.workflow import pristine
 
 

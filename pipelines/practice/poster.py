@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.domain.presets import card as card_spec
 from pipelines.domain.records import ANGLES, EXPRESSIONS, ImageRecord
 from pipelines.practice.figures import CardFigures, Figures
 from pipelines.session import Session
+from pipelines.storage.presets import shipped
 
 CELL, GAP, HEAD, ARROW, EDGE = 84, 6, 64, 54, 24
 """Pixels: a picture, between pictures, above them, between panels, around all."""
@@ -69,7 +69,7 @@ def _cells(card: CardFigures) -> list[Tile]:
     """In the card's order: angles across, expressions down, whole figures last; green for right, red for wrong."""
     shown = {cell.name: cell for cell in card.cells}
     names = [f"{angle}/{expression}" for expression in EXPRESSIONS for angle in ANGLES]
-    names += [cell.name for cell in card_spec().cells if cell.name not in names]
+    names += [cell.name for cell in shipped().card.cells if cell.name not in names]
     colours = {"right": GOOD, "wrong": BAD}
     return [(shown[n].image, colours.get(shown[n].verdict, "")) if n in shown else ("", "") for n in names]
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipelines.domain.presets import card as card_spec
 from pipelines.domain.records import ANGLES, EXPRESSIONS, ImageRecord
 from pipelines.practice.figures import CardFigures, Editor, Figures, Gain, Gate
 from pipelines.practice.poster import poster
 from pipelines.session import Session
 from pipelines.storage.atomic import write_durably
 from pipelines.storage.pages import document, table
+from pipelines.storage.presets import shipped
 
 SIDE = 160
 """Pictures are shown at most this large, pixels."""
@@ -138,7 +138,7 @@ def _cards(told: Figures, show: Pictures) -> str:
 
 
 def _card(card: CardFigures, show: Pictures) -> str:
-    spec = {cell.name: cell for cell in card_spec().cells}
+    spec = {cell.name: cell for cell in shipped().card.cells}
     shown = {cell.name: cell for cell in card.cells}
     places = [f"{angle}/{expression}" for expression in EXPRESSIONS for angle in ANGLES]
     names = [n for n in places if n in shown] + [n for n in shown if n not in places]

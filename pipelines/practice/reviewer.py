@@ -26,13 +26,14 @@ BACKGROUNDS = {"street": ("city",), "studio": ("studio", "grey", "white")}
 DAMAGED = 18.0
 """From this distance to the nearest true face on (of 255), a face is smeared or torn: of 8500003, sources were 4 to 7
 away, edits that look right 8 to 15, generated faces 13 to 30."""
-SOMEONE_ELSE, VIEW, EXPRESSION, LIGHT, BACKGROUND, ANATOMY, ARTIFACTS = (review.FAILURES[key] for key in "fvelbax")
+SOMEONE_ELSE, ANATOMY, ARTIFACTS = "face is someone else", "anatomy", "artifacts"
+VIEW, EXPRESSION, LIGHT, BACKGROUND = "view wrong", "expression wrong", "light wrong", "background wrong"
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """What is true of a picture: the label it deserves, what is wrong with it (names of ``review.FAILURES``), and what
-    it shows instead, where that makes it good: angle and expression, to be said before it is learnt from."""
+    """What is true of a picture: the label it deserves, what is wrong with it (names in ``presets/failures.toml``), and
+    what it shows instead, where that makes it good: angle and expression, to be said before it is learnt from."""
 
     label: Label
     wrong: tuple[str, ...] = ()

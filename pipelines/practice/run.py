@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pipelines.domain.presets import trainings
 from pipelines.domain.records import Card, Character, ImageRecord, Job, LoraRecord, TrainingRun
 from pipelines.domain.shots import Plan
 from pipelines.practice import editor, reviewer
@@ -248,7 +247,7 @@ class Run:
         """Name of the training preset, and its settings."""
         chosen = self.wish.choices.train
         name = getattr(chosen, target)
-        return name, chosen.settings or trainings()[name].settings
+        return name, chosen.settings or self.session.presets.trainings[name].settings
 
     def work(self, step: str, job: Job, **more: Any) -> Job:
         """Wait for a job and tell of it. Raises Halted unless it is done."""

@@ -1,6 +1,8 @@
 """Settings: defaults < ``settings.toml`` in the workspace < ``FLENWHEEL_*`` in the environment < given values."""
 
 import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
@@ -15,33 +17,38 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from pipelines.domain.presets import PresetError, Role, models
+from pipelines.domain.presets import Role
 from pipelines.storage.atomic import write_durably
+from pipelines.storage.preset_files import PresetError
+from pipelines.storage.presets import FOLDER, Presets, load_presets, shipped
 
 FILE = "settings.toml"
 
 # what the file holds of the settings that are being loaded
 _kept: ContextVar[dict[str, Any] | None] = ContextVar("_kept", default=None)
+# the models that can be chosen there; None: values that another process has checked
+_models: ContextVar[Mapping[str, tuple[Role, ...]] | None] = ContextVar("_models", default=None)
 
 
 class BadSettings(PresetError):
     """Settings that cannot be used. The message names where they come from and every one that is wrong."""
 
 
-def _able(role: Role) -> list[str]:
-    return [name for name, family in models().items() if role in family.roles]
+def _able(role: Role, models: Mapping[str, tuple[Role, ...]]) -> list[str]:
+    return [name for name, roles in models.items() if role in roles]
 
 
 def _model_of(role: Role) -> Any:
     """The type of a setting that names a model preset of ``role``."""
 
     def known(name: str) -> str:
-        if name not in _able(role):
-            raise ValueError(f"there is no {role} {name!r} (known: {', '.join(_able(role))})")
+        models = _models.get()
+        if models is not None and name not in (able := _able(role, models)):
+            raise ValueError(f"there is no {role} {name!r} (known: {', '.join(able)})")
         return name
 
     def offer(schema: dict[str, Any]) -> None:
-        schema["enum"] = _able(role)
+        schema["enum"] = _able(role, _models.get() or roles_of(shipped()))
 
     return Annotated[str, AfterValidator(known), Field(json_schema_extra=offer)]
 
@@ -93,15 +100,42 @@ def places() -> frozenset[str]:
 def load(root: Path, **overrides: Any) -> Settings:
     """The settings of the workspace at ``root``. Overrides of None count as not given. Raises BadSettings."""
     file = root / FILE
-    token = _kept.set(_read(file))
+    kept = _read(file)
+    token = _kept.set(kept)
     try:
-        return Settings(**{key: value for key, value in overrides.items() if value is not None})
+        with choosing(_known_to(root, kept)):
+            return Settings(**{key: value for key, value in overrides.items() if value is not None})
     except ValidationError as error:
         raise BadSettings(_words(f"Settings ({file}, FLENWHEEL_* or the command line)", error)) from error
     except SettingsError as error:
         raise BadSettings(f"{error}") from error
     finally:
         _kept.reset(token)
+
+
+@contextmanager
+def choosing(models: Mapping[str, tuple[Role, ...]]) -> Iterator[None]:
+    """Within, the generator and the editor are chosen among ``models``: names of presets, with their roles."""
+    token = _models.set(models)
+    try:
+        yield
+    finally:
+        _models.reset(token)
+
+
+def roles_of(presets: Presets) -> dict[str, tuple[Role, ...]]:
+    """The roles of each model."""
+    return {name: family.roles for name, family in presets.models.items()}
+
+
+def _known_to(root: Path, kept: dict[str, Any]) -> dict[str, tuple[Role, ...]]:
+    """The models of a workspace. One that was chosen while it was known stays: a preset of the user's that is gone or
+    broken must not keep the workspace shut. It is told where that model is used."""
+    known = roles_of(load_presets(root))
+    if (root / FOLDER).is_dir():
+        for role in get_args(Role):
+            known.setdefault(str(kept.get(role, "")), (role,))
+    return known
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -121,8 +155,11 @@ def save(root: Path, changes: dict[str, Any]) -> None:
     file = root / FILE
     kept = _read(file)
     merged = {key: value for key, value in {**kept, **changes}.items() if value is not None}
+    # what is kept already need not be known any more; what is changed must
+    stays = {name: value for name, value in kept.items() if name not in changes}
     try:
-        checked = Settings(**merged)
+        with choosing(_known_to(root, stays)):
+            checked = Settings(**merged)
     except ValidationError as error:
         raise BadSettings(_words("These settings cannot be kept", error)) from error
     values = checked.model_dump(mode="json", include=set(merged), exclude_none=True)

@@ -1,13 +1,14 @@
 """Training of LoRAs: ``train`` serves a TrainRequest on the resident model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipelines.domain.events import Event
-from pipelines.domain.presets import ModelFamily, models
+from pipelines.domain.presets import ModelFamily, changed_since
 from pipelines.domain.requests import TrainRequest
 from pipelines.engine.memory import WillNotFit, predict_training
 from pipelines.engine.resident import Resident
+from pipelines.storage.presets import load_presets
 from pipelines.storage.workspace import Workspace
 from pipelines.training.context import Context
 from pipelines.training.emphasis import Finder
@@ -37,7 +38,7 @@ def train(
     WillNotFit (before loading, where it can be known), Diverged, and Cancelled, after a checkpoint, within one step of
     ``cancelled()`` turning true.
     """
-    family = check(request)
+    family = check(request, load_presets(workspace.root).models)
     workspace.path(request.folder).mkdir(parents=True, exist_ok=True)
     if done := finished(request, workspace):
         return done
@@ -51,14 +52,16 @@ def train(
         return Training(request, family, driver, context).run()
 
 
-def check(request: TrainRequest) -> ModelFamily:
+def check(request: TrainRequest, models: Mapping[str, ModelFamily]) -> ModelFamily:
     """The family to train on, at the request's revision. Raises TrainingDataError when the request makes no sense."""
-    family = models().get(request.family)
+    family = models.get(request.family)
     task = TASKS[request.target]
     if family is None or task.role not in family.roles:
-        fits = ", ".join(sorted(f.name for f in models().values() if task.role in f.roles))
+        fits = ", ".join(sorted(f.name for f in models.values() if task.role in f.roles))
         raise TrainingDataError(f'"{request.family}" cannot be trained as {request.target}. Choose one of: {fits}.')
     if not request.items:
         raise TrainingDataError("There are no pictures to train on. Review pictures and select some first.")
     task.check(request)
+    if why := changed_since(family, request.revision):
+        raise TrainingDataError(why)
     return family.model_copy(update={"revision": request.revision})

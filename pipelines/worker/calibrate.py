@@ -23,6 +23,7 @@ from pipelines.faces.calibration import Calibrated, Impostors, TooFewSources, ca
 from pipelines.faces.calibration_report import page, words
 from pipelines.faces.identity import References
 from pipelines.storage.atomic import write_durably
+from pipelines.storage.presets import load_presets
 from pipelines.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -74,8 +75,9 @@ class Calibration:
 
     def _able(self) -> list[Recogniser]:
         able: list[Recogniser] = []
+        known = load_presets(self._workspace.root).faces
         for name in self._request.recognisers:
-            who = recogniser(name, self._settings)
+            who = recogniser(name, self._settings, known)
             try:
                 if missing := who.ready():
                     raise RecogniserMissing(missing)

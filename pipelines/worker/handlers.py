@@ -26,6 +26,7 @@ from pipelines.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from pipelines.engine.resident import Resident
+    from pipelines.storage.presets import Presets
     from pipelines.storage.settings import Settings
 
 Emit = Callable[[Event], None]
@@ -72,6 +73,13 @@ class Context:
         from pipelines.storage.settings import Settings
 
         return Settings(**self.values)
+
+    @cached_property
+    def presets(self) -> Presets:
+        """The presets of the workspace as they were when the job began."""
+        from pipelines.storage.presets import load_presets
+
+        return load_presets(self.workspace.root)
 
     @property
     def resident(self) -> Resident:
@@ -182,18 +190,22 @@ def train(request: TrainRequest, context: Context) -> dict[str, Any]:
     from pipelines.worker.score import finder
 
     emit = Judging(context, request.judge) if request.judge else context.emit
-    faces = finder(request.judge, context.settings) if request.judge and request.settings.face_weight else None
+    wanted = request.judge if request.settings.face_weight else None
+    faces = finder(wanted, context.workspace, context.settings) if wanted else None
     return run(request, resident=context.resident, workspace=context.workspace, settings=context.settings,
                emit=emit, cancelled=context.cancelled, finder=faces)  # fmt: skip
 
 
 def obtain(request: ObtainRequest, context: Context) -> dict[str, Any]:
     """Download the weights of a family, in percent. Result: ``folder``, relative if in the workspace."""
-    from pipelines.domain.presets import models
+    from pipelines.engine.weights import WeightsMissing
     from pipelines.engine.weights import obtain as run
 
+    family = context.presets.models.get(request.family)
+    if family is None:
+        raise WeightsMissing(f"There is no model preset {request.family!r} any more: its file is gone or broken.")
     context.emit(Started(total=100, unit="percent"))
-    folder = run(models()[request.family], context.workspace, context.settings,
+    folder = run(family, context.workspace, context.settings,
                  lambda share, note: context.emit(Progress(done=int(100 * share), note=note)),
                  context.cancelled)  # fmt: skip
     inside = folder.resolve().is_relative_to(context.workspace.root)

@@ -6,14 +6,17 @@ process never does."""
 import json
 import platform
 import sys
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from pipelines.domain.presets import FacePreset
 from pipelines.engine import device
-from pipelines.faces import names, recogniser
+from pipelines.faces import recogniser
+from pipelines.storage.presets import load_presets
 from pipelines.storage.settings import Settings, load
 
 GIB = 2**30
@@ -23,7 +26,7 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def examine(settings: Settings) -> dict[str, Any]:
+def examine(settings: Settings, faces: Mapping[str, FacePreset]) -> dict[str, Any]:
     """Device, memory (GiB), versions and face packs of this machine, ready for JSON."""
     return {
         "python": platform.python_version(),
@@ -35,7 +38,7 @@ def examine(settings: Settings) -> dict[str, Any]:
             "cpu_cores": psutil.cpu_count(),
         },
         "versions": {name: _version(name) for name in PACKAGES},
-        "faces": {name: _pack(name, settings) for name in names()},
+        "faces": {name: _pack(name, settings, faces) for name in faces},
     }
 
 
@@ -46,11 +49,12 @@ def _version(package: str) -> str:
         return "missing"
 
 
-def _pack(name: str, settings: Settings) -> dict[str, str | bool]:
-    found = recogniser(name, settings)
+def _pack(name: str, settings: Settings, faces: Mapping[str, FacePreset]) -> dict[str, str | bool]:
+    found = recogniser(name, settings, faces)
     missing = found.ready()
     return {"title": found.title, "ready": not missing, "missing": missing}
 
 
 if __name__ == "__main__":
-    print(json.dumps(examine(load(Path(sys.argv[1])))))  # noqa: T201
+    root = Path(sys.argv[1])
+    print(json.dumps(examine(load(root), load_presets(root).faces)))  # noqa: T201

@@ -16,7 +16,7 @@ from PIL import Image
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, ImageMade, Preview, Progress, Started, StepDone, Warned
-from pipelines.domain.presets import ModelFamily, models
+from pipelines.domain.presets import ModelFamily, changed_since
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import ImageRef, Plan, Shot
 from pipelines.engine.adapters import applied
@@ -26,6 +26,7 @@ from pipelines.engine.resident import Resident
 from pipelines.engine.weights import WeightsMissing
 from pipelines.models.driver import Driver
 from pipelines.storage.pictures import read_recipe, save_picture
+from pipelines.storage.presets import load_presets
 from pipelines.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def render(
     to_do = [shot for shot in plan.in_render_order() if shot.id not in run.made]
     run.check(to_do)
     for name, shots in groupby(to_do, key=lambda shot: shot.family):
-        run.of_family(models()[name], list(shots))
+        run.of_family(run.models[name], list(shots))
     if to_do and run.first_error and not any(shot.id in run.made for shot in to_do):
         raise RenderFailed(f"None of the {len(to_do)} pictures could be made. The first: {run.first_error}")
     return [run.made[shot.id] for shot in plan if shot.id in run.made]
@@ -80,6 +81,7 @@ class _Run:
     ) -> None:
         self.plan, self.resident, self.workspace, self.emit = plan, resident, workspace, emit
         self.cancelled, self.job = cancelled, job
+        self.models = load_presets(workspace.root).models
         self.made: dict[str, ImageRecord] = {}
         self.first_error = ""
 
@@ -95,13 +97,16 @@ class _Run:
             self.emit(ImageMade(image=record))
 
     def check(self, to_do: list[Shot]) -> None:
-        """Refuse before anything is loaded. Raises WeightsMissing, WillNotFit, RenderFailed for an unknown model."""
+        """Refuse before anything is loaded. Raises WeightsMissing, WillNotFit, RenderFailed for an unknown model or one
+        whose preset has changed since."""
         for name in dict.fromkeys(shot.family for shot in to_do):
-            family = models().get(name)
+            family = self.models.get(name)
             if family is None:
-                raise RenderFailed(f"There is no model called {name!r}; known are {', '.join(models())}.")
-            self.resident.folder(family)
+                raise RenderFailed(f"There is no model called {name!r}; known are {', '.join(self.models)}.")
             shots = [shot for shot in to_do if shot.family == name]
+            if why := next(filter(None, (changed_since(family, shot.revision) for shot in shots)), ""):
+                raise RenderFailed(why)
+            self.resident.folder(family)
             prediction = predict_render(family, shots, self.workspace, self.resident.settings)
             if not prediction.fits:
                 raise WillNotFit(prediction.why)

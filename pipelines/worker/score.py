@@ -28,6 +28,7 @@ from pipelines.faces.identity import Drawn, References, identify, is_copy, nothi
 from pipelines.faces.quality import measure, measure_source
 from pipelines.storage.migrations import MadeByNewer
 from pipelines.storage.pictures import dhash, hamming, read_recipe
+from pipelines.storage.presets import load_presets
 from pipelines.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -84,8 +85,9 @@ class Scorer:
 
     def __init__(self, judge: Judge, workspace: Workspace, settings: FaceSettings) -> None:
         self._judge, self._workspace = judge, workspace
-        self._gate = recogniser(judge.recogniser, settings)
-        self._second = recogniser(judge.second_opinion, settings) if judge.second_opinion else None
+        faces = load_presets(workspace.root).faces
+        self._gate = recogniser(judge.recogniser, settings, faces)
+        self._second = recogniser(judge.second_opinion, settings, faces) if judge.second_opinion else None
         self._lacking = {r.name: _why_not(r) for r in (self._gate, self._second) if r}
         self._finder = _finder(self._gate, self.lacking, settings)
         self._references: dict[str, References] = {}
@@ -233,10 +235,12 @@ def _why_not(who: Recogniser) -> str:
     return ""
 
 
-def finder(judge: Judge, settings: FaceSettings) -> Callable[[Image.Image], Features | None] | None:
+def finder(
+    judge: Judge, workspace: Workspace, settings: FaceSettings
+) -> Callable[[Image.Image], Features | None] | None:
     """Finds the features of the largest face of an RGB picture, as ``judge`` would find faces; ``None`` when nobody
     there can."""
-    gate = recogniser(judge.recogniser, settings)
+    gate = recogniser(judge.recogniser, settings, load_presets(workspace.root).faces)
     who = _finder(gate, _why_not(gate), settings)
     if who is None:
         return None

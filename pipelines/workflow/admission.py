@@ -1,5 +1,8 @@
 """What a job may begin with, asked by the queue at every beginning: what was decided while it waited counts."""
 
+from collections.abc import Iterable
+
+from pipelines.domain.presets import changed_since
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.requests import (
     CalibrateRequest,
@@ -20,14 +23,17 @@ from pipelines.workflow import gate, review, sources, thresholds
 def admit(session: Session, request: Request) -> Request:
     """The request as it may begin now. Raises NotAllowed.
 
-    A training must pass its gate whole. Nothing is made from a picture that was left out since. Nobody is measured
-    against a picture that was left out since, and no line drawn from one: those are taken off the request.
+    Nothing begins whose model has another preset by now. A training must pass its gate whole. Nothing is made from a
+    picture that was left out since. Nobody is measured against a picture that was left out since, and no line drawn
+    from one: those are taken off the request.
     """
     match request:
         case TrainRequest():
+            _check_presets(session, {(request.family, request.revision)})
             gate.check(session, request)
             return request.model_copy(update={"judge": _judge(session, request.character, request.judge)})
         case RenderRequest():
+            _check_presets(session, {(shot.family, shot.revision) for shot in request.plan.shots})
             _check_sources(session, request)
             return request.model_copy(update={"judge": _judge(session, request.plan.character, request.judge)})
         case ScoreRequest():
@@ -36,6 +42,13 @@ def admit(session: Session, request: Request) -> Request:
             return _calibration(session, request)
         case _:
             return request
+
+
+def _check_presets(session: Session, used: Iterable[tuple[str, str]]) -> None:
+    models = session.presets.models
+    for name, revision in used:
+        if name in models and (why := changed_since(models[name], revision)):
+            raise NotAllowed(why)
 
 
 def _check_sources(session: Session, request: RenderRequest) -> None:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.domain.presets import CardCell
-from pipelines.domain.presets import card as card_spec
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import Card, ImageRecord, Job, Record, Verdict
 from pipelines.domain.shots import LoraStack, Plan
 from pipelines.planning import model_card
 from pipelines.session import Session
+from pipelines.storage.presets import shipped
 from pipelines.workflow import datasets, loras, render
 
 CellVerdict = Literal["right", "wrong", "unsure", "missing"]
@@ -58,6 +58,7 @@ def plan(session: Session, character_id: str, lora_id: str, *, seed: int | None 
             character=character,
             family=session.family(character.generator),
             stack=loras.stack(session, [(lora_id, strength)]) if lora_id else LoraStack(),
+            spec=session.presets.card,
             seed=seed,
             version=version,
             folder=session.workspace.card_folder(character_id, version),
@@ -77,7 +78,7 @@ def submit(session: Session, character_id: str, lora_id: str, *, seed: int | Non
                 character=character_id,
                 version=made.version,
                 lora=lora_id,
-                seed=card_spec().seed if seed is None else seed,
+                seed=session.presets.card.seed if seed is None else seed,
                 job=job.id,
             )
         ]
@@ -94,7 +95,7 @@ def board(session: Session, card: Card) -> list[Cell]:
     """The 23 cells of a card in reading order, each with its picture and verdict."""
     made = datasets.pictures(session, card.character, "card", card.version)
     pictures = {image.shot.purpose.cell: image for image in made if image.shot}
-    return [_cell(session, cell, pictures.get(cell.name)) for cell in card_spec().cells]
+    return [_cell(session, cell, pictures.get(cell.name)) for cell in session.presets.card.cells]
 
 
 def _cell(session: Session, cell: CardCell, image: ImageRecord | None) -> Cell:
@@ -138,7 +139,7 @@ def rate(cells: list[Cell]) -> Rate:
         total=len(cells),
         low=low,
         high=high,
-        target=card_spec().target,
+        target=shipped().card.target,
         unsure=sum(c.verdict == "unsure" for c in cells),
         missing=sum(c.verdict == "missing" for c in cells),
     )

@@ -45,6 +45,7 @@ def plan(
             steps=steps,
             guidance=guidance,
             sources=tuple(_tagged(known[i]) for i in wanted),
+            axes=session.presets.axes,
             edits=tuple(edits),
             stack=stack or LoraStack(),
             per_source=per_source,

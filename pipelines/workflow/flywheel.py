@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pipelines.domain.records import Card, LoraRecord, TrainingRun
+from pipelines.domain.records import Card, Character, LoraRecord, TrainingRun
 from pipelines.session import Session
 from pipelines.workflow import card, datasets, loras, practice, pristine, review, sources, training
 
@@ -57,9 +57,20 @@ class _Counts:
 
 def status(session: Session, character_id: str) -> Rail:
     """The rail of a character. Raises NotFound."""
+    character = session.character(character_id)
     counts = _count(session, character_id)
-    action = _next(session, character_id, counts)
+    action = _gone(session, character) or _next(session, character_id, counts)
     return Rail(round=len(counts.trained) + 1, steps=_steps(session, character_id, counts, action), next=action)
+
+
+def _gone(session: Session, character: Character) -> NextAction | None:
+    """What comes first when a model of the character's is not there any more: it was a preset of the user's own."""
+    used = (character.generator, character.editor)
+    gone = [name for name in used if name not in session.presets.models]
+    if not gone:
+        return None
+    why = f"{character.name} works with {' and '.join(map(repr, gone))}: its file is gone or broken (Settings)"
+    return NextAction("Put the model preset back", why, "enrich")
 
 
 def _count(session: Session, character_id: str) -> _Counts:

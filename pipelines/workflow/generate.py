@@ -40,6 +40,7 @@ def plan(
             seed=seed,
             steps=steps,
             guidance=guidance,
+            offered=session.presets.scenarios,
             scenarios=tuple(scenarios),
             prompts=tuple(p.strip() for p in prompts if p.strip()),
             stack=LoraStack(adapters=(*own.adapters, *(extra.adapters if extra else ()))),

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from pipelines.domain.presets import PRESETS, catalogue
 from pipelines.domain.records import LoraRecord, TrainingRun
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.models.lora_files import admit_lora
 from pipelines.session import NotFound, Session
+from pipelines.storage.preset_files import PRESETS
 
 
 def add(
@@ -27,7 +27,7 @@ def add(
 def shipped(session: Session, name: str) -> LoraRecord:
     """The LoRA of a catalogue entry that comes with the product; the first time it is copied into the workspace.
     Raises NotFound, LoraRefused."""
-    entry = next((e for e in catalogue() if e.name == name and e.shipped), None)
+    entry = next((e for e in session.presets.catalogue if e.name == name and e.shipped), None)
     if entry is None:
         raise NotFound(f"No LoRA {name!r} comes with FLENwheel.")
     there = next((x for x in session.store.all(LoraRecord) if x.catalogue == name), None)
@@ -40,9 +40,10 @@ def shipped(session: Session, name: str) -> LoraRecord:
 
 
 def usable(session: Session, family: str) -> list[LoraRecord]:
-    """LoRAs that fit a model preset, newest first. Ambiguous files fit when the user said so at import."""
-    kind = session.family(family).architecture
-    return session.store.all(LoraRecord, family=kind)[::-1]
+    """LoRAs that fit a model preset, newest first; none fits one that is not there any more. Ambiguous files fit when
+    the user said so at import."""
+    model = session.presets.models.get(family)
+    return session.store.all(LoraRecord, family=model.architecture)[::-1] if model else []
 
 
 def get(session: Session, lora_id: str) -> LoraRecord:
@@ -59,7 +60,7 @@ def by_name(session: Session, name: str) -> LoraRecord:
     for lora in reversed(known):
         if name in (lora.id, lora.name):
             return lora
-    own = [e.name for e in catalogue() if e.shipped]
+    own = [e.name for e in session.presets.catalogue if e.shipped]
     if name in own:
         return shipped(session, name)
     raise NotFound(f"There is no LoRA {name!r} (known: {', '.join([*(x.name for x in known), *own])}).")

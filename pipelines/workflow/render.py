@@ -9,7 +9,7 @@ from pipelines.domain.requests import ObtainRequest, RenderRequest
 from pipelines.domain.shots import Plan
 from pipelines.engine.memory import predict_render
 from pipelines.engine.weights import Missing, missing
-from pipelines.session import Session
+from pipelines.session import NotFound, Session
 from pipelines.workflow import sources
 from pipelines.workflow.characters import NotAllowed
 
@@ -107,7 +107,10 @@ def submit_pictures(session: Session, plan: Plan, what: str, *, preview: bool) -
 
 def missing_weights(session: Session, family: str) -> Missing | None:
     """What has to be obtained before a model family can be used; None when it is here."""
-    return missing(session.family(family), session.workspace, session.settings)
+    try:
+        return missing(session.family(family), session.workspace, session.settings)
+    except NotFound as gone:
+        return Missing(str(gone), 0.0, "", "reinstall")
 
 
 def obtain(session: Session, family: str) -> Job:

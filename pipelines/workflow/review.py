@@ -36,20 +36,6 @@ TRIES: tuple[Gate, ...] = ("enriched", "survey")
 """Kinds of pictures that are edits of a source: one of them may be a better try of another."""
 NOT_AN_EDIT = "Only a picture that was edited from a source can be corrected."
 
-FAILURES: dict[str, str] = {
-    "f": "face is someone else",
-    "a": "anatomy",
-    "h": "hands",
-    "e": "expression wrong",
-    "v": "view wrong",
-    "b": "background wrong",
-    "l": "light wrong",
-    "s": "style changed",
-    "x": "artifacts",
-    "t": "text or watermark",
-}
-
-
 # detectors miss profiles and there is no face from behind: not measurable is never a failure (docs/numbers.md)
 FACELESS = ("profile-left", "profile-right", "back")
 NO_FACE = -2.0

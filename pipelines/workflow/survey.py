@@ -70,6 +70,7 @@ def plan(
             steps=steps,
             images=tuple(known[i] for i in wanted),
             stacks=tuple(stacks),
+            axes=session.presets.survey_prompts,
             prompts=tuple(prompts),
         )
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from pipelines.domain.presets import CatalogueEntry, ModelFamily, catalogue, offered
+from pipelines.domain.presets import CatalogueEntry, ModelFamily
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import ImageRecord, Job, LoraRecord, Survey
 from pipelines.domain.shots import LoraStack
@@ -40,7 +40,7 @@ def report(session: Session, survey_id: str) -> Data:
     if made is None:
         raise NotFound(f"There is no survey {survey_id!r}.")
     family, job, found = session.family(made.family), session.store.get(Job, made.job), survey.results(session, made)
-    asked = rows(made.prompts)
+    asked = rows(made.prompts, session.presets.survey_prompts)
     tested = {a.sha256 for s in made.stacks for a in s.adapters}
     return {
         "survey": made.version,
@@ -105,7 +105,7 @@ def _worth(session: Session, image: ImageRecord) -> tuple[float, float]:
 
 def _adapter(session: Session, sha256: str, name: str, weight: float) -> Data:
     lora = session.store.get(LoraRecord, sha256)
-    entry = next((e for e in catalogue() if lora and e.name == lora.catalogue), None)
+    entry = next((e for e in session.presets.catalogue if lora and e.name == lora.catalogue), None)
     return {
         "name": name,
         "weight": weight,
@@ -132,7 +132,7 @@ def _gaps(session: Session, tested: Iterable[str], family: ModelFamily) -> list[
     names = {lora.catalogue for i in tested if (lora := session.store.get(LoraRecord, i))}
     return [
         {"name": e.name, "repo": e.repo, "relevance": e.relevance, "why": _why(e, family.architecture)}
-        for e in offered(family.name)
+        for e in session.presets.offered(family.name)
         if e.relevance >= GAP and e.name not in names
     ]
 

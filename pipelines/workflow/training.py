@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipelines.domain.presets import TrainingSettings, trainings
+from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, TrainingRun, new_id
 from pipelines.domain.requests import TrainItem, TrainRequest, seen_in
 from pipelines.domain.shots import LoraStack, Purpose, Shot
@@ -155,7 +155,7 @@ def caption(session: Session, image: ImageRecord) -> str:
 def presets_for(session: Session, character_id: str, target: Target) -> list[str]:
     """Names of the training presets made for the character's model of that target."""
     family = _family(session, character_id, target)
-    return [p.name for p in trainings().values() if p.target == target and family in p.families]
+    return [p.name for p in session.presets.trainings.values() if p.target == target and family in p.families]
 
 
 def _family(session: Session, character_id: str, target: Target) -> str:
@@ -174,7 +174,7 @@ def submit(
 
     The versions of the datasets that are used are frozen, and the run remembers every picture that went in.
     """
-    chosen = trainings().get(preset)
+    chosen = session.presets.trainings.get(preset)
     if chosen is None or chosen.target != target:
         known = ", ".join(presets_for(session, character_id, target))
         raise NotAllowed(f"There is no {target} training preset {preset!r} (known: {known}).")
@@ -228,6 +228,7 @@ def _samples(session: Session, character_id: str, target: Target, learning: Trai
             character=character,
             family=session.family(character.generator),
             stack=LoraStack(),
+            spec=session.presets.card,
             cells=SAMPLE_CELLS,
             version="samples",
             folder="samples",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipelines.domain.presets import PRESETS
 from pipelines.storage.atomic import write_durably
+from pipelines.storage.preset_files import PRESETS
 from pipelines.world.cast import CAST, Practice
 from pipelines.world.renderer import Character, View, render
 

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipelines.domain.presets import PresetError
 from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord
 from pipelines.domain.shots import Plan
 from pipelines.models.lora_files import LoraRefused
@@ -20,6 +19,7 @@ from pipelines.session import NotFound, Session
 from pipelines.storage.intake import Refused
 from pipelines.storage.lock import WorkspaceBusy
 from pipelines.storage.migrations import MadeByNewer
+from pipelines.storage.preset_files import PresetError
 from pipelines.storage.store import StoreUnreadable
 from pipelines.workflow import loras
 from pipelines.workflow.characters import NotAllowed

@@ -1,6 +1,7 @@
 """What each command of ``flenwheel`` does."""
 
 import argparse
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipelines.domain.presets import TrainingSettings, trainings
+from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import Card, Character, Decision, Survey
 from pipelines.domain.requests import ScoreRequest
 from pipelines.domain.shots import LoraStack
@@ -20,6 +21,7 @@ from pipelines.workflow import card as cards
 from pipelines.workflow import characters, datasets, flywheel, loras, pristine, sources, training
 from pipelines.workflow import enrich as enriching
 from pipelines.workflow import generate as generating
+from pipelines.workflow import presets as own_presets
 from pipelines.workflow import review as reviewing
 from pipelines.workflow import survey as surveying
 from studio.cli import doctor as health
@@ -38,6 +40,7 @@ from studio.cli.answers import (
     workspace_of,
 )
 
+WHICH = "Say which pictures: ids as `flenwheel review` lists them."
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
 
 
@@ -180,6 +183,8 @@ def review(options: argparse.Namespace) -> Answer:
             best = [image.id for image in found[: kept_at_once(session, character, found)]]
             made = pristine.keep(session, character.id, chosen or best)
             return {"dataset": made.model_dump(mode="json")}, f"{made.id}: {len(made.images)} pictures"
+        if options.failure:
+            return _failure(session, chosen, options)
         if options.label:
             return _label(session, chosen, options)
         items = reviewing.pile(session, character.id, options.gate)
@@ -202,9 +207,25 @@ def _correct(session: Session, options: argparse.Namespace) -> Answer:
     return {"correction": made.model_dump(mode="json")}, f"{made.wrong.id[:12]} is corrected by {made.target.path}"
 
 
+def _failure(session: Session, chosen: list[str], options: argparse.Namespace) -> Answer:
+    """Note a failure mode, by its name or its letter, or take it back."""
+    modes = session.presets.failures
+    found = next((mode for mode in modes if options.failure in (mode.name, mode.key)), None)
+    if found is None:
+        known = ", ".join(f"{mode.key} {mode.name}" for mode in modes)
+        raise Usage(f"There is no failure mode {options.failure!r} (known: {known}).")
+    if not chosen:
+        raise Usage(WHICH)
+    noted = [Decision(image=i, who="human", action="failure", value=found.name) for i in chosen]
+    reviewing.decide(session, noted)
+    failures = {i: list(session.store.verdict(i).failures) for i in chosen}
+    words = [f"{i[:12]}  {', '.join(names) or 'no failures'}" for i, names in failures.items()]
+    return {"failures": failures}, "\n".join(words)
+
+
 def _label(session: Session, chosen: list[str], options: argparse.Namespace) -> Answer:
     if not chosen:
-        raise Usage("Say which pictures: ids as `flenwheel review` lists them.")
+        raise Usage(WHICH)
     value = None if options.label == "clear" else options.label
     reviewing.decide(
         session,
@@ -229,16 +250,17 @@ def train(options: argparse.Namespace) -> Answer:
             return told, "\n".join([str(dict(learning.by_origin)), *learning.shut, *learning.doubts])
         fitting = training.presets_for(session, character.id, options.target)
         preset = options.preset or next(iter(fitting), "")
-        job = training.submit(session, character.id, options.target, preset, _settings(preset, options.set))
+        job = training.submit(session, character.id, options.target, preset, _settings(session, preset, options.set))
         data, words = work(session, job)
         return told | data, words
 
 
-def _settings(preset: str, changes: Iterable[str]) -> TrainingSettings | None:
-    if preset not in trainings():
+def _settings(session: Session, preset: str, changes: Iterable[str]) -> TrainingSettings | None:
+    chosen = session.presets.trainings.get(preset)
+    if chosen is None:
         return None
     pairs = [change.partition("=") for change in changes]
-    values = trainings()[preset].settings.model_dump() | {key.strip(): value.strip() for key, _, value in pairs}
+    values = chosen.settings.model_dump() | {key.strip(): value.strip() for key, _, value in pairs}
     try:
         return TrainingSettings.model_validate(values)
     except ValidationError as error:
@@ -307,6 +329,9 @@ def status(options: argparse.Namespace) -> Answer:
         everyone = session.store.all(Character)
         data: dict[str, Any] = {"workspace": str(session.workspace.root), "characters": [c.id for c in everyone]}
         data["repairs"] = list(session.store.repairs)
+        data["presets"] = list(own_presets.read(session).problems)
+        for problem in data["presets"]:
+            print(f"your presets: {problem}", file=sys.stderr)
         if not everyone:
             return data | {"rail": None}, NOBODY
         character = character_of(session, options)
@@ -326,6 +351,22 @@ def rebuild(options: argparse.Namespace) -> Answer:
         if report.newer:
             words.append(f"{len(report.newer)} pictures were made by a newer FLENwheel and left out: update this one.")
         return asdict(report) | {"repairs": session.store.repairs}, "\n".join([*words, *session.store.repairs])
+
+
+@command
+def presets(options: argparse.Namespace) -> Answer:
+    """What was read of the user's own presets, or a folder to begin with. Works beside a running studio."""
+    with in_session(options, read_only=True) as session:
+        written = own_presets.begin(session) if options.init else []
+        found = own_presets.read(session)
+        words = [str(found.folder) + ("" if found.there else " (not there yet: flenwheel presets --init)")]
+        words += [f"  wrote {file}" for file in written]
+        for kind in found.kinds:
+            mine = f", yours: {', '.join(kind.own)}" if kind.own else ""
+            words.append(f"  {kind.title:15} {kind.count:3}  {kind.files}{mine}")
+        words += [f"  {problem}" for problem in found.problems]
+        told = asdict(found) | {"written": written, "ok": not found.problems}
+        return told, "\n".join(words)
 
 
 @command

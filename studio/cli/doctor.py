@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipelines.domain.presets import ModelFamily, models
+from pipelines.domain.presets import ModelFamily
 from pipelines.engine.memory import predict_render
 from pipelines.engine.weights import locate, missing
+from pipelines.storage.presets import load_presets
 from pipelines.storage.settings import Settings, load
 from pipelines.storage.store import Store, StoreUnreadable
 from pipelines.storage.workspace import Workspace
@@ -21,9 +22,11 @@ def examine(root: Path) -> dict[str, Any]:
     report = _machine(workspace.root)
     report["workspace"] = str(workspace.root)
     report["records"] = _records(workspace.root)
-    report["models"] = {name: _model(family, workspace, settings) for name, family in models().items()}
-    chosen = [report["models"][name] for name in (settings.generator, settings.editor)]
-    report["ok"] = all(m["found"] and m["fits"] for m in chosen)
+    presets = load_presets(workspace.root)
+    report["presets"] = list(presets.problems)
+    report["models"] = {name: _model(family, workspace, settings) for name, family in presets.models.items()}
+    chosen = [report["models"].get(name) for name in (settings.generator, settings.editor)]
+    report["ok"] = all(m is not None and m["found"] and m["fits"] for m in chosen)
     return report
 
 
@@ -77,6 +80,7 @@ def words(report: dict[str, Any]) -> str:
         lines.append(f"memory    {report['memory']['ram_free_gib']} of {report['memory']['ram_gib']} GiB free")
     lines.append(f"workspace {report['workspace']}")
     lines += [f"records   {words}" for words in report["records"]]
+    lines += [f"presets   {words}" for words in report["presets"]]
     for name, model in report["models"].items():
         here = "here" if model["found"] else model["missing"]
         fits = "fits" if model["fits"] else model["why"]

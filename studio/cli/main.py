@@ -95,6 +95,7 @@ def _enrich(p: argparse.ArgumentParser) -> None:
 def _review(p: argparse.ArgumentParser) -> None:
     p.add_argument("--gate", choices=["enriched", "synthetic", "card", "survey"], default="enriched")
     p.add_argument("--label", choices=["good", "needs_correction", "reject", "clear"], help="decide on IMAGE")
+    p.add_argument("--failure", metavar="NAME", help="note a failure mode on IMAGE, by name or letter; again: undo it")
     p.add_argument("--reason", default="")
     p.add_argument(
         "--correct", metavar="IMAGE", help="a picture that needs correction: with --with it teaches the editor"
@@ -151,6 +152,10 @@ def _card(p: argparse.ArgumentParser) -> None:
     p.add_argument("--show", metavar="vN", help="show a card that was run instead of running one")
 
 
+def _presets(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--init", action="store_true", help="make the folder, with a commented example of each kind")
+
+
 def _nothing(p: argparse.ArgumentParser) -> None:
     del p
 
@@ -167,6 +172,7 @@ COMMANDS: dict[str, Command] = {
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "card": (commands.card, "run or show the model card", _card),
     "status": (commands.status, "where the wheel stands", _nothing),
+    "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),
     "rebuild": (commands.rebuild, "restore the records of pictures from the files alone", _nothing),
     "doctor": (commands.doctor, "what this machine has and what fits", _nothing),
 }

@@ -6,7 +6,7 @@ ids, with the tab's prefix: ``<p>-lora-<n>`` (row), ``<p>-lora-<n>-use``, ``<p>-
 ``<p>-lora-saved``, ``<p>-lora-message``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from pipelines.domain.presets import catalogue
+from pipelines.domain.presets import CatalogueEntry
 from pipelines.domain.records import LoraRecord, SavedStack
 from pipelines.domain.shots import LoraStack
 from pipelines.models.lora_files import LoraRefused
@@ -91,11 +91,11 @@ class Draft:
         off = set(saved.off) if saved else set()
         return cls([a.sha256 for a in rows], [a.sha256 not in off for a in rows], [a.weight for a in rows])
 
-    def with_lora(self, lora: LoraRecord) -> "Draft":
+    def with_lora(self, lora: LoraRecord, catalogue: Iterable[CatalogueEntry]) -> "Draft":
         """With one more row at the weight that the catalogue knows to be right."""
         if lora.id in self.ids:
             return self
-        weight = next((e.weight for e in catalogue() if e.name == lora.catalogue), 1.0)
+        weight = next((e.weight for e in catalogue if e.name == lora.catalogue), 1.0)
         return Draft([*self.ids, lora.id], [*self.uses, True], [*self.weights, weight])
 
     def without(self, row: int) -> "Draft":
@@ -260,7 +260,7 @@ def _grown(studio: Studio, role: Role, rows: Draft, lora: LoraRecord | None, poo
     if lora is not None and len(rows.ids) >= pool and lora.id not in rows.ids:
         words = _told(f"A stack has {pool} rows at most: remove one first.", "warn")
     elif lora is not None:
-        rows = rows.with_lora(lora)
+        rows = rows.with_lora(lora, studio.session.presets.catalogue)
         words = _told(f"{lora.name}: rank {lora.rank}" + (f", trigger {lora.trigger}" if lora.trigger else ""), "quiet")
     if studio.character_id:
         record(studio, role, rows)

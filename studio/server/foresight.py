@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pipelines.domain.records import Decision, ImageRecord, Label, Verdict
 from pipelines.domain.verdicts import step
+from pipelines.session import Session
 from pipelines.workflow import card, review
 from studio.server import views
 from studio.server.state import Studio
@@ -16,16 +17,17 @@ Json = dict[str, Any]
 NOBODY = Verdict()
 
 
-def table() -> Json:
+def table(session: Session) -> Json:
     """For each action and value (``null`` clears) what a human's decision makes of a picture: the fields of its state,
     and the piles it lies in instead of others of the table; ``cell`` is the verdict of a cell of the model card.
     ``flips`` names a list of the state that the value is put into or taken out of."""
+    names = [mode.name for mode in session.presets.failures]
     stars = (1, 2, 3, 4, 5, None)
     return {
         "label": {_key(label): _label(label) for label in (*get_args(Label), None)},
         "identity": {_key(n): {"state": _changed("identity", n)} for n in stars},
         "edit": {_key(n): {"state": _changed("edit", n)} for n in stars},
-        "failure": {name: {"flips": "failures"} for name in review.FAILURES.values()},
+        "failure": {name: {"flips": "failures"} for name in names},
     }
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, HTTPException, Response
 from fastapi.responses import FileResponse
 
-from pipelines.domain import presets
 from pipelines.domain.calibrations import Calibration
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import Job
@@ -53,9 +52,8 @@ def brief(studio: Studio) -> Json:
     """What the doors to the line say of it; cheap, for they are on screen while one reviews."""
     if not studio.character:
         return {"state": "nobody"}
-    drawn = thresholds.newest(studio.session, studio.character_id).get(
-        studio.session.family(studio.character.generator).gate
-    )
+    generator = studio.session.presets.models.get(studio.character.generator)
+    drawn = thresholds.newest(studio.session, studio.character_id).get(generator.gate if generator else "")
     if drawn is None:
         return {"state": "none"}
     state = "used" if _used(studio, drawn) else "provisional" if drawn.provisional else "stale"
@@ -75,7 +73,7 @@ def view(studio: Studio) -> Json:
         "others": ahead.others,
         "shut": ahead.shut,
         "weak": ahead.weak,
-        "start": _starting(family.gate),
+        "start": _starting(studio, family.gate),
         "far": calibration.FAR,
         "failed": _failed(studio, drawn[0] if drawn else None),
         "lines": [_line(studio, c) for c in drawn],
@@ -83,9 +81,9 @@ def view(studio: Studio) -> Json:
     }
 
 
-def _starting(recogniser: str) -> float | None:
+def _starting(studio: Studio, recogniser: str) -> float | None:
     """The line for two single pictures that is in use until one is drawn; ``None``: the recogniser's own."""
-    preset = presets.faces().get(recogniser)
+    preset = studio.session.presets.faces.get(recogniser)
     return preset.thresholds.same if preset and preset.thresholds else None
 
 

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from studio.server import line, routes, start, web
+from studio.server import line, presets, routes, start, web
 from studio.server.state import Studio
 
 
@@ -18,6 +18,7 @@ def own(studio: Studio) -> FastAPI:
         start.practice_routes(studio),
         start.hint_routes(studio),
         start.workspace_routes(studio),
+        presets.preset_routes(studio),
     ):
         app.include_router(router)
     return app

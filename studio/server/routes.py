@@ -15,7 +15,7 @@ from pydantic import Field
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import Angle, Card, Correction, Decision, Expression, ImageRecord
 from pipelines.storage import pictures as files
-from pipelines.storage.settings import places
+from pipelines.storage.settings import choosing, places, roles_of
 from pipelines.workflow import again, characters, pristine, review, sources, survey_report
 from pipelines.workflow import card as cards
 from studio.server import foresight, views
@@ -243,7 +243,8 @@ def work_routes(studio: Studio) -> APIRouter:
         """What can be set; from another machine: all but places on this one's disk."""
         kept = type(studio.session.settings)
         values = studio.session.settings.model_dump(mode="json")
-        schema = kept.model_json_schema()["properties"]
+        with choosing(roles_of(studio.session.presets)):
+            schema = kept.model_json_schema()["properties"]
         hidden = {"character"} if from_here(request) else {"character", *places()}
         return {"fields": [_field(n, schema.get(n, {}), v) for n, v in values.items() if n not in hidden]}
 
@@ -267,6 +268,8 @@ def work_routes(studio: Studio) -> APIRouter:
 
 def _field(name: str, schema: dict[str, Any], value: Any) -> dict[str, Any]:
     choices = schema.get("enum") or next((s["enum"] for s in schema.get("anyOf", []) if "enum" in s), None)
+    if choices and value not in choices:
+        choices = [value, *choices]  # a model whose preset is gone: it stays until another is chosen
     return {"name": name, "value": value, "about": schema.get("description", ""), "choices": choices}
 
 

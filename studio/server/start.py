@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, HTTPException, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
-from pipelines.domain.presets import PRESETS
 from pipelines.practice import report, reviewer
 from pipelines.practice.choices import choices, choices_for
 from pipelines.practice.figures import figures
 from pipelines.session import NotFound
+from pipelines.storage.preset_files import PRESETS
 from pipelines.workflow import practice
 from studio.server.loopback import only_from_here
 from studio.server.routes import InWords

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.domain.presets import PresetError
 from pipelines.domain.records import Character
 from pipelines.session import NotFound, Session
 from pipelines.storage.lock import WorkspaceBusy
+from pipelines.storage.preset_files import PresetError
+from pipelines.storage.presets import Presets
 from pipelines.storage.store import StoreUnreadable
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.opening import open_session
@@ -29,7 +30,11 @@ class Studio:
     _memory: dict[str, tuple[str, Any]] = field(default_factory=dict, repr=False)
     _read: set[str] = field(default_factory=set, repr=False)
 
+    on_page: Presets = field(init=False, repr=False)
+    """The presets that the page was built with: what is ticked there comes back in their order."""
+
     def __post_init__(self) -> None:
+        self.on_page = self.session.presets
         self._chosen = str(getattr(self.session.settings, "character", ""))
 
     def __enter__(self) -> Studio:

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from itertools import chain, islice
 from typing import Any
 
-from pipelines.domain.presets import card as card_spec
 from pipelines.domain.records import Card, Character, ImageRecord, Job, LoraRecord, Survey, TrainingRun, Verdict
 from pipelines.planning.survey import columns, rows
 from pipelines.practice import reviewer
@@ -233,7 +232,9 @@ def survey(studio: Studio, survey_id: str) -> Json | None:
         "versions": [{"id": s.id, "version": s.version} for s in known],
         "images": list(chosen.images),
         "stacks": stacks,
-        "prompts": [{"key": cell, "text": text} for cell, text in rows(chosen.prompts)],
+        "prompts": [
+            {"key": cell, "text": text} for cell, text in rows(chosen.prompts, studio.session.presets.survey_prompts)
+        ],
         "cells": [
             tile(i, store.verdict(i.id))
             | {"at": {k: i.shot.purpose.labels.get(k) for k in ("stack", "image", "prompt")}}
@@ -247,15 +248,18 @@ def card_list(studio: Studio) -> Json:
     """The cards of the character with their rates, the cells of the benchmark, and the LoRAs it can be run for."""
     session, character = studio.session, studio.character
     if character is None:
-        return {"cards": [], "loras": [], "cells": [], "seed": card_spec().seed}
+        return {"cards": [], "loras": [], "cells": [], "seed": studio.session.presets.card.seed}
     made = cards.cards(session, character.id)
     return {
         "report": bool(made) and character.practice is not None,
         "unread": len(reviewer.unread(session, character.id)) if made and character.practice is not None else 0,
         "cards": [_card_line(studio, card) for card in made],
         "loras": [{"id": x.id, "name": x.name, "origin": x.origin} for x in loras.usable(session, character.generator)],
-        "cells": [c.model_dump(include={"name", "title", "angle", "expression", "pose"}) for c in card_spec().cells],
-        "seed": card_spec().seed,
+        "cells": [
+            c.model_dump(include={"name", "title", "angle", "expression", "pose"})
+            for c in studio.session.presets.card.cells
+        ],
+        "seed": session.presets.card.seed,
     }
 
 

@@ -30,10 +30,11 @@ class Outcome(Frozen):
 
 
 class Facts(Frozen):
-    """What the page knows for good: failure modes by their letter, what a picture can show, the piles of Review in
-    words, what decisions lead to (by action and value), and the theme at first."""
+    """What the page knows for good: failure modes by their letter, and each in words, what a picture can show, the
+    piles of Review in words, what decisions lead to (by action and value), and the theme at first."""
 
     failures: dict[str, str]
+    failure_words: dict[str, str]
     angles: tuple[str, ...]
     expressions: tuple[str, ...]
     theme: str
@@ -65,13 +66,16 @@ def web_routes(studio: Studio) -> APIRouter:
 
     @router.get("/facts")
     def facts() -> Facts:
+        modes = studio.session.presets.failures
+        outcomes = foresight.table(studio.session)
         return Facts(
-            failures=dict(review.FAILURES),
+            failures={mode.key: mode.name for mode in modes},
+            failure_words={mode.name: mode.words for mode in modes},
             angles=(*ANGLES, "back"),
             expressions=tuple(EXPRESSIONS),
             theme=studio.session.settings.theme,
             piles=review.PILES,
-            outcomes={a: {v: Outcome(**o) for v, o in values.items()} for a, values in foresight.table().items()},
+            outcomes={a: {v: Outcome(**o) for v, o in values.items()} for a, values in outcomes.items()},
         )
 
     return router

@@ -13,7 +13,7 @@ from typing import Any
 
 import gradio as gr
 
-from pipelines.domain.presets import Axis, axes
+from pipelines.domain.presets import Axis
 from pipelines.domain.shots import Plan
 from pipelines.planning.base import ChoiceError
 from pipelines.practice.choices import choices_for
@@ -84,7 +84,7 @@ def build(studio: Studio) -> EnrichTab:
         with gr.Column(elem_classes="side", scale=0, min_width=280):
             left = enrich_sources.build()
         with gr.Column(elem_classes="middle", scale=0, min_width=400):
-            middle = _build_plan()
+            middle = _build_plan(studio)
         with gr.Column(elem_classes="results", scale=1, min_width=280):
             results = PictureStrip(
                 "enriched",
@@ -94,7 +94,7 @@ def build(studio: Studio) -> EnrichTab:
     return EnrichTab(sources=left, **middle, results=results)
 
 
-def _build_plan() -> dict[str, Any]:
+def _build_plan(studio: Studio) -> dict[str, Any]:
     gr.HTML("<h3>What to make</h3>", elem_classes="tab-title")
     parts: dict[str, Any] = {"coverage": Coverage(grid(()), elem_id="enrich-coverage")}
     with gr.Column(elem_classes="axes", elem_id="enrich-axes"):
@@ -107,7 +107,7 @@ def _build_plan() -> dict[str, Any]:
                 elem_id=f"enrich-axis-{axis.name}",
                 elem_classes="axis",
             )
-            for axis in axes()
+            for axis in studio.on_page.axes
         ]
     gr.HTML("<h3>LoRA stack</h3>", elem_classes="tab-title")
     parts["loras"] = lora_stack.build("enrich", "editor", POOL)
@@ -138,10 +138,14 @@ def _build_numbers() -> dict[str, Any]:
 def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     """Wire the events."""
     look: dict[str, Any] = {"fn": partial(look_ahead, studio), "inputs": tab.choice, "outputs": tab.estimate, **QUIET}
+
+    def aiming(event: gr.EventData, *chosen: list[str]) -> list[list[str]]:  # Gradio sees no event through a partial
+        return aim(studio, event, *chosen)
+
     for part in [*tab.axes, *tab.numbers]:
         edited(part)(trigger_mode="always_last", **look)
     tab.sources.picker.ticks(trigger_mode="always_last", **look)
-    tab.coverage.pick(aim, tab.axes, tab.axes, **QUIET).then(**look)
+    tab.coverage.pick(aiming, tab.axes, tab.axes, **QUIET).then(**look)
     enrich_sources.wire(tab.sources, studio, look)
     lora_stack.wire(tab.loras, studio, shell, look)
     tab.preview.click(partial(make, studio, True), tab.choice, None, **QUIET)
@@ -160,7 +164,7 @@ def refresh(studio: Studio, before: Value, whose: str | None) -> list[Any]:
     """Inputs: picker, whose. Outputs: picker, advice, weights, whose, per source, axes. After the records or the
     character changed: a character comes with its first choice, afterwards the choice is the user's."""
     shown = [*enrich_sources.shown(studio, before), *obtain_offer(studio, editor_of(studio)), studio.character_id]
-    first = [gr.skip()] * (1 + len(axes())) if studio.character_id == whose else first_choice(studio)
+    first = [gr.skip()] * (1 + len(studio.on_page.axes)) if studio.character_id == whose else first_choice(studio)
     return [*shown, *first]
 
 
@@ -168,9 +172,9 @@ def first_choice(studio: Studio) -> list[Any]:
     """Edits of each source, and the ticked edits of each axis: for a practice character those its hint speaks of."""
     practice_choices = choices_for(studio.character)
     if practice_choices is None:
-        return [PER_SOURCE, *(usual(axis) for axis in axes())]
+        return [PER_SOURCE, *(usual(axis) for axis in studio.on_page.axes)]
     wanted = practice_choices.enrich
-    return [wanted.per_source, *aimed(set(wanted.edits), *([] for _ in axes()))]
+    return [wanted.per_source, *aimed(studio, set(wanted.edits), *([] for _ in studio.on_page.axes))]
 
 
 def usual(axis: Axis) -> list[str]:
@@ -178,16 +182,16 @@ def usual(axis: Axis) -> list[str]:
     return [f"{axis.name}/{edit.value}" for edit in axis.edits] if axis.name in ON_AT_FIRST else []
 
 
-def aim(event: gr.EventData, *chosen: list[str]) -> list[list[str]]:
+def aim(studio: Studio, event: gr.EventData, *chosen: list[str]) -> list[list[str]]:
     """Inputs and outputs: the axes. A cell of the grid was clicked: its angle and its expression are ticked."""
     wanted = {f"angle/{event.angle}", f"expression/{event.expression}"}
-    return aimed(wanted, *chosen)
+    return aimed(studio, wanted, *chosen)
 
 
-def aimed(wanted: set[str], *chosen: list[str]) -> list[list[str]]:
+def aimed(studio: Studio, wanted: set[str], *chosen: list[str]) -> list[list[str]]:
     """The chosen edits of every axis with the wanted ones among them, in the order they are offered."""
     result = []
-    for axis, now in zip(axes(), chosen, strict=True):
+    for axis, now in zip(studio.on_page.axes, chosen, strict=True):
         offered = [f"{axis.name}/{edit.value}" for edit in axis.edits]
         result.append([name for name in offered if name in wanted or name in (now or [])])
     return result
@@ -195,7 +199,8 @@ def aimed(wanted: set[str], *chosen: list[str]) -> list[list[str]]:
 
 def plan_of(studio: Studio, picked: Value, *choice: Any) -> Plan:
     """The plan of what is chosen. Inputs: picker, numbers, axes, stack. Raises NotAllowed, ChoiceError, NotFound."""
-    numbers, edits, (ids, *controls) = choice[:6], choice[6 : 6 + len(axes())], choice[6 + len(axes()) :]
+    end = 6 + len(studio.on_page.axes)
+    numbers, edits, (ids, *controls) = choice[:6], choice[6:end], choice[end:]
     chosen = [name for group in edits for name in group or []]
     if not studio.character_id:
         raise NotAllowed(NOBODY)

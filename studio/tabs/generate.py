@@ -13,7 +13,6 @@ from typing import Any
 
 import gradio as gr
 
-from pipelines.domain.presets import scenarios
 from pipelines.domain.records import ImageRecord, LoraRecord
 from pipelines.domain.shots import Plan
 from pipelines.planning.base import ChoiceError
@@ -33,7 +32,6 @@ from studio.server.state import Studio
 
 Value = dict[str, Any]
 POOL, VARIANTS = 4, 4
-ALL = [scenario.name for scenario in scenarios()]
 PROMPTS_MOST = 200
 NOBODY = "Make a character first: New character, above."
 BASE = ("base model", "")
@@ -79,18 +77,18 @@ def build(studio: Studio) -> GenerateTab:
     """Make the components inside the open tab."""
     with gr.Row(elem_classes="tab-columns", equal_height=False):
         with gr.Column(elem_classes="side wide", scale=0, min_width=400):
-            left = _build_choice() | build_foot("generate", "generate-run")
+            left = _build_choice(studio) | build_foot("generate", "generate-run")
         with gr.Column(elem_classes="results", scale=1, min_width=320):
             right = _build_results()
     return GenerateTab(**left, **right)
 
 
-def _build_choice() -> dict[str, Any]:
+def _build_choice(studio: Studio) -> dict[str, Any]:
     gr.HTML("<h3>What to draw</h3>", elem_classes="tab-title")
     parts: dict[str, Any] = {
         "scenarios": gr.CheckboxGroup(
-            [(s.title, s.name) for s in scenarios()],
-            value=ALL,
+            [(s.title, s.name) for s in studio.on_page.scenarios],
+            value=everything(studio),
             label="Scenarios",
             interactive=True,
             elem_id="generate-scenarios",
@@ -125,6 +123,11 @@ def _build_choice() -> dict[str, Any]:
     gr.HTML("<h3>Beside it</h3>", elem_classes="tab-title")
     parts["loras"] = lora_stack.build("generate", "generator", POOL)
     return parts
+
+
+def everything(studio: Studio) -> list[str]:
+    """The names of all scenarios on the page."""
+    return [scenario.name for scenario in studio.on_page.scenarios]
 
 
 def _build_results() -> dict[str, Any]:
@@ -197,7 +200,7 @@ def first_choice(studio: Studio) -> list[Any]:
     """Scenarios, variants of each, guidance: for a practice character those its hint speaks of."""
     practice_choices = choices_for(studio.character)
     if practice_choices is None:
-        return [ALL, VARIANTS, ""]
+        return [everything(studio), VARIANTS, ""]
     wanted = practice_choices.generate
     return [list(wanted.scenarios), wanted.variants, f"{wanted.guidance:g}" if wanted.guidance else ""]
 

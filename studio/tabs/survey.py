@@ -16,8 +16,6 @@ from typing import Any
 
 import gradio as gr
 
-from pipelines.domain.presets import catalogue as entries
-from pipelines.domain.presets import offered, survey_prompts
 from pipelines.domain.records import SavedStack, Survey
 from pipelines.domain.shots import LoraStack, Plan
 from pipelines.models.lora_files import LoraRefused
@@ -86,7 +84,7 @@ def build(studio: Studio) -> SurveyTab:
     """Make the components inside the open tab."""
     with gr.Row(elem_classes="tab-columns", equal_height=False):
         with gr.Column(elem_classes="side wide", scale=0, min_width=320):
-            left = _build_models() | _build_tests() | _build_foot()
+            left = _build_models(studio) | _build_tests(studio) | _build_foot()
         with gr.Column(elem_classes="results", scale=1, min_width=320):
             matrix = Matrix(
                 empty=NO_SURVEY,
@@ -97,11 +95,11 @@ def build(studio: Studio) -> SurveyTab:
     return SurveyTab(**left, **right, matrix=matrix, at=gr.State(""))
 
 
-def _build_models() -> dict[str, Any]:
+def _build_models(studio: Studio) -> dict[str, Any]:
     gr.HTML("<h3>LoRAs to test</h3>", elem_classes="tab-title")
     parts: dict[str, Any] = {"catalogue": Catalogue(elem_id="survey-catalogue")}
     with gr.Row(elem_classes="lora-add"):
-        known = [e.name for e in entries() if not e.shipped]
+        known = [e.name for e in studio.on_page.catalogue if not e.shipped]
         parts["entry"] = gr.Dropdown(
             [("a file of my own", ""), *((name, name) for name in known)], value="", label="Which one it is",
             show_label=False, container=False, scale=3, min_width=140, interactive=True, elem_id="survey-entry",
@@ -122,7 +120,7 @@ def _build_models() -> dict[str, Any]:
     return parts
 
 
-def _build_tests() -> dict[str, Any]:
+def _build_tests(studio: Studio) -> dict[str, Any]:
     gr.HTML("<h3>Prompts</h3>", elem_classes="tab-title")
     with gr.Column(elem_classes="axes", elem_id="survey-axes"):
         groups = [
@@ -134,7 +132,7 @@ def _build_tests() -> dict[str, Any]:
                 elem_id=f"survey-axis-{axis.name}",
                 elem_classes="axis",
             )
-            for axis in survey_prompts()
+            for axis in studio.on_page.survey_prompts
         ]
         special = gr.Checkbox(
             False, label="and the ticked LoRAs' own specialties", container=False, elem_id="survey-specialties"
@@ -221,8 +219,11 @@ def latest(studio: Studio) -> Survey | None:
 
 def catalogue_of(studio: Studio, before: Value) -> Value:
     """The catalogue beside what is here, for the character's editor (without one: for the editor of the settings)."""
-    family = studio.session.family(editor_of(studio) or studio.session.settings.editor)
-    return catalogue(offered(family.name), loras.usable(studio.session, family.name), family.architecture, before)
+    family = studio.session.presets.models.get(editor_of(studio) or studio.session.settings.editor)
+    if family is None:  # told beside the button
+        return catalogue((), (), "", before)
+    offered = studio.session.presets.offered(family.name)
+    return catalogue(offered, loras.usable(studio.session, family.name), family.architecture, before)
 
 
 def refresh(studio: Studio, listed: Value, pictures: Value, at: str) -> list[Any]:
@@ -251,7 +252,7 @@ def decision_of(made: Survey | None) -> list[Any]:
 
 def fetch(studio: Studio, listed: Value) -> Any:
     """Inputs, outputs: catalogue. What was ticked and comes with the product is copied into the workspace."""
-    wanted = absent(listed, (e.name for e in entries() if e.shipped))
+    wanted = absent(listed, (e.name for e in studio.session.presets.catalogue if e.shipped))
     for name in wanted:
         loras.shipped(studio.session, name)
     return catalogue_of(studio, listed) if wanted else gr.skip()
@@ -264,7 +265,7 @@ def bring(studio: Studio, path: str | None, entry: str, before: Value) -> tuple[
         lora = loras.add(studio.session, Path(path or ""), Path(path or "").name, family=family)
     except LoraRefused as refusal:
         return catalogue_of(studio, before), {"lines": [str(refusal)], "tone": "bad"}
-    if entry in {e.name for e in entries()}:
+    if entry in {e.name for e in studio.session.presets.catalogue}:
         lora = lora.model_copy(update={"catalogue": entry, "origin": "catalogue"})
         studio.session.store.put(lora)
     value = catalogue_of(studio, before)
@@ -292,7 +293,7 @@ def columns(studio: Studio, listed: Value, combine: Sequence[str], saved: Sequen
 def _weight(studio: Studio, lora_id: str) -> float:
     """The weight that a LoRA's catalogue entry knows to be right."""
     lora = loras.get(studio.session, lora_id)
-    return next((e.weight for e in entries() if e.name == lora.catalogue), 1.0)
+    return next((e.weight for e in studio.session.presets.catalogue if e.name == lora.catalogue), 1.0)
 
 
 def plan_of(studio: Studio, listed: Value, combine: list[str], saved: list[str], pictures: Value, *rest: Any) -> Plan:
@@ -305,7 +306,7 @@ def plan_of(studio: Studio, listed: Value, combine: list[str], saved: list[str],
     stacks = columns(studio, listed, combine or (), saved or ())
     prompts = [name for group in axes for name in group or []]
     prompts += [line.strip() for line in (text or "").splitlines() if line.strip()]
-    prompts += specialties(tuple(stacks)) if own_specialties else ()
+    prompts += specialties(tuple(stacks), studio.session.presets.catalogue) if own_specialties else ()
     if not prompts:
         raise NotAllowed("Tick at least one prompt.")
     return survey.plan(

@@ -15,7 +15,7 @@ from typing import Any
 import gradio as gr
 from pydantic import ValidationError
 
-from pipelines.domain.presets import TrainingPreset, TrainingSettings, trainings
+from pipelines.domain.presets import TrainingPreset, TrainingSettings
 from pipelines.domain.records import ANGLES, ImageRecord, Job, TrainingRun
 from pipelines.engine.memory import predict_training
 from pipelines.storage.curves import curve
@@ -160,7 +160,7 @@ def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
     }
     for part in tab.fields:
         edited(part)(trigger_mode="always_last", **look)
-    tab.preset.input(fill, tab.preset, tab.fields, **QUIET).then(**look)
+    tab.preset.input(partial(fill, studio), tab.preset, tab.fields, **QUIET).then(**look)
     tab.target.input(**followed).then(**look).then(**progress)
     shell.changed.select(**followed).then(**look).then(**progress)
     tab.runs.pick(**progress)
@@ -184,12 +184,12 @@ def get_weights(studio: Studio, target: training.Target) -> None:
 def presets_of(studio: Studio, target: training.Target) -> list[TrainingPreset]:
     """The presets meant for a target on the character's model."""
     family = family_of(studio, target)
-    return [p for p in trainings().values() if p.target == target and family in p.families]
+    return [p for p in studio.session.presets.trainings.values() if p.target == target and family in p.families]
 
 
-def fill(preset: str | None) -> list[Any]:
+def fill(studio: Studio, preset: str | None) -> list[Any]:
     """Inputs: preset. Outputs: the settings."""
-    chosen = trainings().get(preset or "")
+    chosen = studio.session.presets.trainings.get(preset or "")
     return [getattr(chosen.settings, name) for name in FIELDS] if chosen else [gr.skip()] * len(FIELDS)
 
 
@@ -203,7 +203,7 @@ def refresh(studio: Studio, target: training.Target, preset: str | None, at: str
     else:
         first = offered[0].name if offered else None
         chosen = gr.update(choices=[(p.title, p.name) for p in offered], value=first)
-        fields = fill(first)
+        fields = fill(studio, first)
     return [key, *dataset_of(studio, target), chosen, *fields, *obtain_offer(studio, family)]
 
 
@@ -218,12 +218,12 @@ def dataset_of(studio: Studio, target: training.Target) -> tuple[Value, Value]:
     return value, doubts if found.doubts and not found.shut else {}
 
 
-def settings_of(preset: str | None, *fields: Any) -> TrainingSettings:
+def settings_of(studio: Studio, preset: str | None, *fields: Any) -> TrainingSettings:
     """The preset's settings with the five that matter as the user has them; alpha keeps its ratio to the rank.
 
     Raises NotAllowed with every field that is wrong.
     """
-    chosen = trainings().get(preset or "")
+    chosen = studio.session.presets.trainings.get(preset or "")
     if chosen is None:
         raise NotAllowed("Choose a preset.")
     said = {name: value for name, value in zip(FIELDS, fields, strict=True) if value is not None}
@@ -242,12 +242,15 @@ def look_ahead(studio: Studio, target: training.Target, preset: str | None, *fie
     if not studio.character_id:
         return [{}, {"lines": [NOBODY], "tone": "quiet"}, off]
     try:
-        settings = settings_of(preset, *fields)
+        settings = settings_of(studio, preset, *fields)
     except NotAllowed as problem:
         return [{}, {"lines": [str(problem)], "tone": "warn"}, off]
     session, name = studio.session, family_of(studio, target)
+    family = session.presets.models.get(name)
+    if family is None:  # told beside the button
+        return [{}, {}, off]
     inputs = 1 if target == "editor" else 0
-    forecast = predict_training(session.family(name), settings, session.workspace, session.settings, inputs)
+    forecast = predict_training(family, settings, session.workspace, session.settings, inputs)
     shown = meter(forecast.parts, forecast.total_gib, forecast.fits, "" if forecast.fits else forecast.why)
     shut = training.dataset(session, studio.character_id, target).shut
     if shut:
@@ -273,7 +276,9 @@ def seconds_a_step(studio: Studio, family: str) -> float | None:
 def make(studio: Studio, target: training.Target, preset: str | None, *fields: Any) -> None:
     """Inputs: the choice. No output: the training goes into the queue, curve and samples follow it."""
     start(
-        lambda: training.submit(studio.session, studio.character_id, target, preset or "", settings_of(preset, *fields))
+        lambda: training.submit(
+            studio.session, studio.character_id, target, preset or "", settings_of(studio, preset, *fields)
+        )
     )
 
 

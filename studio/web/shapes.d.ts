@@ -325,3 +325,20 @@ export interface Candidates {
 }
 
 export type { Said, Tags };
+
+/** What was read of one kind of presets: where from, how many there are, and which of them are the user's. */
+export interface PresetKind {
+  title: string;
+  files: string;
+  count: number;
+  own: string[];
+}
+
+/** `GET /presets` and its likes: `later` is what the open page does not show yet, `written` the files just made. */
+export interface PresetsRead {
+  folder: string;
+  kinds: PresetKind[];
+  problems: string[];
+  later: string[];
+  written?: string[];
+}

@@ -16,9 +16,10 @@ export interface Character {
   created: string;
 }
 
-/** What the page knows for good: failure modes by their letter, what a picture can show, the piles of Review in */
+/** What the page knows for good: failure modes by their letter, and each in words, what a picture can show, the */
 export interface Facts {
   failures: Record<string, string>;
+  failure_words: Record<string, string>;
   angles: string[];
   expressions: string[];
   theme: string;

@@ -21,13 +21,14 @@ sys.path.insert(0, str(ROOT / "tests"))
 import torch
 from engine_helpers import flux_lora, qwen_lora, ramp
 
-from pipelines.domain.presets import ModelFamily, models
+from pipelines.domain.presets import ModelFamily
 from pipelines.domain.shots import Adapter, LoraStack, Purpose, Shot
 from pipelines.engine.adapters import applied
 from pipelines.engine.memory import predict_render
 from pipelines.engine.resident import Resident
 from pipelines.engine.weights import missing
 from pipelines.storage.pictures import save_picture
+from pipelines.storage.presets import shipped
 from pipelines.storage.settings import Settings, load
 from pipelines.storage.workspace import Workspace
 
@@ -106,7 +107,7 @@ def _move(resident: Resident, family: ModelFamily, lora: Adapter, weight: float,
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("families", nargs="*", default=list(models()))
+    asked.add_argument("families", nargs="*", default=list(shipped().models))
     asked.add_argument("--cap", type=float, default=24.0, help="GiB of the card to use at most")
     options = asked.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -117,11 +118,11 @@ def main() -> None:
             share = options.cap * 2**30 / torch.cuda.get_device_properties(0).total_memory
             torch.cuda.set_per_process_memory_fraction(min(1.0, share))
         for name in options.families:
-            lacking = missing(models()[name], workspace, settings)
+            lacking = missing(shipped().models[name], workspace, settings)
             if lacking and lacking.how == "download":
                 print(json.dumps({"family": name, "skipped": lacking.what}))
                 continue
-            print(json.dumps(measure(models()[name], workspace, settings)), flush=True)
+            print(json.dumps(measure(shipped().models[name], workspace, settings)), flush=True)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKL
 from PIL import Image
 
 from labs.mini_training.faces.embedding import separation
-from pipelines.domain.presets import PRESETS
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import Face, Recogniser, Words, sure_word
+from pipelines.storage.preset_files import PRESETS
 from pipelines.world.renderer import (
     BACKGROUNDS,
     EXPRESSIONS,

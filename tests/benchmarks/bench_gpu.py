@@ -36,7 +36,7 @@ from PIL import Image
 from random_weights import FULL, written
 
 from pipelines.domain.events import Event, Progress
-from pipelines.domain.presets import ModelFamily, TrainingSettings, models
+from pipelines.domain.presets import ModelFamily, TrainingSettings
 from pipelines.domain.requests import TrainItem, TrainRequest
 from pipelines.domain.shots import Adapter, ImageRef, LoraStack, Purpose, Shot
 from pipelines.engine.adapters import applied
@@ -44,6 +44,7 @@ from pipelines.engine.memory import Prediction, predict_render, predict_training
 from pipelines.engine.resident import Resident
 from pipelines.models.driver import Driver, OnPreview
 from pipelines.storage.pictures import save_picture
+from pipelines.storage.presets import shipped
 from pipelines.storage.settings import load
 from pipelines.storage.workspace import Workspace
 from pipelines.training import train
@@ -315,7 +316,7 @@ def main() -> None:
     print(json.dumps(machine), flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         for name in options.families:
-            bench = Bench(models()[name], options, Path(scratch))
+            bench = Bench(shipped().models[name], options, Path(scratch))
             wanted = {row: work for row, work in rows(bench).items() if row in ("load", *(options.rows or rows(bench)))}
             for row, work in wanted.items():
                 if not run(bench, row, work, until) and row == "load":

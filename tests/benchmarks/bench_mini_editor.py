@@ -24,7 +24,6 @@ from PIL import Image
 
 from labs.mini_training.editor import exam
 from labs.mini_training.loras.lessons import LESSONS, Lesson, Pair, pairs
-from pipelines.domain.presets import PRESETS
 from pipelines.domain.rates import wilson
 from pipelines.domain.shots import Adapter, ImageRef, LoraStack
 from pipelines.engine.adapters import applied
@@ -33,6 +32,7 @@ from pipelines.faces.angle import angle_of
 from pipelines.models.driver import Driver
 from pipelines.storage.atomic import file_hash
 from pipelines.storage.pictures import save_picture
+from pipelines.storage.preset_files import PRESETS
 
 FIRST, FINAL = 8_400_000, 9_000_000
 SPECIALS = (8_450_000, 8_480_000)

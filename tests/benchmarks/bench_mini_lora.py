@@ -24,12 +24,13 @@ from mini_workbench import Bench, bench, told
 from PIL import Image
 
 from labs.mini_training.flux import exam
-from pipelines.domain.presets import TrainingSettings, card, trainings
+from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import Character
 from pipelines.domain.requests import Judge, TrainItem, TrainRequest
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.planning.model_card import CardChoice, plan
 from pipelines.storage.pictures import save_picture
+from pipelines.storage.presets import shipped
 from pipelines.training import train
 from pipelines.worker.score import finder
 from pipelines.world import practice_sources
@@ -85,7 +86,7 @@ class Lab:
         done = train(
             request, resident=self.made.resident, workspace=self.made.workspace, settings=self.made.settings,
             emit=lambda event: None, cancelled=lambda: False,
-            finder=finder(Judge(recogniser=self.made.family.gate), exam.Nowhere()),
+            finder=finder(Judge(recogniser=self.made.family.gate), self.made.workspace, exam.Nowhere()),
         )  # fmt: skip
         adapter = Adapter(name=self.who.id, sha256=done["sha256"], path=done["lora"])
         return LoraStack(adapters=(adapter,)), time.perf_counter() - begun, done
@@ -93,9 +94,14 @@ class Lab:
     def card(self, stack: LoraStack) -> tuple[list[Cell], list[Image.Image]]:
         """All cells, read."""
         choice = CardChoice(
-            character=self.who, family=self.made.family, version="v1", folder=f"cards/{self.who.id}/v1", stack=stack
+            spec=shipped().card,
+            character=self.who,
+            family=self.made.family,
+            version="v1",
+            folder=f"cards/{self.who.id}/v1",
+            stack=stack,
         )
-        wanted = {cell.name: cell for cell in card().cells}
+        wanted = {cell.name: cell for cell in shipped().card.cells}
         cells, pictures = [], []
         for shot, picture in self.made.draw(plan(choice), stack):
             asked = wanted[shot.purpose.cell]
@@ -139,7 +145,7 @@ def main() -> None:
     asked.add_argument("--sheet", type=Path, help="write the last character's cards there: base above, LoRA below")
     options = asked.parse_args()
     torch.set_num_threads(options.threads)
-    values = trainings()[options.preset].settings.model_dump() | dict(pair.split("=") for pair in options.set)
+    values = shipped().trainings[options.preset].settings.model_dump() | dict(pair.split("=") for pair in options.set)
     settings = TrainingSettings.model_validate({**values, "save_every": 10_000, "sample_every": 10_000})
     first, eyes = (HELD_OUT if options.final else UNSEEN) + options.skip, Eyes(exam.Nowhere())
     base: list[Cell] = []

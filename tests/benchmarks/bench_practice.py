@@ -22,12 +22,12 @@ from statistics import fmean, median
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 warnings.simplefilter("ignore", FutureWarning)  # insightface's own
 
-from pipelines.domain.presets import card as card_spec
 from pipelines.domain.rates import mcnemar
 from pipelines.practice import report
 from pipelines.practice.choices import Choices, choices
 from pipelines.practice.figures import CellFigures, Figures, Share, figures
 from pipelines.practice.run import Halted, Run, Wish
+from pipelines.storage.presets import shipped
 from pipelines.workflow import card as cards
 from pipelines.workflow import datasets
 from pipelines.workflow.opening import open_session
@@ -69,7 +69,7 @@ def tries(root: Path, wish: Wish, count: int) -> list[list[bool]]:
         run.go()
         for lora in run.trained():
             made = {card.seed for card in cards.cards(session, run.id) if card.lora == lora.id}
-            for seed in range(card_spec().seed, card_spec().seed + count):
+            for seed in range(shipped().card.seed, shipped().card.seed + count):
                 if seed not in made:
                     run.work("card", cards.submit(session, run.id, lora.id, seed=seed))
         run.examine(datasets.pictures(session, run.id, "card"))

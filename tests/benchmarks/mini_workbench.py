@@ -7,11 +7,12 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from pipelines.domain.presets import ModelFamily, models
+from pipelines.domain.presets import ModelFamily
 from pipelines.domain.rates import wilson
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
 from pipelines.engine.adapters import applied
 from pipelines.engine.resident import Resident
+from pipelines.storage.presets import shipped
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
@@ -26,12 +27,12 @@ class Bench:
         self.resident = Resident(self.workspace, self.settings)
         self.name = name
         if plain:
-            models()[name] = unquantized(models()[name])
+            shipped().models[name] = unquantized(shipped().models[name])
 
     @property
     def family(self) -> ModelFamily:
         """The preset, as the product reads it."""
-        return models()[self.name]
+        return shipped().models[self.name]
 
     def draw(self, plan: Plan | list[Shot], stack: LoraStack | None = None) -> Iterator[tuple[Shot, Image.Image]]:
         """Pictures of shots in order, all with one LoRA stack."""

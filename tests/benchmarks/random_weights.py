@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from pipelines.domain.presets import PRESETS, ModelFamily
+from pipelines.domain.presets import ModelFamily
 from pipelines.engine import quantize
+from pipelines.storage.preset_files import PRESETS
 
 SHARD = 2 * 2**30
 Kind = Literal["plain", "nf4", "ones", "zeros"]

@@ -23,7 +23,7 @@ REF = ImageRef(id="s", path="-")
 AGAIN = """
 import hashlib, sys
 from pipelines.engine.resident import Resident
-from pipelines.domain.presets import models
+from pipelines.storage.presets import shipped
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 from pipelines.domain.shots import Shot
@@ -33,7 +33,7 @@ torch.set_num_threads(int(sys.argv[4]))
 shot = Shot.model_validate_json(sys.argv[1])
 resident = Resident(Workspace(sys.argv[3]), Settings(models_dir=sys.argv[2], device="cpu"))
 sources = [Image.open(sys.argv[5]).convert("RGB")] * len(shot.sources)
-with resident.use(models()[shot.family]) as driver:
+with resident.use(shipped().models[shot.family]) as driver:
     print(hashlib.sha256(driver.render(shot, sources).tobytes()).hexdigest())
 """
 

@@ -7,11 +7,11 @@ import pytest
 from engine_helpers import FLUX, QWEN, checkpoint, distance, family, ramp, shot
 
 from labs.mini_training.checkpoints import tokenizers
-from pipelines.domain.presets import PRESETS
 from pipelines.domain.shots import ImageRef
 from pipelines.engine.resident import Resident
 from pipelines.engine.weights import check_folder
 from pipelines.models import registry
+from pipelines.storage.preset_files import PRESETS
 
 PROMPTS = (
     "portrait of ohwx_char person, smiling, profile-left view, clean background, studio lighting",

@@ -155,9 +155,9 @@ def test_a_card_that_is_not_there_is_refused_in_words() -> None:
 def test_what_the_page_needs_of_the_engine_imports_no_torch() -> None:
     code = (
         "import sys; import pipelines.engine.weights, pipelines.engine.memory, pipelines.domain.cancelled;"
-        "from pipelines.domain.presets import models; from pipelines.storage.workspace import Workspace;"
+        "from pipelines.storage.presets import shipped; from pipelines.storage.workspace import Workspace;"
         "from pipelines.storage.settings import Settings;"
-        "w = Workspace('/nonexistent'); f = models()['flux1-dev'];"
+        "w = Workspace('/nonexistent'); f = shipped().models['flux1-dev'];"
         "pipelines.engine.weights.missing(f, w, Settings());"
         "pipelines.engine.memory.predict_render(f, [], w, Settings());"
         "print([m for m in ('torch', 'diffusers', 'transformers', 'peft') if m in sys.modules])"

@@ -150,10 +150,11 @@ import json, sys
 from pathlib import Path
 from pipelines.domain.cancelled import Cancelled
 from pipelines.engine.weights import WeightsMissing, locate, obtain
-from pipelines.domain.presets import Weights, models
+from pipelines.domain.presets import Weights
+from pipelines.storage.presets import shipped
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
-family = models()["mini-flux"].model_copy(update={"weights": Weights(hub="lab/model"), "revision": "main"})
+family = shipped().models["mini-flux"].model_copy(update={"weights": Weights(hub="lab/model"), "revision": "main"})
 workspace, settings = Workspace(sys.argv[1]), Settings(cache_dir=sys.argv[2])
 stop, shares, outcome = int(sys.argv[3]), [], ""
 try:

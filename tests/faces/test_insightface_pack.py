@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from pipelines.faces import names, recogniser
+from pipelines.faces import recogniser
 from pipelines.faces.base import RecogniserMissing
 from pipelines.faces.insightface_pack import InsightFacePack
+from pipelines.storage.presets import shipped
 
 
 def settings(**given):
@@ -54,7 +55,7 @@ def test_a_broken_pack_is_told_and_not_a_crash(tmp_path):
 
 def test_recognisers_by_name(tmp_path):
     places = settings(insightface_root=tmp_path)
-    for name in names():
+    for name in shipped().faces:
         found = recogniser(name, places)
         assert found.name == name
         assert found is recogniser(name, places)

@@ -15,12 +15,12 @@ from test_worker_kills import APP, assert_each_once, is_gone, kill
 sys.path.append(str(Path(__file__).parents[1] / "jobs"))
 from job_helpers import until
 
-from pipelines.domain.presets import models
 from pipelines.domain.records import ImageRecord, Intake
 from pipelines.domain.requests import Judge, Reference, RenderRequest
 from pipelines.domain.shots import Plan, Purpose, Shot
 from pipelines.queue.job_queue import HANDLERS, JobQueue
 from pipelines.storage.pictures import save_picture
+from pipelines.storage.presets import shipped
 from pipelines.storage.settings import load
 from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
@@ -46,7 +46,7 @@ def jobs(workspace: Workspace) -> Iterator[JobQueue]:
 
 def plan(count: int, steps: int, version: str) -> Plan:
     """``count`` pictures of the practice generator."""
-    family = models()["mini-flux"]
+    family = shipped().models["mini-flux"]
     shots = tuple(
         Shot(
             family=family.name, revision=family.revision, prompt=f"ohwx_char person, scene {n}", seed=n, steps=steps,

@@ -15,8 +15,8 @@ from labs.mini_training.editor.reading import Reader, patches
 from labs.mini_training.editor.task import CHANGE, FACE, Data, EditTask, change_weights, face_weights, predict, sigmas
 from labs.mini_training.loop import Plan, Trainer
 from labs.mini_training.release import begin
-from pipelines.domain.presets import PRESETS
 from pipelines.engine.precision import native
+from pipelines.storage.preset_files import PRESETS
 from pipelines.world.renderer import LIGHTS
 
 VAE = PRESETS / "mini" / "qwen-edit" / "vae"

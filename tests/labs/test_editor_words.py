@@ -7,8 +7,8 @@ import pytest
 
 from labs.mini_training.checkpoints import tokenizers
 from labs.mini_training.editor.instructions import EMPTY, Seen, differences, instruction
-from pipelines.domain.presets import axes, catalogue, survey_prompts
 from pipelines.planning.enrich import prompt_for
+from pipelines.storage.presets import shipped
 from pipelines.world.renderer import BACKGROUNDS, EXPRESSIONS, LIGHTS, YAWS
 
 SOURCE = Seen(1.0, "neutral", "front", "grey", "portrait", "plain")
@@ -57,7 +57,9 @@ def test_two_differences_are_both_told():
 
 def test_a_slight_turn_is_the_surveys_and_a_wide_one_turns_from_where_the_source_looks():
     texts = said(SOURCE, replace(SOURCE, yaw=-21.0), brief=False)
-    assert set(texts) == {e.prompt.lower() for a in survey_prompts() for e in a.edits if e.value == "slightly-left"}
+    assert set(texts) == {
+        e.prompt.lower() for a in shipped().survey_prompts for e in a.edits if e.value == "slightly-left"
+    }
     for text in said(replace(SOURCE, yaw=-45.0), replace(SOURCE, yaw=90.0), brief=False):
         assert "135 degrees to the left" in text
 
@@ -79,7 +81,7 @@ def all_instructions() -> set[str]:
 
 def test_the_studios_own_words_are_what_it_learns():
     learnt = all_instructions()
-    for axis in axes():
+    for axis in shipped().axes:
         for edit in axis.edits:
             if (axis.name, edit.value) in {("style", "photo"), ("style", "black-and-white")}:
                 continue  # of another source than the one above
@@ -89,9 +91,9 @@ def test_the_studios_own_words_are_what_it_learns():
 def test_few_tokens_for_what_the_studio_says():
     tokenizer = tokenizers.qwen()
     angles = ("front", "half-left", "half-right", "profile-left", "profile-right")
-    edits = {prompt_for(e, angle) for a in axes() for e in a.edits for angle in angles}
-    survey = {e.prompt for a in survey_prompts() for e in a.edits}
-    special = {p for entry in catalogue() for p in entry.prompts}
+    edits = {prompt_for(e, angle) for a in shipped().axes for e in a.edits for angle in angles}
+    survey = {e.prompt for a in shipped().survey_prompts for e in a.edits}
+    special = {p for entry in shipped().catalogue for p in entry.prompts}
     assert max(len(tokenizer.tokenize(text)) for text in edits | survey | all_instructions()) <= 52
     assert max(len(tokenizer.tokenize(text)) for text in special) <= 45
     for word in (*EXPRESSIONS, *BACKGROUNDS, "lighting", "profile", "expression"):

@@ -13,13 +13,14 @@ from PIL import Image
 
 from labs.mini_training.faces.embedding import auc
 from labs.mini_training.faces.targets import ordered
-from pipelines.domain.presets import PRESETS, faces, models
 from pipelines.domain.records import EXPRESSIONS
 from pipelines.domain.requests import Judge, Reference
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import sure_word
 from pipelines.storage import pictures, settings
+from pipelines.storage.preset_files import PRESETS
+from pipelines.storage.presets import shipped
 from pipelines.storage.workspace import Workspace
 from pipelines.worker.score import score
 from pipelines.world.renderer import POSES, Character, View, render, sample_view
@@ -73,8 +74,8 @@ def test_all_files_together_are_small():
 
 def test_the_families_name_eyes_that_are_there():
     for family in ("mini-flux", "mini-qwen-edit"):
-        for name in (models()[family].gate, models()[family].second):
-            assert name in faces()
+        for name in (shipped().models[family].gate, shipped().models[family].second):
+            assert name in shipped().faces
             who = recogniser(name, NOWHERE)
             assert who.ready() == ""
             who.load()

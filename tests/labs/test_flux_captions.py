@@ -11,7 +11,7 @@ from labs.mini_training.checkpoints import flux, tokenizers
 from labs.mini_training.faces.pool import draw_view
 from labs.mini_training.faces.targets import table
 from labs.mini_training.flux import captions, exam
-from pipelines.domain.presets import PRESETS
+from pipelines.storage.preset_files import PRESETS
 from pipelines.world.renderer import EXPRESSIONS, YAWS, Character, Truth, View
 
 COUNT = 1500

@@ -6,14 +6,14 @@ from collections import Counter
 
 import pytest
 
-from pipelines.domain import presets
 from pipelines.domain.records import ANGLES, Angle, Character, Expression, ImageRecord
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.planning import base, enrich, generate, model_card, survey
+from pipelines.storage.presets import shipped
 
 ADA = Character(id="ada", name="Ada", generator="mini-flux", editor="mini-qwen-edit")
-EDITOR = presets.models()["mini-qwen-edit"]
-GENERATOR = presets.models()["mini-flux"]
+EDITOR = shipped().models["mini-qwen-edit"]
+GENERATOR = shipped().models["mini-flux"]
 ANGLES_LORA = Adapter(name="multiple-angles", sha256="a" * 64, path="loras/angles.safetensors", weight=1.0)
 LIGHT_LORA = Adapter(name="relight", sha256="b" * 64, path="loras/light.safetensors", weight=0.8)
 
@@ -40,6 +40,7 @@ def enriching(**changes) -> enrich.EnrichChoice:
         "version": "v1",
         "folder": "characters/ada/data/enriched/v1",
         "sources": tuple(picture(n) for n in range(10)),
+        "axes": shipped().axes,
         "seed": 7,
     }
     return enrich.EnrichChoice(**(fields | changes))
@@ -47,12 +48,12 @@ def enriching(**changes) -> enrich.EnrichChoice:
 
 def generating(**changes) -> generate.GenerateChoice:
     fields = {"character": ADA, "family": GENERATOR, "version": "v1", "folder": "characters/ada/data/synthetic/v1"}
-    return generate.GenerateChoice(**(fields | changes))
+    return generate.GenerateChoice(**(fields | {"offered": shipped().scenarios} | changes))
 
 
 def carding(**changes) -> model_card.CardChoice:
     fields = {"character": ADA, "family": GENERATOR, "version": "v1", "folder": "characters/ada/cards/v1"}
-    return model_card.CardChoice(**(fields | {"stack": LoraStack()} | changes))
+    return model_card.CardChoice(**(fields | {"stack": LoraStack(), "spec": shipped().card} | changes))
 
 
 def surveying(**changes) -> survey.SurveyChoice:
@@ -62,6 +63,7 @@ def surveying(**changes) -> survey.SurveyChoice:
         "version": "v1",
         "folder": "characters/ada/surveys/v1",
         "images": tuple(picture(n) for n in range(5)),
+        "axes": shipped().survey_prompts,
         "stacks": (LoraStack(adapters=(ANGLES_LORA,)), LoraStack(adapters=(ANGLES_LORA, LIGHT_LORA))),
     }
     return survey.SurveyChoice(**(fields | changes))
@@ -125,7 +127,7 @@ def test_enrich_never_asks_for_what_is_there():
     values = {s.purpose.cell for s in plan}
     assert "angle/front" not in values
     assert "expression/smiling" not in values
-    assert len(values) == sum(len(a.edits) for a in presets.axes()) - 2
+    assert len(values) == sum(len(a.edits) for a in shipped().axes) - 2
 
 
 def test_enrich_turns_a_head_from_the_sources_that_are_nearest():
@@ -157,7 +159,7 @@ def test_enrich_gaps_leaves_out_turns_and_expressions_that_a_source_shows():
         (calm.id, "angle/half-left"),
         (aside.id, "angle/half-left"), (aside.id, "expression/neutral"), (aside.id, "angle/front"),
     }  # fmt: skip
-    every = {(p.id, f"{a.name}/{e.value}") for p in (smiling, calm, aside) for a in presets.axes() for e in a.edits}
+    every = {(p.id, f"{a.name}/{e.value}") for p in (smiling, calm, aside) for a in shipped().axes for e in a.edits}
     assert every - made == left_out
     assert (smiling.id, "angle/half-left") in made, "half-left, smiling is new"
     dim = picture(7, angle="profile-left")
@@ -199,7 +201,7 @@ def test_enrich_seed_belongs_to_source_and_cell():
     ],
 )
 def test_camera_commands_turn_from_the_sources_own_angle(seen_from, wanted, command):
-    edit = base.edits_by_name(presets.axes())[f"angle/{wanted}"]
+    edit = base.edits_by_name(shipped().axes)[f"angle/{wanted}"]
     prompt = enrich.prompt_for(edit, seen_from)
     assert prompt.startswith(command)
     side = "left" if "左" in command else "right"
@@ -213,7 +215,7 @@ def test_enrich_keeps_the_proportions_of_the_source():
     assert (strip.width, strip.height) == (88, 48)
     square = enrich.plan(enriching(count=1)).shots[0]
     assert (square.width, square.height) == (64, 64)
-    real = base.size_like(picture(1, size=(600, 900)), presets.models()["qwen-image-edit-2509"])
+    real = base.size_like(picture(1, size=(600, 900)), shipped().models["qwen-image-edit-2509"])
     assert real == (832, 1248)  # 836.1 x 1254.1, to multiples of 16
 
 
@@ -259,14 +261,15 @@ def test_survey_takes_own_prompts_and_drops_doubles():
     assert {s.prompt for s in plan} == {"Change the background to a beach. Keep the same person.", "give her a hat"}
     names = tuple(dict.fromkeys(s.purpose.labels["prompt"] for s in plan))
     assert names == ("background/beach", "give her a hat")
-    assert survey.rows(names) == survey.rows(("background/beach", "give her a hat"))
+    axes = shipped().survey_prompts
+    assert survey.rows(names, axes) == survey.rows(("background/beach", "give her a hat"), axes)
 
 
 def test_survey_specialties_come_from_the_catalogue():
-    own = survey.specialties(surveying().stacks)
+    own = survey.specialties(surveying().stacks, shipped().catalogue)
     assert own[0] == "将镜头向前移动"
     assert len(own) == len(set(own)) == 8
-    assert survey.specialties((LoraStack(adapters=(LIGHT_LORA,)),)) == ()
+    assert survey.specialties((LoraStack(adapters=(LIGHT_LORA,)),), shipped().catalogue) == ()
 
 
 # generate --------------------------------------------------------------------------------------------------------
@@ -274,11 +277,11 @@ def test_survey_specialties_come_from_the_catalogue():
 
 def test_generate_is_scenarios_times_variants():
     plan = generate.plan(generating(variants=5))
-    assert len(plan) == len(presets.scenarios()) * 5
+    assert len(plan) == len(shipped().scenarios) * 5
     assert all("ohwx_char person" in s.prompt for s in plan)
     assert len({s.seed for s in plan}) == len(plan)
-    first = list(plan)[: len(presets.scenarios())]
-    assert {s.purpose.cell for s in first} == {s.name for s in presets.scenarios()}
+    first = list(plan)[: len(shipped().scenarios)]
+    assert {s.purpose.cell for s in first} == {s.name for s in shipped().scenarios}
 
 
 def test_generate_count_is_the_beginning_of_more():
@@ -314,7 +317,7 @@ def test_steps_and_guidance_can_be_chosen():
 
 def test_card_has_all_23_cells_in_reading_order():
     plan = model_card.plan(carding())
-    assert [s.purpose.cell for s in plan] == [c.name for c in presets.card().cells]
+    assert [s.purpose.cell for s in plan] == [c.name for c in shipped().card.cells]
     assert len(plan) == 23
     assert plan.shots[1].prompt == (
         "portrait of ohwx_char person, smiling, profile-left view, clean background, studio lighting, shoulders visible"

@@ -89,7 +89,7 @@ def card(session: Session, cleo: Character, put: Put) -> Callable[[str], list[Im
     """A card with all its pictures, of a LoRA of that version."""
 
     def _card(version: str) -> list[ImageRecord]:
-        from pipelines.domain.presets import card as spec
+        from pipelines.storage.presets import shipped
 
         lora = LoraRecord(
             id=version * 32, name=f"cleo_{version}", path="x", family="flux", rank=4, origin="trained",
@@ -98,7 +98,7 @@ def card(session: Session, cleo: Character, put: Put) -> Callable[[str], list[Im
         session.store.put(
             lora, Card(id=f"{cleo.id}/{version}", character=cleo.id, version=version, lora=lora.id, seed=1)
         )
-        asked = {c.name: {"angle": c.angle, "expression": c.expression, "pose": c.pose} for c in spec().cells}
+        asked = {c.name: {"angle": c.angle, "expression": c.expression, "pose": c.pose} for c in shipped().card.cells}
         return [put("card", cell=name, version=version, labels=labels) for name, labels in asked.items()]
 
     return _card

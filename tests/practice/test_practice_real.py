@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.domain.presets import trainings
 from pipelines.domain.records import Decision, ImageRecord
 from pipelines.practice import choices as chosen
+from pipelines.storage.presets import shipped
 from pipelines.storage.store import Store
 from studio import __main__ as cli
 from studio.cli import practice_command
@@ -20,7 +20,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wheel of a few pictures and steps."""
     known = chosen.choices()
     few = {"steps": 2, "batch": 1, "rank": 4, "save_every": 100, "sample_every": 100, "phases": ()}
-    settings = trainings()[known.train.character].settings.model_copy(update=few)
+    settings = shipped().trainings[known.train.character].settings.model_copy(update=few)
     less = known.model_copy(
         update={
             "enrich": known.enrich.model_copy(update={"per_source": 1, "count": ENRICHED}),

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.domain.records import Character, Decision, ImageRecord
 from pipelines.practice import reviewer
-from pipelines.practice.preference import worth
+from pipelines.practice.preference import preference
 from pipelines.practice.reviewer import (
     ANATOMY,
     ARTIFACTS,
@@ -161,5 +161,5 @@ def test_mistakes_turn_the_decision_round(session: Session, put: Put, reading: A
 def test_the_least_damaged_are_best_and_of_full_figures_the_most_alike(reading: Any) -> None:
     near, far = reading(apart=8.0, identity=0.6), reading(apart=12.0, identity=0.9)
     figure, other = reading(apart=None, identity=0.9), reading(apart=None, identity=0.7)
-    assert sorted([far, None, near], key=worth) == [None, far, near]
-    assert sorted([figure, other], key=worth) == [other, figure]
+    assert sorted([far, None, near], key=preference) == [None, far, near]
+    assert sorted([figure, other], key=preference) == [other, figure]

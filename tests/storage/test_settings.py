@@ -2,9 +2,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from own_presets import own_flux
 
-from pipelines.domain.presets import PresetError, models
 from pipelines.storage import settings
+from pipelines.storage.preset_files import PresetError
+from pipelines.storage.presets import shipped
 from pipelines.storage.settings import BadSettings, Settings
 
 
@@ -54,7 +56,7 @@ def test_all_errors_are_told_at_once_with_where_they_are(workspace_root: Path) -
         "no generator 'sdxl'",
         "no editor 'mini-flux'",
         "settings.toml",
-        *models(),
+        *shipped().models,
     ):
         assert word in str(error.value)
     assert isinstance(error.value, PresetError)
@@ -105,6 +107,22 @@ def test_every_setting_can_be_shown(workspace_root: Path) -> None:
     assert set(schema) == set(Settings.model_fields)
     for name, field in schema.items():
         assert field.get("description"), name
-    able = {role: [n for n, m in models().items() if role in m.roles] for role in ("generator", "editor")}
+    able = {role: [n for n, m in shipped().models.items() if role in m.roles] for role in ("generator", "editor")}
     assert schema["generator"]["enum"] == able["generator"] and schema["editor"]["enum"] == able["editor"]
     assert schema["theme"]["enum"] == ["dark", "light", "system"]
+
+
+def test_a_model_of_the_users_own_can_be_chosen_and_its_loss_does_not_shut_the_workspace(workspace_root: Path) -> None:
+    with pytest.raises(BadSettings, match="generator"):
+        settings.save(workspace_root, {"generator": "mine"})
+    file = own_flux(workspace_root)
+    settings.save(workspace_root, {"generator": "mine"})
+    assert settings.load(workspace_root).generator == "mine"
+    file.write_text("name = ")
+    assert settings.load(workspace_root).generator == "mine"
+    settings.save(workspace_root, {"theme": "light"})  # what is not changed need not be known
+    with pytest.raises(BadSettings, match="editor"):
+        settings.save(workspace_root, {"editor": "nobody"})
+    settings.save(workspace_root, {"generator": "mini-flux"})
+    with pytest.raises(BadSettings, match="generator"):
+        settings.save(workspace_root, {"generator": "mine"})

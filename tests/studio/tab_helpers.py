@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from pipelines.domain.presets import axes, survey_prompts
+from pipelines.storage.presets import shipped
 from studio.components.lora_stack import Draft
 
 PREFIX = {"qwen": "diffusion_model.transformer_blocks.0.attn.", "flux": "transformer.transformer_blocks.0.attn."}
@@ -36,10 +36,10 @@ def enrich_choice(
 ) -> list[Any]:
     """Numbers, axes and stack of the Enrich tab, as its events send them after the picker."""
     fields = {"per_source": 4, "gaps": False, "count": "", "seed": 0, "steps": "", "guidance": ""} | numbers
-    groups = [[e for e in edits if e.startswith(f"{axis.name}/")] for axis in axes()]
+    groups = [[e for e in edits if e.startswith(f"{axis.name}/")] for axis in shipped().axes]
     return [*fields.values(), *groups, *controls(stack or Draft(), 8)]
 
 
 def survey_groups(*prompts: str) -> list[list[str]]:
     """The prompt groups of the Survey tab."""
-    return [[p for p in prompts if p.startswith(f"{axis.name}/")] for axis in survey_prompts()]
+    return [[p for p in prompts if p.startswith(f"{axis.name}/")] for axis in shipped().survey_prompts]

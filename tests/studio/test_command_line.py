@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from own_presets import own_flux
 from PIL import Image
 from studio_helpers import damaged_workspace
 
-from pipelines.domain.presets import trainings
 from pipelines.domain.records import Decision, ImageRecord, Job
 from pipelines.domain.requests import TrainItem, TrainRequest
 from pipelines.domain.shots import Purpose, Shot
+from pipelines.storage import settings
 from pipelines.storage.pictures import save_picture
+from pipelines.storage.presets import shipped
 from pipelines.storage.store import Store
 from pipelines.workflow.opening import open_session
 from studio.__main__ import main
@@ -141,7 +143,7 @@ def test_what_waits_for_a_turn_is_asked_again_by_the_command_line(
         items = (TrainItem(image=first.ref, caption="ada"),)
         request = TrainRequest(
             target="character", character="ada", name="ada_v1", version="v1", family="mini-flux", revision="1",
-            items=items, settings=trainings()["character-practice"].settings, folder="characters/ada/models/x",
+            items=items, settings=shipped().trainings["character-practice"].settings, folder="characters/ada/models/x",
         )  # fmt: skip
         waiting = Job(id="1" * 16, kind="train", title="Train", request=request.model_dump(mode="json"))
         store.put(waiting)
@@ -208,3 +210,42 @@ def test_what_was_repaired_is_told_by_the_command_that_finds_it(
     (workspace_root / "flenwheel.json.bak").unlink(missing_ok=True)
     (workspace_root / "flenwheel.journal").unlink()
     assert "cannot be read" in doctor.examine(workspace_root)["records"][0]
+
+
+def test_presets_of_ones_own_are_begun_listed_and_their_errors_told(run: Any, workspace_root: Path) -> None:
+    status, told = run("presets")
+    assert status == 0 and not told["there"] and told["folder"] == str(workspace_root / "presets")
+    status, told = run("presets", "--init")
+    assert status == 0 and told["there"] and "training/example.toml" in told["written"] and told["problems"] == []
+    own_flux(workspace_root)
+    (workspace_root / "presets" / "loras.toml").write_text('[[lora]]\nname = "x"')
+    status, told = run("presets")
+    assert status == 1 and "loras.toml: lora x: kind: is missing" in told["problems"]
+    assert {k["title"]: k["own"] for k in told["kinds"]}["Models"] == ["mine"]
+    for command in ("status", "doctor"):
+        _, answer = run(command)
+        assert "loras.toml: lora x: kind: is missing" in answer["presets"]
+    assert answer["models"]["mine"]["found"]
+
+
+def test_doctor_says_so_when_the_chosen_model_is_gone(workspace_root: Path) -> None:
+    file = own_flux(workspace_root)
+    settings.save(workspace_root, {"generator": "mine"})
+    assert doctor.examine(workspace_root)["ok"]
+    file.unlink()
+    assert not doctor.examine(workspace_root)["ok"]
+
+
+def test_a_failure_mode_is_noted_by_name_or_letter_and_taken_back(
+    run: Any, pictures: Path, workspace_root: Path
+) -> None:
+    _, told = run("import", str(pictures), "--new", "Ada", "--may-use")
+    (workspace_root / "presets").mkdir()
+    (workspace_root / "presets" / "failures.toml").write_text('[[failure]]\nname = "ears"\nkey = "r"')
+    first = told["admitted"][0]
+    status, told = run("review", "--failure", "r", first[:12])
+    assert (status, told["failures"]) == (0, {first: ["ears"]})
+    assert run("review", "--failure", "hands", first[:12])[1]["failures"] == {first: ["ears", "hands"]}
+    assert run("review", "--failure", "ears", first[:12])[1]["failures"] == {first: ["hands"]}
+    status, told = run("review", "--failure", "beard", first[:12])
+    assert status == 1 and "'beard'" in told["error"] and "r ears" in told["error"]

@@ -69,7 +69,7 @@ def test_the_filter_says_of_each_picture_above_which_line_it_goes(studio: Studio
 
 def test_the_table_of_the_page_is_the_rule(client: TestClient, studio: Studio, put: Put) -> None:
     image = put("enriched", verdict="right", score=0.8)
-    table = foresight.table()
+    table = foresight.table(studio.session)
     assert json.dumps(table) in client.get("/ui/studio.js").text
     for action, values in (("label", ("good", "needs_correction", "reject", None)), ("identity", (1, 5, None))):
         for value in values:

@@ -8,10 +8,10 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 from studio_helpers import NASTY
 
-from pipelines.domain.presets import trainings
 from pipelines.domain.records import Decision, ImageRecord, Job, LoraRecord, Survey, now
 from pipelines.domain.requests import TrainItem, TrainRequest
 from pipelines.domain.shots import Adapter, LoraStack
+from pipelines.storage.presets import shipped
 from pipelines.workflow import characters, sources
 from studio.server.state import Studio
 
@@ -214,7 +214,7 @@ def test_a_training_on_what_was_rejected_since_is_not_resumed(studio: Studio, cl
     item = TrainItem(image=picture.ref, caption="ada")
     request = TrainRequest(
         target="character", character="ada", name="ada_v1", version="v1", family="mini-flux", revision="1",
-        items=(item,), settings=trainings()["character-practice"].settings, folder="characters/ada/models/x",
+        items=(item,), settings=shipped().trainings["character-practice"].settings, folder="characters/ada/models/x",
     )  # fmt: skip
     job = Job(
         id="1" * 16, kind="train", title="Train ada_v1", character="ada", request=request.model_dump(mode="json"),

@@ -189,8 +189,8 @@ def test_coverage_counts_good_and_waiting_apart(studio: Studio, put: Put) -> Non
     assert value["waiting"] == {} and "half-left/smiling" not in value["have"]
 
 
-def test_a_click_on_a_cell_ticks_its_edits() -> None:
-    chosen = enrich.aimed({"angle/front", "expression/sad"}, ["angle/half-left"], [], [], None, [])
+def test_a_click_on_a_cell_ticks_its_edits(studio: Studio) -> None:
+    chosen = enrich.aimed(studio, {"angle/front", "expression/sad"}, ["angle/half-left"], [], [], None, [])
     assert chosen == [["angle/half-left", "angle/front"], [], [], ["expression/sad"], []]
 
 

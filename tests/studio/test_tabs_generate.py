@@ -8,9 +8,9 @@ import gradio as gr
 import pytest
 from tab_helpers import controls, lora_file
 
-from pipelines.domain.presets import scenarios
 from pipelines.domain.records import ImageRecord, LoraRecord
 from pipelines.practice.choices import choices
+from pipelines.storage.presets import shipped
 from pipelines.workflow import loras, practice
 from studio.components.histogram import histogram
 from studio.components.lora_stack import Draft
@@ -18,7 +18,7 @@ from studio.server.state import Studio
 from studio.tabs import generate
 
 Put = Callable[..., ImageRecord]
-ALL = [s.name for s in scenarios()]
+ALL = [s.name for s in shipped().scenarios]
 
 
 def trained(studio: Studio, folder: Path, version: str) -> LoraRecord:

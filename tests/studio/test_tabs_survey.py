@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tab_helpers import controls, lora_file, survey_groups
 
-from pipelines.domain.presets import catalogue as entries
 from pipelines.domain.records import ImageRecord, Survey
+from pipelines.storage.presets import shipped
 from pipelines.workflow.survey import Standing
 from studio.components import lora_stack
 from studio.components.catalogue import chosen, match, status
@@ -54,12 +54,12 @@ def test_the_catalogue_shows_what_is_here_and_what_does_not_fit(studio: Studio, 
 
 
 def test_a_file_that_fits_another_entry_of_the_wrong_family_is_not_here(studio: Studio) -> None:
-    wrong = next(e for e in entries() if e.name == "controlnet-union")
+    wrong = next(e for e in shipped().catalogue if e.name == "controlnet-union")
     assert status(wrong, None, "qwen-image-edit") == ("wrong family", "bad")
 
 
 def test_an_entry_is_matched_by_its_file_name(studio: Studio, tmp_path: Path) -> None:
-    entry = next(e for e in entries() if e.name == "next-scene")
+    entry = next(e for e in shipped().catalogue if e.name == "next-scene")
     value, _ = survey.bring(studio, str(lora_file(tmp_path, Path(entry.file).stem)), "", {})
     item = next(i for i in value["items"] if i["key"] == "next-scene")
     assert item["status"] == "here" and item["lora"]
@@ -118,7 +118,7 @@ def test_specialties_of_the_ticked_loras_join_the_prompts(studio: Studio, put: P
     value, _ = survey.bring(studio, str(lora_file(tmp_path, "multiple-angles")), "multiple-angles", {})
     pictures = shown(studio)[1]
     without = len(survey.plan_of(studio, *choice(value, pictures)))
-    entry = next(e for e in entries() if e.name == "multiple-angles")
+    entry = next(e for e in shipped().catalogue if e.name == "multiple-angles")
     assert len(survey.plan_of(studio, *choice(value, pictures, special=True))) == without + 2 * len(entry.prompts)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.domain.presets import trainings
 from pipelines.domain.records import CurvePart, Decision, ImageRecord, Job, Metric, TrainingRun, now
+from pipelines.storage.presets import shipped
 from pipelines.workflow import review, sources
 from pipelines.workflow.characters import NotAllowed
 from studio.components.curve import metrics, series, smooth, thin
@@ -22,7 +22,8 @@ PRESET = "character-practice"
 
 def five(**changes: Any) -> list[Any]:
     """The five settings of the practice preset, some of them changed."""
-    known = dict(zip(train.FIELDS, train.fill(PRESET), strict=True))
+    settings = shipped().trainings[PRESET].settings
+    known = {name: getattr(settings, name) for name in train.FIELDS}
     return list((known | changes).values())
 
 
@@ -56,7 +57,7 @@ def test_unreviewed_pictures_shut_the_gate_and_reviewing_opens_it(studio: Studio
     assert doubts["lines"]
     memory, words, button = train.look_ahead(studio, "character", PRESET, *five())
     assert button["interactive"] and button["value"] == "Train v1"
-    assert words["title"].startswith(f"{trainings()[PRESET].settings.steps} steps, time not known yet")
+    assert words["title"].startswith(f"{shipped().trainings[PRESET].settings.steps} steps, time not known yet")
     assert memory["fits"] and memory["total"] > 0 and memory["parts"]
 
 
@@ -86,7 +87,7 @@ def test_corrections_of_sources_that_were_left_out_are_told_of(studio: Studio, p
     assert tally["total"] == 2 and tally["reasons"] == []  # the correction, and its target once more as a good edit
     assert any("2 edits are left out: their source" in line for line in doubts["lines"])
     sources.remove(session, kept.id)
-    _, words, button = train.look_ahead(studio, "editor", "editor-practice", *train.fill("editor-practice"))
+    _, words, button = train.look_ahead(studio, "editor", "editor-practice", *train.fill(studio, "editor-practice"))
     assert not button["interactive"] and "None of 2 corrections can be learnt from" in words["lines"][0]
 
 
@@ -95,9 +96,9 @@ def test_the_editor_needs_corrections(studio: Studio) -> None:
     assert "no corrections yet" in tally["reasons"][0]
 
 
-def test_the_five_settings_change_the_preset_and_alpha_keeps_its_ratio() -> None:
-    settings = train.settings_of(PRESET, *five(rank=32, steps=7))
-    base = trainings()[PRESET].settings
+def test_the_five_settings_change_the_preset_and_alpha_keeps_its_ratio(studio: Studio) -> None:
+    settings = train.settings_of(studio, PRESET, *five(rank=32, steps=7))
+    base = shipped().trainings[PRESET].settings
     assert (settings.rank, settings.steps) == (32, 7)
     assert settings.alpha / settings.rank == base.alpha / base.rank
     assert settings.phases == base.phases
@@ -105,14 +106,14 @@ def test_the_five_settings_change_the_preset_and_alpha_keeps_its_ratio() -> None
 
 def test_every_wrong_setting_is_named_at_once(studio: Studio) -> None:
     with pytest.raises(NotAllowed, match=r"(?s)rank.*learning_rate"):
-        train.settings_of(PRESET, *five(rank=0, learning_rate=5))
+        train.settings_of(studio, PRESET, *five(rank=0, learning_rate=5))
     _, words, button = train.look_ahead(studio, "character", PRESET, *five(resolution=2))
     assert "resolution" in words["lines"][0] and not button["interactive"]
 
 
 def test_settings_stay_until_the_target_changes(studio: Studio) -> None:
     key, _, _, preset, *rest = train.refresh(studio, "character", None, None)
-    assert preset["value"] == PRESET and rest[0] == trainings()[PRESET].settings.rank
+    assert preset["value"] == PRESET and rest[0] == shipped().trainings[PRESET].settings.rank
     again = train.refresh(studio, "character", PRESET, key)
     assert again[3].get("value") is None and "choices" not in again[3]
     other = train.refresh(studio, "editor", PRESET, key)

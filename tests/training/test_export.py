@@ -12,13 +12,13 @@ from PIL import Image
 from safetensors import safe_open
 from train_helpers import FAMILY, Bench, fresh_resident
 
-from pipelines.domain.presets import models
 from pipelines.domain.requests import TrainRequest
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.engine.adapters import applied
 from pipelines.models.lora_export import Learned, tag_frequency
 from pipelines.models.lora_export import header as made
 from pipelines.models.lora_files import inspect
+from pipelines.storage.presets import shipped
 from pipelines.storage.workspace import Workspace
 
 TARGETS = ("character", "editor")
@@ -54,7 +54,7 @@ def test_a_fresh_pipeline_gives_the_trainers_picture(
     request = bench.request(target, alpha=alpha, steps=4, learning_rate=2e-2, samples=(bench.shot(target),))
     _, events = bench.train(request)
     in_training = opened(bench, [e.image.path for e in events if e.type == "image"][-1])
-    with fresh_resident(models_root).use(models()[FAMILY[target]]) as driver:
+    with fresh_resident(models_root).use(shipped().models[FAMILY[target]]) as driver:
         base = np.asarray(driver.render(bench.shot(target), sources(bench, target))).astype(int)
         driver.pipe.load_lora_weights(path_of(bench, request), adapter_name="reloaded")
         reloaded = np.asarray(driver.render(bench.shot(target), sources(bench, target))).astype(int)
@@ -67,7 +67,7 @@ def test_a_fresh_pipeline_gives_the_trainers_picture(
 
 
 def test_the_header_names_input_pictures_too(bench: Bench) -> None:
-    told = made("ada", Learned({}, [0.5], "f"), bench.request("editor"), models()[FAMILY["editor"]])
+    told = made("ada", Learned({}, [0.5], "f"), bench.request("editor"), shipped().models[FAMILY["editor"]])
     assert json.loads(told["flenwheel.images"]) == sorted(p.id for p in bench.pictures[:3])  # two to make, of two
 
 
@@ -163,7 +163,7 @@ def test_the_header_tells_base_rank_trigger_dataset_and_lineage(bench: Bench) ->
 
 
 def test_the_real_base_is_named_by_its_hub_id(bench: Bench) -> None:
-    family = models()["qwen-image-edit-2509"]
+    family = shipped().models["qwen-image-edit-2509"]
     told = made("ada_v1", Learned({}, [0.5], "f"), bench.request("editor"), family)
     assert told["flenwheel.base"] == "Qwen/Qwen-Image-Edit-2509"
     assert told["modelspec.architecture"] == "Qwen-Image-Edit-Plus/lora"

@@ -6,12 +6,13 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from pipelines.domain.events import Event
-from pipelines.domain.presets import TrainingSettings, models
+from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.requests import TrainItem, TrainRequest
 from pipelines.domain.shots import Purpose, Shot
 from pipelines.engine.resident import Resident
 from pipelines.storage.pictures import save_picture
+from pipelines.storage.presets import shipped
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 from pipelines.training import train
@@ -46,7 +47,7 @@ class Bench:
         sources = (self.pictures[0].ref,) if target == "editor" else ()
         return Shot(
             family=FAMILY[target],
-            revision=models()[FAMILY[target]].revision,
+            revision=shipped().models[FAMILY[target]].revision,
             prompt="ohwx_char person, smiling",
             sources=sources,
             seed=seed,
@@ -67,7 +68,7 @@ class Bench:
             "name": "ada_v1",
             "version": "v1",
             "family": FAMILY[target],
-            "revision": models()[FAMILY[target]].revision,
+            "revision": shipped().models[FAMILY[target]].revision,
             "items": tuple(self.item(n, target) for n in range(2)),
             "settings": TrainingSettings(**{**values, **changes}),
             "trigger": "ohwx_char",
@@ -102,7 +103,7 @@ class Bench:
         return done, events
 
     def driver(self, target: str) -> Any:
-        with self.residents[target].use(models()[FAMILY[target]]) as driver:
+        with self.residents[target].use(shipped().models[FAMILY[target]]) as driver:
             return driver
 
 

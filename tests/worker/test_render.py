@@ -23,6 +23,7 @@ from engine_helpers import (
     weighted,
     workspace,
 )
+from own_presets import own_flux
 from PIL import Image
 
 from pipelines.domain.cancelled import Cancelled
@@ -34,6 +35,7 @@ from pipelines.engine.resident import Resident
 from pipelines.engine.weights import WeightsMissing
 from pipelines.models.flux import drive
 from pipelines.storage.pictures import pixel_hash, read_recipe
+from pipelines.storage.presets import load_presets
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 from pipelines.worker.render import RenderFailed, render
@@ -241,3 +243,20 @@ def test_out_of_memory_takes_measures_tells_and_goes_on(
         assert driver.tiled
         assert driver.encoders_stay == (times < 2)
     assert resident.loads == {FLUX: 2}
+
+
+def test_a_model_of_the_users_own_draws_until_its_preset_says_something_else(
+    resident: Resident, events: list, workspace: Workspace
+) -> None:
+    own_flux(workspace.root)
+    revision = load_presets(workspace.root).models["mine"].revision
+    first, second = (shot(family="mine", revision=revision, seed=n) for n in (1, 2))
+    (made,) = run(plan(first), resident, events)
+    assert made.shot == first and workspace.path(made.path).exists()
+    assert shot(revision=revision.partition("~")[0]).id != first.id
+    own_flux(workspace.root, title="By another title", licence="another")
+    assert len(run(plan(first, second), resident, events)) == 2
+    own_flux(workspace.root, parts={"transformer": {"parameters": 1, "quantize": "nf4"}})
+    with pytest.raises(RenderFailed, match="preset of Mine says has changed since"):
+        run(plan(first, shot(family="mine", revision=revision, seed=3)), resident, events)
+    assert [r.shot for r in run(plan(first, second), resident, events)] == [first, second]  # what is made stays

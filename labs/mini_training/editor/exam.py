@@ -12,12 +12,13 @@ import torch
 from PIL import Image, ImageFilter
 
 from labs.mini_training.editor.instructions import EMPTY
-from pipelines.domain.presets import Axis, Edit, axes, models
+from pipelines.domain.presets import Axis, Edit
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.features import features
 from pipelines.models.qwen_image_edit.drive import edit_sizes
 from pipelines.planning.enrich import prompt_for
+from pipelines.storage.presets import shipped
 from pipelines.training.emphasis import emphasis
 from pipelines.world.renderer import EXPRESSIONS, LIGHTS, YAWS, Character, View, render
 from pipelines.world.renderer.truth import box
@@ -81,7 +82,7 @@ def questions(count: int, first: int = FIRST, sources: int = 1, held_out: bool =
     """The studio's own edits (``presets/prompts/edits.toml``) by turns: angle, lighting, expression, background; each
     of a character of its own, from seed ``first`` on, and never asking for what is there."""
     rng = random.Random(f"edits {first}")  # noqa: S311
-    offered = [axis for axis in axes() if axis.name in AXES]
+    offered = [axis for axis in shipped().axes if axis.name in AXES]
     out = []
     for k in range(count):
         who, source = Character.from_seed(first + k, held_out), _source(rng)
@@ -115,7 +116,7 @@ def drawer(pipe: Any, steps: int = 12, guidance: float = 1.0) -> Draw:
     pipe.set_progress_bar_config(disable=True)
 
     def draw(sources: list[Image.Image], prompt: str, seed: int) -> Image.Image:
-        with torch.no_grad(), edit_sizes(models()["mini-qwen-edit"]):
+        with torch.no_grad(), edit_sizes(shipped().models["mini-qwen-edit"]):
             return pipe(
                 image=sources,
                 prompt=prompt,

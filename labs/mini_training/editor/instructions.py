@@ -7,8 +7,9 @@ their manner for what these do not name; brief ones are what somebody would type
 import random
 from dataclasses import dataclass
 
-from pipelines.domain.presets import Edit, axes, survey_prompts
+from pipelines.domain.presets import Edit
 from pipelines.planning.enrich import prompt_for
+from pipelines.storage.presets import shipped
 from pipelines.world.renderer import YAWS
 
 EMPTY = " "
@@ -129,10 +130,10 @@ def _brief(name: str, before: Seen, after: Seen, rng: random.Random) -> str:
 
 def _edits(axis: str, value: str) -> list[Edit]:
     """What the presets have for a value; "neutral" light is also the survey's studio light."""
-    found = [e for a in axes() if a.name == axis for e in a.edits if e.value == value]
+    found = [e for a in shipped().axes if a.name == axis for e in a.edits if e.value == value]
     other = "studio" if (axis, value) == ("lighting", "neutral") else value
     if axis != "lighting" or value in ("neutral", "sunset", "daylight"):
-        found += [e for a in survey_prompts() if a.name == axis for e in a.edits if e.value == other]
+        found += [e for a in shipped().survey_prompts if a.name == axis for e in a.edits if e.value == other]
     return found
 
 
@@ -166,4 +167,4 @@ def _turn(before: Seen, after: Seen, rng: random.Random) -> str:
 
 
 def _edits_of_survey(value: str) -> Edit:
-    return next(e for a in survey_prompts() for e in a.edits if e.value == value)
+    return next(e for a in shipped().survey_prompts for e in a.edits if e.value == value)

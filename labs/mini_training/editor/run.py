@@ -23,9 +23,9 @@ from labs.mini_training.editor.task import Data, EditTask
 from labs.mini_training.feed import ahead
 from labs.mini_training.loop import Plan, Trainer, weights
 from labs.mini_training.release import begin, release
-from pipelines.domain.presets import PRESETS
 from pipelines.engine import attention
 from pipelines.engine.precision import native
+from pipelines.storage.preset_files import PRESETS
 
 log = logging.getLogger(__name__)
 

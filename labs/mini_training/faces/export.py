@@ -17,7 +17,7 @@ from labs.mini_training.faces.embedding import Whitening, features, fit, fitting
 from labs.mini_training.faces.targets import FACE_HEADS, SCENE_HEADS, WORDS
 from labs.mini_training.faces.tasks import JudgeNet
 from labs.mini_training.loop import weights
-from pipelines.domain.presets import PRESETS
+from pipelines.storage.preset_files import PRESETS
 
 log = logging.getLogger(__name__)
 Tensor = torch.Tensor

@@ -25,9 +25,9 @@ from labs.mini_training.flux.latents import Latents
 from labs.mini_training.flux.task import Batches, Guided, Model, Plain
 from labs.mini_training.loop import Plan, Trainer, weights
 from labs.mini_training.release import begin, release
-from pipelines.domain.presets import PRESETS
 from pipelines.engine import attention
 from pipelines.engine.precision import native
+from pipelines.storage.preset_files import PRESETS
 
 log = logging.getLogger(__name__)
 

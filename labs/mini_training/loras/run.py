@@ -11,11 +11,13 @@ import torch
 from PIL import Image
 
 from labs.mini_training.loras.lessons import LESSONS, Lesson, pairs
-from pipelines.domain.presets import PRESETS, TrainingSettings, models
+from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.requests import TrainItem, TrainRequest
 from pipelines.domain.shots import ImageRef
 from pipelines.engine.resident import Resident
 from pipelines.storage.pictures import save_picture
+from pipelines.storage.preset_files import PRESETS
+from pipelines.storage.presets import shipped
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 from pipelines.training import train
@@ -108,7 +110,7 @@ class Bench:
             name=name,
             version="v1",
             family=family,
-            revision=models()[family].revision,
+            revision=shipped().models[family].revision,
             items=tuple(items),
             settings=settings,
             folder=self.workspace.lora_folder(name, target, "v1"),

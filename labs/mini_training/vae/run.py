@@ -13,7 +13,7 @@ from PIL import Image
 from labs.mini_training.faces.pool import Pool
 from labs.mini_training.loop import Plan, Trainer, weights
 from labs.mini_training.vae.task import SHARDS, FluxVae, Pictures, QwenVae, Vae, VaeTask, halved
-from pipelines.domain.presets import PRESETS
+from pipelines.storage.preset_files import PRESETS
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,15 @@ import { tryGet } from "./net.js";
 const AGAIN_MS = 1000;
 
 /** @type {Facts} */
-export const facts = { failures: {}, angles: [], expressions: [], theme: "system", piles: {}, outcomes: {} };
+export const facts = {
+  failures: {},
+  failure_words: {},
+  angles: [],
+  expressions: [],
+  theme: "system",
+  piles: {},
+  outcomes: {},
+};
 
 /** Asks until the studio answers: without them nothing can be shown. */
 export async function learn() {

@@ -30,7 +30,7 @@ export function openKeyHelp() {
     ),
   );
   const failures = Object.entries(facts.failures).map(
-    ([letter, words]) => /** @type {[string[], string]} */ ([[letter.toUpperCase()], words]),
+    ([letter, name]) => /** @type {[string[], string]} */ ([[letter.toUpperCase()], facts.failure_words[name] ?? name]),
   );
   const content = h("div", { class: "key-help" }, groups, group("After F", failures));
   dialog("Keys", content, { id: "review-keys", wide: true }).showModal();

@@ -24,6 +24,12 @@ const CHOICES = {
   reject: { id: "review-reject", words: "Reject", key: "X" },
 };
 
+/** @param {string} name */
+function earlierFailure(name) {
+  const title = "Noted earlier; there is no such failure mode any more";
+  return h("span", { class: "fail", "aria-pressed": "true", title }, name);
+}
+
 export class SidePanel {
   /** @param {Review} review */
   constructor(review) {
@@ -33,6 +39,7 @@ export class SidePanel {
     this.choices = this.choiceButtons();
     this.stars = { identity: this.starButtons("identity"), edit: this.starButtons("edit") };
     this.failures = this.failureButtons();
+    this.earlier = h("span", { id: "review-earlier-failures" });
     this.shows = new Shows((said) => review.tag(said));
     this.correction = new Correction(
       () => review.model.current,
@@ -46,7 +53,7 @@ export class SidePanel {
       h("div", { class: "choices" }, [...this.choices.values()]),
       h("div", { class: "rates" }, rates),
       this.shows.node,
-      h("div", { class: "fails" }, [...this.failures.values()]),
+      h("div", { class: "fails" }, [...this.failures.values()], this.earlier),
       this.correction.node,
       h("section", {}, this.recipe),
     );
@@ -80,11 +87,11 @@ export class SidePanel {
   }
 
   failureButtons() {
-    const failure = (/** @type {string} */ letter, /** @type {string} */ words) => {
+    const failure = (/** @type {string} */ letter, /** @type {string} */ name) => {
       const props = { type: "button", class: "fail", onclick: () => this.review.fail(letter) };
-      return h("button", props, h("kbd", {}, letter.toUpperCase()), words);
+      return h("button", props, h("kbd", {}, letter.toUpperCase()), facts.failure_words[name] ?? name);
     };
-    return new Map(Object.entries(facts.failures).map(([letter, words]) => [words, failure(letter, words)]));
+    return new Map(Object.entries(facts.failures).map(([letter, name]) => [name, failure(letter, name)]));
   }
 
   /** @param {PileTile} tile */
@@ -109,9 +116,15 @@ export class SidePanel {
     for (const [label, node] of this.choices) press(node, state?.label === label);
     this.paintStars("identity", state?.identity ?? 0);
     this.paintStars("edit", state?.edit ?? 0);
-    for (const [words, node] of this.failures) press(node, Boolean(state?.failures.includes(words)));
+    this.paintFailures(state?.failures ?? []);
     this.node.classList.toggle("armed", this.review.model.armed);
     this.correction.paint(tile);
+  }
+
+  /** @param {string[]} noted */
+  paintFailures(noted) {
+    for (const [name, node] of this.failures) press(node, noted.includes(name));
+    put(this.earlier, noted.filter((name) => !this.failures.has(name)).map(earlierFailure));
   }
 
   /**

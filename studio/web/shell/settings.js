@@ -5,6 +5,7 @@ import { h } from "../core/dom.js";
 import { poll } from "../core/live.js";
 import { get, post } from "../core/net.js";
 import { attempt, dialog, problemLine, select, toast, wordsOf } from "../core/ui.js";
+import { yourPresets } from "./presets.js";
 
 /** @import { Setting } from "../shapes.js" */
 /** @typedef {HTMLInputElement | HTMLSelectElement} Control */
@@ -75,7 +76,7 @@ export function openSettings() {
       problem,
       h("div", { class: "row end" }, save),
     );
-    const box = dialog("Settings of this workspace", form, { id: "settings-dialog" });
+    const box = dialog("Settings of this workspace", h("div", {}, form, yourPresets()), { id: "settings-dialog" });
     box.showModal();
   });
 }

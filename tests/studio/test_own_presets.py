@@ -1,0 +1,119 @@
+"""Settings, Your presets: what was read and what was not, in words; and a studio that works whatever the files hold."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi.testclient import TestClient
+from own_presets import own_flux
+from playwright.sync_api import Page, expect
+from studio_helpers import Served
+
+from pipelines.domain.records import Decision, ImageRecord
+from pipelines.storage.presets import FOLDER, shipped
+from studio.server.state import Studio
+from studio.tabs import enrich, generate, survey, train
+
+Put = Callable[..., ImageRecord]
+SLOW = 60_000
+MARKUP = "<img src=x onerror=window.pwned=7>"
+
+
+def folder(studio: Studio) -> Path:
+    path = studio.session.workspace.root / FOLDER
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def choices(client: TestClient, name: str) -> list[str]:
+    return next(f["choices"] for f in client.get("/settings").json()["fields"] if f["name"] == name)
+
+
+def test_the_folder_is_begun_read_and_told_of(client: TestClient, studio: Studio) -> None:
+    told = client.get("/presets").json()
+    assert not told["there"] and told["folder"] == str(studio.session.workspace.root / FOLDER)
+    begun = client.post("/presets/begin").json()
+    assert begun["there"] and "failures.toml" in begun["written"] and begun["problems"] == []
+    (folder(studio) / "failures.toml").write_text('[[failure]]\nname = "ears"\nkey = "h"')
+    (folder(studio) / "prompts" / "scenarios.toml").write_text(
+        '[[scenario]]\nname = "moon"\ntitle = "M"\nprompt = "moon"'
+    )
+    told = client.post("/presets/reload").json()
+    assert told["problems"] == ["failures.toml: failure ears: key: 'h' is the letter of 'hands' already"]
+    assert told["later"] == ["Scenarios"]
+    assert client.post("/presets/begin").json()["written"] == []
+
+
+def test_settings_offer_the_users_models(client: TestClient, studio: Studio) -> None:
+    assert choices(client, "generator") == list(shipped().models)
+    file = own_flux(studio.session.workspace.root)
+    assert choices(client, "generator") == [*shipped().models, "mine"]
+    assert client.post("/settings", json={"generator": "mine"}).status_code == 200
+    file.unlink()
+    assert "mine" in choices(client, "generator")  # what is chosen is shown, and does not turn into another by itself
+    assert client.post("/settings", json={"generator": "mini-flux"}).status_code == 200
+    assert "mine" not in choices(client, "generator")
+
+
+def test_the_page_takes_failure_modes_from_the_presets(client: TestClient, studio: Studio, put: Put) -> None:
+    words = MARKUP.replace('"', "'")
+    (folder(studio) / "failures.toml").write_text(f'[[failure]]\nname = "ears"\ntitle = "{words}"\nkey = "r"')
+    script = client.get("/ui/studio.js").text.splitlines()[0]
+    assert '"r": "ears"' in script and '"h": "hands"' in script and '{"flips": "failures"}' in script
+    image = put("enriched")
+    said = {"id": "0123456789abcdef", "image": image.id, "action": "failure", "value": "ears"}
+    assert client.post("/decisions", json={"decisions": [said]}).status_code == 200
+    assert studio.session.store.verdict(image.id).failures == ("ears",)
+
+
+def test_a_studio_whose_models_are_gone_answers_everywhere(client: TestClient, studio: Studio) -> None:
+    store, character = studio.session.store, studio.character
+    assert character is not None
+    store.put(character.model_copy(update={"generator": "mine", "editor": "theirs"}))
+    live = client.get("/live").json()
+    assert live["next"]["title"] == "Put the model preset back" and len(live["rail"]) > 3
+    for address in ("/cards", "/review", "/review/pristine", "/settings", "/presets", "/line/brief"):
+        assert client.get(address).status_code in (200, 404), address
+    told = client.get("/presets").json()["problems"]
+    assert [t.split(":")[0] for t in told] == ["Ada, generator", "Ada, editor"]
+    shown: list[Any] = [
+        enrich.refresh(studio, {}, None),
+        generate.refresh(studio, None, {}, None),
+        survey.refresh(studio, {}, {}, ""),
+        train.refresh(studio, "character", None, None),
+        train.refresh(studio, "editor", None, None),
+        train.look_ahead(studio, "character", "character-practice", *train.fill(studio, "character-practice")),
+    ]
+    words = str(shown)
+    assert "There is no model preset 'mine'" in words and "There is no model preset 'theirs'" in words
+
+
+def test_settings_show_the_users_presets_and_their_errors_as_text(page: Page, served: Served) -> None:
+    page.click("#settings-open")
+    expect(page.locator("#presets-folder")).to_have_text(str(served.studio.session.workspace.root / FOLDER))
+    expect(page.locator("#presets-kinds li")).to_have_count(8)
+    expect(page.locator("#presets-problems")).to_be_hidden()
+    page.click("#presets-begin")
+    expect(page.locator("#presets-said")).to_contain_text("models/example.toml", timeout=SLOW)
+    (folder(served.studio) / "models" / "odd.toml").write_text(f"name = '{MARKUP}'")
+    own_flux(served.studio.session.workspace.root)
+    page.click("#presets-reload")
+    expect(page.locator("#presets-problems")).to_contain_text(f"models/odd.toml: model {MARKUP}: weights: is missing")
+    expect(page.locator("#presets-kinds")).to_contain_text("of these yours: mine")
+    assert page.evaluate("window.pwned") is None
+
+
+def test_a_failure_mode_that_is_no_more_still_shows_and_a_new_one_has_its_letter(
+    page: Page, served: Served, put: Put
+) -> None:
+    image, store = put("enriched"), served.studio.session.store
+    store.decide(Decision(image=image.id, who="human", action="failure", value="antlers"))
+    (folder(served.studio) / "failures.toml").write_text('[[failure]]\nname = "ears"\ntitle = "Ears!"\nkey = "r"')
+    page.reload()
+    page.click("#tab-review-button")
+    expect(page.locator("#review-earlier-failures")).to_have_text("antlers", timeout=SLOW)
+    page.keyboard.press("f")
+    page.keyboard.press("r")
+    expect(page.locator('.fail[data-words="ears"]')).to_have_attribute("aria-pressed", "true")
+    expect(page.locator('.fail[data-words="ears"]')).to_contain_text("Ears!")
+    expect(page.locator("#review-earlier-failures")).to_have_text("antlers")
