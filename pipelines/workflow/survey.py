@@ -13,7 +13,8 @@ from pipelines.session import NotFound, Session
 from pipelines.workflow import datasets, render, sources
 from pipelines.workflow.characters import NotAllowed
 
-CHOICES: dict[str, str] = {
+Way = Literal["A", "B", "C", "D"]
+CHOICES: dict[Way, str] = {
     "A": "An existing LoRA as it is",
     "B": "Several LoRAs combined",
     "C": "Train a custom LoRA",
@@ -137,7 +138,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def decide(session: Session, survey_id: str, decision: Literal["A", "B", "C", "D"], reasons: str) -> Survey:
+def decide(session: Session, survey_id: str, decision: Way, reasons: str) -> Survey:
     """Write down which way to go and why. Raises NotFound, NotAllowed without reasons."""
     made = session.store.get(Survey, survey_id)
     if made is None:
