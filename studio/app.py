@@ -46,14 +46,15 @@ from studio.components.rail import Header
 from studio.components.shell import Shell
 from studio.components.start import Start
 from studio.components.theme import theme
+from studio.server import web
+from studio.server.loopback import LOOPBACK
 from studio.server.own import own
-from studio.server.security import LOOPBACK, UPLOAD_LIMIT, Guard, known_hosts
+from studio.server.security import UPLOAD_LIMIT, Guard, known_hosts
 from studio.server.state import Studio
 from studio.server.uploads import Doors, GuardedBlocks
 from studio.tabs import enrich, generate, model_card, review, survey, train
 
 WARM_AFTER = 3.0  # seconds
-HEAD = '<link rel="stylesheet" href="/ui/studio.css"><script src="/ui/studio.js"></script>'
 
 TABS: tuple[tuple[str, str, Any], ...] = (
     ("survey", "Survey", survey),
@@ -102,7 +103,7 @@ def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
         enable_monitoring=False,
         mcp_server=False,
         theme=theme(),
-        head=HEAD,
+        head=web.head(),
         allowed_paths=[],
     )
     mounted = next(route for route in app.routes if isinstance(route, Mount))
@@ -122,6 +123,14 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
+def welcome(address: str, workspace: Path, host: str) -> str:
+    """What is told on the terminal when the studio opens."""
+    words = f"FLENwheel is open at {address} (workspace {workspace})"
+    if host in LOOPBACK:
+        return words
+    return f"{words}\nThere is no password: who reaches that address sees the pictures and uses the studio."
+
+
 def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True) -> None:
     """Open the workspace and serve the studio until it is stopped. Raises WorkspaceBusy, OSError (port in use)."""
     address = f"http://{'localhost' if host in LOOPBACK else host}:{port}"
@@ -134,5 +143,5 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
         warm = threading.Timer(WARM_AFTER, lambda: studio.session.jobs.warm())  # the page comes first
         warm.daemon = True
         warm.start()
-        print(f"FLENwheel is open at {address} (workspace {workspace})", flush=True)  # noqa: T201 - told on the terminal
+        print(welcome(address, workspace, host), flush=True)  # noqa: T201 - told on the terminal
         uvicorn.Server(config).run(sockets=[door])

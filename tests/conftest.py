@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """How many processes ``-n auto`` (pyproject.toml) means: one a core for the whole run; none beside this one for
+    files that were named, which would wait ten seconds for the others to start."""
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return None if whole else 0
+
+
 @pytest.fixture(autouse=True)
 def away_from_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """HOME and every cache point into a temporary folder, so that a test can neither read nor change the user's."""

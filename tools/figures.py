@@ -165,4 +165,4 @@ def figures(root: Path) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(figures(Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()), indent=1))  # noqa: T201
+    print(json.dumps(figures(Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()), indent=1))

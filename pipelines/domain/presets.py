@@ -13,6 +13,8 @@ from pipelines.domain.records import Angle, Expression
 PRESETS = Path(__file__).resolve().parents[2] / "presets"
 
 T = TypeVar("T", bound=Frozen)
+Role = Literal["generator", "editor"]
+"""What a model is chosen for: pictures from words alone, or from pictures and words."""
 
 
 class PresetError(ValueError):
@@ -55,19 +57,35 @@ class Defaults(Frozen):
     condition_px: int = 0
 
 
+class Geometry(Frozen):
+    """Shape of a diffusion transformer: ``double`` blocks carry text beside the picture, ``single`` ones do not."""
+
+    width: int = Field(ge=1)
+    double: int = Field(ge=0)
+    single: int = Field(0, ge=0)
+
+    @property
+    def blocks(self) -> int:
+        """All blocks."""
+        return self.double + self.single
+
+
 class ModelFamily(Frozen):
-    """A base model as data. ``lora_family`` is what LoRA headers call it; ``lora_targets`` the modules trained;
-    ``gate`` and ``second`` name the recognisers that judge its pictures (``pipelines.faces``).
+    """A base model as data. ``architecture`` names a package of ``pipelines.models``, and is what LoRAs fit;
+    ``roles`` are what it can be chosen for; ``lora_targets`` the modules trained; ``modelspec`` is its own name in the
+    headers of its LoRAs and ``geometry`` its own shape, where they are not the architecture's; ``gate`` and ``second``
+    name the recognisers that judge its pictures (``pipelines.faces``).
 
     ``factor`` is how many pixels of a side one latent stands for. ``text_length`` is the number of tokens of a prompt:
-    FLUX's T5 pads to it; Qwen pads nothing, there it is the typical length that memory is foretold with.
+    FLUX pads to it; Qwen pads nothing, there it is the typical length that memory is foretold with. ``world`` names the
+    world of drawn people that is all it knows (``pipelines.world``): there strangers can be drawn, and what is true of
+    a picture is known.
     """
 
     name: str
     title: str
-    role: Literal["generator", "editor"]
-    pipeline: str
-    lora_family: Literal["flux", "qwen-image-edit"]
+    roles: tuple[Role, ...] = Field(min_length=1)
+    architecture: str
     revision: str
     licence: str
     licence_note: str = ""
@@ -79,7 +97,9 @@ class ModelFamily(Frozen):
     defaults: Defaults
     gate: str
     second: str = ""
-    variants: tuple[str, ...] = ()
+    world: Literal["", "mini"] = ""
+    modelspec: str = ""
+    geometry: Geometry | None = None
 
     @property
     def multiple(self) -> int:
@@ -109,7 +129,7 @@ class FacePreset(Frozen):
 
 
 class CatalogueEntry(Frozen):
-    """A LoRA of the survey. ``relevance`` 1-5, 0 for unknown; ``suits`` are lora families; ``repo`` is empty where
+    """A LoRA of the survey. ``relevance`` 1-5, 0 for unknown; ``suits`` are architectures; ``repo`` is empty where
     nobody but this product has it: then ``shipped`` is its file, relative to ``presets``, and ``editors`` are the model
     presets that it is shown for (none: all)."""
 

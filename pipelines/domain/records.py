@@ -252,9 +252,19 @@ class Metric(Frozen):
     value: float
 
 
+class CurvePart(Record):
+    """Some points of the curves of a training run, as they were measured between two writes: a curve grows by parts, so
+    that no part is ever written again. ``id`` is ``<run>/<number>``; read them through ``storage.curves``."""
+
+    table: ClassVar[str] = "curves"
+    run: str
+    points: tuple[Metric, ...]
+
+
 class TrainingRun(Record):
     """One training of a LoRA: what went in (image ids by origin), how, what came out. ``parent`` is the run whose LoRA
-    made pictures that this one learnt from (the v1 of a v2); each starts from the base."""
+    made pictures that this one learnt from (the v1 of a v2); each starts from the base. Its curves are apart
+    (``CurvePart``)."""
 
     table: ClassVar[str] = "runs"
     character: str
@@ -267,7 +277,6 @@ class TrainingRun(Record):
     parent: str = ""
     job: str = ""
     state: JobState = "queued"
-    curve: tuple[Metric, ...] = ()
     lora: str = ""
     created: datetime = Field(default_factory=now)
 
@@ -325,6 +334,7 @@ class Job(Record):
     """One piece of work for the GPU. ``request`` is what was asked, whole, so that it can be asked again.
 
     ``told`` is set once all that listens to ends of jobs has heard of this one; ``dismissed`` takes it off the list.
+    While it runs, how far it is stands in its ``JobProgress``: a request is large and is not to be written that often.
     """
 
     table: ClassVar[str] = "jobs"
@@ -346,3 +356,13 @@ class Job(Record):
     created: datetime = Field(default_factory=now)
     started: datetime | None = None
     ended: datetime | None = None
+
+
+class JobProgress(Record):
+    """How far the running job of the same ``id`` is; the fields are those of ``Job``, which has them when it ends."""
+
+    table: ClassVar[str] = "progress"
+    done: int = 0
+    total: int = 0
+    note: str = ""
+    warnings: tuple[str, ...] = ()

@@ -1,12 +1,11 @@
 """LoRA stacks on the resident model: loaded once, kept within a budget, weights set for a shot and restored after it.
 
 Loaders are silent about much: keys in a layout they do not expect load nothing at all, or half an adapter, or weights
-without their scale. So: the header is read first (family, format), the keys are brought into the layout that the
-loader takes, and after loading every module must be found in the model; else all is rolled back.
+without their scale. So: the header is read first (family, format), the architecture brings the keys into the layout
+that its loader takes, and after loading every module must be found in the model; else all is rolled back.
 """
 
 import hashlib
-import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -19,14 +18,13 @@ import torch
 from safetensors import safe_open
 
 from pipelines.domain.shots import Adapter, LoraStack
-from pipelines.engine.drivers import Driver
-from pipelines.storage.lora_files import LoraRefused, inspect
+from pipelines.models import lora_names, registry
+from pipelines.models.driver import Driver
+from pipelines.models.lora_files import LoraRefused, inspect
 from pipelines.storage.workspace import Workspace
 
 BUDGET_BYTES = 4 * 2**30
-_PREFIX = re.compile(r"^(base_model\.model\.|diffusion_model\.|transformer\.)+")
 _DOWN = re.compile(r"(\.lora_A(\.default)?\.weight|\.lora_down(\.default)?\.weight|_lora\d?\.down\.weight)$")
-_TEXT = ("text_encoder", "lora_te")
 
 Tensors = dict[str, torch.Tensor]
 
@@ -113,18 +111,18 @@ def _trim(driver: Driver, needed: set[str], budget: int) -> None:
 
 def load(driver: Driver, path: Path, name: str, sha256: str = "") -> Loaded:
     """Load one file into the driver's model as adapter ``name``, or leave the model as it was and raise LoraRefused."""
-    header = inspect(path)
-    if header.family not in (driver.family.lora_family, "ambiguous"):
+    header, architecture = inspect(path), registry.of(driver.family)
+    if architecture.name not in (header.family, *header.fits):
         raise LoraRefused(
             f"{path.name} is a LoRA for {header.family}, and {driver.family.title} takes LoRAs for"
-            f" {driver.family.lora_family}. Choose another file or another model."
+            f" {architecture.name}. Choose another file or another model."
         )
     if sha256 and _hash(path) != sha256:
         raise LoraRefused(f"{path.name} has changed since it was chosen: add it again.")
     tensors, metadata = _read(path)
-    text = any(key.startswith(_TEXT) for key in tensors)
+    text = any(key.startswith(lora_names.TEXT) for key in tensors)
     try:
-        source = normalise(tensors, metadata)
+        source = architecture.normalised(tensors, metadata)
         _check(driver, dict(source or tensors), path.name)
         if source is None:
             driver.pipe.load_lora_weights(
@@ -159,54 +157,6 @@ def _read(path: Path) -> tuple[Tensors, dict[str, str]]:
         return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
 
 
-def normalise(tensors: Tensors, metadata: dict[str, str]) -> Tensors | None:
-    """The tensors in a layout that the loaders take whole, or None when the file is in one already.
-
-    Diffusers names under any prefix (or none) become ``transformer.<module>.lora_A.weight`` with alpha folded into A
-    (scale = alpha / rank); the original FLUX names (``double_blocks``) become ``diffusion_model.*.lora_down.weight``.
-    """
-    keys = list(tensors)
-    if any(key.startswith(("lora_unet_", "lora_transformer_", *_TEXT)) or ".processor." in key for key in keys):
-        return None
-    if any("double_blocks." in key or "single_blocks." in key for key in keys):
-        return {_original_name(key): tensor for key, tensor in tensors.items()}
-    if all(re.fullmatch(r"transformer\.(?!transformer\.).*\.lora_[AB]\.weight", key) for key in keys):
-        return None
-    return _fold(tensors, metadata)
-
-
-def _original_name(key: str) -> str:
-    plain = _PREFIX.sub("", key).replace(".default.", ".")
-    return "diffusion_model." + plain.replace(".lora_A.", ".lora_down.").replace(".lora_B.", ".lora_up.")
-
-
-def _fold(tensors: Tensors, metadata: dict[str, str]) -> Tensors:
-    out: Tensors = {}
-    alphas: dict[str, float] = {}
-    for key, tensor in tensors.items():
-        plain = _PREFIX.sub("", key).replace(".default.", ".")
-        if plain.endswith(".alpha"):
-            alphas[plain.removesuffix(".alpha")] = float(tensor)
-        else:
-            plain = plain.replace(".lora_down.", ".lora_A.").replace(".lora_up.", ".lora_B.")
-            out[f"transformer.{plain}"] = tensor
-    common = _metadata_alpha(metadata)
-    for key in [k for k in out if k.endswith(".lora_A.weight")]:
-        alpha = alphas.get(key.removeprefix("transformer.").removesuffix(".lora_A.weight"), common)
-        if alpha is not None:
-            out[key] = out[key] * (alpha / out[key].shape[0])
-    return out
-
-
-def _metadata_alpha(metadata: dict[str, str]) -> float | None:
-    """The adapter's alpha as diffusers writes it into a header; a dict of tensors has no place for it."""
-    try:
-        alpha = json.loads(metadata["lora_adapter_metadata"]).get("transformer.lora_alpha")
-    except (KeyError, ValueError, AttributeError):
-        return None
-    return float(alpha) if alpha is not None else None
-
-
 def _check(driver: Driver, tensors: Tensors, file: str) -> None:
     """Compare names and shapes with the model, before anything is loaded.
 
@@ -228,7 +178,7 @@ def _check(driver: Driver, tensors: Tensors, file: str) -> None:
 
 
 def _verify(driver: Driver, tensors: Tensors, name: str, file: str) -> None:
-    wanted = {_DOWN.sub("", key) for key in tensors if _DOWN.search(key) and not key.startswith(_TEXT)}
+    wanted = {_DOWN.sub("", key) for key in tensors if _DOWN.search(key) and not key.startswith(lora_names.TEXT)}
     layers = [m for m in driver.pipe.transformer.modules() if name in getattr(m, "lora_A", {})]
     # A fused projection (qkv) of the file becomes several modules, so there may be more than in the file.
     if len(layers) < len(wanted) or not layers:

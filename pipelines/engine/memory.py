@@ -10,14 +10,16 @@ import json
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, prod
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from pipelines.domain.presets import ModelFamily, TrainingSettings
+from pipelines.domain.presets import Geometry, ModelFamily, TrainingSettings
 from pipelines.domain.shots import Shot
 from pipelines.engine import weights
 from pipelines.engine.capacity import Capacity, capacity, computes_bfloat16
+from pipelines.models import registry
+from pipelines.models.base import Architecture
 from pipelines.storage.workspace import Workspace
 
 GIB = 2**30
@@ -28,44 +30,17 @@ OVERHEAD = 0.75 * GIB
 # A trained parameter: float32 weight, gradient and the two moments of AdamW.
 TRAINED = 16
 # Tensors of (tokens, width) alive at once: in one block of a forward pass; and in the block that is computed again
-# during the backward pass of a training with gradient checkpointing (by pipeline, below); and per block without it.
+# during the backward pass of a training with gradient checkpointing (its architecture's); and per block without it.
 FORWARD = 24
 KEPT_PER_BLOCK = 18
 # Numbers per pixel when a picture is decoded: three maps of 256 channels at full size; tiles are 512 px.
 DECODE = 3 * 256
 TILE = 512
-# Parameters that a driver drops after loading because its pipeline never uses them.
-UNUSED = {"QwenImageEditPlusPipeline": ("text_encoder", "lm_head.")}
 _EMBEDDINGS = ("embed_tokens", "shared.", "embedding", "relative_attention_bias")
 
 
 class WillNotFit(RuntimeError):
     """What is asked for needs more memory than there is. The message says how much, and what to do."""
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Shape of a diffusion transformer: ``double`` blocks carry text beside the picture, ``single`` ones do not.
-
-    ``backward`` is how many tensors of (tokens, width) a block's backward pass needs.
-    """
-
-    width: int
-    double: int
-    single: int
-    backward: int
-
-    @property
-    def blocks(self) -> int:
-        """All blocks."""
-        return self.double + self.single
-
-
-# As published; a folder's own config.json goes first.
-PUBLISHED = {
-    "FluxPipeline": Geometry(width=3072, double=19, single=38, backward=63),
-    "QwenImageEditPlusPipeline": Geometry(width=3072, double=60, single=0, backward=67),
-}
 
 
 @dataclass(frozen=True)
@@ -129,17 +104,19 @@ def predict_training(
     controls: int | None = None,
 ) -> Prediction:
     """What a training will take; ``controls`` is how many pictures of the same size an example shows beside its target
-    (None: one for an editor, none for a generator). Text encoders and VAE are off the card while steps run."""
+    (None: one where the model edits, else none). Text encoders and VAE are off the card while steps run."""
     folder = weights.locate(family, workspace, settings)
     machine = capacity(settings)
     wide = _wide(machine)
     parts = _parts(family, folder, wide)
     shape = _geometry(family, folder)
-    controls = int(family.role == "editor") if controls is None else controls
-    tokens = (training.resolution // family.multiple) ** 2 * (1 + controls) + _text_tokens(family, controls)
-    kept = shape.blocks + shape.backward if training.gradient_checkpointing else shape.blocks * KEPT_PER_BLOCK
+    architecture = registry.of(family)
+    controls = int("editor" in family.roles) if controls is None else controls
+    tokens = (training.resolution // family.multiple) ** 2 * (1 + controls)
+    tokens += architecture.text_tokens(family, controls)
+    kept = shape.blocks + architecture.backward if training.gradient_checkpointing else shape.blocks * KEPT_PER_BLOCK
     activations = tokens * training.batch * shape.width * wide * kept
-    learned = training.rank * lora_width(family.lora_targets, shape) * TRAINED
+    learned = training.rank * lora_width(architecture, family.lora_targets, shape) * TRAINED
     steps = {"transformer": parts["transformer"].held, "LoRA and optimizer": learned, "activations": activations}
     phases = {"load": _all(parts, loading=True), "train": _in_gib(steps | {"overhead": OVERHEAD})}
     prediction = Prediction(phases, machine.usable_gib)
@@ -148,28 +125,13 @@ def predict_training(
     return _refused(prediction, f"Training {family.title} needs", "Choose a smaller resolution, batch or rank")
 
 
-def lora_width(targets: Sequence[str], shape: Geometry) -> int:
+def lora_width(architecture: Architecture, targets: Sequence[str], shape: Geometry) -> int:
     """Parameters of a LoRA of rank 1 on ``targets``: inputs plus outputs of each module that a target names."""
     total = 0
-    for name, inputs, outputs in _modules(shape):
+    for name, inputs, outputs in architecture.linear_layers(shape):
         if any(name == target or name.endswith(f".{target}") for target in targets):
             total += inputs + outputs
     return total
-
-
-def _modules(shape: Geometry) -> Iterator[tuple[str, int, int]]:
-    """Linear layers of the blocks: name, inputs, outputs. FLUX's feed-forward is ``ff``, Qwen's ``img_mlp``."""
-    w = shape.width
-    double = [f"attn.{n}" for n in ("to_q", "to_k", "to_v", "to_out.0")]
-    double += [f"attn.{n}" for n in ("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")]
-    forward = ("ff", "ff_context") if shape.single else ("img_mlp", "txt_mlp")
-    for n in range(shape.double):
-        yield from ((f"transformer_blocks.{n}.{name}", w, w) for name in double)
-        for name in forward:
-            yield f"transformer_blocks.{n}.{name}.net.0.proj", w, 4 * w
-            yield f"transformer_blocks.{n}.{name}.net.2", 4 * w, w
-    for n in range(shape.single):
-        yield from ((f"single_transformer_blocks.{n}.{name}", w, w) for name in double[:3])
 
 
 def _render_phases(
@@ -182,9 +144,9 @@ def _render_phases(
 ) -> dict[str, dict[str, float]]:
     defaults = family.defaults
     pixels = max((s.width * s.height for s in shots), default=defaults.width * defaults.height)
-    sources = max((len(s.sources) for s in shots), default=int(family.role == "editor"))
+    sources = max((len(s.sources) for s in shots), default=int("editor" in family.roles))
     tokens = pixels // family.multiple**2 + sources * (defaults.vae_px // family.multiple) ** 2
-    tokens += _text_tokens(family, sources)
+    tokens += registry.of(family).text_tokens(family, sources)
     resident = _all(parts)
     if "encoders off" in ladder:
         resident = {name: gib for name, gib in resident.items() if not name.startswith("text_encoder")}
@@ -203,11 +165,6 @@ def _all(parts: dict[str, _Part], loading: bool = False) -> dict[str, float]:
 
 def _in_gib(sizes: dict[str, float]) -> dict[str, float]:
     return {name: size / GIB for name, size in sizes.items()}
-
-
-def _text_tokens(family: ModelFamily, pictures: int) -> int:
-    """Tokens that the text encoder gives: those of the words, and one for each 28 x 28 pixels of what it sees."""
-    return family.text_length + pictures * ceil(family.defaults.condition_px / 28) ** 2
 
 
 def _refused(prediction: Prediction, what: str, cure: str) -> Prediction:
@@ -239,7 +196,7 @@ def _from_preset(family: ModelFamily, name: str, wide: int) -> _Part:
 def _from_headers(family: ModelFamily, name: str, folder: Path, wide: int) -> _Part | None:
     """Bytes that the part will take: two-dimensional weights are quantized, but for embeddings and skipped modules."""
     part, held, unused = family.parts[name], 0.0, 0.0
-    owner, dropped = UNUSED.get(family.pipeline, ("", ""))
+    owner, dropped = registry.of(family).unused
     found = False
     for tensor, shape in _tensors(folder):
         found = True
@@ -276,13 +233,12 @@ def _tensors(folder: Path) -> Iterator[tuple[str, list[int]]]:
 
 
 def _geometry(family: ModelFamily, folder: Path | None) -> Geometry:
-    published = PUBLISHED[family.pipeline]
+    """The shape of the transformer: what its config says where it is here, else what the preset knows."""
     if folder is None:
-        return published
+        return family.geometry or registry.of(family).geometry
     config = json.loads((folder / "transformer" / "config.json").read_text(encoding="utf-8"))
     return Geometry(
         width=config["num_attention_heads"] * config["attention_head_dim"],
         double=config["num_layers"],
         single=config.get("num_single_layers", 0),
-        backward=published.backward,
     )

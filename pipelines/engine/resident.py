@@ -22,7 +22,8 @@ import torch
 from pipelines.domain.events import Event, Memory, Warned
 from pipelines.domain.presets import ModelFamily
 from pipelines.engine import attention, precision, quantize, weights
-from pipelines.engine.drivers import DRIVERS, Driver
+from pipelines.models import registry
+from pipelines.models.driver import Driver, driver_of
 from pipelines.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -120,13 +121,14 @@ class Resident:
 
     def _load(self, family: ModelFamily) -> Driver:
         folder = self.folder(family)
+        architecture = registry.of(family)
         made_for = json.loads((folder / weights.INDEX).read_text(encoding="utf-8")).get("_class_name")
-        if made_for != family.pipeline or made_for not in DRIVERS:
-            raise RuntimeError(f"{folder} holds a {made_for}, but {family.title} needs a {family.pipeline}.")
+        if made_for != architecture.pipeline:
+            raise RuntimeError(f"{folder} holds a {made_for}, but {family.title} needs a {architecture.pipeline}.")
         dtype = precision.native(self.device.type)
         quantize.enable(self.device.type)
         attention.sound()
-        pipe = getattr(diffusers, family.pipeline).from_pretrained(
+        pipe = getattr(diffusers, architecture.pipeline).from_pretrained(
             folder,
             local_files_only=True,
             use_safetensors=True,
@@ -142,7 +144,7 @@ class Resident:
                 f"The VAE in {folder} makes one latent of {pipe.vae_scale_factor} pixels of a side, but {family.title}"
                 f" is described with {family.factor}."
             )
-        driver = DRIVERS[family.pipeline](family, pipe, self.device)
+        driver = driver_of(family)(family, pipe, self.device)
         driver.prepare()
         driver.place(self.device, *pipe.components)
         self.loads[family.name] += 1

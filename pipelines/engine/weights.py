@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.presets import PRESETS, ModelFamily
+from pipelines.models import registry
 from pipelines.storage.workspace import Workspace
 
 INDEX = "model_index.json"
@@ -31,7 +32,7 @@ class WeightsMissing(RuntimeError):
 class Missing:
     """What has to be obtained. ``what`` says it in words; ``gib`` is the size of the download.
 
-    ``reinstall``: the weights come with the product and are damaged; nothing can be obtained here.
+    ``reinstall``: nothing can be obtained here: the weights come with the product and are damaged, or from nowhere.
     """
 
     what: str
@@ -62,6 +63,13 @@ def require(family: ModelFamily, workspace: Workspace, settings: Any) -> Path:
 
 
 def _lacking(family: ModelFamily) -> Missing:
+    if not family.weights.hub and not family.weights.folder:
+        place = f"models/{family.name}-{family.revision}"
+        what = (
+            f"The weights of {family.title} are not on this machine, and its preset names no place to get them from: "
+            f"put its diffusers folder into the workspace as {place}, or into your models folder."
+        )
+        return Missing(what, 0.0, family.licence, "reinstall")
     if not family.weights.hub:
         problems = "; ".join(check_folder(PRESETS / family.weights.folder)[:3])
         what = f"{family.title} comes with FLENwheel, but its weights are damaged: {problems}. Install FLENwheel again."
@@ -110,7 +118,8 @@ def check_folder(folder: Path) -> list[str]:
     for part, spec in index.items():
         if isinstance(spec, list) and len(spec) == 2 and spec[0]:
             problems += [f"{part}/{problem}" for problem in _check_part(folder / part, str(spec[1]))]
-    return problems
+    architecture = registry.with_pipeline(str(index.get("_class_name")))
+    return problems + (architecture.lacking(folder) if architecture else [])
 
 
 def _check_part(folder: Path, kind: str) -> list[str]:

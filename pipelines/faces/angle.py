@@ -14,7 +14,7 @@ from pipelines.domain.records import Angle
 FRONT = 15.0
 HALF = (25.0, 60.0)
 PROFILE = 65.0
-"""Starting bins in degrees of |yaw| (FACES-FACTS); what lies between them is unsure."""
+"""Starting bins in degrees of |yaw| (docs/numbers.md); what lies between them is unsure."""
 
 NOSE_DEPTH = 0.3
 """How far the tip of the nose stands in front of the eyes, in distances between the eyes. Heads have about 0.5 (30 mm

@@ -1,5 +1,5 @@
 """Where the line lies for one character: from what its own sources score against each other (leave-one-out) and what
-others score against it. Works for any recogniser: it sees unit vectors only. Rules of FACES-FACTS, "Scoring identity".
+others score against it. Works for any recogniser: it sees unit vectors only. Rules: docs/numbers.md, "Identity".
 
 Every score is taken as the product takes it (``identity.identify``): against the centroid of the references at the
 same angle when there are three, else of all.

@@ -1,4 +1,4 @@
-"""Is it the same character? Rules of FACES-FACTS, "Scoring identity"."""
+"""Is it the same character? Rules: docs/numbers.md, "Identity"."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """The one writer of LoRAs: a finished training's and a kept checkpoint's leave the house alike. Imports no torch.
 
-Conventions: FLUX keys start with ``transformer.``, Qwen keys with ``diffusion_model.`` (both readers know both);
+Conventions: every key begins with its architecture's prefix;
 bfloat16; alpha is folded into B, so alpha = rank to every reader. Header: ``modelspec.*`` after the Stability model
 spec 1.0.0 (required: sai_model_spec, architecture, implementation, title), ``ss_*`` as kohya's trainers write them, and
 ``flenwheel.*`` for our own lineage.
@@ -18,26 +18,12 @@ import numpy as np
 
 from pipelines.domain.presets import ModelFamily
 from pipelines.domain.requests import TrainRequest
+from pipelines.models import registry
 from pipelines.storage.atomic import write_durably
 from pipelines.storage.safetensors_file import encoded, to_bfloat16
 
 TAIL = 50
 """The loss that is told is the mean over the last quarter of the steps, at most this many: one says little."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How one LoRA family names things: key prefix, ``modelspec.architecture``, ``ss_base_model_version``."""
-
-    prefix: str
-    architecture: str
-    base_version: str
-
-
-LAYOUTS = {
-    "flux": Layout("transformer.", "flux-1-dev/lora", "flux1"),
-    "qwen-image-edit": Layout("diffusion_model.", "Qwen-Image-Edit-Plus/lora", "qwen_image_edit"),
-}
 
 
 @dataclass(frozen=True)
@@ -73,7 +59,7 @@ def folded(weights: Mapping[str, np.ndarray], rank: int, alpha: float) -> dict[s
 
 def write(path: Path, learned: Learned, request: TrainRequest, family: ModelFamily) -> str:
     """Write the LoRA of ``request``'s training to ``path``, whole or not at all. Returns the file's SHA-256."""
-    prefix = LAYOUTS[family.lora_family].prefix
+    prefix = registry.of(family).prefix
     tensors = folded(learned.weights, request.settings.rank, request.settings.alpha)
     data = encoded({prefix + name: t for name, t in tensors.items()}, header(path.stem, learned, request, family))
     write_durably(path, data)
@@ -94,7 +80,7 @@ def _modelspec(name: str, request: TrainRequest, family: ModelFamily) -> dict[st
     side = request.settings.resolution
     return {
         "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": LAYOUTS[family.lora_family].architecture,
+        "modelspec.architecture": f"{family.modelspec or registry.of(family).modelspec}/lora",
         "modelspec.implementation": "diffusers",
         "modelspec.title": name,
         "modelspec.description": f"LoRA of {request.character} for {family.title}, made with FLENwheel.",
@@ -108,7 +94,7 @@ def _modelspec(name: str, request: TrainRequest, family: ModelFamily) -> dict[st
 def _kohya(name: str, learned: Learned, request: TrainRequest, family: ModelFamily) -> dict[str, str]:
     s = request.settings
     return {
-        "ss_base_model_version": LAYOUTS[family.lora_family].base_version,
+        "ss_base_model_version": registry.of(family).base_version,
         "ss_output_name": name,
         "ss_sd_model_name": _base(family),
         "ss_network_module": "networks.lora",

@@ -98,7 +98,7 @@ def make_plan(choice: Choice, kind: str, shots: list[Shot]) -> Plan:
 
 def need(role: str, choice: Choice) -> None:
     """Raise ChoiceError unless the family is of ``role`` (``generator`` or ``editor``)."""
-    if choice.family.role != role:
+    if role not in choice.family.roles:
         article = "an" if role == "editor" else "a"
         raise ChoiceError(f"{choice.family.title} is not {article} {role}: choose {article} {role} for this step.")
 

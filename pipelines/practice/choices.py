@@ -9,7 +9,7 @@ from pipelines.domain.base import Frozen
 from pipelines.domain.presets import PRESETS, TrainingSettings, read_one
 from pipelines.domain.records import Character, ImageRecord
 from pipelines.session import Session
-from pipelines.workflow import practice, pristine
+from pipelines.workflow import pristine
 
 
 class Enrich(Frozen):
@@ -79,12 +79,12 @@ def choices() -> Choices:
 
 def choices_for(character: Character | None) -> Choices | None:
     """What ``presets/practice.toml`` chooses and hints at, for a practice character; None for one of one's own."""
-    return choices() if character is not None and practice.number(character) is not None else None
+    return choices() if character is not None and character.practice is not None else None
 
 
 def kept_at_once(session: Session, character: Character, candidates: Iterable[ImageRecord]) -> int:
     """How many of the pristine candidates are kept unless the human says otherwise: the best twenty; of a practice
     character all that fill a gap."""
-    if practice.number(character) is None:
+    if character.practice is None:
         return pristine.MOST
     return len(pristine.filling(candidates, pristine.learnt_from(session, character.id))) or pristine.MOST

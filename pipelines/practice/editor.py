@@ -71,8 +71,7 @@ def _wanted(run: Run, image: ImageRecord) -> Wanted:
 
 
 def _trained(run: Run) -> LoraRecord | None:
-    family = run.session.family(run.character.editor).lora_family
-    return next(reversed(loras.trained(run.session, run.id, family)), None)
+    return next(reversed(loras.trained(run.session, run.id, "editor")), None)
 
 
 def _untaught(run: Run, learning: training.TrainingSet) -> bool:

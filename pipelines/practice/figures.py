@@ -8,12 +8,13 @@ from statistics import fmean, median
 from pipelines.domain.base import Frozen
 from pipelines.domain.rates import mcnemar, wilson
 from pipelines.domain.records import Card, ImageRecord, Job, Label, LoraRecord, Survey, Who
-from pipelines.domain.requests import REQUEST, ExamineRequest, RenderRequest, TrainRequest
+from pipelines.domain.requests import ExamineRequest, RenderRequest, TrainRequest
 from pipelines.practice.reviewer import opinion, readings
+from pipelines.queue.asked import asked_if_readable
 from pipelines.session import Session
 from pipelines.storage.pictures import hamming
 from pipelines.workflow import card as cards
-from pipelines.workflow import datasets, practice, review, sources
+from pipelines.workflow import datasets, review, sources
 from pipelines.world.reading import Reading
 
 STEPS = {
@@ -160,13 +161,13 @@ def figures(session: Session, character_id: str) -> Figures:
     character = session.character(character_id)
     known = readings(session, character_id)
     jobs = session.store.all(Job, character=character_id)
-    asked = [ExamineRequest.model_validate(j.request) for j in jobs if j.kind == "examine"]
+    asked = [r for r in map(asked_if_readable, jobs) if isinstance(r, ExamineRequest)]
     shown = [_card(session, card, known) for card in cards.cards(session, character_id)]
     steps = _minutes(jobs)
     return Figures(
         character=character.id,
         name=character.name,
-        number=practice.number(character),
+        number=character.practice,
         seed=asked[-1].seed if asked else None,
         error_rate=asked[-1].error if asked else None,
         cards=tuple(shown),
@@ -230,7 +231,9 @@ def _minutes(jobs: Iterable[Job]) -> dict[str, float]:
 
 
 def _step(job: Job) -> str:
-    request = REQUEST.validate_python(job.request)
+    request = asked_if_readable(job)
+    if request is None:
+        return STEPS.get(job.kind, job.kind)
     if isinstance(request, RenderRequest):
         return STEPS[request.plan.kind]
     return STEPS[request.target if isinstance(request, TrainRequest) else job.kind]

@@ -12,7 +12,7 @@ from typing import Literal, cast, get_args
 from pipelines.domain.records import Angle, Decision, Expression, ImageRecord, Job, Label
 from pipelines.domain.requests import ExamineRequest
 from pipelines.session import Session
-from pipelines.workflow import datasets, practice, review, sources
+from pipelines.workflow import datasets, review, sources
 from pipelines.workflow.characters import NotAllowed
 from pipelines.world.reading import Reading, Said
 
@@ -168,7 +168,7 @@ def look(
 ) -> Job | None:
     """Have pictures of a practice character read, but for those that were; ``None`` for none. Raises NotAllowed."""
     character = session.character(character_id)
-    number = practice.number(character)
+    number = character.practice
     if number is None:
         raise NotAllowed(f"{character.name} is no practice character: nobody knows the truth of its pictures.")
     known = readings(session, character_id)

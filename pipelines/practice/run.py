@@ -98,7 +98,7 @@ class Run:
         """The practice character of this workspace, begun if need be, with its sources looked at."""
         begun = {job.character for job in self.session.store.all(Job)}
         everyone = (c for c in self.session.store.all(Character) if c.id in begun)
-        mine = [c for c in everyone if practice.number(c) == self.wish.number]
+        mine = [c for c in everyone if c.practice == self.wish.number]
         if not mine:
             made, job = practice.start(self.session, self.wish.number, held_out=self.wish.held_out)
             self.character = made
@@ -274,8 +274,7 @@ class Run:
 
     def trained(self) -> list[LoraRecord]:
         """The LoRAs of the character, oldest first."""
-        family = self.session.family(self.character.generator).lora_family
-        made = {x.run: x for x in loras.trained(self.session, self.id, family)}
+        made = {x.run: x for x in loras.trained(self.session, self.id, "character")}
         runs = (r for r in self.session.store.all(TrainingRun, character=self.id, target="character") if r.lora)
         return [made[r.id] for r in runs if r.id in made]
 

@@ -25,6 +25,14 @@ def asked(job: Job) -> Request:
         raise RequestUnreadable(job, error) from error
 
 
+def asked_if_readable(job: Job) -> Request | None:
+    """The request of a job, or None when another version wrote it."""
+    try:
+        return asked(job)
+    except RequestUnreadable:
+        return None
+
+
 def unreadable(job: Job) -> str:
     """Why a job cannot be asked again, in words; empty when it can."""
     try:

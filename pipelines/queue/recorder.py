@@ -1,7 +1,8 @@
 """Turns what the worker tells about one job into records, and into the live picture of it that the page polls.
 
 Pictures, scores and ends are written at once, for they must survive whatever comes next; progress and curves are
-written now and then, because they come often, and what the page shows is taken from memory.
+written now and then, because they come often, and what the page shows is taken from memory. What is written then does
+not grow with the job: its progress without its request, and the points of a curve that are new.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import get_args
+from typing import Any, get_args
 
 from pipelines.domain.events import (
     Event,
@@ -28,6 +29,7 @@ from pipelines.domain.records import (
     DatasetVersion,
     ImageRecord,
     Job,
+    JobProgress,
     JobState,
     Metric,
     Record,
@@ -36,11 +38,10 @@ from pipelines.domain.records import (
 )
 from pipelines.domain.requests import Request
 from pipelines.queue.eta import Eta
+from pipelines.storage.curves import next_part
 from pipelines.storage.store import Store
 
 INTERVAL = 0.25  # seconds between two writes of progress, at least
-RATE = 200_000  # bytes a second that progress may add to the journal: a job's record holds its whole plan
-POINT = 60  # bytes of a point of a curve in the journal, about
 WARNINGS = 100
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Recorder:
     values that are replaced whole, so that any thread may read them."""
 
     def __init__(self, store: Store, job: Job, clock: Callable[[], float] = time.monotonic) -> None:
-        self.job = job
+        self.job = as_far_as_told(store, job)
         self.unit = "pictures"
         self.step: tuple[int, int] | None = None
         self.preview = ""
@@ -60,8 +61,7 @@ class Recorder:
         self.pace = Eta(clock)
         self._store, self._clock = store, clock
         self._images: set[str] = set()
-        self._curve: dict[tuple[str, int], Metric] = {}
-        self._bytes = len(job.model_dump_json())
+        self._points: list[Metric] = []
         self._dirty = False
         self._written = clock()
 
@@ -100,15 +100,14 @@ class Recorder:
 
     def tick(self) -> None:
         """Write what is due."""
-        pause = max(INTERVAL, (self._bytes + POINT * len(self._curve)) / RATE)
-        if self._dirty and self._clock() - self._written >= pause:
-            self._write()
+        if self._dirty and self._clock() - self._written >= INTERVAL:
+            self._write(_progress(self.job))
 
     def end(self, state: JobState, **changes: object) -> Job:
         """The job is over: write everything. Returns its record."""
         self.step, self.preview, self.paused_since = None, "", None
         self._change(state=state, ended=now(), **changes)
-        self._write()
+        self._write(self.job)
         return self.job
 
     def pause(self, paused: bool) -> None:
@@ -184,18 +183,26 @@ class Recorder:
     def _measured(self, metric: Metric) -> None:
         latest = {m.name: m for m in self.metrics} | {metric.name: metric}
         self.metrics = tuple(latest.values())
-        self._curve[metric.name, metric.step] = metric
+        self._points.append(metric)
         self._dirty = True
 
-    def _write(self) -> None:
-        records: list[Record] = [self.job]
+    def _write(self, *records: Record) -> None:
         runs = self._store.all(TrainingRun, job=self.job.id) if self.job.kind == "train" else []
-        records += [self._with_curve(run) for run in runs]
-        self._store.put(*records)
+        parts = [next_part(self._store, run, self._points) for run in runs if self._points]
+        told = [run.model_copy(update={"state": self.job.state}) for run in runs if run.state != self.job.state]
+        self._store.put(*records, *parts, *told)
+        self._points.clear()
         self._dirty, self._written = False, self._clock()
 
-    def _with_curve(self, run: TrainingRun) -> TrainingRun:
-        # a resumed training repeats the steps since its checkpoint: the later value stands
-        points = {(m.name, m.step): m for m in run.curve} | self._curve
-        curve = tuple(sorted(points.values(), key=lambda m: m.step))
-        return run.model_copy(update={"curve": curve, "state": self.job.state})
+
+def _progress(job: Job) -> JobProgress:
+    return JobProgress(id=job.id, done=job.done, total=job.total, note=job.note, warnings=job.warnings)
+
+
+def as_far_as_told(store: Store, job: Job) -> Job:
+    """A job with its progress, wherever that stands: in a record of its own while it runs."""
+    told = store.get(JobProgress, job.id) if job.state == "running" else None
+    if told is None:
+        return job
+    update: dict[str, Any] = dict(told)
+    return job.model_copy(update=update)

@@ -113,3 +113,18 @@ def m001_character_practice(tables: Tables) -> Tables:
         return {"practice": int(told[1]) if told else None, **character}
 
     return reshaped(tables, "characters", number)
+
+
+@migration
+def m002_curves_apart(tables: Tables) -> Tables:
+    """Curves of trainings are kept by parts, apart from what went into a training."""
+    runs, parts = dict(tables.get("runs", {})), dict(tables.get("curves", {}))
+    place = max(map(int, parts), default=0)
+    for row, run in runs.items():
+        if not isinstance(run, dict) or "curve" not in run:
+            continue
+        runs[row] = {key: value for key, value in run.items() if key != "curve"}
+        if run["curve"] and "id" in run:
+            place += 1
+            parts[str(place)] = {"id": f"{run['id']}/000000", "run": run["id"], "points": run["curve"]}
+    return {**tables, "runs": runs, "curves": parts}

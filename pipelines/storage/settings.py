@@ -3,7 +3,7 @@
 import tomllib
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import tomli_w
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -15,7 +15,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from pipelines.domain.presets import PresetError, models
+from pipelines.domain.presets import PresetError, Role, models
 from pipelines.storage.atomic import write_durably
 
 FILE = "settings.toml"
@@ -28,19 +28,30 @@ class BadSettings(PresetError):
     """Settings that cannot be used. The message names where they come from and every one that is wrong."""
 
 
-def _known_model(name: str) -> str:
-    if name not in models():
-        raise ValueError(f"there is no model {name!r} (known: {', '.join(models())})")
-    return name
+def _able(role: Role) -> list[str]:
+    return [name for name, family in models().items() if role in family.roles]
 
 
-def _offer_models(schema: dict[str, Any]) -> None:
-    schema["enum"] = list(models())
+def _model_of(role: Role) -> Any:
+    """The type of a setting that names a model preset of ``role``."""
+
+    def known(name: str) -> str:
+        if name not in _able(role):
+            raise ValueError(f"there is no {role} {name!r} (known: {', '.join(_able(role))})")
+        return name
+
+    def offer(schema: dict[str, Any]) -> None:
+        schema["enum"] = _able(role)
+
+    return Annotated[str, AfterValidator(known), Field(json_schema_extra=offer)]
 
 
 # a folder or a file; an empty text stands for "not set"
 Place = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
-Model = Annotated[str, AfterValidator(_known_model), Field(json_schema_extra=_offer_models)]
+if TYPE_CHECKING:
+    Generator = Editor = str
+else:
+    Generator, Editor = _model_of("generator"), _model_of("editor")
 
 
 class Settings(BaseSettings):
@@ -56,8 +67,8 @@ class Settings(BaseSettings):
     memory_budget_gib: float = Field(0, ge=0, description="GPU memory to use at most, GiB. 0: all of the card's.")
     device: Literal["auto", "cuda", "cpu"] = Field("auto", description="Where models run.")
     threads: int = Field(0, ge=0, le=1024, description="CPU threads for models. 0: as torch decides.")
-    generator: Model = Field("mini-flux", description="The model that new characters generate with.")
-    editor: Model = Field("mini-qwen-edit", description="The model that new characters are edited with.")
+    generator: Generator = Field("mini-flux", description="The model that new characters generate with.")
+    editor: Editor = Field("mini-qwen-edit", description="The model that new characters are edited with.")
     seen_hints: str = Field("", description="Practice hints that were closed, by name. Empty: all are shown again.")
     theme: Literal["dark", "light", "system"] = Field("dark", description="Colours of the studio.")
 
@@ -72,6 +83,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """First wins."""
         return (init_settings, env_settings, InitSettingsSource(settings_cls, _kept.get() or {}))
+
+
+def places() -> frozenset[str]:
+    """The settings that name a folder or a file."""
+    return frozenset(name for name, field in Settings.model_fields.items() if Path in get_args(field.annotation))
 
 
 def load(root: Path, **overrides: Any) -> Settings:

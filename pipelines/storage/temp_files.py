@@ -1,4 +1,4 @@
-"""Half files and half folders that a kill leaves under a temporary name (``library.atomic``)."""
+"""Half files and half folders that a kill leaves under a temporary name (``storage.atomic``)."""
 
 import logging
 from pathlib import Path

@@ -10,13 +10,11 @@ from pipelines.engine.memory import WillNotFit, predict_training
 from pipelines.engine.resident import Resident
 from pipelines.storage.workspace import Workspace
 from pipelines.training.context import Context
-from pipelines.training.dataset import TrainingDataError
 from pipelines.training.emphasis import Finder
-from pipelines.training.loop import Diverged, Training, finished
+from pipelines.training.loop import TASKS, Diverged, Training, finished
+from pipelines.training.task import TrainingDataError
 
 __all__ = ["Diverged", "TrainingDataError", "train"]
-
-ROLES = {"character": "generator", "editor": "editor"}
 
 
 def train(
@@ -56,13 +54,11 @@ def train(
 def check(request: TrainRequest) -> ModelFamily:
     """The family to train on, at the request's revision. Raises TrainingDataError when the request makes no sense."""
     family = models().get(request.family)
-    if family is None or family.role != ROLES[request.target]:
-        fits = ", ".join(sorted(f.name for f in models().values() if f.role == ROLES[request.target]))
+    task = TASKS[request.target]
+    if family is None or task.role not in family.roles:
+        fits = ", ".join(sorted(f.name for f in models().values() if task.role in f.roles))
         raise TrainingDataError(f'"{request.family}" cannot be trained as {request.target}. Choose one of: {fits}.')
     if not request.items:
         raise TrainingDataError("There are no pictures to train on. Review pictures and select some first.")
-    if request.target == "editor" and (bare := [i.image.path for i in request.items if not i.controls]):
-        raise TrainingDataError(f"An editor learns from pairs; these have no input picture: {', '.join(bare)}.")
-    if request.target == "character" and any(i.controls for i in request.items):
-        raise TrainingDataError("A character LoRA takes no input pictures; train them as editor.")
+    task.check(request)
     return family.model_copy(update={"revision": request.revision})

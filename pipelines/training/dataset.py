@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -22,23 +21,13 @@ from torch import Tensor
 from pipelines.domain.base import content_hash
 from pipelines.domain.requests import TrainItem
 from pipelines.domain.shots import ImageRef
+from pipelines.models.denoiser import Denoiser, Text
 from pipelines.storage.atomic import write_durably
+from pipelines.training.task import TrainingDataError
 
 log = logging.getLogger(__name__)
 LAYOUT = 1
 """Part of every cache key: to be raised when cropping or encoding changes."""
-
-
-class TrainingDataError(ValueError):
-    """The pictures of a training cannot be used. The message names the file and says what to do."""
-
-
-@dataclass(frozen=True)
-class Text:
-    """An encoded caption: ``embeds`` (1, tokens, width); ``pooled`` (1, width) where the family has it."""
-
-    embeds: Tensor
-    pooled: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -61,24 +50,6 @@ class Example:
 
 
 Weigh = Callable[[Image.Image, int, int], Tensor | None]
-
-
-class Task(Protocol):
-    """What differs between families: ``character.CharacterTask`` and ``editor.EditorTask``.
-
-    ``multiple`` is what the sides of a picture must be multiples of; ``dropped_caption`` stands in for a dropped one.
-    """
-
-    pipe: Any
-    transformer: Any
-    multiple: int
-    dropped_caption: str
-
-    def encode_picture(self, image: Image.Image) -> Tensor: ...
-    def encode_control(self, image: Image.Image) -> Tensor: ...
-    def encode_text(self, caption: str, controls: list[Image.Image]) -> Text: ...
-    def pack(self, latents: Tensor) -> Tensor: ...
-    def predict(self, noisy: Tensor, sigma: Tensor, controls: tuple[Tensor, ...], text: Text) -> Tensor: ...
 
 
 def bucket(width: int, height: int, resolution: int, multiple: int) -> tuple[int, int]:
@@ -143,41 +114,41 @@ class Cache:
 
 
 class Encoder:
-    """Turns the items of a training into examples, through the cache. ``task`` says how its family encodes; ``weigh``
-    gives the weights of a picture at a height and width in latents."""
+    """Turns the items of a training into examples, through the cache. ``denoiser`` says how a model encodes;
+    ``weigh`` gives the weights of a picture at a height and width in latents."""
 
     def __init__(
         self,
-        task: "Task",
+        denoiser: Denoiser,
         cache: Cache,
         locate: Callable[[str], Path],
         base: str,
         resolution: int,
         weigh: Weigh = lambda picture, height, width: None,
     ):
-        self.task, self.cache, self.locate, self.base, self.resolution = task, cache, locate, base, resolution
+        self.denoiser, self.cache, self.locate, self.base, self.resolution = denoiser, cache, locate, base, resolution
         self.weigh = weigh
 
     def example(self, item: TrainItem) -> Example:
         """One item, encoded. Raises TrainingDataError, naming the file that cannot be used."""
         picture = load_picture(item.image, self.locate(item.image.path))
-        size = bucket(*picture.size, self.resolution, self.task.multiple)
+        size = bucket(*picture.size, self.resolution, self.denoiser.multiple)
         cut = crop(picture, size)
-        latents = self._latents(["picture", item.image.id, size], lambda: self.task.encode_picture(cut))
+        latents = self._latents(["picture", item.image.id, size], lambda: self.denoiser.encode_picture(cut))
         inputs = [(ref, load_picture(ref, self.locate(ref.path))) for ref in item.controls]
         controls = tuple(self._control(ref, image) for ref, image in inputs)
-        text, empty = (self._text(words, inputs) for words in (item.caption, self.task.dropped_caption))
+        text, empty = (self._text(words, inputs) for words in (item.caption, self.denoiser.dropped_caption))
         return Example(item, latents, controls, text, empty, self.weigh(cut, *latents.shape[-2:]))
 
     def _control(self, ref: ImageRef, image: Image.Image) -> Tensor:
-        return self._latents(["control", ref.id, self.resolution], lambda: self.task.encode_control(image))
+        return self._latents(["control", ref.id, self.resolution], lambda: self.denoiser.encode_control(image))
 
     def _latents(self, key: list[object], make: Callable[[], Tensor]) -> Tensor:
         return self.cache.get([self.base, *key], lambda: {"latents": make()})["latents"]
 
     def _text(self, caption: str, inputs: list[tuple[ImageRef, Image.Image]]) -> Text:
         def make() -> dict[str, Tensor]:
-            text = self.task.encode_text(caption, [image for _, image in inputs])
+            text = self.denoiser.encode_text(caption, [image for _, image in inputs])
             return {"embeds": text.embeds, **({} if text.pooled is None else {"pooled": text.pooled})}
 
         kept = self.cache.get([self.base, "text", caption, [ref.id for ref, _ in inputs]], make)

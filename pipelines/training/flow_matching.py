@@ -6,9 +6,6 @@ density and shift after Esser et al. 2024, arXiv 2403.03206, sections 3.1 and 5.
 """
 
 import hashlib
-import math
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,19 +19,6 @@ def generator(*key: object) -> torch.Generator:
     """
     digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-
-
-def shift_mu(scheduler: Mapping[str, Any], tokens: int) -> float:
-    """The log of the timestep shift for a picture of ``tokens`` packed latent tokens, as the pipelines compute it.
-
-    With dynamic shifting it is linear in the token count between the scheduler's two anchors; otherwise the log of
-    its constant ``shift``.
-    """
-    if not scheduler.get("use_dynamic_shifting"):
-        return math.log(scheduler.get("shift", 1.0))
-    low, high = scheduler.get("base_image_seq_len", 256), scheduler.get("max_image_seq_len", 4096)
-    base, top = scheduler.get("base_shift", 0.5), scheduler.get("max_shift", 1.15)
-    return base + (top - base) * (tokens - low) / (high - low)
 
 
 def shifted(u: Tensor, mu: float) -> Tensor:

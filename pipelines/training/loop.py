@@ -16,9 +16,10 @@ from pipelines.domain.events import Measured, Progress, Started, Warned
 from pipelines.domain.presets import ModelFamily
 from pipelines.domain.records import Metric
 from pipelines.domain.requests import TrainRequest
-from pipelines.engine.drivers import Driver
 from pipelines.engine.memory import WillNotFit
 from pipelines.models import lora_export
+from pipelines.models.denoiser import denoiser_of
+from pipelines.models.driver import Driver
 from pipelines.models.lora_export import Learned
 from pipelines.storage.atomic import file_hash, remove_folder
 from pipelines.storage.safetensors_file import read_metadata
@@ -28,14 +29,17 @@ from pipelines.training.adapter import LearnedAdapter, attached
 from pipelines.training.character import CharacterTask
 from pipelines.training.checkpoints import Checkpoint
 from pipelines.training.context import Context
-from pipelines.training.dataset import Cache, Encoder, Example, Task, TrainingDataError
+from pipelines.training.dataset import Cache, Encoder, Example
 from pipelines.training.editor import EditorTask
 from pipelines.training.emphasis import emphasis
 from pipelines.training.loss import Loss
 from pipelines.training.offload import Offload
 from pipelines.training.samples import Samples
 from pipelines.training.schedule import Schedule
+from pipelines.training.task import Task, TrainingDataError
 
+TASKS: dict[str, Task] = {"character": CharacterTask(), "editor": EditorTask()}
+"""By what a request calls its target."""
 GRADIENT_NORM = 1.0
 """Gradients are clipped to this norm, as all trainers of these families do."""
 
@@ -71,11 +75,8 @@ def finished(request: TrainRequest, workspace: Workspace) -> dict[str, Any] | No
 
 
 def doubts(request: TrainRequest) -> list[str]:
-    """What the user should know before: captions without the trigger word, samples that leave out their LoRAs."""
-    found = []
-    without = sum(request.trigger not in item.caption for item in request.items)
-    if request.trigger and without and request.target == "character":
-        found.append(f'{without} of {len(request.items)} captions lack the trigger word "{request.trigger}".')
+    """What the user should know before: what the task doubts, samples that leave out their LoRAs."""
+    found = TASKS[request.target].doubts(request)
     if any(shot.stack.adapters for shot in request.samples):
         found.append(
             "Sample pictures are made with the LoRA in training alone, without the other LoRAs of their shots."
@@ -99,20 +100,15 @@ class Training:
         self.request, self.family, self.context = request, family, context
         self.workspace, self.emit = context.workspace, context.emit
         self.settings, self.driver = request.settings, driver
-        self.task = self._task()
+        self.denoiser = denoiser_of(driver, self.settings.resolution)
         self.folder = self.workspace.path(request.folder)
         self.checkpoints = self.folder / "checkpoints"
         self.fingerprint = fingerprint(request)
         self.schedule = Schedule(request.items, self.settings)
-        self.loss = Loss(self.task, driver.pipe.scheduler.config, driver.device, self.settings.seed)
+        self.loss = Loss(self.denoiser, driver.device, self.settings.seed)
         self.offload = Offload(driver)
         self.samples = Samples(request, driver, context)
         self.losses: list[float] = []
-
-    def _task(self) -> Task:
-        if self.request.target == "editor":
-            return EditorTask(self.driver, self.settings.resolution)
-        return CharacterTask(self.driver)
 
     def run(self) -> dict[str, Any]:
         """Train, from the newest checkpoint if there is one.
@@ -161,7 +157,7 @@ class Training:
         """All items encoded, from the cache where it has them."""
         base = f"{self.family.name}@{self.request.revision}"
         cache = Cache(self.folder / "cache")
-        encoder = Encoder(self.task, cache, self.workspace.path, base, self.settings.resolution, self._weigh)
+        encoder = Encoder(self.denoiser, cache, self.workspace.path, base, self.settings.resolution, self._weigh)
         examples = []
         for n, item in enumerate(self.request.items):
             self.context.stop_if_cancelled()

@@ -1,13 +1,13 @@
 """The loss of one step, and the same loss at fixed noise, which can be compared from step to step."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from pipelines.training.dataset import Example, Task, Text
-from pipelines.training.flow_matching import draw_sigma, generator, mix, shift_mu, target
+from pipelines.models.denoiser import Denoiser, Text
+from pipelines.training.dataset import Example
+from pipelines.training.flow_matching import draw_sigma, generator, mix, target
 
 FIXED_SIGMAS = (0.25, 0.5, 0.75)
 FIXED_EXAMPLES = 4
@@ -16,14 +16,14 @@ FIXED_EXAMPLES = 4
 class Loss:
     """Mean squared error, weighted, between the predicted and the true direction of the flow."""
 
-    def __init__(self, task: Task, scheduler: Any, device: torch.device, seed: int):
-        self.task, self.scheduler, self.device, self.seed = task, scheduler, device, seed
+    def __init__(self, denoiser: Denoiser, device: torch.device, seed: int):
+        self.denoiser, self.device, self.seed = denoiser, device, seed
 
     def draw(self, example: Example, *key: object) -> tuple[Tensor, Tensor]:
         """Sigma (1,) and noise for ``example`` that depend on the seed and ``key`` alone."""
         source = generator(self.seed, *key)
-        tokens = self.task.pack(example.latents).shape[1]
-        sigma = draw_sigma(shift_mu(self.scheduler, tokens), source)
+        tokens = self.denoiser.pack(example.latents).shape[1]
+        sigma = draw_sigma(self.denoiser.shift(tokens), source)
         return sigma, torch.randn(example.latents.shape, generator=source)
 
     def of(self, example: Example, sigma: Tensor, noise: Tensor, dropped: bool = False) -> Tensor:
@@ -39,9 +39,9 @@ class Loss:
         sigma = self._stack(s for _, s, _, _ in parts)
         slots = zip(*(example.controls for example, *_ in parts), strict=True)
         controls = tuple(self._stack(slot) for slot in slots)
-        predicted = self.task.predict(mix(latents, noise, sigma), sigma, controls, self._text(texts))
-        off = (predicted.float() - self.task.pack(target(latents, noise))).square()
-        return (off * self.task.pack(self._weights([example for example, *_ in parts]))).mean()
+        predicted = self.denoiser.predict(mix(latents, noise, sigma), sigma, controls, self._text(texts))
+        off = (predicted.float() - self.denoiser.pack(target(latents, noise))).square()
+        return (off * self.denoiser.pack(self._weights([example for example, *_ in parts]))).mean()
 
     def fixed(self, examples: Sequence[Example]) -> float:
         """The mean loss of the first few examples at fixed sigmas and noise: a curve without the draw's scatter."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipelines.engine.drivers import Driver
+from pipelines.models.driver import Driver
 
 
 class Offload:

@@ -7,7 +7,7 @@ from PIL import Image
 from pipelines.domain.events import ImageMade, StepDone
 from pipelines.domain.requests import TrainRequest
 from pipelines.domain.shots import LoraStack, Shot
-from pipelines.engine.drivers import Driver
+from pipelines.models.driver import Driver
 from pipelines.storage.migrations import MadeByNewer
 from pipelines.storage.pictures import read_recipe, save_picture
 from pipelines.training.adapter import LearnedAdapter

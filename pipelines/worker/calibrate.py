@@ -170,7 +170,7 @@ def run(
     emit: Callable[[Event], None],
     cancelled: Callable[[], bool],
 ) -> list[dict[str, Any]]:
-    """See ``Calibration.run``: the fields of ``library.calibrations.Calibration`` for each recogniser, and the reports
+    """See ``Calibration.run``: the fields of ``domain.calibrations.Calibration`` for each recogniser, and the reports
     in the request's folder (``<recogniser>.html`` and ``.json`` with every score)."""
     return Calibration(request, workspace=workspace, settings=settings, emit=emit, cancelled=cancelled).run()
 

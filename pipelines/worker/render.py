@@ -21,10 +21,10 @@ from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import ImageRef, Plan, Shot
 from pipelines.engine.adapters import applied
 from pipelines.engine.device import DeviceOutOfMemory
-from pipelines.engine.drivers import Driver
 from pipelines.engine.memory import WillNotFit, predict_render
 from pipelines.engine.resident import Resident
 from pipelines.engine.weights import WeightsMissing
+from pipelines.models.driver import Driver
 from pipelines.storage.pictures import read_recipe, save_picture
 from pipelines.storage.workspace import Workspace
 
@@ -161,7 +161,7 @@ class _Run:
             character=self.plan.character,
             kind=self.plan.kind,
             version=self.plan.version,
-            caption=shot.prompt if driver.family.role == "generator" else "",
+            caption="" if shot.sources else shot.prompt,
             shot=shot,
             job=self.job,
             seconds=seconds,

@@ -7,7 +7,7 @@ from pipelines.domain.calibrations import Calibration
 from pipelines.domain.records import Character, Identity, ImageRecord, Job, LoraRecord
 from pipelines.domain.requests import CalibrateRequest, Other, Reference, ScoreRequest
 from pipelines.session import NotFound, Session
-from pipelines.workflow import datasets, practice, review, sources
+from pipelines.workflow import datasets, review, sources
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.thresholds import fits, newest
 from pipelines.world.cast import CAST
@@ -98,12 +98,12 @@ def verified(session: Session, character_id: str) -> tuple[Reference, ...]:
 def others(session: Session, character: Character) -> tuple[Other, ...]:
     """Who else is known here: the sources of the other characters (but not those of the same practice character), and
     pictures made by the base model alone, whose people are the model's own: one group for each prompt."""
-    own = practice.number(character)
+    own = character.practice
     everyone = [c for c in session.store.all(Character) if c.id != character.id]
     groups = {
         f"{c.name} ({c.id})": [s.ref for s in sources.sources(session, c.id)]
         for c in everyone
-        if own is None or practice.number(c) != own
+        if own is None or c.practice != own
     }
     for image in session.store.all(ImageRecord):
         if image.kind in ("synthetic", "card") and image.shot and not image.parents and _base_alone(session, image):
@@ -118,15 +118,13 @@ def _base_alone(session: Session, image: ImageRecord) -> bool:
 
 
 def _drawn_here(session: Session, character: Character) -> bool:
-    """Whether the character's model is of the mini world, whose people can be drawn on the spot: it comes with the
-    product and not from a hub."""
-    return not session.family(character.generator).weights.hub
+    """Whether the character's model is of the mini world, whose people can be drawn on the spot."""
+    return session.family(character.generator).world == "mini"
 
 
 def strangers(character: Character) -> tuple[int, ...]:
     """Seeds of people of the mini world who are somebody else."""
-    own = practice.number(character)
-    return (*(p.seed for p in CAST if p.number != own), *STRANGERS)
+    return (*(p.seed for p in CAST if p.number != character.practice), *STRANGERS)
 
 
 def keep(session: Session, job: Job, request: CalibrateRequest) -> list[Calibration]:

@@ -22,8 +22,13 @@ def create(
     token: str = "ohwx_char",
     origin: str = "",
     may_use: bool = False,
+    practice: int | None = None,
+    generator: str = "",
+    editor: str = "",
 ) -> Character:
-    """A new character. Raises NotAllowed without a name, or without the word that its pictures may be used."""
+    """A new character, of the settings' models unless others are named. ``practice``: which of the mini world's people
+    it is, if any. Raises NotFound for a model that is none, NotAllowed without a name, or without the word that its
+    pictures may be used."""
     name = " ".join(name.split())
     if not name:
         raise NotAllowed("Give the character a name.")
@@ -38,10 +43,11 @@ def create(
         name=name,
         token=token,
         class_prompt=" ".join(class_prompt.split()) or "person",
-        generator=session.family(session.settings.generator).name,
-        editor=session.family(session.settings.editor).name,
+        generator=session.family(generator or session.settings.generator).name,
+        editor=session.family(editor or session.settings.editor).name,
         origin=origin.strip(),
         may_use=may_use,
+        practice=practice,
     )
     session.store.put(character)
     return character

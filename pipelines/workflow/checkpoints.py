@@ -11,9 +11,10 @@ from pipelines.domain.requests import TrainRequest
 from pipelines.domain.shots import Adapter, LoraStack, Plan, Shot
 from pipelines.models import lora_export
 from pipelines.models.lora_export import Learned
+from pipelines.models.lora_files import LoraRefused, inspect
+from pipelines.queue.asked import asked_if_readable
 from pipelines.session import NotFound, Session
 from pipelines.storage.atomic import file_hash
-from pipelines.storage.lora_files import LoraRefused, inspect
 from pipelines.workflow import datasets, gate, render
 from pipelines.workflow.characters import NotAllowed
 
@@ -125,7 +126,7 @@ def keep(session: Session, run: TrainingRun, step: int) -> LoraRecord:
         id=adapter.sha256,
         name=adapter.name,
         path=adapter.path,
-        family=session.family(run.family).lora_family,
+        family=session.family(run.family).architecture,
         rank=header.rank,
         trigger=header.trigger,
         modules=header.modules,
@@ -152,7 +153,8 @@ def _last(run: TrainingRun) -> int:
 def _request(session: Session, run: TrainingRun) -> TrainRequest | None:
     """What was asked of the trainer; ``None`` when the job is not in the records any more."""
     job = session.store.get(Job, run.job)
-    return TrainRequest.model_validate(job.request) if job and job.kind == "train" else None
+    request = asked_if_readable(job) if job else None
+    return request if isinstance(request, TrainRequest) else None
 
 
 def _samples(session: Session, run: TrainingRun) -> tuple[Shot, ...]:

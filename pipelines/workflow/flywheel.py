@@ -57,19 +57,18 @@ class _Counts:
 
 def status(session: Session, character_id: str) -> Rail:
     """The rail of a character. Raises NotFound."""
-    character = session.character(character_id)
-    counts = _count(session, character_id, session.family(character.generator).lora_family)
+    counts = _count(session, character_id)
     action = _next(session, character_id, counts)
     return Rail(round=len(counts.trained) + 1, steps=_steps(session, character_id, counts, action), next=action)
 
 
-def _count(session: Session, character_id: str, lora_family: str) -> _Counts:
+def _count(session: Session, character_id: str) -> _Counts:
     return _Counts(
         sources=len(sources.sources(session, character_id)),
         enriched=len(datasets.pictures(session, character_id, "enriched")),
         waiting=len(review.undecided(session, character_id, "enriched")),
         good=len(review.good(session, character_id, "enriched")),
-        trained=loras.trained(session, character_id, lora_family),
+        trained=loras.trained(session, character_id, "character"),
         synthetic=len(datasets.pictures(session, character_id, "synthetic")),
         candidates=len(review.undecided(session, character_id, "synthetic")),
         pristine=len(pristine.kept(session, character_id)),
@@ -78,7 +77,7 @@ def _count(session: Session, character_id: str, lora_family: str) -> _Counts:
 
 
 def _next(session: Session, character_id: str, n: _Counts) -> NextAction:
-    """The first thing that is missing, in the order of MISSION's table."""
+    """The first thing that is missing, in the order of the README's table."""
     if not n.sources and practice.drawing(session, character_id):
         return NextAction("See them arrive", "the pictures are being drawn", "enrich")
     if not n.sources:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from pipelines.domain.presets import PRESETS, catalogue
-from pipelines.domain.records import LoraRecord
+from pipelines.domain.records import LoraRecord, TrainingRun
 from pipelines.domain.shots import Adapter, LoraStack
+from pipelines.models.lora_files import admit_lora
 from pipelines.session import NotFound, Session
-from pipelines.storage.lora_files import admit_lora
 
 
 def add(
@@ -17,7 +18,7 @@ def add(
 
     Raises LoraRefused for a pickle, a broken file, or a file made for another kind of model.
     """
-    expected = session.family(family).lora_family if family else None
+    expected = session.family(family).architecture if family else None
     lora = admit_lora(session.workspace, data, filename, expected, name or Path(filename).stem)
     session.store.put(lora)
     return lora
@@ -40,7 +41,7 @@ def shipped(session: Session, name: str) -> LoraRecord:
 
 def usable(session: Session, family: str) -> list[LoraRecord]:
     """LoRAs that fit a model preset, newest first. Ambiguous files fit when the user said so at import."""
-    kind = session.family(family).lora_family
+    kind = session.family(family).architecture
     return session.store.all(LoraRecord, family=kind)[::-1]
 
 
@@ -73,6 +74,11 @@ def stack(session: Session, rows: Iterable[tuple[str, float]]) -> LoraStack:
     return LoraStack(adapters=tuple(adapters))
 
 
-def trained(session: Session, character_id: str, kind: str) -> list[LoraRecord]:
-    """LoRAs trained here for a character, oldest first; ``kind`` is a lora family."""
-    return session.store.all(LoraRecord, character=character_id, origin="trained", family=kind)
+def trained(session: Session, character_id: str, target: Literal["character", "editor"]) -> list[LoraRecord]:
+    """LoRAs trained here of a character, or for its editor, that fit the model it has now; oldest first. One model may
+    be both, so the training says which a LoRA is."""
+    character = session.character(character_id)
+    family = session.family(character.generator if target == "character" else character.editor)
+    others = {r.id for r in session.store.all(TrainingRun, character=character_id) if r.target != target}
+    made = session.store.all(LoraRecord, character=character_id, origin="trained", family=family.architecture)
+    return [lora for lora in made if lora.run not in others]

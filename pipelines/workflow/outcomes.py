@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pipelines.domain.records import Job, LoraRecord, TrainingRun
 from pipelines.domain.requests import CalibrateRequest, PracticeRequest, Request, TrainRequest
+from pipelines.models.lora_files import inspect
 from pipelines.session import Session
-from pipelines.storage.lora_files import inspect
 from pipelines.workflow import calibration, practice
 
 
@@ -36,7 +36,7 @@ def _trained_lora(session: Session, request: TrainRequest, path: str) -> LoraRec
         id=header.sha256,
         name=Path(path).stem,
         path=path,
-        family=family.lora_family,
+        family=family.architecture,
         rank=request.settings.rank,
         alpha=request.settings.alpha,
         trigger=request.trigger,

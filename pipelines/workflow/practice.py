@@ -1,7 +1,5 @@
 """Practice characters: a first turn of the wheel without a camera or a download."""
 
-import re
-
 from pipelines.domain.records import Character, Job
 from pipelines.domain.requests import PracticeRequest
 from pipelines.session import NotFound, Session
@@ -11,8 +9,6 @@ from pipelines.world.cast import CAST, Practice, member
 
 SIZE = 256
 GENERATOR, EDITOR = "mini-flux", "mini-qwen-edit"
-_ORIGIN = "FLENwheel practice character {}, rendered on this machine"
-_NUMBER = re.compile(re.escape(_ORIGIN).replace(r"\{\}", r"(\d+)"))
 
 
 def cast() -> tuple[Practice, ...]:
@@ -26,18 +22,13 @@ def start(session: Session, which: int, *, held_out: bool = False) -> tuple[Char
         who = member(which)
     except KeyError as error:
         raise NotFound(f"There is {error.args[0]}.") from None
-    made = characters.create(session, who.name, origin=_ORIGIN.format(which), may_use=True)
-    made = made.model_copy(update={"generator": session.family(GENERATOR).name, "editor": session.family(EDITOR).name})
-    session.store.put(made)
+    origin = f"FLENwheel practice character {which}, rendered on this machine"
+    made = characters.create(
+        session, who.name, origin=origin, may_use=True, practice=which, generator=GENERATOR, editor=EDITOR
+    )
     folder = f"cache/practice/{made.id}"
     request = PracticeRequest(character=made.id, number=which, size=SIZE, folder=folder, held_out=held_out)
     return made, session.jobs.submit(request, f"Draw the pictures of {who.name}", made.id)
-
-
-def number(character: Character) -> int | None:
-    """Which practice character this is, if it is one."""
-    found = _NUMBER.fullmatch(character.origin)
-    return int(found[1]) if found else None
 
 
 def drawing(session: Session, character_id: str) -> bool:

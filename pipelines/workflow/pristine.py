@@ -13,7 +13,7 @@ from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.sources import cell_of, sources
 
 MOST = 20
-"""MISSION 1.7: the best 10-20."""
+"""The best 10 to 20 (docs/numbers.md)."""
 
 
 def order(
@@ -54,7 +54,7 @@ def kept(session: Session, character_id: str) -> set[str]:
 
 def learnt_from(session: Session, character_id: str) -> dict[str, list[ImageRecord]]:
     """What the next training of a character learns from, by origin. Sources stay in every round; enriched and pristine
-    pictures accumulate (ECOSYSTEM, identity numbers)."""
+    pictures accumulate (docs/numbers.md)."""
     before = kept(session, character_id)
     return {
         "source": sources(session, character_id),

@@ -50,7 +50,7 @@ FAILURES: dict[str, str] = {
 }
 
 
-# detectors miss profiles and there is no face from behind: not measurable is never a failure (FACES-FACTS, scoring)
+# detectors miss profiles and there is no face from behind: not measurable is never a failure (docs/numbers.md)
 FACELESS = ("profile-left", "profile-right", "back")
 NO_FACE = -2.0
 """Below every cosine: where a picture lies that has no face although it should."""

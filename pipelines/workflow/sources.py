@@ -14,8 +14,8 @@ from pipelines.workflow import datasets, thresholds
 WANTED = 10
 WANTED_ANGLES = 2
 SMALLEST = 512
-"""Pixels of a source's shorter side: the smallest resolution that the trainers in ECOSYSTEM use; less for a model that
-draws smaller pictures than that."""
+"""Pixels of a source's shorter side: the smallest resolution that the usual trainers use (docs/numbers.md); less for a
+model that draws smaller pictures than that."""
 # difference hashes of 64 bits that differ in at most this many bits are taken for the same picture
 NEAR_DUPLICATE = 4
 
@@ -176,7 +176,7 @@ def measure(session: Session, character_id: str) -> Job:
 
 
 def advice(session: Session, character_id: str) -> list[str]:
-    """What is still weak about the bootstrap, in words; empty when it is good enough (MISSION 1.1)."""
+    """What is still weak about the bootstrap, in words; empty when it is good enough (docs/numbers.md)."""
     found = sources(session, character_id)
     words = []
     if len(found) < WANTED:

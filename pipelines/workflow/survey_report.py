@@ -131,14 +131,14 @@ def _gaps(session: Session, tested: Iterable[str], family: ModelFamily) -> list[
     """LoRAs of the catalogue that seem to matter and were not tested."""
     names = {lora.catalogue for i in tested if (lora := session.store.get(LoraRecord, i))}
     return [
-        {"name": e.name, "repo": e.repo, "relevance": e.relevance, "why": _why(e, family.lora_family)}
+        {"name": e.name, "repo": e.repo, "relevance": e.relevance, "why": _why(e, family.architecture)}
         for e in offered(family.name)
         if e.relevance >= GAP and e.name not in names
     ]
 
 
-def _why(entry: CatalogueEntry, lora_family: str) -> str:
-    return "not tested" if lora_family in entry.suits else "made for another model"
+def _why(entry: CatalogueEntry, architecture: str) -> str:
+    return "not tested" if architecture in entry.suits else "made for another model"
 
 
 # ---- the page

@@ -14,11 +14,11 @@ from typing import Any
 from pipelines.domain.presets import PresetError
 from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord
 from pipelines.domain.shots import Plan
+from pipelines.models.lora_files import LoraRefused
 from pipelines.planning.base import ChoiceError
 from pipelines.session import NotFound, Session
 from pipelines.storage.intake import Refused
 from pipelines.storage.lock import WorkspaceBusy
-from pipelines.storage.lora_files import LoraRefused
 from pipelines.storage.migrations import MadeByNewer
 from pipelines.storage.store import StoreUnreadable
 from pipelines.workflow import loras
@@ -133,7 +133,7 @@ def lora_of(session: Session, character: Character, version: str | None) -> str:
     """The id of a character's LoRA of that version; the newest for ``None``; none for ``base``."""
     if version == "base":
         return ""
-    made: list[LoraRecord] = loras.trained(session, character.id, session.family(character.generator).lora_family)
+    made: list[LoraRecord] = loras.trained(session, character.id, "character")
     match = [x for x in made if version in (None, x.version)]
     if not match:
         known = ", ".join(x.version for x in made) or "none trained yet"

@@ -54,7 +54,7 @@ def _model(family: ModelFamily, workspace: Workspace, settings: Settings) -> dic
     forecast = predict_render(family, [], workspace, settings)
     return {
         "title": family.title,
-        "role": family.role,
+        "roles": list(family.roles),
         "licence": family.licence,
         "found": lacking is None,
         "folder": str(locate(family, workspace, settings) or ""),

@@ -15,6 +15,7 @@ def parser() -> argparse.ArgumentParser:
     """All options of all commands."""
     top = argparse.ArgumentParser(prog="flenwheel", description=__doc__)
     _everywhere(top, defaults=True)
+    top.add_argument("--version", action=_Version, nargs=0, dest=argparse.SUPPRESS, help="say which version this is")
     top.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     top.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"port to listen on (default {DEFAULT_PORT})")
     top.add_argument("--no-browser", action="store_true", help="do not open a browser")
@@ -25,6 +26,17 @@ def parser() -> argparse.ArgumentParser:
         options(step)
         step.set_defaults(run=run)
     return top
+
+
+class _Version(argparse.Action):
+    """Says which version is installed (its one source: pyproject.toml); looked up only when that is asked."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Say it and exit."""
+        from importlib.metadata import version
+
+        sys.stdout.write(f"flenwheel {version('flenwheel')}\n")
+        parser.exit()
 
 
 def _everywhere(p: argparse.ArgumentParser, *, defaults: bool) -> None:

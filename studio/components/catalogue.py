@@ -13,7 +13,8 @@ class Catalogue(Painted):
     ``status``, ``tone``, ``lora`` id or empty, ``ready``: it can be ticked), ``ticked`` (keys of those to be tested).
     Event ``ticks``: the ticked ones changed."""
 
-    script = "catalogue"
+    island = "catalogue"
+    fires = ("ticks",)
 
 
 def status(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> tuple[str, str]:

@@ -16,7 +16,8 @@ class Coverage(Painted):
     Event ``pick`` carries ``angle`` and ``expression`` of the cell that was clicked.
     """
 
-    script = "coverage"
+    island = "coverage"
+    fires = ("pick",)
 
 
 def grid(have: Iterable[Cell], waiting: Iterable[Cell] = (), planned: Iterable[Cell] = ()) -> dict[str, Any]:

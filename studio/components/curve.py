@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pipelines.domain.records import Metric, TrainingRun
+from pipelines.domain.records import Metric
 from studio.components.painted import Painted
 
 WINDOW = 0.9
@@ -14,7 +14,7 @@ class Curve(Painted):
     ``[step, value, words]``; ``faded``), ``title``, ``total`` (steps in all, 0 if unknown), ``rule`` (a level line:
     ``value``, ``words``), ``whole`` (also the highest values in sight), ``digits``, ``empty`` (words)."""
 
-    script = "curve"
+    island = "curve"
 
 
 def smooth(points: Sequence[tuple[int, float]], keep: float = WINDOW) -> list[list[float]]:
@@ -32,12 +32,13 @@ def thin(points: list[list[float]], most: int = 400) -> list[list[float]]:
     return points[::stride] + ([points[-1]] if points and (len(points) - 1) % stride else [])
 
 
-def series(run: TrainingRun, name: str = "loss", *, faded: bool = False) -> dict[str, Any]:
-    """One run's line; ``fixed`` is the loss on fixed noise and pictures, which says more than the noisy one."""
-    points = [(m.step, m.value) for m in metrics(run.curve, name)]
-    raw = [[float(s), v] for s, v in points]
-    fixed = [[float(m.step), m.value] for m in metrics(run.curve, f"fixed_{name}")]
-    return {"name": run.version, "raw": thin(raw), "smooth": thin(smooth(points)), "fixed": fixed, "faded": faded}
+def series(version: str, points: Sequence[Metric], name: str = "loss", *, faded: bool = False) -> dict[str, Any]:
+    """The line of one run, from all its ``points``; ``fixed`` is the loss on fixed noise and pictures, which says more
+    than the noisy one."""
+    measured = [(m.step, m.value) for m in metrics(points, name)]
+    raw = [[float(s), v] for s, v in measured]
+    fixed = [[float(m.step), m.value] for m in metrics(points, f"fixed_{name}")]
+    return {"name": version, "raw": thin(raw), "smooth": thin(smooth(measured)), "fixed": fixed, "faded": faded}
 
 
 def metrics(curve: Iterable[Metric], name: str) -> list[Metric]:

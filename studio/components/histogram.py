@@ -11,7 +11,8 @@ class Histogram(Painted):
     ``low`` and ``high`` of the axis, ``empty`` (words when there is nothing). Event ``cut``: the line was let go;
     the new cut is in the value."""
 
-    script = "histogram"
+    island = "histogram"
+    fires = ("cut",)
 
 
 def histogram(scores: Sequence[float | None], threshold: float | None, cut: float | None = None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from gradio.blocks import Block
 from pipelines.domain.presets import catalogue
 from pipelines.domain.records import LoraRecord, SavedStack
 from pipelines.domain.shots import LoraStack
-from pipelines.storage.lora_files import LoraRefused
+from pipelines.models.lora_files import LoraRefused
 from pipelines.workflow import loras
 from studio.components.forms import Event, Updates, Value, Values, between, event, text
 from studio.components.painted import Words

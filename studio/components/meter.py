@@ -8,7 +8,7 @@ from studio.components.painted import Painted
 class Meter(Painted):
     """Value: ``parts`` (``name``, ``gib``), ``total`` (GiB of the card, 0 when unknown), ``fits``, ``words``."""
 
-    script = "meter"
+    island = "meter"
 
 
 def meter(parts: dict[str, float], total: float, fits: bool, words: str) -> dict[str, Any]:

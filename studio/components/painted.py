@@ -1,21 +1,12 @@
-"""Components painted in the browser from one JSON value.
+"""Islands that are painted from one JSON value.
 
-Text that users wrote (captions, file names, LoRA names) must never be parsed as markup, so these components have an
-empty, constant template: their script builds the page's elements with ``textContent`` from ``props.value``. A component
-``x`` is three neighbours: ``x.py`` says what its value holds, ``x.js`` paints it, ``x.css`` dresses it.
+A painted component ``x`` is two neighbours: a class here says what its value holds, a module of ``studio/web`` that
+registers itself by the same name draws it, anew for each value.
 """
 
-from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
-HERE = Path(__file__).parent
-
-
-def _read(name: str) -> str:
-    path = HERE / name
-    return path.read_text(encoding="utf-8") if path.exists() else ""
+from studio.components.island import Island
 
 
 def rev_of(before: dict[str, Any]) -> int:
@@ -25,25 +16,14 @@ def rev_of(before: dict[str, Any]) -> int:
     return rev if isinstance(rev, int) else 0
 
 
-class Painted(gr.HTML):
-    """A component whose value is a JSON object, painted by ``<script>.js``.
+class Painted(Island):
+    """An island whose value is a JSON object, drawn by the module registered as ``island``."""
 
-    The script gets ``h`` (make an element; strings become text), ``svg``, ``picture`` (address of a stored picture),
-    ``set`` (change fields of the value, here and in Python) and ``paint`` (draw now and whenever Python sends a value).
-    Events are named by the script's ``trigger('name', {...})`` and wired as methods: ``component.pick(handler, ...)``.
-    """
-
-    script = ""
+    island = ""
+    frame = "painted"
 
     def __init__(self, value: dict[str, Any] | None = None, **arguments: Any):
-        super().__init__(
-            value=value or {},
-            html_template='<div class="painted"></div>',
-            css_template=_read("painted.css") + _read(f"{self.script}.css"),
-            js_on_load=_read("painted.js") + _read(f"{self.script}.js"),
-            apply_default_css=False,
-            **arguments,
-        )
+        super().__init__(self.island, value=value or {}, **arguments)
 
     def preprocess(self, payload: Any) -> Any:
         """The value as the page has it; what a handler reads from it must be checked like any input."""
@@ -58,4 +38,4 @@ class Words(Painted):
     """Lines of plain text. Value: ``title``, ``lines`` (list of strings), ``tone`` (``quiet``, ``good``, ``warn``,
     ``bad``), ``bullets`` (bool)."""
 
-    script = "words"
+    island = "words"

@@ -14,7 +14,8 @@ class Picker(Painted):
     Events: ``ticks`` (the ticked ones changed) and ``pick`` (a picture was selected); both leave it in the value.
     """
 
-    script = "picker"
+    island = "picker"
+    fires = ("ticks", "pick")
 
 
 def tag_words(image: ImageRecord) -> str:

@@ -1,9 +1,9 @@
 """Trainings of a character as a list: version, state, what went in, what came out. One is looked at."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pipelines.domain.records import TrainingRun
+from pipelines.domain.records import Metric, TrainingRun
 from studio.components.curve import metrics
 from studio.components.painted import Painted
 
@@ -12,26 +12,30 @@ class Runs(Painted):
     """Value: ``rows`` (``id``, ``title``, ``state``, ``tone``, ``facts``, ``lineage``), ``selected`` (an id),
     ``empty``. Event ``pick``: another run is looked at; its id is in the value."""
 
-    script = "runs"
+    island = "runs"
+    fires = ("pick",)
 
 
 TONES = {"done": "good", "failed": "bad", "interrupted": "warn", "cancelled": "warn"}
 
 
-def runs(found: Iterable[TrainingRun], selected: str, *, empty: str) -> dict[str, Any]:
-    """The value of Runs, newest first; the newest is selected unless another one is."""
+Curves = Mapping[str, Sequence[Metric]]
+
+
+def runs(found: Iterable[TrainingRun], selected: str, *, empty: str, curves: Curves) -> dict[str, Any]:
+    """The value of Runs, newest first; the newest is selected unless another one is. ``curves``: points by run id."""
     newest = sorted(found, key=lambda r: r.created, reverse=True)
     versions = {r.id: r.version for r in newest}
     ids = [r.id for r in newest]
     return {
-        "rows": [_row(r, versions.get(r.parent, "")) for r in newest],
+        "rows": [_row(r, versions.get(r.parent, ""), curves.get(r.id, ())) for r in newest],
         "selected": selected if selected in ids else (ids[0] if ids else ""),
         "empty": empty,
     }
 
 
-def _row(run: TrainingRun, parent: str) -> dict[str, Any]:
-    losses = metrics(run.curve, "loss")
+def _row(run: TrainingRun, parent: str, points: Sequence[Metric]) -> dict[str, Any]:
+    losses = metrics(points, "loss")
     settings = run.settings
     facts = [f"{len(run.images)} pictures", f"rank {settings.get('rank', '?')}", f"{settings.get('steps', '?')} steps"]
     if losses:

@@ -12,7 +12,7 @@ class Samples(Painted):
     """Value: ``steps`` (column titles), ``prompts`` (row titles), ``cells`` (``[row][column]``: ``id``, ``score``,
     ``verdict``; or null), ``empty`` (words)."""
 
-    script = "samples"
+    island = "samples"
 
 
 def step_of(image: ImageRecord) -> int:

@@ -12,7 +12,7 @@ class Standings(Painted):
     """Value: ``rows`` of text cells under ``head``; or, for a ranking, ``bars`` (``name``, ``rate``, ``low``, ``high``,
     ``words``). ``empty`` are words when there is nothing."""
 
-    script = "standings"
+    island = "standings"
 
 
 HEAD = ("stack", "n", "identity", "stars", "edit", "time", "peak")

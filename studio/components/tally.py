@@ -11,7 +11,7 @@ class Tally(Painted):
     """Value: ``rows`` (``name``, ``counts`` by origin), ``origins`` (names in order), ``total``, ``reasons`` (why the
     gate is shut; empty when it is open), ``unit``, ``empty`` (words)."""
 
-    script = "tally"
+    island = "tally"
 
 
 def tally(

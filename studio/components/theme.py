@@ -1,4 +1,4 @@
-"""The look of stock components: the same tokens that `static/base.css` gives the islands, so that both are one.
+"""The look of stock components: the same tokens that `web/core/base.css` gives the islands, so that both are one.
 
 Neutral greys, because colour on a screen beside a picture changes how the picture looks; one accent; system fonts.
 """
@@ -65,7 +65,7 @@ TOKENS = {
     "table_even_background_fill": "panel",
     "table_odd_background_fill": "bg",
 }
-"""Which token of `static/base.css` colours what; they follow dark and light by themselves."""
+"""Which token of `web/core/base.css` colours what; they follow dark and light by themselves."""
 PLAIN = {
     "button_primary_text_color": "#ffffff",
     "button_primary_text_color_dark": "#ffffff",

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from studio.server import line, routes, start
+from studio.server import line, routes, start, web
 from studio.server.state import Studio
 
 
@@ -10,7 +10,7 @@ def own(studio: Studio) -> FastAPI:
     """The studio's own routes around an open session: everything but the page."""
     app = FastAPI(title="FLENwheel", docs_url=None, redoc_url=None, openapi_url=None)
     for router in (
-        routes.static_routes(studio),
+        web.web_routes(studio),
         routes.picture_routes(studio),
         routes.review_routes(studio),
         routes.work_routes(studio),

@@ -3,11 +3,8 @@
 Every error of a step (`NotAllowed`, `Refused`, `NotFound`, ...) is answered as ``{"detail": words for the user}``.
 """
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, File, Form, HTTPException, Request, Response, UploadFile
@@ -16,37 +13,15 @@ from fastapi.routing import APIRoute
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import ANGLES, EXPRESSIONS, Angle, Card, Correction, Decision, Expression, ImageRecord
+from pipelines.domain.records import Angle, Card, Correction, Decision, Expression, ImageRecord
 from pipelines.storage import pictures as files
+from pipelines.storage.settings import places
 from pipelines.workflow import again, characters, pristine, review, sources, survey_report
 from pipelines.workflow import card as cards
 from studio.server import foresight, views
+from studio.server.loopback import from_here, only_from_here
 from studio.server.state import Studio
 
-STATIC = Path(__file__).parents[1] / "static"
-SCRIPTS = (
-    "core",
-    "live",
-    "decisions",
-    "pictures",
-    "notice",
-    "header",
-    "start",
-    "hint",
-    "jobs",
-    "line",
-    "compare",
-    "pristine",
-    "matrix_export",
-    "matrix",
-    "keys",
-    "review_fix",
-    "review_view",
-    "review_grid",
-    "review",
-    "card",
-)
-STYLES = ("base", "shell", "parts", "review", "card", "tabs", "start", "hint", "line", "compare", "pristine")
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 PICTURE_LIMIT = 256 * 1024**2
 # A report is a page of our own making with styles of its own; nothing in it may run or reach anywhere.
@@ -113,46 +88,6 @@ class Tags(Frozen):
     angle: Angle | None = None
     expression: Expression | None = None
     caption: str | None = Field(None, max_length=2000)
-
-
-def bundle(names: tuple[str, ...], ending: str) -> bytes:
-    """The page's scripts or styles as one file, in order."""
-    return b"\n".join((STATIC / f"{name}.{ending}").read_bytes() for name in names)
-
-
-def _facts(studio: Studio) -> str:
-    facts = {
-        "failures": review.FAILURES,
-        "angles": [*ANGLES, "back"],
-        "expressions": EXPRESSIONS,
-        "theme": studio.session.settings.theme,
-        "piles": review.PILES,
-        "outcomes": foresight.table(),
-    }
-    return f"window.flenPage = {json.dumps(facts)};\n"
-
-
-def static_routes(studio: Studio) -> APIRouter:
-    """Scripts and styles of the page, revalidated by content."""
-    router = APIRouter()
-
-    def serve(request: Request, data: bytes, media_type: str) -> Response:
-        tag = f'"{hashlib.sha256(data).hexdigest()[:20]}"'
-        headers = {"ETag": tag, "Cache-Control": "no-cache"}
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
-        return Response(data, media_type=media_type, headers=headers)
-
-    @router.get("/ui/studio.js")
-    def scripts(request: Request) -> Response:
-        data = _facts(studio).encode() + bundle(SCRIPTS, "js") + b"\nflen.start(); flen.poll();\n"
-        return serve(request, data, "text/javascript")
-
-    @router.get("/ui/studio.css")
-    def styles(request: Request) -> Response:
-        return serve(request, bundle(STYLES, "css"), "text/css")
-
-    return router
 
 
 def picture_routes(studio: Studio) -> APIRouter:
@@ -304,15 +239,18 @@ def work_routes(studio: Studio) -> APIRouter:
         return {"id": studio.choose(character_id).id}
 
     @router.get("/settings")
-    def settings() -> dict[str, Any]:
+    def settings(request: Request) -> dict[str, Any]:
+        """What can be set; from another machine: all but places on this one's disk."""
         kept = type(studio.session.settings)
         values = studio.session.settings.model_dump(mode="json")
         schema = kept.model_json_schema()["properties"]
-        hidden = {"character"}
+        hidden = {"character"} if from_here(request) else {"character", *places()}
         return {"fields": [_field(n, schema.get(n, {}), v) for n, v in values.items() if n not in hidden]}
 
     @router.post("/settings")
-    def change(changes: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
+    def change(request: Request, changes: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
+        if changes.keys() & places():
+            only_from_here(request)
         studio.save(changes)
         return {"ok": True}
 
@@ -332,4 +270,4 @@ def _field(name: str, schema: dict[str, Any], value: Any) -> dict[str, Any]:
     return {"name": name, "value": value, "about": schema.get("description", ""), "choices": choices}
 
 
-__all__ = ["Card", "picture_routes", "review_routes", "static_routes", "work_routes"]
+__all__ = ["Card", "picture_routes", "review_routes", "work_routes"]

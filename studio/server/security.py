@@ -1,8 +1,8 @@
 """What holds foreign pages and programs off. The studio answers this machine only, unless told otherwise.
 
 A page of another origin could call every endpoint of a default launch (multipart and text/plain need no preflight), and
-DNS rebinding would let it read the answers. Hence: known hosts only, no writing with a foreign Origin, and headers that
-keep the page from loading or being loaded by anything foreign.
+DNS rebinding would let it read the answers. Hence: known hosts only, nothing for a foreign Origin, and headers that
+keep the page from loading or being loaded by anything foreign. SECURITY.md says what this holds off and what not.
 """
 
 import socket
@@ -12,7 +12,8 @@ from fastapi.responses import PlainTextResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+from studio.server.loopback import LOOPBACK
+
 UPLOAD_LIMIT = 2 * 1024**3  # a LoRA file may be large; pictures have their own bound in intake
 # Gradio's page needs inline scripts and `new Function`; nothing foreign is ever loaded or sent to.
 POLICY = "; ".join(
@@ -41,7 +42,7 @@ HEADERS = {
 
 
 class Guard:
-    """Middleware: refuses writing from another origin and uploads beyond the limit; adds the security headers."""
+    """Middleware: refuses scripts and writing of another origin and what is too long; adds the security headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -65,11 +66,13 @@ class Guard:
 
 def refuse(method: str, headers: Headers) -> PlainTextResponse | None:
     """Why a request is not let in, as the answer to it; ``None`` when it may pass."""
+    origin, host = headers.get("origin"), headers.get("host", "")
+    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        # reading, too: Gradio allows it to every page of this machine, and with a host of one's own to every page
+        return PlainTextResponse("Another site may not read or write here.", 403)
     if method in ("GET", "HEAD", "OPTIONS"):
         return None
-    origin, host = headers.get("origin"), headers.get("host", "")
-    foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
-    if foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+    if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         return PlainTextResponse("Another site may not write here.", 403)
     if "transfer-encoding" in headers:
         return PlainTextResponse("Say how long that is.", 411)

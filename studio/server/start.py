@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, HTTPException, Response
+from fastapi import APIRouter, Body, Depends, HTTPException, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
 from pipelines.domain.presets import PRESETS
@@ -13,6 +13,7 @@ from pipelines.practice.choices import choices, choices_for
 from pipelines.practice.figures import figures
 from pipelines.session import NotFound
 from pipelines.workflow import practice
+from studio.server.loopback import only_from_here
 from studio.server.routes import InWords
 from studio.server.state import Studio, is_workspace
 
@@ -82,8 +83,8 @@ def hint_routes(studio: Studio) -> APIRouter:
 
 
 def workspace_routes(studio: Studio) -> APIRouter:
-    """The way in by another workspace."""
-    router = APIRouter(route_class=InWords)
+    """The way in by another workspace, for who sits at this machine."""
+    router = APIRouter(route_class=InWords, dependencies=[Depends(only_from_here)])
 
     @router.get("/workspaces")
     def workspaces() -> dict[str, Any]:

@@ -10,12 +10,12 @@ the page asks for. The page shows pictures by the studio's own routes: no file e
 import secrets
 from collections.abc import Collection, Iterable, Iterator
 from contextvars import ContextVar
-from http.cookies import SimpleCookie
 from typing import Any
 
 import gradio as gr
 from gradio.block_function import BlockFunction
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -101,8 +101,14 @@ def admit(value: Any, component: Any, uploads: Collection[str]) -> Any:
 
 def refuse_files(value: Any) -> None:
     """Raises NotUploaded when there is anything in ``value`` that Gradio might take for a file, at any depth."""
-    if any(isinstance(part.get("path"), str) for part in _dicts(value)):
+    if any(_is_file(part) for part in _dicts(value)):
         raise NotUploaded("This input takes no files. To bring one in, drop it or choose it in the page.")
+
+
+def _is_file(part: dict[Any, Any]) -> bool:
+    """By its path, as Gradio's older file objects, or by its mark. No value or event of ours has a ``path``."""
+    meta = part.get("meta")
+    return isinstance(part.get("path"), str) or (isinstance(meta, dict) and meta.get("_type") == META["_type"])
 
 
 def _uploaded(file: Any, uploads: Collection[str]) -> dict[str, Any]:
@@ -140,8 +146,8 @@ class Doors:
         if scope["type"] == "http" and not is_open(scope["method"], scope["path"]):
             await PlainTextResponse("There is nothing here.", 404)(scope, receive, send)
             return
-        known = SimpleCookie(Headers(scope=scope).get("cookie", "") if scope["type"] == "http" else "").get(COOKIE)
-        _browser.set(known.value if known else "")
+        known = HTTPConnection(scope).cookies.get(COOKIE)
+        _browser.set(known or "")
 
         async def with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start":

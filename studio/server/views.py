@@ -11,7 +11,7 @@ from pipelines.planning.survey import columns, rows
 from pipelines.practice import reviewer
 from pipelines.practice.choices import kept_at_once
 from pipelines.queue.job_queue import RUNNING
-from pipelines.workflow import again, datasets, flywheel, loras, practice, pristine, review
+from pipelines.workflow import again, datasets, flywheel, loras, pristine, review
 from pipelines.workflow import card as cards
 from pipelines.workflow.sources import angle_of, cell_of, expression_of
 from studio.server.state import Studio
@@ -250,8 +250,8 @@ def card_list(studio: Studio) -> Json:
         return {"cards": [], "loras": [], "cells": [], "seed": card_spec().seed}
     made = cards.cards(session, character.id)
     return {
-        "report": bool(made) and practice.number(character) is not None,
-        "unread": len(reviewer.unread(session, character.id)) if made and practice.number(character) is not None else 0,
+        "report": bool(made) and character.practice is not None,
+        "unread": len(reviewer.unread(session, character.id)) if made and character.practice is not None else 0,
         "cards": [_card_line(studio, card) for card in made],
         "loras": [{"id": x.id, "name": x.name, "origin": x.origin} for x in loras.usable(session, character.generator)],
         "cells": [c.model_dump(include={"name", "title", "angle", "expression", "pose"}) for c in card_spec().cells],

@@ -227,8 +227,7 @@ def own_loras(studio: Studio) -> list[LoraRecord]:
     """The character's own LoRAs, newest first."""
     if not studio.character_id:
         return []
-    kind = studio.session.family(generator_of(studio)).lora_family
-    return loras.trained(studio.session, studio.character_id, kind)[::-1]
+    return loras.trained(studio.session, studio.character_id, "character")[::-1]
 
 
 def refresh(studio: Studio, tab: GenerateTab, form: GenerateForm) -> Updates:

@@ -20,10 +20,10 @@ from pipelines.domain.presets import catalogue as entries
 from pipelines.domain.presets import offered, survey_prompts
 from pipelines.domain.records import SavedStack, Survey
 from pipelines.domain.shots import LoraStack, Plan
+from pipelines.models.lora_files import LoraRefused
 from pipelines.planning.base import ChoiceError
 from pipelines.planning.survey import specialties
 from pipelines.session import NotFound
-from pipelines.storage.lora_files import LoraRefused
 from pipelines.workflow import loras, sources, survey
 from pipelines.workflow.characters import NotAllowed
 from studio.components.catalogue import Catalogue, absent, catalogue, chosen
@@ -286,7 +286,7 @@ def latest(studio: Studio) -> Survey | None:
 def catalogue_of(studio: Studio, before: Value) -> Value:
     """The catalogue beside what is here, for the character's editor (without one: for the editor of the settings)."""
     family = studio.session.family(editor_of(studio) or studio.session.settings.editor)
-    return catalogue(offered(family.name), loras.usable(studio.session, family.name), family.lora_family, before)
+    return catalogue(offered(family.name), loras.usable(studio.session, family.name), family.architecture, before)
 
 
 def refresh(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from pipelines.domain.presets import TrainingPreset, TrainingSettings, trainings
 from pipelines.domain.records import ANGLES, ImageRecord, Job, TrainingRun
 from pipelines.engine.memory import predict_training
+from pipelines.storage.curves import curve
 from pipelines.workflow import datasets, render, training
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.sources import angle_of
@@ -29,7 +30,7 @@ from studio.components.fields import edited
 from studio.components.forms import Event, Updates, Value, Values, event, one_of, picked, text
 from studio.components.meter import Meter, meter
 from studio.components.painted import Words, rev_of
-from studio.components.runs import Runs, runs
+from studio.components.runs import Curves, Runs, runs
 from studio.components.samples import Samples, identity, samples
 from studio.components.shell import Shell
 from studio.components.tally import Tally, tally
@@ -320,14 +321,15 @@ def make(studio: Studio, form: TrainForm) -> None:
 def watch(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
     """The runs there are, and how the one that is looked at goes."""
     found = training.runs(studio.session, studio.character_id, form.target) if studio.character_id else []
-    listed = runs(found, _followed(found, form.runs), empty=NO_RUNS)
+    curves = {r.id: curve(studio.session.store, r) for r in found}
+    listed = runs(found, _followed(found, form.runs), empty=NO_RUNS, curves=curves)
     run = next((r for r in found if r.id == listed["selected"]), None)
     listed |= {"rev": rev_of(form.runs), "newest": found[-1].id if found else ""}
     same = form.runs.get("selected") == listed["selected"]
     progress = tab.progress
     return {
         progress.runs: listed,
-        progress.curve: curve_of(found, run, form.compare),
+        progress.curve: curve_of(found, run, form.compare, curves),
         progress.samples: samples_of(studio, run),
         progress.identity: identity_of(studio, run),
         **train_grid.refresh(studio, progress.grid, run, form.grid, followed=same),
@@ -340,13 +342,14 @@ def _followed(found: list[TrainingRun], picked: Value) -> str:
     return str(picked.get("selected", "")) if picked.get("newest") == newest else newest
 
 
-def curve_of(found: list[TrainingRun], run: TrainingRun | None, compare: bool) -> Value:
+def curve_of(found: list[TrainingRun], run: TrainingRun | None, compare: bool, curves: Curves) -> Value:
     """The loss of a run, and of the one before it in grey."""
     empty = {"empty": "The loss is drawn here while a training runs."}
     if run is None:
         return empty
     before = found[found.index(run) - 1 : found.index(run)] if compare else []
-    lines = [*(series(r, faded=True) for r in before if r.curve), series(run)]
+    drawn = [series(r.version, curves[r.id], faded=True) for r in before if curves[r.id]]
+    lines = [*drawn, series(run.version, curves[run.id])]
     total = int(run.settings.get("steps", 0))
     return {"series": lines, "title": "Loss", "total": total, **empty}
 

@@ -12,8 +12,8 @@ import gradio as gr
 from gradio.blocks import Block
 
 from pipelines.domain.records import ImageRecord, TrainingRun
+from pipelines.models.lora_files import LoraRefused
 from pipelines.session import NotFound
-from pipelines.storage.lora_files import LoraRefused
 from pipelines.workflow import checkpoints
 from pipelines.workflow.characters import NotAllowed
 from studio.components.estimate import estimate_words

@@ -47,7 +47,7 @@ def shot_of(family: ModelFamily, workspace: Workspace, stack: LoraStack) -> Shot
     """The family's default picture; an editor gets one source of the same size."""
     size = family.defaults
     sources = ()
-    if family.role == "editor":
+    if "editor" in family.roles:
         picture = save_picture(workspace, ramp(size.width), character="bench", kind="source", version="v1")
         sources = (picture.ref,)
     return Shot(
@@ -94,7 +94,7 @@ def _a_lora(family: ModelFamily, workspace: Workspace, folder: Path) -> Adapter:
     named = workspace.root / "by-name" / family.name
     named.parent.mkdir(exist_ok=True)
     named.symlink_to(folder)
-    make = flux_lora if family.lora_family == "flux" else qwen_lora
+    make = flux_lora if family.architecture == "flux" else qwen_lora
     return make(workspace, named.parent, f"bench-{family.name}")
 
 

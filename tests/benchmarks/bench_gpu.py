@@ -40,9 +40,9 @@ from pipelines.domain.presets import ModelFamily, TrainingSettings, models
 from pipelines.domain.requests import TrainItem, TrainRequest
 from pipelines.domain.shots import Adapter, ImageRef, LoraStack, Purpose, Shot
 from pipelines.engine.adapters import applied
-from pipelines.engine.drivers import Driver, OnPreview
 from pipelines.engine.memory import Prediction, predict_render, predict_training
 from pipelines.engine.resident import Resident
+from pipelines.models.driver import Driver, OnPreview
 from pipelines.storage.pictures import save_picture
 from pipelines.storage.settings import load
 from pipelines.storage.workspace import Workspace
@@ -123,7 +123,7 @@ class Bench:
     @property
     def edits(self) -> bool:
         """Whether this is an editor, which sees a picture."""
-        return self.family.role == "editor"
+        return "editor" in self.family.roles
 
     def load(self) -> Config:
         """Loading, from a folder that lies in memory if ``--folder`` does."""

@@ -28,9 +28,9 @@ from pipelines.domain.presets import PRESETS
 from pipelines.domain.rates import wilson
 from pipelines.domain.shots import Adapter, ImageRef, LoraStack
 from pipelines.engine.adapters import applied
-from pipelines.engine.drivers import Driver
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
+from pipelines.models.driver import Driver
 from pipelines.storage.atomic import file_hash
 from pipelines.storage.pictures import save_picture
 

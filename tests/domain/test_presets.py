@@ -5,7 +5,7 @@ import pytest
 from pipelines.domain import presets
 from pipelines.domain.presets import Axis, CatalogueEntry, PresetError, Scenario
 from pipelines.domain.records import ANGLES, EXPRESSIONS
-from pipelines.storage.lora_files import inspect
+from pipelines.models.lora_files import inspect
 
 
 def test_every_file_parses_and_names_are_unique():

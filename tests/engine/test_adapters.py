@@ -30,9 +30,9 @@ from PIL import Image
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.shots import Adapter, ImageRef, LoraStack
 from pipelines.engine.adapters import applied, load
-from pipelines.engine.drivers import Driver
 from pipelines.engine.resident import Resident
-from pipelines.storage.lora_files import LoraRefused
+from pipelines.models.driver import Driver
+from pipelines.models.lora_files import LoraRefused
 from pipelines.storage.workspace import Workspace
 
 Tensors = dict[str, torch.Tensor]

@@ -15,9 +15,9 @@ from PIL import Image
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.shots import ImageRef, Shot
-from pipelines.engine.drivers import ShotError
-from pipelines.engine.embeddings import EmbeddingCache
 from pipelines.engine.resident import Resident
+from pipelines.models.driver import ShotError
+from pipelines.models.embeddings import EmbeddingCache
 
 REF = ImageRef(id="s", path="-")
 AGAIN = """

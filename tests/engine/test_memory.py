@@ -1,4 +1,4 @@
-"""Memory foretold: the arithmetic of ENGINE-FACTS, from presets and from headers; refusals in words."""
+"""Memory foretold: the arithmetic of docs/numbers.md, from presets and from headers; refusals in words."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,13 @@ from typing import Literal
 import pytest
 from engine_helpers import FLUX, QWEN, family, shot, tensor_shapes
 
-from pipelines.domain.presets import TrainingSettings
+from pipelines.domain.presets import Geometry, TrainingSettings
 from pipelines.engine import capacity as machine
 from pipelines.engine import memory
 from pipelines.engine.capacity import capacity
-from pipelines.engine.memory import Geometry, lora_width, predict_render, predict_training
+from pipelines.engine.memory import lora_width, predict_render, predict_training
 from pipelines.engine.resident import Resident
+from pipelines.models import registry
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
@@ -140,14 +141,14 @@ def test_larger_pictures_and_more_sources_take_more(workspace: Workspace, settin
 def test_the_lora_of_a_real_model_is_counted_module_by_module(models_dir: Path) -> None:
     config = json.loads((models_dir / FLUX / "transformer" / "config.json").read_text())
     width = config["num_attention_heads"] * config["attention_head_dim"]
-    shape = Geometry(width=width, double=config["num_layers"], single=config["num_single_layers"], backward=63)
+    shape = Geometry(width=width, double=config["num_layers"], single=config["num_single_layers"])
     targets = family(FLUX).lora_targets
     counted = sum(
         sum(size)
         for name, size in tensor_shapes(models_dir / FLUX / "transformer").items()
         if any(name.endswith(f".{target}.weight") for target in targets)
     )
-    assert lora_width(targets, shape) == counted
+    assert lora_width(registry.of(family(FLUX)), targets, shape) == counted
 
 
 def test_the_budget_of_the_settings_is_a_limit_and_never_more_than_there_is() -> None:

@@ -11,6 +11,7 @@ from pipelines.domain.presets import PRESETS
 from pipelines.domain.shots import ImageRef
 from pipelines.engine.resident import Resident
 from pipelines.engine.weights import check_folder
+from pipelines.models import registry
 
 PROMPTS = (
     "portrait of ohwx_char person, smiling, profile-left view, clean background, studio lighting",
@@ -24,7 +25,7 @@ PROMPTS = (
 def test_the_layout_is_complete_and_of_the_right_class(name: str) -> None:
     assert check_folder(checkpoint(name)) == []
     index = json.loads((checkpoint(name) / "model_index.json").read_text())
-    assert index["_class_name"] == family(name).pipeline
+    assert index["_class_name"] == registry.of(family(name)).pipeline
     assert set(family(name).parts) <= set(index)
 
 

@@ -14,9 +14,10 @@ from engine_helpers import FLUX, QWEN, checkpoint, family, ramp, shot
 from pipelines.domain.events import Memory, Warned
 from pipelines.domain.shots import ImageRef
 from pipelines.engine import precision
-from pipelines.engine.drivers import FluxDriver, QwenEditDriver
 from pipelines.engine.resident import Resident, pick_device
 from pipelines.engine.weights import WeightsMissing
+from pipelines.models.flux.drive import FluxDriver
+from pipelines.models.qwen_image_edit.drive import QwenEditDriver
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 

@@ -225,3 +225,10 @@ def test_patterns_take_all_files_of_the_small_models(models_dir: Path) -> None:
             relative = path.relative_to(models_dir / name).as_posix()
             told = path.is_dir() or relative in ("README.md", "curve.svg", "sheet.webp")
             assert told or any(fnmatch(relative, pattern) for pattern in weights.PATTERNS), relative
+
+
+def test_weights_that_come_from_nowhere_are_asked_for_by_place(tmp_path: Path) -> None:
+    nowhere = family("flux1-dev").model_copy(update={"weights": Weights()})
+    lacking = missing(nowhere, Workspace(tmp_path), Settings())
+    assert lacking is not None and lacking.how == "reinstall"
+    assert "models/flux1-dev-main" in lacking.what and "comes with FLENwheel" not in lacking.what

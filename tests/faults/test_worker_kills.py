@@ -21,6 +21,7 @@ from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import DatasetVersion, ImageRecord, Job, TrainingRun
 from pipelines.domain.requests import RenderRequest, TrainRequest
 from pipelines.queue.job_queue import JobQueue
+from pipelines.storage.curves import curve
 from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
 
@@ -115,12 +116,12 @@ def test_a_training_killed_and_resumed_has_one_run_with_one_curve(jobs: JobQueue
     job = jobs.submit(request, "Train", alongside=run_of)
     assert jobs.wait(job.id, 30).state == "interrupted"
     (run,) = jobs._store.all(TrainingRun)
-    assert run.state == "interrupted" and [m.step for m in run.curve] == [1, 2, 3, 4, 5, 6, 7]
+    assert run.state == "interrupted" and [m.step for m in curve(jobs._store, run)] == [1, 2, 3, 4, 5, 6, 7]
     again = jobs.resume(job.id)
     assert jobs.wait(again.id, 30).state == "done"
     (run,) = jobs._store.all(TrainingRun)
-    assert (run.job, run.state, [m.step for m in run.curve]) == (again.id, "done", list(range(1, 11)))
-    assert [m.value > 5 for m in run.curve] == [False] * 5 + [True] * 5  # the resumed steps stand
+    assert (run.job, run.state, [m.step for m in curve(jobs._store, run)]) == (again.id, "done", list(range(1, 11)))
+    assert [m.value > 5 for m in curve(jobs._store, run)] == [False] * 5 + [True] * 5  # the resumed steps stand
 
 
 class App:

@@ -29,8 +29,7 @@ def session(workspace_root: Path) -> Iterator[Session]:
 
 @pytest.fixture
 def cleo(session: Session) -> Character:
-    origin = "FLENwheel practice character 3, rendered on this machine"
-    return characters.create(session, NASTY, origin=origin, may_use=True)
+    return characters.create(session, NASTY, practice=3, may_use=True)
 
 
 @pytest.fixture

@@ -4,8 +4,19 @@ import pytest
 from job_helpers import scripted_plan
 
 from pipelines.domain.events import ImageMade, Measured, Memory, Preview, Progress, Scored, Started, StepDone, Warned
-from pipelines.domain.records import DatasetVersion, ImageKind, ImageRecord, Job, Metric, Quality, Scores, TrainingRun
-from pipelines.queue.recorder import RATE, Recorder
+from pipelines.domain.records import (
+    CurvePart,
+    DatasetVersion,
+    ImageKind,
+    ImageRecord,
+    Job,
+    Metric,
+    Quality,
+    Scores,
+    TrainingRun,
+)
+from pipelines.queue.recorder import Recorder, as_far_as_told
+from pipelines.storage.curves import curve
 from pipelines.storage.store import Store
 
 SCORES = Scores(quality=Quality(sharpness=3, light=0.5, contrast=0.2))
@@ -119,20 +130,51 @@ def test_progress_is_written_at_most_four_times_a_second(recorder: Recorder, sto
     assert 20 <= store.revision - before <= 40
     clock.now += 1
     recorder.tick()
-    written = store.get(Job, "j1")
-    assert written and written.done == 999
+    assert as_far_as_told(store, store.get(Job, "j1") or recorder.job).done == 999
 
 
-def test_a_big_plan_is_written_less_often(store: Store, clock: Clock) -> None:
-    request = scripted_plan(*["a long prompt" * 20] * 600).model_dump(mode="json")
+def _written(store: Store) -> int:
+    return (store.root / "flenwheel.journal").stat().st_size
+
+
+@pytest.mark.parametrize("shots", [1, 600])
+def test_progress_costs_the_journal_the_same_for_every_plan(store: Store, clock: Clock, shots: int) -> None:
+    request = scripted_plan(*["a long prompt" * 20] * shots).model_dump(mode="json")
     recorder = _recorder(store, clock, "render", request)
-    size = len(recorder.job.model_dump_json())
-    assert size > RATE
-    before = store.revision
-    for done in range(1000):
-        clock.now += 0.01
-        recorder.apply(Progress(done=done))
-    assert (store.revision - before) * size <= 1.5 * RATE * 10
+    recorder.apply(Started(total=1000))
+    for done in range(1, 21):
+        before = _written(store)
+        clock.now += 1
+        recorder.apply(Progress(done=done, note="picture"))
+        assert 0 < _written(store) - before < 300
+    recorder.end("done")
+    job = store.get(Job, "j1")
+    assert job and (job.state, job.done, job.request) == ("done", 20, request)
+
+
+def test_a_point_of_a_curve_costs_the_journal_the_same_at_every_length(store: Store, clock: Clock) -> None:
+    store.put(TrainingRun(id="r1", job="j1", character="ada", target="character", version="v1", family="f", preset="p"))
+    recorder = _recorder(store, clock, "train")
+    costs = []
+    for step in range(3000):
+        before = _written(store)
+        clock.now += 1
+        recorder.apply(Measured(metric=Metric(name="loss", step=step, value=0.123456)))
+        costs.append(_written(store) - before)
+    recorder.end("done")
+    assert max(costs[1:]) < 400 and len(curve(store, store.all(TrainingRun)[0])) == 3000
+
+
+def test_after_a_kill_a_job_is_as_far_as_it_was_told(store: Store, clock: Clock) -> None:
+    recorder = _recorder(store, clock, "render")
+    recorder.apply(Started(total=9))
+    recorder.apply(Warned(text="hm"))
+    clock.now += 1
+    recorder.apply(Progress(done=4))
+    left = store.get(Job, "j1")
+    assert left and left.state == "running"
+    job = Recorder(store, left).end("interrupted")  # as the queue of the next app does
+    assert (job.done, job.total, job.warnings) == (4, 9, ("hm",)) and store.get(Job, "j1") == job
 
 
 def test_the_end_writes_everything(recorder: Recorder, store: Store) -> None:
@@ -154,27 +196,24 @@ def test_a_curve_goes_into_the_run_of_the_job_and_nothing_else_of_it_changes(sto
         clock.now += 0.1
         recorder.apply(Measured(metric=Metric(name="loss", step=step, value=1 / step)))
     present = store.get(TrainingRun, "r1")
-    assert present and 50 < len(present.curve) < 101 and present.state == "running"
+    assert present and 30 < len(curve(store, present)) < 101 and present.state == "running"
     store.put(present.model_copy(update={"lora": "by a step"}))
     recorder.end("done")
     present = store.get(TrainingRun, "r1")
-    assert present and [m.step for m in present.curve] == list(range(1, 101))
+    assert present and [m.step for m in curve(store, present)] == list(range(1, 101))
     assert (present.state, present.lora) == ("done", "by a step") and store.get(TrainingRun, "r2") == other
     assert recorder.metrics == (Metric(name="loss", step=100, value=0.01),)
 
 
 def test_repeated_steps_of_a_resumed_training_stand_once_with_the_later_value(store: Store, clock: Clock) -> None:
     old = tuple(Metric(name="loss", step=n, value=9) for n in range(1, 8))
-    run = TrainingRun(
-        id="r1", job="j1", character="ada", target="character", version="v1", family="f", preset="p", curve=old
-    )
-    store.put(run)
+    run = TrainingRun(id="r1", job="j1", character="ada", target="character", version="v1", family="f", preset="p")
+    store.put(run, CurvePart(id="r1/000000", run="r1", points=old))
     recorder = _recorder(store, clock, "train")
     for step in range(6, 11):
         recorder.apply(Measured(metric=Metric(name="loss", step=step, value=1)))
     recorder.end("done")
-    present = store.get(TrainingRun, "r1")
-    assert present and [(m.step, m.value) for m in present.curve] == [(n, 9 if n < 6 else 1) for n in range(1, 11)]
+    assert [(m.step, m.value) for m in curve(store, run)] == [(n, 9 if n < 6 else 1) for n in range(1, 11)]
 
 
 def test_warnings_are_bounded_and_said_once(recorder: Recorder) -> None:

@@ -11,6 +11,7 @@ from PIL import Image, PngImagePlugin
 
 from pipelines.domain.records import Character, ImageRecord, TrainingRun
 from pipelines.storage import migrations, pictures
+from pipelines.storage.curves import curve
 from pipelines.storage.journal import Document, Tables
 from pipelines.storage.migrations import ALL, MadeByNewer, Migration, migrate, reshaped
 from pipelines.storage.pictures import read_recipe, thumbnail
@@ -68,6 +69,15 @@ def test_a_practice_character_is_told_by_its_field_alone(old: Path) -> None:
         store.put(ada)
     with Store.open(old) as store:
         assert store.all(Character)[0].practice == 8500010, "applied once, and never again"
+
+
+def test_the_curves_of_old_trainings_are_whole(old: Path) -> None:
+    content = json.loads((old / "flenwheel.json").read_bytes())
+    then = {run["id"]: run["curve"] for run in content["runs"].values()}
+    assert all(then.values())
+    with Store.open(old) as store:
+        for run in store.all(TrainingRun):
+            assert [m.model_dump() for m in curve(store, run)] == sorted(then[run.id], key=lambda m: m["step"])
 
 
 def test_a_new_workspace_knows_all_changes_and_needs_no_copy(workspace_root: Path) -> None:

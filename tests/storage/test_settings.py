@@ -42,10 +42,20 @@ def test_one_workspace_does_not_see_the_file_of_another(workspace_root: Path, tm
 
 
 def test_all_errors_are_told_at_once_with_where_they_are(workspace_root: Path) -> None:
-    write(workspace_root, 'theme = "pink"\nthread = 2\nmemory_budget_gib = -1\ngenerator = "sdxl"')
+    write(
+        workspace_root, 'theme = "pink"\nthread = 2\nmemory_budget_gib = -1\ngenerator = "sdxl"\neditor = "mini-flux"'
+    )
     with pytest.raises(BadSettings) as error:
         settings.load(workspace_root)
-    for word in ("theme", "thread", "memory_budget_gib", "generator", "settings.toml", *models()):
+    for word in (
+        "theme",
+        "thread",
+        "memory_budget_gib",
+        "no generator 'sdxl'",
+        "no editor 'mini-flux'",
+        "settings.toml",
+        *models(),
+    ):
         assert word in str(error.value)
     assert isinstance(error.value, PresetError)
 
@@ -95,5 +105,6 @@ def test_every_setting_can_be_shown(workspace_root: Path) -> None:
     assert set(schema) == set(Settings.model_fields)
     for name, field in schema.items():
         assert field.get("description"), name
-    assert schema["generator"]["enum"] == list(models())
+    able = {role: [n for n, m in models().items() if role in m.roles] for role in ("generator", "editor")}
+    assert schema["generator"]["enum"] == able["generator"] and schema["editor"]["enum"] == able["editor"]
     assert schema["theme"]["enum"] == ["dark", "light", "system"]

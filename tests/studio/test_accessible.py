@@ -13,7 +13,7 @@ import studio
 from pipelines.domain.records import Card, ImageRecord, LoraRecord, Survey
 
 Put = Callable[..., ImageRecord]
-CSS = (Path(studio.__file__).parent / "static" / "base.css").read_text("utf-8")
+CSS = (Path(studio.__file__).parent / "web" / "core" / "base.css").read_text("utf-8")
 GROUNDS = ("bg", "panel", "raised", "raised-hover", "field", "stage", "accent-soft")
 INKS = ("text", "dim")
 TONES = ("accent", "good", "bad", "warn")

@@ -18,12 +18,12 @@ from pipelines.queue.status import Status
 from pipelines.workflow import characters, datasets, generate
 from pipelines.workflow.opening import open_session
 from studio.cli.progress import follow
-from studio.server.security import own
+from studio.server.own import own
 from studio.server.state import Studio
 
 Put = Callable[..., ImageRecord]
 SLOW = 60_000
-SCRIPTED = str(Path(__file__).parents[1] / "jobs" / "scripted_handlers.py")
+SCRIPTED = str(Path(__file__).parents[1] / "queue" / "scripted_handlers.py")
 
 
 def scripted(prompt: str) -> RenderRequest:

@@ -136,7 +136,9 @@ def test_calibrating_by_a_click(page: Page, served: Served, put: Put) -> None:
     expect(figures.first).to_have_attribute("aria-label", "Scores: 6 sources and 40 pictures of others")
     told = json.loads(served.studio.session.workspace.path(made.report).with_suffix(".json").read_text())["scores"]
     scores = {name: [s for _, _, s in told[name]] for name in told}
-    points = page.evaluate("(s) => flen.roc(s.genuine, s.impostor)", scores)
+    points = page.evaluate(
+        "async (s) => (await import('/ui/charts/scale.js')).rocPoints(s.genuine, s.impostor)", scores
+    )
     known = faces.roc(np.array(scores["genuine"]), np.array(scores["impostor"]))
     assert np.allclose(points, known[: len(points)]) and len(points) == len(known) - 1
     expect(page.locator("#line-report")).to_have_attribute("href", "/line/v1/perceptual")

@@ -146,10 +146,9 @@ def test_of_a_practice_character_all_that_fills_a_gap_is_offered(client: TestCli
     ]
     studio.session.store.decide(*(Decision(image=i.id, who="human", action="label", value="good") for i in made))
     assert client.get("/review/pristine").json()["most"] == 20
-    practice = "FLENwheel practice character 1, rendered on this machine"
     here = studio.character
     assert here
-    studio.session.store.put(here.model_copy(update={"origin": practice}))
+    studio.session.store.put(here.model_copy(update={"practice": 1}))
     offered = client.get("/review/pristine").json()
     assert offered["most"] == 21
     assert {p["cell"] for p in offered["pictures"][:21]} == {"profile-left · neutral"}

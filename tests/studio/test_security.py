@@ -1,13 +1,17 @@
-"""What a page of another origin, another host or a hostile name may not do."""
+"""What a page of another origin, another host, another machine or a hostile name may not do."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from fastapi import Request
 from fastapi.testclient import TestClient
 
+from pipelines.storage.settings import places
 from pipelines.workflow import characters
 from pipelines.workflow.opening import open_session
-from studio.app import build, listen
+from studio.app import build, listen, welcome
+from studio.server.loopback import from_here
 from studio.server.security import known_hosts
 from studio.server.state import Studio
 
@@ -121,3 +125,76 @@ def test_a_taken_port_is_told_in_words() -> None:
 def test_the_studio_listens_to_this_machine_only() -> None:
     with listen("127.0.0.1", 0) as door:
         assert door.getsockname()[0] == "127.0.0.1"
+
+
+LAN = "192.168.7.5"
+
+
+@pytest.fixture
+def from_elsewhere(whole: Studio) -> TestClient:
+    """Another machine's way to a studio that was opened with ``--host``."""
+    return TestClient(build(whole, host=LAN), base_url=f"http://{LAN}:7860", client=("192.168.7.9", 50000))
+
+
+def test_another_site_may_not_read(whole: Studio) -> None:
+    """Gradio would allow it to any other port of this machine, and with ``--host`` to every site there is."""
+    for host, origins in {
+        "127.0.0.1": ("http://127.0.0.1:9999", "http://localhost:7860", "https://evil.example", "null"),
+        LAN: ("https://evil.example", f"http://{LAN}:9999", "null"),
+    }.items():
+        client = TestClient(build(whole, host=host), base_url=f"http://{host}:7860")
+        for origin in origins:
+            for method in ("GET", "OPTIONS", "HEAD"):
+                for path in ("/config", "/live", "/gradio_api/queue/data?session_hash=s"):
+                    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+                    answer = client.request(method, path, headers=asked)
+                    assert answer.status_code == 403, (method, path, origin)
+                    assert "access-control-allow-origin" not in answer.headers
+        assert client.get("/live", headers={"Origin": f"http://{host}:7860"}).status_code == 200
+
+
+def test_another_machine_uses_the_studio_and_chooses_no_folder_of_it(
+    from_elsewhere: TestClient, whole: Studio, tmp_path: Path
+) -> None:
+    open_session(tmp_path / "private").close()
+    here = whole.session.workspace.root
+    assert from_elsewhere.get("/live").status_code == 200
+    for answer in (
+        from_elsewhere.post("/workspace", json={"path": str(tmp_path / "private")}),
+        from_elsewhere.get("/workspaces"),
+        *(from_elsewhere.post("/settings", json={name: str(tmp_path)}) for name in places()),
+        from_elsewhere.post("/settings", json={"theme": "light", "models_dir": r"\\evil.example\share"}),
+    ):
+        assert answer.status_code == 403
+        assert "on the machine that runs the studio" in answer.json()["detail"]
+        assert str(tmp_path) not in answer.text
+    assert whole.session.workspace.root == here
+    assert not (here / "settings.toml").exists() or "theme" not in (here / "settings.toml").read_text()
+    assert not {f["name"] for f in from_elsewhere.get("/settings").json()["fields"]} & places()
+    assert from_elsewhere.post("/settings", json={"theme": "dark"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("at", "client", "here"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("::1", "::1", True),
+        ("::ffff:127.0.0.1", "::ffff:127.0.0.1", True),
+        (LAN, LAN, False),
+        (LAN, "127.0.0.1", False),
+        ("::ffff:192.168.7.5", "::ffff:192.168.7.9", False),
+        ("127.0.0.1", "203.0.113.7", False),  # by way of a proxy on this machine, which says for whom it asks
+    ],
+)
+def test_this_machine_is_told_from_others_by_the_connection(at: str, client: str, here: bool) -> None:
+    scope = {"type": "http", "server": (at, 7860), "client": (client, 1), "headers": [(b"host", b"localhost:7860")]}
+    assert from_here(Request(scope)) is here
+
+
+def test_who_opens_it_to_others_is_told_that_there_is_no_password(tmp_path: Path) -> None:
+    assert "password" in welcome(f"http://{LAN}:7860", tmp_path, LAN)
+    assert "password" not in welcome("http://localhost:7860", tmp_path, "127.0.0.1")
+
+
+def test_every_setting_that_names_a_place_is_known_as_one() -> None:
+    assert places() == {"models_dir", "cache_dir", "insightface_root", "facenet_weights"}

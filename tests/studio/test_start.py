@@ -147,9 +147,7 @@ def test_hints_are_for_practice_and_stay_closed(studio: Studio) -> None:
     characters.create(studio.session, "Mine", may_use=True)
     assert client.get("/hints").json() == {"hints": [], "seen": []}
     assert client.get("/practice/report").status_code == 404
-    characters.create(
-        studio.session, "Ada", origin="FLENwheel practice character 1, rendered on this machine", may_use=True
-    )
+    characters.create(studio.session, "Ada", practice=1, may_use=True)
     studio.choose("ada")
     hints = client.get("/hints").json()["hints"]
     assert {"enrich", "review-enriched", "generate", "review-synthetic", "card"} <= {h["name"] for h in hints}
@@ -175,8 +173,7 @@ def test_every_hint_is_at_a_place_that_there_is() -> None:
 
 
 def test_a_hint_goes_when_it_is_closed_and_does_not_come_back(empty: Page, studio: Studio) -> None:
-    origin = "FLENwheel practice character 1, rendered on this machine"
-    characters.create(studio.session, "Ada", origin=origin, may_use=True)
+    characters.create(studio.session, "Ada", practice=1, may_use=True)
     empty.reload()
     empty.click("#tab-review-button")
     hint = empty.locator("#hint")

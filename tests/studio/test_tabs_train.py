@@ -8,7 +8,7 @@ import pytest
 from tab_helpers import on_page
 
 from pipelines.domain.presets import trainings
-from pipelines.domain.records import Decision, ImageRecord, Job, Metric, TrainingRun, now
+from pipelines.domain.records import CurvePart, Decision, ImageRecord, Job, Metric, TrainingRun, now
 from pipelines.workflow import review, sources
 from pipelines.workflow.characters import NotAllowed
 from studio.components.curve import metrics, series, smooth, thin
@@ -180,8 +180,9 @@ def test_a_newer_run_is_followed_and_a_choice_is_kept(studio: Studio, tab: Train
 
 
 def test_the_version_before_is_drawn_in_grey(studio: Studio, tab: TrainTab) -> None:
-    curve = (Metric(name="loss", step=1, value=1.0), Metric(name="loss", step=2, value=0.5))
-    studio.session.store.put(run_of("v1", curve=curve), run_of("v2", curve=curve, minutes=1))
+    points = (Metric(name="loss", step=1, value=1.0), Metric(name="loss", step=2, value=0.5))
+    both = [run_of("v1"), run_of("v2", minutes=1)]
+    studio.session.store.put(*both, *(CurvePart(id=f"{r.id}/000000", run=r.id, points=points) for r in both))
     shown = watch(studio, tab, {})[tab.progress.curve]["series"]
     assert [(s["name"], s["faded"]) for s in shown] == [("v1", True), ("v2", False)]
     assert [s["name"] for s in watch(studio, tab, {}, compare=False)[tab.progress.curve]["series"]] == ["v2"]
@@ -191,7 +192,7 @@ def test_a_step_measured_again_after_a_resume_counts_once() -> None:
     again = [Metric(name="loss", step=s, value=v) for s, v in ((1, 1.0), (2, 0.9), (2, 0.7), (3, 0.6))]
     other = Metric(name="fixed_loss", step=0, value=2.0)
     assert [(m.step, m.value) for m in metrics([*again, other], "loss")] == [(1, 1.0), (2, 0.7), (3, 0.6)]
-    assert series(run_of("v1", curve=(*again, other)))["fixed"] == [[0.0, 2.0]]
+    assert series("v1", (*again, other))["fixed"] == [[0.0, 2.0]]
 
 
 def test_smoothing_starts_at_the_data_and_thinning_keeps_the_end() -> None:
@@ -277,5 +278,5 @@ def test_what_is_ticked_in_the_grid_stays_until_another_run_is_looked_at(studio:
 
 
 def test_a_failed_run_is_marked(studio: Studio) -> None:
-    rows = runs([run_of("v1", state="failed")], "", empty="")["rows"]
+    rows = runs([run_of("v1", state="failed")], "", empty="", curves={})["rows"]
     assert rows[0]["tone"] == "bad" and rows[0]["state"] == "failed"

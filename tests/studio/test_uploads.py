@@ -5,6 +5,7 @@ Spoken to over HTTP as any client could, at every input of every event that ``/c
 
 import json
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,7 @@ HIDDEN: tuple[Callable[[dict[str, Any]], Any], ...] = (
     lambda file: file | {"meta": {"_type": "gradio.FileData", "more": 1}, "size": 3, "orig_name": "a.png"},
     lambda file: file | {"path": "/proc/self/environ"},
     lambda file: {"path": file["path"]},
+    lambda file: {"url": f"file://{file['path']}", "meta": file["meta"] | {"more": 1}},
 )
 
 
@@ -286,3 +288,33 @@ def test_the_page_brings_in_pictures_and_loras_and_asks_for_no_closed_door(
         "document.querySelector('#enrich-lora-message').textContent.includes('broken.safetensors')", timeout=60_000
     )
     assert missed == []
+
+
+def test_an_upload_lands_among_the_uploads_whatever_its_name(web: httpx.Client, served: Served) -> None:
+    cache = (served.studio.session.workspace.root / "cache" / "uploads").resolve()
+    usual = ("../../../evil.png", "/etc/evil.png", "..\\..\\evil.png", "a/b/../../../c.png", "x" * 400 + ".png")
+    answers = {name: web.post(f"{API}/upload", files={"files": (name, b"mine")}) for name in (*usual, ".", "..")}
+    assert all(answers[name].status_code == 200 for name in usual)
+    assert {a.status_code for a in answers.values()} <= {200, 400}
+    taken = [Path(a.json()[0]) for a in answers.values() if a.status_code == 200]
+    assert [p for p in taken if not p.resolve().is_relative_to(cache) or not p.is_file()] == []
+    assert [p for p in cache.parent.parent.rglob("*evil*") if not p.resolve().is_relative_to(cache)] == []
+
+
+@pytest.mark.parametrize("folder", ["assets", "static"])
+def test_gradios_own_files_are_all_that_its_folders_give(served: Served, secret: Path, folder: str) -> None:
+    """Sent as it is written here: httpx would tidy the path up."""
+    up = "../" * 30
+    for climb in (up, up.replace("/", "%2f"), up.replace(".", "%2e"), "/", "..//" * 30, "%2e%2e%2f" * 30):
+        connection = HTTPConnection(served.url.removeprefix("http://"))
+        connection.request("GET", f"/{folder}/{climb}{str(secret).removeprefix('/')}")
+        answer = connection.getresponse()
+        assert answer.status in (403, 404), climb
+        assert SECRET not in answer.read()
+        connection.close()
+
+
+def test_the_page_names_no_place_on_the_disk(web: httpx.Client, served: Served) -> None:
+    root = served.studio.session.workspace.root
+    for path in ("/", "/config", "/live", "/ui/studio.js"):
+        assert str(root) not in web.get(path).text

@@ -8,9 +8,8 @@ from train_helpers import Bench
 
 from pipelines.domain.events import Warned
 from pipelines.faces.features import Features
-from pipelines.training.character import CharacterTask
+from pipelines.models.denoiser import denoiser_of
 from pipelines.training.dataset import Cache, Encoder
-from pipelines.training.editor import EditorTask
 from pipelines.training.emphasis import Finder, emphasis
 from pipelines.training.loss import Loss
 
@@ -35,10 +34,10 @@ def test_the_bell_is_one_deviation_wide() -> None:
 @pytest.mark.parametrize("target", ["character", "editor"])
 def test_the_loss_looks_where_the_weights_are(bench: Bench, target: str) -> None:
     driver = bench.driver(target)
-    task = EditorTask(driver, 64) if target == "editor" else CharacterTask(driver)
+    task = denoiser_of(driver, 64)
     cache = Cache(bench.workspace.root / "cache" / "t")
     example = Encoder(task, cache, bench.workspace.path, "b", 64).example(bench.item(0, target))
-    loss = Loss(task, driver.pipe.scheduler.config, driver.device, 0)
+    loss = Loss(task, driver.device, 0)
     height, width = example.latents.shape[-2:]
     sigma, noise = loss.draw(example, 1)
     upper, lower = torch.zeros(2, height, width)

@@ -18,7 +18,7 @@ from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.engine.adapters import applied
 from pipelines.models.lora_export import Learned, tag_frequency
 from pipelines.models.lora_export import header as made
-from pipelines.storage.lora_files import inspect
+from pipelines.models.lora_files import inspect
 from pipelines.storage.workspace import Workspace
 
 TARGETS = ("character", "editor")

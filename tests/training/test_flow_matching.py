@@ -5,7 +5,8 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 
-from pipelines.training.flow_matching import draw_sigma, generator, mix, shift_mu, shifted, target
+from pipelines.models.denoiser import shift_mu
+from pipelines.training.flow_matching import draw_sigma, generator, mix, shifted, target
 
 FLUX = {
     "use_dynamic_shifting": True,

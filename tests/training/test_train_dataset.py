@@ -10,12 +10,12 @@ from train_helpers import Bench
 
 from pipelines.domain.requests import TrainItem
 from pipelines.domain.shots import ImageRef
+from pipelines.models.flux.train import FluxDenoiser
 from pipelines.training import TrainingDataError
-from pipelines.training.character import CharacterTask
 from pipelines.training.dataset import Cache, Encoder, Example, bucket, crop
 
 
-class Counted(CharacterTask):
+class Counted(FluxDenoiser):
     """The real task, counting what it encodes."""
 
     pictures = texts = 0
@@ -31,7 +31,7 @@ class Counted(CharacterTask):
 
 def encoder(bench: Bench, folder: str = "cache/t", base: str = "mini-flux@1", resolution: int = 64) -> Encoder:
     cache = Cache(bench.workspace.root / folder)
-    return Encoder(Counted(bench.driver("character")), cache, bench.workspace.path, base, resolution)
+    return Encoder(Counted(bench.driver("character"), resolution), cache, bench.workspace.path, base, resolution)
 
 
 def equal(a: Example, b: Example) -> bool:
@@ -72,8 +72,8 @@ def test_what_is_encoded_once_is_read_back_equal(bench: Bench) -> None:
     first, second = encoder(bench), encoder(bench)
     made = first.example(bench.item(0))
     read = second.example(bench.item(0))
-    assert (first.task.pictures, first.task.texts) == (1, 2)  # type: ignore[attr-defined]
-    assert (second.task.pictures, second.task.texts) == (0, 0)  # type: ignore[attr-defined]
+    assert (first.denoiser.pictures, first.denoiser.texts) == (1, 2)  # type: ignore[attr-defined]
+    assert (second.denoiser.pictures, second.denoiser.texts) == (0, 0)  # type: ignore[attr-defined]
     assert equal(made, read)
 
 
@@ -82,7 +82,7 @@ def test_another_base_or_size_is_encoded_anew(bench: Bench, changes: dict) -> No
     encoder(bench).example(bench.item(0))
     other = encoder(bench, **changes)
     other.example(bench.item(0))
-    assert other.task.pictures == 1  # type: ignore[attr-defined]
+    assert other.denoiser.pictures == 1  # type: ignore[attr-defined]
 
 
 def test_another_picture_under_the_same_name_is_encoded_anew(bench: Bench) -> None:
@@ -97,7 +97,7 @@ def test_a_damaged_cache_file_is_made_again(bench: Bench) -> None:
         path.write_bytes(path.read_bytes()[:50])
     again = encoder(bench)
     assert equal(made, again.example(bench.item(0)))
-    assert again.task.pictures == 1  # type: ignore[attr-defined]
+    assert again.denoiser.pictures == 1  # type: ignore[attr-defined]
 
 
 def test_a_missing_picture_is_named(bench: Bench) -> None:

@@ -15,13 +15,12 @@ from pipelines.domain.presets import Phase
 from pipelines.domain.requests import TrainRequest
 from pipelines.engine.memory import WillNotFit
 from pipelines.engine.resident import Resident
+from pipelines.models.denoiser import Denoiser, denoiser_of
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 from pipelines.training import Diverged, TrainingDataError, train
 from pipelines.training.adapter import NAME, attached
-from pipelines.training.character import CharacterTask
-from pipelines.training.dataset import Cache, Encoder, Example, Task
-from pipelines.training.editor import EditorTask
+from pipelines.training.dataset import Cache, Encoder, Example
 from pipelines.training.loss import Loss
 
 TARGETS = ("character", "editor")
@@ -95,12 +94,12 @@ def test_gradient_reaches_every_lora_weight_on_the_nf4_base(bench: Bench, target
         assert others == []
 
 
-def prepared(bench: Bench, target: str, n: int = 0) -> tuple[Task, Example, Loss]:
+def prepared(bench: Bench, target: str, n: int = 0) -> tuple[Denoiser, Example, Loss]:
     driver = bench.driver(target)
-    task: Task = EditorTask(driver, 64) if target == "editor" else CharacterTask(driver)
+    task: Denoiser = denoiser_of(driver, 64)
     cache = Cache(bench.workspace.root / "cache" / "test")
     example = Encoder(task, cache, bench.workspace.path, "test", 64).example(bench.item(n, target))
-    return task, example, Loss(task, driver.pipe.scheduler.config, driver.device, 0)
+    return task, example, Loss(task, driver.device, 0)
 
 
 @pytest.mark.parametrize("target", TARGETS)

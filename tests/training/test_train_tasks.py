@@ -9,11 +9,11 @@ from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from PIL import Image
 from train_helpers import Bench
 
+from pipelines.models.denoiser import Denoiser, denoiser_of
+from pipelines.models.qwen_image_edit.train import QwenEditDenoiser
 from pipelines.training import TrainingDataError
 from pipelines.training.adapter import attached
-from pipelines.training.character import CharacterTask
-from pipelines.training.dataset import Cache, Encoder, Example, Task, crop
-from pipelines.training.editor import EditorTask
+from pipelines.training.dataset import Cache, Encoder, Example, crop
 from pipelines.training.loss import Loss
 
 
@@ -37,12 +37,12 @@ def asked(transformer: Any, call: Any) -> dict[str, Any]:
     raise AssertionError("the transformer was not called")
 
 
-def prepared(bench: Bench, target: str, **changes: Any) -> tuple[Task, Example, Loss]:
+def prepared(bench: Bench, target: str, **changes: Any) -> tuple[Denoiser, Example, Loss]:
     driver = bench.driver(target)
-    task: Task = EditorTask(driver, 64) if target == "editor" else CharacterTask(driver)
+    task: Denoiser = denoiser_of(driver, 64)
     cache = Cache(bench.workspace.root / "cache" / "t")
     example = Encoder(task, cache, bench.workspace.path, "b", 64).example(bench.item(0, target, **changes))
-    return task, example, Loss(task, driver.pipe.scheduler.config, driver.device, 0)
+    return task, example, Loss(task, driver.device, 0)
 
 
 @pytest.mark.parametrize("target", ["character", "editor"])
@@ -165,7 +165,7 @@ def test_sampling_comes_to_make_what_was_trained_on(bench: Bench, monkeypatch: p
     settings = {"learning_rate": 1e-2, "rank": 16, "alpha": 16, "caption_dropout": 0}
     bench.train(bench.request("editor", items=(item,), samples=(shot,), steps=80, save_every=80, **settings))
     picture = Image.open(bench.workspace.path(item.image.path)).convert("RGB")
-    goal = EditorTask(driver, 64).encode_picture(crop(picture, (64, 64)))
+    goal = QwenEditDenoiser(driver, 64).encode_picture(crop(picture, (64, 64)))
     c = vae.config
     goal = goal * torch.tensor(c.latents_std).view(1, -1, 1, 1, 1) + torch.tensor(c.latents_mean).view(1, -1, 1, 1, 1)
     before, after = (float((z - goal).square().mean()) for z in (made[0], made[-1]))

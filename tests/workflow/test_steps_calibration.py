@@ -10,6 +10,7 @@ from PIL import Image
 from pipelines.domain.calibrations import Calibration
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, Warned
+from pipelines.domain.presets import Weights, models
 from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord
 from pipelines.domain.requests import CalibrateRequest, ScoreRequest
 from pipelines.domain.shots import Adapter, LoraStack
@@ -57,6 +58,18 @@ def test_the_line_is_drawn_kept_reported_and_used(session: Session) -> None:
     _the_line_is_used(session, found)
     _a_line_holds_only_for_its_sources(session)
     _too_few_others_leave_the_starting_values_in_use(session)
+
+
+def test_a_model_without_a_hub_is_not_of_the_mini_world(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FLUX in a folder of one's own: drawn strangers are no impostors of a photographed person."""
+    assert calibration.estimate(session, "cleo").others == 12 + 9
+    local = models()["flux1-dev"].model_copy(update={"weights": Weights(folder="/models/flux"), "gate": "perceptual"})
+    monkeypatch.setattr(Session, "family", lambda self, name: local)
+    estimate = calibration.estimate(session, "cleo")
+    assert estimate.others == 0 and "Nobody else is known here yet" in estimate.weak[0]
+    job = calibration.submit(session, "cleo")
+    session.jobs.cancel(job.id)
+    assert CalibrateRequest.model_validate(job.request).strangers == ()
 
 
 def _the_line_is_used(session: Session, found: Calibration) -> None:
@@ -110,7 +123,7 @@ def test_who_the_others_are(session: Session, ada: Character, put: Callable[...,
         session.store.put(image.model_copy(update={"shot": image.shot.model_copy(update={"stack": stack})}))
     put("synthetic", cell="an edit", sources=(hers.ref,))
     cleo = session.character("cleo")
-    twin = characters.create(session, "Cleo", origin=cleo.origin, may_use=True)
+    twin = characters.create(session, "Cleo", practice=cleo.practice, may_use=True)
     sources.add(session, twin.id, [("twin.png", _png((200, 10, 10)))])
     groups = {o.group: o.images for o in calibration.others(session, cleo)}
     assert set(groups) == {f"Ada ({ada.id})", "base model, beach", "base model, with a style"}

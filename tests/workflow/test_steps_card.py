@@ -11,7 +11,7 @@ from pipelines.workflow import card
 
 
 def test_wilson_against_published_values() -> None:
-    # ECOSYSTEM: 19 of 23 is [62.9, 93.0]
+    # docs/numbers.md: 19 of 23 is [62.9, 93.0]
     low, high = wilson(19, 23)
     assert (round(low * 100, 1), round(high * 100, 1)) == (62.9, 93.0)
     assert wilson(0, 0) == (0.0, 1.0)

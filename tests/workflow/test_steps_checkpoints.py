@@ -16,9 +16,9 @@ from pipelines.domain.requests import TrainItem, TrainRequest
 from pipelines.domain.shots import LoraStack, Purpose, Shot
 from pipelines.models import lora_export
 from pipelines.models.lora_export import Learned
+from pipelines.models.lora_files import LoraRefused, inspect
 from pipelines.session import NotFound, Session
 from pipelines.storage.atomic import file_hash
-from pipelines.storage.lora_files import LoraRefused, inspect
 from pipelines.workflow import checkpoints
 from pipelines.workflow.characters import NotAllowed
 

@@ -14,7 +14,7 @@ from PIL import Image
 from pipelines.domain.records import Job
 from pipelines.domain.requests import PracticeRequest
 from pipelines.session import NotFound, Session
-from pipelines.workflow import practice, sources, training
+from pipelines.workflow import characters, practice, sources, training
 from pipelines.world.cast import CAST
 from studio import __main__ as cli
 
@@ -32,7 +32,7 @@ def test_twelve_sources_as_a_real_bootstrap_would_be(cleo_session: Session, prac
     assert (cleo.name, cleo.may_use) == ("Cleo", True)
     assert (cleo.generator, cleo.editor) == ("mini-flux", "mini-qwen-edit")
     assert cleo.origin == "FLENwheel practice character 3, rendered on this machine"
-    assert practice.number(cleo) == 3
+    assert cleo.practice == 3
     found = sources.sources(session, "cleo")
     assert practised[1]["sources"] == [s.id for s in found]
     assert Counter(s.angle for s in found) == {"front": 4, "half-left": 4, "half-right": 4}
@@ -86,9 +86,10 @@ def test_only_who_is_there_and_as_often_as_one_likes(session: Session) -> None:
         character, job = practice.start(session, 1)
         session.jobs.cancel(job.id)
         assert character.id == name
-    assert practice.number(session.character("ada-2")) == 1
-    mine = session.character("ada").model_copy(update={"origin": "photos of practice character 1"})
-    assert practice.number(mine) is None
+    assert session.character("ada-2").practice == 1
+    for origin in ("photos of practice character 1", session.character("ada").origin):
+        mine = characters.create(session, "Ada", origin=origin, may_use=True)
+        assert mine.practice is None, "words about pictures are words"
 
 
 def test_the_list_needs_neither_workspace_nor_torch(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from PIL import Image, ImageFilter
 
 from labs.mini_training.editor.instructions import EMPTY
 from pipelines.domain.presets import Axis, Edit, axes, models
-from pipelines.engine.drivers import edit_sizes
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.features import features
+from pipelines.models.qwen_image_edit.drive import edit_sizes
 from pipelines.planning.enrich import prompt_for
 from pipelines.training.emphasis import emphasis
 from pipelines.world.renderer import EXPRESSIONS, LIGHTS, YAWS, Character, View, render

@@ -17,8 +17,9 @@ from labs.mini_training.feed import Feed
 from labs.mini_training.loop import Figures
 from labs.mini_training.precision import autocast
 from pipelines.faces.features import features
+from pipelines.models.denoiser import shift_mu
 from pipelines.training.emphasis import emphasis
-from pipelines.training.flow_matching import mix, shift_mu, target
+from pipelines.training.flow_matching import mix, target
 from pipelines.world.renderer import BACKGROUNDS, EXPRESSIONS, FRAMINGS, LIGHTS
 
 Tensor = torch.Tensor

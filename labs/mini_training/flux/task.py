@@ -18,6 +18,7 @@ from labs.mini_training.flux.latents import Copy, Drawn, Latents
 from labs.mini_training.loop import Figures
 from labs.mini_training.precision import autocast
 from pipelines.faces.features import features
+from pipelines.models.denoiser import shift_mu
 from pipelines.training import flow_matching
 from pipelines.training.emphasis import emphasis
 
@@ -102,7 +103,7 @@ class Batches:
 
     def __init__(self, data: Latents, steps: int, seed: int, size: int = 48, share: float | None = None) -> None:
         self.data, self.steps, self.seed, self.size, self.share = data, steps, seed, size, share
-        self.mu = flow_matching.shift_mu(flux.scheduler().config, SIDE * SIDE)
+        self.mu = shift_mu(flux.scheduler().config, SIDE * SIDE)
 
     def at(self, step: int) -> Batch:
         """The batch of ``step``; a face counts more until ``FACE_UNTIL`` of the steps."""

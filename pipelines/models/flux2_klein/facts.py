@@ -1,0 +1,77 @@
+"""FLUX.2 klein without torch. Text to picture and pictures to picture in one; Qwen3 encodes the prompt."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.domain.presets import Geometry
+from pipelines.models import lora_names
+from pipelines.models.base import Architecture, Layers, Likeness, Linear
+
+_OWN = re.compile(
+    r"to_qkv_mlp_proj|ff(_context)?[._]linear_(in|out)|(single|double)_stream_modulation|time_guidance_embed"
+    r"|single_transformer_blocks[._]\d+[._]attn[._]to_out"
+)
+# the names of Black Forest Labs' own code, which are FLUX.1's, too; what they make of their inputs is not
+_SHARED = re.compile(r"single_blocks|double_blocks|single_transformer_blocks|x_embedder|context_embedder")
+_WIDENED = {re.compile(r"linear1$"): 9, re.compile(r"(img|txt)_mlp[._]0$"): 6}
+_MOST_DOUBLE = 8
+"""Blocks that carry text in the largest klein (9B)."""
+
+
+class Flux2Klein(Architecture):
+    """The 4B model: 5 blocks that carry text beside the picture and 20 that do not; all 3072 wide. Modulation is
+    shared among blocks of a kind; feed-forward is gated (SwiGLU) and three times as wide."""
+
+    name = "flux2-klein"
+    title = "FLUX.2 klein"
+    pipeline = "Flux2KleinPipeline"
+    geometry = Geometry(width=3072, double=5, single=20)
+    backward = 63
+    unused = ("text_encoder", "lm_head.")
+    prefix = "transformer."
+    modelspec = "Flux.2-klein-4b"
+    base_version = "flux2_klein_4b"
+    claim = re.compile(r"flux[ ._-]?2|klein")
+
+    def likeness(self, layers: Layers) -> Likeness:
+        if layers.named(_OWN) or any(layers.widening(name, by) for name, by in _WIDENED.items()):
+            return Likeness.CERTAIN
+        fits = layers.named(_SHARED) or layers.last_block >= 0
+        return Likeness.POSSIBLE if fits and layers.last_block < _MOST_DOUBLE else Likeness.NONE
+
+    def linear_layers(self, shape: Geometry) -> Iterator[Linear]:
+        w = shape.width
+        attention = [f"attn.{n}" for n in ("to_q", "to_k", "to_v", "to_out.0")]
+        attention += [f"attn.{n}" for n in ("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")]
+        for n in range(shape.double):
+            yield from ((f"transformer_blocks.{n}.{name}", w, w) for name in attention)
+            for name in ("ff", "ff_context"):
+                yield f"transformer_blocks.{n}.{name}.linear_in", w, 6 * w
+                yield f"transformer_blocks.{n}.{name}.linear_out", 3 * w, w
+        for n in range(shape.single):
+            yield f"single_transformer_blocks.{n}.attn.to_qkv_mlp_proj", w, 9 * w
+            yield f"single_transformer_blocks.{n}.attn.to_out", 4 * w, w
+
+    def normalised(self, tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any] | None:
+        """The original names become ``diffusion_model.*.lora_A.weight``: diffusers takes ``lora_down`` for kohya's
+        layout, and an alpha beside these names for an error."""
+        if lora_names.flat(tensors) or lora_names.whole(tensors):
+            return None
+        prefix = "diffusion_model." if lora_names.original(tensors) else self.prefix
+        return lora_names.folded(tensors, metadata, prefix)
+
+    def lacking(self, folder: Path) -> list[str]:
+        """Prompts are put into the tokenizer's chat template."""
+        if (folder / "tokenizer" / "chat_template.jinja").is_file():
+            return []
+        try:
+            told = json.loads((folder / "tokenizer" / "tokenizer_config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            told = {}
+        return [] if told.get("chat_template") else ["tokenizer/chat_template.jinja is missing"]
+
+
+ARCHITECTURE = Flux2Klein()

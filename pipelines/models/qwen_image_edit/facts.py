@@ -1,0 +1,60 @@
+"""Qwen-Image-Edit without torch. Pictures and an instruction to picture; Qwen2.5-VL sees both together."""
+
+import re
+from collections.abc import Iterator, Mapping
+from math import ceil
+from typing import Any
+
+from pipelines.domain.presets import Geometry, ModelFamily
+from pipelines.models import lora_names
+from pipelines.models.base import Architecture, Layers, Likeness, Linear
+
+_OWN = re.compile(r"img_mlp[._]net|txt_mlp[._]net|img_mod[._]1|txt_mod[._]1")
+# outside the blocks; FLUX's own code has inputs of the same names
+_OUTER = re.compile(r"(^|[._])txt_in[._]|(^|[._])img_in\.lora|time_text_embed.*timestep_embedder")
+_SEEN = 28
+"""Pixels of a side for which the vision side of the text encoder gives one token."""
+
+
+class QwenImageEdit(Architecture):
+    """60 blocks, all of which carry text beside the picture."""
+
+    name = "qwen-image-edit"
+    title = "Qwen-Image-Edit"
+    pipeline = "QwenImageEditPlusPipeline"
+    geometry = Geometry(width=3072, double=60, single=0)
+    backward = 67
+    unused = ("text_encoder", "lm_head.")
+    prefix = "diffusion_model."
+    modelspec = "Qwen-Image-Edit-Plus"
+    base_version = "qwen_image_edit"
+    claim = re.compile("qwen")
+
+    def likeness(self, layers: Layers) -> Likeness:
+        if layers.named(_OWN):
+            return Likeness.CERTAIN
+        block, outer = 0 <= layers.last_block < self.geometry.double, layers.named(_OUTER)
+        original = any("double_blocks" in key for key in layers.keys)
+        return Likeness((block and not original) + outer)
+
+    def linear_layers(self, shape: Geometry) -> Iterator[Linear]:
+        w = shape.width
+        attention = [f"attn.{n}" for n in ("to_q", "to_k", "to_v", "to_out.0")]
+        attention += [f"attn.{n}" for n in ("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")]
+        for n in range(shape.double):
+            yield from ((f"transformer_blocks.{n}.{name}", w, w) for name in attention)
+            for name in ("img_mlp", "txt_mlp"):
+                yield f"transformer_blocks.{n}.{name}.net.0.proj", w, 4 * w
+                yield f"transformer_blocks.{n}.{name}.net.2", 4 * w, w
+
+    def normalised(self, tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any] | None:
+        if lora_names.flat(tensors) or lora_names.whole(tensors):
+            return None
+        return lora_names.folded(tensors, metadata, "transformer.")
+
+    def text_tokens(self, family: ModelFamily, pictures: int) -> int:
+        """Those of the words, and one for each 28 x 28 pixels of what the text encoder sees."""
+        return family.text_length + pictures * ceil(family.defaults.condition_px / _SEEN) ** 2
+
+
+ARCHITECTURE = QwenImageEdit()

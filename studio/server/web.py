@@ -1,0 +1,77 @@
+"""The browser's side as plain files: the ES modules and styles of ``studio/web``, and the facts they start from."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from pydantic import Field
+
+from pipelines.domain.base import Frozen
+from pipelines.domain.records import ANGLES, EXPRESSIONS
+from pipelines.workflow import review
+from studio.server import foresight
+from studio.server.state import Studio
+
+WEB = Path(__file__).parents[1] / "web"
+MEDIA = {".js": "text/javascript", ".css": "text/css"}
+# Only these can be asked for: a path is looked up here, it is never joined to a folder.
+FILES = {path.relative_to(WEB).as_posix(): path for path in sorted(WEB.rglob("*")) if path.suffix in MEDIA}
+
+
+class Outcome(Frozen):
+    """What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels,
+    the verdict of a cell of the model card, the list of its state that the value is put into or taken out of."""
+
+    state: dict[str, Any] = Field(default_factory=dict)
+    piles: tuple[str, ...] | None = None
+    cell: str | None = None
+    flips: str | None = None
+
+
+class Facts(Frozen):
+    """What the page knows for good: failure modes by their letter, what a picture can show, the piles of Review in
+    words, what decisions lead to (by action and value), and the theme at first."""
+
+    failures: dict[str, str]
+    angles: tuple[str, ...]
+    expressions: tuple[str, ...]
+    theme: str
+    piles: dict[str, str]
+    outcomes: dict[str, dict[str, Outcome]]
+
+
+def head() -> str:
+    """What the page's head needs: the styles, the first module, and all others ahead of their imports."""
+    ahead = "".join(f'<link rel="modulepreload" href="/ui/{name}">' for name in FILES if name.endswith(".js"))
+    return f'<link rel="stylesheet" href="/ui/studio.css"><script type="module" src="/ui/studio.js"></script>{ahead}'
+
+
+def web_routes(studio: Studio) -> APIRouter:
+    """Modules and styles of the page, revalidated by content; and its facts."""
+    router = APIRouter()
+
+    @router.get("/ui/{name:path}")
+    def file(name: str, request: Request) -> Response:
+        path = FILES.get(name)
+        if path is None:
+            raise HTTPException(404, "The page has no such file.")
+        data = path.read_bytes()
+        tag = f'"{hashlib.sha256(data).hexdigest()[:20]}"'
+        headers = {"ETag": tag, "Cache-Control": "no-cache"}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(data, media_type=MEDIA[path.suffix], headers=headers)
+
+    @router.get("/facts")
+    def facts() -> Facts:
+        return Facts(
+            failures=dict(review.FAILURES),
+            angles=(*ANGLES, "back"),
+            expressions=tuple(EXPRESSIONS),
+            theme=studio.session.settings.theme,
+            piles=review.PILES,
+            outcomes={a: {v: Outcome(**o) for v, o in values.items()} for a, values in foresight.table().items()},
+        )
+
+    return router

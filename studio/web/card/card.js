@@ -1,0 +1,251 @@
+// @ts-check
+/** The model card: run it, judge it, hold its versions against each other. */
+
+import { h, put } from "../core/dom.js";
+import { facts } from "../core/facts.js";
+import { island } from "../core/island.js";
+import { poll, whenSeen } from "../core/live.js";
+import { post, tryGet } from "../core/net.js";
+import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
+import { openPicture } from "../pictures/open.js";
+import { decide, flushDecisions } from "../review/decisions.js";
+import { Poster } from "./poster.js";
+import { named, noCardWords } from "./words.js";
+
+/** @import { CardCell, CardLine, CardList } from "../shapes.js" */
+/** @import { PosterCell } from "./poster.js" */
+/** @import { CardVerdict } from "./words.js" */
+
+/** @type {Record<string, string | null>} */
+const LABEL_KEYS = { p: "good", a: "good", x: "reject", u: null };
+/** @type {Record<string, [number, number]>} */
+const ARROWS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+
+/**
+ * @param {string} words
+ * @param {HTMLElement} control
+ */
+const inline = (words, control) => h("label", { class: "inline" }, words, control);
+
+/** A drop-down list that is filled anew only when its entries have changed. */
+class Choice {
+  /**
+   * @param {string} id
+   * @param {string} words
+   * @param {(value: string) => void} chosen
+   */
+  constructor(id, words, chosen) {
+    this.node = h("select", { id, "aria-label": words, onchange: () => chosen(this.node.value) });
+    this.field = inline(words, this.node);
+    this.print = "";
+  }
+
+  /**
+   * @param {[string, string][]} entries
+   * @param {string} value
+   */
+  fill(entries, value) {
+    const print = JSON.stringify([entries, value]);
+    if (print === this.print) return;
+    this.print = print;
+    put(
+      this.node,
+      entries.map(([key, words]) => h("option", { value: key }, words)),
+    );
+    this.node.value = value;
+  }
+}
+
+/** The rate with its interval and the target on a line from 0 to 1. */
+class Gauge {
+  constructor() {
+    this.node = h("div", { class: "rate-gauge" });
+  }
+
+  /** @param {CardLine["rate"] | undefined} rate */
+  paint(rate) {
+    this.node.hidden = !rate;
+    if (!rate) return;
+    const percent = (/** @type {number} */ share) => `${(share * 100).toFixed(1)}%`;
+    const { low, high, right, total, target } = rate;
+    put(
+      this.node,
+      h("i", { class: "range", style: { left: percent(low), width: percent(high - low) } }),
+      h("i", { class: "point", style: { left: percent(right / total) } }),
+      h("i", { class: "target", style: { left: percent(target) } }),
+    );
+    this.node.title = `${right} of ${total}; the line is the target`;
+  }
+}
+
+class ModelCard {
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    /** @type {CardList | null} */
+    this.list = null;
+    this.version = "";
+    this.against = "";
+    /** @type {string | null} the LoRA that the user has chosen ("": the base model); until then the newest is offered */
+    this.chosen = null;
+    this.lora = new Choice("card-lora", "LoRA", (id) => (this.chosen = id));
+    this.seed = h("input", { id: "card-seed", type: "number", "aria-label": "Seed", min: "0" });
+    this.run = button("Run the card", () => this.start(), { id: "card-run", class: "primary", icon: "play" });
+    this.versions = new Choice("card-version", "Version", (version) => this.change({ version }));
+    this.beside = new Choice("card-compare", "beside", (against) => this.change({ against }));
+    const report = { href: "/practice/report", target: "_blank", rel: "noopener" };
+    this.report = h("a", { id: "card-report", class: "fb", ...report }, "Practice report");
+    this.look = button("", () => this.compareWithTruth(), { id: "card-look", class: "quiet", icon: "eye" });
+    this.headline = h("p", { id: "card-headline", class: "headline", role: "status", "aria-live": "polite" });
+    this.gauge = new Gauge();
+    this.keys = this.keyLine();
+    this.first = this.poster("card-poster");
+    this.second = this.poster("card-poster-beside");
+    this.posters = h("div", { class: "posters" }, this.first.section, this.second.section);
+    root.classList.add("card-tab");
+    root.append(this.bar(), h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys), this.posters);
+  }
+
+  bar() {
+    const left = [this.versions.field, this.beside.field, this.report, this.look];
+    const right = [this.lora.field, inline("Seed", this.seed), this.run];
+    return h("div", { class: "card-bar" }, left, h("span", { class: "grow" }), right);
+  }
+
+  keyLine() {
+    const keys = [
+      ["P", "right"],
+      ["X", "wrong"],
+      ["U", "clear"],
+      ["←→↑↓", "move"],
+      ["Enter", "open"],
+    ];
+    return h(
+      "p",
+      { class: "dim card-keys" },
+      keys.map(([key, words]) => keyHint(key, words)),
+    );
+  }
+
+  /** @param {string} id */
+  poster(id) {
+    const judge = {
+      open: (/** @type {CardCell} */ cell) => this.open(cell),
+      key: (/** @type {KeyboardEvent} */ event, /** @type {PosterCell} */ cell) => this.key(event, cell, poster),
+    };
+    const poster = new Poster(id, judge);
+    const title = h("h3", { class: "poster-title" });
+    return { poster, title, section: h("section", {}, title, poster.node) };
+  }
+
+  /** @param {{ version: string } | { against: string }} patch */
+  change(patch) {
+    Object.assign(this, patch);
+    if (this.list) this.paint(this.list);
+  }
+
+  async load() {
+    const list = /** @type {CardList | null} */ (await tryGet("/cards"));
+    if (!list) return;
+    if (this.seed.value === "") this.seed.value = String(list.seed);
+    this.list = list;
+    this.paint(list);
+  }
+
+  /** Decisions are on the disk, the card is what the studio makes of them. */
+  async settle() {
+    await flushDecisions();
+    await this.load();
+  }
+
+  start() {
+    return attempt(async () => {
+      const seed = this.seed.value === "" ? null : Number(this.seed.value);
+      await post("/cards", { lora: this.lora.node.value, seed });
+      this.version = "";
+      poll();
+    });
+  }
+
+  compareWithTruth() {
+    return attempt(async () => {
+      await post("/practice/look");
+      toast("Your decisions are held against the truth; the practice report will say how often you were right.");
+      poll();
+    });
+  }
+
+  /** @param {CardCell} cell */
+  open({ image }) {
+    if (image) openPicture(image.id, { where: "card", after: () => this.settle() });
+  }
+
+  /**
+   * @param {PosterCell} cell
+   * @param {string | null} label
+   */
+  label(cell, label) {
+    const { image } = cell.state;
+    if (!image) return;
+    decide(image.id, "label", label, { where: "card" });
+    const expected = facts.outcomes.label[String(label)].cell; // nothing: the machine's word, which the studio knows
+    if (expected) cell.showVerdict(/** @type {CardVerdict} */ (expected));
+    this.settle();
+  }
+
+  /**
+   * @param {KeyboardEvent} event
+   * @param {PosterCell} cell
+   * @param {Poster} poster
+   */
+  key(event, cell, poster) {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const letter = event.key.toLowerCase();
+    if (letter in LABEL_KEYS && cell.state.image) this.label(cell, LABEL_KEYS[letter]);
+    else if (event.key in ARROWS) poster.step(cell, ARROWS[event.key]);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** @param {CardList} list */
+  paint(list) {
+    const { cards, cells } = list;
+    const shown = cards.find((c) => c.version === this.version) ?? cards.at(-1);
+    const other = cards.find((c) => c.version === this.against && c !== shown);
+    this.paintBar(list, shown, other);
+    this.headline.textContent = shown ? shown.rate.words : noCardWords(list);
+    this.gauge.paint(shown?.rate);
+    this.keys.hidden = !shown;
+    this.first.title.textContent = shown ? `${shown.version}: ${shown.lora}` : "";
+    this.first.poster.paint(cells, shown);
+    this.second.section.hidden = !other;
+    this.posters.classList.toggle("two", Boolean(other));
+    if (!other) return;
+    const { right, total } = other.rate;
+    this.second.title.textContent = `${other.version}: ${other.lora} (${right} of ${total})`;
+    this.second.poster.paint(cells, other);
+  }
+
+  /**
+   * @param {CardList} list
+   * @param {CardLine | undefined} shown
+   * @param {CardLine | undefined} other
+   */
+  paintBar({ cards, loras, report, unread }, shown, other) {
+    const entry = (/** @type {CardLine} */ card) => /** @type {[string, string]} */ ([card.version, named(card)]);
+    const usable = loras.map((x) => /** @type {[string, string]} */ ([x.id, x.name]));
+    this.lora.fill([["", "Base model"], ...usable], this.chosen ?? loras[0]?.id ?? "");
+    this.versions.fill(cards.map(entry), shown?.version ?? "");
+    this.beside.fill([["", "nothing"], ...cards.filter((c) => c !== shown).map(entry)], other?.version ?? "");
+    this.versions.field.hidden = !cards.length;
+    this.beside.field.hidden = cards.length < 2;
+    this.report.hidden = !report;
+    this.look.hidden = !unread;
+    relabel(this.look, `Compare ${unread} decisions with the truth`);
+  }
+}
+
+island("card-grid", ({ root }) => {
+  const card = new ModelCard(root);
+  whenSeen(root, () => card.load());
+});

@@ -1,0 +1,143 @@
+// @ts-check
+/** What goes on: one poll of GET /live for the whole page, told as the event `flen:live`. */
+
+import { within } from "./dom.js";
+import { island } from "./island.js";
+import { get } from "./net.js";
+
+/** @import { Frame } from "./island.js" */
+/** @import { LiveState, LiveEvent } from "../shapes.js" */
+
+const BUSY_MS = 1000;
+const CALM_MS = 3000;
+const HIDDEN_MS = 5000;
+/** Tabs are told of changes at most so often, and a breath after the first. */
+const TELL_MS = 1000;
+const BREATH_MS = 60;
+
+/** @type {{ state: LiveState | null }} what the studio said last */
+export const live = { state: null };
+let timer = 0;
+let asking = false;
+let silent = 0;
+
+/**
+ * @template T
+ * @param {string} name
+ * @param {T} detail
+ */
+export function announce(name, detail) {
+  document.dispatchEvent(new CustomEvent(name, { detail }));
+}
+
+/**
+ * @param {string} name
+ * @param {(detail: any) => void} listen
+ * @returns {() => void} stops listening
+ */
+export function hear(name, listen) {
+  const heard = (/** @type {Event} */ event) => listen(/** @type {CustomEvent} */ (event).detail);
+  document.addEventListener(name, heard);
+  return () => document.removeEventListener(name, heard);
+}
+
+async function ask() {
+  const before = live.state;
+  try {
+    const state = (live.state = /** @type {LiveState} */ (await get("/live")));
+    silent = 0;
+    announce("flen:live", { ...state, moved: before?.revision !== state.revision });
+  } catch {
+    silent += 1;
+    announce("flen:silent", { times: silent });
+  }
+}
+
+/** Ask at once: something was just done. */
+export async function poll() {
+  if (asking) return;
+  asking = true;
+  clearTimeout(timer);
+  await ask();
+  asking = false;
+  const busy = live.state?.job && !silent;
+  timer = setTimeout(poll, document.hidden ? HIDDEN_MS : busy ? BUSY_MS : CALM_MS);
+}
+
+/**
+ * @param {(state: LiveEvent) => void} listen
+ * @returns {() => void} stops listening
+ */
+export function onLive(listen) {
+  return hear("flen:live", listen);
+}
+
+/**
+ * Call `listen(state)` now, if known, and whenever the records change.
+ * @param {(state: LiveState) => void} listen
+ */
+export function onMoved(listen) {
+  onLive((state) => state.moved && listen(state));
+  if (live.state) listen(live.state);
+}
+
+/**
+ * Run `load` when records move, but only while `root` is on screen; catch up when it comes on screen.
+ * @param {HTMLElement} root
+ * @param {() => void} load
+ */
+export function whenSeen(root, load) {
+  let due = true;
+  const go = () => {
+    if (!due || root.offsetParent === null || !live.state) return;
+    due = false;
+    load();
+  };
+  onMoved(() => {
+    due = true;
+    go();
+  });
+  new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && go()).observe(root);
+}
+
+/**
+ * Review and Model Card keep themselves fresh: while one of them is on screen, a decision must not make the server work
+ * out every other tab anew.
+ */
+function othersRest() {
+  const onScreen = (/** @type {string} */ id) => document.getElementById(id)?.offsetParent;
+  return ["review", "model-card"].some(onScreen);
+}
+
+/** @param {Frame} frame */
+function tellTabs(frame) {
+  let told = "";
+  let last = 0;
+  let waiting = 0;
+  const tell = () => {
+    waiting = 0;
+    const revision = live.state?.revision;
+    // the first time always: a tab that was never filled would overwrite what the user types into it
+    if (!revision || revision === told || (told && othersRest())) return;
+    told = revision;
+    last = Date.now();
+    // an event of its own: Gradio fires `change` of an HTML component again whenever it draws it
+    frame.trigger("select", { revision });
+  };
+  const soon = () => {
+    if (!waiting) waiting = setTimeout(tell, Math.max(BREATH_MS, TELL_MS - (Date.now() - last)));
+  };
+  onMoved(soon);
+  document.addEventListener("click", (event) => {
+    const tab = within(event, "[role=tab]");
+    if (tab && event.detail) tab.blur(); // clicked, not keyed: the keys are the tab's content's
+    if (tab) soon();
+  });
+}
+island("changed", tellTabs);
+
+/** From now on the page follows what goes on. */
+export function follow() {
+  document.addEventListener("visibilitychange", () => !document.hidden && poll());
+  poll();
+}

@@ -1,0 +1,56 @@
+// @ts-check
+/** The six tabs of the page: which one is open, opening one, coming back to it after a reload. */
+
+import { within } from "./dom.js";
+
+const BUTTON = /^tab-(\w+)-button$/;
+/** Gradio draws the tabs before it listens to them: so many clicks are tried, so far apart. */
+const TRIES = 100;
+const APART_MS = 100;
+
+/** @param {string} name */
+const buttonOf = (name) => document.getElementById(`tab-${name}-button`);
+
+/**
+ * The tab that an element of the tab list opens; `undefined` when it is none.
+ * @param {Element | null} tab
+ * @returns {string | undefined}
+ */
+export function nameOf(tab) {
+  return BUTTON.exec(tab?.id ?? "")?.[1];
+}
+
+/** The name of the tab that is open. */
+export function openTabName() {
+  return nameOf(document.querySelector('[role=tab][aria-selected="true"]'));
+}
+
+/**
+ * Open a tab by its name (`enrich`), as a click on it would.
+ * @param {string} name
+ */
+export function openTab(name) {
+  buttonOf(name)?.click();
+}
+
+/**
+ * Click until the tab has heard it.
+ * @param {string} name
+ * @param {number} tries
+ */
+function insist(name, tries) {
+  const tab = buttonOf(name);
+  if (tries === 0 || tab?.getAttribute("aria-selected") === "true") return;
+  tab?.click();
+  setTimeout(() => insist(name, tries - 1), APART_MS);
+}
+
+/** A reload comes back to the tab that was open; the address names it, so that it can be kept as a bookmark. */
+export function keepTab() {
+  document.addEventListener("click", (event) => {
+    const name = nameOf(within(event, "[role=tab]"));
+    if (name) history.replaceState(null, "", `#${name}`);
+  });
+  const wanted = location.hash.slice(1);
+  if (/^\w+$/.test(wanted)) insist(wanted, TRIES);
+}

@@ -1,0 +1,152 @@
+// @ts-check
+/** What the dialog of the identity line shows. */
+
+import { rocFigure } from "../charts/roc.js";
+import { scoresFigure } from "../charts/scores.js";
+import { h } from "../core/dom.js";
+import { count, percentRange } from "../core/format.js";
+import { standing, usualScore } from "./words.js";
+
+/** @import { Child, Line, LineData } from "../shapes.js" */
+
+/**
+ * @param {string[]} head
+ * @param {string[][]} rows
+ */
+function table(head, rows) {
+  const cell = (/** @type {string} */ text, /** @type {number} */ n) =>
+    n ? h("td", {}, text) : h("th", { scope: "row" }, text);
+  return h(
+    "table",
+    { class: "ln-table" },
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        head.map((text) => h("th", { scope: "col" }, text)),
+      ),
+    ),
+    h(
+      "tbody",
+      {},
+      rows.map((row) => h("tr", {}, row.map(cell))),
+    ),
+  );
+}
+
+/**
+ * @param {string} number
+ * @param {string} words
+ * @param {string} [title]
+ */
+function fact(number, words, title = "") {
+  return h("div", { class: "fact", title }, h("b", {}, number), h("span", {}, words));
+}
+
+/** @param {Line} line */
+function numbers({ threshold, floor, impostors, far_low, far_high, frr }) {
+  const passing = impostors ? percentRange(far_low, far_high) : "not known";
+  const failing = frr.total ? percentRange(frr.low, frr.high) : "not known";
+  return h(
+    "div",
+    { class: "ln-facts" },
+    fact(threshold.toFixed(2), "right from here on"),
+    fact(floor > -1 ? floor.toFixed(2) : "never", "someone else below"),
+    fact(passing, "others that pass", "false accepts (FAR) of the line by others, 95 % interval"),
+    fact(failing, `right ones that do not pass (${frr.out} of ${frr.total})`, "false rejects (FRR), 95 % interval"),
+  );
+}
+
+/** @param {Line} line */
+function rejects({ rejects: found }) {
+  const head = ["angle", "pictures", "do not pass", "95 % interval", "someone else"];
+  const row = (/** @type {Line["rejects"][number]} */ r) =>
+    [r.angle, r.total, r.not_passed, percentRange(r.low, r.high), r.failed].map(String);
+  return h("section", {}, h("h3", {}, "Right pictures that do not pass, by angle"), table(head, found.map(row)));
+}
+
+/** @param {Line} line */
+function closest(line) {
+  const usual = usualScore(line);
+  const row = (/** @type {[string, number]} */ [who, score]) => [
+    who,
+    `${score.toFixed(2)}${score >= usual ? " (the same person?)" : ""}`,
+  ];
+  const body = line.closest.length
+    ? table(["who", "highest score"], line.closest.map(row))
+    : h("p", { class: "dim" }, "Nobody.");
+  return h("section", {}, h("h3", {}, "Others that come closest"), body);
+}
+
+/**
+ * @param {Line} line
+ * @param {LineData} data
+ * @returns {Child}
+ */
+function drawn(line, data) {
+  const { tone, title, words } = standing(line, data.waiting);
+  const both = line.genuine.length && line.impostor.length;
+  return [
+    h("p", { class: `ln-state ${tone}` }, h("b", {}, title), words ? ` ${words}` : ""),
+    numbers(line),
+    h("p", { class: "ln-why" }, line.words),
+    both ? h("div", { class: "ln-figures" }, scoresFigure(line), rocFigure(line)) : null,
+    h("div", { class: "ln-two" }, rejects(line), closest(line)),
+  ];
+}
+
+/** @param {LineData} data */
+function nothingYet({ character, start }) {
+  const value = start === null ? "a starting value" : `a starting value, ${start.toFixed(2)} for a pair of pictures`;
+  return h(
+    "div",
+    { class: "ln-none" },
+    h(
+      "p",
+      {},
+      h("b", {}, `No line has been drawn for ${character} yet. `),
+      `Until then pictures are called right or wrong by ${value}, the same for everybody.`,
+    ),
+    h(
+      "p",
+      { class: "dim" },
+      "Calibrating holds each source against the others, and pictures of other people against all of them. ",
+      "The line comes to lie where at most 1 of 100 others would pass.",
+    ),
+  );
+}
+
+/** @param {LineData} data */
+function needs({ shut, weak, sources, others }) {
+  if (shut) return h("p", { class: "ln-state warn" }, h("b", {}, "Not yet. "), shut);
+  if (weak.length) {
+    const list = h(
+      "ul",
+      {},
+      weak.map((words) => h("li", {}, words)),
+    );
+    return h("div", { class: "ln-state warn" }, h("b", {}, "It can be drawn, but it would not be used:"), list);
+  }
+  return h(
+    "p",
+    { class: "dim" },
+    `There is enough: ${count(sources, "source")}, held against ${count(others, "other")}.`,
+  );
+}
+
+/**
+ * The body of the dialog.
+ * @param {LineData} data
+ * @param {Line | undefined} line
+ * @returns {Child}
+ */
+export function lineBody(data, line) {
+  const failed = `The last calibration failed: ${data.failed}`;
+  return [
+    data.failed ? h("p", { class: "problem", role: "alert" }, failed) : null,
+    line ? drawn(line, data) : nothingYet(data),
+    !line || data.shut || data.weak.length ? needs(data) : null,
+  ];
+}

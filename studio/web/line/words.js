@@ -1,0 +1,56 @@
+// @ts-check
+/** What is said of an identity line: how it stands, and what its calibration is doing. No DOM. */
+
+import { count, dotted, minutes } from "../core/format.js";
+
+/** @import { JobState, Line, RunningJob } from "../shapes.js" */
+/** @typedef {{ tone: "good" | "warn", title: string, words: string }} Standing */
+
+/**
+ * @param {Line} line
+ * @param {number} waiting pictures that another line has judged
+ * @returns {Standing}
+ */
+export function standing(line, waiting) {
+  const { provisional, stale, why, frr } = line;
+  if (provisional) return { tone: "warn", title: "Provisional: this line is not used yet.", words: why };
+  if (stale) {
+    const words = "Calibrate again, and it holds for the sources of today.";
+    return { tone: "warn", title: "Not used any more: the sources have changed since.", words };
+  }
+  if (frr.out > frr.total / 3) {
+    const title = `In use, but ${frr.out} of ${frr.total} right pictures would not pass it.`;
+    const help =
+      "More sources of each angle help; and look at the others that come closest: is one of them the same person?";
+    return { tone: "warn", title, words: `They come to you as unsure. ${help}` };
+  }
+  if (waiting) {
+    const title = `${count(waiting, "picture")} ${waiting === 1 ? "was" : "were"} judged by another line.`;
+    return { tone: "warn", title, words: "New pictures are judged by this one; the earlier ones when you say so." };
+  }
+  return { tone: "good", title: "In use: every new picture is judged by it.", words: "" };
+}
+
+/**
+ * The calibration of a character that runs or waits.
+ * @param {{ job: RunningJob | null, queued: JobState[], character: { id: string } | null } | null} state
+ * @returns {JobState | undefined}
+ */
+export function calibrationIn(state) {
+  const jobs = [state?.job, ...(state?.queued ?? [])];
+  return jobs.find((job) => job?.kind === "calibrate" && job.character === state?.character?.id) ?? undefined;
+}
+
+/** @param {JobState & { left?: number | null }} job */
+export function calibrationWords({ state, total, done, note, left }) {
+  const far = total ? `${done} of ${total} pictures looked at` : "starting";
+  return dotted([state === "queued" ? "waits for the job before it" : far, note, minutes(left)]);
+}
+
+/**
+ * The median of a line's own scores: another person that scores as high may be the same one.
+ * @param {Line} line
+ */
+export function usualScore({ genuine }) {
+  return [...genuine].sort((a, b) => a - b)[Math.floor(genuine.length / 2)];
+}

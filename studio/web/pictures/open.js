@@ -1,0 +1,163 @@
+// @ts-check
+/** A picture as large as fits, with its recipe, lineage and decisions. */
+
+import { h } from "../core/dom.js";
+import { facts } from "../core/facts.js";
+import { poll } from "../core/live.js";
+import { get, pictureUrl, post } from "../core/net.js";
+import { attempt, button, dialog, facts as factList, select, toast } from "../core/ui.js";
+import { LABELS } from "../review/decisions.js";
+import { judgement } from "./judgement.js";
+import { identity } from "./parts.js";
+
+/** @import { Decided, Label, Picture, Tags } from "../shapes.js" */
+/** @typedef {{ where?: string, after?: () => void }} Options `after` hears of every decision */
+
+/** How many of the latest decisions are told. */
+const TOLD = 8;
+/** @type {Record<string, string>} where a decision about a picture of this kind is made */
+const WHERE = { survey: "survey", card: "card" };
+
+/** @type {Record<Decided["action"], (value: any) => string>} */
+const SAID = {
+  label: (value) => (value ? LABELS[/** @type {Label} */ (value)].words : "label cleared"),
+  identity: (value) => `identity ${value ?? "cleared"}`,
+  edit: (value) => `edit quality ${value ?? "cleared"}`,
+  failure: (value) => `failure: ${value}`,
+  note: (value) => `note: ${value}`,
+  undo: () => "undone",
+};
+
+/** @param {Decided} decision */
+function decisionLine({ action, value, who, reason }) {
+  const by = who === "rule" ? "a rule" : who;
+  return h("li", {}, `${SAID[action](value)} (${[by, reason].filter(Boolean).join(", ")})`);
+}
+
+/** @param {Picture} picture */
+function history({ decisions, trained }) {
+  if (!decisions.length) return null;
+  const list = h("ol", { class: "history" }, decisions.slice(-TOLD).map(decisionLine));
+  const learnt = trained.length ? h("p", { class: "dim" }, `Trained: ${trained.join(", ")}`) : null;
+  return h("section", {}, h("h3", {}, "Decisions"), list, learnt);
+}
+
+/**
+ * @param {string} title
+ * @param {string[]} ids
+ */
+function lineage(title, ids) {
+  if (!ids.length) return null;
+  const link = (/** @type {string} */ id) => {
+    const props = { type: "button", class: "tiny", onclick: () => openPicture(id), "aria-label": "Open picture" };
+    return h("button", props, h("img", { src: pictureUrl(id, 256), alt: "" }));
+  };
+  return h("section", {}, h("h3", {}, title), h("div", { class: "lineage" }, ids.map(link)));
+}
+
+/**
+ * @param {string} id
+ * @param {string} label
+ * @param {string[]} values
+ * @param {string} value
+ * @param {(value: string) => void} save
+ */
+function chooser(id, label, values, value, save) {
+  const entries = values.map((v) => /** @type {[string, string]} */ ([v, v]));
+  const node = select(entries, value, { id, onchange: () => save(node.value) });
+  return h("label", { class: "field" }, h("span", {}, label), node);
+}
+
+/** @param {Picture} picture */
+function tags({ id, tags: said, caption }) {
+  const save = (/** @type {Record<string, string>} */ change) =>
+    attempt(async () => {
+      await post(`/picture/${id}/tags`, /** @type {Tags} */ (change));
+      poll();
+    });
+  const text = h("textarea", { rows: "2", value: caption, onchange: () => save({ caption: text.value }) });
+  const angles = [...facts.angles, "unsure"];
+  const expressions = [...facts.expressions, "unsure"];
+  const choosers = [
+    chooser("picture-angle", "Angle", angles, said.angle, (angle) => save({ angle })),
+    chooser("picture-expression", "Expression", expressions, said.expression, (expression) => save({ expression })),
+  ];
+  const words = h("label", { class: "field" }, h("span", {}, "Caption"), text);
+  return h("section", {}, h("h3", {}, "What it shows"), h("div", { class: "row" }, choosers), words);
+}
+
+/**
+ * The same shot again, with a new seed or with a few: a job whose pictures arrive where this one did.
+ * @param {string} id
+ * @param {"retry" | "vary"} action
+ * @returns {Promise<string>} the job's title
+ */
+export async function makeAgain(id, action) {
+  const { title } = await post(`/picture/${id}/${action}`);
+  poll();
+  return title;
+}
+
+/**
+ * @param {Picture} picture
+ * @param {() => void} close
+ */
+function againButtons({ id }, close) {
+  const ask = (/** @type {"retry" | "vary"} */ action) =>
+    attempt(async () => {
+      toast(`${await makeAgain(id, action)}: started.`);
+      close();
+    });
+  const retry = { icon: /** @type {const} */ ("redo"), title: "The same once more, with a new seed" };
+  const vary = { icon: /** @type {const} */ ("grid"), title: "The same with four new seeds" };
+  return h(
+    "div",
+    { class: "row" },
+    button("Retry", () => ask("retry"), { id: "picture-retry", ...retry }),
+    button("Vary", () => ask("vary"), { id: "picture-vary", ...vary }),
+  );
+}
+
+/**
+ * @param {Picture} picture
+ * @param {Options} options
+ * @param {() => void} close
+ */
+function panel(picture, { where, after }, close) {
+  const judged =
+    picture.kind === "source" ? tags(picture) : judgement(picture, where ?? WHERE[picture.kind] ?? "review", after);
+  const section = (/** @type {string} */ title, /** @type {Picture["recipe"]} */ lines) =>
+    lines.length ? h("section", {}, h("h3", {}, title), factList(lines)) : null;
+  return h(
+    "aside",
+    {},
+    h("p", { class: "row" }, identity(picture)),
+    judged,
+    picture.again ? againButtons(picture, close) : null,
+    section("Scores", picture.scores),
+    section("Recipe", picture.recipe),
+    lineage("Made from", picture.parents),
+    lineage("Became", picture.children),
+    history(picture),
+  );
+}
+
+/**
+ * @param {string} id
+ * @param {Options} [options]
+ */
+export function openPicture(id, options = {}) {
+  return attempt(async () => {
+    const picture = /** @type {Picture} */ (await get(`/picture/${id}`));
+    /** @type {HTMLDialogElement | null} */ (document.getElementById("picture-dialog"))?.close();
+    const stage = h("div", { class: "stage" }, h("img", { src: pictureUrl(id), alt: picture.title }));
+    const content = h(
+      "div",
+      { class: "big" },
+      stage,
+      panel(picture, options, () => box.close()),
+    );
+    const box = dialog(picture.title, content, { id: "picture-dialog", wide: true });
+    box.showModal();
+  });
+}

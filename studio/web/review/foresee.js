@@ -1,0 +1,41 @@
+// @ts-check
+/** What to expect of a picture while a decision is on its way: read off the studio's table, no rule stands here. */
+
+/** @import { Outcome } from "../types.js" */
+/** @import { Action, Standing, State } from "../shapes.js" */
+/** @typedef {Record<string, Record<string, Outcome>>} Outcomes by action and value */
+
+/**
+ * @param {Outcomes} outcomes
+ * @param {Standing} standing
+ * @param {Action} action
+ * @param {string | number | null} value
+ * @returns {Standing}
+ */
+export function foresee(outcomes, { state, piles, above }, action, value) {
+  const outcome = outcomes[action]?.[String(value)];
+  if (!outcome) return { state, piles, above };
+  const after = /** @type {State & Record<string, any>} */ ({ ...state, ...outcome.state });
+  const list = outcome.flips ? after[outcome.flips] : null;
+  if (outcome.flips && list) after[outcome.flips] = flip(list, value);
+  return { state: after, piles: outcome.piles ? moved(outcomes, piles, outcome.piles) : piles, above };
+}
+
+/**
+ * @param {unknown[]} list
+ * @param {unknown} value
+ */
+function flip(list, value) {
+  return list.includes(value) ? list.filter((v) => v !== value) : [...list, value];
+}
+
+/**
+ * A picture's piles after it was labelled: out of those that labels make, into the new ones.
+ * @param {Outcomes} outcomes
+ * @param {string[]} before
+ * @param {string[]} into
+ */
+function moved(outcomes, before, into) {
+  const byLabel = new Set(Object.values(outcomes.label).flatMap((o) => o.piles ?? []));
+  return [...before.filter((pile) => !byLabel.has(pile)), ...into];
+}

@@ -1,0 +1,56 @@
+// @ts-check
+/** The picture as large as the window allows, its label, and the reference beside it. */
+
+import { h, put, show } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { pictureUrl } from "../core/net.js";
+import { LABELS } from "./decisions.js";
+
+/** @import { PileTile } from "../shapes.js" */
+/** @import { ReviewModel } from "./model.js" */
+
+/** Pictures that are fetched before they are shown, as places from the present one. */
+const AHEAD = [1, 2, 3, 4, -1];
+
+export class Stage {
+  /** @param {ReviewModel} model */
+  constructor(model) {
+    this.model = model;
+    this.picture = h("img", { id: "review-picture", alt: "", draggable: false });
+    this.label = h("span", { id: "review-label", class: "rv-label" });
+    this.node = h("div", { class: "rv-stage" }, this.picture, this.label);
+    this.reference = h("img", { id: "review-reference", alt: "Reference", draggable: false });
+    this.words = h("figcaption");
+    this.beside = h("figure", { class: "rv-ref" }, this.reference, this.words);
+    /** @type {Map<string, HTMLImageElement>} */
+    this.ahead = new Map();
+  }
+
+  /** @param {PileTile} tile */
+  paint(tile) {
+    const { peek } = this.model;
+    show(this.picture, pictureUrl(peek && tile.reference ? tile.reference : tile.id));
+    this.picture.alt = tile.title;
+    this.picture.dataset.id = tile.id;
+    this.node.classList.toggle("peek", peek);
+    show(this.reference, tile.reference ? pictureUrl(tile.reference) : "");
+    const angle = tile.angle === "unsure" ? "" : `, ${tile.angle}`;
+    this.words.textContent = tile.reference ? `Reference${angle}` : "No reference yet";
+    this.prefetch();
+  }
+
+  /** @param {PileTile | undefined} tile */
+  paintLabel(tile) {
+    const label = tile?.state.label;
+    this.node.dataset.label = label ?? "open";
+    const by = tile?.state.who === "rule" ? " (by rule)" : "";
+    put(this.label, label && [icon(LABELS[label].icon), `${LABELS[label].words}${by}`]);
+  }
+
+  prefetch() {
+    const { order, at } = this.model;
+    const wanted = AHEAD.map((d) => order[at + d]).filter((id) => id !== undefined);
+    for (const id of wanted) if (!this.ahead.has(id)) this.ahead.set(id, h("img", { src: pictureUrl(id) }));
+    for (const id of this.ahead.keys()) if (!wanted.includes(id)) this.ahead.delete(id);
+  }
+}

@@ -1,0 +1,113 @@
+// @ts-check
+/** The header: who, how far the round is, what comes next. */
+
+import { h, put } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { island } from "../core/island.js";
+import { announce, onLive, poll } from "../core/live.js";
+import { post } from "../core/net.js";
+import { openTab } from "../core/tabs.js";
+import { attempt, button, relabel, toast } from "../core/ui.js";
+import { openNewCharacter } from "./character.js";
+import { noticeLine } from "./notice.js";
+import { openSettings } from "./settings.js";
+import { switchTheme } from "./theme.js";
+import { openWorkspace } from "./workspaces.js";
+
+/** @import { LiveState, NextStep, RailStep } from "../shapes.js" */
+
+/** @param {RailStep} step */
+function railStep({ key, title, state, count, why, tab }) {
+  const onclick = () => (state === "shut" ? toast(why || "This comes later.") : openTab(tab));
+  const mark = state === "done" ? icon("check") : state === "shut" ? icon("lock") : null;
+  const number = count === null || count === undefined || count === "" ? null : h("b", {}, String(count));
+  const node = h(
+    "button",
+    { type: "button", id: `rail-${key}`, title: why || "", onclick },
+    mark,
+    h("span", { class: "step-title" }, title),
+    number,
+  );
+  return h("li", { class: `step ${state}`, "aria-current": state === "next" ? "step" : null }, node);
+}
+
+/** @param {NextStep} next */
+function goTo(next) {
+  openTab(next.tab);
+  announce("flen:goto", next);
+}
+
+class Header {
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    const choose = () =>
+      attempt(async () => {
+        await post(`/characters/${this.picker.value}/choose`);
+        poll();
+      });
+    this.picker = h("select", { id: "character-picker", hidden: true, "aria-label": "Character", onchange: choose });
+    this.rail = h("ol", { class: "rail", "aria-label": "This round" });
+    this.why = h("p", { class: "next-why" });
+    /** @type {NextStep | null} */
+    this.next = null;
+    this.go = button("", () => this.next && goTo(this.next), { id: "next-action", class: "primary", hidden: true });
+    this.place = button("", openWorkspace, {
+      id: "workspace-name",
+      icon: "folder",
+      class: "quiet place-name",
+      title: "This workspace; click to open another",
+    });
+    this.print = "";
+    root.append(this.bar(), this.rail, noticeLine());
+  }
+
+  bar() {
+    const quiet = (/** @type {string} */ words) => ({ class: "quiet", "aria-label": words, title: words });
+    return h(
+      "div",
+      { class: "head" },
+      h("strong", { class: "brand" }, "FLENwheel"),
+      this.place,
+      this.picker,
+      button("New character", openNewCharacter, { id: "new-character", icon: "plus", class: "quiet" }),
+      h("div", { class: "next" }, this.why, this.go),
+      button("", switchTheme, { id: "theme-switch", icon: "theme", ...quiet("Dark or light") }),
+      button("", openSettings, { id: "settings-open", icon: "gear", ...quiet("Settings") }),
+    );
+  }
+
+  /** @param {LiveState} state */
+  paint(state) {
+    relabel(this.place, state.workspace);
+    const print = JSON.stringify([state.characters, state.character?.id, state.rail, state.next]);
+    if (print === this.print) return;
+    this.print = print;
+    document.body.classList.toggle("flen-nobody", !state.character);
+    this.paintPicker(state);
+    const nobody = h("li", { class: "step open" }, h("span", { class: "dim" }, "Nobody is here yet."));
+    put(this.rail, state.rail.length ? state.rail.map(railStep) : nobody);
+    this.paintNext(state.next);
+  }
+
+  /** @param {LiveState} state */
+  paintPicker({ characters, character }) {
+    put(
+      this.picker,
+      characters.map(({ id, name }) => h("option", { value: id, selected: id === character?.id }, name)),
+    );
+    this.picker.hidden = !characters.length;
+  }
+
+  /** @param {NextStep | null} next */
+  paintNext(next) {
+    this.next = next;
+    this.why.textContent = this.why.title = next?.why ?? "";
+    relabel(this.go, next?.title ?? "");
+    this.go.hidden = !next; // an empty workspace has its own page, with the same buttons
+  }
+}
+
+island("header", ({ root }) => {
+  const header = new Header(root);
+  onLive((state) => header.paint(state));
+});

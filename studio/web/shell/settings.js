@@ -1,0 +1,81 @@
+// @ts-check
+/** The dialog for the settings of the workspace. */
+
+import { h } from "../core/dom.js";
+import { poll } from "../core/live.js";
+import { get, post } from "../core/net.js";
+import { attempt, dialog, problemLine, select, toast, wordsOf } from "../core/ui.js";
+
+/** @import { Setting } from "../shapes.js" */
+/** @typedef {HTMLInputElement | HTMLSelectElement} Control */
+
+/**
+ * @param {Setting} setting
+ * @returns {Control}
+ */
+function control({ name, value, choices }) {
+  if (choices)
+    return select(
+      choices.map((c) => [String(c), String(c)]),
+      String(value),
+      { name },
+    );
+  if (typeof value === "boolean") return h("input", { name, type: "checkbox", checked: value });
+  return h("input", { name, type: typeof value === "number" ? "number" : "text", step: "any", value: value ?? "" });
+}
+
+/**
+ * What a control says, in the kind of value that the setting had.
+ * @param {Control} input
+ * @param {Setting["value"]} old
+ * @returns {Setting["value"]}
+ */
+export function read(input, old) {
+  if (input instanceof HTMLInputElement && input.type === "checkbox") return input.checked;
+  if (typeof old === "number") return Number(input.value);
+  return input.value === "" && old === null ? null : input.value;
+}
+
+/**
+ * @param {[Setting, Control][]} controls
+ * @returns {Record<string, Setting["value"]>} what was changed
+ */
+function changes(controls) {
+  const now = controls.map(([{ name, value }, input]) => ({ name, old: value, value: read(input, value) }));
+  return Object.fromEntries(now.filter((s) => s.value !== s.old).map((s) => [s.name, s.value]));
+}
+
+/** @param {[Setting, Control]} line */
+function field([{ name, about }, input]) {
+  const words = h("span", {}, name.replaceAll("_", " "));
+  return h("label", { class: "field" }, words, input, about ? h("small", {}, about) : null);
+}
+
+export function openSettings() {
+  return attempt(async () => {
+    const { fields } = /** @type {{ fields: Setting[] }} */ (await get("/settings"));
+    const controls = fields.map((f) => /** @type {[Setting, Control]} */ ([f, control(f)]));
+    const problem = problemLine();
+    const onsubmit = async (/** @type {SubmitEvent} */ event) => {
+      event.preventDefault();
+      try {
+        await post("/settings", changes(controls));
+        box.close();
+        toast("Settings are saved in the workspace. What is loaded already changes with the next start.");
+        poll();
+      } catch (error) {
+        problem.textContent = wordsOf(error);
+      }
+    };
+    const save = h("button", { id: "settings-save", type: "submit", class: "fb primary" }, "Save");
+    const form = h(
+      "form",
+      { class: "form settings", onsubmit },
+      controls.map(field),
+      problem,
+      h("div", { class: "row end" }, save),
+    );
+    const box = dialog("Settings of this workspace", form, { id: "settings-dialog" });
+    box.showModal();
+  });
+}

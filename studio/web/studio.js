@@ -1,0 +1,38 @@
+// @ts-check
+/** The page: every module that fills an island, then the start. */
+
+import { learn } from "./core/facts.js";
+import { start } from "./core/island.js";
+import { follow } from "./core/live.js";
+import { keepTab } from "./core/tabs.js";
+import { startDecisions } from "./review/decisions.js";
+import { followHints } from "./shell/hint.js";
+import { followTheme } from "./shell/theme.js";
+
+import "./card/card.js";
+import "./charts/coverage.js";
+import "./charts/curve.js";
+import "./charts/histogram.js";
+import "./core/words.js";
+import "./enrich/picker.js";
+import "./line/door.js";
+import "./pictures/strip.js";
+import "./review/review.js";
+import "./shell/header.js";
+import "./shell/jobs.js";
+import "./shell/start.js";
+import "./survey/catalogue.js";
+import "./survey/matrix.js";
+import "./survey/standings.js";
+import "./train/meter.js";
+import "./train/runs.js";
+import "./train/samples.js";
+import "./train/tally.js";
+
+await learn();
+followTheme();
+followHints();
+keepTab();
+startDecisions();
+start();
+follow();

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { distance } from "../../studio/web/card/poster.js";
+import { cellWords, layout, named, noCardWords } from "../../studio/web/card/words.js";
+
+test("a cell says its verdict, who gave it and why", () => {
+  const cell = { name: "front/sad", verdict: "wrong", by: "rule", why: "no face", image: { score: 0.25 } };
+  assert.equal(cellWords(cell), "front/sad: wrong (rule), no face, identity 0.25");
+  assert.equal(cellWords({ ...cell, by: "", why: "", image: null, verdict: "missing" }), "front/sad: missing");
+});
+
+test("a card has a name; without one it is said what it would be", () => {
+  assert.equal(named({ version: "v2", lora: "ada_v2", seed: 7 }), "v2: ada_v2, seed 7");
+  assert.match(noCardWords({ cells: Array(23), loras: [] }), /23 pictures .* No LoRA has been trained yet/);
+  assert.doesNotMatch(noCardWords({ cells: Array(23), loras: [{}] }), /No LoRA/);
+});
+
+test("the poster has the studio's order, and only what the card asks for", () => {
+  const spec = [
+    { name: "front/sad", angle: "front", expression: "sad", pose: "" },
+    { name: "left/neutral", angle: "half-left", expression: "neutral", pose: "" },
+    { name: "t-pose", angle: "front", expression: "neutral", pose: "t-pose" },
+  ];
+  const known = { angles: ["half-left", "front", "back"], expressions: ["neutral", "smiling", "sad"] };
+  const { portraits, bodies, columns, rows } = layout(spec, known);
+  assert.deepEqual([portraits.length, bodies.length], [2, 1]);
+  assert.deepEqual(columns, ["half-left", "front"]);
+  assert.deepEqual(rows, ["neutral", "sad"]);
+});
+
+test("arrows reach what lies ahead, the straight way first", () => {
+  const box = (x, y) => ({ x, y, width: 10, height: 10 });
+  const from = box(0, 0);
+  assert.ok(distance(from, box(20, 0), [1, 0]) < distance(from, box(20, 20), [1, 0]));
+  assert.equal(distance(from, box(-20, 0), [1, 0]), Infinity);
+  assert.equal(distance(from, box(0, 20), [1, 0]), Infinity);
+  assert.ok(distance(from, box(0, 20), [0, 1]) < Infinity);
+});

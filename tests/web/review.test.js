@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { goesAt } from "../../studio/web/pictures/strip.js";
+import { ReviewModel, standing } from "../../studio/web/review/model.js";
+import { alreadyThere } from "../../studio/web/review/pristine.js";
+import { Steps } from "../../studio/web/review/steps.js";
+
+const GATES = { enriched: "Enriched", synthetic: "Synthetic" };
+const OWNER = "ada/enriched";
+
+const tile = (id, piles = ["open", "all"]) => ({ id, piles, above: null, state: { label: null }, tags: {} });
+const found = (...items) => {
+  const counts = {};
+  for (const pile of items.flatMap((t) => t.piles)) counts[pile] = (counts[pile] ?? 0) + 1;
+  return { gate: "enriched", items, counts, filter: 0 };
+};
+const GOOD = { state: { label: "good" }, piles: ["good", "all"], above: null };
+
+function model(memory = {}, items = [tile("a"), tile("b"), tile("c")]) {
+  const made = new ReviewModel(GATES, memory);
+  made.take(found(...items), new Set(), OWNER);
+  return made;
+}
+
+test("what is to be judged is shown first; all, when nothing is", () => {
+  assert.deepEqual([model().filter, model().order], ["open", ["a", "b", "c"]]);
+  const judged = model({}, [tile("a", ["good", "all"])]);
+  assert.deepEqual([judged.filter, judged.order], ["all", ["a"]]);
+});
+
+test("a page comes back to the gate, the picture and the switches of the one before", () => {
+  const made = model({ gate: "enriched", at: { enriched: "b" }, advance: false });
+  assert.equal(made.current.id, "b");
+  assert.deepEqual(
+    [made.advance, made.compare, made.remembered()],
+    [false, true, { gate: "enriched", advance: false, compare: true, info: true, at: { enriched: "b" } }],
+  );
+  assert.equal(new ReviewModel(GATES, { gate: "gone" }).gate, "enriched");
+});
+
+test("a picture that was decided on stays where it is until another pile is chosen", () => {
+  const made = model();
+  made.place(made.current, GOOD);
+  assert.deepEqual(made.counts, { open: 2, all: 3, good: 1 });
+  made.take(found({ ...tile("a"), ...GOOD }, tile("b"), tile("c"), tile("d")), new Set(), OWNER);
+  assert.deepEqual(made.order, ["a", "b", "c", "d"]);
+  made.choose("open", OWNER);
+  assert.deepEqual(made.order, ["b", "c", "d"]);
+  made.choose("good", OWNER);
+  assert.deepEqual(made.order, ["a"]);
+});
+
+test("an answer that does not know of a decision does not take it back, in the counts neither", () => {
+  const made = model();
+  made.place(made.current, GOOD);
+  made.take(found(tile("a"), tile("b"), tile("c")), new Set(["a"]), OWNER);
+  assert.deepEqual(standing(made.tiles.get("a")), GOOD);
+  assert.deepEqual(made.counts, { open: 2, all: 3, good: 1 });
+});
+
+test("a filter that was chosen while the pictures were on their way stands", () => {
+  const made = new ReviewModel(GATES, {});
+  made.choose("all", OWNER);
+  made.take(found(tile("a"), tile("b", ["good", "all"])), new Set(), OWNER);
+  assert.deepEqual([made.filter, made.order], ["all", ["a", "b"]]);
+});
+
+test("another character's pictures are an arrival, and so are those of another gate", () => {
+  const made = model();
+  made.go(2);
+  assert.equal(made.take(found(tile("a"), tile("b"), tile("c")), new Set(), OWNER), false);
+  assert.equal(made.current.id, "c");
+  assert.equal(made.take(found(tile("x")), new Set(), "bob/enriched"), true);
+  assert.equal(made.current.id, "x");
+  made.open("synthetic");
+  assert.deepEqual([made.gate, made.order, made.where], ["synthetic", [], "review"]);
+});
+
+test("the ends are told", () => {
+  const made = model();
+  assert.deepEqual([made.go(-1), made.go(1), made.go(2), made.go(3), made.at], ["first", null, null, "last", 2]);
+  assert.equal(made.atLast, true);
+});
+
+test("steps are undone and redone in order; a new one ends the way back", () => {
+  const steps = new Steps();
+  const step = (words) => ({ kind: "decision", tile: "a", words });
+  steps.add(step("one"));
+  steps.add(step("two"));
+  assert.equal(steps.turn(true).words, "two");
+  assert.equal(steps.turn(true).words, "one");
+  assert.equal(steps.turn(true), undefined);
+  assert.equal(steps.turn(false).words, "one");
+  steps.add(step("three"));
+  assert.equal(steps.turn(false), undefined);
+  assert.equal(steps.turn(true).words, "three");
+});
+
+test("typing a word into a chooser is one step, of one chooser and one picture", () => {
+  const steps = new Steps();
+  const before = { angle: "unsure", expression: "unsure" };
+  steps.addTags("a", before, { expression: "sad" }, "shows sad");
+  steps.addTags("a", { angle: "unsure", expression: "sad" }, { expression: "smiling" }, "shows smiling");
+  assert.equal(steps.done.length, 1);
+  assert.deepEqual(steps.done[0].before, before);
+  assert.deepEqual(steps.done[0].after, { expression: "smiling" });
+  steps.addTags("a", before, { angle: "front" }, "shows front");
+  steps.addTags("b", before, { angle: "front" }, "shows front");
+  assert.equal(steps.done.length, 3);
+});
+
+test("each candidate is told how many of its cell come before it", () => {
+  const pictures = ["front", "side", "front", "front"].map((cell) => ({ cell }));
+  assert.deepEqual(alreadyThere({ have: { front: 2 }, pictures }), [2, 0, 3, 4]);
+});
+
+test("a strip dims what the studio says the filter would take at a cut", () => {
+  assert.equal(goesAt({ above: 0.4 }, 0.5), true);
+  assert.equal(goesAt({ above: 0.4 }, 0.4), false);
+  assert.equal(goesAt({ above: null }, 0.9), false);
+  assert.equal(goesAt({ above: -1 }, null), false);
+});

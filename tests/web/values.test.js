@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { OwnValue } from "../../studio/web/core/own_value.js";
+import { flipped } from "../../studio/web/core/sets.js";
+
+/** A value as Gradio holds it: Python may replace it at any time. */
+function held(first) {
+  const props = { value: first };
+  const own = new OwnValue(
+    () => props.value,
+    (value) => (props.value = value),
+  );
+  return { props, own };
+}
+
+test("what the user changes is in the value at once, counted", () => {
+  const { props, own } = held({ items: [1, 2], ticked: [] });
+  own.set({ ticked: [1] });
+  own.set({ ticked: [1, 2] });
+  assert.deepEqual(props.value, { items: [1, 2], ticked: [1, 2], rev: 2 });
+});
+
+test("an answer that has not seen the last change does not take it back", () => {
+  const { props, own } = held({ items: [1, 2], ticked: [], selected: "" });
+  own.set({ ticked: [1] });
+  own.set({ selected: "x" });
+  props.value = { items: [1, 2, 3], ticked: [1], selected: "", rev: 1 };
+  assert.equal(own.settle(), true);
+  assert.deepEqual(props.value, { items: [1, 2, 3], ticked: [1], selected: "x", rev: 2 });
+});
+
+test("an answer that has seen everything stands", () => {
+  const { props, own } = held({ ticked: [] });
+  own.set({ ticked: [1] });
+  props.value = { ticked: [], rev: 1 };
+  assert.equal(own.settle(), false);
+  assert.deepEqual(props.value, { ticked: [], rev: 1 });
+});
+
+test("a value without a count is Python's own, until the user has changed something", () => {
+  const { props, own } = held({});
+  props.value = { ticked: [4] };
+  assert.equal(own.settle(), false);
+  own.set({ ticked: [] });
+  props.value = { ticked: [4] };
+  assert.equal(own.settle(), true);
+  assert.deepEqual(props.value, { ticked: [], rev: 1 });
+});
+
+test("a flipped set is a new one", () => {
+  const before = new Set(["a"]);
+  assert.deepEqual([...flipped(before, "b")], ["a", "b"]);
+  assert.deepEqual([...flipped(before, "a")], []);
+  assert.deepEqual([...before], ["a"]);
+});
