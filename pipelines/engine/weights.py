@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.presets import PRESETS, ModelFamily
 from pipelines.models import registry
+from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
 INDEX = "model_index.json"
@@ -41,7 +42,7 @@ class Missing:
     how: Literal["download", "reinstall"]
 
 
-def locate(family: ModelFamily, workspace: Workspace, settings: Any) -> Path | None:
+def locate(family: ModelFamily, workspace: Workspace, settings: Settings) -> Path | None:
     """The folder that holds complete weights of ``family``, or None. Raises nothing: broken folders are passed over."""
     for folder in _candidates(family, workspace, settings):
         if (folder / INDEX).is_file() and not check_folder(folder):
@@ -49,12 +50,12 @@ def locate(family: ModelFamily, workspace: Workspace, settings: Any) -> Path | N
     return None
 
 
-def missing(family: ModelFamily, workspace: Workspace, settings: Any) -> Missing | None:
+def missing(family: ModelFamily, workspace: Workspace, settings: Settings) -> Missing | None:
     """What has to be obtained before ``family`` can run, or None when all is here."""
     return None if locate(family, workspace, settings) else _lacking(family)
 
 
-def require(family: ModelFamily, workspace: Workspace, settings: Any) -> Path:
+def require(family: ModelFamily, workspace: Workspace, settings: Settings) -> Path:
     """The folder that holds complete weights of ``family``. Raises WeightsMissing, which says how to get them."""
     here = locate(family, workspace, settings)
     if here is None:
@@ -81,7 +82,7 @@ def _lacking(family: ModelFamily) -> Missing:
     return Missing(what, family.weights.gib, family.licence, "download")
 
 
-def _candidates(family: ModelFamily, workspace: Workspace, settings: Any) -> Iterator[Path]:
+def _candidates(family: ModelFamily, workspace: Workspace, settings: Settings) -> Iterator[Path]:
     folder = workspace.path(workspace.model_folder(family.name, family.revision))
     yield folder
     if settings.models_dir:
@@ -99,7 +100,7 @@ def _candidates(family: ModelFamily, workspace: Workspace, settings: Any) -> Ite
             yield Path(found).parent
 
 
-def _hub_cache(settings: Any) -> Path | None:
+def _hub_cache(settings: Settings) -> Path | None:
     """The hub cache of the settings; None means the hub client's own."""
     return Path(settings.cache_dir).expanduser() if settings.cache_dir else None
 
@@ -152,7 +153,7 @@ def _check_tensors(folder: Path) -> list[str]:
 def obtain(
     family: ModelFamily,
     workspace: Workspace,
-    settings: Any,
+    settings: Settings,
     on_progress: OnProgress,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Path:

@@ -8,6 +8,7 @@ from pipelines.domain.presets import ModelFamily, models
 from pipelines.domain.requests import TrainRequest
 from pipelines.engine.memory import WillNotFit, predict_training
 from pipelines.engine.resident import Resident
+from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 from pipelines.training.context import Context
 from pipelines.training.emphasis import Finder
@@ -22,7 +23,7 @@ def train(
     *,
     resident: Resident,
     workspace: Workspace,
-    settings: Any,
+    settings: Settings,
     emit: Callable[[Event], None],
     cancelled: Callable[[], bool],
     finder: Finder | None = None,
