@@ -12,7 +12,7 @@ from pipelines.domain.base import Frozen
 from pipelines.domain.records import Angle, Decision, Expression, ImageRecord, TrainingRun
 from pipelines.storage import pictures as files
 from pipelines.workflow import again, datasets, review, sources
-from studio.server.in_words import Begun, InWords
+from studio.server.in_words import Begun, InWords, unchecked
 from studio.server.state import Studio
 from studio.server.tiles import Tile, tile
 
@@ -82,7 +82,7 @@ def picture_routes(studio: Studio) -> APIRouter:
             raise HTTPException(404, f"The file of this picture is gone: {record.path}")
         return FileResponse(path, headers=FOREVER)
 
-    @router.get("/pictures")
+    @router.get("/pictures", **unchecked(Pictures))
     def pictures(kind: str, version: str = "latest", run: str = "") -> Pictures:
         return of_kind(studio, kind, version, run)
 

@@ -11,7 +11,7 @@ from pipelines.domain.records import Correction, Decision, ImageRecord
 from pipelines.workflow import pristine, review
 from studio.server import foresight, piles
 from studio.server.foresight import Settled
-from studio.server.in_words import InWords
+from studio.server.in_words import InWords, unchecked
 from studio.server.state import Studio
 
 PICTURE_LIMIT = 256 * 1024**2
@@ -68,7 +68,7 @@ def review_routes(studio: Studio) -> APIRouter:
     """The gates: piles, decisions, corrections, the filter, what is kept."""
     router = APIRouter(route_class=InWords)
 
-    @router.get("/review")
+    @router.get("/review", **unchecked(piles.Pile))
     def pile(gate: review.Gate = "enriched") -> piles.Pile:
         return piles.pile(studio, gate)
 
