@@ -34,7 +34,7 @@ from studio.server.state import Studio
 from studio.tabs import enrich_sources
 from studio.tabs.enrich_sources import NOBODY, Sources, nothing_yet
 
-POOL, PER_SOURCE = 8, 4
+POOL, PER_SOURCE = 8, enrich.EnrichOptions.per_source
 ON_AT_FIRST = ("angle", "expression", "lighting")
 NO_SOURCE = "Drop pictures of the character first."
 ALL_SHOWN = "The sources show all of this already. Tick more, or allow what a source shows."
@@ -153,7 +153,7 @@ def _build_numbers() -> Numbers:
         elem_id="enrich-per-source",
     )  # fmt: skip
     gaps = gr.Checkbox(
-        True,
+        enrich.EnrichOptions.gaps,
         label="Only what no source shows, from the nearest view",
         container=False,
         interactive=True,
@@ -246,15 +246,17 @@ def plan_of(studio: Studio, form: EnrichForm) -> Plan:
     plan = enrich.plan(
         studio.session,
         studio.character_id,
-        source_ids=chosen,
-        edits=form.edits,
-        stack=lora_stack.stack_of(studio, form.stack),
-        per_source=form.per_source,
-        count=form.count,
-        gaps=form.gaps,
-        seed=form.seed,
-        steps=form.steps,
-        guidance=form.guidance,
+        enrich.EnrichOptions(
+            sources=chosen,
+            edits=form.edits,
+            stack=lora_stack.stack_of(studio, form.stack),
+            per_source=form.per_source,
+            count=form.count,
+            gaps=form.gaps,
+            seed=form.seed,
+            steps=form.steps,
+            guidance=form.guidance,
+        ),
     )
     if not plan.shots:
         raise NotAllowed(ALL_SHOWN)

@@ -46,7 +46,7 @@ from studio.components.picture_strip import PictureStrip
 from studio.components.shell import Shell
 from studio.server.state import Studio
 
-POOL, VARIANTS = 4, 4
+POOL, VARIANTS = 4, generate.GenerateOptions.variants
 ALL = [scenario.name for scenario in scenarios()]
 PROMPTS_MOST, STRENGTH_MOST = 200, 2.0
 NOBODY = "Make a character first: New character, above."
@@ -317,16 +317,18 @@ def plan_of(studio: Studio, form: GenerateForm) -> Plan:
     return generate.plan(
         studio.session,
         studio.character_id,
-        lora_id=form.lora,
-        strength=form.strength,
-        extra=lora_stack.stack_of(studio, form.stack),
-        scenarios=form.scenarios,
-        prompts=form.prompts,
-        variants=form.variants,
-        count=form.count,
-        seed=form.seed,
-        steps=form.steps,
-        guidance=form.guidance,
+        generate.GenerateOptions(
+            lora=form.lora,
+            strength=form.strength,
+            beside=lora_stack.stack_of(studio, form.stack),
+            scenarios=form.scenarios,
+            prompts=form.prompts,
+            variants=form.variants,
+            count=form.count,
+            seed=form.seed,
+            steps=form.steps,
+            guidance=form.guidance,
+        ),
     )
 
 

@@ -378,9 +378,8 @@ def plan_of(studio: Studio, form: SurveyForm) -> Plan:
     prompts = [*form.prompts, *(specialties(tuple(stacks)) if form.specialties else ())]
     if not prompts:
         raise NotAllowed("Tick at least one prompt.")
-    return survey.plan(
-        studio.session, studio.character_id, image_ids=images, stacks=stacks, prompts=prompts, seed=form.seed
-    )
+    options = survey.SurveyOptions(images, tuple(stacks), tuple(prompts), seed=form.seed)
+    return survey.plan(studio.session, studio.character_id, options)
 
 
 def look_ahead(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:

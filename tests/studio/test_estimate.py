@@ -39,6 +39,6 @@ def test_damaged_weights_of_the_product_are_told_and_nothing_is_made(
     row, words, button = offered(studio, "mini-flux")
     assert row["visible"] and not button["visible"]
     assert "Mini FLUX (practice) comes with FLENwheel" in words["lines"][0]
-    plan = generate.plan(studio.session, studio.character_id, prompts=["in the rain"])
+    plan = generate.plan(studio.session, studio.character_id, generate.GenerateOptions(prompts=("in the rain",)))
     with pytest.raises(NotAllowed, match="Install FLENwheel again"):
         render.submit(studio.session, plan, "Two pictures")
