@@ -5,9 +5,11 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import psutil
+
+from pipelines.storage.settings import Settings
 
 GIB = 2**30
 # Left to the desktop, other programs and fragmentation.
@@ -23,7 +25,7 @@ class Capacity:
     usable_gib: float
 
 
-def capacity(settings: Any) -> Capacity:
+def capacity(settings: Settings) -> Capacity:
     """The device of the settings and its memory; ``memory_budget_gib`` above 0 is the limit where it is lower."""
     total = card_bytes() if settings.device in ("auto", "cuda") else 0
     device: Literal["cuda", "cpu"] = "cuda" if total else "cpu"

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import Any
 
 from pipelines.domain.presets import Geometry, ModelFamily, TrainingSettings
 from pipelines.domain.shots import Shot
@@ -20,6 +19,7 @@ from pipelines.engine import weights
 from pipelines.engine.capacity import Capacity, capacity, computes_bfloat16
 from pipelines.models import registry
 from pipelines.models.base import Architecture
+from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
 GIB = 2**30
@@ -82,7 +82,7 @@ class _Part:
     unused: float
 
 
-def predict_render(family: ModelFamily, shots: Sequence[Shot], workspace: Workspace, settings: Any) -> Prediction:
+def predict_render(family: ModelFamily, shots: Sequence[Shot], workspace: Workspace, settings: Settings) -> Prediction:
     """What the pictures of ``shots`` will take (none: one of the family's default size). Raises nothing."""
     folder = weights.locate(family, workspace, settings)
     machine = capacity(settings)
@@ -100,7 +100,7 @@ def predict_training(
     family: ModelFamily,
     training: TrainingSettings,
     workspace: Workspace,
-    settings: Any,
+    settings: Settings,
     controls: int | None = None,
 ) -> Prediction:
     """What a training will take; ``controls`` is how many pictures of the same size an example shows beside its target

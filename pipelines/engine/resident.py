@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import diffusers
 import psutil
@@ -24,6 +23,7 @@ from pipelines.domain.presets import ModelFamily
 from pipelines.engine import attention, precision, quantize, weights
 from pipelines.models import registry
 from pipelines.models.driver import Driver, driver_of
+from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Resident:
     One thread at a time is inside ``use``; others wait.
     """
 
-    def __init__(self, workspace: Workspace, settings: Any, emit: Emit | None = None) -> None:
+    def __init__(self, workspace: Workspace, settings: Settings, emit: Emit | None = None) -> None:
         self.workspace, self.settings = workspace, settings
         self.emit: Emit = emit or (lambda event: None)
         self.loads: Counter[str] = Counter()

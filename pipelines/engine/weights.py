@@ -15,6 +15,7 @@ from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.presets import REVISION_MARK, ModelFamily
 from pipelines.models import registry
 from pipelines.storage.preset_files import PRESETS
+from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
 INDEX = "model_index.json"
@@ -43,7 +44,7 @@ class Missing:
     how: Literal["download", "reinstall"]
 
 
-def locate(family: ModelFamily, workspace: Workspace, settings: Any) -> Path | None:
+def locate(family: ModelFamily, workspace: Workspace, settings: Settings) -> Path | None:
     """The folder that holds complete weights of ``family``, or None. Raises nothing: broken folders are passed over."""
     for folder in _candidates(family, workspace, settings):
         if (folder / INDEX).is_file() and not check_folder(folder):
@@ -51,12 +52,12 @@ def locate(family: ModelFamily, workspace: Workspace, settings: Any) -> Path | N
     return None
 
 
-def missing(family: ModelFamily, workspace: Workspace, settings: Any) -> Missing | None:
+def missing(family: ModelFamily, workspace: Workspace, settings: Settings) -> Missing | None:
     """What has to be obtained before ``family`` can run, or None when all is here."""
     return None if locate(family, workspace, settings) else _lacking(family)
 
 
-def require(family: ModelFamily, workspace: Workspace, settings: Any) -> Path:
+def require(family: ModelFamily, workspace: Workspace, settings: Settings) -> Path:
     """The folder that holds complete weights of ``family``. Raises WeightsMissing, which says how to get them."""
     here = locate(family, workspace, settings)
     if here is None:
@@ -90,7 +91,7 @@ def _not_there(family: ModelFamily) -> str:
     )
 
 
-def _candidates(family: ModelFamily, workspace: Workspace, settings: Any) -> Iterator[Path]:
+def _candidates(family: ModelFamily, workspace: Workspace, settings: Settings) -> Iterator[Path]:
     folder = workspace.path(workspace.model_folder(family.name, family.weights_revision))
     yield folder
     if settings.models_dir:
@@ -108,7 +109,7 @@ def _candidates(family: ModelFamily, workspace: Workspace, settings: Any) -> Ite
             yield Path(found).parent
 
 
-def _hub_cache(settings: Any) -> Path | None:
+def _hub_cache(settings: Settings) -> Path | None:
     """The hub cache of the settings; None means the hub client's own."""
     return Path(settings.cache_dir).expanduser() if settings.cache_dir else None
 
@@ -161,7 +162,7 @@ def _check_tensors(folder: Path) -> list[str]:
 def obtain(
     family: ModelFamily,
     workspace: Workspace,
-    settings: Any,
+    settings: Settings,
     on_progress: OnProgress,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Path:

@@ -101,7 +101,11 @@ def _prove(run: Run, lora: LoraRecord) -> None:
 def held_out(run: Run, chosen: Choices, stack: LoraStack, version: str) -> Plan:
     """Edits that were never enriched with, by the base and with ``stack`` on the same seeds; a fixed choice of all."""
     character = run.id
-    every = enrich.plan(run.session, character, edits=chosen.prove.edits, per_source=99, seed=run.wish.seed)
+    every = enrich.plan(
+        run.session,
+        character,
+        enrich.EnrichOptions(edits=chosen.prove.edits, per_source=99, gaps=False, seed=run.wish.seed),
+    )
     used = {
         (i.parents[0].id, i.shot.purpose.cell) for i in datasets.pictures(run.session, character, "enriched") if i.shot
     }

@@ -143,11 +143,13 @@ class Run:
         plan = enrich.plan(
             self.session,
             self.id,
-            edits=wanted.edits,
-            per_source=wanted.per_source,
-            count=wanted.count,
-            gaps=wanted.gaps,
-            seed=self.wish.seed,
+            enrich.EnrichOptions(
+                edits=wanted.edits,
+                per_source=wanted.per_source,
+                count=wanted.count,
+                gaps=wanted.gaps,
+                seed=self.wish.seed,
+            ),
         )
         self._make("enrich", plan, enrich.submit)
 
@@ -156,12 +158,14 @@ class Run:
         plan = generate.plan(
             self.session,
             self.id,
-            lora_id=lora.id,
-            scenarios=wanted.scenarios,
-            variants=wanted.variants,
-            count=wanted.count,
-            seed=self.wish.seed + number,
-            guidance=wanted.guidance,
+            generate.GenerateOptions(
+                lora=lora.id,
+                scenarios=wanted.scenarios,
+                variants=wanted.variants,
+                count=wanted.count,
+                seed=self.wish.seed + number,
+                guidance=wanted.guidance,
+            ),
         )
         self._make("generate", plan, generate.submit)
         sorted_out = review.apply_filter(self.session, self.id)

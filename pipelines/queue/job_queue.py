@@ -25,6 +25,7 @@ from pipelines.queue.recorder import Recorder
 from pipelines.queue.resuming import judged_already, runs_taken_over
 from pipelines.queue.status import Status
 from pipelines.queue.worker_process import WorkerProcess
+from pipelines.storage.settings import Settings
 from pipelines.storage.store import Store, StoreWriteFailed
 from pipelines.storage.workspace import Workspace
 
@@ -83,7 +84,7 @@ class JobQueue:
     """
 
     def __init__(
-        self, store: Store, workspace: Workspace, settings: Any, handlers: str = HANDLERS, admit: Admit = as_asked
+        self, store: Store, workspace: Workspace, settings: Settings, handlers: str = HANDLERS, admit: Admit = as_asked
     ) -> None:
         self.settings = settings
         self._admit = admit
@@ -449,6 +450,6 @@ class JobQueue:
             self._lock.notify_all()
 
 
-def _plain(settings: Any) -> dict[str, Any]:
+def _plain(settings: Settings) -> dict[str, Any]:
     """The settings as plain values, for the pipe."""
     return settings.model_dump(mode="json") if settings is not None else {}

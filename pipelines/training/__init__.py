@@ -9,6 +9,7 @@ from pipelines.domain.requests import TrainRequest
 from pipelines.engine.memory import WillNotFit, predict_training
 from pipelines.engine.resident import Resident
 from pipelines.storage.presets import load_presets
+from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 from pipelines.training.context import Context
 from pipelines.training.emphasis import Finder
@@ -23,7 +24,7 @@ def train(
     *,
     resident: Resident,
     workspace: Workspace,
-    settings: Any,
+    settings: Settings,
     emit: Callable[[Event], None],
     cancelled: Callable[[], bool],
     finder: Finder | None = None,

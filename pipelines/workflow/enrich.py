@@ -1,6 +1,6 @@
 """Step 1.2: edits of the sources along separate dimensions."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from pipelines.domain.records import ImageRecord, Job
 from pipelines.domain.shots import LoraStack, Plan
@@ -9,28 +9,28 @@ from pipelines.session import Session
 from pipelines.workflow import datasets, render, sources
 
 
-def plan(
-    session: Session,
-    character_id: str,
-    *,
-    source_ids: Iterable[str] = (),
-    edits: Iterable[str] = (),
-    stack: LoraStack | None = None,
-    per_source: int = 4,
-    count: int | None = None,
-    gaps: bool = False,
-    seed: int = 0,
-    steps: int | None = None,
-    guidance: float | None = None,
-) -> Plan:
-    """The plan of an enrichment. No ``source_ids``: all sources; no ``edits``: all that are offered; ``gaps``: turns
-    and expressions only to what none of these sources shows, and turns from the sources that are nearest.
+@dataclass(frozen=True)
+class EnrichOptions:
+    """What to make. No ``sources``: all of them; no ``edits``: all that are offered; ``gaps``: turns and expressions
+    only to what none of these sources shows, and turns from the sources that are nearest. At most ``per_source`` edits
+    of each, ``count`` in all; ``steps`` and ``guidance`` of ``None`` are the model's."""
 
-    Raises NotFound for an unknown source, ChoiceError for an unknown edit.
-    """
+    sources: tuple[str, ...] = ()
+    edits: tuple[str, ...] = ()
+    stack: LoraStack = field(default_factory=LoraStack)
+    per_source: int = 4
+    count: int | None = None
+    gaps: bool = True
+    seed: int = 0
+    steps: int | None = None
+    guidance: float | None = None
+
+
+def plan(session: Session, character_id: str, options: EnrichOptions) -> Plan:
+    """The plan of an enrichment. Raises NotFound for an unknown source, ChoiceError for an unknown edit."""
     character = session.character(character_id)
     known = {s.id: s for s in sources.sources(session, character_id)}
-    wanted = list(dict.fromkeys(source_ids)) or list(known)
+    wanted = list(dict.fromkeys(options.sources)) or list(known)
     lost = [i for i in wanted if i not in known]
     if lost:
         raise sources.not_a_source(lost)
@@ -41,16 +41,16 @@ def plan(
             family=session.family(character.editor),
             version=version,
             folder=session.workspace.dataset(character_id, "enriched", version),
-            seed=seed,
-            steps=steps,
-            guidance=guidance,
+            seed=options.seed,
+            steps=options.steps,
+            guidance=options.guidance,
             sources=tuple(_tagged(known[i]) for i in wanted),
             axes=session.presets.axes,
-            edits=tuple(edits),
-            stack=stack or LoraStack(),
-            per_source=per_source,
-            count=count,
-            gaps=gaps,
+            edits=options.edits,
+            stack=options.stack,
+            per_source=options.per_source,
+            count=options.count,
+            gaps=options.gaps,
         )
     )
 

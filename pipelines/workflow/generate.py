@@ -1,6 +1,6 @@
 """Step 1.5: novel pictures of the character by its own LoRA."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from pipelines.domain.records import Job
 from pipelines.domain.shots import LoraStack, Plan
@@ -9,27 +9,28 @@ from pipelines.session import Session
 from pipelines.workflow import datasets, loras, render
 
 
-def plan(
-    session: Session,
-    character_id: str,
-    *,
-    lora_id: str = "",
-    strength: float = 1.0,
-    extra: LoraStack | None = None,
-    scenarios: Iterable[str] = (),
-    prompts: Iterable[str] = (),
-    variants: int = 4,
-    count: int | None = None,
-    seed: int = 0,
-    steps: int | None = None,
-    guidance: float | None = None,
-) -> Plan:
-    """The plan of a generation with a character LoRA (empty: the base model) and an ``extra`` stack beside it.
+@dataclass(frozen=True)
+class GenerateOptions:
+    """What to draw: with which LoRA of the character (empty: the base model) at which ``strength``, and the stack
+    ``beside`` it. ``variants`` of each scenario and prompt, at most ``count`` in all; ``steps`` and ``guidance`` of
+    ``None`` are the model's."""
 
-    Raises NotFound for an unknown LoRA, ChoiceError for an unknown scenario.
-    """
+    lora: str = ""
+    strength: float = 1.0
+    beside: LoraStack = field(default_factory=LoraStack)
+    scenarios: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+    variants: int = 4
+    count: int | None = None
+    seed: int = 0
+    steps: int | None = None
+    guidance: float | None = None
+
+
+def plan(session: Session, character_id: str, options: GenerateOptions) -> Plan:
+    """The plan of a generation. Raises NotFound for an unknown LoRA, ChoiceError for an unknown scenario."""
     character = session.character(character_id)
-    own = loras.stack(session, [(lora_id, strength)]) if lora_id else LoraStack()
+    own = loras.stack(session, [(options.lora, options.strength)]) if options.lora else LoraStack()
     version = datasets.open_version(session, character_id, "synthetic")
     return generate.plan(
         generate.GenerateChoice(
@@ -37,15 +38,15 @@ def plan(
             family=session.family(character.generator),
             version=version,
             folder=session.workspace.dataset(character_id, "synthetic", version),
-            seed=seed,
-            steps=steps,
-            guidance=guidance,
+            seed=options.seed,
+            steps=options.steps,
+            guidance=options.guidance,
             offered=session.presets.scenarios,
-            scenarios=tuple(scenarios),
-            prompts=tuple(p.strip() for p in prompts if p.strip()),
-            stack=LoraStack(adapters=(*own.adapters, *(extra.adapters if extra else ()))),
-            variants=variants,
-            count=count,
+            scenarios=options.scenarios,
+            prompts=tuple(p.strip() for p in options.prompts if p.strip()),
+            stack=LoraStack(adapters=(*own.adapters, *options.beside.adapters)),
+            variants=options.variants,
+            count=options.count,
         )
     )
 

@@ -13,7 +13,8 @@ from pipelines.session import NotFound, Session
 from pipelines.workflow import datasets, render, sources
 from pipelines.workflow.characters import NotAllowed
 
-CHOICES: dict[str, str] = {
+Way = Literal["A", "B", "C", "D"]
+CHOICES: dict[Way, str] = {
     "A": "An existing LoRA as it is",
     "B": "Several LoRAs combined",
     "C": "Train a custom LoRA",
@@ -37,23 +38,23 @@ class Standing:
     stars_edit: float | None
 
 
-def plan(
-    session: Session,
-    character_id: str,
-    *,
-    image_ids: Iterable[str] = (),
-    stacks: Iterable[LoraStack] = (),
-    prompts: Iterable[str] = (),
-    seed: int = 0,
-    steps: int | None = None,
-) -> Plan:
-    """The plan of a survey: the base and every stack, on the same pictures, with the same prompts and seeds.
+@dataclass(frozen=True)
+class SurveyOptions:
+    """What to compare: the base and every stack, on the same pictures, with the same prompts and seeds. No ``images``:
+    the first five sources; no ``prompts``: the standard ones; ``steps`` of ``None`` are the model's."""
 
-    No ``image_ids``: the first five sources; no ``prompts``: the standard ones. Raises NotFound.
-    """
+    images: tuple[str, ...] = ()
+    stacks: tuple[LoraStack, ...] = ()
+    prompts: tuple[str, ...] = ()
+    seed: int = 0
+    steps: int | None = None
+
+
+def plan(session: Session, character_id: str, options: SurveyOptions) -> Plan:
+    """The plan of a survey. Raises NotFound."""
     character = session.character(character_id)
     known = {s.id: s for s in sources.sources(session, character_id)}
-    wanted = list(dict.fromkeys(image_ids)) or list(known)[:5]
+    wanted = list(dict.fromkeys(options.images)) or list(known)[:5]
     lost = [i for i in wanted if i not in known]
     if lost:
         raise NotFound(
@@ -66,12 +67,12 @@ def plan(
             family=session.family(character.editor),
             version=version,
             folder=session.workspace.survey_folder(character_id, version),
-            seed=seed,
-            steps=steps,
+            seed=options.seed,
+            steps=options.steps,
             images=tuple(known[i] for i in wanted),
-            stacks=tuple(stacks),
+            stacks=options.stacks,
             axes=session.presets.survey_prompts,
-            prompts=tuple(prompts),
+            prompts=options.prompts,
         )
     )
 
@@ -138,7 +139,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def decide(session: Session, survey_id: str, decision: Literal["A", "B", "C", "D"], reasons: str) -> Survey:
+def decide(session: Session, survey_id: str, decision: Way, reasons: str) -> Survey:
     """Write down which way to go and why. Raises NotFound, NotAllowed without reasons."""
     made = session.store.get(Survey, survey_id)
     if made is None:

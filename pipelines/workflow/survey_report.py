@@ -48,7 +48,7 @@ def report(session: Session, survey_id: str) -> Data:
         "when": made.created.isoformat(),
         "model": {"name": family.name, "title": family.title, "licence": family.licence, "revision": family.revision},
         "decision": made.decision,
-        "decided": survey.CHOICES.get(made.decision, ""),
+        "decided": survey.CHOICES[made.decision] if made.decision else "",
         "reasons": made.reasons,
         "next": NEXT[made.decision],
         "pictures": list(made.images),

@@ -102,14 +102,16 @@ def enrich(options: argparse.Namespace) -> Answer:
         plan = enriching.plan(
             session,
             character_of(session, options).id,
-            source_ids=picture_ids(session, options, options.source),
-            edits=options.edit,
-            stack=loras.stack(session, lora_rows(session, options.lora)),
-            per_source=options.per_source,
-            count=options.count,
-            gaps=options.gaps,
-            seed=options.seed,
-            steps=options.steps,
+            enriching.EnrichOptions(
+                sources=tuple(picture_ids(session, options, options.source)),
+                edits=tuple(options.edit),
+                stack=loras.stack(session, lora_rows(session, options.lora)),
+                per_source=options.per_source,
+                count=options.count,
+                gaps=options.gaps,
+                seed=options.seed,
+                steps=options.steps,
+            ),
         )
         return make_pictures(session, plan, enriching.submit(session, plan))
 
@@ -122,15 +124,17 @@ def generate(options: argparse.Namespace) -> Answer:
         plan = generating.plan(
             session,
             character.id,
-            lora_id=lora_of(session, character, options.version),
-            strength=options.strength,
-            extra=loras.stack(session, lora_rows(session, options.lora)),
-            scenarios=options.scenario,
-            prompts=options.prompt,
-            variants=options.variants,
-            count=options.count,
-            seed=options.seed,
-            steps=options.steps,
+            generating.GenerateOptions(
+                lora=lora_of(session, character, options.version),
+                strength=options.strength,
+                beside=loras.stack(session, lora_rows(session, options.lora)),
+                scenarios=tuple(options.scenario),
+                prompts=tuple(options.prompt),
+                variants=options.variants,
+                count=options.count,
+                seed=options.seed,
+                steps=options.steps,
+            ),
         )
         return make_pictures(session, plan, generating.submit(session, plan))
 
@@ -148,11 +152,13 @@ def survey(options: argparse.Namespace) -> Answer:
         plan = surveying.plan(
             session,
             character.id,
-            image_ids=picture_ids(session, options, options.image),
-            stacks=stacks,
-            prompts=options.prompt,
-            seed=options.seed,
-            steps=options.steps,
+            surveying.SurveyOptions(
+                images=tuple(picture_ids(session, options, options.image)),
+                stacks=tuple(stacks),
+                prompts=tuple(options.prompt),
+                seed=options.seed,
+                steps=options.steps,
+            ),
         )
         data, words = make_pictures(session, plan, surveying.submit(session, plan))
         standings = surveying.standings(session, _newest_survey(session, character))

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from pipelines.workflow.calibration import FAR
+from pipelines.workflow.enrich import EnrichOptions
+from pipelines.workflow.generate import GenerateOptions
 from studio.cli import commands, practice_command
 
 DEFAULT_PORT = 7860
@@ -84,9 +87,9 @@ def _enrich(p: argparse.ArgumentParser) -> None:
     _lora_rows(p)
     p.add_argument("--source", action="append", default=[], help="id of a source (default: all)")
     p.add_argument("--edit", action="append", default=[], help="such as angle/half-left (default: all)")
-    p.add_argument("--per-source", type=int, default=4)
+    p.add_argument("--per-source", type=int, default=EnrichOptions.per_source)
     p.add_argument(
-        "--gaps", action=argparse.BooleanOptionalAction, default=True,
+        "--gaps", action=argparse.BooleanOptionalAction, default=EnrichOptions.gaps,
         help="leave out turns and expressions that a source shows already, and turns that others are nearer to",
     )  # fmt: skip
     p.add_argument("--count", type=int, help="at most so many pictures")
@@ -123,17 +126,17 @@ def _generate(p: argparse.ArgumentParser) -> None:
     _sampling(p)
     _lora_rows(p)
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
-    p.add_argument("--strength", type=float, default=1.0)
+    p.add_argument("--strength", type=float, default=GenerateOptions.strength)
     p.add_argument("--scenario", action="append", default=[])
     p.add_argument("--prompt", action="append", default=[])
-    p.add_argument("--variants", type=int, default=4)
+    p.add_argument("--variants", type=int, default=GenerateOptions.variants)
     p.add_argument("--count", type=int)
 
 
 def _score(p: argparse.ArgumentParser) -> None:
     p.add_argument("--kind", choices=["source", "enriched", "synthetic", "card", "survey"], default="source")
     p.add_argument("--calibrate", action="store_true", help="draw the character's own identity line, with a report")
-    p.add_argument("--far", type=float, default=0.01, help="with --calibrate: share of others that may pass (0.01)")
+    p.add_argument("--far", type=float, default=FAR, help=f"with --calibrate: share of others that may pass ({FAR})")
 
 
 def _practice(p: argparse.ArgumentParser) -> None:

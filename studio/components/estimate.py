@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from pipelines.domain.records import Job
 from pipelines.domain.shots import Plan
@@ -12,11 +12,10 @@ from pipelines.planning.base import ChoiceError
 from pipelines.session import NotFound
 from pipelines.workflow import render
 from pipelines.workflow.characters import NotAllowed
+from studio.components.forms import Updates, Value
 from studio.components.painted import Words
 from studio.components.shell import Shell
 from studio.server.state import Studio
-
-Value = dict[str, Any]
 
 
 def estimate_words(studio: Studio, plan: Plan) -> Value:
@@ -40,7 +39,7 @@ class Obtain:
     button: gr.Button
 
     @property
-    def outputs(self) -> list[Any]:
+    def outputs(self) -> list[Block]:
         """What ``obtain_offer`` fills."""
         return [self.row, self.words, self.button]
 
@@ -53,19 +52,23 @@ def build_obtain(prefix: str) -> Obtain:
     return Obtain(row, words, button)
 
 
-def obtain_offer(studio: Studio, family: str) -> list[Any]:
-    """Inputs: none. Outputs: row, words and button of Obtain: what is missing, how big it is, under which licence."""
+def obtain_offer(studio: Studio, offer: Obtain, family: str) -> Updates:
+    """What is missing, how big it is, under which licence."""
     lacking = render.missing_weights(studio.session, family) if family else None
     if lacking is None:
-        return [gr.update(visible=False), {}, gr.skip()]
+        return {offer.row: gr.update(visible=False), offer.words: {}}
+    shown: Updates = {offer.row: gr.update(visible=True)}
     if lacking.how == "reinstall":
-        return [gr.update(visible=True), {"lines": [lacking.what], "tone": "bad"}, gr.update(visible=False)]
+        words = {"lines": [lacking.what], "tone": "bad"}
+        return shown | {offer.words: words, offer.button: gr.update(visible=False)}
     model = studio.session.family(family)
     lines = [f"A download of {lacking.gib:.1f} GB from {model.weights.hub}.", f"Licence: {lacking.licence}."]
-    words = {"title": f"{model.title} is not on this machine", "tone": "warn"}
     note = [model.licence_note] if model.licence_note else []
-    button = gr.update(value=f"Download {lacking.gib:.1f} GB", visible=True)
-    return [gr.update(visible=True), words | {"lines": [*lines, *note]}, button]
+    words = {"title": f"{model.title} is not on this machine", "lines": [*lines, *note], "tone": "warn"}
+    return shown | {
+        offer.words: words,
+        offer.button: gr.update(value=f"Download {lacking.gib:.1f} GB", visible=True),
+    }
 
 
 def obtain(studio: Studio, family: str) -> None:
@@ -76,17 +79,49 @@ def obtain(studio: Studio, family: str) -> None:
     Shell.notify(f"{studio.session.family(family).title}: on its way. The job bar shows how far.")
 
 
-def build_foot(prefix: str, make: str) -> dict[str, Any]:
-    """Make what stands under a choice: what lacks (``weights``), what it takes (``plan``), and the buttons ``preview``
-    and ``make``, which has the element id ``make``."""
-    parts: dict[str, Any] = {}
+@dataclass
+class Foot:
+    """What stands under a choice: what lacks (``weights``), what it takes (``plan``), and the buttons."""
+
+    weights: Obtain
+    plan: Words
+    preview: gr.Button
+    make: gr.Button
+
+    @property
+    def outputs(self) -> list[Block]:
+        """What ``ahead`` and ``refused`` change."""
+        return [self.plan, self.preview, self.make]
+
+
+def build_foot(prefix: str, make: str) -> Foot:
+    """Make the components; the button that makes all has the element id ``make``."""
     with gr.Column(elem_classes="foot", min_width=0):
-        parts["weights"] = build_obtain(prefix)
-        parts["plan"] = Words(elem_id=f"{prefix}-plan", elem_classes="plan-line")
+        weights = build_obtain(prefix)
+        plan = Words(elem_id=f"{prefix}-plan", elem_classes="plan-line")
         with gr.Row():
-            parts["preview"] = gr.Button("Preview 4", elem_id=f"{prefix}-preview", interactive=False, min_width=100)
-            parts["make"] = gr.Button("Make", variant="primary", elem_id=make, interactive=False, min_width=140)
-    return parts
+            preview = gr.Button("Preview 4", elem_id=f"{prefix}-preview", interactive=False, min_width=100)
+            button = gr.Button("Make", variant="primary", elem_id=make, interactive=False, min_width=140)
+    return Foot(weights, plan, preview, button)
+
+
+def ahead(studio: Studio, foot: Foot, plan: Plan) -> Updates:
+    """What a plan takes, and buttons that make what of it is not there yet."""
+    left = sum(not studio.session.workspace.path(plan.path(s)).exists() for s in plan.shots)
+    return {
+        foot.plan: estimate_words(studio, plan),
+        foot.preview: gr.update(interactive=bool(left)),
+        foot.make: gr.update(interactive=bool(left), value=f"Make {left}" if left else "Make"),
+    }
+
+
+def refused(foot: Foot, problem: Exception) -> Updates:
+    """Why there is no plan; the buttons are shut."""
+    return {
+        foot.plan: {"lines": [str(problem)], "tone": "quiet"},
+        foot.preview: gr.update(interactive=False),
+        foot.make: gr.update(interactive=False, value="Make"),
+    }
 
 
 def start(ask: Callable[[], Job]) -> None:

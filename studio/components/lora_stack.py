@@ -10,21 +10,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import gradio as gr
+from gradio.blocks import Block
 
 from pipelines.domain.presets import CatalogueEntry
 from pipelines.domain.records import LoraRecord, SavedStack
 from pipelines.domain.shots import LoraStack
 from pipelines.models.lora_files import LoraRefused
 from pipelines.workflow import loras
+from studio.components.forms import Event, Updates, Value, Values, between, event, text
 from studio.components.painted import Words
 from studio.components.shell import Shell
 from studio.server.state import Studio
 
 Role = Literal["editor", "generator"]
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 LIMIT = 2.0
 ADD = ("Add a LoRA", "")
 SAVED = ("Load a stack", "")
@@ -56,18 +57,17 @@ class LoraRows:
     saved: gr.Dropdown
 
     @property
-    def inputs(self) -> list[Any]:
+    def inputs(self) -> list[Block]:
         """What a handler needs to know the stack: the ids, every tick, every weight."""
         return [self.ids, *(r.use for r in self.pool), *(r.weight for r in self.pool)]
 
     @property
-    def outputs(self) -> list[Any]:
-        """What showing another stack changes, in the order of ``show``."""
-        parts = [part for r in self.pool for part in (r.frame, r.use, r.weight)]
-        return [self.ids, *parts]
+    def outputs(self) -> list[Block]:
+        """What showing another stack changes, and what is said of it."""
+        return [self.ids, *(part for r in self.pool for part in (r.frame, r.use, r.weight)), self.message]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Draft:
     """The stack on the screen, row by row; a row that is not ticked is listed but not used."""
 
@@ -76,12 +76,12 @@ class Draft:
     weights: list[float] = field(default_factory=list)
 
     @classmethod
-    def of(cls, ids: Sequence[str], controls: Sequence[Any]) -> "Draft":
-        """From the ids and the controls of the pool: first all ticks, then all weights."""
-        half = len(controls) // 2
-        n = len(ids)
-        weights = [max(-LIMIT, min(LIMIT, float(w or 0.0))) for w in controls[half : half + n]]
-        return cls(list(ids), [bool(u) for u in controls[:n]], weights)
+    def read(cls, rows: LoraRows, values: Values) -> "Draft":
+        """From what the page says of the rows; weights are held within the sliders."""
+        ids = [str(i) for i in values.get(rows.ids) or ()][: len(rows.pool)]
+        shown = rows.pool[: len(ids)]
+        weights = [between(-LIMIT, values.get(row.weight), LIMIT, 0.0) for row in shown]
+        return cls(ids, [bool(values.get(row.use)) for row in shown], weights)
 
     @classmethod
     def kept(cls, saved: SavedStack | None, usable: Sequence[LoraRecord]) -> "Draft":
@@ -102,6 +102,35 @@ class Draft:
         """With one row less."""
         keep = [n for n in range(len(self.ids)) if n != row]
         return Draft([self.ids[n] for n in keep], [self.uses[n] for n in keep], [self.weights[n] for n in keep])
+
+    def within(self, rows: int) -> "Draft":
+        """With so many rows at most."""
+        return Draft(self.ids[:rows], self.uses[:rows], self.weights[:rows])
+
+
+@dataclass(frozen=True)
+class StackForm:
+    """What the page says of a stack: its rows, and what is to be done with them. ``added`` is the LoRA to put in,
+    ``path`` the file to bring in, ``name`` what to save it as, ``saved`` the stack to load, ``at`` whose is shown."""
+
+    draft: Draft = field(default_factory=Draft)
+    added: str = ""
+    path: str = ""
+    name: str = ""
+    saved: str = ""
+    at: str | None = None
+
+
+def read(rows: LoraRows, values: Values) -> StackForm:
+    """The form of an event of the stack; what the event does not name is empty."""
+    return StackForm(
+        draft=Draft.read(rows, values),
+        added=text(values.get(rows.add)),
+        path=text(values.get(rows.upload)),
+        name=" ".join(text(values.get(rows.name)).split())[:60],
+        saved=text(values.get(rows.saved)),
+        at=values.get(rows.at),
+    )
 
 
 def build(prefix: str, role: Role, rows: int = 8) -> LoraRows:
@@ -144,24 +173,23 @@ def _row(prefix: str) -> Row:
     return Row(frame, use, weight, remove)
 
 
-def wire(rows: LoraRows, studio: Studio, shell: Shell, then: dict[str, Any]) -> None:
-    """Wire a stack. ``then`` (``fn``, ``inputs``, ``outputs``) is what happens after every change of it."""
-    show_all = [*rows.outputs, rows.message]
-    role, pool = rows.role, len(rows.pool)
+def wire(rows: LoraRows, studio: Studio, shell: Shell, then: Event) -> None:
+    """Wire a stack. ``then`` is what happens after every change of it."""
+    ask = partial(read, rows)
+    known, shown = rows.inputs, rows.outputs
     for n, row in enumerate(rows.pool):
-        row.remove.click(partial(take_out, studio, role, n), rows.inputs, show_all, **QUIET).then(**then)
-        row.use.input(partial(keep, studio, role), rows.inputs, None, **QUIET).then(**then)
-        row.weight.release(partial(keep, studio, role), rows.inputs, None, **QUIET).then(**then)
-    added = rows.add.input(partial(put_in, studio, role), [rows.add, *rows.inputs], [*show_all, rows.add], **QUIET)
-    added.then(**then)
-    brought = rows.upload.upload(partial(bring, studio, role), [rows.upload, *rows.inputs], show_all, **QUIET)
-    brought.then(**then)
-    loaded = rows.saved.input(partial(load, studio, role, pool), rows.saved, show_all, **QUIET)
-    loaded.then(**then)
+        row.remove.click(**event(ask, partial(take_out, studio, rows, n), known, shown)).then(**then)
+        for changed in (row.use.input, row.weight.release):
+            changed(**event(ask, partial(keep, studio, rows), known)).then(**then)
+    added = event(ask, partial(put_in, studio, rows), [rows.add, *known], [*shown, rows.add])
+    rows.add.input(**added).then(**then)
+    brought = event(ask, partial(bring, studio, rows), [rows.upload, *known], shown)
+    rows.upload.upload(**brought).then(**then)
+    rows.saved.input(**event(ask, partial(load, studio, rows), [rows.saved], shown)).then(**then)
     told = [rows.saved, rows.name, rows.message]
-    rows.save.click(partial(save_as, studio, role), [rows.name, *rows.inputs], told, **QUIET)
-    seen = [rows.at, rows.add, rows.saved, *rows.outputs]
-    shell.changed.select(partial(follow, studio, role, pool), rows.at, seen, **QUIET).then(**then)
+    rows.save.click(**event(ask, partial(save_as, studio, rows), [rows.name, *known], told))
+    seen = [rows.at, rows.add, rows.saved, *shown]
+    shell.changed.select(**event(ask, partial(follow, studio, rows), [rows.at], seen)).then(**then)
 
 
 def family_of(studio: Studio, role: Role) -> str:
@@ -209,98 +237,96 @@ def record(studio: Studio, role: Role, rows: Draft, name: str = "") -> SavedStac
     return saved
 
 
-def show(studio: Studio, rows: Draft, pool: int) -> list[Any]:
-    """Updates for ``LoraRows.outputs``."""
-    updates: list[Any] = [rows.ids]
-    for n in range(pool):
-        if n >= len(rows.ids):
-            updates += [gr.update(visible=False), gr.skip(), gr.skip()]
+def show(studio: Studio, rows: LoraRows, draft: Draft) -> Updates:
+    """The rows as a draft has them; rows that it has not are hidden."""
+    updates: Updates = {rows.ids: draft.ids}
+    for n, row in enumerate(rows.pool):
+        if n >= len(draft.ids):
+            updates[row.frame] = gr.update(visible=False)
             continue
-        lora = loras.get(studio.session, rows.ids[n])
+        lora = loras.get(studio.session, draft.ids[n])
         label = f"{lora.name} ({lora.version})" if lora.version and lora.version not in lora.name else lora.name
-        updates += [
-            gr.update(visible=True),
-            gr.update(value=rows.uses[n], label=label),
-            gr.update(value=rows.weights[n]),
-        ]
+        updates |= {
+            row.frame: gr.update(visible=True),
+            row.use: gr.update(value=draft.uses[n], label=label),
+            row.weight: gr.update(value=draft.weights[n]),
+        }
     return updates
 
 
-def _pool(controls: Sequence[Any]) -> int:
-    return len(controls) // 2
-
-
-def keep(studio: Studio, role: Role, ids: list[str], *controls: Any) -> None:
-    """Inputs: ids, ticks, weights. No output: the stack on the screen goes into the records."""
+def keep(studio: Studio, rows: LoraRows, form: StackForm) -> None:
+    """The stack on the screen goes into the records."""
     if studio.character_id:
-        record(studio, role, Draft.of(ids, controls))
+        record(studio, rows.role, form.draft)
 
 
-def put_in(studio: Studio, role: Role, lora_id: str | None, ids: list[str], *controls: Any) -> list[Any]:
-    """Inputs: add, ids, ticks, weights. Outputs: the rows, message, add."""
-    rows = Draft.of(ids, controls)
-    chosen = next((x for x in usable(studio, role) if x.id == lora_id), None)
-    return [*_grown(studio, role, rows, chosen, _pool(controls)), gr.update(value="")]
+def put_in(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
+    """The chosen LoRA joins the stack."""
+    chosen = next((x for x in usable(studio, rows.role) if x.id == form.added), None)
+    return _grown(studio, rows, form.draft, chosen) | {rows.add: gr.update(value="")}
 
 
-def bring(studio: Studio, role: Role, path: str | None, ids: list[str], *controls: Any) -> list[Any]:
-    """Inputs: upload, ids, ticks, weights. Outputs: the rows, message. A file that is refused is told in words."""
-    rows, pool = Draft.of(ids, controls), _pool(controls)
-    if not path or not studio.character_id:
-        return [*show(studio, rows, pool), _told("Make or choose a character first.", "warn")]
+def bring(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
+    """A file joins the library and the stack. One that is refused is told in words."""
+    if not form.path or not studio.character_id:
+        return show(studio, rows, form.draft) | {rows.message: _told("Make or choose a character first.", "warn")}
+    path = Path(form.path)
     try:
-        lora = loras.add(studio.session, Path(path), Path(path).name, family=family_of(studio, role))
+        lora = loras.add(studio.session, path, path.name, family=family_of(studio, rows.role))
     except LoraRefused as refusal:
-        return [*show(studio, rows, pool), _told(str(refusal), "bad")]
-    return _grown(studio, role, rows, lora, pool)
+        return show(studio, rows, form.draft) | {rows.message: _told(str(refusal), "bad")}
+    return _grown(studio, rows, form.draft, lora)
 
 
-def _grown(studio: Studio, role: Role, rows: Draft, lora: LoraRecord | None, pool: int) -> list[Any]:
-    words: dict[str, Any] = {}
-    if lora is not None and len(rows.ids) >= pool and lora.id not in rows.ids:
+def _grown(studio: Studio, rows: LoraRows, draft: Draft, lora: LoraRecord | None) -> Updates:
+    words, pool = {}, len(rows.pool)
+    if lora is not None and len(draft.ids) >= pool and lora.id not in draft.ids:
         words = _told(f"A stack has {pool} rows at most: remove one first.", "warn")
     elif lora is not None:
-        rows = rows.with_lora(lora, studio.session.presets.catalogue)
+        draft = draft.with_lora(lora, studio.session.presets.catalogue)
         words = _told(f"{lora.name}: rank {lora.rank}" + (f", trigger {lora.trigger}" if lora.trigger else ""), "quiet")
     if studio.character_id:
-        record(studio, role, rows)
-    return [*show(studio, rows, pool), words]
+        record(studio, rows.role, draft)
+    return show(studio, rows, draft) | {rows.message: words}
 
 
-def take_out(studio: Studio, role: Role, row: int, ids: list[str], *controls: Any) -> list[Any]:
-    """Inputs: ids, ticks, weights. Outputs: the rows, message."""
-    rows = Draft.of(ids, controls).without(row)
-    record(studio, role, rows)
-    return [*show(studio, rows, _pool(controls)), {}]
+def take_out(studio: Studio, rows: LoraRows, row: int, form: StackForm) -> Updates:
+    """A row is removed."""
+    draft = form.draft.without(row)
+    record(studio, rows.role, draft)
+    return show(studio, rows, draft) | {rows.message: {}}
 
 
-def save_as(studio: Studio, role: Role, name: str, ids: list[str], *controls: Any) -> tuple[Any, Any, Any]:
-    """Inputs: name, ids, ticks, weights. Outputs: saved, name, message."""
-    name, rows = " ".join((name or "").split())[:60], Draft.of(ids, controls)
-    if not name or not rows.ids or not studio.character_id:
-        words = "Give the stack a name." if rows.ids else "Add a LoRA first: an empty stack is the base model."
-        return gr.skip(), gr.skip(), _told(words, "warn")
-    record(studio, role, rows, name)
-    return _saved_choices(studio, role), gr.update(value=""), _told(f"Saved as {name}.", "good")
+def save_as(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
+    """The stack is saved under a name."""
+    if not form.name or not form.draft.ids or not studio.character_id:
+        words = "Give the stack a name." if form.draft.ids else "Add a LoRA first: an empty stack is the base model."
+        return {rows.message: _told(words, "warn")}
+    record(studio, rows.role, form.draft, form.name)
+    return {
+        rows.saved: _saved_choices(studio, rows.role),
+        rows.name: gr.update(value=""),
+        rows.message: _told(f"Saved as {form.name}.", "good"),
+    }
 
 
-def load(studio: Studio, role: Role, pool: int, stack_id: str | None) -> list[Any]:
-    """Inputs: saved. Outputs: the rows, message."""
-    rows = Draft.kept(studio.session.store.get(SavedStack, stack_id or ""), usable(studio, role))
-    rows = Draft(rows.ids[:pool], rows.uses[:pool], rows.weights[:pool])
-    record(studio, role, rows)
-    return [*show(studio, rows, pool), {}]
+def load(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
+    """A saved stack comes onto the screen."""
+    draft = Draft.kept(studio.session.store.get(SavedStack, form.saved), usable(studio, rows.role))
+    draft = draft.within(len(rows.pool))
+    record(studio, rows.role, draft)
+    return show(studio, rows, draft) | {rows.message: {}}
 
 
-def follow(studio: Studio, role: Role, pool: int, at: str | None) -> list[Any]:
-    """Inputs: at. Outputs: at, add, saved, the rows. Rows change with the character only: a slider that is being
-    dragged must not jump."""
-    choices = [ADD, *((f"{x.name}  (rank {x.rank})", x.id) for x in usable(studio, role))]
-    add = gr.update(choices=choices)
-    if at == studio.character_id:
-        return [gr.skip(), add, _saved_choices(studio, role), *([gr.skip()] * (1 + 3 * pool))]
-    rows = draft(studio, role) if studio.character_id else Draft()
-    return [studio.character_id, add, _saved_choices(studio, role), *show(studio, rows, pool)]
+def follow(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
+    """The records or the character changed. Rows change with the character only: a slider that is being dragged must
+    not jump."""
+    choices = [ADD, *((f"{x.name}  (rank {x.rank})", x.id) for x in usable(studio, rows.role))]
+    offered: Updates = {rows.add: gr.update(choices=choices), rows.saved: _saved_choices(studio, rows.role)}
+    if form.at == studio.character_id:
+        return offered
+    shown = draft(studio, rows.role) if studio.character_id else Draft()
+    return offered | {rows.at: studio.character_id} | show(studio, rows, shown)
 
 
 def named(studio: Studio, role: Role) -> list[SavedStack]:
@@ -309,9 +335,9 @@ def named(studio: Studio, role: Role) -> list[SavedStack]:
     return [s for s in found if s.name]
 
 
-def _saved_choices(studio: Studio, role: Role) -> Any:
+def _saved_choices(studio: Studio, role: Role) -> Value:
     return gr.update(choices=[SAVED, *((s.name, s.id) for s in named(studio, role))])
 
 
-def _told(words: str, tone: str) -> dict[str, Any]:
+def _told(words: str, tone: str) -> Value:
     return {"lines": [words], "tone": tone}

@@ -1,10 +1,10 @@
 """A grid of pictures to tick and to select: sources to enrich, test pictures of a survey."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from pipelines.domain.records import ImageRecord
 from pipelines.workflow.sources import angle_of, expression_of
+from studio.components.forms import Value, names
 from studio.components.painted import Painted, rev_of
 
 
@@ -31,7 +31,7 @@ def note_words(image: ImageRecord) -> str:
     return "; ".join((*issues, *(image.intake.notes if image.intake else ())))
 
 
-def picks(images: Sequence[ImageRecord], before: dict[str, Any], *, empty: str, first: int = 0) -> dict[str, Any]:
+def picks(images: Sequence[ImageRecord], before: Value, *, empty: str, first: int = 0) -> Value:
     """The value of a Picker over ``images``, keeping the ticks of ``before``.
 
     Pictures not seen before are ticked (with ``first``: only while fewer than that many are).
@@ -62,6 +62,6 @@ def picks(images: Sequence[ImageRecord], before: dict[str, Any], *, empty: str, 
     }
 
 
-def ticked(value: dict[str, Any]) -> tuple[str, ...]:
+def ticked(value: Value) -> tuple[str, ...]:
     """The ticked ids of a Picker's value."""
-    return tuple(str(i) for i in value.get("ticked", []))
+    return names(value.get("ticked"))

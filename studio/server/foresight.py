@@ -6,15 +6,25 @@ none.
 from collections.abc import Iterable
 from typing import Any, get_args
 
+from typing_extensions import TypedDict
+
 from pipelines.domain.records import Decision, ImageRecord, Label, Verdict
 from pipelines.domain.verdicts import step
 from pipelines.session import Session
 from pipelines.workflow import card, review
-from studio.server import views
+from studio.server.piles import Tally, tally
 from studio.server.state import Studio
+from studio.server.tiles import Standing, standing, state
 
 Json = dict[str, Any]
 NOBODY = Verdict()
+
+
+class Settled(TypedDict):
+    """What now stands of some pictures, and of the gates they lie at."""
+
+    pictures: dict[str, Standing]
+    gates: dict[str, Tally]
 
 
 def table(session: Session) -> Json:
@@ -40,22 +50,22 @@ def _after(action: Any, value: str | int | None) -> Verdict:
 
 
 def _changed(action: str, value: int | None) -> Json:
-    return {action: views.state(_after(action, value))[action]}
+    return {action: dict(state(_after(action, value)))[action]}
 
 
 def _label(label: str | None) -> Json:
     verdict = _after("label", label)
-    state = views.state(verdict)
-    said = {key: state[key] for key in ("label", "who", "reason")}
+    known = state(verdict)
+    said = {"label": known["label"], "who": known["who"], "reason": known["reason"]}
     return {"state": said, "piles": review.label_piles(verdict), "cell": card.by_eyes(verdict)}
 
 
-def settled(studio: Studio, image_ids: Iterable[str]) -> Json:
+def settled(studio: Studio, image_ids: Iterable[str]) -> Settled:
     """What now stands of these pictures, and what it makes of the gates they lie at."""
     store = studio.session.store
     images = [image for i in dict.fromkeys(image_ids) if (image := store.get(ImageRecord, i))]
     here = {image.kind for image in images if image.character == studio.character_id}
     return {
-        "pictures": {image.id: views.standing(image, store.verdict(image.id)) for image in images},
-        "gates": {gate: views.tally(studio, gate) for gate in review.GATES if gate in here},
+        "pictures": {image.id: standing(image, store.verdict(image.id)) for image in images},
+        "gates": {gate: tally(studio, gate) for gate in review.GATES if gate in here},
     }

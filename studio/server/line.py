@@ -10,7 +10,7 @@ from pipelines.domain.calibrations import Calibration
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import Job
 from pipelines.workflow import calibration, sources, thresholds
-from studio.server.routes import STILL, InWords
+from studio.server.in_words import STILL, InWords
 from studio.server.state import Studio
 
 Json = dict[str, Any]

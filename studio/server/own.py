@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from studio.server import line, presets, routes, start, web
+from studio.server import cards, characters, line, live, pictures, presets, review, settings, start, surveys, web
 from studio.server.state import Studio
 
 
@@ -11,9 +11,13 @@ def own(studio: Studio) -> FastAPI:
     app = FastAPI(title="FLENwheel", docs_url=None, redoc_url=None, openapi_url=None)
     for router in (
         web.web_routes(studio),
-        routes.picture_routes(studio),
-        routes.review_routes(studio),
-        routes.work_routes(studio),
+        pictures.picture_routes(studio),
+        surveys.survey_routes(studio),
+        review.review_routes(studio),
+        live.live_routes(studio),
+        characters.character_routes(studio),
+        settings.settings_routes(studio),
+        cards.card_routes(studio),
         line.line_routes(studio),
         start.practice_routes(studio),
         start.hint_routes(studio),

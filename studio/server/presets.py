@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from pipelines.workflow import presets
-from studio.server.routes import InWords
+from studio.server.in_words import InWords
 from studio.server.state import Studio
 
 Json = dict[str, Any]

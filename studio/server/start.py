@@ -13,8 +13,8 @@ from pipelines.practice.figures import figures
 from pipelines.session import NotFound
 from pipelines.storage.preset_files import PRESETS
 from pipelines.workflow import practice
+from studio.server.in_words import InWords
 from studio.server.loopback import only_from_here
-from studio.server.routes import InWords
 from studio.server.state import Studio, is_workspace
 
 PORTRAITS = PRESETS / "mini" / "practice"

@@ -5,23 +5,23 @@ Element ids: ``enrich-sources`` (a picker: ``.item[data-id]``, ``.tick input``),
 ``enrich-expression``, ``enrich-caption``, ``enrich-remove``, ``enrich-undo``, ``enrich-line``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import gradio as gr
+from gradio.blocks import Block
 
 from pipelines.domain.records import Angle, Expression, ImageRecord
 from pipelines.workflow import practice, sources
 from pipelines.workflow.sources import angle_of, expression_of
+from studio.components.forms import QUIET, Event, Updates, Value, Values, event, names, one_of, picked, text
 from studio.components.identity_line import IdentityLine
-from studio.components.lora_stack import QUIET
 from studio.components.painted import Words
 from studio.components.picker import Picker, picks
 from studio.server.state import Studio
 
-Value = dict[str, Any]
 NO_SOURCES = "Drop 10 to 20 pictures of the character below: photos, sketches or renders, from at least two angles."
 NOBODY = "Make a character first: New character, above."
 BEING_DRAWN = "The pictures are being drawn. They appear here in a moment."
@@ -45,71 +45,99 @@ class Sources:
     removed: gr.State
 
     @property
-    def outputs(self) -> list[Any]:
+    def outputs(self) -> list[Block]:
         """What changes with the sources."""
         return [self.picker, self.advice]
+
+
+@dataclass(frozen=True)
+class SourcesForm:
+    """What the page says of the sources. ``shown`` is the picker's value; ``angle``, ``expression`` and ``caption``
+    are said of the selected picture, ``paths`` were dropped, ``removed`` is the picture that was left out last."""
+
+    shown: Value = field(default_factory=dict)
+    angle: Angle | None = None
+    expression: Expression | None = None
+    caption: str = ""
+    paths: tuple[str, ...] = ()
+    first_frame: bool = False
+    removed: str = ""
+
+
+def read(column: Sources, values: Values) -> SourcesForm:
+    """The form of an event of the column; what the event does not name is empty."""
+    return SourcesForm(
+        shown=picked(values.get(column.picker)),
+        angle=one_of(values.get(column.angle), get_args(Angle)),
+        expression=one_of(values.get(column.expression), get_args(Expression)),
+        caption=" ".join(text(values.get(column.caption)).split()),
+        paths=names(values.get(column.drop)),
+        first_frame=bool(values.get(column.first_frame)),
+        removed=text(values.get(column.removed)),
+    )
 
 
 def build() -> Sources:
     """Make the components inside the open column."""
     gr.HTML("<h3>Sources</h3>", elem_classes="tab-title")
     IdentityLine("enrich-line", elem_id="enrich-identity")
-    parts: dict[str, Any] = {"picker": Picker({"empty": NO_SOURCES}, elem_id="enrich-sources")}
-    with gr.Group(visible=False, elem_id="enrich-tag", elem_classes="tag-panel") as tag:
+    picker = Picker({"empty": NO_SOURCES}, elem_id="enrich-sources")
+    with gr.Group(visible=False, elem_id="enrich-tag", elem_classes="tag-panel") as panel:
         with gr.Row():
-            parts["angle"] = gr.Dropdown(
+            angle = gr.Dropdown(
                 list(get_args(Angle)), label="Angle", min_width=100, interactive=True, elem_id="enrich-angle"
             )
-            parts["expression"] = gr.Dropdown(
+            expression = gr.Dropdown(
                 list(get_args(Expression)), label="Expression", min_width=100, interactive=True,
                 elem_id="enrich-expression",
             )  # fmt: skip
-        parts["caption"] = gr.Textbox(label="Caption", lines=1, max_lines=3, interactive=True, elem_id="enrich-caption")
-        parts["remove"] = gr.Button("Leave this picture out", size="sm", elem_id="enrich-remove")
-    parts["tag"] = tag
-    parts["undo"] = gr.Button("Undo: take the picture back in", size="sm", visible=False, elem_id="enrich-undo")
-    parts["removed"] = gr.State("")
-    parts["drop"] = gr.File(
+        caption = gr.Textbox(label="Caption", lines=1, max_lines=3, interactive=True, elem_id="enrich-caption")
+        remove = gr.Button("Leave this picture out", size="sm", elem_id="enrich-remove")
+    undo = gr.Button("Undo: take the picture back in", size="sm", visible=False, elem_id="enrich-undo")
+    removed = gr.State("")
+    drop = gr.File(
         file_count="multiple", type="filepath", height=96, label="Drop pictures here", show_label=False,
         elem_id="enrich-drop", elem_classes="drop-zone",
     )  # fmt: skip
-    parts["first_frame"] = gr.Checkbox(
+    first_frame = gr.Checkbox(
         False, label="Take the first frame of animations", container=False, elem_id="enrich-first-frame"
     )
-    parts["arrival"] = Words(elem_id="enrich-arrival")
-    parts["advice"] = Words(elem_id="enrich-advice")
-    return Sources(**parts)
+    arrival, advice = Words(elem_id="enrich-arrival"), Words(elem_id="enrich-advice")
+    return Sources(picker, drop, first_frame, arrival, advice, panel, angle, expression, caption, remove, undo, removed)
 
 
-def wire(column: Sources, studio: Studio, look: dict[str, Any]) -> None:
+def wire(column: Sources, studio: Studio, look: Event) -> None:
     """Wire the events; ``look`` looks ahead at what the ticked sources would give."""
+    ask = partial(read, column)
     tagged = [column.tag, column.angle, column.expression, column.caption]
+    column.picker.pick(**event(ask, partial(selected, studio, column), [column.picker], tagged))
     said = [column.picker, column.angle, column.expression, column.caption]
-    column.picker.pick(partial(selected, studio), column.picker, tagged, **QUIET)
+    tags = event(ask, partial(tag, studio, column), said, column.outputs)
     for part in (column.angle, column.expression):
-        part.input(partial(tag, studio), said, column.outputs, **QUIET).then(**look)
-    for event in (column.caption.submit, column.caption.blur):
-        event(partial(tag, studio), said, column.outputs, **QUIET)
-    removed = [column.picker, column.tag, column.undo, column.removed]
-    column.remove.click(partial(leave_out, studio), column.picker, removed, **QUIET).then(**look)
-    back = [column.removed, column.picker], [column.picker, column.undo]
-    column.undo.click(partial(take_back, studio), *back, **QUIET).then(**look)
-    dropped = [column.drop, column.arrival, *column.outputs]
-    arrived = column.drop.upload(
-        partial(arrive, studio), [column.drop, column.first_frame, column.picker], dropped, api_visibility="private"
-    )
+        part.input(**tags).then(**look)
+    for typed in (column.caption.submit, column.caption.blur):
+        typed(**tags)
+    gone = [column.picker, column.tag, column.undo, column.removed]
+    column.remove.click(**event(ask, partial(leave_out, studio, column), [column.picker], gone)).then(**look)
+    back = event(ask, partial(take_back, studio, column), [column.removed, column.picker], [column.picker, column.undo])
+    column.undo.click(**back).then(**look)
+    dropped = [column.drop, column.first_frame, column.picker]
+    taken = event(ask, partial(arrive, studio, column), dropped, [column.drop, column.arrival, *column.outputs])
+    taken["show_progress"] = "full"
+    arrived = column.drop.upload(**taken)
     arrived.then(**look)
     arrived.then(partial(measure, studio), None, None, **QUIET)
 
 
-def shown(studio: Studio, before: Value) -> tuple[Value, Value]:
-    """Inputs: picker. Outputs: picker, advice."""
+def shown(studio: Studio, column: Sources, before: Value) -> Updates:
+    """The sources there are, with the ticks of ``before``, and what would make them a better bootstrap."""
     if not studio.character_id:
-        return {"empty": NOBODY}, {}
+        return {column.picker: {"empty": NOBODY}, column.advice: {}}
     found = sources.sources(studio.session, studio.character_id)
     advice = sources.advice(studio.session, studio.character_id) if found else []
     words = {"title": "The bootstrap is still weak", "lines": advice, "tone": "warn", "bullets": True}
-    return picks(found, before, empty=nothing_yet(studio)), words if advice else {}
+    seen = picks(found, before, empty=nothing_yet(studio))
+    return {column.picker: seen, column.advice: words if advice else {}}
 
 
 def nothing_yet(studio: Studio, words: str = NO_SOURCES) -> str:
@@ -117,17 +145,18 @@ def nothing_yet(studio: Studio, words: str = NO_SOURCES) -> str:
     return BEING_DRAWN if practice.drawing(studio.session, studio.character_id) else words
 
 
-def arrive(studio: Studio, paths: list[str] | None, first_frame: bool, before: Value) -> list[Any]:
-    """Inputs: drop, first_frame, picker. Outputs: drop, arrival, picker, advice."""
+def arrive(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
+    """Dropped files become sources; those that are refused are told of."""
     if not studio.character_id:
-        return [None, {"lines": [NOBODY], "tone": "warn"}, *shown(studio, before)]
-    files = [(Path(p).name, Path(p)) for p in paths or []]
-    arrival = sources.add(studio.session, studio.character_id, files, first_frame=bool(first_frame))
-    return [None, arrival_words(arrival), *shown(studio, before)]
+        words: Value = {"lines": [NOBODY], "tone": "warn"}
+    else:
+        files = [(Path(p).name, Path(p)) for p in form.paths]
+        words = arrival_words(sources.add(studio.session, studio.character_id, files, first_frame=form.first_frame))
+    return {column.drop: None, column.arrival: words, **shown(studio, column, form.shown)}
 
 
 def measure(studio: Studio) -> None:
-    """No inputs or outputs. Sources that nobody has looked at are judged: quality, faces, angle, expression."""
+    """Sources that nobody has looked at are judged: quality, faces, angle, expression."""
     found = sources.sources(studio.session, studio.character_id) if studio.character_id else []
     if any(image.scores.quality is None for image in found):
         sources.measure(studio.session, studio.character_id)
@@ -142,44 +171,49 @@ def arrival_words(arrival: sources.Arrival) -> Value:
     return {"title": title, "lines": lines, "bullets": True, "tone": "bad" if lost else "warn" if lines else "good"}
 
 
-def _selected(studio: Studio, picked: Value) -> ImageRecord | None:
-    found = studio.session.store.get(ImageRecord, str(picked.get("selected", "")))
+def _selected(studio: Studio, form: SourcesForm) -> ImageRecord | None:
+    found = studio.session.store.get(ImageRecord, text(form.shown.get("selected")))
     return found if found and found.character == studio.character_id else None
 
 
-def selected(studio: Studio, picked: Value) -> list[Any]:
-    """Inputs: picker. Outputs: tag panel, angle, expression, caption of the selected picture."""
-    image = _selected(studio, picked)
+def selected(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
+    """What is known of the selected picture, to be said otherwise."""
+    image = _selected(studio, form)
     if image is None:
-        return [gr.update(visible=False), gr.skip(), gr.skip(), gr.skip()]
-    return [gr.update(visible=True), angle_of(image), expression_of(image), image.caption]
+        return {column.tag: gr.update(visible=False)}
+    known: Updates = {column.angle: angle_of(image), column.expression: expression_of(image)}
+    return known | {column.tag: gr.update(visible=True), column.caption: image.caption}
 
 
-def tag(studio: Studio, picked: Value, angle: Angle, expression: Expression, caption: str) -> tuple[Value, Value]:
-    """Inputs: picker, angle, expression, caption. Outputs: picker, advice. Says what the selected picture shows."""
-    image = _selected(studio, picked)
+def tag(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
+    """Says what the selected picture shows."""
+    image = _selected(studio, form)
     if image is not None:
-        caption = " ".join((caption or "").split())
         sources.tag(
             studio.session,
             image.id,
-            angle=angle if angle != angle_of(image) else None,  # what was only measured stays a measurement
-            expression=expression if expression != expression_of(image) else None,
-            caption=caption if caption != image.caption else None,
+            angle=form.angle if form.angle != angle_of(image) else None,  # what was only measured stays a measurement
+            expression=form.expression if form.expression != expression_of(image) else None,
+            caption=form.caption if form.caption != image.caption else None,
         )
-    return shown(studio, picked)
+    return shown(studio, column, form.shown)
 
 
-def leave_out(studio: Studio, picked: Value) -> list[Any]:
-    """Inputs: picker. Outputs: picker, tag panel, undo, removed. The picture is left out, and can be taken back."""
-    image = _selected(studio, picked)
+def leave_out(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
+    """The selected picture is left out, and can be taken back."""
+    image = _selected(studio, form)
     if image is None:
-        return [gr.skip()] * 4
+        return {column.tag: gr.skip()}
     sources.remove(studio.session, image.id)
-    return [shown(studio, picked)[0], gr.update(visible=False), gr.update(visible=True), image.id]
+    left = shown(studio, column, form.shown)[column.picker]
+    undo = gr.update(visible=True)
+    return {column.picker: left, column.tag: gr.update(visible=False), column.undo: undo, column.removed: image.id}
 
 
-def take_back(studio: Studio, image_id: str, before: Value) -> list[Any]:
-    """Inputs: removed, picker. Outputs: picker, undo."""
-    sources.restore(studio.session, image_id)
-    return [shown(studio, before)[0], gr.update(visible=False)]
+def take_back(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
+    """The picture that was left out last is a source again."""
+    sources.restore(studio.session, form.removed)
+    return {
+        column.picker: shown(studio, column, form.shown)[column.picker],
+        column.undo: gr.update(visible=False),
+    }

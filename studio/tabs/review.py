@@ -1,4 +1,4 @@
-"""Review: every picture is judged by a human, fast. The gallery does the work; it talks to `studio/server`."""
+"""Review: every picture is judged by a human, fast. The gallery talks to `studio/server/review.py`."""
 
 from dataclasses import dataclass
 

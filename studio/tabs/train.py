@@ -7,12 +7,14 @@ Element ids: ``train-target``, ``train-dataset``, ``train-doubts``, ``train-pres
 train_grid).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
-from typing import Any
+from typing import get_args
 
 import gradio as gr
+from gradio.blocks import Block
 from pydantic import ValidationError
 
 from pipelines.domain.presets import TrainingPreset, TrainingSettings
@@ -25,7 +27,7 @@ from pipelines.workflow.sources import angle_of
 from studio.components.curve import Curve, series
 from studio.components.estimate import Obtain, build_obtain, obtain, obtain_offer, start
 from studio.components.fields import edited
-from studio.components.lora_stack import QUIET
+from studio.components.forms import Event, Updates, Value, Values, event, one_of, picked, text
 from studio.components.meter import Meter, meter
 from studio.components.painted import Words, rev_of
 from studio.components.runs import Curves, Runs, runs
@@ -34,11 +36,9 @@ from studio.components.shell import Shell
 from studio.components.tally import Tally, tally
 from studio.server.state import Studio
 from studio.tabs import train_grid
-from studio.tabs.train_grid import Grid
+from studio.tabs.train_grid import Grid, GridForm
 
-Value = dict[str, Any]
 TARGETS = (("Character LoRA", "character"), ("Editor LoRA", "editor"))
-FIELDS = ("rank", "learning_rate", "steps", "resolution", "face_weight", "seed")
 NOBODY = "Make a character first: New character, above."
 NO_DATA = {
     "character": "Nothing to learn from yet: sources and the pictures found good in Review come together here.",
@@ -49,58 +49,98 @@ NO_RUNS = "Trainings are listed here: v1, v2, and what went into each."
 
 
 @dataclass
+class Settings:
+    """How it is trained: a preset, and what of it matters; ``fields`` by the names of the settings."""
+
+    preset: gr.Dropdown
+    fields: dict[str, gr.Number]
+    memory: Meter
+    weights: Obtain
+    plan: Words
+    make: gr.Button
+
+
+@dataclass
+class Progress:
+    """How the run that is looked at goes."""
+
+    curve: Curve
+    runs: Runs
+    compare: gr.Checkbox
+    samples: Samples
+    identity: Curve
+    grid: Grid
+
+    @property
+    def outputs(self) -> list[Block]:
+        """What changes with the run."""
+        return [self.runs, self.curve, self.samples, self.identity, *self.grid.outputs]
+
+
+@dataclass
 class TrainTab:
     """The components of the tab."""
 
     target: gr.Radio
     dataset: Tally
     doubts: Words
-    preset: gr.Dropdown
-    fields: list[gr.Number]
-    memory: Meter
-    plan: Words
-    weights: Obtain
-    make: gr.Button
-    curve: Curve
-    compare: gr.Checkbox
-    samples: Samples
-    identity: Curve
-    grid: Grid
-    runs: Runs
+    settings: Settings
+    progress: Progress
     at: gr.State
 
     @property
-    def choice(self) -> list[Any]:
-        """Everything a training depends on: target, preset, the settings."""
-        return [self.target, self.preset, *self.fields]
+    def choice(self) -> list[Block]:
+        """Everything a training depends on."""
+        return [self.target, self.settings.preset, *self.settings.fields.values()]
 
-    @property
-    def progress(self) -> list[Any]:
-        """What shows how a run goes."""
-        return [self.runs, self.curve, self.samples, self.identity, *self.grid.outputs]
+
+@dataclass(frozen=True)
+class TrainForm:
+    """What the page says. ``settings`` are the fields that hold a number; ``runs`` is the value of the list of runs,
+    ``compare`` draws the run before, too; ``at`` tells whose settings are on the screen."""
+
+    target: training.Target = "character"
+    preset: str = ""
+    settings: Mapping[str, float] = field(default_factory=dict)
+    runs: Value = field(default_factory=dict)
+    compare: bool = False
+    grid: GridForm = field(default_factory=GridForm)
+    at: str | None = None
+
+
+def read(tab: TrainTab, values: Values) -> TrainForm:
+    """The form of an event of the tab; what the event does not name is empty."""
+    said = {name: values.get(part) for name, part in tab.settings.fields.items()}
+    progress = tab.progress
+    return TrainForm(
+        target=one_of(values.get(tab.target), get_args(training.Target)) or "character",
+        preset=text(values.get(tab.settings.preset)),
+        settings={name: value for name, value in said.items() if isinstance(value, int | float)},
+        runs=picked(values.get(progress.runs)),
+        compare=bool(values.get(progress.compare)),
+        grid=train_grid.read(progress.grid, progress.runs, values),
+        at=values.get(tab.at),
+    )
 
 
 def build(studio: Studio) -> TrainTab:
     """Make the components inside the open tab."""
     with gr.Row(elem_classes="tab-columns", equal_height=False):
         with gr.Column(elem_classes="side wide", scale=0, min_width=360):
-            left = _build_dataset() | _build_settings()
+            target = gr.Radio(
+                list(TARGETS), value="character", label="What to train", show_label=False, container=False,
+                interactive=True, elem_id="train-target", elem_classes="switch",
+            )  # fmt: skip
+            gr.HTML("<h3>What it learns from</h3>", elem_classes="tab-title")
+            dataset = Tally({"empty": NO_DATA["character"]}, elem_id="train-dataset")
+            doubts = Words(elem_id="train-doubts")
+            settings = _build_settings()
         with gr.Column(elem_classes="results", scale=1, min_width=320):
-            right = _build_progress()
-    return TrainTab(**left, **right, at=gr.State(None))
+            progress = _build_progress()
+    return TrainTab(target, dataset, doubts, settings, progress, gr.State(None))
 
 
-def _build_dataset() -> dict[str, Any]:
-    target = gr.Radio(
-        list(TARGETS), value="character", label="What to train", show_label=False, container=False, interactive=True,
-        elem_id="train-target", elem_classes="switch",
-    )  # fmt: skip
-    gr.HTML("<h3>What it learns from</h3>", elem_classes="tab-title")
-    dataset = Tally({"empty": NO_DATA["character"]}, elem_id="train-dataset")
-    return {"target": target, "dataset": dataset, "doubts": Words(elem_id="train-doubts")}
-
-
-def _build_settings() -> dict[str, Any]:
+def _build_settings() -> Settings:
     gr.HTML("<h3>How</h3>", elem_classes="tab-title")
     preset = gr.Dropdown([], value=None, label="Preset", interactive=True, elem_id="train-preset")
     with gr.Row(elem_classes="number-row"):
@@ -118,11 +158,11 @@ def _build_settings() -> dict[str, Any]:
         weights = build_obtain("train")
         plan = Words(elem_id="train-plan", elem_classes="plan-line")
         make = gr.Button("Train", variant="primary", interactive=False, elem_id="train-run")
-    fields = [rank, rate, steps, side, faces, seed]
-    return {"preset": preset, "fields": fields, "memory": memory, "weights": weights, "plan": plan, "make": make}
+    fields = {"rank": rank, "learning_rate": rate, "steps": steps, "resolution": side}
+    return Settings(preset, fields | {"face_weight": faces, "seed": seed}, memory, weights, plan, make)
 
 
-def _build_progress() -> dict[str, Any]:
+def _build_progress() -> Progress:
     with gr.Row(elem_classes="progress-row", equal_height=False):
         with gr.Column(scale=3, min_width=300):
             curve = Curve({"empty": "The loss is drawn here while a training runs."}, elem_id="train-curve")
@@ -134,40 +174,33 @@ def _build_progress() -> dict[str, Any]:
     gr.HTML("<h3>Samples along the way</h3>", elem_classes="tab-title")
     shown = Samples({"empty": "Sample pictures appear here, one column for each checkpoint."}, elem_id="train-samples")
     over = Curve({"empty": NO_IDENTITY}, elem_id="train-identity")
-    parts = {"curve": curve, "runs": listed, "compare": compare, "samples": shown, "identity": over}
-    return parts | {"grid": train_grid.build()}
+    return Progress(curve, listed, compare, shown, over, train_grid.build())
 
 
 def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
     """Wire the events."""
-    look: dict[str, Any] = {
-        "fn": partial(look_ahead, studio),
-        "inputs": tab.choice,
-        "outputs": [tab.memory, tab.plan, tab.make],
-        **QUIET,
-    }
-    followed: dict[str, Any] = {
-        "fn": partial(refresh, studio),
-        "inputs": [tab.target, tab.preset, tab.at],
-        "outputs": [tab.at, tab.dataset, tab.doubts, tab.preset, *tab.fields, *tab.weights.outputs],
-        **QUIET,
-    }
-    progress: dict[str, Any] = {
-        "fn": partial(watch, studio),
-        "inputs": [tab.target, tab.runs, tab.compare, *tab.grid.said],
-        "outputs": tab.progress,
-        **QUIET,
-    }
-    for part in tab.fields:
+    ask, settings, progress = partial(read, tab), tab.settings, tab.progress
+    fields = list(settings.fields.values())
+    look = event(ask, partial(look_ahead, studio, tab), tab.choice, [settings.memory, settings.plan, settings.make])
+    for part in fields:
         edited(part)(trigger_mode="always_last", **look)
-    tab.preset.input(partial(fill, studio), tab.preset, tab.fields, **QUIET).then(**look)
-    tab.target.input(**followed).then(**look).then(**progress)
-    shell.changed.select(**followed).then(**look).then(**progress)
-    tab.runs.pick(**progress)
-    tab.compare.input(**progress)
-    train_grid.wire(tab.grid, studio, tab.runs)
-    tab.make.click(partial(make, studio), tab.choice, None, **QUIET)
-    tab.weights.button.click(partial(get_weights, studio), tab.target, None, **QUIET)
+    settings.preset.input(**event(ask, partial(choose, studio, tab), [settings.preset], fields)).then(**look)
+    data = [tab.at, tab.dataset, tab.doubts, settings.preset, *fields, *settings.weights.outputs]
+    followed = event(ask, partial(refresh, studio, tab), [tab.target, settings.preset, tab.at], data)
+    watched = _watched(tab, studio)
+    tab.target.input(**followed).then(**look).then(**watched)
+    shell.changed.select(**followed).then(**look).then(**watched)
+    progress.runs.pick(**watched)
+    progress.compare.input(**watched)
+    train_grid.wire(progress.grid, studio, progress.runs)
+    settings.make.click(**event(ask, partial(make, studio), tab.choice))
+    settings.weights.button.click(**event(ask, partial(get_weights, studio), [tab.target]))
+
+
+def _watched(tab: TrainTab, studio: Studio) -> Event:
+    progress = tab.progress
+    said = [tab.target, progress.runs, progress.compare, *progress.grid.said]
+    return event(partial(read, tab), partial(watch, studio, tab), said, progress.outputs)
 
 
 def family_of(studio: Studio, target: training.Target) -> str:
@@ -176,9 +209,9 @@ def family_of(studio: Studio, target: training.Target) -> str:
     return (character.generator if target == "character" else character.editor) if character else ""
 
 
-def get_weights(studio: Studio, target: training.Target) -> None:
-    """Inputs: target. No output: queues the job that gets the weights."""
-    obtain(studio, family_of(studio, target))
+def get_weights(studio: Studio, form: TrainForm) -> None:
+    """Queues the job that gets the weights."""
+    obtain(studio, family_of(studio, form.target))
 
 
 def presets_of(studio: Studio, target: training.Target) -> list[TrainingPreset]:
@@ -187,24 +220,30 @@ def presets_of(studio: Studio, target: training.Target) -> list[TrainingPreset]:
     return [p for p in studio.session.presets.trainings.values() if p.target == target and family in p.families]
 
 
-def fill(studio: Studio, preset: str | None) -> list[Any]:
-    """Inputs: preset. Outputs: the settings."""
-    chosen = studio.session.presets.trainings.get(preset or "")
-    return [getattr(chosen.settings, name) for name in FIELDS] if chosen else [gr.skip()] * len(FIELDS)
+def fill(studio: Studio, tab: TrainTab, preset: str) -> Updates:
+    """The settings of a preset."""
+    chosen = studio.session.presets.trainings.get(preset)
+    return {part: getattr(chosen.settings, name) for name, part in tab.settings.fields.items()} if chosen else {}
 
 
-def refresh(studio: Studio, target: training.Target, preset: str | None, at: str | None) -> list[Any]:
-    """Inputs: target, preset, at. Outputs: at, dataset, doubts, preset, the settings, weights. Settings that the user
-    changed stay until the character or the target changes."""
-    family, key = family_of(studio, target), f"{studio.character_id}/{target}"
-    offered = presets_of(studio, target)
-    if key == at:
-        chosen, fields = gr.skip(), [gr.skip()] * len(FIELDS)
-    else:
-        first = offered[0].name if offered else None
-        chosen = gr.update(choices=[(p.title, p.name) for p in offered], value=first)
-        fields = fill(studio, first)
-    return [key, *dataset_of(studio, target), chosen, *fields, *obtain_offer(studio, family)]
+def choose(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
+    """A preset was chosen: its settings are filled in."""
+    return fill(studio, tab, form.preset) or {part: gr.skip() for part in tab.settings.fields.values()}
+
+
+def refresh(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
+    """The records, the character or the target changed. Settings that the user changed stay until the character or the
+    target changes."""
+    key = f"{studio.character_id}/{form.target}"
+    dataset, doubts = dataset_of(studio, form.target)
+    shown: Updates = {tab.at: key, tab.dataset: dataset, tab.doubts: doubts}
+    shown |= obtain_offer(studio, tab.settings.weights, family_of(studio, form.target))
+    if key == form.at:
+        return shown
+    offered = presets_of(studio, form.target)
+    first = offered[0].name if offered else None
+    choices = gr.update(choices=[(p.title, p.name) for p in offered], value=first)
+    return shown | {tab.settings.preset: choices, **fill(studio, tab, first or "")}
 
 
 def dataset_of(studio: Studio, target: training.Target) -> tuple[Value, Value]:
@@ -218,48 +257,52 @@ def dataset_of(studio: Studio, target: training.Target) -> tuple[Value, Value]:
     return value, doubts if found.doubts and not found.shut else {}
 
 
-def settings_of(studio: Studio, preset: str | None, *fields: Any) -> TrainingSettings:
-    """The preset's settings with the five that matter as the user has them; alpha keeps its ratio to the rank.
+def settings_of(studio: Studio, form: TrainForm) -> TrainingSettings:
+    """The preset's settings with those that matter as the user has them; alpha keeps its ratio to the rank.
 
     Raises NotAllowed with every field that is wrong.
     """
-    chosen = studio.session.presets.trainings.get(preset or "")
+    chosen = studio.session.presets.trainings.get(form.preset)
     if chosen is None:
         raise NotAllowed("Choose a preset.")
-    said = {name: value for name, value in zip(FIELDS, fields, strict=True) if value is not None}
     base = chosen.settings
-    said["alpha"] = base.alpha * float(said.get("rank", base.rank)) / base.rank
+    alpha = base.alpha * float(form.settings.get("rank", base.rank)) / base.rank
     try:
-        return TrainingSettings.model_validate(base.model_dump() | said)
+        return TrainingSettings.model_validate(base.model_dump() | dict(form.settings) | {"alpha": alpha})
     except ValidationError as error:
         wrong = ", ".join(f"{e['loc'][0]}: {e['msg'].lower()}" for e in error.errors())
         raise NotAllowed(f"These settings cannot be: {wrong}.") from error
 
 
-def look_ahead(studio: Studio, target: training.Target, preset: str | None, *fields: Any) -> list[Any]:
-    """Inputs: the choice. Outputs: memory, plan line, train button (shut with the reason while the gate is)."""
-    off = gr.update(interactive=False, value="Train")
+def look_ahead(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
+    """What the training would take, or why it cannot be; the button is shut while the gate is."""
+    shown = tab.settings
+
+    def refused(words: Value, memory: Value) -> Updates:
+        return {shown.memory: memory, shown.plan: words, shown.make: gr.update(interactive=False, value="Train")}
+
     if not studio.character_id:
-        return [{}, {"lines": [NOBODY], "tone": "quiet"}, off]
+        return refused({"lines": [NOBODY], "tone": "quiet"}, {})
     try:
-        settings = settings_of(studio, preset, *fields)
+        settings = settings_of(studio, form)
     except NotAllowed as problem:
-        return [{}, {"lines": [str(problem)], "tone": "warn"}, off]
-    session, name = studio.session, family_of(studio, target)
+        return refused({"lines": [str(problem)], "tone": "warn"}, {})
+    session, name = studio.session, family_of(studio, form.target)
     family = session.presets.models.get(name)
     if family is None:  # told beside the button
-        return [{}, {}, off]
-    inputs = 1 if target == "editor" else 0
+        return refused({}, {})
+    inputs = 1 if form.target == "editor" else 0
     forecast = predict_training(family, settings, session.workspace, session.settings, inputs)
-    shown = meter(forecast.parts, forecast.total_gib, forecast.fits, "" if forecast.fits else forecast.why)
-    shut = training.dataset(session, studio.character_id, target).shut
+    memory = meter(forecast.parts, forecast.total_gib, forecast.fits, "" if forecast.fits else forecast.why)
+    shut = training.dataset(session, studio.character_id, form.target).shut
     if shut:
-        return [shown, {"title": "The gate is shut", "lines": shut, "tone": "warn"}, off]
-    version = datasets.following(r.version for r in training.runs(session, studio.character_id, target))
+        return refused({"title": "The gate is shut", "lines": shut, "tone": "warn"}, memory)
+    version = datasets.following(r.version for r in training.runs(session, studio.character_id, form.target))
     one = seconds_a_step(studio, name)
     line = f"{settings.steps} steps, {render.about(one * settings.steps if one else None)}"
     words = {"title": f"{line}, {'fits' if forecast.fits else 'does not fit'}", "tone": "" if forecast.fits else "bad"}
-    return [shown, words, gr.update(interactive=forecast.fits, value=f"Train {version}")]
+    button = gr.update(interactive=forecast.fits, value=f"Train {version}")
+    return {shown.memory: memory, shown.plan: words, shown.make: button}
 
 
 def seconds_a_step(studio: Studio, family: str) -> float | None:
@@ -273,27 +316,28 @@ def seconds_a_step(studio: Studio, family: str) -> float | None:
     return median(times) if times else None
 
 
-def make(studio: Studio, target: training.Target, preset: str | None, *fields: Any) -> None:
-    """Inputs: the choice. No output: the training goes into the queue, curve and samples follow it."""
-    start(
-        lambda: training.submit(
-            studio.session, studio.character_id, target, preset or "", settings_of(studio, preset, *fields)
-        )
-    )
+def make(studio: Studio, form: TrainForm) -> None:
+    """The training goes into the queue, curve and samples follow it."""
+    session, who = studio.session, studio.character_id
+    start(lambda: training.submit(session, who, form.target, form.preset, settings_of(studio, form)))
 
 
-def watch(studio: Studio, target: training.Target, picked: Value, compare: bool, *of_grid: Any) -> list[Any]:
-    """Inputs: target, runs, compare, what the grid said. Outputs: runs, and of the run that is looked at: curve,
-    samples, identity, grid."""
-    found = training.runs(studio.session, studio.character_id, target) if studio.character_id else []
+def watch(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
+    """The runs there are, and how the one that is looked at goes."""
+    found = training.runs(studio.session, studio.character_id, form.target) if studio.character_id else []
     curves = {r.id: curve(studio.session.store, r) for r in found}
-    listed = runs(found, _followed(found, picked), empty=NO_RUNS, curves=curves)
+    listed = runs(found, _followed(found, form.runs), empty=NO_RUNS, curves=curves)
     run = next((r for r in found if r.id == listed["selected"]), None)
-    listed["rev"] = rev_of(picked)
-    listed["newest"] = found[-1].id if found else ""
-    same = picked.get("selected") == listed["selected"]
-    grid = train_grid.refresh(studio, run, of_grid, followed=same)
-    return [listed, curve_of(found, run, compare, curves), samples_of(studio, run), identity_of(studio, run), *grid]
+    listed |= {"rev": rev_of(form.runs), "newest": found[-1].id if found else ""}
+    same = form.runs.get("selected") == listed["selected"]
+    progress = tab.progress
+    return {
+        progress.runs: listed,
+        progress.curve: curve_of(found, run, form.compare, curves),
+        progress.samples: samples_of(studio, run),
+        progress.identity: identity_of(studio, run),
+        **train_grid.refresh(studio, progress.grid, run, form.grid, followed=same),
+    }
 
 
 def _followed(found: list[TrainingRun], picked: Value) -> str:

@@ -4,12 +4,12 @@ Element ids: ``train-grid-steps``, ``train-grid-strengths``, ``train-grid-plan``
 ``train-grid-shown``, ``train-grid-best``, ``train-grid-step``, ``train-grid-keep``.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from pipelines.domain.records import ImageRecord, TrainingRun
 from pipelines.models.lora_files import LoraRefused
@@ -17,13 +17,13 @@ from pipelines.session import NotFound
 from pipelines.workflow import checkpoints
 from pipelines.workflow.characters import NotAllowed
 from studio.components.estimate import estimate_words
-from studio.components.lora_stack import QUIET
+from studio.components.forms import Updates, Value, Values, event, names, picked, text
 from studio.components.painted import Words
+from studio.components.runs import Runs
 from studio.components.samples import Samples, step_of, tile
 from studio.components.shell import Shell
 from studio.server.state import Studio
 
-Value = dict[str, Any]
 EMPTY = "Each checkpoint at each strength, with the prompts of the samples: pick the place where it looks right."
 NO_RUN = "When a training has ended, its checkpoints can be held against each other here."
 STRENGTHS = tuple(f"{s:g}" for s in checkpoints.STRENGTHS)
@@ -43,14 +43,36 @@ class Grid:
     keep: gr.Button
 
     @property
-    def said(self) -> list[Any]:
+    def said(self) -> list[Block]:
         """What the user chose."""
         return [self.steps, self.strengths, self.step]
 
     @property
-    def outputs(self) -> list[Any]:
+    def outputs(self) -> list[Block]:
         """What changes with the run that is looked at."""
         return [self.steps, self.plan, self.draw, self.shown, self.best, self.step, self.keep]
+
+
+@dataclass(frozen=True)
+class GridForm:
+    """What the page says of the grid. ``runs`` is the value of the list of runs; ``steps`` and ``strengths`` are
+    ticked, ``step`` is the one to keep; ``None``: nothing was said."""
+
+    runs: Value = field(default_factory=dict)
+    steps: tuple[int, ...] = ()
+    strengths: tuple[float, ...] | None = None
+    step: int | None = None
+
+
+def read(grid: Grid, runs: Runs, values: Values) -> GridForm:
+    """The form of an event of the grid; what the event does not name is empty."""
+    strengths, step = values.get(grid.strengths), values.get(grid.step)
+    return GridForm(
+        runs=picked(values.get(runs)),
+        steps=tuple(int(s) for s in names(values.get(grid.steps)) if s.isdecimal()),
+        strengths=None if strengths is None else tuple(float(s) for s in names(strengths) if s in STRENGTHS),
+        step=step if isinstance(step, int) else None,
+    )
 
 
 def build() -> Grid:
@@ -79,86 +101,91 @@ def build() -> Grid:
     return Grid(steps, strengths, plan, draw, shown, best, step, keep)
 
 
-def wire(grid: Grid, studio: Studio, runs: Any) -> None:
+def wire(grid: Grid, studio: Studio, runs: Runs) -> None:
     """Wire the events; ``runs`` tells which run is looked at."""
+    ask = partial(read, grid, runs)
     choice = [runs, grid.steps, grid.strengths]
+    look = event(ask, partial(look_ahead, studio, grid), choice, [grid.plan, grid.draw])
     for part in (grid.steps, grid.strengths):
-        part.input(partial(look_ahead, studio), choice, [grid.plan, grid.draw], trigger_mode="always_last", **QUIET)
-    grid.draw.click(partial(draw, studio), choice, None, **QUIET)
-    grid.keep.click(partial(keep, studio), [runs, grid.step], None, **QUIET)
+        part.input(trigger_mode="always_last", **look)
+    grid.draw.click(**event(ask, partial(draw, studio), choice))
+    grid.keep.click(**event(ask, partial(keep, studio), [runs, grid.step]))
 
 
-def run_of(studio: Studio, picked: Value) -> TrainingRun | None:
+def run_of(studio: Studio, form: GridForm) -> TrainingRun | None:
     """The run that is looked at, if it is one of the character's."""
-    found = studio.session.store.get(TrainingRun, str(picked.get("selected", "")))
+    found = studio.session.store.get(TrainingRun, text(form.runs.get("selected")))
     return found if found and found.character == studio.character_id else None
 
 
-def refresh(studio: Studio, run: TrainingRun | None, said: tuple[Any, ...], *, followed: bool) -> list[Any]:
-    """``said`` are steps, strengths and the step to keep as the page has them. Outputs: steps, plan, draw, shown, best,
-    step, keep. What is ticked stays while the same run is looked at (``followed``); else every step is."""
-    at, strengths, step = said or (None, None, None)
+def refresh(studio: Studio, grid: Grid, run: TrainingRun | None, form: GridForm, *, followed: bool) -> Updates:
+    """The grid of a run. What is ticked stays while the same run is looked at (``followed``); else every step is."""
     known = checkpoints.steps(studio.session, run) if run else []
     made = checkpoints.grid(studio.session, run) if run else []
-    chosen = [s for s in at if s in known] if followed and at else known
+    chosen = [s for s in form.steps if s in known] if followed and form.steps else known
+    step = form.step
     if not (followed and step in known):
         best = checkpoints.best(made)
         step = best.step if best else known[-1] if known else None
-    words, button = _ahead(studio, run, chosen, list(STRENGTHS) if strengths is None else strengths)
-    return [
-        gr.update(choices=[(f"{s}", s) for s in known], value=chosen),
-        words,
-        button,
-        shown_of(made),
-        best_of(made),
-        gr.update(choices=[(f"step {s}", s) for s in known], value=step, visible=bool(made)),
-        gr.update(visible=bool(made)),
-    ]
+    strengths = checkpoints.STRENGTHS if form.strengths is None else form.strengths
+    return {
+        grid.steps: gr.update(choices=[(f"{s}", s) for s in known], value=chosen),
+        grid.shown: shown_of(made),
+        grid.best: best_of(made),
+        grid.step: gr.update(choices=[(f"step {s}", s) for s in known], value=step, visible=bool(made)),
+        grid.keep: gr.update(visible=bool(made)),
+        **_ahead(studio, grid, run, chosen, strengths),
+    }
 
 
-def look_ahead(studio: Studio, picked: Value, at: list[int], strengths: list[str]) -> list[Any]:
-    """Inputs: runs, steps, strengths. Outputs: plan, draw."""
-    return _ahead(studio, run_of(studio, picked), at, strengths)
+def look_ahead(studio: Studio, grid: Grid, form: GridForm) -> Updates:
+    """What the ticked places would take to draw, or why they cannot be."""
+    return _ahead(studio, grid, run_of(studio, form), form.steps, form.strengths or ())
 
 
-def _ahead(studio: Studio, run: TrainingRun | None, at: list[int], strengths: list[str]) -> list[Any]:
-    off = gr.update(interactive=False, value="Draw the grid")
+def _ahead(
+    studio: Studio, grid: Grid, run: TrainingRun | None, at: Sequence[int], strengths: Sequence[float]
+) -> Updates:
+    def refused(words: str) -> Updates:
+        off = gr.update(interactive=False, value="Draw the grid")
+        return {grid.plan: {"lines": [words], "tone": "quiet"}, grid.draw: off}
+
     if run is None or not checkpoints.steps(studio.session, run):
-        return [{"lines": [NO_RUN], "tone": "quiet"}, off]
+        return refused(NO_RUN)
     if run.state in ("queued", "running"):
-        return [{"lines": ["The training is not over yet."], "tone": "quiet"}, off]
+        return refused("The training is not over yet.")
     try:
-        shots = checkpoints.ahead(studio.session, run, at or [], [float(s) for s in strengths or []])
+        plan = checkpoints.ahead(studio.session, run, at, strengths)
     except (NotAllowed, NotFound, ValueError) as problem:
-        return [{"lines": [str(problem)], "tone": "quiet"}, off]
-    if not shots.shots:
-        return [{"lines": ["All of this grid is drawn."], "tone": "quiet"}, off]
-    return [estimate_words(studio, shots), gr.update(interactive=True, value=f"Draw {len(shots)}")]
+        return refused(str(problem))
+    if not plan.shots:
+        return refused("All of this grid is drawn.")
+    button = gr.update(interactive=True, value=f"Draw {len(plan)}")
+    return {grid.plan: estimate_words(studio, plan), grid.draw: button}
 
 
-def draw(studio: Studio, picked: Value, at: list[int], strengths: list[str]) -> None:
-    """Inputs: runs, steps, strengths. No output: the job goes into the queue, the grid fills."""
+def draw(studio: Studio, form: GridForm) -> None:
+    """The job goes into the queue, the grid fills."""
 
     def work(run: TrainingRun) -> str:
-        made = checkpoints.plan(studio.session, run, at or [], [float(s) for s in strengths or []])
+        made = checkpoints.plan(studio.session, run, form.steps, form.strengths or ())
         return f"{checkpoints.submit(studio.session, run, made).title}: started."
 
-    _do(studio, picked, work)
+    _do(studio, form, work)
 
 
-def keep(studio: Studio, picked: Value, step: int | None) -> None:
-    """Inputs: runs, step. No output: the LoRA of that step is in the library, and can be chosen in Generate and
-    for the model card."""
+def keep(studio: Studio, form: GridForm) -> None:
+    """The LoRA of the chosen step is in the library, and can be chosen in Generate and for the model card."""
 
     def work(run: TrainingRun) -> str:
-        lora = checkpoints.keep(studio.session, run, int(step or 0))
+        lora = checkpoints.keep(studio.session, run, form.step or 0)
         return f"{lora.name} is in the library: choose it in Generate (beside it) or for the model card."
 
-    _do(studio, picked, work)
+    _do(studio, form, work)
 
 
-def _do(studio: Studio, picked: Value, work: Callable[[TrainingRun], str]) -> None:
-    run = run_of(studio, picked)
+def _do(studio: Studio, form: GridForm, work: Callable[[TrainingRun], str]) -> None:
+    run = run_of(studio, form)
     try:
         Shell.notify(work(run) if run else NO_RUN)
     except (NotAllowed, NotFound, LoraRefused, ValueError) as problem:

@@ -1,13 +1,18 @@
 """LoRA files and choices for the tests of the tabs."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import gradio as gr
 import numpy as np
+from gradio.blocks import Block
 from safetensors.numpy import save_file
 
-from pipelines.storage.presets import shipped
-from studio.components.lora_stack import Draft
+from studio.components.forms import Values
+from studio.components.lora_stack import Draft, LoraRows
+
+Tab = TypeVar("Tab")
 
 PREFIX = {"qwen": "diffusion_model.transformer_blocks.0.attn.", "flux": "transformer.transformer_blocks.0.attn."}
 BASE = {"qwen": "qwen-image-edit-2509/lora", "flux": "flux-1-dev/lora"}
@@ -25,21 +30,21 @@ def lora_file(folder: Path, name: str, kind: str = "qwen", rank: int = 4) -> Pat
     return path
 
 
-def controls(draft: Draft, pool: int) -> list[Any]:
-    """A draft as the page sends it: ids, then every tick, then every weight of the pool."""
-    spare = pool - len(draft.ids)
-    return [draft.ids, *draft.uses, *([True] * spare), *draft.weights, *([1.0] * spare)]
+def on_page(build: Callable[..., Tab], *arguments: Any) -> Tab:
+    """The components of a tab, as the page has them."""
+    with gr.Blocks():
+        return build(*arguments)
 
 
-def enrich_choice(
-    edits: tuple[str, ...] = ("angle/half-left",), stack: Draft | None = None, **numbers: Any
-) -> list[Any]:
-    """Numbers, axes and stack of the Enrich tab, as its events send them after the picker."""
-    fields = {"per_source": 4, "gaps": False, "count": "", "seed": 0, "steps": "", "guidance": ""} | numbers
-    groups = [[e for e in edits if e.startswith(f"{axis.name}/")] for axis in shipped().axes]
-    return [*fields.values(), *groups, *controls(stack or Draft(), 8)]
+def rows_say(rows: LoraRows, draft: Draft) -> Values:
+    """A draft as the page sends it."""
+    said: dict[Block, Any] = {rows.ids: draft.ids}
+    for n, row in enumerate(rows.pool):
+        here = n < len(draft.ids)
+        said |= {row.use: draft.uses[n] if here else True, row.weight: draft.weights[n] if here else 1.0}
+    return said
 
 
-def survey_groups(*prompts: str) -> list[list[str]]:
-    """The prompt groups of the Survey tab."""
-    return [[p for p in prompts if p.startswith(f"{axis.name}/")] for axis in shipped().survey_prompts]
+def groups_say(groups: dict[str, gr.CheckboxGroup], names: Iterable[str]) -> Values:
+    """The names that are ticked, group by group, as the page sends them."""
+    return {group: [n for n in names if n.startswith(f"{axis}/")] for axis, group in groups.items()}

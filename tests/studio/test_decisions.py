@@ -13,7 +13,7 @@ from studio_helpers import Served
 from pipelines.domain.records import Correction, Decision, ImageRecord
 from pipelines.domain.verdicts import step
 from pipelines.workflow import review
-from studio.server import foresight, views
+from studio.server import foresight, tiles
 from studio.server.state import Studio
 
 Put = Callable[..., ImageRecord]
@@ -62,7 +62,7 @@ def test_the_filter_says_of_each_picture_above_which_line_it_goes(studio: Studio
     faceless = faceless.model_copy(update={"scores": faceless.scores.model_copy(update={"faces": 0})})
     studio.session.store.put(faceless)
     for cut in (-1.0, 0.1234567, 0.2, 0.45, 0.46, 1.0):
-        above = {i.id: views.tile(i, studio.session.store.verdict(i.id))["above"] for i in [*made, faceless]}
+        above = {i.id: tiles.tile(i, studio.session.store.verdict(i.id))["above"] for i in [*made, faceless]}
         goes = {image for image, at in above.items() if at is not None and cut > at}
         assert goes == {image for image, _ in review.would_go(studio.session, "ada", cut=cut)}
 
@@ -76,7 +76,7 @@ def test_the_table_of_the_page_is_the_rule(client: TestClient, studio: Studio, p
             said = Decision(image=image.id, who="human", action=action, value=value)  # type: ignore[arg-type]
             verdict = step(studio.session.store.verdict(image.id), said)
             expected = table[action]["null" if value is None else str(value)]
-            told = views.standing(image, verdict)
+            told = tiles.standing(image, verdict)
             assert expected["state"].items() <= told["state"].items()
             if "piles" in expected:
                 assert set(told["piles"]) == {"all", "right", *expected["piles"]}

@@ -1,23 +1,33 @@
 """What is said about weights that are not here, and whether a button can get them."""
 
 from pathlib import Path
+from typing import Any
 
+import gradio as gr
 import pytest
 
 from pipelines.engine import weights
 from pipelines.workflow import generate, render
 from pipelines.workflow.characters import NotAllowed
-from studio.components.estimate import obtain_offer
+from studio.components.estimate import build_obtain, obtain_offer
 from studio.server.state import Studio
 
 
+def offered(studio: Studio, family: str) -> tuple[Any, Any, Any]:
+    """What is shown of row, words and button."""
+    with gr.Blocks():
+        offer = build_obtain("x")
+    updates = obtain_offer(studio, offer, family)
+    return updates[offer.row], updates[offer.words], updates.get(offer.button)
+
+
 def test_weights_that_come_with_the_product_need_no_word(studio: Studio) -> None:
-    row, words, _ = obtain_offer(studio, "mini-flux")
-    assert (row["visible"], words) == (False, {})
+    row, words, button = offered(studio, "mini-flux")
+    assert (row["visible"], words, button) == (False, {}, None)
 
 
 def test_a_download_is_offered_with_size_and_licence(studio: Studio) -> None:
-    row, words, button = obtain_offer(studio, "flux1-dev")
+    row, words, button = offered(studio, "flux1-dev")
     assert row["visible"] and button["visible"] and button["value"] == "Download 31.4 GB"
     assert "31.4 GB from black-forest-labs/FLUX.1-dev" in words["lines"][0] and "Non-Commercial" in words["lines"][1]
 
@@ -26,9 +36,9 @@ def test_damaged_weights_of_the_product_are_told_and_nothing_is_made(
     studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(weights, "PRESETS", tmp_path)
-    row, words, button = obtain_offer(studio, "mini-flux")
+    row, words, button = offered(studio, "mini-flux")
     assert row["visible"] and not button["visible"]
     assert "Mini FLUX (practice) comes with FLENwheel" in words["lines"][0]
-    plan = generate.plan(studio.session, studio.character_id, prompts=["in the rain"])
+    plan = generate.plan(studio.session, studio.character_id, generate.GenerateOptions(prompts=("in the rain",)))
     with pytest.raises(NotAllowed, match="Install FLENwheel again"):
         render.submit(studio.session, plan, "Two pictures")

@@ -132,7 +132,7 @@ def test_the_notice_is_shown_and_closed_in_the_page(page: Page, served: Served) 
 
 def test_a_result_is_varied_from_the_big_view(page: Page, served: Served) -> None:
     session = served.studio.session
-    plan = generate.plan(session, "ada", variants=1, count=1, steps=1)
+    plan = generate.plan(session, "ada", generate.GenerateOptions(variants=1, count=1, steps=1))
     assert session.jobs.wait(generate.submit(session, plan).id, 60).state == "done"
     page.click("#tab-generate-button")
     tiles = page.locator("#generate-results figure.tile")

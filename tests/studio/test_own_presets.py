@@ -1,16 +1,17 @@
 """Settings, Your presets: what was read and what was not, in words; and a studio that works whatever the files hold."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from fastapi.testclient import TestClient
 from own_presets import own_flux
 from playwright.sync_api import Page, expect
 from studio_helpers import Served
+from tab_helpers import on_page
 
 from pipelines.domain.records import Decision, ImageRecord
 from pipelines.storage.presets import FOLDER, shipped
+from studio.components.forms import Updates
 from studio.server.state import Studio
 from studio.tabs import enrich, generate, survey, train
 
@@ -76,16 +77,20 @@ def test_a_studio_whose_models_are_gone_answers_everywhere(client: TestClient, s
         assert client.get(address).status_code in (200, 404), address
     told = client.get("/presets").json()["problems"]
     assert [t.split(":")[0] for t in told] == ["Ada, generator", "Ada, editor"]
-    shown: list[Any] = [
-        enrich.refresh(studio, {}, None),
-        generate.refresh(studio, None, {}, None),
-        survey.refresh(studio, {}, {}, ""),
-        train.refresh(studio, "character", None, None),
-        train.refresh(studio, "editor", None, None),
-        train.look_ahead(studio, "character", "character-practice", *train.fill(studio, "character-practice")),
-    ]
-    words = str(shown)
+    words = "".join(str(list(updates.values())) for updates in every_tab_refreshed(studio))
     assert "There is no model preset 'mine'" in words and "There is no model preset 'theirs'" in words
+
+
+def every_tab_refreshed(studio: Studio) -> Iterator[Updates]:
+    """What the tabs show after a change of the records; Train for both targets, and what it would take."""
+    for module in (enrich, generate, survey):
+        tab = on_page(module.build, studio)
+        yield module.refresh(studio, tab, module.read(tab, {}))
+    tab = on_page(train.build, studio)
+    for target in ("character", "editor"):
+        form = train.read(tab, {tab.target: target, tab.settings.preset: "character-practice"})
+        yield train.refresh(studio, tab, form)
+        yield train.look_ahead(studio, tab, form)
 
 
 def test_settings_show_the_users_presets_and_their_errors_as_text(page: Page, served: Served) -> None:

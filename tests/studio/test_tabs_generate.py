@@ -4,18 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import pytest
-from tab_helpers import controls, lora_file
+from tab_helpers import lora_file, on_page, rows_say
 
 from pipelines.domain.records import ImageRecord, LoraRecord
 from pipelines.practice.choices import choices
 from pipelines.storage.presets import shipped
 from pipelines.workflow import loras, practice
+from studio.components.forms import Updates
 from studio.components.histogram import histogram
 from studio.components.lora_stack import Draft
 from studio.server.state import Studio
 from studio.tabs import generate
+from studio.tabs.generate import GenerateForm, GenerateTab
 
 Put = Callable[..., ImageRecord]
 ALL = [s.name for s in shipped().scenarios]
@@ -29,86 +30,113 @@ def trained(studio: Studio, folder: Path, version: str) -> LoraRecord:
     return own
 
 
-def choice(names: list[str] | None = None, prompts: str = "", lora: str = "", **fields: Any) -> list[Any]:
-    """What the tab's events send."""
+@pytest.fixture
+def tab(studio: Studio) -> GenerateTab:
+    return on_page(generate.build, studio)
+
+
+def choice(
+    tab: GenerateTab, names: list[str] | None = None, prompts: str = "", lora: str = "", **fields: Any
+) -> GenerateForm:
+    """What the tab reads of what its events send."""
     said = {"strength": 1.0, "variants": 4, "count": "", "seed": 0, "steps": "", "guidance": ""} | fields
-    stack = said.pop("stack", Draft())
-    return [ALL if names is None else names, prompts, lora, *said.values(), *controls(stack, 4)]
+    said |= {"scenarios": ALL if names is None else names, "prompts": prompts, "lora": lora}
+    stack = rows_say(tab.loras, said.pop("stack", Draft()))
+    values = {getattr(tab.chosen, name): value for name, value in said.items()} | stack
+    assert values.keys() == set(tab.choice)
+    return generate.read(tab, values)
 
 
-def test_plan_line_counts_scenarios_prompts_and_variants(studio: Studio) -> None:
-    words, preview, make = generate.look_ahead(studio, *choice(ALL[:3], "on a boat\n\n  in a tree  ", variants=2))
+def test_plan_line_counts_scenarios_prompts_and_variants(studio: Studio, tab: GenerateTab) -> None:
+    seen = generate.look_ahead(studio, tab, choice(tab, ALL[:3], "on a boat\n\n  in a tree  ", variants=2))
+    words, preview, make = (seen[c] for c in tab.foot.outputs)
     assert make["value"] == "Make 10" and make["interactive"] and preview["interactive"]
     assert words["title"].startswith("10 pictures, ")
     assert any("base model" in line for line in words["lines"])
 
 
-def test_at_most_and_seed(studio: Studio) -> None:
-    few = generate.plan_of(studio, *choice(count="7"))
+def test_at_most_and_seed(studio: Studio, tab: GenerateTab) -> None:
+    few = generate.plan_of(studio, choice(tab, count="7"))
     assert len(few) == 7
-    other = generate.plan_of(studio, *choice(count="7", seed=3))
+    other = generate.plan_of(studio, choice(tab, count="7", seed=3))
     assert {s.seed for s in few.shots}.isdisjoint({s.seed for s in other.shots})
 
 
-def test_guidance_and_steps_are_the_users_where_given(studio: Studio) -> None:
-    mine = generate.plan_of(studio, *choice(ALL[:1], guidance="2,5", steps="20")).shots
+def test_guidance_and_steps_are_the_users_where_given(studio: Studio, tab: GenerateTab) -> None:
+    mine = generate.plan_of(studio, choice(tab, ALL[:1], guidance="2,5", steps="20")).shots
     assert {(s.guidance, s.steps) for s in mine} == {(2.5, 20)}
     usual = studio.session.family(generate.generator_of(studio)).defaults
-    theirs = generate.plan_of(studio, *choice(ALL[:1], guidance="much")).shots
+    theirs = generate.plan_of(studio, choice(tab, ALL[:1], guidance="much")).shots
     assert {(s.guidance, s.steps) for s in theirs} == {(usual.guidance, usual.steps)}
 
 
-def test_nothing_chosen_is_told(studio: Studio) -> None:
-    words, preview, make = generate.look_ahead(studio, *choice([], "  \n "))
+def test_nothing_chosen_is_told(studio: Studio, tab: GenerateTab) -> None:
+    seen = generate.look_ahead(studio, tab, choice(tab, [], "  \n "))
+    words, preview, make = (seen[c] for c in tab.foot.outputs)
     assert words["lines"] == ["Tick a scenario or write a prompt."]
     assert not preview["interactive"] and not make["interactive"]
 
 
-def test_an_unknown_scenario_is_told(studio: Studio) -> None:
-    words = generate.look_ahead(studio, *choice(["no-such-scenario"]))[0]
+def test_an_unknown_scenario_is_told(studio: Studio, tab: GenerateTab) -> None:
+    words = generate.look_ahead(studio, tab, choice(tab, ["no-such-scenario"]))[tab.foot.plan]
     assert "no-such-scenario" in words["lines"][0]
 
 
-def test_a_hostile_prompt_stays_a_prompt(studio: Studio) -> None:
+def test_a_hostile_prompt_stays_a_prompt(studio: Studio, tab: GenerateTab) -> None:
     prompt = '${alert(1)}<img src=x onerror="alert(1)">'
-    shots = generate.plan_of(studio, *choice([], prompt, variants=1)).shots
+    shots = generate.plan_of(studio, choice(tab, [], prompt, variants=1)).shots
     assert [s.prompt for s in shots] == [f"ohwx_char person, {prompt}"]
 
 
-def test_own_lora_at_its_strength_with_another_beside_it(studio: Studio, tmp_path: Path) -> None:
+def test_own_lora_at_its_strength_with_another_beside_it(studio: Studio, tab: GenerateTab, tmp_path: Path) -> None:
     own = trained(studio, tmp_path, "v1")
     grain = loras.add(studio.session, lora_file(tmp_path, "grain", "flux"), "grain.safetensors", family="mini-flux")
     stack = Draft([grain.id], [True], [0.4])
-    shots = generate.plan_of(studio, *choice(ALL[:1], lora=own.id, strength=0.8, stack=stack)).shots
+    shots = generate.plan_of(studio, choice(tab, ALL[:1], lora=own.id, strength=0.8, stack=stack)).shots
     weights = {(a.sha256, a.weight) for a in shots[0].stack.adapters}
     assert weights == {(own.id, 0.8), (grain.id, 0.4)}
 
 
-def test_a_new_lora_is_chosen_once_and_then_left_to_the_user(studio: Studio, tmp_path: Path) -> None:
-    newest, lora, *_ = generate.refresh(studio, None, {}, None)
-    assert [i for _, i in lora["choices"]] == [""]
+def follow(studio: Studio, tab: GenerateTab, newest: str | None, whose: str | None) -> tuple[Any, Updates]:
+    """What the tab takes for the newest LoRA, and all that changes."""
+    updates = generate.refresh(studio, tab, GenerateForm(newest=newest, whose=whose))
+    return updates[tab.newest], updates
+
+
+def test_a_new_lora_is_chosen_once_and_then_left_to_the_user(studio: Studio, tab: GenerateTab, tmp_path: Path) -> None:
+    lora = tab.chosen.lora
+    newest, seen = follow(studio, tab, None, None)
+    assert [i for _, i in seen[lora]["choices"]] == [""]
     first = trained(studio, tmp_path, "v1")
-    newest, lora, *_ = generate.refresh(studio, newest, {}, studio.character_id)
-    assert lora["value"] == first.id
-    newest, lora, *_ = generate.refresh(studio, newest, {}, studio.character_id)
-    assert "value" not in lora
+    newest, seen = follow(studio, tab, newest, "ada")
+    assert seen[lora]["value"] == first.id
+    newest, seen = follow(studio, tab, newest, "ada")
+    assert "value" not in seen[lora]
     second = trained(studio, tmp_path, "v2")
-    _, lora, *_ = generate.refresh(studio, newest, {}, studio.character_id)
-    assert lora["value"] == second.id
-    assert [i for _, i in lora["choices"]] == [second.id, first.id, ""]
+    _, seen = follow(studio, tab, newest, "ada")
+    assert seen[lora]["value"] == second.id
+    assert [i for _, i in seen[lora]["choices"]] == [second.id, first.id, ""]
 
 
-def test_a_character_comes_with_its_first_choice_and_then_it_is_the_users(studio: Studio) -> None:
-    *_, whose, names, variants, guidance = generate.refresh(studio, None, {}, None)
-    assert (whose, names, variants, guidance) == ("ada", ALL, 4, "")
-    *_, names, variants, guidance = generate.refresh(studio, None, {}, whose)
-    assert names == variants == guidance == gr.skip()
+def test_a_character_comes_with_its_first_choice_and_then_it_is_the_users(studio: Studio, tab: GenerateTab) -> None:
+    parts = (tab.whose, tab.chosen.scenarios, tab.chosen.variants, tab.chosen.guidance)
+    _, seen = follow(studio, tab, None, None)
+    assert [seen[p] for p in parts] == ["ada", ALL, 4, ""]
+    assert not follow(studio, tab, None, "ada")[1].keys() & set(parts[1:])
     other, _ = practice.start(studio.session, 1)
     studio.choose(other.id)
-    *_, whose, names, variants, guidance = generate.refresh(studio, None, {}, whose)
+    wanted = choices().generate
+    whose, names, variants, guidance = (follow(studio, tab, None, "ada")[1][p] for p in parts)
     assert whose == other.id
-    assert (names, variants, guidance) == (list(choices().generate.scenarios), 8, f"{choices().generate.guidance:g}")
-    assert len(generate.plan_of(studio, *choice(names, variants=variants, guidance=guidance)).shots) == 8 * len(names)
+    assert (names, variants, guidance) == (list(wanted.scenarios), 8, f"{wanted.guidance:g}")
+    plan = generate.plan_of(studio, choice(tab, names, variants=variants, guidance=guidance))
+    assert len(plan.shots) == 8 * len(names)
+
+
+def test_what_is_no_number_on_the_page_is_as_good_as_not_said(tab: GenerateTab) -> None:
+    wild = choice(tab, variants="many", strength=float("nan"), seed=-1, count="-3")
+    assert (wild.variants, wild.strength, wild.seed, wild.count) == (1, 1.0, 0, None)
+    assert generate.read(tab, {}) == GenerateForm()
 
 
 @pytest.fixture
@@ -134,9 +162,10 @@ def test_a_line_that_was_moved_stays_where_it_is(studio: Studio, put: Put, judge
 
 
 def test_sorting_out_rejects_what_is_below_and_says_that_it_can_be_taken_back(
-    studio: Studio, judged: list[ImageRecord]
+    studio: Studio, tab: GenerateTab, judged: list[ImageRecord]
 ) -> None:
-    words = generate.sort_out(studio, generate.scores_of(studio, {}) | {"cut": 0.55})
+    line = generate.scores_of(studio, {}) | {"cut": 0.55}
+    words = generate.sort_out(studio, tab, generate.read(tab, {tab.histogram: line}))[tab.filtered]
     verdicts = [studio.session.store.verdict(i.id) for i in judged]
     assert [v.label for v in verdicts] == ["reject"] * 3 + [None] * 2
     assert {v.who for v in verdicts[:3]} == {"rule"}

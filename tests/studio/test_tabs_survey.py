@@ -5,39 +5,60 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tab_helpers import controls, lora_file, survey_groups
+from tab_helpers import groups_say, lora_file, on_page, rows_say
 
 from pipelines.domain.records import ImageRecord, Survey
 from pipelines.storage.presets import shipped
 from pipelines.workflow.survey import Standing
 from studio.components import lora_stack
 from studio.components.catalogue import chosen, match, status
-from studio.components.lora_stack import Draft
+from studio.components.forms import Updates
+from studio.components.lora_stack import Draft, StackForm
 from studio.components.standings import averages, ranking
 from studio.server.state import Studio
 from studio.tabs import survey
+from studio.tabs.survey import SurveyForm, SurveyTab
 
 Put = Callable[..., ImageRecord]
 
 
-def shown(studio: Studio, listed: dict[str, Any] | None = None, pictures: dict[str, Any] | None = None) -> list[Any]:
-    return survey.refresh(studio, listed or {}, pictures or {}, "")
+@pytest.fixture
+def tab(studio: Studio) -> SurveyTab:
+    return on_page(survey.build, studio)
 
 
-def choice(listed: dict[str, Any], pictures: dict[str, Any], **fields: Any) -> list[Any]:
-    """What the tab's events send."""
+def shown(studio: Studio, tab: SurveyTab, at: str = "") -> Updates:
+    return survey.refresh(studio, tab, SurveyForm(at=at))
+
+
+def choice(tab: SurveyTab, listed: dict[str, Any], pictures: dict[str, Any], **fields: Any) -> SurveyForm:
+    """What the tab reads of what its events send."""
     said = {"combine": [], "saved": [], "special": False, "text": "", "seed": 0, "prompts": ("background/forest",)}
     said |= fields
-    first = [listed, said["combine"], said["saved"], pictures]
-    return [*first, said["special"], said["text"], said["seed"], *survey_groups(*said["prompts"])]
+    models, tests = tab.models, tab.tests
+    values = {models.catalogue: listed, models.combine: said["combine"], models.stacks: said["saved"]}
+    values |= {tests.images: pictures, tests.specialties: said["special"], tests.prompts: said["text"]}
+    values |= {tests.seed: said["seed"], **groups_say(tests.axes, said["prompts"])}
+    assert values.keys() == set(tab.choice)
+    return survey.read(tab, values)
+
+
+def bring(
+    studio: Studio, tab: SurveyTab, path: Path, entry: str, before: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A file is chosen in the page: what the catalogue shows then, and what is said."""
+    models = tab.models
+    said = {models.upload: str(path), models.entry: entry, models.catalogue: before}
+    updates = survey.bring(studio, tab, survey.read(tab, said))
+    return updates[models.catalogue], updates[models.message]
 
 
 @pytest.fixture
-def brought(studio: Studio, tmp_path: Path) -> dict[str, Any]:
+def brought(studio: Studio, tab: SurveyTab, tmp_path: Path) -> dict[str, Any]:
     """Two LoRAs brought in and ticked, the first as an entry of the catalogue; the catalogue's value."""
     value: dict[str, Any] = {}
     for name, entry in (("angles", "multiple-angles"), ("my own", "")):
-        value, words = survey.bring(studio, str(lora_file(tmp_path, name)), entry, value)
+        value, words = bring(studio, tab, lora_file(tmp_path, name), entry, value)
         assert words["tone"] == "good"
     return value
 
@@ -58,27 +79,28 @@ def test_a_file_that_fits_another_entry_of_the_wrong_family_is_not_here(studio: 
     assert status(wrong, None, "qwen-image-edit") == ("wrong family", "bad")
 
 
-def test_an_entry_is_matched_by_its_file_name(studio: Studio, tmp_path: Path) -> None:
+def test_an_entry_is_matched_by_its_file_name(studio: Studio, tab: SurveyTab, tmp_path: Path) -> None:
     entry = next(e for e in shipped().catalogue if e.name == "next-scene")
-    value, _ = survey.bring(studio, str(lora_file(tmp_path, Path(entry.file).stem)), "", {})
+    value, _ = bring(studio, tab, lora_file(tmp_path, Path(entry.file).stem), "", {})
     item = next(i for i in value["items"] if i["key"] == "next-scene")
     assert item["status"] == "here" and item["lora"]
     assert match(entry, []) is None
 
 
-def test_a_lora_that_comes_with_the_product_is_taken_in_when_it_is_ticked(studio: Studio) -> None:
-    listed = shown(studio)[0]
+def test_a_lora_that_comes_with_the_product_is_taken_in_when_it_is_ticked(studio: Studio, tab: SurveyTab) -> None:
+    listed = shown(studio, tab)[tab.models.catalogue]
     assert survey.columns(studio, listed, [], []) == []
-    value = survey.fetch(studio, listed | {"ticked": ["mini-relight", "mini-portrait"]})
+    listed |= {"ticked": ["mini-relight", "mini-portrait"]}
+    value = survey.fetch(studio, tab, SurveyForm(listed))[tab.models.catalogue]
     assert value["ticked"] == ["mini-relight"]
     (column,) = survey.columns(studio, value, [], [])
     assert studio.session.workspace.path(column.adapters[0].path).is_file()
-    again = survey.fetch(studio, value)
+    again = survey.fetch(studio, tab, SurveyForm(value))[tab.models.catalogue]
     assert "ticked" not in again, "nothing to take in: the page keeps its value"
 
 
-def test_a_lora_of_another_family_is_refused_in_words(studio: Studio, tmp_path: Path) -> None:
-    value, words = survey.bring(studio, str(lora_file(tmp_path, "grain", "flux")), "multiple-angles", {})
+def test_a_lora_of_another_family_is_refused_in_words(studio: Studio, tab: SurveyTab, tmp_path: Path) -> None:
+    value, words = bring(studio, tab, lora_file(tmp_path, "grain", "flux"), "multiple-angles", {})
     assert words["tone"] == "bad" and "grain" in words["lines"][0]
     assert not any(i["lora"] for i in value["items"])
 
@@ -93,66 +115,80 @@ def test_columns_are_singles_pairs_all_and_saved_stacks(studio: Studio, brought:
     assert len(survey.columns(studio, brought, [], [])) == 2
     assert len(survey.columns(studio, brought, ["pairs", "all"], [])) == 3
     ids = chosen(brought, lora_stack.usable(studio, "editor"))
-    off = Draft(ids, [True, False], [0.5, 1.0])
-    lora_stack.save_as(studio, "editor", "half", *controls(off, 8))
+    rows = on_page(lora_stack.build, "enrich", "editor")
+    off = lora_stack.read(rows, rows_say(rows, Draft(ids, [True, False], [0.5, 1.0]))).draft
+    lora_stack.save_as(studio, rows, StackForm(off, name="half"))
     saved = lora_stack.named(studio, "editor")[0]
     extra = survey.columns(studio, {}, [], [saved.id])
     assert [[a.weight for a in s.adapters] for s in extra] == [[0.5]]
 
 
-def test_the_plan_is_columns_by_pictures_by_prompts(studio: Studio, put: Put, brought: dict[str, Any]) -> None:
+def test_the_plan_is_columns_by_pictures_by_prompts(
+    studio: Studio, tab: SurveyTab, put: Put, brought: dict[str, Any]
+) -> None:
     for _ in range(7):
         put("source")
-    pictures = shown(studio)[1]
+    pictures = shown(studio, tab)[tab.tests.images]
     assert len(pictures["ticked"]) == 5
-    said = choice(brought, pictures, prompts=("background/forest", "lighting/sunset"), text="give her a hat\n")
-    words, button = survey.look_ahead(studio, *said)
+    said = choice(tab, brought, pictures, prompts=("background/forest", "lighting/sunset"), text="give her a hat\n")
+    seen = survey.look_ahead(studio, tab, said)
+    words, button = seen[tab.plan], seen[tab.make]
     assert words["lines"][0] == "3 columns x 5 pictures x 3 prompts"
     assert button["value"] == "Run 45" and button["interactive"]
-    plan = survey.plan_of(studio, *said)
+    plan = survey.plan_of(studio, said)
     assert {s.stack.label for s in plan.shots} == {"base", "angles 1", "my own 1"}
 
 
-def test_specialties_of_the_ticked_loras_join_the_prompts(studio: Studio, put: Put, tmp_path: Path) -> None:
+def test_specialties_of_the_ticked_loras_join_the_prompts(
+    studio: Studio, tab: SurveyTab, put: Put, tmp_path: Path
+) -> None:
     put("source")
-    value, _ = survey.bring(studio, str(lora_file(tmp_path, "multiple-angles")), "multiple-angles", {})
-    pictures = shown(studio)[1]
-    without = len(survey.plan_of(studio, *choice(value, pictures)))
+    value, _ = bring(studio, tab, lora_file(tmp_path, "multiple-angles"), "multiple-angles", {})
+    pictures = shown(studio, tab)[tab.tests.images]
+    without = len(survey.plan_of(studio, choice(tab, value, pictures)))
     entry = next(e for e in shipped().catalogue if e.name == "multiple-angles")
-    assert len(survey.plan_of(studio, *choice(value, pictures, special=True))) == without + 2 * len(entry.prompts)
+    assert len(survey.plan_of(studio, choice(tab, value, pictures, special=True))) == without + 2 * len(entry.prompts)
 
 
-def test_what_lacks_is_told(studio: Studio, put: Put) -> None:
-    words, button = survey.look_ahead(studio, *choice({}, shown(studio)[1]))
+def test_what_lacks_is_told(studio: Studio, tab: SurveyTab, put: Put) -> None:
+    seen = survey.look_ahead(studio, tab, choice(tab, {}, shown(studio, tab)[tab.tests.images]))
+    words, button = seen[tab.plan], seen[tab.make]
     assert "drop some in Enrich" in words["lines"][0] and not button["interactive"]
     put("source")
-    words, _ = survey.look_ahead(studio, *choice({}, shown(studio)[1], prompts=()))
+    seen = survey.look_ahead(studio, tab, choice(tab, {}, shown(studio, tab)[tab.tests.images], prompts=()))
+    words, _ = seen[tab.plan], seen[tab.make]
     assert words["lines"] == ["Tick at least one prompt."]
 
 
-def test_a_decision_needs_a_survey_a_letter_and_reasons(studio: Studio) -> None:
-    assert "Run a survey first" in survey.decide(studio, "A", "because")[2]["lines"][0]
+def test_a_decision_needs_a_survey_a_letter_and_reasons(studio: Studio, tab: SurveyTab) -> None:
+    analysis = tab.analysis
+
+    def decide(letter: str, reasons: str) -> Updates:
+        return survey.decide(studio, tab, survey.read(tab, {analysis.decision: letter, analysis.reasons: reasons}))
+
+    def refusal(letter: str, reasons: str) -> str:
+        updates = decide(letter, reasons)
+        assert updates.keys() == {analysis.decided}, "what was written stays"
+        return updates[analysis.decided]["lines"][0]
+
+    assert "Run a survey first" in refusal("A", "because")
     studio.session.store.put(Survey(id="ada/v1", character="ada", version="v1", family="mini-qwen-edit"))
-    assert "Choose A" in survey.decide(studio, "Z", "because")[2]["lines"][0]
-    assert "reasons" in survey.decide(studio, "B", "   ")[2]["lines"][0]
-    decision, reasons, words = survey.decide(studio, "B", " angles for turning, base for scenes ")
-    assert (decision, words["tone"]) == ("B", "good")
+    assert "Choose A" in refusal("Z", "because")
+    assert "reasons" in refusal("B", "   ")
+    told = decide("B", " angles for turning, base for scenes ")
+    assert (told[analysis.decision], told[analysis.decided]["tone"]) == ("B", "good")
     stored = studio.session.store.get(Survey, "ada/v1")
-    assert stored is not None
-    assert (stored.decision, stored.reasons) == (
-        "B",
-        "angles for turning, base for scenes",
-    ) and reasons == stored.reasons
+    assert stored is not None and stored.decision == "B"
+    assert stored.reasons == told[analysis.reasons] == "angles for turning, base for scenes"
 
 
-def test_reasons_being_written_are_not_overwritten(studio: Studio) -> None:
+def test_reasons_being_written_are_not_overwritten(studio: Studio, tab: SurveyTab) -> None:
     studio.session.store.put(
         Survey(id="ada/v1", character="ada", version="v1", family="mini-qwen-edit", reasons="kept")
     )
-    first = shown(studio)
-    assert first[5] == "ada/v1" and first[7] == "kept"
-    again = survey.refresh(studio, {}, {}, "ada/v1")
-    assert again[7] != "kept"
+    first = shown(studio, tab)
+    assert first[tab.at] == "ada/v1" and first[tab.analysis.reasons] == "kept"
+    assert not shown(studio, tab, "ada/v1").keys() & set(tab.analysis.said)
 
 
 def standing(stack: str, right: int, measured: int) -> Standing:

@@ -5,26 +5,50 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tab_helpers import on_page
 
 from pipelines.domain.records import CurvePart, Decision, ImageRecord, Job, Metric, TrainingRun, now
 from pipelines.storage.presets import shipped
 from pipelines.workflow import review, sources
 from pipelines.workflow.characters import NotAllowed
 from studio.components.curve import metrics, series, smooth, thin
+from studio.components.forms import Updates
 from studio.components.runs import runs
 from studio.components.samples import samples
 from studio.server.state import Studio
 from studio.tabs import train
+from studio.tabs.train import TrainForm, TrainTab
 
 Put = Callable[..., ImageRecord]
 PRESET = "character-practice"
 
 
-def five(**changes: Any) -> list[Any]:
-    """The five settings of the practice preset, some of them changed."""
-    settings = shipped().trainings[PRESET].settings
-    known = {name: getattr(settings, name) for name in train.FIELDS}
-    return list((known | changes).values())
+@pytest.fixture
+def tab(studio: Studio) -> TrainTab:
+    return on_page(train.build, studio)
+
+
+def form(tab: TrainTab, target: str = "character", preset: str = PRESET, **changes: Any) -> TrainForm:
+    """What the tab reads of what its events send: the settings of a preset, some of them changed."""
+    settings = shipped().trainings[preset].settings
+    filled = {part: getattr(settings, name) for name, part in tab.settings.fields.items()}
+    said = {tab.target: target, tab.settings.preset: preset, **filled}
+    assert said.keys() == set(tab.choice)
+    return train.read(tab, said | {tab.settings.fields[name]: value for name, value in changes.items()})
+
+
+def look(studio: Studio, tab: TrainTab, said: TrainForm) -> tuple[Any, Any, Any]:
+    """Memory, plan line and button."""
+    seen, settings = train.look_ahead(studio, tab, said), tab.settings
+    return seen[settings.memory], seen[settings.plan], seen[settings.make]
+
+
+def watch(studio: Studio, tab: TrainTab, runs: dict[str, Any], compare: bool = True, **of_grid: Any) -> Updates:
+    """How the run goes that is looked at."""
+    progress = tab.progress
+    said = {progress.runs: runs, progress.compare: compare, tab.target: "character"}
+    said |= {getattr(progress.grid, name): value for name, value in of_grid.items()}
+    return train.watch(studio, tab, train.read(tab, said))
 
 
 def run_of(version: str, *, state: Any = "done", minutes: int = 0, **fields: Any) -> TrainingRun:
@@ -38,24 +62,24 @@ def good(studio: Studio, image: ImageRecord) -> None:
     studio.session.store.decide(Decision(image=image.id, who="human", action="label", value="good"))
 
 
-def test_without_pictures_the_gate_is_shut_with_a_reason(studio: Studio) -> None:
-    _, words, button = train.look_ahead(studio, "character", PRESET, *five())
+def test_without_pictures_the_gate_is_shut_with_a_reason(studio: Studio, tab: TrainTab) -> None:
+    _, words, button = look(studio, tab, form(tab))
     assert not button["interactive"]
     assert words["title"] == "The gate is shut" and "no sources" in words["lines"][0]
 
 
-def test_unreviewed_pictures_shut_the_gate_and_reviewing_opens_it(studio: Studio, put: Put) -> None:
+def test_unreviewed_pictures_shut_the_gate_and_reviewing_opens_it(studio: Studio, tab: TrainTab, put: Put) -> None:
     put("source")
     waiting = put("enriched")
     tally, _ = train.dataset_of(studio, "character")
     assert any("1 enriched pictures wait for review" in r for r in tally["reasons"])
-    assert not train.look_ahead(studio, "character", PRESET, *five())[2]["interactive"]
+    assert not look(studio, tab, form(tab))[2]["interactive"]
     good(studio, waiting)
     tally, doubts = train.dataset_of(studio, "character")
     assert tally["reasons"] == [] and tally["total"] == 2
     assert tally["origins"] == ["source", "enriched"]
     assert doubts["lines"]
-    memory, words, button = train.look_ahead(studio, "character", PRESET, *five())
+    memory, words, button = look(studio, tab, form(tab))
     assert button["interactive"] and button["value"] == "Train v1"
     assert words["title"].startswith(f"{shipped().trainings[PRESET].settings.steps} steps, time not known yet")
     assert memory["fits"] and memory["total"] > 0 and memory["parts"]
@@ -68,16 +92,18 @@ def test_a_rule_cannot_open_the_gate(studio: Studio, put: Put) -> None:
     assert train.dataset_of(studio, "character")[0]["total"] == 1
 
 
-def test_a_source_that_nobody_decided_on_shuts_the_gate_before_it_is_asked_for(studio: Studio, put: Put) -> None:
+def test_a_source_that_nobody_decided_on_shuts_the_gate_before_it_is_asked_for(
+    studio: Studio, tab: TrainTab, put: Put
+) -> None:
     put("source")
     cleared = put("source")
     studio.session.store.decide(Decision(image=cleared.id, who="human", action="label", value=None))
-    _, words, button = train.look_ahead(studio, "character", PRESET, *five())
+    _, words, button = look(studio, tab, form(tab))
     assert not button["interactive"] and f"{cleared.id[:8]} (ada.png) waits for review" in words["lines"][0]
     assert words["lines"] == train.dataset_of(studio, "character")[0]["reasons"]
 
 
-def test_corrections_of_sources_that_were_left_out_are_told_of(studio: Studio, put: Put) -> None:
+def test_corrections_of_sources_that_were_left_out_are_told_of(studio: Studio, tab: TrainTab, put: Put) -> None:
     session, kept, gone = studio.session, put("source"), put("source")
     for source in (kept, gone):
         wrong, target = put("enriched", sources=(source.ref,)), put("enriched", sources=(source.ref,))
@@ -87,7 +113,7 @@ def test_corrections_of_sources_that_were_left_out_are_told_of(studio: Studio, p
     assert tally["total"] == 2 and tally["reasons"] == []  # the correction, and its target once more as a good edit
     assert any("2 edits are left out: their source" in line for line in doubts["lines"])
     sources.remove(session, kept.id)
-    _, words, button = train.look_ahead(studio, "editor", "editor-practice", *train.fill(studio, "editor-practice"))
+    _, words, button = look(studio, tab, form(tab, "editor", "editor-practice"))
     assert not button["interactive"] and "None of 2 corrections can be learnt from" in words["lines"][0]
 
 
@@ -96,61 +122,71 @@ def test_the_editor_needs_corrections(studio: Studio) -> None:
     assert "no corrections yet" in tally["reasons"][0]
 
 
-def test_the_five_settings_change_the_preset_and_alpha_keeps_its_ratio(studio: Studio) -> None:
-    settings = train.settings_of(studio, PRESET, *five(rank=32, steps=7))
+def test_the_five_settings_change_the_preset_and_alpha_keeps_its_ratio(studio: Studio, tab: TrainTab) -> None:
+    settings = train.settings_of(studio, form(tab, rank=32, steps=7))
     base = shipped().trainings[PRESET].settings
     assert (settings.rank, settings.steps) == (32, 7)
     assert settings.alpha / settings.rank == base.alpha / base.rank
     assert settings.phases == base.phases
 
 
-def test_every_wrong_setting_is_named_at_once(studio: Studio) -> None:
+def test_every_wrong_setting_is_named_at_once(studio: Studio, tab: TrainTab) -> None:
     with pytest.raises(NotAllowed, match=r"(?s)rank.*learning_rate"):
-        train.settings_of(studio, PRESET, *five(rank=0, learning_rate=5))
-    _, words, button = train.look_ahead(studio, "character", PRESET, *five(resolution=2))
+        train.settings_of(studio, form(tab, rank=0, learning_rate=5))
+    _, words, button = look(studio, tab, form(tab, resolution=2))
     assert "resolution" in words["lines"][0] and not button["interactive"]
 
 
-def test_settings_stay_until_the_target_changes(studio: Studio) -> None:
-    key, _, _, preset, *rest = train.refresh(studio, "character", None, None)
-    assert preset["value"] == PRESET and rest[0] == shipped().trainings[PRESET].settings.rank
-    again = train.refresh(studio, "character", PRESET, key)
-    assert again[3].get("value") is None and "choices" not in again[3]
-    other = train.refresh(studio, "editor", PRESET, key)
-    assert other[3]["value"] == "editor-practice"
+def test_settings_stay_until_the_target_changes(studio: Studio, tab: TrainTab) -> None:
+    preset, rank = tab.settings.preset, tab.settings.fields["rank"]
+    first = train.refresh(studio, tab, TrainForm())
+    assert first[preset]["value"] == PRESET and first[rank] == shipped().trainings[PRESET].settings.rank
+    again = train.refresh(studio, tab, TrainForm(preset=PRESET, at=first[tab.at]))
+    assert tab.dataset in again and not again.keys() & {preset, *tab.settings.fields.values()}
+    other = train.refresh(studio, tab, TrainForm("editor", PRESET, at=first[tab.at]))
+    assert other[preset]["value"] == "editor-practice"
 
 
-def test_time_is_told_from_trainings_that_ended_well_here(studio: Studio, put: Put) -> None:
+def test_an_invented_preset_or_target_is_told_in_words(studio: Studio, tab: TrainTab) -> None:
+    said = train.read(
+        tab, {tab.target: "everything", tab.settings.preset: "../../etc", tab.settings.fields["rank"]: "x"}
+    )
+    assert (said.target, dict(said.settings)) == ("character", {})
+    assert look(studio, tab, said)[1]["lines"] == ["Choose a preset."]
+
+
+def test_time_is_told_from_trainings_that_ended_well_here(studio: Studio, tab: TrainTab, put: Put) -> None:
     put("source")
     start = now()
     job = Job(
         id="j", kind="train", title="t", request={}, state="done", started=start, ended=start + timedelta(seconds=50)
     )
     studio.session.store.put(job, run_of("v1", job="j"))
-    words = train.look_ahead(studio, "character", PRESET, *five(steps=100))[1]
+    words = look(studio, tab, form(tab, steps=100))[1]
     assert words["title"].startswith("100 steps, about 8 min")
-    assert train.look_ahead(studio, "character", PRESET, *five())[2]["value"] == "Train v2"
+    assert look(studio, tab, form(tab))[2]["value"] == "Train v2"
 
 
-def test_a_newer_run_is_followed_and_a_choice_is_kept(studio: Studio) -> None:
+def test_a_newer_run_is_followed_and_a_choice_is_kept(studio: Studio, tab: TrainTab) -> None:
     studio.session.store.put(run_of("v1"))
-    listed = train.watch(studio, "character", {}, True)[0]
+    runs_of = tab.progress.runs
+    listed = watch(studio, tab, {})[runs_of]
     assert listed["selected"] == "run-v1"
     studio.session.store.put(run_of("v2", state="running", minutes=1))
-    listed = train.watch(studio, "character", listed, True)[0]
+    listed = watch(studio, tab, listed)[runs_of]
     assert listed["selected"] == "run-v2"
     assert [r["title"] for r in listed["rows"]] == ["character v2", "character v1"]
-    listed = train.watch(studio, "character", listed | {"selected": "run-v1"}, True)[0]
+    listed = watch(studio, tab, listed | {"selected": "run-v1"})[runs_of]
     assert listed["selected"] == "run-v1"
 
 
-def test_the_version_before_is_drawn_in_grey(studio: Studio) -> None:
+def test_the_version_before_is_drawn_in_grey(studio: Studio, tab: TrainTab) -> None:
     points = (Metric(name="loss", step=1, value=1.0), Metric(name="loss", step=2, value=0.5))
     both = [run_of("v1"), run_of("v2", minutes=1)]
     studio.session.store.put(*both, *(CurvePart(id=f"{r.id}/000000", run=r.id, points=points) for r in both))
-    shown = train.watch(studio, "character", {}, True)[1]["series"]
+    shown = watch(studio, tab, {})[tab.progress.curve]["series"]
     assert [(s["name"], s["faded"]) for s in shown] == [("v1", True), ("v2", False)]
-    assert [s["name"] for s in train.watch(studio, "character", {}, False)[1]["series"]] == ["v2"]
+    assert [s["name"] for s in watch(studio, tab, {}, compare=False)[tab.progress.curve]["series"]] == ["v2"]
 
 
 def test_a_step_measured_again_after_a_resume_counts_once() -> None:
@@ -196,24 +232,26 @@ def sampled(studio: Studio, put: Put, step: int, score: float | None, *, strengt
     return moved
 
 
-def test_identity_is_drawn_over_the_steps_of_a_run(studio: Studio, put: Put) -> None:
+def test_identity_is_drawn_over_the_steps_of_a_run(studio: Studio, tab: TrainTab, put: Put) -> None:
     studio.session.store.put(run_of("v1"))
-    assert "series" not in train.watch(studio, "character", {}, True)[3]
+    assert "series" not in watch(studio, tab, {})[tab.progress.identity]
     for step, score in ((0, 0.2), (0, 0.4), (10, 0.7), (10, 0.8)):
         sampled(studio, put, step, score)
     sampled(studio, put, 10, None)
     sampled(studio, put, 10, 0.1, strength=0.6)  # of the grid, not of the training
-    value = train.watch(studio, "character", {}, True)[3]
+    value = watch(studio, tab, {})[tab.progress.identity]
     (line,) = value["series"]
     assert line["raw"] == [[0.0, pytest.approx(0.3)], [10.0, pytest.approx(0.75)]]
     assert sorted(d[:2] for d in line["dots"]) == [[0.0, 0.2], [0.0, 0.4], [10.0, 0.7], [10.0, 0.8]]
     assert value["rule"] == {"value": 0.5, "words": "right from 0.50"} and value["total"] == 10
 
 
-def test_the_grid_shows_steps_across_and_strengths_down(studio: Studio, put: Put) -> None:
+def test_the_grid_shows_steps_across_and_strengths_down(studio: Studio, tab: TrainTab, put: Put) -> None:
     studio.session.store.put(run_of("v1"))
     places = {(s, w): sampled(studio, put, s, w * s / 20, strength=w) for s in (5, 10) for w in (0.6, 1.2)}
-    steps, _, button, shown, best, step, keep = train.watch(studio, "character", {}, True)[4:]
+    grid, seen = tab.progress.grid, watch(studio, tab, {})
+    steps, button, step, keep = (seen[c] for c in (grid.steps, grid.draw, grid.step, grid.keep))
+    shown, best = seen[grid.shown], seen[grid.best]
     assert steps["choices"] == [] and not button["interactive"]  # nothing is kept of this run
     assert shown["steps"] == ["5", "10"] and shown["prompts"] == ["front/smiling at 0.6", "front/smiling at 1.2"]
     assert shown["cells"][1][0]["id"] == places[5, 1.2].id and shown["cells"][0][1]["score"] == pytest.approx(0.3)
@@ -221,7 +259,7 @@ def test_the_grid_shows_steps_across_and_strengths_down(studio: Studio, put: Put
     assert keep["visible"] and step["visible"]
 
 
-def test_what_is_ticked_in_the_grid_stays_until_another_run_is_looked_at(studio: Studio) -> None:
+def test_what_is_ticked_in_the_grid_stays_until_another_run_is_looked_at(studio: Studio, tab: TrainTab) -> None:
     run = run_of("v1")
     folder = studio.session.workspace.path(studio.session.workspace.lora_folder("ada", "character", "v1"))
     for kept in (5, 10):
@@ -229,13 +267,15 @@ def test_what_is_ticked_in_the_grid_stays_until_another_run_is_looked_at(studio:
         place.mkdir(parents=True)
         (place / "adapter.safetensors").write_bytes(b"")
     studio.session.store.put(run)
-    listed, *_, steps, words, _, _, _, step, _ = train.watch(studio, "character", {}, True)
-    assert steps["value"] == [5, 10] and step["value"] == 10
-    assert "no samples" in words["lines"][0]
-    again = train.watch(studio, "character", listed, True, [5], ["0.8"], 5)
-    assert again[4]["value"] == [5] and again[9]["value"] == 5
+    grid, first = tab.progress.grid, watch(studio, tab, {})
+    listed = first[tab.progress.runs]
+    assert first[grid.steps]["value"] == [5, 10] and first[grid.step]["value"] == 10
+    assert "no samples" in first[grid.plan]["lines"][0]
+    ticked: dict[str, Any] = {"steps": [5], "strengths": ["0.8"], "step": 5}
+    again = watch(studio, tab, listed, **ticked)
+    assert again[grid.steps]["value"] == [5] and again[grid.step]["value"] == 5
     studio.session.store.put(run_of("v2", minutes=1))
-    assert train.watch(studio, "character", listed, True, [5], ["0.8"], 5)[4]["value"] == []
+    assert watch(studio, tab, listed, **ticked)[grid.steps]["value"] == []
 
 
 def test_a_failed_run_is_marked(studio: Studio) -> None:

@@ -13,7 +13,7 @@ Put = Callable[..., ImageRecord]
 
 
 def test_a_real_picture_is_retried_and_varied(session: Session, ada: Character) -> None:
-    plan = generate.plan(session, ada.id, variants=1, count=1, steps=1)
+    plan = generate.plan(session, ada.id, generate.GenerateOptions(variants=1, count=1, steps=1))
     assert session.jobs.wait(generate.submit(session, plan).id, 240).state == "done"
     (first,) = datasets.pictures(session, ada.id, "synthetic")
     retried = session.jobs.wait(again.retry(session, first.id).id, 240)

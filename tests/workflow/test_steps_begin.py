@@ -248,7 +248,9 @@ def test_a_left_out_source_is_not_edited_by_what_waited(session: Session, ada: C
 
 
 def _edits(session: Session, ids: list[str]) -> Plan:
-    return enrich.plan(session, "ada", source_ids=ids, edits=["expression/smiling", "expression/angry"])
+    return enrich.plan(
+        session, "ada", enrich.EnrichOptions(tuple(ids), ("expression/smiling", "expression/angry"), gaps=False)
+    )
 
 
 def test_nobody_is_measured_against_a_source_that_was_left_out_meanwhile(

@@ -1,0 +1,140 @@
+"""Model cards: those there are with their rates, and running one."""
+
+from dataclasses import asdict
+from typing import Annotated, NotRequired
+
+from fastapi import APIRouter, Body
+from typing_extensions import TypedDict
+
+from pipelines.domain.presets import CardCell
+from pipelines.domain.records import Card, LoraRecord
+from pipelines.practice import reviewer
+from pipelines.workflow import card as cards
+from pipelines.workflow import loras
+from studio.server.in_words import Begun, InWords
+from studio.server.state import Studio
+from studio.server.tiles import Tile, tile
+
+
+class RateTold(TypedDict):
+    """How many cells are right at the first try, of how many; the 95 % interval; in words, too."""
+
+    right: int
+    total: int
+    low: float
+    high: float
+    target: float
+    unsure: int
+    missing: int
+    words: str
+
+
+class CardPlace(TypedDict):
+    """A cell of a card that was run: its picture, and who judged it how."""
+
+    name: str
+    image: Tile | None
+    verdict: cards.CellVerdict
+    by: str
+    why: str
+
+
+class CardLine(TypedDict):
+    """A card that was run."""
+
+    id: str
+    version: str
+    lora: str
+    seed: int
+    rate: RateTold
+    cells: list[CardPlace]
+
+
+class CardLora(TypedDict):
+    """A LoRA that a card can be run for."""
+
+    id: str
+    name: str
+    origin: str
+
+
+class CellTold(TypedDict):
+    """A cell of the benchmark."""
+
+    name: str
+    title: str
+    angle: str
+    expression: str
+    pose: str
+
+
+class Cards(TypedDict):
+    """The cards of the character with their rates, the cells of the benchmark, and the LoRAs it can be run for.
+    ``report`` and ``unread``: of a practice character."""
+
+    report: NotRequired[bool]
+    unread: NotRequired[int]
+    cards: list[CardLine]
+    loras: list[CardLora]
+    cells: list[CellTold]
+    seed: int
+
+
+def card_routes(studio: Studio) -> APIRouter:
+    """Cards that were run, and running one."""
+    router = APIRouter(route_class=InWords)
+
+    @router.get("/cards")
+    def card_list() -> Cards:
+        return told(studio)
+
+    @router.post("/cards")
+    def run_card(lora: Annotated[str, Body()] = "", seed: Annotated[int | None, Body()] = None) -> Begun:
+        return {"job": cards.submit(studio.session, studio.character_id, lora, seed=seed).id}
+
+    return router
+
+
+def told(studio: Studio) -> Cards:
+    """The cards of the character with their rates, the cells of the benchmark, and the LoRAs it can be run for."""
+    session, character = studio.session, studio.character
+    if character is None:
+        return {"cards": [], "loras": [], "cells": [], "seed": session.presets.card.seed}
+    made = cards.cards(session, character.id)
+    return {
+        "report": bool(made) and character.practice is not None,
+        "unread": len(reviewer.unread(session, character.id)) if made and character.practice is not None else 0,
+        "cards": [_card_line(studio, card) for card in made],
+        "loras": [{"id": x.id, "name": x.name, "origin": x.origin} for x in loras.usable(session, character.generator)],
+        "cells": [_told(c) for c in session.presets.card.cells],
+        "seed": session.presets.card.seed,
+    }
+
+
+def _card_line(studio: Studio, card: Card) -> CardLine:
+    lora = studio.session.store.get(LoraRecord, card.lora) if card.lora else None
+    board = cards.board(studio.session, card)
+    rate = cards.rate(board)
+    return {
+        "id": card.id,
+        "version": card.version,
+        "lora": lora.name if lora else "base model",
+        "seed": card.seed,
+        "rate": RateTold(**asdict(rate), words=rate.words),
+        "cells": [_cell(studio, cell) for cell in board],
+    }
+
+
+def _cell(studio: Studio, cell: cards.Cell) -> CardPlace:
+    image = tile(cell.image, studio.session.store.verdict(cell.image.id)) if cell.image else None
+    return {"name": cell.cell.name, "image": image, "verdict": cell.verdict, "by": cell.by, "why": cell.why}
+
+
+def _told(cell: CardCell) -> CellTold:
+    return {
+        "name": cell.name,
+        "title": cell.title,
+        "angle": cell.angle,
+        "expression": cell.expression,
+        "pose": cell.pose,
+    }

@@ -1,0 +1,42 @@
+"""Characters: making one, and choosing whom to work on."""
+
+from fastapi import APIRouter
+from typing_extensions import TypedDict
+
+from pipelines.domain.base import Frozen
+from pipelines.workflow import characters
+from studio.server.in_words import InWords
+from studio.server.state import Studio
+
+
+class NewCharacter(Frozen):
+    """What the dialog asks for a new character."""
+
+    name: str
+    class_prompt: str = "person"
+    token: str = "ohwx_char"
+    origin: str = ""
+    may_use: bool = False
+
+
+class Chosen(TypedDict):
+    """Who is worked on now."""
+
+    id: str
+
+
+def character_routes(studio: Studio) -> APIRouter:
+    """Who is worked on."""
+    router = APIRouter(route_class=InWords)
+
+    @router.post("/characters")
+    def create(asked: NewCharacter) -> Chosen:
+        character = characters.create(studio.session, **asked.model_dump())
+        studio.choose(character.id)
+        return {"id": character.id}
+
+    @router.post("/characters/{character_id}/choose")
+    def choose(character_id: str) -> Chosen:
+        return {"id": studio.choose(character_id).id}
+
+    return router

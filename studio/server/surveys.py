@@ -1,0 +1,109 @@
+"""Surveys: the matrix of one, and its report."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from typing_extensions import TypedDict
+
+from pipelines.domain.records import Survey
+from pipelines.domain.shots import Shot
+from pipelines.planning.survey import columns, rows
+from pipelines.workflow import datasets, survey_report
+from studio.server.in_words import STILL, InWords
+from studio.server.state import Studio
+from studio.server.tiles import Tile, tile
+
+
+class SurveyVersion(TypedDict):
+    """A survey by its version."""
+
+    id: str
+    version: str
+
+
+class SurveyPrompt(TypedDict):
+    """A row of the matrix."""
+
+    key: str
+    text: str
+
+
+class SurveyPlace(TypedDict):
+    """Where in the matrix a picture stands."""
+
+    stack: str | None
+    image: str | None
+    prompt: str | None
+
+
+class SurveyCell(Tile):
+    """A picture of a survey and its place."""
+
+    at: SurveyPlace
+
+
+class Matrix(TypedDict):
+    """A survey as a matrix: pictures, prompts, stacks, and the picture of each cell."""
+
+    id: str
+    version: str
+    versions: list[SurveyVersion]
+    images: list[str]
+    stacks: list[str]
+    prompts: list[SurveyPrompt]
+    cells: list[SurveyCell]
+
+
+class SurveyShown(TypedDict):
+    """A survey, if there is one."""
+
+    survey: Matrix | None
+
+
+def survey_routes(studio: Studio) -> APIRouter:
+    """What a survey shows and what it has shown."""
+    router = APIRouter(route_class=InWords)
+
+    @router.get("/survey-report/{survey_id:path}")
+    def report(survey_id: str, form: Literal["html", "json"] = "html") -> Response:
+        """What a survey has shown and what was decided: a page that needs nothing else, or data."""
+        told = survey_report.report(studio.session, survey_id)
+        name = f"survey-{survey_id.replace('/', '-')}.{form}"
+        if form == "json":
+            return JSONResponse(told, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+        headers = STILL | {"Content-Disposition": f'inline; filename="{name}"'}
+        return HTMLResponse(survey_report.page(studio.session, told), headers=headers)
+
+    @router.get("/survey/{survey_id:path}")
+    def survey(survey_id: str) -> SurveyShown:
+        return {"survey": matrix(studio, survey_id)}
+
+    return router
+
+
+def matrix(studio: Studio, survey_id: str) -> Matrix | None:
+    """A survey as a matrix: pictures, prompts, stacks, and the picture of each cell. ``None`` when there is none."""
+    store = studio.session.store
+    known = store.all(Survey, character=studio.character_id)
+    chosen = known[-1] if survey_id == "latest" and known else store.get(Survey, survey_id)
+    if chosen is None or chosen.character != studio.character_id:
+        return None
+    made = datasets.pictures(studio.session, chosen.character, "survey", chosen.version)
+    stacks = [s.label for s in columns(chosen.stacks)]
+    return {
+        "id": chosen.id,
+        "version": chosen.version,
+        "versions": [{"id": s.id, "version": s.version} for s in known],
+        "images": list(chosen.images),
+        "stacks": stacks,
+        "prompts": [
+            {"key": cell, "text": text} for cell, text in rows(chosen.prompts, studio.session.presets.survey_prompts)
+        ],
+        "cells": [{**tile(i, store.verdict(i.id)), "at": _place(i.shot)} for i in made if i.shot],
+    }
+
+
+def _place(shot: Shot) -> SurveyPlace:
+    labels = shot.purpose.labels
+    return {"stack": labels.get("stack"), "image": labels.get("image"), "prompt": labels.get("prompt")}
