@@ -79,7 +79,9 @@ def trained(session: Session, character_id: str, target: Literal["character", "e
     """LoRAs trained here of a character, or for its editor, that fit the model it has now; oldest first. One model may
     be both, so the training says which a LoRA is."""
     character = session.character(character_id)
-    family = session.family(character.generator if target == "character" else character.editor)
+    family = session.presets.models.get(character.generator if target == "character" else character.editor)
+    if family is None:  # a preset of the user's own that is gone or broken
+        return []
     others = {r.id for r in session.store.all(TrainingRun, character=character_id) if r.target != target}
     made = session.store.all(LoraRecord, character=character_id, origin="trained", family=family.architecture)
     return [lora for lora in made if lora.run not in others]

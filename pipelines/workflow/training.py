@@ -98,15 +98,16 @@ def _editor_set(session: Session, character_id: str) -> TrainingSet:
     if not made:
         found.shut.append("There are no corrections yet: mark a picture in Review and give a corrected one.")
     elif not corrections:
-        found.shut.append(f"None of {len(made)} corrections can be learnt from: {_LEFT_OUT}.")
+        found.shut.append(f"None of {len(made)} corrections can be learnt from: their {_LEFT_OUT}.")
     elif len(corrections) < TRIPLETS_WANTED:
         found.doubts.append(f"{len(corrections)} corrections of {TRIPLETS_WANTED} wanted.")
     if corrections and (left := len(made) + len(edits) - len(found.items)):
-        found.doubts.append(f"{left} edits are left out: {_LEFT_OUT}.")
+        whose = "is left out: its" if left == 1 else "are left out: their"
+        found.doubts.append(f"{left} of {len(made) + len(edits)} edits {whose} {_LEFT_OUT}.")
     return found
 
 
-_LEFT_OUT = "their source, or what was to be made of it, is not let through any more"
+_LEFT_OUT = "source, or what was to be made of it, is not let through any more"
 
 
 def _correction(correction: Correction) -> TrainItem:

@@ -34,7 +34,7 @@ from pipelines.storage.presets import shipped
 from pipelines.training import train
 from pipelines.worker.score import finder
 from pipelines.world import practice_sources
-from pipelines.world.examine import Eyes
+from pipelines.world.examine import GroundTruth
 from pipelines.world.reading import Reading
 
 UNSEEN, HELD_OUT = 8_300_000, 9_000_000
@@ -59,7 +59,7 @@ class Cell:
 class Lab:
     """One character: its sources, its LoRA, its cards."""
 
-    def __init__(self, made: Bench, eyes: Eyes, seed: int, held_out: bool) -> None:
+    def __init__(self, made: Bench, eyes: GroundTruth, seed: int, held_out: bool) -> None:
         self.made, self.eyes, self.seed, self.held_out = made, eyes, seed, held_out
         self.who = Character(id=f"nobody-{seed}", name=f"Nobody {seed}", generator="mini-flux", editor="mini-qwen-edit")
         self.known = [eyes.known(seed, SIDE, whole, held_out) for whole in (False, True)]
@@ -147,7 +147,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     values = shipped().trainings[options.preset].settings.model_dump() | dict(pair.split("=") for pair in options.set)
     settings = TrainingSettings.model_validate({**values, "save_every": 10_000, "sample_every": 10_000})
-    first, eyes = (HELD_OUT if options.final else UNSEEN) + options.skip, Eyes(exam.Nowhere())
+    first, eyes = (HELD_OUT if options.final else UNSEEN) + options.skip, GroundTruth(exam.Nowhere())
     base: list[Cell] = []
     own: list[Cell] = []
     minutes: list[float] = []

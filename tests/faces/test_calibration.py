@@ -160,9 +160,9 @@ def test_verified_pictures_help_to_count_rejects_and_change_no_line() -> None:
         (
             FAN,
             others(np.linspace(90, 180, 60)),
-            "Too few pictures of others: 60 of 60 others are effective_sample_size 60",
+            "Too few pictures of others: 60 of 60 others are worth 60",
         ),
-        (FAN, others([100, 130, 160] * 50, ["a", "b", "c"] * 50), "are effective_sample_size 3"),
+        (FAN, others([100, 130, 160] * 50, ["a", "b", "c"] * 50), "are worth 3"),
         (FAN[:4], others(np.linspace(90, 180, 300)), "Only 4 sources"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from test_worker_kills import APP, assert_each_once, is_gone, kill
 
-sys.path.append(str(Path(__file__).parents[1] / "jobs"))
+sys.path.append(str(Path(__file__).parents[1] / "queue"))
 from job_helpers import until
 
 from pipelines.domain.records import ImageRecord, Intake

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "jobs"))
+sys.path.append(str(Path(__file__).parents[1] / "queue"))
 from job_helpers import SCRIPTED, scripted_plan, until
 
 from pipelines.domain.presets import TrainingSettings

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent / "train")]
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "training")]
 
 from engine_helpers import events, models_dir, resident, settings, workspace  # noqa: E402
 

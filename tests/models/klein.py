@@ -10,10 +10,11 @@ from train_helpers import Bench
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from labs.mini_training.checkpoints import tokenizers
-from pipelines.domain.presets import TrainingSettings, models
+from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.requests import TrainItem, TrainRequest
 from pipelines.domain.shots import Purpose, Shot
 from pipelines.engine.resident import Resident
+from pipelines.storage.presets import shipped
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
@@ -69,8 +70,8 @@ def _text_encoder(vocabulary: int) -> Qwen3ForCausalLM:
 def shot(**fields: Any) -> Shot:
     """96 px in 2 steps unless said otherwise."""
     values: dict[str, Any] = {
-        "family": KLEIN, "revision": models()[KLEIN].revision, "prompt": "portrait of ohwx_char person", "seed": 1,
-        "steps": 2, "guidance": 4.0, "width": 96, "height": 96, "purpose": Purpose(step="sample"),
+        "family": KLEIN, "revision": shipped().models[KLEIN].revision, "prompt": "portrait of ohwx_char person",
+        "seed": 1, "steps": 2, "guidance": 4.0, "width": 96, "height": 96, "purpose": Purpose(step="sample"),
     }  # fmt: skip
     return Shot(**{**values, **fields})
 
@@ -91,13 +92,13 @@ class KleinBench(Bench):
 
     def request(self, target: str = "character", **changes: Any) -> TrainRequest:
         """Eight of its modules a block, at 96 px."""
-        family = models()[KLEIN]
+        family = shipped().models[KLEIN]
         return super().request(
             target, family=KLEIN, revision=family.revision, **{"resolution": 96, "steps": 4, "save_every": 2, **changes}
         )
 
     def driver(self, target: str = "character") -> Any:
-        with self.residents[target].use(models()[KLEIN]) as driver:
+        with self.residents[target].use(shipped().models[KLEIN]) as driver:
             return driver
 
     def settings(self, **changes: Any) -> TrainingSettings:

@@ -14,7 +14,7 @@ from klein import KLEIN, KleinBench, shot, write_checkpoint
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from pipelines.domain.presets import TrainingSettings, models
+from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.shots import Adapter, ImageRef, LoraStack, Shot
 from pipelines.engine import capacity as machine
 from pipelines.engine.adapters import applied, load
@@ -25,13 +25,14 @@ from pipelines.models import registry
 from pipelines.models.denoiser import denoiser_of
 from pipelines.models.driver import ShotError
 from pipelines.models.lora_files import LoraRefused, inspect
+from pipelines.storage.presets import shipped
 from pipelines.storage.safetensors_file import read_metadata
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 from pipelines.training.dataset import Cache, Encoder
 from pipelines.training.task import TrainingDataError
 
-FAMILY = models()[KLEIN]
+FAMILY = shipped().models[KLEIN]
 TARGETS = ("character", "editor")
 REFERENCE = ImageRef(id="a", path="-")
 

@@ -14,7 +14,7 @@ from engine_helpers import QWEN, checkpoint, family, ramp, same, shot
 from pydantic import ValidationError
 
 from pipelines import models as package
-from pipelines.domain.presets import PRESETS, Geometry, ModelFamily, PresetError, TrainingSettings, models, trainings
+from pipelines.domain.presets import Geometry, ModelFamily, TrainingSettings
 from pipelines.domain.requests import TrainItem
 from pipelines.domain.shots import ImageRef
 from pipelines.engine.memory import lora_width, predict_training
@@ -22,6 +22,8 @@ from pipelines.engine.resident import Resident
 from pipelines.models import registry
 from pipelines.models.base import Layers
 from pipelines.models.denoiser import denoiser_of
+from pipelines.storage.preset_files import PRESETS, PresetError
+from pipelines.storage.presets import shipped
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 from pipelines.training.dataset import Example
@@ -37,9 +39,9 @@ def table(name: str) -> dict[str, Any]:
 # ---- presets
 
 
-@pytest.mark.parametrize("name", list(models()))
+@pytest.mark.parametrize("name", list(shipped().models))
 def test_every_module_that_a_preset_trains_is_in_its_architecture(name: str) -> None:
-    chosen = models()[name]
+    chosen = shipped().models[name]
     architecture = registry.of(chosen)
     for target in chosen.lora_targets:
         assert lora_width(architecture, (target,), architecture.geometry), target
@@ -48,15 +50,15 @@ def test_every_module_that_a_preset_trains_is_in_its_architecture(name: str) -> 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_published_model_has_a_training_for_each_of_its_roles(name: str) -> None:
     target = {"generator": "character", "editor": "editor"}
-    offered = {t.target for t in trainings().values() if name in t.families}
-    assert offered == {target[role] for role in models()[name].roles}
+    offered = {t.target for t in shipped().trainings.values() if name in t.families}
+    assert offered == {target[role] for role in shipped().models[name].roles}
 
 
 def test_a_new_family_is_one_table(workspace_root: Path) -> None:
     """The 9B klein: the 4B's table with other numbers. What it takes in memory follows from them."""
     own = {"name": "flux2-klein-9b", "geometry": {"width": 4096, "double": 8, "single": 24}}
     large = ModelFamily.model_validate({**table("flux2-klein-4b"), **own, "modelspec": "Flux.2-klein-9b"})
-    small, asked = models()["flux2-klein-4b"], TrainingSettings(rank=16, resolution=768)
+    small, asked = shipped().models["flux2-klein-4b"], TrainingSettings(rank=16, resolution=768)
     workspace, settings = Workspace(workspace_root), Settings(device="cpu")
     more, less = (predict_training(f, asked, workspace, settings, 1).phases["train"] for f in (large, small))
     assert more["LoRA and optimizer"] > 1.5 * less["LoRA and optimizer"] and more["activations"] > less["activations"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.storage import lora_files
+from pipelines.models import lora_files
 from pipelines.storage.atomic import writer_of
 from pipelines.storage.temp_files import sweep
 from pipelines.storage.workspace import Workspace

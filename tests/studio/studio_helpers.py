@@ -22,7 +22,8 @@ class Served:
 
 
 def damaged_workspace(root: Path) -> None:
-    """A workspace at ``root`` as a crash and a bad sector leave it: the first line of its journal is damaged."""
+    """A workspace at ``root`` as a crash and a bad sector leave it: a decision is damaged in its
+    journal."""
     with open_session(root.with_name("whole")) as session:
         session.store.decide(Decision(image="x", who="human", action="note", value="spoilt"))
         characters.create(session, "Ada", may_use=True)

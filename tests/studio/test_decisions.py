@@ -1,6 +1,5 @@
 """What follows from a decision is the server's word: in its answers, and in the page."""
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -70,7 +69,9 @@ def test_the_filter_says_of_each_picture_above_which_line_it_goes(studio: Studio
 def test_the_table_of_the_page_is_the_rule(client: TestClient, studio: Studio, put: Put) -> None:
     image = put("enriched", verdict="right", score=0.8)
     table = foresight.table(studio.session)
-    assert json.dumps(table) in client.get("/ui/studio.js").text
+    told = client.get("/facts").json()["outcomes"]
+    assert {action: values.keys() for action, values in told.items()} == {a: v.keys() for a, v in table.items()}
+    assert all(told[a][v][key] == said[key] for a in told for v in told[a] for said in [table[a][v]] for key in said)
     for action, values in (("label", ("good", "needs_correction", "reject", None)), ("identity", (1, 5, None))):
         for value in values:
             said = Decision(image=image.id, who="human", action=action, value=value)  # type: ignore[arg-type]

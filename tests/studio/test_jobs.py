@@ -114,15 +114,16 @@ def test_what_was_repaired_is_told_until_it_is_closed(workspace_root: Path) -> N
         studio = Studio(session)
         client = TestClient(own(studio), base_url="http://127.0.0.1:7860")
         (words,) = client.get("/live").json()["notices"]
-        assert "repaired" in words and "line 1" in words
+        assert "repaired" in words and "line 2" in words
         client.post("/notices/close")
         assert client.get("/live").json()["notices"] == []
 
 
 def test_the_notice_is_shown_and_closed_in_the_page(page: Page, served: Served) -> None:
-    served.studio.session.store._journal.notes.append("line 7 of the journal is damaged and was left out")
+    words = "The records were repaired: line 7 of the journal is damaged and was left out."
+    served.studio.session.store._notes.append(words)
     notice = page.locator("#notice")
-    expect(notice).to_have_text("The records were repaired: line 7 of the journal is damaged and was left out.")
+    expect(notice).to_have_text(words)
     page.click("#notice-close")
     expect(notice).to_be_hidden()
     page.reload()

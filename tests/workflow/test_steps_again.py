@@ -30,7 +30,8 @@ def test_a_real_picture_is_retried_and_varied(session: Session, ada: Character) 
 def test_more_of_it_goes_into_the_version_that_is_open(session: Session, ada: Character, put: Put) -> None:
     source = put("source", label="good")
     edit = put("enriched", sources=(source.ref,))
-    datasets.freeze(session, [edit])
+    (used,) = datasets.holding(session, ada.id, [edit.id])
+    session.store.put(used.model_copy(update={"frozen": True}))
     plan = again.plan(session, edit, 4)
     assert (plan.version, plan.kind) == ("v2", "enriched") and plan.folder.endswith("enriched/v2")
     assert {shot.sources for shot in plan} == {(source.ref,)}

@@ -10,12 +10,13 @@ from PIL import Image
 from pipelines.domain.calibrations import Calibration
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, Warned
-from pipelines.domain.presets import Weights, models
+from pipelines.domain.presets import Weights
 from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord
 from pipelines.domain.requests import CalibrateRequest, ScoreRequest
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.faces.base import RecogniserMissing
 from pipelines.session import NotFound, Session
+from pipelines.storage.presets import shipped
 from pipelines.worker.calibrate import run
 from pipelines.workflow import calibration, characters, sources
 from pipelines.workflow.characters import NotAllowed
@@ -63,7 +64,11 @@ def test_the_line_is_drawn_kept_reported_and_used(session: Session) -> None:
 def test_a_model_without_a_hub_is_not_of_the_mini_world(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """FLUX in a folder of one's own: drawn strangers are no impostors of a photographed person."""
     assert calibration.estimate(session, "cleo").others == 12 + 9
-    local = models()["flux1-dev"].model_copy(update={"weights": Weights(folder="/models/flux"), "gate": "perceptual"})
+    local = (
+        shipped()
+        .models["flux1-dev"]
+        .model_copy(update={"weights": Weights(folder="/models/flux"), "gate": "perceptual"})
+    )
     monkeypatch.setattr(Session, "family", lambda self, name: local)
     estimate = calibration.estimate(session, "cleo")
     assert estimate.others == 0 and "Nobody else is known here yet" in estimate.weak[0]

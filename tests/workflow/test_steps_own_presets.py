@@ -16,6 +16,9 @@ from pipelines.storage.preset_files import KINDS
 from pipelines.storage.presets import FOLDER, load_presets, shipped
 from pipelines.workflow import admission, characters, enrich, flywheel, generate, loras, presets, render, survey
 from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow.enrich import EnrichOptions
+from pipelines.workflow.generate import GenerateOptions
+from pipelines.workflow.survey import SurveyOptions
 
 
 def write(session: Session, file: str, text: str) -> Path:
@@ -43,15 +46,16 @@ def test_what_the_files_add_is_planned_at_once(session: Session, ada: Character,
     )
     write(session, "prompts/survey.toml", '[[axis]]\nname = "hat"\ntitle = "Hat"\n'
           'edits = [{ value = "red", title = "Red", prompt = "Give her a red hat." }]')  # fmt: skip
-    (edited,) = enrich.plan(session, ada.id, edits=["hair/short"])
-    (drawn,) = generate.plan(session, ada.id, scenarios=["moon"], variants=1)
-    (tested,) = survey.plan(session, ada.id, image_ids=[source.id], prompts=["hat/red"])
+    (edited,) = enrich.plan(session, ada.id, EnrichOptions(edits=("hair/short",), gaps=False))
+    (drawn,) = generate.plan(session, ada.id, GenerateOptions(scenarios=("moon",), variants=1))
+    (tested,) = survey.plan(session, ada.id, SurveyOptions(images=(source.id,), prompts=("hat/red",)))
     assert (edited.prompt, tested.prompt) == ("Cut the hair short.", "Give her a red hat.")
     assert drawn.prompt == "ohwx_char person, moon"
 
 
 def test_work_that_waits_is_refused_in_words_when_its_models_preset_changes(session: Session, mia: Character) -> None:
-    plan = generate.plan(session, mia.id, variants=1, count=2)
+    options = GenerateOptions(variants=1, count=2)
+    plan = generate.plan(session, mia.id, options)
     assert all(REVISION_MARK in shot.revision for shot in plan)
     request = RenderRequest(plan=plan)
     assert admission.admit(session, request).plan == plan
@@ -60,7 +64,7 @@ def test_work_that_waits_is_refused_in_words_when_its_models_preset_changes(sess
     file = own_flux(session.workspace.root, lora_targets=["attn.to_q"])
     with pytest.raises(NotAllowed, match="has changed since this was planned"):
         admission.admit(session, request)
-    assert not {s.id for s in plan} & {s.id for s in generate.plan(session, mia.id, variants=1, count=2)}
+    assert not {s.id for s in plan} & {s.id for s in generate.plan(session, mia.id, options)}
     file.unlink()
     own_flux(session.workspace.root)
     assert admission.admit(session, request).plan == plan
@@ -79,9 +83,9 @@ def test_of_a_model_that_is_gone_everything_is_told_and_the_workspace_lives(sess
     assert lacking and "There is no model preset 'mine'" in lacking.what
     assert loras.usable(session, "mine") == []
     with pytest.raises(NotFound, match="its file is gone or broken"):
-        generate.plan(session, mia.id)
+        generate.plan(session, mia.id, GenerateOptions())
     own_flux(session.workspace.root)
-    assert presets.read(session).problems == () and generate.plan(session, mia.id).shots
+    assert presets.read(session).problems == () and generate.plan(session, mia.id, GenerateOptions()).shots
 
 
 def test_weights_lie_where_the_preset_says_or_it_is_told_where_to_put_them(session: Session, tmp_path: Path) -> None:
