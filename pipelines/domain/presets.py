@@ -68,8 +68,8 @@ class Geometry(Frozen):
 class ModelFamily(Frozen):
     """A base model as data. ``architecture`` names a package of ``pipelines.models``, and is what LoRAs fit;
     ``roles`` are what it can be chosen for; ``lora_targets`` the modules trained; ``modelspec`` is its own name in the
-    headers of its LoRAs and ``geometry`` its own shape, where they are not the architecture's; ``gate`` and ``second``
-    name the recognisers that judge its pictures (``pipelines.faces``).
+    headers of its LoRAs and ``geometry`` its own shape, where they are not the architecture's; ``recogniser`` and
+    ``second_opinion`` name who judges its pictures (``pipelines.faces``).
 
     ``factor`` is how many pixels of a side one latent stands for. ``text_length`` is the number of tokens of a prompt:
     FLUX pads to it; Qwen pads nothing, there it is the typical length that memory is foretold with. ``world`` names the
@@ -90,8 +90,8 @@ class ModelFamily(Frozen):
     text_length: int = Field(512, ge=1)
     lora_targets: tuple[str, ...]
     defaults: Defaults
-    gate: str
-    second: str = ""
+    recogniser: str
+    second_opinion: str = ""
     world: Literal["", "mini"] = ""
     modelspec: str = ""
     geometry: Geometry | None = None

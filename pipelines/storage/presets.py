@@ -32,7 +32,18 @@ _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 # What of a model says nothing about its pictures: words, memory to foretell, and what every shot holds itself.
 _ASIDE: dict[str, Any] = {
     **dict.fromkeys(
-        ("name", "title", "roles", "revision", "licence", "licence_note", "gate", "second", "modelspec", "geometry"),
+        (
+            "name",
+            "title",
+            "roles",
+            "revision",
+            "licence",
+            "licence_note",
+            "recogniser",
+            "second_opinion",
+            "modelspec",
+            "geometry",
+        ),
         True,
     ),
     "weights": {"gib"},
@@ -161,7 +172,7 @@ class _Check:
             wrong.append(f"weights.hub: {family.weights.hub!r} is no repository, such as owner/model")
         if not _REVISION.fullmatch(family.revision):
             wrong.append(f"revision: {family.revision!r} is not of letters, digits, '.', '_' and '-' alone")
-        for place, name in (("gate", family.gate), ("second", family.second)):
+        for place, name in (("recogniser", family.recogniser), ("second_opinion", family.second_opinion)):
             wrong += self._unknown(place, [name] if name else [], "faces", "recogniser")
         return wrong
 

@@ -76,7 +76,7 @@ def submit(session: Session, character_id: str, *, far: float = FAR) -> Job:
         character=character_id,
         name=character.name,
         version=version,
-        recognisers=tuple(name for name in (family.gate, family.second) if name),
+        recognisers=tuple(name for name in (family.recogniser, family.second_opinion) if name),
         references=references,
         verified=verified(session, character_id),
         others=others(session, character),
@@ -144,7 +144,7 @@ def keep(session: Session, job: Job, request: CalibrateRequest) -> list[Calibrat
 def current(session: Session, character_id: str) -> Calibration:
     """The latest calibration by the recogniser that gates the character's pictures. Raises NotFound."""
     character = session.character(character_id)
-    found = newest(session, character_id).get(session.family(character.generator).gate)
+    found = newest(session, character_id).get(session.family(character.generator).recogniser)
     if found is None:
         raise NotFound(f"{character.name} is not calibrated yet: flenwheel score --calibrate")
     return found

@@ -155,7 +155,13 @@ def judge(session: Session, character_id: str, family: str) -> Judge:
     known = references(session, character_id)
     drawn = thresholds.drawn(session, character_id, known)
     smallest = min(SMALLEST, preset.defaults.width)
-    return Judge(recogniser=preset.gate, second_opinion=preset.second, references=known, lines=drawn, smallest=smallest)
+    return Judge(
+        recogniser=preset.recogniser,
+        second_opinion=preset.second_opinion,
+        references=known,
+        lines=drawn,
+        smallest=smallest,
+    )
 
 
 def references(session: Session, character_id: str) -> tuple[Reference, ...]:

@@ -53,7 +53,7 @@ def brief(studio: Studio) -> Json:
     if not studio.character:
         return {"state": "nobody"}
     generator = studio.session.presets.models.get(studio.character.generator)
-    drawn = thresholds.newest(studio.session, studio.character_id).get(generator.gate if generator else "")
+    drawn = thresholds.newest(studio.session, studio.character_id).get(generator.recogniser if generator else "")
     if drawn is None:
         return {"state": "none"}
     state = "used" if _used(studio, drawn) else "provisional" if drawn.provisional else "stale"
@@ -66,14 +66,14 @@ def view(studio: Studio) -> Json:
     ahead = calibration.estimate(session, character.id)
     family = session.family(character.generator)
     known = thresholds.newest(session, character.id)
-    drawn = [known[name] for name in (family.gate, family.second) if name in known]
+    drawn = [known[name] for name in (family.recogniser, family.second_opinion) if name in known]
     return {
         "character": character.name,
         "sources": ahead.sources,
         "others": ahead.others,
         "shut": ahead.shut,
         "weak": ahead.weak,
-        "start": _starting(studio, family.gate),
+        "start": _starting(studio, family.recogniser),
         "far": calibration.FAR,
         "failed": _failed(studio, drawn[0] if drawn else None),
         "lines": [_line(studio, c) for c in drawn],

@@ -86,7 +86,7 @@ class Lab:
         done = train(
             request, resident=self.made.resident, workspace=self.made.workspace, settings=self.made.settings,
             emit=lambda event: None, cancelled=lambda: False,
-            finder=finder(Judge(recogniser=self.made.family.gate), self.made.workspace, exam.Nowhere()),
+            finder=finder(Judge(recogniser=self.made.family.recogniser), self.made.workspace, exam.Nowhere()),
         )  # fmt: skip
         adapter = Adapter(name=self.who.id, sha256=done["sha256"], path=done["lora"])
         return LoraStack(adapters=(adapter,)), time.perf_counter() - begun, done

@@ -74,7 +74,7 @@ def test_all_files_together_are_small():
 
 def test_the_families_name_eyes_that_are_there():
     for family in ("mini-flux", "mini-qwen-edit"):
-        for name in (shipped().models[family].gate, shipped().models[family].second):
+        for name in (shipped().models[family].recogniser, shipped().models[family].second_opinion):
             assert name in shipped().faces
             who = recogniser(name, NOWHERE)
             assert who.ready() == ""

@@ -34,7 +34,7 @@ def own_model(**more: object) -> str:
         "name": "mine", "title": "Mine", "role": "generator", "pipeline": "FluxPipeline", "lora_family": "flux",
         "revision": "1", "licence": "my own", "weights": {"folder": "/models/mine"}, "parts": {"transformer": {}},
         "lora_targets": ["attn.to_q"], "defaults": {"width": 64, "height": 64, "steps": 4, "guidance": 1.0},
-        "gate": "insightface",
+        "recogniser": "insightface",
     }  # fmt: skip
     return tomli_w.dumps(table | more)
 
@@ -150,7 +150,10 @@ BROKEN = {
         own_model(name="k", pipeline="EvilPipeline"),
         ["pipeline: FLENwheel cannot drive 'EvilPipeline'"],
     ),
-    "models/gate.toml": (own_model(name="g", gate="nobody"), ["gate: there is no recogniser 'nobody' (known: "]),
+    "models/gate.toml": (
+        own_model(name="g", recogniser="nobody"),
+        ["recogniser: there is no recogniser 'nobody' (known: "],
+    ),
     "models/hub.toml": (
         own_model(name="h", weights={"hub": "https://x/y"}),
         ["weights.hub: 'https://x/y' is no repository"],
@@ -245,7 +248,7 @@ def test_failures_can_be_renamed_on_screen_moved_to_another_letter_and_added(
 
 def test_what_decides_pictures_marks_the_revision_and_words_do_not(write: Write, workspace_root: Path) -> None:
     file = write(
-        "models/a.toml", 'name = "flux1-dev"\ntitle = "T"\nlicence = "L"\ngate = "facenet"\n[defaults]\nsteps = 9'
+        "models/a.toml", 'name = "flux1-dev"\ntitle = "T"\nlicence = "L"\nrecogniser = "facenet"\n[defaults]\nsteps = 9'
     )
     ours = OURS.models["flux1-dev"]
     assert load_presets(workspace_root).models["flux1-dev"].revision == ours.revision

@@ -30,7 +30,7 @@ def few_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
     family = Session.family
 
     def perceptual(session: Session, name: str) -> object:
-        return family(session, name).model_copy(update={"gate": "perceptual", "second": ""})
+        return family(session, name).model_copy(update={"recogniser": "perceptual", "second_opinion": ""})
 
     monkeypatch.setattr(Session, "family", perceptual)
 
