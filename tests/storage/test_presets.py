@@ -31,8 +31,7 @@ def write(workspace_root: Path) -> Write:
 
 def own_model(**more: object) -> str:
     table = {
-        "name": "mine", "title": "Mine", "role": "generator", "pipeline": "FluxPipeline", "lora_family": "flux",
-        "revision": "1", "licence": "my own", "weights": {"folder": "/models/mine"}, "parts": {"transformer": {}},
+        "name": "mine", "title": "Mine", "architecture": "flux", "roles": ["generator"], "revision": "1", "licence": "my own", "weights": {"folder": "/models/mine"}, "parts": {"transformer": {}},
         "lora_targets": ["attn.to_q"], "defaults": {"width": 64, "height": 64, "steps": 4, "guidance": 1.0},
         "recogniser": "insightface",
     }  # fmt: skip
@@ -147,8 +146,8 @@ BROKEN = {
     "models/name.toml": (own_model(name="a/../b"), ["name: 'a/../b' is no single word"]),
     "models/revision.toml": (own_model(name="r", revision="refs/pr/1"), ["revision: 'refs/pr/1' is not of letters"]),
     "models/kind.toml": (
-        own_model(name="k", pipeline="EvilPipeline"),
-        ["pipeline: FLENwheel cannot drive 'EvilPipeline'"],
+        own_model(name="k", architecture="evil"),
+        ["architecture: FLENwheel cannot drive 'evil'"],
     ),
     "models/gate.toml": (
         own_model(name="g", recogniser="nobody"),
