@@ -66,7 +66,7 @@ def require(family: ModelFamily, workspace: Workspace, settings: Settings) -> Pa
 
 
 def _lacking(family: ModelFamily) -> Missing:
-    if not family.weights.hub and REVISION_MARK in family.revision:
+    if not family.weights.hub and (REVISION_MARK in family.revision or not family.weights.folder):
         return Missing(_not_there(family), 0.0, family.licence, "reinstall")
     if not family.weights.hub:
         problems = "; ".join(check_folder(PRESETS / family.weights.folder)[:3])
@@ -80,7 +80,7 @@ def _lacking(family: ModelFamily) -> Missing:
 
 
 def _not_there(family: ModelFamily) -> str:
-    """Words about the weights of a user's own preset that names no hub."""
+    """Words about the weights of a preset that names no hub and does not come with the product."""
     if not family.weights.folder:
         folder = f"models/{family.name}-{family.weights_revision}"
         return f"The weights of {family.title} belong into {folder} of the workspace: its preset names no other place."
