@@ -22,11 +22,11 @@ LEAST, ENOUGH = 2, 5
 @dataclass(frozen=True)
 class Estimate:
     """What a line would be drawn from: how many ``sources``, how many ``others`` (people, or prompts of the base
-    model). ``shut`` says why it cannot be drawn, ``weak`` what would keep it from being used; in words."""
+    model). ``blocker`` says why it cannot be drawn, ``weak`` what would keep it from being used; in words."""
 
     sources: int
     others: int
-    shut: str
+    blocker: str
     weak: tuple[str, ...]
 
 
@@ -69,7 +69,7 @@ def submit(session: Session, character_id: str, *, far: float = FAR) -> Job:
     character = session.character(character_id)
     family = session.family(character.generator)
     references = sources.references(session, character_id)
-    if shut := estimate(session, character_id, far=far).shut:
+    if shut := estimate(session, character_id, far=far).blocker:
         raise NotAllowed(shut)
     version = datasets.following(c.version for c in session.store.all(Calibration, character=character_id))
     request = CalibrateRequest(

@@ -100,7 +100,7 @@ def _next(session: Session, character_id: str, n: _Counts) -> NextAction:
             f"Review {n.waiting} pictures", "gate to training: every picture is judged", "review", "enriched"
         )
     if not n.trained:
-        shut = training.dataset(session, character_id).shut
+        shut = training.dataset(session, character_id).blockers
         return NextAction("Train v1", " ".join(shut) or "the gate is open", "train")
     latest = n.trained[-1]
     if not n.synthetic:
@@ -136,7 +136,7 @@ def _after_the_card(session: Session, character_id: str, n: _Counts) -> NextActi
 
 
 def _steps(session: Session, character_id: str, n: _Counts, action: NextAction) -> list[RailStep]:
-    shut = training.dataset(session, character_id).shut
+    shut = training.dataset(session, character_id).blockers
     advice = " ".join(sources.advice(session, character_id))
     newest = n.trained[-1].version if n.trained else "v1"
     following = f"v{len(n.trained) + 1}" if n.trained else "v2"

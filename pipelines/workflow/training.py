@@ -27,14 +27,14 @@ SAMPLE_CELLS = ("front/neutral", "half-left/smiling", "profile-right/neutral")
 
 @dataclass
 class TrainingSet:
-    """What a training would learn from: ``images`` are what it is to make, one for each of ``items``. ``shut`` are
-    reasons why it may not start; ``doubts`` only warn."""
+    """What a training would learn from: ``images`` are what it is to make, one for each of ``items``. ``blockers`` are
+    reasons why it may not start; ``warnings`` only warn."""
 
     target: Target
     items: list[TrainItem] = field(default_factory=list)
     images: list[ImageRecord] = field(default_factory=list)
-    shut: list[str] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
+    blockers: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def by_origin(self) -> Counter[str]:
@@ -51,7 +51,7 @@ def dataset(session: Session, character_id: str, target: Target = "character") -
     """What the next training of a target would learn from, and whether it may start."""
     found = _editor_set(session, character_id) if target == "editor" else _character_set(session, character_id)
     if found.items and (why := gate.shut(session, character_id, seen_in(found.items))):
-        found.shut.append(why)
+        found.blockers.append(why)
     return found
 
 
@@ -63,14 +63,14 @@ def _character_set(session: Session, character_id: str) -> TrainingSet:
         found.items += [_item(session, image, origin) for image in images]
     found.items = _balanced(found.items, found.images)
     if not groups["source"]:
-        found.shut.append("There are no sources yet: drop pictures in Enrich.")
+        found.blockers.append("There are no sources yet: drop pictures in Enrich.")
     waiting = len(review.undecided(session, character_id, "enriched"))
     if waiting:
-        found.shut.append(f"{waiting} enriched pictures wait for review: nothing unreviewed is trained on.")
+        found.blockers.append(f"{waiting} enriched pictures wait for review: nothing unreviewed is trained on.")
     if len(groups["enriched"]) < GOOD_WANTED:
-        found.doubts.append(f"{len(groups['enriched'])} good enriched pictures of {GOOD_WANTED} wanted.")
-    found.doubts += _forgetting(found.images)
-    found.doubts += sources.advice(session, character_id)
+        found.warnings.append(f"{len(groups['enriched'])} good enriched pictures of {GOOD_WANTED} wanted.")
+    found.warnings += _forgetting(found.images)
+    found.warnings += sources.advice(session, character_id)
     return found
 
 
@@ -96,14 +96,14 @@ def _editor_set(session: Session, character_id: str) -> TrainingSet:
     found.items = corrections + [i.model_copy(update={"weight": len(corrections) / len(good)}) for i in good]
     found.images = [review.get(session, item.image.id) for item in found.items]
     if not made:
-        found.shut.append("There are no corrections yet: mark a picture in Review and give a corrected one.")
+        found.blockers.append("There are no corrections yet: mark a picture in Review and give a corrected one.")
     elif not corrections:
-        found.shut.append(f"None of {len(made)} corrections can be learnt from: their {_LEFT_OUT}.")
+        found.blockers.append(f"None of {len(made)} corrections can be learnt from: their {_LEFT_OUT}.")
     elif len(corrections) < TRIPLETS_WANTED:
-        found.doubts.append(f"{len(corrections)} corrections of {TRIPLETS_WANTED} wanted.")
+        found.warnings.append(f"{len(corrections)} corrections of {TRIPLETS_WANTED} wanted.")
     if corrections and (left := len(made) + len(edits) - len(found.items)):
         whose = "is left out: its" if left == 1 else "are left out: their"
-        found.doubts.append(f"{left} of {len(made) + len(edits)} edits {whose} {_LEFT_OUT}.")
+        found.warnings.append(f"{left} of {len(made) + len(edits)} edits {whose} {_LEFT_OUT}.")
     return found
 
 
@@ -180,8 +180,8 @@ def submit(
         known = ", ".join(presets_for(session, character_id, target))
         raise NotAllowed(f"There is no {target} training preset {preset!r} (known: {known}).")
     learning = dataset(session, character_id, target)
-    if learning.shut:
-        raise GateShut(" ".join(learning.shut))
+    if learning.blockers:
+        raise GateShut(" ".join(learning.blockers))
     request = _request(session, character_id, learning, settings or chosen.settings)
 
     def alongside(job: Job) -> list[Record]:

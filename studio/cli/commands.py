@@ -249,11 +249,11 @@ def train(options: argparse.Namespace) -> Answer:
         told = {
             "pictures": dict(learning.by_origin),
             "angles": dict(learning.by_angle),
-            "shut": learning.shut,
-            "doubts": learning.doubts,
+            "shut": learning.blockers,
+            "doubts": learning.warnings,
         }
         if options.dry_run:
-            return told, "\n".join([str(dict(learning.by_origin)), *learning.shut, *learning.doubts])
+            return told, "\n".join([str(dict(learning.by_origin)), *learning.blockers, *learning.warnings])
         fitting = training.presets_for(session, character.id, options.target)
         preset = options.preset or next(iter(fitting), "")
         job = training.submit(session, character.id, options.target, preset, _settings(session, preset, options.set))

@@ -71,7 +71,7 @@ def view(studio: Studio) -> Json:
         "character": character.name,
         "sources": ahead.sources,
         "others": ahead.others,
-        "shut": ahead.shut,
+        "shut": ahead.blocker,
         "weak": ahead.weak,
         "start": _starting(studio, family.recogniser),
         "far": calibration.FAR,

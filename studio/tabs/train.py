@@ -252,9 +252,9 @@ def dataset_of(studio: Studio, target: training.Target) -> tuple[Value, Value]:
         return {"empty": NOBODY}, {}
     found = training.dataset(studio.session, studio.character_id, target)
     cells = [(angle_of(i), item.origin) for i, item in zip(found.images, found.items, strict=True)]
-    doubts = {"title": "It would train, but", "lines": found.doubts, "tone": "warn", "bullets": True}
-    value = tally(cells, found.shut, ANGLES if target == "character" else (), empty=NO_DATA[target])
-    return value, doubts if found.doubts and not found.shut else {}
+    doubts = {"title": "It would train, but", "lines": found.warnings, "tone": "warn", "bullets": True}
+    value = tally(cells, found.blockers, ANGLES if target == "character" else (), empty=NO_DATA[target])
+    return value, doubts if found.warnings and not found.blockers else {}
 
 
 def settings_of(studio: Studio, form: TrainForm) -> TrainingSettings:
@@ -294,7 +294,7 @@ def look_ahead(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
     inputs = 1 if form.target == "editor" else 0
     forecast = predict_training(family, settings, session.workspace, session.settings, inputs)
     memory = meter(forecast.parts, forecast.total_gib, forecast.fits, "" if forecast.fits else forecast.why)
-    shut = training.dataset(session, studio.character_id, form.target).shut
+    shut = training.dataset(session, studio.character_id, form.target).blockers
     if shut:
         return refused({"title": "The gate is shut", "lines": shut, "tone": "warn"}, memory)
     version = datasets.following(r.version for r in training.runs(session, studio.character_id, form.target))

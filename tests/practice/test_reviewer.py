@@ -107,7 +107,7 @@ def test_decisions_are_recorded_as_simulated_and_open_the_gate(
     assert verdict.reason == f"{SOMEONE_ELSE}, {VIEW}"
     assert [i.id for i in review.undecided(session, cleo.id, "enriched")] == [unread.id]
     assert [i.id for i in review.good(session, cleo.id, "enriched")] == [right.id]
-    assert training.dataset(session, cleo.id).shut  # one waits: nothing unreviewed is trained on
+    assert training.dataset(session, cleo.id).blockers  # one waits: nothing unreviewed is trained on
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ def write(workspace_root: Path) -> Write:
 
 def own_model(**more: object) -> str:
     table = {
-        "name": "mine", "title": "Mine", "architecture": "flux", "roles": ["generator"], "revision": "1", "licence": "my own", "weights": {"folder": "/models/mine"}, "parts": {"transformer": {}},
+        "name": "mine", "title": "Mine", "architecture": "flux", "roles": ["generator"], "revision": "1",
+        "licence": "my own", "weights": {"folder": "/models/mine"}, "parts": {"transformer": {}},
         "lora_targets": ["attn.to_q"], "defaults": {"width": 64, "height": 64, "steps": 4, "guidance": 1.0},
         "recogniser": "insightface",
     }  # fmt: skip

@@ -225,9 +225,9 @@ def test_an_editor_learns_nothing_from_sources_that_were_left_out(
     grid = checkpoints.ahead(session, run, [10], [1.0])
     assert [[ref.id for ref in shot.sources] for shot in grid] == [[other.id]]  # nor is it drawn from again
     learning = training.dataset(session, "ada", "editor")
-    assert learning.shut == [] and {c.id for i in learning.items for c in i.controls} == {other.id}
+    assert learning.blockers == [] and {c.id for i in learning.items for c in i.controls} == {other.id}
     assert good.id not in {i.image.id for i in learning.items}
-    assert any("2 edits are left out" in doubt for doubt in learning.doubts)
+    assert any("2 edits are left out" in doubt for doubt in learning.warnings)
     new = session.jobs.wait(training.submit(session, "ada", "editor", "editor-practice").id, WAIT)
     (request,) = given(session)
     assert new.request == request and source.id not in json.dumps(request)

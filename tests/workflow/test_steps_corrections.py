@@ -34,7 +34,7 @@ def test_a_better_try_is_found_good_by_who_chose_it_and_teaches_the_editor(
     assert (said.id, said.who, said.value, said.where) == (made.chosen, "human", "good", "correction")
     assert session.store.verdict(wrong.id).label == "needs_correction"
     learning = training.dataset(session, ada.id, "editor")
-    assert learning.shut == []
+    assert learning.blockers == []
     # it is a good edit, too, and yet one example
     assert [(i.image, i.origin, i.controls) for i in learning.items] == [(better.ref, "correction", (source.ref,))]
 

@@ -16,13 +16,13 @@ def test_a_training_set_is_shut_while_an_enriched_picture_waits(session: Session
     good = put("enriched", label="good", sources=(source.ref,))
     waiting = put("enriched", sources=(source.ref,))
     shut = training.dataset(session, ada.id)
-    assert any("1 enriched pictures wait" in why for why in shut.shut)
+    assert any("1 enriched pictures wait" in why for why in shut.blockers)
     with pytest.raises(training.GateShut, match="wait for review"):
         training.submit(session, ada.id, "character", "character-practice")
 
     review.decide(session, [Decision(image=waiting.id, who="human", action="label", value="reject")])
     open_now = training.dataset(session, ada.id)
-    assert open_now.shut == []
+    assert open_now.blockers == []
     assert [i.id for i in open_now.images] == [source.id, good.id]
     assert dict(open_now.by_origin) == {"source": 1, "enriched": 1}
 
@@ -70,9 +70,9 @@ def test_an_undecided_source_shuts_the_gate_before_anything_is_asked_for(
 ) -> None:
     put("source", label="good")
     cleared = put("source", label="good")
-    assert training.dataset(session, ada.id).shut == []
+    assert training.dataset(session, ada.id).blockers == []
     review.decide(session, [Decision(image=cleared.id, who="human", action="label", value=None)])
-    (why,) = training.dataset(session, ada.id).shut
+    (why,) = training.dataset(session, ada.id).blockers
     assert f"{cleared.id[:8]} waits for review" in why
     with pytest.raises(training.GateShut, match=cleared.id[:8]):
         training.submit(session, ada.id, "character", "character-practice")
@@ -118,9 +118,9 @@ def test_a_set_of_two_expressions_is_warned_about(session: Session, ada: Charact
     for expression in ("smiling", "neutral", "unsure"):
         put("source", label="good", angle="front", expression=expression)
     words = "Only neutral and smiling faces are shown"
-    assert any(d.startswith(words) for d in training.dataset(session, ada.id).doubts)
+    assert any(d.startswith(words) for d in training.dataset(session, ada.id).warnings)
     put("enriched", label="good", labels={"angle": "front", "expression": "sad"})
-    assert not any(d.startswith(words) for d in training.dataset(session, ada.id).doubts)
+    assert not any(d.startswith(words) for d in training.dataset(session, ada.id).warnings)
 
 
 def test_pictures_of_which_nothing_is_known_count_one_by_one(session: Session, ada: Character, put: Any) -> None:
@@ -210,14 +210,14 @@ def test_a_correction_becomes_a_triplet_that_opens_the_editor_gate(
 ) -> None:
     source = put("source", label="good")
     wrong = put("enriched", sources=(source.ref,))
-    assert "no corrections yet" in training.dataset(session, ada.id, "editor").shut[0]
+    assert "no corrections yet" in training.dataset(session, ada.id, "editor").blockers[0]
     data = session.workspace.path(source.path).read_bytes()
     made = review.correct(session, wrong.id, "fixed.png", data, "the nose")
     assert (made.source.id, made.wrong.id, made.instruction) == (source.id, wrong.id, "turn the head")
     assert session.store.all(Correction) == [made]
     assert session.store.verdict(wrong.id).label == "needs_correction"
     learning = training.dataset(session, ada.id, "editor")
-    assert learning.shut == []
+    assert learning.blockers == []
     assert [(i.caption, [c.id for c in i.controls]) for i in learning.items] == [("turn the head", [source.id])]
 
 
@@ -235,4 +235,4 @@ def test_an_editor_is_taught_good_edits_as_often_as_corrections(session: Session
     assert all(i.controls == (source.ref,) and i.caption == "turn the head" for i in learning.items)
     kept = [i.weight for i in learning.items if i.origin == "good edit"]
     assert sum(kept) == pytest.approx(1.0) == learning.items[0].weight
-    assert "1 corrections of" in learning.doubts[0]
+    assert "1 corrections of" in learning.warnings[0]
