@@ -227,7 +227,7 @@ def test_an_editor_learns_nothing_from_sources_that_were_left_out(
     learning = training.dataset(session, "ada", "editor")
     assert learning.blockers == [] and {c.id for i in learning.items for c in i.controls} == {other.id}
     assert good.id not in {i.image.id for i in learning.items}
-    assert any("2 edits are left out" in doubt for doubt in learning.warnings)
+    assert any("2 of 3 edits are left out" in warning for warning in learning.warnings)
     new = session.jobs.wait(training.submit(session, "ada", "editor", "editor-practice").id, WAIT)
     (request,) = given(session)
     assert new.request == request and source.id not in json.dumps(request)
