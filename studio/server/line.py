@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse
 from pipelines.domain.calibrations import Calibration
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import Job
+from pipelines.session import NotFound
 from pipelines.workflow import calibration, sources, thresholds
 from studio.server.routes import STILL, InWords
 from studio.server.state import Studio
@@ -52,8 +53,11 @@ def brief(studio: Studio) -> Json:
     """What the doors to the line say of it; cheap, for they are on screen while one reviews."""
     if not studio.character:
         return {"state": "nobody"}
-    generator = studio.session.presets.models.get(studio.character.generator)
-    drawn = thresholds.newest(studio.session, studio.character_id).get(generator.gate if generator else "")
+    try:
+        gate = studio.session.family(studio.character.generator).gate
+    except NotFound:  # a preset of the user's that is gone: told on the rail
+        gate = ""
+    drawn = thresholds.newest(studio.session, studio.character_id).get(gate)
     if drawn is None:
         return {"state": "none"}
     state = "used" if _used(studio, drawn) else "provisional" if drawn.provisional else "stale"
