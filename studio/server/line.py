@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse
 from pipelines.domain.calibrations import Calibration
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import Job
+from pipelines.session import NotFound
 from pipelines.workflow import calibration, sources, thresholds
 from studio.server.in_words import STILL, InWords
 from studio.server.state import Studio
@@ -52,8 +53,11 @@ def brief(studio: Studio) -> Json:
     """What the doors to the line say of it; cheap, for they are on screen while one reviews."""
     if not studio.character:
         return {"state": "nobody"}
-    generator = studio.session.presets.models.get(studio.character.generator)
-    drawn = thresholds.newest(studio.session, studio.character_id).get(generator.recogniser if generator else "")
+    try:
+        recogniser = studio.session.family(studio.character.generator).recogniser
+    except NotFound:  # a preset of the user's that is gone: told on the rail
+        recogniser = ""
+    drawn = thresholds.newest(studio.session, studio.character_id).get(recogniser)
     if drawn is None:
         return {"state": "none"}
     state = "used" if _used(studio, drawn) else "provisional" if drawn.provisional else "stale"
@@ -61,7 +65,7 @@ def brief(studio: Studio) -> Json:
 
 
 def view(studio: Studio) -> Json:
-    """The lines of the character, the gate's first, and what a new one would be drawn from. Raises NotFound."""
+    """The lines of the character, the recogniser's first, and what a new one would be drawn from. Raises NotFound."""
     session, character = studio.session, studio.session.character(studio.character_id)
     ahead = calibration.estimate(session, character.id)
     family = session.family(character.generator)
