@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from train_helpers import FAMILY, Bench, fresh_resident
 
-from pipelines.domain.records import Job, LoraRecord, TrainingRun
+from pipelines.domain.records import ImageRecord, Job, LoraRecord, TrainingRun
 from pipelines.domain.requests import TrainRequest
 from pipelines.domain.shots import LoraStack, Shot
 from pipelines.engine.adapters import applied
@@ -65,7 +65,11 @@ def trained(session: Session, bench: Bench, target: str) -> tuple[TrainRequest, 
         id=result["sha256"], name="ada_v1", path=result["lora"], family="any", rank=4, origin="trained",
         character="ada", version="v1", run="run-1",
     )  # fmt: skip
-    session.store.put(job, run, finished)
+    shown = [
+        ImageRecord(id=r.id, character="ada", kind="source", version="v1", path=r.path, width=64, height=64, pixels="")
+        for r in request.samples[0].sources
+    ]
+    session.store.put(job, run, finished, *shown)
     samples = [e.image for e in events if e.type == "image"]
     return request, run, {int(i.shot.purpose.labels["training_step"]): i for i in samples if i.shot}
 

@@ -88,7 +88,12 @@ export class SidePanel {
 
   failureButtons() {
     const failure = (/** @type {string} */ letter, /** @type {string} */ name) => {
-      const props = { type: "button", class: "fail", onclick: () => this.review.fail(letter) };
+      const props = {
+        type: "button",
+        class: "fail",
+        dataset: { words: name },
+        onclick: () => this.review.fail(letter),
+      };
       return h("button", props, h("kbd", {}, letter.toUpperCase()), facts.failure_words[name] ?? name);
     };
     return new Map(Object.entries(facts.failures).map(([letter, name]) => [name, failure(letter, name)]));
