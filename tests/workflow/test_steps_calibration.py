@@ -28,7 +28,7 @@ WAIT = 280
 def session(cleo_session: Session, monkeypatch: pytest.MonkeyPatch) -> Session:
     """With fewer strangers than in real life, to be quick, and a judge that needs no files."""
     monkeypatch.setattr(calibration, "STRANGERS", range(8_000_000, 8_000_012))
-    family = cleo_session.family("mini-flux").model_copy(update={"gate": "perceptual", "second": ""})
+    family = cleo_session.family("mini-flux").model_copy(update={"recogniser": "perceptual", "second_opinion": ""})
     monkeypatch.setattr(Session, "family", lambda self, name: family)
     return cleo_session
 
@@ -67,7 +67,7 @@ def test_a_model_without_a_hub_is_not_of_the_mini_world(session: Session, monkey
     local = (
         shipped()
         .models["flux1-dev"]
-        .model_copy(update={"weights": Weights(folder="/models/flux"), "gate": "perceptual"})
+        .model_copy(update={"weights": Weights(folder="/models/flux"), "recogniser": "perceptual"})
     )
     monkeypatch.setattr(Session, "family", lambda self, name: local)
     estimate = calibration.estimate(session, "cleo")
