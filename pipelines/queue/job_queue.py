@@ -22,7 +22,7 @@ from pipelines.queue.admission import Admit, Refusal, as_asked, ask
 from pipelines.queue.asked import asked, unreadable
 from pipelines.queue.completions import Completions, EndCallback, Endings
 from pipelines.queue.recorder import Recorder
-from pipelines.queue.resuming import judged_already, runs_taken_over
+from pipelines.queue.resuming import runs_taken_over, scored_already
 from pipelines.queue.status import Status
 from pipelines.queue.worker_process import WorkerProcess
 from pipelines.storage.settings import Settings
@@ -300,8 +300,8 @@ class JobQueue:
         except OSError as error:
             self._finish("failed", error=NO_WORKER.format(how=error))
             return
-        judged = judged_already(self._store, job, current.request)
-        link.send(Run(job=job.id, request=current.request, settings=_plain(self.settings), judged=judged))
+        scored = scored_already(self._store, job, current.request)
+        link.send(Run(job=job.id, request=current.request, settings=_plain(self.settings), scored=scored))
 
     def _admitted(self, current: _Current) -> bool:
         """Whether the job may begin now; if not, it has ended and says why."""

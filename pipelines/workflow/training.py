@@ -217,7 +217,7 @@ def _request(session: Session, character_id: str, learning: TrainingSet, setting
         folder=session.workspace.lora_folder(character_id, target, version),
         lineage=lineage,
         samples=_samples(session, character_id, target, learning),
-        judge=sources.judge(session, character_id, family.name),
+        scoring=sources.scoring_spec(session, character_id, family.name),
     )
 
 

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from studio.server import cards, characters, line, live, pictures, presets, review, settings, start, surveys, web
+from studio.server import cards, characters, live, pictures, presets, review, settings, start, surveys, thresholds, web
 from studio.server.state import Studio
 
 
@@ -18,7 +18,7 @@ def own(studio: Studio) -> FastAPI:
         characters.character_routes(studio),
         settings.settings_routes(studio),
         cards.card_routes(studio),
-        line.line_routes(studio),
+        thresholds.threshold_routes(studio),
         start.practice_routes(studio),
         start.hint_routes(studio),
         start.workspace_routes(studio),

@@ -15,7 +15,7 @@ import "./charts/curve.js";
 import "./charts/histogram.js";
 import "./core/words.js";
 import "./enrich/picker.js";
-import "./line/door.js";
+import "./threshold/door.js";
 import "./pictures/strip.js";
 import "./review/review.js";
 import "./shell/header.js";

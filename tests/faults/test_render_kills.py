@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).parents[1] / "queue"))
 from job_helpers import until
 
 from pipelines.domain.records import ImageRecord, Intake
-from pipelines.domain.requests import Judge, Reference, RenderRequest
+from pipelines.domain.requests import Reference, RenderRequest, ScoringSpec
 from pipelines.domain.shots import Plan, Purpose, Shot
 from pipelines.queue.job_queue import HANDLERS, JobQueue
 from pipelines.storage.pictures import save_picture
@@ -58,7 +58,7 @@ def plan(count: int, steps: int, version: str) -> Plan:
     return Plan(character="ada", kind="synthetic", version=version, folder=folder, shots=shots)
 
 
-def judge(workspace: Workspace) -> Judge:
+def scoring_spec(workspace: Workspace) -> ScoringSpec:
     """Against two sources that look different."""
     references = []
     for n, colour in enumerate(("maroon", "teal")):
@@ -67,14 +67,14 @@ def judge(workspace: Workspace) -> Judge:
         intake = Intake(filename=f"{n}.png", original="", original_sha256="", format="PNG")
         record = save_picture(workspace, image, character="ada", kind="source", version="v1", intake=intake)
         references.append(Reference(image=record.ref, angle="front"))
-    return Judge(recogniser="perceptual", references=tuple(references))
+    return ScoringSpec(recogniser="perceptual", references=tuple(references))
 
 
 @pytest.mark.slow
 def test_worker_killed_in_a_plan_of_twenty_resume_yields_twenty_none_twice(
     jobs: JobQueue, workspace: Workspace
 ) -> None:
-    request = RenderRequest(plan=plan(20, 4, "v1"), judge=judge(workspace))
+    request = RenderRequest(plan=plan(20, 4, "v1"), scoring=scoring_spec(workspace))
     job = jobs.submit(request, "Generate twenty", "ada")
     live = until(jobs, lambda live: live.job is not None and live.job.done >= 7 and live.step > 0, 300)
     kill(live.worker_pid)

@@ -80,7 +80,7 @@ def test_worker_killed_in_a_plan_of_twenty_resume_makes_each_once(jobs: JobQueue
     assert (ended.state, ended.done, ended.total) == ("done", 20, 20)
     assert_each_once(jobs._store, workspace, request)
     assert all(i.scores.quality for i in jobs._store.all(ImageRecord))
-    assert ended.result["judged"] > 0  # pictures that had been judged before were not judged again
+    assert ended.result["scored"] > 0  # pictures that had been judged before were not judged again
 
 
 def test_a_picture_whose_event_was_lost_is_recorded_on_resume(jobs: JobQueue, workspace: Workspace) -> None:

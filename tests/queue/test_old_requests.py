@@ -13,7 +13,7 @@ from pipelines.queue.job_queue import JobQueue
 from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
 
-FOREIGN = {"kind": "render", "plan": {"character": "ada", "scenes": []}, "judge": None}
+FOREIGN = {"kind": "render", "plan": {"character": "ada", "scenes": []}, "scoring": None}
 
 
 def job_of(id: str, state: str, **fields: object) -> Job:

@@ -12,7 +12,7 @@ import pytest
 from job_helpers import SCRIPTED, scripted_plan, until
 
 from pipelines.domain.records import DatasetVersion, ImageRecord, Job, TrainingRun
-from pipelines.domain.requests import Judge, RenderRequest, Request, ScoreRequest
+from pipelines.domain.requests import RenderRequest, Request, ScoreRequest, ScoringSpec
 from pipelines.queue.admission import NotAllowed
 from pipelines.queue.job_queue import JobQueue, NoSuchJob, QueueClosed
 from pipelines.storage.store import Store
@@ -142,7 +142,7 @@ def test_a_handler_has_no_stdin_gets_the_settings_and_loads_no_torch(jobs: JobQu
             return {"theme": "dark"}
 
     jobs.settings = Settings()
-    request = ScoreRequest(character="ada", images=(), judge=Judge(recogniser="perceptual"))
+    request = ScoreRequest(character="ada", images=(), scoring=ScoringSpec(recogniser="perceptual"))
     job = jobs.wait(jobs.submit(request, "Score").id, 30)
     assert job.result == {"stdin": "", "settings": {"theme": "dark"}, "torch": False}
 

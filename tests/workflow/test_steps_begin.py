@@ -270,7 +270,7 @@ def test_nobody_is_measured_against_a_source_that_was_left_out_meanwhile(
     (drawn,), (judged,) = given(session, "calibrate"), given(session, "score")
     stand = {i.id for i in (kept, *more)}
     assert {r["image"]["id"] for r in drawn["references"]} == stand
-    assert {r["image"]["id"] for r in judged["judge"]["references"]} == stand
+    assert {r["image"]["id"] for r in judged["scoring"]["references"]} == stand
     assert [r["image"]["id"] for r in drawn["verified"]] == [right.id]
     assert [i["id"] for o in drawn["others"] for i in o["images"]] == [theirs.id]
     assert session.jobs.job(made.id).request == drawn  # the record says what it was drawn from

@@ -1,18 +1,18 @@
 // @ts-check
-/** Buttons that tell the identity line and open it. */
+/** Buttons that tell the identity threshold and open it. */
 
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { island } from "../core/island.js";
 import { whenSeen } from "../core/live.js";
 import { tryGet } from "../core/net.js";
-import { openLine } from "./dialog.js";
+import { openThreshold } from "./dialog.js";
 
-/** @import { LineNow } from "../shapes.js" */
+/** @import { ThresholdNow } from "../shapes.js" */
 
-/** @param {LineNow} line */
+/** @param {ThresholdNow} calibration */
 export function doorWords({ state, threshold }) {
-  if (state === "used") return `Identity line ${threshold?.toFixed(2)}`;
+  if (state === "used") return `Identity calibration ${threshold?.toFixed(2)}`;
   if (state === "provisional") return "Identity line: provisional";
   return state === "stale" ? "Identity line: calibrate again" : "Identity line: calibrate";
 }
@@ -21,24 +21,24 @@ export function doorWords({ state, threshold }) {
  * @param {string} id
  * @returns {{ button: HTMLButtonElement, load: () => Promise<void> }}
  */
-export function lineDoor(id) {
+export function thresholdDoor(id) {
   const words = h("span");
   const title = "Where the identity line lies, and why";
-  const props = { id, type: "button", class: "fb quiet line-door", title, onclick: openLine };
+  const props = { id, type: "button", class: "fb quiet threshold-door", title, onclick: openThreshold };
   const button = h("button", props, icon("rule"), words);
   const load = async () => {
-    const line = /** @type {LineNow | null} */ (await tryGet("/line/now"));
-    if (!line) return;
-    button.hidden = line.state === "nobody";
-    button.classList.toggle("alert", ["provisional", "stale"].includes(line.state));
-    words.textContent = doorWords(line);
+    const calibration = /** @type {ThresholdNow | null} */ (await tryGet("/thresholds/now"));
+    if (!calibration) return;
+    button.hidden = calibration.state === "nobody";
+    button.classList.toggle("alert", ["provisional", "stale"].includes(calibration.state));
+    words.textContent = doorWords(calibration);
     button.setAttribute("aria-label", words.textContent);
   };
   return { button, load };
 }
 
-island("identity-line", ({ root, options }) => {
-  const { button, load } = lineDoor(options.id);
+island("identity-threshold", ({ root, options }) => {
+  const { button, load } = thresholdDoor(options.id);
   root.append(button);
   whenSeen(root, load);
 });
