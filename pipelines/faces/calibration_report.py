@@ -157,9 +157,9 @@ def _closest(drawn: Calibrated) -> str:
         return '<p class="dim">Nobody.</p>'
     rows = [(name, f"{score:.2f}") for name, score in drawn.closest]
     usual = float(np.nanmedian(drawn.genuine))
-    doubt = [name for name, score in drawn.closest if score >= usual]
-    said = f"<small>{escape(', '.join(doubt))}: as close as half of the sources. The same person?</small>"
-    return table(("who", "highest score"), rows) + (said if doubt else "")
+    alike = [name for name, score in drawn.closest if score >= usual]
+    said = f"<small>{escape(', '.join(alike))}: as close as half of the sources. The same person?</small>"
+    return table(("who", "highest score"), rows) + (said if alike else "")
 
 
 def _rejects(drawn: Calibrated) -> str:

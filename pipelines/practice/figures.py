@@ -10,7 +10,7 @@ from pipelines.domain.rates import mcnemar, wilson
 from pipelines.domain.records import Card, ImageRecord, Job, Label, LoraRecord, Survey, Who
 from pipelines.domain.requests import ExamineRequest, RenderRequest, TrainRequest
 from pipelines.practice.reviewer import opinion, readings
-from pipelines.queue.asked import asked_if_readable
+from pipelines.queue.stored_request import stored_request_if_readable
 from pipelines.session import Session
 from pipelines.storage.pictures import hamming
 from pipelines.workflow import card as cards
@@ -161,7 +161,7 @@ def figures(session: Session, character_id: str) -> Figures:
     character = session.character(character_id)
     known = readings(session, character_id)
     jobs = session.store.all(Job, character=character_id)
-    asked = [r for r in map(asked_if_readable, jobs) if isinstance(r, ExamineRequest)]
+    asked = [r for r in map(stored_request_if_readable, jobs) if isinstance(r, ExamineRequest)]
     shown = [_card(session, card, known) for card in cards.cards(session, character_id)]
     steps = _minutes(jobs)
     return Figures(
@@ -231,7 +231,7 @@ def _minutes(jobs: Iterable[Job]) -> dict[str, float]:
 
 
 def _step(job: Job) -> str:
-    request = asked_if_readable(job)
+    request = stored_request_if_readable(job)
     if request is None:
         return STEPS.get(job.kind, job.kind)
     if isinstance(request, RenderRequest):

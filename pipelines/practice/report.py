@@ -107,11 +107,11 @@ def _headline(told: Figures) -> str:
 
 
 def _gain_words(gain: Gain, how: str) -> str:
-    doubt = "more than chance" if gain.p < 0.05 else "one card cannot tell this from chance"
+    chance = "more than chance" if gain.p < 0.05 else "one card cannot tell this from chance"
     return (
         f"{gain.last} against {gain.first}, {how}: {gain.only_last} cells right only in {gain.last}, {gain.only_first} "
         f"only in {gain.first}, {gain.both} in both, {gain.neither} in neither. McNemar, exact: p = {gain.p:.2g}, "
-        f"{doubt}."
+        f"{chance}."
     )
 
 
@@ -145,10 +145,10 @@ def _card(card: CardFigures, show: Pictures) -> str:
     cells = []
     for name in names:
         cell = shown[name]
-        doubt = "" if cell.truly is None or cell.truly == (cell.verdict == "right") else "?"
+        mark = "" if cell.truly is None or cell.truly == (cell.verdict == "right") else "?"
         truth = "" if cell.truly is None else f"; in truth {'right' if cell.truly else 'wrong'}"
         title = f"{spec[name].title if name in spec else name}: {cell.verdict}{truth}"
-        cells.append(show.one(cell.image, cell.verdict, title, doubt, "body" if name not in places else ""))
+        cells.append(show.one(cell.image, cell.verdict, title, mark, "body" if name not in places else ""))
     truth = f"In truth {card.truly.words}. " if card.truly else ""
     person = f"The right person in {card.identity.words}. " if card.identity else ""
     far = card.face_distance

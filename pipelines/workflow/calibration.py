@@ -37,17 +37,17 @@ def estimate(session: Session, character_id: str, *, far: float = FAR) -> Estima
     n = len(sources.sources(session, character_id))
     known = others(session, character)
     extra = strangers(character) if _drawn_here(session, character) else ()
-    shut = ""
+    blocker = ""
     if not n:
-        shut = f"{character.name} has no sources yet: the line is drawn from them. Add pictures in Enrich."
+        blocker = f"{character.name} has no sources yet: the line is drawn from them. Add pictures in Enrich."
     elif n < LEAST:
-        shut = "One source has nothing to be held against. Add another in Enrich."
+        blocker = "One source has nothing to be held against. Add another in Enrich."
     weak = []
     if LEAST <= n < ENOUGH:
         weak.append(f"{n} sources of at least {ENOUGH}: with fewer, the line stays provisional and is not used.")
     if not extra and (lacking := _few_others(known, far)):
         weak.append(lacking)
-    return Estimate(n, len(known) + len(extra), shut, tuple(weak))
+    return Estimate(n, len(known) + len(extra), blocker, tuple(weak))
 
 
 def _few_others(known: tuple[Other, ...], far: float) -> str:
@@ -70,8 +70,8 @@ def submit(session: Session, character_id: str, *, far: float = FAR) -> Job:
     character = session.character(character_id)
     family = session.family(character.generator)
     references = sources.references(session, character_id)
-    if shut := estimate(session, character_id, far=far).blocker:
-        raise NotAllowed(shut)
+    if blocker := estimate(session, character_id, far=far).blocker:
+        raise NotAllowed(blocker)
     version = datasets.following(c.version for c in session.store.all(Calibration, character=character_id))
     request = CalibrateRequest(
         character=character_id,

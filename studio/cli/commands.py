@@ -249,8 +249,8 @@ def train(options: argparse.Namespace) -> Answer:
         told = {
             "pictures": dict(learning.by_origin),
             "angles": dict(learning.by_angle),
-            "shut": learning.blockers,
-            "doubts": learning.warnings,
+            "blockers": learning.blockers,
+            "warnings": learning.warnings,
         }
         if options.dry_run:
             return told, "\n".join([str(dict(learning.by_origin)), *learning.blockers, *learning.warnings])

@@ -2,7 +2,19 @@
 
 from fastapi import FastAPI
 
-from studio.server import cards, characters, live, pictures, presets, review, settings, start, surveys, thresholds, web
+from studio.server import (
+    cards,
+    characters,
+    pictures,
+    presets,
+    review,
+    settings,
+    start,
+    status,
+    surveys,
+    thresholds,
+    web,
+)
 from studio.server.state import Studio
 
 
@@ -14,7 +26,7 @@ def own(studio: Studio) -> FastAPI:
         pictures.picture_routes(studio),
         surveys.survey_routes(studio),
         review.review_routes(studio),
-        live.live_routes(studio),
+        status.status_routes(studio),
         characters.character_routes(studio),
         settings.settings_routes(studio),
         cards.card_routes(studio),

@@ -159,7 +159,7 @@ export interface RunningJob extends JobState {
 export interface RailStep {
   key: string;
   title: string;
-  state: "done" | "next" | "open" | "shut";
+  state: "done" | "next" | "open" | "blocked";
   count: number | string | null;
   why: string;
   tab: string;
@@ -172,7 +172,7 @@ export interface NextStep {
   gate?: string;
 }
 
-export interface LiveState {
+export interface StatusState {
   revision: string;
   character: Character | null;
   characters: { id: string; name: string }[];
@@ -187,7 +187,7 @@ export interface LiveState {
   recent: JobState[];
 }
 
-export interface LiveEvent extends LiveState {
+export interface StatusEvent extends StatusState {
   moved: boolean;
 }
 

@@ -3,7 +3,7 @@
 
 import { learn } from "./core/facts.js";
 import { start } from "./core/island.js";
-import { follow } from "./core/live.js";
+import { follow } from "./core/status.js";
 import { keepTab } from "./core/tabs.js";
 import { startDecisions } from "./review/decisions.js";
 import { followHints } from "./shell/hint.js";

@@ -201,22 +201,6 @@ export interface Kept {
   count: number;
 }
 
-/** What goes on now. ``revision`` changes whenever something that a page shows may have changed. */
-export interface Live {
-  rail: RailStep[];
-  next: NextAction | null;
-  job: JobNow | null;
-  memory: Memory | null;
-  queued: JobSummary[];
-  recent: JobSummary[];
-  revision: string;
-  character: Character | null;
-  characters: CharacterName[];
-  workspace: string;
-  theme: string;
-  notices: string[];
-}
-
 /** A survey as a matrix: pictures, prompts, stacks, and the picture of each cell. */
 export interface Matrix {
   id: string;
@@ -331,7 +315,7 @@ export interface RailStep {
   key: string;
   title: string;
   count: number | null;
-  state: "done" | "next" | "open" | "shut";
+  state: "done" | "next" | "open" | "blocked";
   why: string;
   tab: "survey" | "enrich" | "train" | "generate" | "review" | "model_card";
 }
@@ -405,6 +389,22 @@ export interface State {
   edit: number | null;
   failures: string[];
   note: string;
+}
+
+/** What goes on now. ``revision`` changes whenever something that a page shows may have changed. */
+export interface StudioStatus {
+  rail: RailStep[];
+  next: NextAction | null;
+  job: JobNow | null;
+  memory: Memory | null;
+  queued: JobSummary[];
+  recent: JobSummary[];
+  revision: string;
+  character: Character | null;
+  characters: CharacterName[];
+  workspace: string;
+  theme: string;
+  notices: string[];
 }
 
 /** A picture of a survey and its place. */

@@ -70,9 +70,9 @@ def test_worker_killed_in_a_plan_of_twenty_resume_makes_each_once(jobs: JobQueue
     job, chance = jobs.submit(request, "Twenty", "ada"), random.Random(7)
     for _ in range(5):
         target = min(19, jobs.job(job.id).done + chance.randint(1, 4))
-        live = until(jobs, lambda live, n=target: live.job is not None and live.job.done >= n)
+        status = until(jobs, lambda status, n=target: status.job is not None and status.job.done >= n)
         time.sleep(chance.uniform(0, 0.02))
-        kill(live.worker_pid)
+        kill(status.worker_pid)
         ended = jobs.wait(job.id, 20)
         assert ended.state == "interrupted" and "signal 9" in ended.error and ended.done >= target
         job = jobs.resume(job.id)

@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 
 from pipelines.domain.records import Character, ImageRecord, Job, TrainingRun
 from pipelines.domain.requests import RenderRequest
-from pipelines.queue.asked import asked
+from pipelines.queue.stored_request import stored_request
 from pipelines.storage import migrations, pictures
 from pipelines.storage.curves import curve
 from pipelines.storage.journal import Document, Tables
@@ -104,9 +104,9 @@ def test_jobs_that_end_or_wait_are_told_in_the_terms_of_the_field(old: Path) -> 
     assert words_in(then) & DIALECT == DIALECT
     with Store.open(old) as store:
         jobs = {job.id: job for job in store.all(Job)}
-        assert {job.kind for job in jobs.values() if asked(job)} > {"score", "render", "train", "examine"}
+        assert {job.kind for job in jobs.values() if stored_request(job)} > {"score", "render", "train", "examine"}
         assert not any(words_in([job.request, job.result]) & DIALECT for job in jobs.values())
-        request = asked(jobs["waits"])
+        request = stored_request(jobs["waits"])
         assert isinstance(request, RenderRequest) and request.scoring
         assert [t.model_dump() for t in request.scoring.thresholds] == waits["request"]["judge"]["lines"]
         for id, job in then.items():

@@ -4,7 +4,7 @@
 import { h, put } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { island } from "../core/island.js";
-import { poll, whenSeen } from "../core/live.js";
+import { poll, whenSeen } from "../core/status.js";
 import { post, tryGet } from "../core/net.js";
 import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
 import { openPicture } from "../pictures/open.js";

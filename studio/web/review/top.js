@@ -3,7 +3,7 @@
 
 import { h, press, put } from "../core/dom.js";
 import { facts } from "../core/facts.js";
-import { whenSeen } from "../core/live.js";
+import { whenSeen } from "../core/status.js";
 import { button, relabel } from "../core/ui.js";
 import { thresholdDoor } from "../threshold/door.js";
 import { openKeyHelp } from "./key_help.js";

@@ -3,7 +3,7 @@
 
 import { h, one, put } from "../core/dom.js";
 import { count } from "../core/format.js";
-import { live, onLive, poll } from "../core/live.js";
+import { status, onStatus, poll } from "../core/status.js";
 import { post, tryGet } from "../core/net.js";
 import { attempt, button, dialog, relabel } from "../core/ui.js";
 import { thresholdBody } from "./view.js";
@@ -23,7 +23,7 @@ function ask(path, body) {
 }
 
 function stop() {
-  const job = calibrationIn(live.state);
+  const job = calibrationIn(status.state);
   return job ? ask(`/jobs/${job.id}/cancel`) : undefined;
 }
 
@@ -39,7 +39,7 @@ class Progress {
 
   /** @returns {boolean} whether one is at work */
   paint() {
-    const job = calibrationIn(live.state);
+    const job = calibrationIn(status.state);
     this.node.hidden = !job;
     if (!job) return false;
     if (job.total) this.meter.value = job.done / job.total;
@@ -70,7 +70,7 @@ class ThresholdDialog {
   }
 
   async open() {
-    const stopListening = onLive((state) => (state.moved ? this.load() : this.paintWork()));
+    const stopListening = onStatus((state) => (state.moved ? this.load() : this.paintWork()));
     this.box.addEventListener("close", stopListening);
     this.box.showModal();
     await this.load();

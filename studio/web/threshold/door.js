@@ -4,7 +4,7 @@
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { island } from "../core/island.js";
-import { whenSeen } from "../core/live.js";
+import { whenSeen } from "../core/status.js";
 import { tryGet } from "../core/net.js";
 import { openThreshold } from "./dialog.js";
 

@@ -79,7 +79,7 @@ class Work(TypedDict):
     recent: list[JobSummary]
 
 
-class Live(RailShown, Work):
+class StudioStatus(RailShown, Work):
     """What goes on now. ``revision`` changes whenever something that a page shows may have changed."""
 
     revision: str
@@ -90,12 +90,12 @@ class Live(RailShown, Work):
     notices: list[str]
 
 
-def live_routes(studio: Studio) -> APIRouter:
-    """Live state, jobs, notices."""
+def status_routes(studio: Studio) -> APIRouter:
+    """Status, jobs, notices."""
     router = APIRouter(route_class=InWords)
 
-    @router.get("/live")
-    def live() -> Live:
+    @router.get("/status")
+    def present() -> StudioStatus:
         return now(studio)
 
     @router.post("/jobs/{job_id}/{action}")
@@ -116,7 +116,7 @@ def live_routes(studio: Studio) -> APIRouter:
     return router
 
 
-def now(studio: Studio) -> Live:
+def now(studio: Studio) -> StudioStatus:
     """What goes on now: polled by the page, so it is cheap and never waits for the worker."""
     character = studio.character
     rail: RailShown = studio.remembered("rail", lambda: _rail(studio))
