@@ -19,11 +19,11 @@ from pipelines.domain.messages import Claimed, Control, Ready, Run, ToApp, Told
 from pipelines.domain.records import Job, JobState, Record, new_id, now
 from pipelines.domain.requests import Request
 from pipelines.queue.admission import Admit, Refusal, as_asked, ask
-from pipelines.queue.asked import asked, unreadable
 from pipelines.queue.completions import Completions, EndCallback, Endings
 from pipelines.queue.recorder import Recorder
-from pipelines.queue.resuming import judged_already, runs_taken_over
+from pipelines.queue.resuming import runs_taken_over, scored_already
 from pipelines.queue.status import Status
+from pipelines.queue.stored_request import stored_request, unreadable
 from pipelines.queue.worker_process import WorkerProcess
 from pipelines.storage.settings import Settings
 from pipelines.storage.store import Store, StoreWriteFailed
@@ -97,7 +97,7 @@ class JobQueue:
         self._untold: set[str] = set()
         self._endings = Endings(store)
         self._current: _Current | None = None
-        self._link: WorkerProcess | None = None
+        self._worker: WorkerProcess | None = None
         self._memory: Memory | None = None
         self._closed = False
         self._recover()
@@ -165,11 +165,11 @@ class JobQueue:
             old = self.job(job_id)
             if old.state in RUNNING:
                 return old
-            live = self.status()
-            for job in [*live.queued, *([live.job] if live.job else [])]:
+            now = self.status()
+            for job in [*now.queued, *([now.job] if now.job else [])]:
                 if job.resumes == job_id:
                     return job
-            return self.submit(asked(old), old.title, old.character, resumes=job_id)
+            return self.submit(stored_request(old), old.title, old.character, resumes=job_id)
 
     def dismiss(self, job_id: str) -> None:
         """Take an ended job off the list of recent ones; its record stays. Raises NoSuchJob."""
@@ -191,8 +191,8 @@ class JobQueue:
         """What is going on now. Cheap; from any thread; reads no records."""
         with self._lock:
             queued, recent = list(self._waiting), list(self._recent)
-            current, link, memory = self._current, self._link, self._memory
-        pid = link.pid if link else None
+            current, worker, memory = self._current, self._worker, self._memory
+        pid = worker.pid if worker else None
         if current is None:
             return Status(memory=memory, queued=queued, recent=recent, worker_pid=pid)
         r = current.recorder
@@ -270,7 +270,7 @@ class JobQueue:
         self._waiting = [job for job in jobs if job.state == "queued"]
         ended = sorted((j for j in jobs if j.ended), key=lambda j: j.ended or j.created)
         self._recent = [job for job in reversed(ended) if not job.dismissed][:RECENT]
-        untold = [(job, asked(job)) for job in ended if not job.told]
+        untold = [(job, stored_request(job)) for job in ended if not job.told]
         self._completions = Completions(self._store, untold)
 
     def _dispatch(self) -> None:
@@ -279,7 +279,7 @@ class JobQueue:
             if self._current or not self._waiting or self._closed:
                 return
             job = self._waiting[0].model_copy(update={"state": "running", "started": now()})
-            request = asked(job)
+            request = stored_request(job)
             self._current = _Current(request, Recorder(self._store, job))
             self._waiting.pop(0)
         self._endings.write()
@@ -296,12 +296,12 @@ class JobQueue:
             return
         job = current.recorder.job
         try:
-            link = self._link or self._start_worker()
+            worker = self._worker or self._start_worker()
         except OSError as error:
             self._finish("failed", error=NO_WORKER.format(how=error))
             return
-        judged = judged_already(self._store, job, current.request)
-        link.send(Run(job=job.id, request=current.request, settings=_plain(self.settings), judged=judged))
+        scored = scored_already(self._store, job, current.request)
+        worker.send(Run(job=job.id, request=current.request, settings=_plain(self.settings), scored=scored))
 
     def _admitted(self, current: _Current) -> bool:
         """Whether the job may begin now; if not, it has ended and says why."""
@@ -315,23 +315,23 @@ class JobQueue:
         return True
 
     def _warm(self) -> None:
-        if self._link is None and not self._closed:
+        if self._worker is None and not self._closed:
             self._start_worker()
 
     def _start_worker(self) -> WorkerProcess:
-        link = WorkerProcess(
+        worker = WorkerProcess(
             self._workspace.root,
             self._handlers,
-            on_message=lambda link, message: self._inbox.put(lambda: self._heard(link, message)),
-            on_close=lambda link: self._inbox.put(lambda: self._lost(link)),
+            on_message=lambda worker, message: self._inbox.put(lambda: self._heard(worker, message)),
+            on_close=lambda worker: self._inbox.put(lambda: self._lost(worker)),
         )
         with self._lock:
-            self._link = link
-        return link
+            self._worker = worker
+        return worker
 
-    def _heard(self, link: WorkerProcess, message: ToApp) -> None:
+    def _heard(self, worker: WorkerProcess, message: ToApp) -> None:
         current = self._current
-        if link is not self._link or isinstance(message, Ready):
+        if worker is not self._worker or isinstance(message, Ready):
             return
         if current is None or message.job != current.recorder.job.id:
             log.warning("the worker told of job %s, which is not running", message.job)
@@ -356,25 +356,25 @@ class JobQueue:
                 current.recorder.apply(event)
                 self._memory = current.recorder.memory or self._memory
 
-    def _lost(self, link: WorkerProcess) -> None:
+    def _lost(self, worker: WorkerProcess) -> None:
         """The worker process is gone."""
-        if link is not self._link:
+        if worker is not self._worker:
             return
         with self._lock:
-            self._link, self._memory = None, None
+            self._worker, self._memory = None, None
         current = self._current
         if current is None:
             return
-        log.warning("worker lost: %s", link.how_it_ended())
+        log.warning("worker lost: %s", worker.how_it_ended())
         if current.cancelling:
             self._finish("cancelled")
         elif current.claimed:
-            self._finish("interrupted", error=WORKER_GONE.format(how=link.how_it_ended()), traceback=link.tail)
+            self._finish("interrupted", error=WORKER_GONE.format(how=worker.how_it_ended()), traceback=worker.tail)
         elif current.attempts < 2:  # it died before it began, perhaps idle: that is nothing to bother the user with
             current.attempts += 1
             self._hand_over()
         else:
-            self._finish("failed", error=NO_WORKER.format(how=link.how_it_ended()), traceback=link.tail)
+            self._finish("failed", error=NO_WORKER.format(how=worker.how_it_ended()), traceback=worker.tail)
 
     def _finish(self, state: JobState, **changes: Any) -> None:
         current = self._current
@@ -404,11 +404,11 @@ class JobQueue:
         if current and current.recorder.job.id == job_id:
             if current.stopping_since is None:
                 current.stopping_since = time.monotonic()
-            if self._link and force:
-                self._link.kill()
-            elif self._link:
+            if self._worker and force:
+                self._worker.kill()
+            elif self._worker:
                 current.recorder.pause(False)
-                self._link.send(Control(job=job_id, action="cancel"))
+                self._worker.send(Control(job=job_id, action="cancel"))
             return
         with self._lock:
             waiting = next((job for job in self._waiting if job.id == job_id), None)
@@ -416,14 +416,14 @@ class JobQueue:
                 self._waiting.remove(waiting)
                 self._untold.add(job_id)
         if waiting:
-            request = asked(waiting)
+            request = stored_request(waiting)
             self._over_with(self._endings.end(Recorder(self._store, waiting), "cancelled"), request)
 
     def _pause(self, job_id: str, paused: bool) -> None:
         current = self._current
-        if self._link and current and current.recorder.job.id == job_id and not current.cancelling:
+        if self._worker and current and current.recorder.job.id == job_id and not current.cancelling:
             current.recorder.pause(paused)
-            self._link.send(Control(job=job_id, action="pause" if paused else "unpause"))
+            self._worker.send(Control(job=job_id, action="pause" if paused else "unpause"))
 
     def _dismiss(self, job_id: str) -> None:
         self._store.put(self.job(job_id).model_copy(update={"dismissed": True}))
@@ -437,11 +437,11 @@ class JobQueue:
         return self.job(job_id).state not in RUNNING
 
     def _shut(self) -> None:
-        link, current = self._link, self._current
+        worker, current = self._worker, self._current
         with self._lock:
-            self._link = None
-        if link:
-            link.stop()
+            self._worker = None
+        if worker:
+            worker.stop()
         if current:
             job = self._endings.end(current.recorder, "interrupted", error=STUDIO_GONE)
             self._over_with(job, current.request)

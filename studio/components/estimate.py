@@ -118,7 +118,7 @@ def ahead(studio: Studio, foot: Foot, plan: Plan) -> Updates:
 
 
 def refused(foot: Foot, problem: Exception) -> Updates:
-    """Why there is no plan; the buttons are shut."""
+    """Why there is no plan; the buttons are disabled."""
     return {
         foot.plan: {"lines": [str(problem)], "tone": "quiet"},
         foot.preview: gr.update(interactive=False),
