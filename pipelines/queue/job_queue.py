@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.domain.events import Event, Failed, Finished, Memory, Stopped
-from pipelines.domain.messages import Claimed, Control, Ready, Run, ToApp, Told
+from pipelines.domain.messages import Claimed, Control, Ready, StartJob, ToApp, Told
 from pipelines.domain.records import Job, JobState, Record, new_id, now
 from pipelines.domain.requests import Request
 from pipelines.queue.admission import Admit, Refusal, as_asked, ask
@@ -301,7 +301,7 @@ class JobQueue:
             self._finish("failed", error=NO_WORKER.format(how=error))
             return
         scored = scored_already(self._store, job, current.request)
-        worker.send(Run(job=job.id, request=current.request, settings=_plain(self.settings), scored=scored))
+        worker.send(StartJob(job=job.id, request=current.request, settings=_plain(self.settings), scored=scored))
 
     def _admitted(self, current: _Current) -> bool:
         """Whether the job may begin now; if not, it has ended and says why."""
