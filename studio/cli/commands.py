@@ -111,6 +111,7 @@ def enrich(options: argparse.Namespace) -> Answer:
                 gaps=options.gaps,
                 seed=options.seed,
                 steps=options.steps,
+                guidance=options.guidance,
             ),
         )
         return make_pictures(session, plan, enriching.submit(session, plan))
@@ -134,6 +135,7 @@ def generate(options: argparse.Namespace) -> Answer:
                 count=options.count,
                 seed=options.seed,
                 steps=options.steps,
+                guidance=options.guidance,
             ),
         )
         return make_pictures(session, plan, generating.submit(session, plan))
@@ -158,6 +160,7 @@ def survey(options: argparse.Namespace) -> Answer:
                 prompts=tuple(options.prompt),
                 seed=options.seed,
                 steps=options.steps,
+                guidance=options.guidance,
             ),
         )
         data, words = make_pictures(session, plan, surveying.submit(session, plan))
