@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import Angle, Expression
+from pipelines.domain.records import Angle, Expression, Target
 
 Role = Literal["generator", "editor"]
 """What a model is chosen for: pictures from words alone, or from pictures and words."""
@@ -265,7 +265,7 @@ class TrainingPreset(Frozen):
 
     name: str
     title: str
-    target: Literal["character", "editor"]
+    target: Target
     families: tuple[str, ...]
     note: str = ""
     settings: TrainingSettings

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
-from pipelines.domain.records import LoraRecord, TrainingRun
+from pipelines.domain.records import LoraRecord, Target, TrainingRun
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.models.lora_files import admit_lora
 from pipelines.session import NotFound, Session
@@ -75,7 +74,7 @@ def stack(session: Session, rows: Iterable[tuple[str, float]]) -> LoraStack:
     return LoraStack(adapters=tuple(adapters))
 
 
-def trained(session: Session, character_id: str, target: Literal["character", "editor"]) -> list[LoraRecord]:
+def trained(session: Session, character_id: str, target: Target) -> list[LoraRecord]:
     """LoRAs trained here of a character, or for its editor, that fit the model it has now; oldest first. One model may
     be both, so the training says which a LoRA is."""
     character = session.character(character_id)

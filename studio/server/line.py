@@ -11,6 +11,7 @@ from pipelines.domain.rates import wilson
 from pipelines.domain.records import Job
 from pipelines.session import NotFound
 from pipelines.workflow import calibration, sources, thresholds
+from pipelines.workflow.calibration import CalibrateOptions
 from studio.server.in_words import STILL, InWords
 from studio.server.state import Studio
 
@@ -30,8 +31,8 @@ def line_routes(studio: Studio) -> APIRouter:
         return studio.remembered("line-now", lambda: brief(studio))
 
     @router.post("/line")
-    def draw(far: Annotated[float, Body(embed=True)] = calibration.FAR) -> Json:
-        return {"job": calibration.submit(studio.session, studio.character_id, far=far).id}
+    def draw(far: Annotated[float, Body(embed=True)] = CalibrateOptions.far) -> Json:
+        return {"job": calibration.submit(studio.session, studio.character_id, CalibrateOptions(far)).id}
 
     @router.post("/line/judge")
     def judge() -> Json:
@@ -78,7 +79,7 @@ def view(studio: Studio) -> Json:
         "shut": ahead.blocker,
         "weak": ahead.weak,
         "start": _starting(studio, family.recogniser),
-        "far": calibration.FAR,
+        "far": CalibrateOptions.far,
         "failed": _failed(studio, drawn[0] if drawn else None),
         "lines": [_line(studio, c) for c in drawn],
         "waiting": len(calibration.otherwise_judged(session, drawn[0])) if drawn and _used(studio, drawn[0]) else 0,

@@ -76,6 +76,11 @@ export interface Cards {
   seed: number;
 }
 
+/** Who can be practised with. */
+export interface Cast {
+  cast: Practice[];
+}
+
 /** A cell of the benchmark. */
 export interface CellTold {
   name: string;
@@ -153,6 +158,23 @@ export interface Facts {
   outcomes: Record<string, Record<string, Outcome>>;
 }
 
+/** What to look at and what to press, at one gate. ``tab`` and ``gate`` say where; ``step`` (of the rail) when: that */
+export interface Hint {
+  name: string;
+  tab: string;
+  gate: string;
+  step: string;
+  title: string;
+  text: string;
+  keys: string[];
+}
+
+/** The hints of practice, and the names of those that were closed. */
+export interface Hints {
+  hints: Hint[];
+  seen: string[];
+}
+
 /** A job; ``can`` is what may be asked of it besides looking at it. */
 export interface JobLine {
   id: string;
@@ -201,6 +223,14 @@ export interface Kept {
   count: number;
 }
 
+/** What was read of one kind of presets: where from, how many there are, and which of them are the user's. */
+export interface KindTold {
+  title: string;
+  files: string;
+  count: number;
+  own: string[];
+}
+
 /** What goes on now. ``revision`` changes whenever something that a page shows may have changed. */
 export interface Live {
   rail: RailStep[];
@@ -215,6 +245,12 @@ export interface Live {
   workspace: string;
   theme: string;
   notices: string[];
+}
+
+/** The job that looks at pictures, and how many there are to look at; no job for none. */
+export interface Looked {
+  job: string | null;
+  pictures: number;
 }
 
 /** A survey as a matrix: pictures, prompts, stacks, and the picture of each cell. */
@@ -237,6 +273,11 @@ export interface Memory {
   resident: string;
 }
 
+/** The folder of the workspace that is open now. */
+export interface Moved {
+  path: string;
+}
+
 /** What the dialog asks for a new character. */
 export interface NewCharacter {
   name: string;
@@ -256,10 +297,10 @@ export interface NextAction {
 
 /** What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels, */
 export interface Outcome {
-  state: Record<string, unknown>;
-  piles: string[] | null;
-  cell: string | null;
-  flips: string | null;
+  state: Record<string, string | number | null>;
+  piles: string[];
+  cell: "right" | "wrong" | "unsure" | "missing" | null;
+  flips: "failures";
 }
 
 /** Everything about one picture: recipe, lineage, scores, decisions; lines are pairs of a name and words. */
@@ -326,6 +367,33 @@ export interface PileItem {
   correctable: boolean;
 }
 
+/** One practice character: what users see (``number``, ``name``, ``looks``) and the seed it comes from. */
+export interface Practice {
+  number: number;
+  name: string;
+  seed: number;
+  looks: string;
+}
+
+/** The same, with the files just ``written``. */
+export interface PresetsBegun {
+  folder: string;
+  there: boolean;
+  kinds: KindTold[];
+  problems: string[];
+  later: string[];
+  written: string[];
+}
+
+/** What was read of the user's own presets; ``later`` is what the open page does not show yet. */
+export interface PresetsTold {
+  folder: string;
+  there: boolean;
+  kinds: KindTold[];
+  problems: string[];
+  later: string[];
+}
+
 /** One step of the rail. ``count`` is what it has to show (``None``: not counted); ``why`` is in words. */
 export interface RailStep {
   key: string;
@@ -370,6 +438,11 @@ export interface SaidBatch {
   decisions: SaidInput[];
 }
 
+/** The names of the hints that were closed. */
+export interface Seen {
+  seen: string[];
+}
+
 /** One setting: its value, what it means, and the choices where it has some. */
 export interface SettingField {
   name: string;
@@ -394,6 +467,13 @@ export interface Standing {
   state: State;
   piles: string[];
   above: number | null;
+}
+
+/** The practice character that was made, and the job that draws its pictures. */
+export interface Started {
+  id: string;
+  name: string;
+  job: string;
 }
 
 /** What the decisions about a picture add up to. */
@@ -508,4 +588,10 @@ export interface Try {
   same: boolean;
   how: string;
   prompt: string;
+}
+
+/** The folder of this workspace, and those of others. */
+export interface Workspaces {
+  here: string;
+  others: string[];
 }
