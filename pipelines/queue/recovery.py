@@ -1,10 +1,10 @@
 """The first thing a queue does: set the records of jobs right after the last app, whichever way that ended."""
 
 from pipelines.domain.records import Job
-from pipelines.queue.asked import asked, unreadable
 from pipelines.queue.completions import Completions, Endings
 from pipelines.queue.recorder import Recorder
 from pipelines.queue.state import RUNNING, QueueState
+from pipelines.queue.stored_request import stored_request, unreadable
 from pipelines.storage.store import Store
 
 STUDIO_GONE = "The studio was closed or ended while this was running. What was finished is kept; resume goes on there."
@@ -17,7 +17,7 @@ def recover(store: Store, endings: Endings) -> tuple[QueueState, Completions]:
     jobs = [_set_right(store, endings, job) for job in found]
     waiting = [job for job in jobs if job.state == "queued"]
     ended = sorted((j for j in jobs if j.ended), key=lambda j: j.ended or j.created)
-    untold = [(job, asked(job)) for job in ended if not job.told]
+    untold = [(job, stored_request(job)) for job in ended if not job.told]
     return QueueState(waiting, ended[::-1]), Completions(store, untold)
 
 

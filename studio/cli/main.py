@@ -16,7 +16,7 @@ from pipelines.workflow.generate import GenerateOptions
 from pipelines.workflow.review import GATES
 from pipelines.workflow.survey import SurveyOptions
 from pipelines.workflow.training import TrainOptions
-from studio.cli import commands, practice_command
+from studio.cli import commands, lora_command, practice_command
 
 DEFAULT_PORT = 7860
 
@@ -62,12 +62,10 @@ Sampled = type[SurveyOptions] | type[EnrichOptions] | type[GenerateOptions]
 
 
 def _sampling(p: argparse.ArgumentParser, usual: Sampled) -> None:
+    asked = "(default: what the LoRAs ask for, else the model's)"
     p.add_argument("--seed", type=int, default=usual.seed)
-    p.add_argument("--steps", type=int, default=usual.steps, help="denoising steps (default: the model's)")
-
-
-def _guidance(p: argparse.ArgumentParser, usual: type[EnrichOptions] | type[GenerateOptions]) -> None:
-    p.add_argument("--guidance", type=float, default=usual.guidance, help="guidance scale (default: the model's)")
+    p.add_argument("--steps", type=int, default=usual.steps, help=f"denoising steps {asked}")
+    p.add_argument("--guidance", type=float, default=usual.guidance, help=f"guidance scale {asked}")
 
 
 def _lora_rows(p: argparse.ArgumentParser) -> None:
@@ -98,7 +96,6 @@ def _survey(p: argparse.ArgumentParser) -> None:
 
 def _enrich(p: argparse.ArgumentParser) -> None:
     _sampling(p, EnrichOptions)
-    _guidance(p, EnrichOptions)
     _lora_rows(p)
     p.add_argument("--source", action="append", default=[], help="id of a source (default: all)")
     p.add_argument("--edit", action="append", default=[], help="such as angle/half-left (default: all)")
@@ -139,7 +136,6 @@ def _train(p: argparse.ArgumentParser) -> None:
 
 def _generate(p: argparse.ArgumentParser) -> None:
     _sampling(p, GenerateOptions)
-    _guidance(p, GenerateOptions)
     _lora_rows(p)
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
     p.add_argument("--strength", type=float, default=GenerateOptions.strength)
@@ -177,6 +173,17 @@ def _presets(p: argparse.ArgumentParser) -> None:
     p.add_argument("--init", action="store_true", help="make the folder, with a commented example of each kind")
 
 
+def _loras(p: argparse.ArgumentParser) -> None:
+    p.add_argument("name", nargs="?", default="", help="name or id of a LoRA (default: list all)")
+    p.add_argument("--steps", type=int, help="it was made for so many steps")
+    p.add_argument("--guidance", type=float, help="it was made for this guidance scale")
+    p.add_argument(
+        "--schedule", action="append", default=[], metavar="KEY=VALUE",
+        help="a value of the noise schedule that it was made for, such as base_shift=1.0986",
+    )  # fmt: skip
+    p.add_argument("--as-known", action="store_true", help="forget what you said: what the catalogue knows holds again")
+
+
 def _nothing(p: argparse.ArgumentParser) -> None:
     del p
 
@@ -192,6 +199,7 @@ COMMANDS: dict[str, Command] = {
     "generate": (commands.generate, "draw the character anew with its LoRA", _generate),
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "card": (commands.card, "run or show the model card", _card),
+    "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
     "status": (commands.status, "where the wheel stands", _nothing),
     "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),
     "rebuild": (commands.rebuild, "restore the records of pictures from the files alone", _nothing),

@@ -27,7 +27,7 @@ class TallyValue(TypedDict):
 
 class Tally(Painted):
     """Value: ``rows`` (``name``, ``counts`` by origin), ``origins`` (names in order), ``total``, ``reasons`` (why the
-    gate is shut; empty when it is open), ``unit``, ``empty`` (words)."""
+    gate is closed; empty when it is open), ``unit``, ``empty`` (words)."""
 
     island = "tally"
 

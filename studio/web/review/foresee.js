@@ -22,8 +22,8 @@ export function foresee(outcomes, { state, piles, above }, action, value) {
 }
 
 /**
- * @param {unknown[]} list
- * @param {unknown} value
+ * @param {string[]} list
+ * @param {any} value
  */
 function flip(list, value) {
   return list.includes(value) ? list.filter((v) => v !== value) : [...list, value];
