@@ -26,9 +26,9 @@ class Measured(Line):
 
 
 class Dotted(Line):
-    """With dots, each ``(step, value, words)``."""
+    """With dots, each ``[step, value, words]``."""
 
-    dots: list[tuple[float, float, str]]
+    dots: list[list[float | str]]
 
 
 class Curve(Painted):

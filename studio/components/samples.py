@@ -57,13 +57,14 @@ def samples(images: Iterable[ImageRecord], *, empty: str) -> SamplesValue:
 def identity(images: Iterable[ImageRecord], name: str) -> Dotted | None:
     """Identity over steps as a Curve's line: the mean cosine of a step's samples, each of them as a dot. Samples that
     could not be measured are left out; ``None`` when none was."""
-    dots = [
+    measured = [
         (float(step_of(i)), i.scores.identity.score, i.shot.purpose.cell)
         for i in images
         if i.shot and i.scores.identity and i.scores.identity.score is not None
     ]
-    steps = sorted({d[0] for d in dots})
-    means = [[s, fmean(d[1] for d in dots if d[0] == s)] for s in steps]
+    steps = sorted({step for step, _, _ in measured})
+    means = [[s, fmean(score for step, score, _ in measured if step == s)] for s in steps]
+    dots: list[list[float | str]] = [[*each] for each in measured]
     return {"name": name, "raw": means, "smooth": means, "dots": dots, "faded": False} if dots else None
 
 

@@ -13,6 +13,35 @@ export interface Begun {
   job: string;
 }
 
+/** A threshold with what it was calibrated from; ``frr``: right pictures that do not pass. */
+export interface CalibrationTold {
+  genuine: number[];
+  impostor: number[];
+  closest: [string, number][];
+  words: string;
+  version: string;
+  recogniser: string;
+  far: number;
+  far_low: number;
+  far_high: number;
+  tau: number;
+  smallest: number;
+  threshold: number;
+  floor: number;
+  auc: number | null;
+  impostors: number;
+  others: number;
+  effective: number;
+  provisional: boolean;
+  why: string;
+  created: string;
+  rejects: RejectRate[];
+  used: boolean;
+  stale: boolean;
+  frr: Share;
+  report: string;
+}
+
 /** A good picture that could be kept, and the cell that it fills. */
 export interface Candidate {
   state: State;
@@ -26,8 +55,8 @@ export interface Candidate {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   cell: string;
@@ -279,6 +308,11 @@ export interface NextAction {
   gate: string;
 }
 
+/** Nobody is worked on. */
+export interface Nobody {
+  character: null;
+}
+
 /** What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels, */
 export interface Outcome {
   state: Record<string, string | number | null>;
@@ -300,8 +334,8 @@ export interface Picture {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   recipe: [string, string][];
@@ -342,8 +376,8 @@ export interface PileItem {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   reference: string | null;
@@ -400,8 +434,18 @@ export interface RateTold {
   words: string;
 }
 
+/** Of ``total`` right pictures at one angle, how many did not pass the threshold (95 % interval of that rate), and */
+export interface RejectRate {
+  angle: "front" | "half-left" | "profile-left" | "half-right" | "profile-right" | "back" | "unsure";
+  total: number;
+  not_passed: number;
+  failed: number;
+  low: number;
+  high: number;
+}
+
 /** A decision as the page makes it: who and when are added here. */
-export interface SaidInput {
+export interface Said {
   id: string;
   image: string;
   action: "label" | "identity" | "edit" | "failure" | "note" | "undo";
@@ -411,15 +455,9 @@ export interface SaidInput {
   undoes?: string;
 }
 
-/** What a human said that a picture shows. */
-export interface SaidOutput {
-  angle: string | null;
-  expression: string | null;
-}
-
 /** Decisions in the order they were made. */
 export interface SaidBatch {
-  decisions: SaidInput[];
+  decisions: Said[];
 }
 
 /** The names of the hints that were closed. */
@@ -438,6 +476,20 @@ export interface SettingField {
 /** What can be set. */
 export interface SettingsForm {
   fields: SettingField[];
+}
+
+/** ``out`` of ``total``, and the 95 % interval of that rate. */
+export interface Share {
+  out: number;
+  total: number;
+  low: number;
+  high: number;
+}
+
+/** What a human said that a picture shows. */
+export interface Shown {
+  angle: string;
+  expression: string;
 }
 
 /** What the filter has done. */
@@ -462,8 +514,8 @@ export interface Started {
 
 /** What the decisions about a picture add up to. */
 export interface State {
-  label: string | null;
-  who: string | null;
+  label: "good" | "needs_correction" | "reject" | null;
+  who: "human" | "rule" | "simulated" | null;
   reason: string;
   identity: number | null;
   edit: number | null;
@@ -500,8 +552,8 @@ export interface SurveyCell {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   at: SurveyPlace;
@@ -544,6 +596,26 @@ export interface Tally {
   filter: number;
 }
 
+/** How it stands with the threshold, and where it lies. */
+export interface ThresholdNow {
+  state: "nobody" | "none" | "used" | "provisional" | "stale";
+  threshold: number;
+}
+
+/** The thresholds of the character, and what a new one would be calibrated from. */
+export interface ThresholdsTold {
+  character: string;
+  sources: number;
+  others: number;
+  blocker: string;
+  weak: string[];
+  start: number | null;
+  far: number;
+  failed: string;
+  calibrations: CalibrationTold[];
+  waiting: number;
+}
+
 /** A picture as a thumbnail with what judges it. */
 export interface Tile {
   state: State;
@@ -557,8 +629,8 @@ export interface Tile {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
 }
@@ -581,8 +653,8 @@ export interface Try {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   same: boolean;
