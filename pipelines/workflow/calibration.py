@@ -137,7 +137,7 @@ def strangers(character: Character) -> tuple[int, ...]:
     return (*(p.seed for p in CAST if p.number != character.practice), *STRANGERS)
 
 
-def keep(session: Session, job: Job, request: CalibrateRequest) -> list[Calibration]:
+def record(session: Session, job: Job, request: CalibrateRequest) -> list[Calibration]:
     """Record what a calibration has found. Doing it twice changes nothing."""
     seen = tuple(r.image.id for r in request.references)
     made = [

@@ -43,7 +43,7 @@ def drawn(studio: Studio, far: float = 0.2) -> Calibration:
     found = run(request, workspace=studio.session.workspace, settings=studio.session.settings, emit=lambda e: None,
                 cancelled=lambda: False)  # fmt: skip
     done = job.model_copy(update={"state": "done", "result": {"calibrations": found}})
-    (made,) = calibration.keep(studio.session, done, request)
+    (made,) = calibration.record(studio.session, done, request)
     return made
 
 
