@@ -28,7 +28,7 @@ def turn(run: PracticeRun) -> None:
         return
     lora = _trained(run)
     if lora is None or _untaught(run, learning):
-        run.work("train editor", training.submit(run.session, run.id, "editor", *run.preset("editor")))
+        run.work("train editor", training.submit(run.session, run.id, run.training("editor")))
         lora = _trained(run)
     assert lora is not None
     _prove(run, lora)
