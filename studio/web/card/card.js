@@ -5,7 +5,7 @@ import { h, put } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { island } from "../core/island.js";
 import { poll, whenSeen } from "../core/live.js";
-import { post, tryGet } from "../core/net.js";
+import { address, post, tryGet } from "../core/net.js";
 import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
 import { openPicture } from "../pictures/open.js";
 import { decide, flushDecisions } from "../review/decisions.js";
@@ -92,7 +92,7 @@ class ModelCard {
     this.run = button("Run the card", () => this.start(), { id: "card-run", class: "primary", icon: "play" });
     this.versions = new Choice("card-version", "Version", (version) => this.change({ version }));
     this.beside = new Choice("card-compare", "beside", (against) => this.change({ against }));
-    const report = { href: "/practice/report", target: "_blank", rel: "noopener" };
+    const report = { href: address("/practice/report"), target: "_blank", rel: "noopener" };
     this.report = h("a", { id: "card-report", class: "fb", ...report }, "Practice report");
     this.look = button("", () => this.compareWithTruth(), { id: "card-look", class: "quiet", icon: "eye" });
     this.headline = h("p", { id: "card-headline", class: "headline", role: "status", "aria-live": "polite" });

@@ -4,7 +4,7 @@
 import { h, one, put } from "../core/dom.js";
 import { count } from "../core/format.js";
 import { live, onLive, poll } from "../core/live.js";
-import { post, tryGet } from "../core/net.js";
+import { address, post, tryGet } from "../core/net.js";
 import { attempt, button, dialog, relabel } from "../core/ui.js";
 import { lineBody } from "./view.js";
 import { calibrationIn, calibrationWords } from "./status.js";
@@ -98,7 +98,7 @@ class LineDialog {
     this.judge.hidden = !data.waiting;
     relabel(this.judge, `Judge ${count(data.waiting, "picture")} by it`);
     this.report.hidden = !line;
-    if (line) this.report.href = line.report;
+    if (line) this.report.href = address(line.report);
   }
 
   paintWork() {
