@@ -86,6 +86,7 @@ class Live(RailShown, Work):
     character: Character | None
     characters: list[CharacterName]
     workspace: str
+    workspace_id: str
     theme: str
     notices: list[str]
 
@@ -125,6 +126,7 @@ def now(studio: Studio) -> Live:
         "character": character,
         "characters": [{"id": c.id, "name": c.name} for c in studio.session.store.all(Character)],
         "workspace": studio.session.workspace.root.name,
+        "workspace_id": studio.workspace_id,
         "theme": studio.session.settings.theme,
         "notices": studio.notices,
         **rail,

@@ -177,6 +177,7 @@ export interface LiveState {
   character: Character | null;
   characters: { id: string; name: string }[];
   workspace: string;
+  workspace_id: string;
   theme: string;
   notices: string[];
   rail: RailStep[];

@@ -149,6 +149,8 @@ export interface Facts {
   angles: string[];
   expressions: string[];
   theme: string;
+  workspace: string;
+  workspace_id: string;
   piles: Record<string, string>;
   outcomes: Record<string, Record<string, Outcome>>;
 }
@@ -213,6 +215,7 @@ export interface Live {
   character: Character | null;
   characters: CharacterName[];
   workspace: string;
+  workspace_id: string;
   theme: string;
   notices: string[];
 }
@@ -365,8 +368,9 @@ export interface SaidOutput {
   expression: string | null;
 }
 
-/** Decisions in the order they were made. */
+/** Decisions in the order they were made, and the ``workspace`` whose pictures they are about; "": the open one. */
 export interface SaidBatch {
+  workspace?: string;
   decisions: SaidInput[];
 }
 
