@@ -19,6 +19,10 @@ LOSES = {
     "render": "What is finished stays; the picture in work is lost. Resume makes the rest.",
     "train": "It ends at its last checkpoint; Resume goes on there.",
     "score": "What is judged stays judged; Resume does the rest.",
+    "calibrate": "The line stays as it was; Resume finds it anew.",
+    "practice": "What is drawn stays; Resume draws the rest.",
+    "examine": "What is read stays; Resume reads the rest.",
+    "targets": "What is drawn stays; Resume draws the rest.",
     "obtain": "What has arrived stays; Resume fetches the rest.",
 }
 """What becomes of the work when a job's process is ended instead of waiting for its next step."""

@@ -111,6 +111,7 @@ export interface Picture extends Tile {
 /** A picture at a gate of the review. */
 export interface PileTile extends Tile {
   reference: string | null;
+  reference_angle: string;
   parent: string | null;
   correctable: boolean;
 }
@@ -310,7 +311,7 @@ export interface CardList {
   report: boolean;
   unread: number;
   cards: CardLine[];
-  loras: { id: string; name: string; origin: string }[];
+  loras: { id: string; name: string; origin: string; own: boolean; whose: string }[];
   cells: CardSpecCell[];
   seed: number;
 }

@@ -50,11 +50,13 @@ export interface CardLine {
   cells: CardPlace[];
 }
 
-/** A LoRA that a card can be run for. */
+/** A LoRA that a card can be run for: the character's ``own``, or another, and of whom. */
 export interface CardLora {
   id: string;
   name: string;
   origin: string;
+  own: boolean;
+  whose: string;
 }
 
 /** A cell of a card that was run: its picture, and who judged it how. */
@@ -307,7 +309,7 @@ export interface Pile {
   items: PileItem[];
 }
 
-/** A picture at a gate, with the reference to hold it against and the picture it was made from. */
+/** A picture at a gate, with the reference to hold it against (and what that shows) and the picture it was made */
 export interface PileItem {
   state: State;
   piles: string[];
@@ -325,6 +327,7 @@ export interface PileItem {
   score: number | null;
   faces: number | null;
   reference: string | null;
+  reference_angle: string;
   parent: string | null;
   correctable: boolean;
 }

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from playwright.sync_api import Page, expect, sync_playwright
 from proxies import Proxy, running
+from starlette.types import ASGIApp
 from starlette.websockets import WebSocketDisconnect
 from studio_helpers import serving
 
@@ -31,6 +32,7 @@ from studio.server import uploads
 from studio.server.entry import FREE_GUESSES, GUESSES_A_MINUTE, LONGEST_WAIT, Entry, Guesses
 from studio.server.own import own
 from studio.server.place import Place, allowed_name, host_of, listen, root_path
+from studio.server.security import Guard
 from studio.server.state import Studio
 
 WORD = "correct horse battery"
@@ -45,15 +47,23 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         yield Studio(session)
 
 
-def client_of(whole: Studio, place: Place, netloc: str, password: str = WORD, **more: Any) -> TestClient:
-    """A browser without a cookie. Every client is of a studio of its own: guesses are counted anew."""
-    return TestClient(build(whole, place=place, password=password), base_url=f"http://{netloc}", **more)
+@pytest.fixture(scope="module")
+def inside(whole: Studio) -> ASGIApp:
+    """All that stands behind the guard, made once."""
+    app = build(whole)
+    app.user_middleware.clear()
+    return app
+
+
+def client_of(inside: ASGIApp, place: Place, netloc: str, password: str = WORD) -> TestClient:
+    """A browser without a cookie, and a guard of its own: guesses are counted anew."""
+    return TestClient(Guard(inside, place, Entry(password) if password else None), base_url=f"http://{netloc}")
 
 
 @pytest.fixture
-def opened(whole: Studio) -> TestClient:
+def opened(inside: ASGIApp) -> TestClient:
     """A studio that was opened to the network, and who does not know its password."""
-    return client_of(whole, Place("0.0.0.0"), f"{LAN}:7860")
+    return client_of(inside, Place("0.0.0.0"), f"{LAN}:7860")
 
 
 # --- which names are answered ---
@@ -195,8 +205,8 @@ def test_a_browser_is_given_a_cookie_for_the_password_and_an_address_without_it(
     assert opened.get("/config").status_code == 200
 
 
-def test_over_tls_the_cookie_never_goes_in_the_open(whole: Studio) -> None:
-    client = client_of(whole, Place("0.0.0.0"), "x")
+def test_over_tls_the_cookie_never_goes_in_the_open(inside: ASGIApp) -> None:
+    client = client_of(inside, Place("0.0.0.0"), "x")
     client.base_url = f"https://{LAN}"
     assert "; Secure" in client.get("/live", params={"token": WORD}).headers["set-cookie"]
 
@@ -226,24 +236,24 @@ def test_a_wrong_password_lets_nobody_in(opened: TestClient, wrong: str) -> None
         assert "That is not the password." in answer.text and "set-cookie" not in answer.headers
 
 
-def test_a_cookie_cannot_be_made_up(opened: TestClient, whole: Studio) -> None:
+def test_a_cookie_cannot_be_made_up(opened: TestClient, inside: ASGIApp) -> None:
     opened.get("/live", params={"token": WORD})
     ((name, mark),) = [(k, v) for k, v in opened.cookies.items() if k.startswith("flenwheel-entry")]
     ends, signed = mark.split(".")
-    stranger = client_of(whole, Place("0.0.0.0"), f"{LAN}:7860", "another password")
+    stranger = client_of(inside, Place("0.0.0.0"), f"{LAN}:7860", "another password")
     stranger.get("/live", params={"token": "another password"})
     other = next(v for k, v in stranger.cookies.items() if k.startswith("flenwheel-entry"))
     changed = (f"{int(ends) + 1}.{signed}", f".{signed}", f"{ends}.{signed[:-1]}", f"{ends}.", f"{'9' * 5000}.{signed}")
     for made_up in ("", ".", ends, "é.é", other, *changed):
-        client = client_of(whole, Place("0.0.0.0"), f"{LAN}:7860")
+        client = client_of(inside, Place("0.0.0.0"), f"{LAN}:7860")
         answer = client.get("/live", headers={"Cookie": f"{name}={made_up}".encode()})
         assert answer.status_code == 401, made_up
-    restarted = client_of(whole, Place("0.0.0.0"), f"{LAN}:7860")
+    restarted = client_of(inside, Place("0.0.0.0"), f"{LAN}:7860")
     assert restarted.get("/live", headers={"Cookie": f"{name}={mark}"}).status_code == 200  # the same password
 
 
-def test_a_cookie_ends(whole: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = client_of(whole, Place("0.0.0.0"), f"{LAN}:7860")
+def test_a_cookie_ends(inside: ASGIApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = client_of(inside, Place("0.0.0.0"), f"{LAN}:7860")
     mark = client.get("/live", params={"token": WORD}).headers["set-cookie"].split(";")[0]
     later = time.time() + 31 * 24 * 3600
     monkeypatch.setattr(time, "time", lambda: later)
@@ -317,14 +327,15 @@ def test_passwords_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch
     assert seen == [(32, 32)] * 4
 
 
-def test_this_machine_alone_needs_no_password_unless_one_was_given(whole: Studio) -> None:
-    assert client_of(whole, Place(), "localhost:7860", "").get("/live").status_code == 200
-    assert client_of(whole, Place(), "localhost:7860", WORD).get("/live").status_code == 401
+def test_this_machine_alone_needs_no_password_unless_one_was_given(inside: ASGIApp) -> None:
+    assert client_of(inside, Place(), "localhost:7860", "").get("/live").status_code == 200
+    assert client_of(inside, Place(), "localhost:7860", WORD).get("/live").status_code == 401
 
 
 @pytest.mark.parametrize("place", [Place("0.0.0.0"), Place("::"), Place(LAN), Place(names=("studio.lan",))])
-def test_what_others_can_reach_always_has_a_password(whole: Studio, place: Place) -> None:
-    assert client_of(whole, place, "localhost:7860", "").get("/live").status_code == 401
+def test_what_others_can_reach_always_has_a_password(inside: ASGIApp, place: Place) -> None:
+    client = TestClient(build(whole, place=place), base_url="http://localhost:7860")
+    assert client.get("/live").status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -337,8 +348,8 @@ def test_what_others_can_reach_always_has_a_password(whole: Studio, place: Place
         {"Forwarded": "for=unknown"},
     ],
 )
-def test_a_proxy_that_the_user_did_not_speak_of_lets_nobody_in(whole: Studio, headers: dict[str, str]) -> None:
-    client = client_of(whole, Place(), "localhost:7860", "")
+def test_a_proxy_that_the_user_did_not_speak_of_lets_nobody_in(inside: ASGIApp, headers: dict[str, str]) -> None:
+    client = client_of(inside, Place(), "localhost:7860", "")
     answer = client.get("/live", headers=headers)
     assert answer.status_code == 403 and "--allow-host" in answer.text
     assert client.get("/live", headers={"X-Forwarded-For": "127.0.0.1, ::1, [::1]:80"}).status_code == 200
@@ -525,8 +536,8 @@ def use_the_page(page: Page, studio: Studio, image: ImageRecord) -> None:
     until(lambda: studio.session.store.verdict(image.id).label == "good")
 
 
-def test_a_path_without_its_slash_is_led_to_the_page(whole: Studio) -> None:
-    client = client_of(whole, Place(root="/studio"), "localhost:7860", "")
+def test_a_path_without_its_slash_is_led_to_the_page(inside: ASGIApp) -> None:
+    client = client_of(inside, Place(root="/studio"), "localhost:7860", "")
     answer = client.get("/studio?a=b", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (307, "/studio/?a=b")
     for path in ("/studio/live", "/live"):
@@ -535,21 +546,21 @@ def test_a_path_without_its_slash_is_led_to_the_page(whole: Studio) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["//evil.example", "https://evil.example", "/a/../..", "javascript:1", "/\\evil"])
-def test_a_prefix_that_is_no_path_is_refused(whole: Studio, prefix: str) -> None:
-    client = client_of(whole, Place(), "localhost:7860", "")
+def test_a_prefix_that_is_no_path_is_refused(inside: ASGIApp, prefix: str) -> None:
+    client = client_of(inside, Place(), "localhost:7860", "")
     assert client.get("/", headers={"X-Forwarded-Prefix": prefix}).status_code == 400
 
 
-def test_no_header_makes_the_page_name_another_place(whole: Studio) -> None:
-    client = client_of(whole, Place(), "localhost:7860", "")
+def test_no_header_makes_the_page_name_another_place(inside: ASGIApp) -> None:
+    client = client_of(inside, Place(), "localhost:7860", "")
     assert client.get("/", headers={"X-Forwarded-Host": "evil.example"}).status_code == 400
     for header in ("X-Gradio-Server", "X-Original-Host", "X-Forwarded-Server"):
         answer = client.get("/", headers={header: "http://evil.example"})
         assert answer.status_code == 200 and "evil.example" not in answer.text
 
 
-def test_another_site_may_not_write_through_a_proxy(whole: Studio) -> None:
-    client = client_of(whole, Place(names=("studio.lan",)), "studio.lan")
+def test_another_site_may_not_write_through_a_proxy(inside: ASGIApp) -> None:
+    client = client_of(inside, Place(names=("studio.lan",)), "studio.lan")
     client.get("/live", params={"token": WORD})
     body = {"decisions": []}
     own = {"Origin": "https://studio.lan"}

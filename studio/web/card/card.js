@@ -4,13 +4,13 @@
 import { h, put } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { island } from "../core/island.js";
-import { poll, whenSeen } from "../core/live.js";
+import { live, poll, whenSeen } from "../core/live.js";
 import { address, post, tryGet } from "../core/net.js";
 import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
 import { openPicture } from "../pictures/open.js";
 import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
-import { named, noCardWords } from "./describe.js";
+import { loraWords, named, noCardWords } from "./describe.js";
 
 /** @import { CardCell, CardLine, CardList } from "../shapes.js" */
 /** @import { PosterCell } from "./poster.js" */
@@ -83,6 +83,7 @@ class ModelCard {
   constructor(root) {
     /** @type {CardList | null} */
     this.list = null;
+    this.character = "";
     this.version = "";
     this.against = "";
     /** @type {string | null} the LoRA that the user has chosen ("": the base model); until then the newest is offered */
@@ -147,8 +148,18 @@ class ModelCard {
     const list = /** @type {CardList | null} */ (await tryGet("/cards"));
     if (!list) return;
     if (this.seed.value === "") this.seed.value = String(list.seed);
+    this.follow(live.state?.character?.id ?? "");
     this.list = list;
     this.paint(list);
+  }
+
+  /**
+   * What was chosen was chosen for one character.
+   * @param {string} character
+   */
+  follow(character) {
+    if (character !== this.character) [this.chosen, this.version, this.against] = [null, "", ""];
+    this.character = character;
   }
 
   /** Decisions are on the disk, the card is what the studio makes of them. */
@@ -227,14 +238,24 @@ class ModelCard {
   }
 
   /**
+   * What was chosen stays; else the character's own newest is offered, never another's.
+   * @param {CardList["loras"]} loras
+   */
+  paintLoras(loras) {
+    const usable = loras.map((x) => /** @type {[string, string]} */ ([x.id, loraWords(x)]));
+    const there = this.chosen === "" || loras.some((x) => x.id === this.chosen);
+    const offered = loras.find((x) => x.own)?.id ?? "";
+    this.lora.fill([["", "Base model"], ...usable], there ? (this.chosen ?? "") : offered);
+  }
+
+  /**
    * @param {CardList} list
    * @param {CardLine | undefined} shown
    * @param {CardLine | undefined} other
    */
   paintBar({ cards, loras, report, unread }, shown, other) {
     const entry = (/** @type {CardLine} */ card) => /** @type {[string, string]} */ ([card.version, named(card)]);
-    const usable = loras.map((x) => /** @type {[string, string]} */ ([x.id, x.name]));
-    this.lora.fill([["", "Base model"], ...usable], this.chosen ?? loras[0]?.id ?? "");
+    this.paintLoras(loras);
     this.versions.fill(cards.map(entry), shown?.version ?? "");
     this.beside.fill([["", "nothing"], ...cards.filter((c) => c !== shown).map(entry)], other?.version ?? "");
     this.versions.field.hidden = !cards.length;
