@@ -333,7 +333,7 @@ def test_this_machine_alone_needs_no_password_unless_one_was_given(inside: ASGIA
 
 
 @pytest.mark.parametrize("place", [Place("0.0.0.0"), Place("::"), Place(LAN), Place(names=("studio.lan",))])
-def test_what_others_can_reach_always_has_a_password(inside: ASGIApp, place: Place) -> None:
+def test_what_others_can_reach_always_has_a_password(whole: Studio, place: Place) -> None:
     client = TestClient(build(whole, place=place), base_url="http://localhost:7860")
     assert client.get("/live").status_code == 401
 
