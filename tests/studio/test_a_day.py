@@ -17,8 +17,8 @@ from pipelines.session import NotFound
 from pipelines.workflow import characters
 from pipelines.workflow import practice as practices
 from studio.server.in_words import InWords
-from studio.server.live import LOSES
 from studio.server.state import Studio
+from studio.server.status import LOSES
 
 Put = Callable[..., ImageRecord]
 SLOW = 60_000

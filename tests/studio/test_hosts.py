@@ -129,13 +129,13 @@ def test_no_other_name_is_known() -> None:
 
 
 def test_an_unknown_name_is_told_how_to_be_allowed(opened: TestClient) -> None:
-    answer = opened.get("/live", headers={"Host": "atelier.example:7860"})
+    answer = opened.get("/status", headers={"Host": "atelier.example:7860"})
     assert answer.status_code == 400
     assert "--allow-host atelier.example" in answer.text
 
 
 def test_its_own_address_is_answered_when_it_was_opened(opened: TestClient) -> None:
-    assert opened.get("/live", params={"token": WORD}).status_code == 200
+    assert opened.get("/status", params={"token": WORD}).status_code == 200
 
 
 @pytest.mark.parametrize("given_name", ["studio.lan", "STUDIO.Lan", "müller.example", "10.0.0.7", "[::1]", "a_b.lan"])
@@ -190,7 +190,7 @@ def test_nothing_is_answered_without_the_password(whole: Studio, opened: TestCli
 
 
 def test_no_websocket_is_opened_without_the_password(opened: TestClient) -> None:
-    for path in ("/", "/gradio_api/queue/join", "/live"):
+    for path in ("/", "/gradio_api/queue/join", "/status"):
         with pytest.raises(WebSocketDisconnect), opened.websocket_connect(f"ws://{LAN}:7860{path}"):
             pytest.fail("it was opened")
 
@@ -201,18 +201,18 @@ def test_a_browser_is_given_a_cookie_for_the_password_and_an_address_without_it(
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and WORD not in cookie
     assert "Secure" not in cookie  # over http the browser would not keep it
-    assert opened.get("/live").json()["character"]["name"] == "Ada"
+    assert opened.get("/status").json()["character"]["name"] == "Ada"
     assert opened.get("/config").status_code == 200
 
 
 def test_over_tls_the_cookie_never_goes_in_the_open(inside: ASGIApp) -> None:
     client = client_of(inside, Place("0.0.0.0"), "x")
     client.base_url = f"https://{LAN}"
-    assert "; Secure" in client.get("/live", params={"token": WORD}).headers["set-cookie"]
+    assert "; Secure" in client.get("/status", params={"token": WORD}).headers["set-cookie"]
 
 
 def test_a_program_is_answered_at_once(opened: TestClient) -> None:
-    assert opened.get("/live", params={"token": WORD}, follow_redirects=False).status_code == 200
+    assert opened.get("/status", params={"token": WORD}, follow_redirects=False).status_code == 200
     written = opened.post("/characters", params={"token": WORD}, json={"name": "Eve", "may_use": True})
     assert written.status_code == 200
 
@@ -229,7 +229,7 @@ def test_the_way_in_leads_nowhere_else(opened: TestClient, path: str) -> None:
 )
 def test_a_wrong_password_lets_nobody_in(opened: TestClient, wrong: str) -> None:
     for answer in (
-        opened.get("/live", params={"token": wrong}),
+        opened.get("/status", params={"token": wrong}),
         opened.post("/login", data={"password": wrong}, headers=HTML, follow_redirects=False),
     ):
         assert answer.status_code == 401
@@ -237,43 +237,43 @@ def test_a_wrong_password_lets_nobody_in(opened: TestClient, wrong: str) -> None
 
 
 def test_a_cookie_cannot_be_made_up(opened: TestClient, inside: ASGIApp) -> None:
-    opened.get("/live", params={"token": WORD})
+    opened.get("/status", params={"token": WORD})
     ((name, mark),) = [(k, v) for k, v in opened.cookies.items() if k.startswith("flenwheel-entry")]
     ends, signed = mark.split(".")
     stranger = client_of(inside, Place("0.0.0.0"), f"{LAN}:7860", "another password")
-    stranger.get("/live", params={"token": "another password"})
+    stranger.get("/status", params={"token": "another password"})
     other = next(v for k, v in stranger.cookies.items() if k.startswith("flenwheel-entry"))
     changed = (f"{int(ends) + 1}.{signed}", f".{signed}", f"{ends}.{signed[:-1]}", f"{ends}.", f"{'9' * 5000}.{signed}")
     for made_up in ("", ".", ends, "é.é", other, *changed):
         client = client_of(inside, Place("0.0.0.0"), f"{LAN}:7860")
-        answer = client.get("/live", headers={"Cookie": f"{name}={made_up}".encode()})
+        answer = client.get("/status", headers={"Cookie": f"{name}={made_up}".encode()})
         assert answer.status_code == 401, made_up
     restarted = client_of(inside, Place("0.0.0.0"), f"{LAN}:7860")
-    assert restarted.get("/live", headers={"Cookie": f"{name}={mark}"}).status_code == 200  # the same password
+    assert restarted.get("/status", headers={"Cookie": f"{name}={mark}"}).status_code == 200  # the same password
 
 
 def test_a_cookie_ends(inside: ASGIApp, monkeypatch: pytest.MonkeyPatch) -> None:
     client = client_of(inside, Place("0.0.0.0"), f"{LAN}:7860")
-    mark = client.get("/live", params={"token": WORD}).headers["set-cookie"].split(";")[0]
+    mark = client.get("/status", params={"token": WORD}).headers["set-cookie"].split(";")[0]
     later = time.time() + 31 * 24 * 3600
     monkeypatch.setattr(time, "time", lambda: later)
-    assert client.get("/live", headers={"Cookie": mark}).status_code == 401
+    assert client.get("/status", headers={"Cookie": mark}).status_code == 401
 
 
 def test_guesses_are_slowed_down_and_the_right_one_is_no_way_around(opened: TestClient) -> None:
     for _ in range(FREE_GUESSES):
-        assert opened.get("/live", params={"token": "wrong"}).status_code == 401
-    refused = opened.get("/live", params={"token": WORD})
+        assert opened.get("/status", params={"token": "wrong"}).status_code == 401
+    refused = opened.get("/status", params={"token": WORD})
     assert refused.status_code == 429 and int(refused.headers["retry-after"]) >= 1
     assert "Try again in" in refused.json()["detail"]
     assert opened.post("/login", data={"password": WORD}).status_code == 429
 
 
 def test_who_is_in_stays_in_while_others_guess(opened: TestClient) -> None:
-    assert opened.get("/live", params={"token": WORD}).status_code == 200
+    assert opened.get("/status", params={"token": WORD}).status_code == 200
     for _ in range(FREE_GUESSES + 1):
         opened.post("/login", data={"password": "wrong"})
-    assert opened.get("/live").status_code == 200
+    assert opened.get("/status").status_code == 200
 
 
 class Clock:
@@ -328,14 +328,14 @@ def test_passwords_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch
 
 
 def test_this_machine_alone_needs_no_password_unless_one_was_given(inside: ASGIApp) -> None:
-    assert client_of(inside, Place(), "localhost:7860", "").get("/live").status_code == 200
-    assert client_of(inside, Place(), "localhost:7860", WORD).get("/live").status_code == 401
+    assert client_of(inside, Place(), "localhost:7860", "").get("/status").status_code == 200
+    assert client_of(inside, Place(), "localhost:7860", WORD).get("/status").status_code == 401
 
 
 @pytest.mark.parametrize("place", [Place("0.0.0.0"), Place("::"), Place(LAN), Place(names=("studio.lan",))])
 def test_what_others_can_reach_always_has_a_password(whole: Studio, place: Place) -> None:
     client = TestClient(build(whole, place=place), base_url="http://localhost:7860")
-    assert client.get("/live").status_code == 401
+    assert client.get("/status").status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -350,9 +350,9 @@ def test_what_others_can_reach_always_has_a_password(whole: Studio, place: Place
 )
 def test_a_proxy_that_the_user_did_not_speak_of_lets_nobody_in(inside: ASGIApp, headers: dict[str, str]) -> None:
     client = client_of(inside, Place(), "localhost:7860", "")
-    answer = client.get("/live", headers=headers)
+    answer = client.get("/status", headers=headers)
     assert answer.status_code == 403 and "--allow-host" in answer.text
-    assert client.get("/live", headers={"X-Forwarded-For": "127.0.0.1, ::1, [::1]:80"}).status_code == 200
+    assert client.get("/status", headers={"X-Forwarded-For": "127.0.0.1, ::1, [::1]:80"}).status_code == 200
 
 
 # --- where it is found ---
@@ -427,7 +427,7 @@ def test_every_address_that_is_told_works(tmp_path: Path) -> None:
             assert answer.status_code == 200 and "gradio_config" in answer.text
             bare = address.partition("?")[0]
             assert httpx.get(f"{bare}live", timeout=60).status_code == 401
-            assert httpx.get(address.replace("/?", "/live?"), timeout=60).json()["workspace"] == "w"
+            assert httpx.get(address.replace("/?", "/status?"), timeout=60).json()["workspace"] == "w"
 
 
 def test_a_password_can_be_given_and_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -437,9 +437,9 @@ def test_a_password_can_be_given_and_is_not_told(tmp_path: Path, monkeypatch: py
         assert WORD not in "".join(told())
         address = re.findall(r"http://\S+", told()[0])[0]
         asked = {"Host": "studio.lan"}
-        assert until(lambda: answers(f"{address}/live")).status_code == 401
-        assert httpx.get(f"{address}/live", headers=asked, params={"token": WORD}, timeout=60).status_code == 200
-        assert httpx.get(f"{address}/live", headers={"Host": "evil.example"}, timeout=60).status_code == 400
+        assert until(lambda: answers(f"{address}/status")).status_code == 401
+        assert httpx.get(f"{address}/status", headers=asked, params={"token": WORD}, timeout=60).status_code == 200
+        assert httpx.get(f"{address}/status", headers={"Host": "evil.example"}, timeout=60).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -540,7 +540,7 @@ def test_a_path_without_its_slash_is_led_to_the_page(inside: ASGIApp) -> None:
     client = client_of(inside, Place(root="/studio"), "localhost:7860", "")
     answer = client.get("/studio?a=b", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (307, "/studio/?a=b")
-    for path in ("/studio/live", "/live"):
+    for path in ("/studio/status", "/status"):
         assert client.get(path).json()["workspace"]
     assert client.get("/studiolive").status_code == 404
 
@@ -561,7 +561,7 @@ def test_no_header_makes_the_page_name_another_place(inside: ASGIApp) -> None:
 
 def test_another_site_may_not_write_through_a_proxy(inside: ASGIApp) -> None:
     client = client_of(inside, Place(names=("studio.lan",)), "studio.lan")
-    client.get("/live", params={"token": WORD})
+    client.get("/status", params={"token": WORD})
     body = {"decisions": []}
     own = {"Origin": "https://studio.lan"}
     for headers in (

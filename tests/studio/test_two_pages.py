@@ -145,7 +145,7 @@ def test_the_studio_takes_no_decisions_of_another_workspace(studio: Studio, put:
     assert refused.status_code == 409 and "Another workspace" in refused.json()["detail"]
     assert labels(studio, [image]) == [None]
     mine = client.get("/facts").json()["workspace_id"]
-    assert mine == client.get("/live").json()["workspace_id"]
+    assert mine == client.get("/status").json()["workspace_id"]
     for _ in range(2):
         assert client.post("/decisions", json={"workspace": mine, "decisions": [one]}).json()["known"] == ["0" * 16]
     assert len(studio.session.store.decisions(image.id)) == 1

@@ -4,7 +4,7 @@
 import { h, put } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { island } from "../core/island.js";
-import { live, poll, whenSeen } from "../core/live.js";
+import { poll, status, whenSeen } from "../core/status.js";
 import { address, post, tryGet } from "../core/net.js";
 import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
 import { openPicture } from "../pictures/open.js";
@@ -12,7 +12,7 @@ import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
 import { loraWords, named, noCardWords } from "./describe.js";
 
-/** @import { CardCell, CardLine, CardList } from "../shapes.js" */
+/** @import { CardCell, CardSummary, CardList } from "../shapes.js" */
 /** @import { PosterCell } from "./poster.js" */
 /** @import { CardVerdict } from "./describe.js" */
 
@@ -62,7 +62,7 @@ class Gauge {
     this.node = h("div", { class: "rate-gauge" });
   }
 
-  /** @param {CardLine["rate"] | undefined} rate */
+  /** @param {CardSummary["rate"] | undefined} rate */
   paint(rate) {
     this.node.hidden = !rate;
     if (!rate) return;
@@ -148,7 +148,7 @@ class ModelCard {
     const list = /** @type {CardList | null} */ (await tryGet("/cards"));
     if (!list) return;
     if (this.seed.value === "") this.seed.value = String(list.seed);
-    this.follow(live.state?.character?.id ?? "");
+    this.follow(status.state?.character?.id ?? "");
     this.list = list;
     this.paint(list);
   }
@@ -250,11 +250,11 @@ class ModelCard {
 
   /**
    * @param {CardList} list
-   * @param {CardLine | undefined} shown
-   * @param {CardLine | undefined} other
+   * @param {CardSummary | undefined} shown
+   * @param {CardSummary | undefined} other
    */
   paintBar({ cards, loras, report, unread }, shown, other) {
-    const entry = (/** @type {CardLine} */ card) => /** @type {[string, string]} */ ([card.version, named(card)]);
+    const entry = (/** @type {CardSummary} */ card) => /** @type {[string, string]} */ ([card.version, named(card)]);
     this.paintLoras(loras);
     this.versions.fill(cards.map(entry), shown?.version ?? "");
     this.beside.fill([["", "nothing"], ...cards.filter((c) => c !== shown).map(entry)], other?.version ?? "");

@@ -6,7 +6,7 @@ const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 
 /**
  * The address of a route of the studio's own.
- * @param {string} path as the server names it, such as `/live`
+ * @param {string} path as the server names it, such as `/status`
  * @returns {string}
  */
 export function address(path) {
