@@ -1,5 +1,6 @@
 """What goes on: polled by the page; and what can be done with jobs and notices."""
 
+from collections.abc import Collection
 from itertools import islice
 from typing import Literal
 
@@ -147,17 +148,19 @@ def _rail(studio: Studio) -> RailShown:
 
 def _work(studio: Studio) -> Work:
     status = studio.session.jobs.status()
+    going = [*([status.job] if status.job else []), *status.queued]
+    resumed = {job.resumes for job in (*studio.session.store.all(Job), *going)}
     return {
         "job": _at_work(status, status.job) if status.job else None,
         "memory": status.memory,
-        "queued": [_job(job) for job in status.queued],
-        "recent": [_job(job) for job in _recent(studio, status.recent, status.queued)],
+        "queued": [_job(job, resumed) for job in status.queued],
+        "recent": [_job(job, resumed) for job in _recent(studio, status.recent, status.queued)],
     }
 
 
 def _at_work(status: Status, job: Job) -> JobNow:
     return {
-        **_job(job),
+        **_job(job, set()),
         "unit": status.unit,
         "k": status.step,
         "n": status.steps,
@@ -176,13 +179,13 @@ def _recent(studio: Studio, ended: list[Job], queued: list[Job]) -> list[Job]:
     return [*ended, *(job for job in islice(before, RECENT) if job.id not in told)][:RECENT]
 
 
-def _job(job: Job) -> JobSummary:
+def _job(job: Job, resumed: Collection[str]) -> JobSummary:
     plain = job.model_dump(mode="json", include=set(JobSummary.__annotations__) - {"can"})
-    return JobSummary(**plain, can=_can(job))
+    return JobSummary(**plain, can=_can(job, resumed))
 
 
-def _can(job: Job) -> list[str]:
-    """What may be asked of a job besides looking at it."""
+def _can(job: Job, resumed: Collection[str]) -> list[str]:
+    """What may be asked of a job besides looking at it. One that was resumed goes on in another."""
     if job.state in RUNNING:
         return ["cancel"]
-    return ["dismiss"] if job.state == "done" else ["resume", "dismiss"]
+    return ["dismiss"] if job.state == "done" or job.id in resumed else ["resume", "dismiss"]

@@ -133,3 +133,91 @@ def test_the_references_caption_is_the_references_own(studio: Studio, put: Put, 
     put("enriched", sources=(source.ref,), cell="profile-left/neutral")
     page.click("#tab-review-button")
     expect(page.locator(".rv-ref figcaption")).to_have_text("Reference, front", timeout=SLOW)
+
+
+def boxes(page: Page, selectors: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    found = {s: page.locator(s).first.bounding_box() for s in selectors}
+    return {s: box for s, box in found.items() if box}
+
+
+def apart(a: dict[str, float], b: dict[str, float]) -> bool:
+    return (
+        a["x"] + a["width"] <= b["x"] or b["x"] + b["width"] <= a["x"]
+        or a["y"] + a["height"] <= b["y"] or b["y"] + b["height"] <= a["y"]
+    )  # fmt: skip
+
+
+USED = (
+    "#review-picture", ".rv-side", ".fails", ".facts", "#review-undo", "#review-film", "#review-filter", "#next-action",
+    "#settings-open", "#tab-review-button", "#tab-model_card-button", "#job-list-open", "#unsent",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [1280, 1024])
+def test_a_problem_covers_nothing_that_is_used_and_leaves(put: Put, page: Page, width: int) -> None:
+    put("enriched", verdict="right", score=0.8)
+    page.set_viewport_size({"width": width, "height": 768})
+    page.click("#tab-review-button")
+    expect(page.locator("#review-position")).to_have_text("1 of 1", timeout=SLOW)
+    page.evaluate(
+        """async () => {
+            const { toast } = await import("/ui/core/ui.js");
+            toast("Something long went wrong. ".repeat(12), "problem");
+            for (const text of ["A second one", "A second one"]) toast(text, "problem");
+        }"""
+    )
+    expect(page.locator(".toast")).to_have_count(2)
+    shown = page.locator(".toast:visible")
+    expect(shown).to_have_text("A second one")
+    note = shown.bounding_box()
+    assert note and [s for s, box in boxes(page, USED).items() if not apart(note, box)] == []
+    page.locator(".toast:visible button").click()
+    long = page.locator(".toast:visible")
+    expect(long).to_contain_text("Something long")
+    page.mouse.move(300, 500)  # under the pointer it opens, to be read whole
+    note = long.bounding_box()
+    assert note and [s for s, box in boxes(page, USED).items() if not apart(note, box)] == []
+    expect(page.locator(".toast")).to_have_count(0, timeout=SLOW)  # read, it goes by itself
+
+
+def test_a_problem_does_not_follow_into_another_character(studio: Studio, page: Page) -> None:
+    bo = characters.create(studio.session, "Bo", may_use=True)
+    studio.choose("ada")
+    expect(page.locator("#character-picker option")).to_have_count(2, timeout=SLOW)
+    page.route("**/characters/*/choose", lambda route: route.abort())
+    page.select_option("#character-picker", bo.id)
+    expect(page.locator(".toast.problem")).to_be_visible()
+    studio.choose(bo.id)
+    expect(page.locator(".toast")).to_have_count(0, timeout=7000)
+
+
+def test_the_jobs_list_keeps_the_focus_while_a_job_goes_on(studio: Studio, page: Page) -> None:
+    jobs = [
+        Job(id=f"job{n}", kind="score", title=f"Job {n}", character="ada", state="failed", request={}, error="broken")
+        for n in range(3)
+    ]
+    studio.session.store.put(*jobs)
+    page.click("#job-list-open")
+    button = page.locator("#job-dismiss-job1")
+    button.focus()
+    page.evaluate("window.was = document.querySelector('#job-dismiss-job1')")
+    studio.session.store.put(jobs[0].model_copy(update={"done": 7, "total": 9}))
+    expect(page.locator("#job-list")).to_contain_text("7 of 9", timeout=SLOW)
+    assert page.evaluate("window.was === document.activeElement && window.was.isConnected")
+    studio.session.store.put(jobs[1].model_copy(update={"error": "otherwise broken"}))
+    expect(page.locator("#job-list")).to_contain_text("otherwise broken", timeout=SLOW)
+    expect(button).to_be_focused()
+    page.keyboard.press("Escape")
+    studio.session.store.put(jobs[2].model_copy(update={"title": "Renamed"}))
+    page.wait_for_timeout(4000)
+    page.click("#job-list-open")
+    assert "Renamed" in page.locator("#job-list").inner_text()  # at once, not at the next poll
+
+
+def test_a_job_that_was_resumed_is_not_offered_again(studio: Studio, client: TestClient) -> None:
+    old = Job(id="old", kind="score", title="x", character="ada", state="failed", request={})
+    studio.session.store.put(old)
+    assert client.get("/status").json()["recent"][0]["can"] == ["resume", "dismiss"]
+    studio.session.store.put(old.model_copy(update={"id": "new", "state": "cancelled", "resumes": "old"}))
+    told = {job["id"]: job["can"] for job in client.get("/status").json()["recent"]}
+    assert told == {"old": ["dismiss"], "new": ["resume", "dismiss"]}
