@@ -46,7 +46,7 @@ function doors(job, act) {
 }
 
 /** What a person reads and does at a job, without what changes at each step. */
-const printOf = (/** @type {Listed} */ { done: _, ...job }) =>
+const printOf = (/** @type {Listed} */ job) =>
   JSON.stringify([job.state, job.title, job.total, job.can, job.cancelling, job.stuck, job.error, job.warnings]);
 
 /** @param {Listed} job */
