@@ -177,7 +177,7 @@ def serve(workspace: Path, opening: Opening | None = None, open_browser: bool = 
             warm.start()
             words = welcome(place, workspace, password, told=not opening.password)
             print(words, flush=True)  # noqa: T201 - told on the terminal
-            trusted = list(LOOPBACK)  # a proxy on this machine says for whom it asks
+            trusted: list[str] = list(LOOPBACK)  # a proxy on this machine says for whom it asks
             config = uvicorn.Config(
                 app, log_level="warning", server_header=False, timeout_graceful_shutdown=2, forwarded_allow_ips=trusted
             )
