@@ -1,9 +1,9 @@
 // @ts-check
 /** What the model card says in words, and how its poster is laid out. No DOM. */
 
-/** @import { CardCell, CardSummary, CardList, CardSpecCell } from "../shapes.js" */
+/** @import { CardPlace, CardSummary, Cards, CellTold } from "../types.js" */
 /** @import { IconName } from "../core/icons.js" */
-/** @typedef {CardCell["verdict"]} CardVerdict */
+/** @typedef {CardPlace["verdict"]} CardVerdict */
 
 /** @type {Record<CardVerdict, IconName>} */
 export const SIGNS = { right: "check", wrong: "cross", unsure: "question", missing: "dash" };
@@ -15,20 +15,20 @@ export function named({ version, lora, seed }) {
 
 /**
  * A LoRA in the list to choose from; another character's says whose it is.
- * @param {CardList["loras"][number]} lora
+ * @param {Cards["loras"][number]} lora
  */
 export function loraWords({ name, whose }) {
   return whose ? `${name} (${whose})` : name;
 }
 
-/** @param {CardCell} cell */
+/** @param {CardPlace} cell */
 export function cellWords({ name, verdict, by, why, image }) {
   const score = image?.score;
   const identity = score === null || score === undefined ? "" : `identity ${score.toFixed(2)}`;
   return `${name}: ${[`${verdict}${by ? ` (${by})` : ""}`, why, identity].filter(Boolean).join(", ")}`;
 }
 
-/** @param {CardList} list */
+/** @param {Cards} list */
 export function noCardWords({ cells, loras }) {
   const none = loras.some((x) => x.own)
     ? ""
@@ -39,7 +39,7 @@ export function noCardWords({ cells, loras }) {
 
 /**
  * The poster's columns (angles) and rows (expressions), in the order the studio names them; poses stand apart.
- * @param {CardSpecCell[]} spec
+ * @param {CellTold[]} spec
  * @param {{ angles: readonly string[], expressions: readonly string[] }} known
  */
 export function layout(spec, known) {

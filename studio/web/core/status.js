@@ -7,7 +7,8 @@ import { facts } from "./facts.js";
 import { Refused, get } from "./net.js";
 
 /** @import { Frame } from "./island.js" */
-/** @import { StatusState, StatusEvent } from "../shapes.js" */
+/** @import { StatusEvent } from "../shapes.js" */
+/** @import { StudioStatus } from "../types.js" */
 
 const BUSY_MS = 1000;
 const CALM_MS = 3000;
@@ -18,7 +19,7 @@ const BREATH_MS = 60;
 /** The status of an answer that asks for the password. */
 const LOCKED = 401;
 
-/** @type {{ state: StatusState | null }} what the studio said last */
+/** @type {{ state: StudioStatus | null }} what the studio said last */
 export const status = { state: null };
 let timer = 0;
 let asking = false;
@@ -47,7 +48,7 @@ export function hear(name, listen) {
 async function ask() {
   const before = status.state;
   try {
-    const state = (status.state = /** @type {StatusState} */ (await get("/status")));
+    const state = (status.state = /** @type {StudioStatus} */ (await get("/status")));
     silent = 0;
     if (state.workspace_id !== facts.workspace_id) return void location.reload(); // this page shows another's
     announce("flen:status", { ...state, moved: before?.revision !== state.revision });
@@ -78,7 +79,7 @@ export function onStatus(listen) {
 
 /**
  * Call `listen(state)` now, if known, and whenever the records change.
- * @param {(state: StatusState) => void} listen
+ * @param {(state: StudioStatus) => void} listen
  */
 export function onMoved(listen) {
   onStatus((state) => state.moved && listen(state));

@@ -10,7 +10,8 @@ import { KeptDecisions, readKey, waitingWords } from "./kept.js";
 import { DecisionQueue } from "./queue.js";
 
 /** @import { IconName } from "../core/icons.js" */
-/** @import { Action, DecisionAnswer, Label, Said, Settled, Standing } from "../shapes.js" */
+/** @import { Action, Label, Settled } from "../shapes.js" */
+/** @import { Decided, Said, Standing } from "../types.js" */
 /** @import { Outcomes } from "./foresee.js" */
 
 /** Decisions that are on their way so long are told of: until then it is no wait. */
@@ -88,7 +89,7 @@ function tell(silent) {
   announce("flen:unsent", { count, words: waitingWords({ count, unkept, silent, others: made.kept.others() }) });
 }
 
-/** @param {DecisionAnswer} answer */
+/** @param {Decided} answer */
 function answered(answer) {
   settle(answer);
   const lost = answer.lost.length;

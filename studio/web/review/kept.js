@@ -4,7 +4,7 @@
  * cannot overwrite each other's, and with the workspace that it belongs to. No DOM.
  */
 
-/** @import { Said } from "../shapes.js" */
+/** @import { Said } from "../types.js" */
 /** @typedef {{ said: Said, at: number }} Kept a decision and when it was made, ms */
 /** @typedef {{ id: string, name: string }} Owner a workspace: what it is known by, and what it is called */
 

@@ -1,19 +1,19 @@
 // @ts-check
 /** Decisions on their way: made at once here, sent in batches, kept until the studio has them on disk. No DOM. */
 
-/** @import { DecisionAnswer, Said } from "../shapes.js" */
+/** @import { Decided, Said } from "../types.js" */
 /** @import { Kept } from "./kept.js" */
 /**
  * What the queue needs of the world.
  * @typedef {object} World
- * @property {(decisions: Said[]) => Promise<DecisionAnswer>} send
+ * @property {(decisions: Said[]) => Promise<Decided>} send
  * @property {() => Kept[]} read all that is kept for this workspace, by whichever page
  * @property {(kept: Kept) => boolean} keep keeps one for a page to come; whether there was room for it
  * @property {(id: string) => void} drop it has arrived
  * @property {(run: () => void, ms: number) => () => void} after runs later; answers what stops it
  * @property {() => number} now ms
  * @property {() => string} newId
- * @property {(answer: DecisionAnswer) => void} answered
+ * @property {(answer: Decided) => void} answered
  * @property {(error: unknown, times: number) => void} failed
  * @property {(said: Said, error: unknown) => void} refused one that the studio will never take
  * @property {() => void} changed how many wait has changed, or whether the studio answers

@@ -6,7 +6,7 @@ import { icon } from "../core/icons.js";
 import { pictureUrl } from "../core/net.js";
 import { LABELS } from "./decisions.js";
 
-/** @import { PileTile } from "../shapes.js" */
+/** @import { PileItem } from "../types.js" */
 /** @import { ReviewModel } from "./model.js" */
 
 /** Pictures that are fetched before they are shown, as places from the present one. */
@@ -14,7 +14,7 @@ const AHEAD = [1, 2, 3, 4, -1];
 
 /**
  * What stands under the reference: what it shows itself, which may be another angle than the picture's.
- * @param {PileTile} tile
+ * @param {PileItem} tile
  */
 function referenceWords({ reference, reference_angle: angle }) {
   if (!reference) return "No reference yet";
@@ -35,7 +35,7 @@ export class Stage {
     this.ahead = new Map();
   }
 
-  /** @param {PileTile} tile */
+  /** @param {PileItem} tile */
   paint(tile) {
     const { peek } = this.model;
     setSource(this.picture, pictureUrl(peek && tile.reference ? tile.reference : tile.id));
@@ -47,7 +47,7 @@ export class Stage {
     this.prefetch();
   }
 
-  /** @param {PileTile | undefined} tile */
+  /** @param {PileItem | undefined} tile */
   paintLabel(tile) {
     const label = tile?.state.label;
     this.node.dataset.label = label ?? "open";
