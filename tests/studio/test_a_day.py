@@ -221,3 +221,26 @@ def test_a_job_that_was_resumed_is_not_offered_again(studio: Studio, client: Tes
     studio.session.store.put(old.model_copy(update={"id": "new", "state": "cancelled", "resumes": "old"}))
     told = {job["id"]: job["can"] for job in client.get("/status").json()["recent"]}
     assert told == {"old": ["dismiss"], "new": ["resume", "dismiss"]}
+
+
+@pytest.mark.parametrize(
+    ("tab", "run"), [("generate", "generate-run"), ("enrich", "enrich-make"), ("model_card", "card-run")]
+)
+def test_ctrl_enter_runs_the_open_tab_and_nothing_that_is_off(put: Put, page: Page, tab: str, run: str) -> None:
+    source = put("source")
+    page.click(f"#tab-{tab}-button")
+    button = page.locator(f"#{run}")
+    expect(button).to_be_enabled(timeout=SLOW)
+    assert source
+    caught = f"""() => {{ window.ran = 0; document.getElementById("{run}").addEventListener("click",
+        (event) => {{ event.stopImmediatePropagation(); window.ran += 1; }}, true); }}"""
+    page.evaluate(caught)
+    page.keyboard.press("Enter")
+    assert page.evaluate("window.ran") == 0
+    page.keyboard.press("Control+Enter")
+    assert page.evaluate("window.ran") == 1
+    page.evaluate(f"document.getElementById('{run}').disabled = true")
+    page.keyboard.press("Control+Enter")
+    page.click("#tab-review-button")
+    page.keyboard.press("Control+Enter")
+    assert page.evaluate("window.ran") == 1
