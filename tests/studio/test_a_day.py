@@ -209,7 +209,8 @@ def test_the_jobs_list_keeps_the_focus_while_a_job_goes_on(studio: Studio, page:
     expect(button).to_be_focused()
     page.keyboard.press("Escape")
     studio.session.store.put(jobs[2].model_copy(update={"title": "Renamed"}))
-    page.wait_for_timeout(4000)
+    for _ in range(3):  # the page has heard of it, and has had time to take it in
+        page.wait_for_event("response", lambda answer: answer.url.endswith("/status"), timeout=SLOW)
     page.click("#job-list-open")
     assert "Renamed" in page.locator("#job-list").inner_text()  # at once, not at the next poll
 
