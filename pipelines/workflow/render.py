@@ -7,6 +7,7 @@ from statistics import median
 from pipelines.domain.records import ImageRecord, Job, Record
 from pipelines.domain.requests import ObtainRequest, RenderRequest
 from pipelines.domain.shots import Plan
+from pipelines.domain.words import count
 from pipelines.engine.capacity import capacity
 from pipelines.engine.memory import predict_render
 from pipelines.engine.weights import Missing, missing
@@ -136,7 +137,7 @@ def submit(session: Session, plan: Plan, title: str, *, alongside: Alongside = l
 def submit_pictures(session: Session, plan: Plan, what: str, *, preview: bool) -> Job:
     """Queue a plan as a job called ``what``, or its first pictures as a preview. Raises NotAllowed."""
     part = plan.model_copy(update={"shots": plan.shots[:PREVIEW]}) if preview else plan
-    return submit(session, part, f"{'Preview' if preview else what}: {len(part)} pictures")
+    return submit(session, part, f"{'Preview' if preview else what}: {count(len(part), 'picture')}")
 
 
 def missing_weights(session: Session, family: str) -> Missing | None:
