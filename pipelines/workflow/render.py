@@ -38,10 +38,10 @@ class Estimate:
     @property
     def words(self) -> str:
         """``60 pictures, about 7 min, fits``."""
-        count = f"{self.pictures} picture{'' if self.pictures == 1 else 's'}"
+        pictures = count(self.pictures, "picture")
         if self.lacking:
-            return f"{count}, once the weights are here"
-        return f"{count}, {about(self.seconds)}, {'fits' if self.fits else self.why}"
+            return f"{pictures}, once the weights are here"
+        return f"{pictures}, {about(self.seconds)}, {'fits' if self.fits else self.why}"
 
     @property
     def can_begin(self) -> bool:
