@@ -39,6 +39,7 @@ from studio.cli.answers import (
     work,
     workspace_of,
 )
+from studio.cli.speech import say
 
 WHICH = "Say which pictures: ids as `flenwheel review` lists them."
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
@@ -337,7 +338,7 @@ def status(options: argparse.Namespace) -> Answer:
         data["repairs"] = list(session.store.repairs)
         data["presets"] = list(own_presets.read(session).problems)
         for problem in data["presets"]:
-            print(f"your presets: {problem}", file=sys.stderr)
+            say(f"your presets: {problem}", sys.stderr)
         if not everyone:
             return data | {"rail": None}, NOBODY
         character = character_of(session, options)

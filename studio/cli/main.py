@@ -1,26 +1,35 @@
 """The command line: ``flenwheel`` opens the studio; ``flenwheel <step>`` does a step of the wheel without a browser."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from typing import get_args
 
+from pipelines.domain.bounds import Cosine, Count, Each, Port, Seed, Share, Steps, Weight
+from pipelines.domain.records import Angle, Expression, ImageKind, Label
 from pipelines.workflow.calibration import FAR
 from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.generate import GenerateOptions
+from pipelines.workflow.review import Gate
+from pipelines.workflow.survey import Way
+from pipelines.workflow.training import Target
 from studio.cli import commands, practice_command
+from studio.cli.values import Parser, exit_codes, file, folder, number
 
 DEFAULT_PORT = 7860
 
 
 def parser() -> argparse.ArgumentParser:
     """All options of all commands."""
-    top = argparse.ArgumentParser(prog="flenwheel", description=__doc__)
+    top = Parser(
+        prog="flenwheel", description=__doc__, epilog=exit_codes(), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     _everywhere(top, defaults=True)
     top.add_argument("--version", action=_Version, nargs=0, dest=argparse.SUPPRESS, help="say which version this is")
     top.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    top.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"port to listen on (default {DEFAULT_PORT})")
+    top.add_argument(
+        "--port", type=number(Port), default=DEFAULT_PORT, help=f"port to listen on (default {DEFAULT_PORT})"
+    )
     top.add_argument("--no-browser", action="store_true", help="do not open a browser")
     steps = top.add_subparsers(dest="command", metavar="STEP")
     for name, (run, words, options) in COMMANDS.items():
@@ -45,15 +54,19 @@ class _Version(argparse.Action):
 def _everywhere(p: argparse.ArgumentParser, *, defaults: bool) -> None:
     """Options that every command takes, before or after its name."""
     absent = None if defaults else argparse.SUPPRESS
-    p.add_argument("--workspace", type=Path, default=absent, help="folder of the workspace (default ~/FLENwheel)")
+    p.add_argument("--workspace", type=folder, default=absent, help="folder of the workspace (default ~/FLENwheel)")
     p.add_argument("--character", default="" if defaults else absent, help="which character (default: the current one)")
     p.add_argument("--json", action="store_true", default=False if defaults else absent, help="answer in JSON")
     p.add_argument("--verbose", action="store_true", default=False if defaults else absent, help="tell more")
+    p.add_argument(
+        "--debug", action="store_true", default=False if defaults else absent,
+        help="show where an error came from (a traceback)",
+    )  # fmt: skip
 
 
 def _sampling(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--steps", type=int, help="denoising steps (default: the model's)")
+    p.add_argument("--seed", type=number(Seed), default=0)
+    p.add_argument("--steps", type=number(Steps), help="denoising steps (default: the model's)")
 
 
 def _lora_rows(p: argparse.ArgumentParser) -> None:
@@ -61,14 +74,14 @@ def _lora_rows(p: argparse.ArgumentParser) -> None:
 
 
 def _import(p: argparse.ArgumentParser) -> None:
-    p.add_argument("files", nargs="+", type=Path, help="pictures, folders of pictures, or LoRA files (.safetensors)")
+    p.add_argument("files", nargs="+", type=file, help="pictures, folders of pictures, or LoRA files (.safetensors)")
     p.add_argument("--new", metavar="NAME", help="create a character of that name first")
     p.add_argument("--class-prompt", default="person")
     p.add_argument("--token", default="ohwx_char")
     p.add_argument("--origin", default="", help="where the pictures come from")
     p.add_argument("--may-use", action="store_true", help="you may use these pictures")
-    p.add_argument("--angle", help="the angle that all these pictures show")
-    p.add_argument("--expression", help="the expression that all these pictures show")
+    p.add_argument("--angle", choices=get_args(Angle), help="the angle that all these pictures show")
+    p.add_argument("--expression", choices=get_args(Expression), help="the expression that all these pictures show")
     p.add_argument("--first-frame", action="store_true", help="take the first frame of animations")
     p.add_argument("--family", help="model preset that a LoRA file is for, when its header does not say")
 
@@ -78,7 +91,7 @@ def _survey(p: argparse.ArgumentParser) -> None:
     p.add_argument("--stack", action="append", default=[], metavar="A=1.0+B=0.8", help="a LoRA or a combination")
     p.add_argument("--prompt", action="append", default=[], help="preset such as background/forest, or your own words")
     p.add_argument("--image", action="append", default=[], help="id of a source (default: the first five)")
-    p.add_argument("--decide", choices=list("ABCD"), help="write down the decision on the newest survey")
+    p.add_argument("--decide", choices=get_args(Way), help="write down the decision on the newest survey")
     p.add_argument("--reasons", default="")
 
 
@@ -87,17 +100,17 @@ def _enrich(p: argparse.ArgumentParser) -> None:
     _lora_rows(p)
     p.add_argument("--source", action="append", default=[], help="id of a source (default: all)")
     p.add_argument("--edit", action="append", default=[], help="such as angle/half-left (default: all)")
-    p.add_argument("--per-source", type=int, default=EnrichOptions.per_source)
+    p.add_argument("--per-source", type=number(Each), default=EnrichOptions.per_source)
     p.add_argument(
         "--gaps", action=argparse.BooleanOptionalAction, default=EnrichOptions.gaps,
         help="leave out turns and expressions that a source shows already, and turns that others are nearer to",
     )  # fmt: skip
-    p.add_argument("--count", type=int, help="at most so many pictures")
+    p.add_argument("--count", type=number(Count), help="at most so many pictures")
 
 
 def _review(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--gate", choices=["enriched", "synthetic", "card", "survey"], default="enriched")
-    p.add_argument("--label", choices=["good", "needs_correction", "reject", "clear"], help="decide on IMAGE")
+    p.add_argument("--gate", choices=get_args(Gate), default="enriched")
+    p.add_argument("--label", choices=[*get_args(Label), "clear"], help="decide on IMAGE")
     p.add_argument("--failure", metavar="NAME", help="note a failure mode on IMAGE, by name or letter; again: undo it")
     p.add_argument("--reason", default="")
     p.add_argument(
@@ -108,7 +121,7 @@ def _review(p: argparse.ArgumentParser) -> None:
         help="what corrects it: a better try of the same source, or the file of a corrected picture",
     )  # fmt: skip
     p.add_argument("--filter", action="store_true", help="sort out synthetic pictures by rule")
-    p.add_argument("--cut", type=float, help="with --filter: sort out below this identity score")
+    p.add_argument("--cut", type=number(Cosine), help="with --filter: sort out below this identity score")
     p.add_argument(
         "--pristine", action="store_true", help="keep IMAGE as the next pristine version; without IMAGE the best 20"
     )
@@ -116,7 +129,7 @@ def _review(p: argparse.ArgumentParser) -> None:
 
 
 def _train(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--target", choices=["character", "editor"], default="character")
+    p.add_argument("--target", choices=get_args(Target), default="character")
     p.add_argument("--preset", help="training preset (default: the one for the model)")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as steps=500 or rank=32")
     p.add_argument("--dry-run", action="store_true", help="only say what it would learn from")
@@ -126,32 +139,38 @@ def _generate(p: argparse.ArgumentParser) -> None:
     _sampling(p)
     _lora_rows(p)
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
-    p.add_argument("--strength", type=float, default=GenerateOptions.strength)
+    p.add_argument("--strength", type=number(Weight), default=GenerateOptions.strength)
     p.add_argument("--scenario", action="append", default=[])
     p.add_argument("--prompt", action="append", default=[])
-    p.add_argument("--variants", type=int, default=GenerateOptions.variants)
-    p.add_argument("--count", type=int)
+    p.add_argument("--variants", type=number(Each), default=GenerateOptions.variants)
+    p.add_argument("--count", type=number(Count))
 
 
 def _score(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--kind", choices=["source", "enriched", "synthetic", "card", "survey"], default="source")
+    p.add_argument("--kind", choices=get_args(ImageKind), default="source")
     p.add_argument("--calibrate", action="store_true", help="draw the character's own identity line, with a report")
-    p.add_argument("--far", type=float, default=FAR, help=f"with --calibrate: share of others that may pass ({FAR})")
+    p.add_argument(
+        "--far", type=number(Share), default=FAR, help=f"with --calibrate: share of others that may pass ({FAR})"
+    )
 
 
 def _practice(p: argparse.ArgumentParser) -> None:
     """``--character`` takes a number here. Without it, or with ``--list``: who there is."""
     p.add_argument("--list", action="store_true", help="say who there is; the same as without a number")
-    p.add_argument("--start", type=int, metavar="NUMBER", help="begin with a practice character and its 12 sources")
-    p.add_argument("--rounds", type=int, help="how often to train (2)")
-    p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--error", type=float, help="share of decisions that the simulated reviewer gets wrong (0.05)")
+    p.add_argument(
+        "--start", type=number(Seed), metavar="NUMBER", help="begin with a practice character and its 12 sources"
+    )
+    p.add_argument("--rounds", type=number(int), help="how often to train (2)")
+    p.add_argument("--seed", type=number(Seed), default=0)
+    p.add_argument(
+        "--error", type=number(float), help="share of decisions that the simulated reviewer gets wrong (0.05)"
+    )
     p.add_argument("--corrections", action="store_true", help="correct wrong edits and train the editor with them")
 
 
 def _card(p: argparse.ArgumentParser) -> None:
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
-    p.add_argument("--seed", type=int)
+    p.add_argument("--seed", type=number(Seed))
     p.add_argument("--show", metavar="vN", help="show a card that was run instead of running one")
 
 
@@ -179,12 +198,3 @@ COMMANDS: dict[str, Command] = {
     "rebuild": (commands.rebuild, "restore the records of pictures from the files alone", _nothing),
     "doctor": (commands.doctor, "what this machine has and what fits", _nothing),
 }
-
-
-def run(options: argparse.Namespace) -> int:
-    """Do the step that was asked for. Returns the exit status: 0, or 1 when something was refused or failed."""
-    try:
-        return options.run(options)
-    except BrokenPipeError:  # who was reading (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
