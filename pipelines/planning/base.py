@@ -7,6 +7,7 @@ from pipelines.domain.base import Frozen
 from pipelines.domain.presets import Axis, Edit, ModelFamily
 from pipelines.domain.records import Character, ImageRecord
 from pipelines.domain.shots import ImageRef, LoraStack, Plan, Purpose, Shot
+from pipelines.domain.spelling import says
 
 WIDEST = 2.0
 """No picture is planned wider or taller than 2:1; beyond it neither family was trained."""
@@ -110,7 +111,7 @@ def with_character(prompt: str, character: Character) -> str:
     """
     if "{character}" in prompt:
         return prompt.replace("{character}", character.instance)
-    return prompt if character.token in prompt else f"{character.instance}, {prompt}"
+    return prompt if says(prompt, character.token) else f"{character.instance}, {prompt}"
 
 
 def edits_by_name(axes: tuple[Axis, ...]) -> dict[str, Edit]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pipelines.domain.records import LoraRecord, TrainingRun
 from pipelines.domain.shots import Adapter, LoraStack
+from pipelines.domain.spelling import same
 from pipelines.models.lora_files import admit_lora
 from pipelines.session import NotFound, Session
 from pipelines.storage.preset_files import PRESETS
@@ -58,7 +59,7 @@ def by_name(session: Session, name: str) -> LoraRecord:
     """The newest LoRA of that name or id, or the one that comes with the product. Raises NotFound."""
     known = session.store.all(LoraRecord)
     for lora in reversed(known):
-        if name in (lora.id, lora.name):
+        if name == lora.id or same(name, lora.name):
             return lora
     own = [e.name for e in session.presets.catalogue if e.shipped]
     if name in own:

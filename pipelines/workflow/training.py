@@ -8,7 +8,9 @@ from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, TrainingRun, new_id
 from pipelines.domain.requests import TrainItem, TrainRequest, seen_in
 from pipelines.domain.shots import LoraStack, Purpose, Shot
+from pipelines.domain.spelling import says
 from pipelines.planning import model_card
+from pipelines.planning.base import with_character
 from pipelines.session import Session
 from pipelines.workflow import datasets, gate, pristine, review, sources
 from pipelines.workflow.characters import NotAllowed
@@ -140,17 +142,18 @@ def _balanced(items: list[TrainItem], images: list[ImageRecord]) -> list[TrainIt
 
 
 def caption(session: Session, image: ImageRecord) -> str:
-    """The caption a picture is trained with: its own, completed by what is known of angle and expression. A prompt that
-    asked for something else than the human says it shows is no caption of it."""
+    """The caption a picture is trained with: its own, led by the character if it does not say the token, completed by
+    what is known of angle and expression. A prompt that asked for something else than the human says it shows is no
+    caption of it."""
     character = session.character(image.character)
     expression, angle = expression_of(image), angle_of(image)
     asked = image.shot.purpose.labels if image.shot else {}
     otherwise = asked.get("angle", angle) != angle or asked.get("expression", expression) != expression
     own = "" if image.shot and otherwise and image.caption == image.shot.prompt else image.caption.strip()
-    words = [own or character.instance]
+    words = [with_character(own, character) if own else character.instance]
     known = [] if expression == "unsure" else [expression]
     known += [] if angle == "unsure" else [f"{angle} view"]
-    return ", ".join(words + [word for word in known if word not in words[0]])
+    return ", ".join(words + [word for word in known if not says(words[0], word)])
 
 
 def presets_for(session: Session, character_id: str, target: Target) -> list[str]:

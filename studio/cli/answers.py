@@ -17,7 +17,7 @@ from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord
 from pipelines.domain.shots import Plan
 from pipelines.domain.words import shown, wanted
 from pipelines.session import NotFound, Session
-from pipelines.workflow import loras
+from pipelines.workflow import characters, loras
 from pipelines.workflow.opening import open_session
 from studio.cli.outermost import DONE, FAILED
 from studio.cli.progress import follow
@@ -68,13 +68,11 @@ def in_session(options: argparse.Namespace, *, read_only: bool = False) -> Itera
 def character_of(session: Session, options: argparse.Namespace) -> Character:
     """The named character, else the one chosen in the studio, else the only or newest one."""
     known = session.store.all(Character)
-    name = options.character or session.settings.character
     if not known:
         raise NotFound(NOBODY)
-    match = [c for c in known if name in (c.id, c.name)]
-    if options.character and not match:
-        return session.character(options.character)
-    return (match or known)[-1]
+    if options.character:
+        return characters.named(session, options.character)
+    return session.store.get(Character, session.settings.character) or known[-1]
 
 
 def lora_rows(session: Session, rows: Iterable[str]) -> list[tuple[str, float]]:
