@@ -41,7 +41,8 @@ class Part(Frozen):
 
 
 class Defaults(Frozen):
-    """Starting values of a shot: pixels, steps, guidance scale, and sizes an editor sees its inputs at."""
+    """Starting values of a shot: pixels, steps, guidance scale, and sizes an editor sees its inputs at. ``multiple`` is
+    what the sides of an edit are multiples of, pixels (0: what its architecture's pipeline rounds its inputs to)."""
 
     width: int
     height: int
@@ -50,6 +51,7 @@ class Defaults(Frozen):
     max_sources: int = 0
     vae_px: int = 0
     condition_px: int = 0
+    multiple: int = Field(0, ge=0)
 
 
 class Geometry(Frozen):

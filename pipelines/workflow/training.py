@@ -10,7 +10,7 @@ from pipelines.domain.requests import TrainItem, TrainRequest, seen_in
 from pipelines.domain.shots import LoraStack, Purpose, Shot
 from pipelines.domain.spelling import says
 from pipelines.planning import model_card
-from pipelines.planning.base import with_character
+from pipelines.planning.base import size_like, with_character
 from pipelines.session import Session
 from pipelines.workflow import datasets, gate, pristine, review, sources
 from pipelines.workflow.characters import NotAllowed
@@ -240,7 +240,10 @@ def _samples(session: Session, character_id: str, target: Target, learning: Trai
         wanted = model_card.plan(choice).shots
         return tuple(s.model_copy(update={"purpose": s.purpose.model_copy(update={"step": "sample"})}) for s in wanted)
     family = session.family(character.editor)
-    size = family.defaults
+    usual = family.defaults
+    wanted = learning.items[:3]
+    seen = [session.store.get(ImageRecord, item.controls[0].id) for item in wanted]
+    sizes = [size_like(source, family) for source in seen]
     return tuple(
         Shot(
             family=family.name,
@@ -248,13 +251,13 @@ def _samples(session: Session, character_id: str, target: Target, learning: Trai
             prompt=item.caption,
             sources=item.controls,
             seed=n,
-            steps=size.steps,
-            guidance=size.guidance,
-            width=size.width,
-            height=size.height,
+            steps=usual.steps,
+            guidance=usual.guidance,
+            width=width,
+            height=height,
             purpose=Purpose(step="sample", cell=f"correction {n + 1}"),
         )
-        for n, item in enumerate(learning.items[:3])
+        for n, (item, (width, height)) in enumerate(zip(wanted, sizes, strict=True))
     )
 
 
