@@ -28,7 +28,7 @@ class Adapter(Frozen):
     name: str
     sha256: str
     path: str
-    weight: float = 1.0
+    weight: float = Field(1.0, allow_inf_nan=False)
 
 
 class LoraStack(Frozen):

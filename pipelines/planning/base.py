@@ -3,6 +3,7 @@
 import hashlib
 
 from pipelines.domain.base import Frozen
+from pipelines.domain.bounds import Guidance, Steps
 from pipelines.domain.presets import Axis, Edit, ModelFamily
 from pipelines.domain.records import Character, ImageRecord
 from pipelines.domain.shots import ImageRef, LoraStack, Plan, Purpose, Shot
@@ -24,8 +25,8 @@ class Choice(Frozen):
     family: ModelFamily
     version: str
     folder: str
-    steps: int | None = None
-    guidance: float | None = None
+    steps: Steps | None = None
+    guidance: Guidance | None = None
 
 
 def shot_seed(base: int, cell: str, variant: int = 0) -> int:

@@ -4,10 +4,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
+
+from pipelines.domain.bounds import Weight, fits
 from pipelines.domain.records import LoraRecord, TrainingRun
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.domain.spelling import same
+from pipelines.domain.words import wanted
 from pipelines.models.lora_files import admit_lora
+from pipelines.queue.admission import NotAllowed
 from pipelines.session import NotFound, Session
 from pipelines.storage.preset_files import PRESETS
 
@@ -68,10 +73,14 @@ def by_name(session: Session, name: str) -> LoraRecord:
 
 
 def stack(session: Session, rows: Iterable[tuple[str, float]]) -> LoraStack:
-    """A stack of ``(lora id, weight)`` rows. Raises NotFound."""
+    """A stack of ``(lora id, weight)`` rows. Raises NotFound, and NotAllowed for a weight that is out of bounds."""
     adapters = []
     for lora_id, weight in rows:
         lora = get(session, lora_id)
+        try:
+            fits(Weight, weight)
+        except ValidationError as error:
+            raise NotAllowed(f"The weight of {lora.name} is {wanted(error)}, not {weight}.") from None
         adapters.append(Adapter(name=lora.name, sha256=lora.id, path=lora.path, weight=weight))
     return LoraStack(adapters=tuple(adapters))
 

@@ -13,6 +13,7 @@ from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import Card, Character, Decision, LoraRecord, Survey
 from pipelines.domain.requests import ScoreRequest
 from pipelines.domain.shots import LoraStack
+from pipelines.domain.words import wrong_values
 from pipelines.models.lora_files import LoraRefused
 from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
@@ -301,7 +302,7 @@ def _settings(session: Session, preset: str, changes: Iterable[str]) -> Training
     try:
         return TrainingSettings.model_validate(values)
     except ValidationError as error:
-        raise Usage("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+        raise Usage("; ".join(wrong_values(error))) from None
 
 
 @command

@@ -6,6 +6,7 @@ from typing import Annotated, NotRequired
 from fastapi import APIRouter, Body
 from typing_extensions import TypedDict
 
+from pipelines.domain.bounds import Seed
 from pipelines.domain.presets import CardCell
 from pipelines.domain.records import Card, LoraRecord
 from pipelines.practice import reviewer
@@ -89,7 +90,7 @@ def card_routes(studio: Studio) -> APIRouter:
         return told(studio)
 
     @router.post("/cards")
-    def run_card(lora: Annotated[str, Body()] = "", seed: Annotated[int | None, Body()] = None) -> Begun:
+    def run_card(lora: Annotated[str, Body()] = "", seed: Annotated[Seed | None, Body()] = None) -> Begun:
         return {"job": cards.submit(studio.session, studio.character_id, lora, seed=seed).id}
 
     return router

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, HTTPException, Response
 from fastapi.responses import FileResponse
 
+from pipelines.domain.bounds import Share
 from pipelines.domain.calibrations import Calibration
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import Job
@@ -30,7 +31,7 @@ def line_routes(studio: Studio) -> APIRouter:
         return studio.remembered("line-now", lambda: brief(studio))
 
     @router.post("/line")
-    def draw(far: Annotated[float, Body(embed=True)] = calibration.FAR) -> Json:
+    def draw(far: Annotated[Share, Body(embed=True)] = calibration.FAR) -> Json:
         return {"job": calibration.submit(studio.session, studio.character_id, far=far).id}
 
     @router.post("/line/judge")
