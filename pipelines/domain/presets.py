@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import Angle, Expression
+from pipelines.domain.records import Angle, Expression, Target
+from pipelines.domain.sampling import Sampling
 
 Role = Literal["generator", "editor"]
 """What a model is chosen for: pictures from words alone, or from pictures and words."""
@@ -145,7 +146,8 @@ class FacePreset(Frozen):
 class CatalogueEntry(Frozen):
     """A LoRA of the survey. ``relevance`` 1-5, 0 for unknown; ``suits`` are architectures; ``repo`` is empty where
     nobody but this product has it: then ``shipped`` is its file, relative to ``presets``, and ``editors`` are the model
-    presets that it is shown for (none: all)."""
+    presets that it is shown for (none: all). ``weight`` is the strength it starts with, ``sampling`` what it asks
+    for."""
 
     name: str
     repo: str
@@ -157,6 +159,7 @@ class CatalogueEntry(Frozen):
     warning: str = ""
     prompts: tuple[str, ...] = ()
     weight: float = 1.0
+    sampling: Sampling = Sampling()
     licence: str = ""
     shipped: str = ""
     editors: tuple[str, ...] = ()
@@ -255,7 +258,7 @@ class TrainingSettings(Frozen):
     gradient_checkpointing: bool = True
     save_every: int = Field(250, ge=1)
     sample_every: int = Field(250, ge=1)
-    keep: int = Field(4, ge=1)
+    checkpoints_total_limit: int = Field(4, ge=1)
     source_share: float = Field(0.4, ge=0, le=1)
     face_weight: float = Field(0.0, ge=0, le=100)
     seed: int = Field(0, ge=-(2**63), lt=2**63)
@@ -267,7 +270,7 @@ class TrainingPreset(Frozen):
 
     name: str
     title: str
-    target: Literal["character", "editor"]
+    target: Target
     families: tuple[str, ...]
     note: str = ""
     settings: TrainingSettings

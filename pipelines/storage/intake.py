@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipelines.domain.records import ImageKind, ImageRecord, Intake
 from pipelines.storage import colour, signatures
@@ -41,8 +41,8 @@ MAX_PIXELS = 64_000_000
 MAX_TEXT = 64 * 2**20
 """Bytes that one text of a PNG may unpack to."""
 MIN_SIDE = 16
-# Pillow's bound of 1 MiB refuses pictures with a printer's profile; their texts are taken out before it reads them
-PngImagePlugin.MAX_TEXT_CHUNK = 16 * 2**20
+MAX_PROFILE = 16 * 2**20
+"""Bytes that the colour profile of a PNG may unpack to."""
 
 # tags of a TIFF: what it is a reduced picture of stands elsewhere in the file; the version of DNG
 _REDUCED, _DNG = 254, 50706
@@ -158,11 +158,20 @@ def _decode(content: bytes, name: str, first_frame: bool, max_pixels: int) -> tu
     return rgb, source_format, [*notes, *converted]
 
 
+@cache
+def _large_profiles() -> None:
+    """Pillow's bound of 1 MiB refuses a printer's profile. Only when a PNG comes: what only reads loads no decoder."""
+    from PIL import PngImagePlugin
+
+    PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE
+
+
 def _without_texts(content: bytes, name: str) -> bytes:
     """A PNG without its texts, which are of no use here and may be larger than Pillow takes; the original keeps them.
     What is no PNG, or a broken one, is left as it is. Raises Refused for a text that unpacks to more than MAX_TEXT."""
     if not content.startswith(b"\x89PNG\r\n\x1a\n"):
         return content
+    _large_profiles()
     kept, place = [content[:8]], 8
     while place + 12 <= len(content):
         (length,) = struct.unpack(">I", content[place : place + 4])

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from pipelines.domain.records import Character
+from pipelines.domain.records import CLASS_PROMPT, TOKEN, Character
 from pipelines.domain.spelling import composed, is_word, same
 from pipelines.queue.admission import NotAllowed
 from pipelines.session import NotFound, Session
@@ -19,8 +19,8 @@ def create(
     session: Session,
     name: str,
     *,
-    class_prompt: str = "person",
-    token: str = "ohwx_char",
+    class_prompt: str = CLASS_PROMPT,
+    token: str = TOKEN,
     origin: str = "",
     may_use: bool = False,
     practice: int | None = None,
@@ -40,12 +40,12 @@ def create(
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
         raise NotAllowed("That name holds characters that cannot be shown: type it anew.")
     if not is_word(token, least=2):
-        raise NotAllowed("The token is one word of 2 to 40 letters, digits, _ or -, such as ohwx_char.")
+        raise NotAllowed(f"The token is one word of 2 to 40 letters, digits, _ or -, such as {TOKEN}.")
     character = Character(
         id=_free_id(session, folder_name(name)),
         name=name,
         token=token,
-        class_prompt=" ".join(class_prompt.split()) or "person",
+        class_prompt=" ".join(class_prompt.split()) or CLASS_PROMPT,
         generator=session.family(generator or session.settings.generator).name,
         editor=session.family(editor or session.settings.editor).name,
         origin=origin.strip(),

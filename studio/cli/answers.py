@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,6 +15,7 @@ from pipelines.domain.bounds import Weight, fits
 from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord
 from pipelines.domain.shots import Plan
 from pipelines.domain.words import shown, wanted
+from pipelines.planning.sampling import notes
 from pipelines.session import NotFound, Session
 from pipelines.workflow import characters, loras
 from pipelines.workflow.opening import open_session
@@ -26,7 +26,9 @@ from studio.cli.speech import say, say_json
 DEFAULT_WORKSPACE = Path("~/FLENwheel")
 NOBODY = "There is no character yet: flenwheel import --new NAME --may-use FILES, or flenwheel practice"
 
-Answer = tuple[dict[str, Any], str]
+Told = dict[str, object]
+"""An answer in JSON."""
+Answer = tuple[Told, str]
 
 
 class Usage(ValueError):
@@ -99,7 +101,10 @@ def work(session: Session, job: Job) -> Answer:
 
 def make_pictures(session: Session, plan: Plan, job: Job) -> Answer:
     """Follow a job that makes pictures to its end and tell of them."""
+    for line in notes(plan):
+        print(line, file=sys.stderr)
     data, words = work(session, job)
+    data["notes"] = notes(plan)
     data["images"] = [
         {"id": i.id, "path": i.path, "cell": i.shot.purpose.cell, "scores": i.scores.model_dump(mode="json")}
         for i in session.store.all(ImageRecord, character=plan.character, kind=plan.kind, version=plan.version)

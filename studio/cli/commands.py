@@ -5,15 +5,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
-from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import Card, Character, Decision, LoraRecord, Survey
 from pipelines.domain.requests import ScoreRequest
 from pipelines.domain.shots import LoraStack
-from pipelines.domain.words import wrong_values
 from pipelines.models.lora_files import LoraRefused
 from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
@@ -31,6 +26,7 @@ from studio.cli import doctor as health
 from studio.cli.answers import (
     NOBODY,
     Answer,
+    Told,
     Usage,
     character_of,
     command,
@@ -60,7 +56,7 @@ def bring_in(options: argparse.Namespace) -> Answer:
         arrival = _take_in(session, options, pictures) if pictures else sources.Arrival()
         arrival.refused[:0] = given.refused
         added = _loras(session, options, weights, arrival)
-        data: dict[str, Any] = {
+        data: Told = {
             "ok": bool(added or arrival.admitted),
             "loras": [lora.model_dump(mode="json") for lora in added],
             "refused": [{"file": name, "reason": why} for name, why in arrival.refused],
@@ -143,6 +139,7 @@ def enrich(options: argparse.Namespace) -> Answer:
                 gaps=options.gaps,
                 seed=options.seed,
                 steps=options.steps,
+                guidance=options.guidance,
             ),
         )
         return make_pictures(session, plan, enriching.submit(session, plan))
@@ -166,6 +163,7 @@ def generate(options: argparse.Namespace) -> Answer:
                 count=options.count,
                 seed=options.seed,
                 steps=options.steps,
+                guidance=options.guidance,
             ),
         )
         return make_pictures(session, plan, generating.submit(session, plan))
@@ -190,6 +188,7 @@ def survey(options: argparse.Namespace) -> Answer:
                 prompts=tuple(options.prompt),
                 seed=options.seed,
                 steps=options.steps,
+                guidance=options.guidance,
             ),
         )
         data, words = make_pictures(session, plan, surveying.submit(session, plan))
@@ -277,32 +276,27 @@ def train(options: argparse.Namespace) -> Answer:
     """Train the next version of a LoRA, or say what it would learn from."""
     with in_session(options) as session:
         character = character_of(session, options)
-        learning = training.dataset(session, character.id, options.target)
+        wanted = training.TrainOptions(options.target, options.preset, dict(_set(options.set)))
+        learning = training.dataset(session, character.id, wanted.target)
         told = {
             "pictures": dict(learning.by_origin),
             "angles": dict(learning.by_angle),
-            "shut": learning.blockers,
-            "doubts": learning.warnings,
+            "blockers": learning.blockers,
+            "warnings": learning.warnings,
         }
         if options.dry_run:
             return told, "\n".join([str(dict(learning.by_origin)), *learning.blockers, *learning.warnings])
-        fitting = training.presets_for(session, character.id, options.target)
-        preset = options.preset or next(iter(fitting), "")
-        job = training.submit(session, character.id, options.target, preset, _settings(session, preset, options.set))
-        data, words = work(session, job)
+        data, words = work(session, training.submit(session, character.id, wanted))
         return told | data, words
 
 
-def _settings(session: Session, preset: str, changes: Iterable[str]) -> TrainingSettings | None:
-    chosen = session.presets.trainings.get(preset)
-    if chosen is None:
-        return None
-    pairs = [change.partition("=") for change in changes]
-    values = chosen.settings.model_dump() | {key.strip(): value.strip() for key, _, value in pairs}
-    try:
-        return TrainingSettings.model_validate(values)
-    except ValidationError as error:
-        raise Usage("; ".join(wrong_values(error))) from None
+def _set(changes: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """``KEY=VALUE`` to (key, value)."""
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise Usage(f"{change!r}: a setting is given as KEY=VALUE, such as steps=500.")
+        yield key.strip(), value.strip()
 
 
 @command
@@ -311,20 +305,20 @@ def score(options: argparse.Namespace) -> Answer:
     with in_session(options) as session:
         character = character_of(session, options)
         if options.calibrate:
-            return _calibrate(session, character, options.far)
+            return _calibrate(session, character, calibrating.CalibrateOptions(options.far))
         images = datasets.pictures(session, character.id, options.kind)
         if not images:
             raise NotFound(f"{character.name} has no {options.kind} pictures yet.")
-        judge = sources.judge(session, character.id, character.generator)
-        request = ScoreRequest(character=character.id, images=tuple(i.ref for i in images), judge=judge)
+        spec = sources.scoring_spec(session, character.id, character.generator)
+        request = ScoreRequest(character=character.id, images=tuple(i.ref for i in images), scoring=spec)
         data, words = work(session, session.jobs.submit(request, f"Judge {len(images)} pictures", character.id))
         found = datasets.pictures(session, character.id, options.kind)
         data["scores"] = {i.id: i.scores.model_dump(mode="json") for i in found}
         return data, words
 
 
-def _calibrate(session: Session, character: Character, far: float) -> Answer:
-    data, words = work(session, calibrating.submit(session, character.id, far=far))
+def _calibrate(session: Session, character: Character, wanted: calibrating.CalibrateOptions) -> Answer:
+    data, words = work(session, calibrating.submit(session, character.id, wanted))
     if not data["ok"]:
         return data, words
     found = calibrating.current(session, character.id)
@@ -337,10 +331,11 @@ def card(options: argparse.Namespace) -> Answer:
     """Run the model card, or show one that was run."""
     with in_session(options) as session:
         character = character_of(session, options)
-        data: dict[str, Any] = {}
+        data: Told = {}
         if not options.show:
             lora = lora_of(session, character, options.version)
-            data, _ = work(session, cards.submit(session, character.id, lora, seed=options.seed))
+            wanted = cards.CardOptions(lora, options.strength, options.seed)
+            data, _ = work(session, cards.submit(session, character.id, wanted))
         made = _shown_card(session, character, options.show)
         board = cards.board(session, made)
         rate = cards.rate(board)
@@ -365,7 +360,7 @@ def status(options: argparse.Namespace) -> Answer:
     """Where the wheel stands. Only reads: works beside a running studio."""
     with in_session(options, read_only=True) as session:
         everyone = session.store.all(Character)
-        data: dict[str, Any] = {"workspace": str(session.workspace.root), "characters": [c.id for c in everyone]}
+        data: Told = {"workspace": str(session.workspace.root), "characters": [c.id for c in everyone]}
         data["repairs"] = list(session.store.repairs)
         data["presets"] = list(own_presets.read(session).problems)
         for problem in data["presets"]:
@@ -388,7 +383,8 @@ def rebuild(options: argparse.Namespace) -> Answer:
         words = [f"{len(report.restored)} records restored, {len(report.unreadable)} files unreadable"]
         if report.newer:
             words.append(f"{len(report.newer)} pictures were made by a newer FLENwheel and left out: update this one.")
-        return asdict(report) | {"repairs": session.store.repairs}, "\n".join([*words, *session.store.repairs])
+        told: Told = {**asdict(report), "repairs": session.store.repairs}
+        return told, "\n".join([*words, *session.store.repairs])
 
 
 @command
@@ -403,7 +399,7 @@ def presets(options: argparse.Namespace) -> Answer:
             mine = f", yours: {', '.join(kind.own)}" if kind.own else ""
             words.append(f"  {kind.title:15} {kind.count:3}  {kind.files}{mine}")
         words += [f"  {problem}" for problem in found.problems]
-        told = asdict(found) | {"written": written, "ok": not found.problems}
+        told: Told = asdict(found) | {"written": written, "ok": not found.problems}
         return told, "\n".join(words)
 
 

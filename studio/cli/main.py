@@ -5,15 +5,17 @@ import sys
 from collections.abc import Callable
 from typing import get_args
 
-from pipelines.domain.bounds import Cosine, Count, Each, Port, Seed, Share, Steps, Weight
-from pipelines.domain.records import Angle, Expression, ImageKind, Label
-from pipelines.workflow.calibration import FAR
+from pipelines.domain.bounds import Cosine, Count, Each, Guidance, Port, Seed, Share, Steps, Weight
+from pipelines.domain.records import CLASS_PROMPT, TOKEN, Angle, Expression, ImageKind, Label, Target, Way
+from pipelines.practice.run import Wish
+from pipelines.workflow.calibration import CalibrateOptions
+from pipelines.workflow.card import CardOptions
 from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.generate import GenerateOptions
-from pipelines.workflow.review import Gate
-from pipelines.workflow.survey import Way
-from pipelines.workflow.training import Target
-from studio.cli import commands, practice_command
+from pipelines.workflow.review import GATES
+from pipelines.workflow.survey import SurveyOptions
+from pipelines.workflow.training import TrainOptions
+from studio.cli import commands, lora_command, practice_command
 from studio.cli.values import Parser, exit_codes, file, folder, number
 
 DEFAULT_PORT = 7860
@@ -64,9 +66,14 @@ def _everywhere(p: argparse.ArgumentParser, *, defaults: bool) -> None:
     )  # fmt: skip
 
 
-def _sampling(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--seed", type=number(Seed), default=0)
-    p.add_argument("--steps", type=number(Steps), help="denoising steps (default: the model's)")
+Sampled = type[SurveyOptions] | type[EnrichOptions] | type[GenerateOptions]
+
+
+def _sampling(p: argparse.ArgumentParser, usual: Sampled) -> None:
+    asked = "(default: what the LoRAs ask for, else the model's)"
+    p.add_argument("--seed", type=number(Seed), default=usual.seed)
+    p.add_argument("--steps", type=number(Steps), default=usual.steps, help=f"denoising steps {asked}")
+    p.add_argument("--guidance", type=number(Guidance), default=usual.guidance, help=f"guidance scale {asked}")
 
 
 def _lora_rows(p: argparse.ArgumentParser) -> None:
@@ -76,8 +83,8 @@ def _lora_rows(p: argparse.ArgumentParser) -> None:
 def _import(p: argparse.ArgumentParser) -> None:
     p.add_argument("files", nargs="+", type=file, help="pictures, folders of pictures, or LoRA files (.safetensors)")
     p.add_argument("--new", metavar="NAME", help="create a character of that name first")
-    p.add_argument("--class-prompt", default="person")
-    p.add_argument("--token", default="ohwx_char")
+    p.add_argument("--class-prompt", default=CLASS_PROMPT)
+    p.add_argument("--token", default=TOKEN)
     p.add_argument("--origin", default="", help="where the pictures come from")
     p.add_argument("--may-use", action="store_true", help="you may use these pictures")
     p.add_argument("--angle", choices=get_args(Angle), help="the angle that all these pictures show")
@@ -87,7 +94,7 @@ def _import(p: argparse.ArgumentParser) -> None:
 
 
 def _survey(p: argparse.ArgumentParser) -> None:
-    _sampling(p)
+    _sampling(p, SurveyOptions)
     p.add_argument("--stack", action="append", default=[], metavar="A=1.0+B=0.8", help="a LoRA or a combination")
     p.add_argument("--prompt", action="append", default=[], help="preset such as background/forest, or your own words")
     p.add_argument("--image", action="append", default=[], help="id of a source (default: the first five)")
@@ -96,7 +103,7 @@ def _survey(p: argparse.ArgumentParser) -> None:
 
 
 def _enrich(p: argparse.ArgumentParser) -> None:
-    _sampling(p)
+    _sampling(p, EnrichOptions)
     _lora_rows(p)
     p.add_argument("--source", action="append", default=[], help="id of a source (default: all)")
     p.add_argument("--edit", action="append", default=[], help="such as angle/half-left (default: all)")
@@ -105,11 +112,11 @@ def _enrich(p: argparse.ArgumentParser) -> None:
         "--gaps", action=argparse.BooleanOptionalAction, default=EnrichOptions.gaps,
         help="leave out turns and expressions that a source shows already, and turns that others are nearer to",
     )  # fmt: skip
-    p.add_argument("--count", type=number(Count), help="at most so many pictures")
+    p.add_argument("--count", type=number(Count), default=EnrichOptions.count, help="at most so many pictures")
 
 
 def _review(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--gate", choices=get_args(Gate), default="enriched")
+    p.add_argument("--gate", choices=GATES, default=GATES[0])
     p.add_argument("--label", choices=[*get_args(Label), "clear"], help="decide on IMAGE")
     p.add_argument("--failure", metavar="NAME", help="note a failure mode on IMAGE, by name or letter; again: undo it")
     p.add_argument("--reason", default="")
@@ -129,28 +136,29 @@ def _review(p: argparse.ArgumentParser) -> None:
 
 
 def _train(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--target", choices=get_args(Target), default="character")
-    p.add_argument("--preset", help="training preset (default: the one for the model)")
+    p.add_argument("--target", choices=get_args(Target), default=TrainOptions.target)
+    p.add_argument("--preset", default=TrainOptions.preset, help="training preset (default: the one for the model)")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as steps=500 or rank=32")
     p.add_argument("--dry-run", action="store_true", help="only say what it would learn from")
 
 
 def _generate(p: argparse.ArgumentParser) -> None:
-    _sampling(p)
+    _sampling(p, GenerateOptions)
     _lora_rows(p)
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
     p.add_argument("--strength", type=number(Weight), default=GenerateOptions.strength)
     p.add_argument("--scenario", action="append", default=[])
     p.add_argument("--prompt", action="append", default=[])
     p.add_argument("--variants", type=number(Each), default=GenerateOptions.variants)
-    p.add_argument("--count", type=number(Count))
+    p.add_argument("--count", type=number(Count), default=GenerateOptions.count)
 
 
 def _score(p: argparse.ArgumentParser) -> None:
     p.add_argument("--kind", choices=get_args(ImageKind), default="source")
     p.add_argument("--calibrate", action="store_true", help="draw the character's own identity line, with a report")
+    far = CalibrateOptions.far
     p.add_argument(
-        "--far", type=number(Share), default=FAR, help=f"with --calibrate: share of others that may pass ({FAR})"
+        "--far", type=number(Share), default=far, help=f"with --calibrate: share of others that may pass ({far})"
     )
 
 
@@ -161,7 +169,7 @@ def _practice(p: argparse.ArgumentParser) -> None:
         "--start", type=number(Seed), metavar="NUMBER", help="begin with a practice character and its 12 sources"
     )
     p.add_argument("--rounds", type=number(int), help="how often to train (2)")
-    p.add_argument("--seed", type=number(Seed), default=0)
+    p.add_argument("--seed", type=number(Seed), default=Wish.seed)
     p.add_argument(
         "--error", type=number(float), help="share of decisions that the simulated reviewer gets wrong (0.05)"
     )
@@ -170,12 +178,24 @@ def _practice(p: argparse.ArgumentParser) -> None:
 
 def _card(p: argparse.ArgumentParser) -> None:
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
-    p.add_argument("--seed", type=number(Seed))
+    p.add_argument("--strength", type=number(Weight), default=CardOptions.strength)
+    p.add_argument("--seed", type=number(Seed), default=CardOptions.seed)
     p.add_argument("--show", metavar="vN", help="show a card that was run instead of running one")
 
 
 def _presets(p: argparse.ArgumentParser) -> None:
     p.add_argument("--init", action="store_true", help="make the folder, with a commented example of each kind")
+
+
+def _loras(p: argparse.ArgumentParser) -> None:
+    p.add_argument("name", nargs="?", default="", help="name or id of a LoRA (default: list all)")
+    p.add_argument("--steps", type=number(Steps), help="it was made for so many steps")
+    p.add_argument("--guidance", type=number(Guidance), help="it was made for this guidance scale")
+    p.add_argument(
+        "--schedule", action="append", default=[], metavar="KEY=VALUE",
+        help="a value of the noise schedule that it was made for, such as base_shift=1.0986",
+    )  # fmt: skip
+    p.add_argument("--as-known", action="store_true", help="forget what you said: what the catalogue knows holds again")
 
 
 def _nothing(p: argparse.ArgumentParser) -> None:
@@ -193,6 +213,7 @@ COMMANDS: dict[str, Command] = {
     "generate": (commands.generate, "draw the character anew with its LoRA", _generate),
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "card": (commands.card, "run or show the model card", _card),
+    "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
     "status": (commands.status, "where the wheel stands", _nothing),
     "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),
     "rebuild": (commands.rebuild, "restore the records of pictures from the files alone", _nothing),

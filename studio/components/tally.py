@@ -2,21 +2,37 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from studio.components.painted import Painted
 
 
+class TallyRow(TypedDict):
+    """Pictures of an angle, by origin."""
+
+    name: str
+    counts: dict[str, int]
+
+
+class TallyValue(TypedDict):
+    """What a training set is made of."""
+
+    rows: list[TallyRow]
+    origins: list[str]
+    total: int
+    reasons: list[str]
+    empty: str
+
+
 class Tally(Painted):
     """Value: ``rows`` (``name``, ``counts`` by origin), ``origins`` (names in order), ``total``, ``reasons`` (why the
-    gate is shut; empty when it is open), ``unit``, ``empty`` (words)."""
+    gate is closed; empty when it is open), ``unit``, ``empty`` (words)."""
 
     island = "tally"
 
 
-def tally(
-    cells: Iterable[tuple[str, str]], reasons: Iterable[str], rows: Iterable[str], *, empty: str
-) -> dict[str, Any]:
+def tally(cells: Iterable[tuple[str, str]], reasons: Iterable[str], rows: Iterable[str], *, empty: str) -> TallyValue:
     """The value of a Tally from ``(angle, origin)`` of each picture; angles outside ``rows`` come last."""
     counts = Counter(cells)
     origins = list(dict.fromkeys(origin for _, origin in counts))

@@ -12,6 +12,7 @@ from pipelines.domain.records import Card, LoraRecord
 from pipelines.practice import reviewer
 from pipelines.workflow import card as cards
 from pipelines.workflow import loras
+from pipelines.workflow.card import CardOptions
 from studio.server.in_words import Begun, InWords
 from studio.server.state import Studio
 from studio.server.tiles import Tile, tile
@@ -40,7 +41,7 @@ class CardPlace(TypedDict):
     why: str
 
 
-class CardLine(TypedDict):
+class CardSummary(TypedDict):
     """A card that was run."""
 
     id: str
@@ -75,7 +76,7 @@ class Cards(TypedDict):
 
     report: NotRequired[bool]
     unread: NotRequired[int]
-    cards: list[CardLine]
+    cards: list[CardSummary]
     loras: list[CardLora]
     cells: list[CellTold]
     seed: int
@@ -90,8 +91,10 @@ def card_routes(studio: Studio) -> APIRouter:
         return told(studio)
 
     @router.post("/cards")
-    def run_card(lora: Annotated[str, Body()] = "", seed: Annotated[Seed | None, Body()] = None) -> Begun:
-        return {"job": cards.submit(studio.session, studio.character_id, lora, seed=seed).id}
+    def run_card(
+        lora: Annotated[str, Body()] = CardOptions.lora, seed: Annotated[Seed | None, Body()] = CardOptions.seed
+    ) -> Begun:
+        return {"job": cards.submit(studio.session, studio.character_id, CardOptions(lora=lora, seed=seed)).id}
 
     return router
 
@@ -105,14 +108,14 @@ def told(studio: Studio) -> Cards:
     return {
         "report": bool(made) and character.practice is not None,
         "unread": len(reviewer.unread(session, character.id)) if made and character.practice is not None else 0,
-        "cards": [_card_line(studio, card) for card in made],
+        "cards": [_card_summary(studio, card) for card in made],
         "loras": [{"id": x.id, "name": x.name, "origin": x.origin} for x in loras.usable(session, character.generator)],
         "cells": [_told(c) for c in session.presets.card.cells],
         "seed": session.presets.card.seed,
     }
 
 
-def _card_line(studio: Studio, card: Card) -> CardLine:
+def _card_summary(studio: Studio, card: Card) -> CardSummary:
     lora = studio.session.store.get(LoraRecord, card.lora) if card.lora else None
     board = cards.board(studio.session, card)
     rate = cards.rate(board)

@@ -13,6 +13,35 @@ export interface Begun {
   job: string;
 }
 
+/** A threshold with what it was calibrated from; ``frr``: right pictures that do not pass. */
+export interface CalibrationTold {
+  genuine: number[];
+  impostor: number[];
+  closest: [string, number][];
+  words: string;
+  version: string;
+  recogniser: string;
+  far: number;
+  far_low: number;
+  far_high: number;
+  tau: number;
+  smallest: number;
+  threshold: number;
+  floor: number;
+  auc: number | null;
+  impostors: number;
+  others: number;
+  effective: number;
+  provisional: boolean;
+  why: string;
+  created: string;
+  rejects: RejectRate[];
+  used: boolean;
+  stale: boolean;
+  frr: Share;
+  report: string;
+}
+
 /** A good picture that could be kept, and the cell that it fills. */
 export interface Candidate {
   state: State;
@@ -26,8 +55,8 @@ export interface Candidate {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   cell: string;
@@ -38,16 +67,6 @@ export interface Candidates {
   most: number;
   have: Record<string, number>;
   pictures: Candidate[];
-}
-
-/** A card that was run. */
-export interface CardLine {
-  id: string;
-  version: string;
-  lora: string;
-  seed: number;
-  rate: RateTold;
-  cells: CardPlace[];
 }
 
 /** A LoRA that a card can be run for. */
@@ -66,14 +85,29 @@ export interface CardPlace {
   why: string;
 }
 
+/** A card that was run. */
+export interface CardSummary {
+  id: string;
+  version: string;
+  lora: string;
+  seed: number;
+  rate: RateTold;
+  cells: CardPlace[];
+}
+
 /** The cards of the character with their rates, the cells of the benchmark, and the LoRAs it can be run for. */
 export interface Cards {
   report: boolean;
   unread: number;
-  cards: CardLine[];
+  cards: CardSummary[];
   loras: CardLora[];
   cells: CellTold[];
   seed: number;
+}
+
+/** Who can be practised with. */
+export interface Cast {
+  cast: Practice[];
 }
 
 /** A cell of the benchmark. */
@@ -153,21 +187,21 @@ export interface Facts {
   outcomes: Record<string, Record<string, Outcome>>;
 }
 
-/** A job; ``can`` is what may be asked of it besides looking at it. */
-export interface JobLine {
-  id: string;
-  kind: string;
+/** What to look at and what to press, at one gate. ``tab`` and ``gate`` say where; ``step`` (of the rail) when: that */
+export interface Hint {
+  name: string;
+  tab: string;
+  gate: string;
+  step: string;
   title: string;
-  character: string;
-  state: string;
-  done: number;
-  total: number;
-  note: string;
-  warnings: string[];
-  error: string;
-  traceback: string;
-  ended: string | null;
-  can: string[];
+  text: string;
+  keys: string[];
+}
+
+/** The hints of practice, and the names of those that were closed. */
+export interface Hints {
+  hints: Hint[];
+  seen: string[];
 }
 
 /** The job at work: ``k`` of ``n`` within the present ``unit``, seconds ``left``, a base64 JPEG; ``stuck`` says what */
@@ -195,26 +229,41 @@ export interface JobNow {
   stuck: string;
 }
 
+/** A job; ``can`` is what may be asked of it besides looking at it. */
+export interface JobSummary {
+  id: string;
+  kind: string;
+  title: string;
+  character: string;
+  state: string;
+  done: number;
+  total: number;
+  note: string;
+  warnings: string[];
+  error: string;
+  traceback: string;
+  ended: string | null;
+  can: string[];
+}
+
 /** The pristine version that was made. */
 export interface Kept {
   version: string;
   count: number;
 }
 
-/** What goes on now. ``revision`` changes whenever something that a page shows may have changed. */
-export interface Live {
-  rail: RailStep[];
-  next: NextAction | null;
-  job: JobNow | null;
-  memory: Memory | null;
-  queued: JobLine[];
-  recent: JobLine[];
-  revision: string;
-  character: Character | null;
-  characters: CharacterName[];
-  workspace: string;
-  theme: string;
-  notices: string[];
+/** What was read of one kind of presets: where from, how many there are, and which of them are the user's. */
+export interface KindTold {
+  title: string;
+  files: string;
+  count: number;
+  own: string[];
+}
+
+/** The job that looks at pictures, and how many there are to look at; no job for none. */
+export interface Looked {
+  job: string | null;
+  pictures: number;
 }
 
 /** A survey as a matrix: pictures, prompts, stacks, and the picture of each cell. */
@@ -237,6 +286,11 @@ export interface Memory {
   resident: string;
 }
 
+/** The folder of the workspace that is open now. */
+export interface Moved {
+  path: string;
+}
+
 /** What the dialog asks for a new character. */
 export interface NewCharacter {
   name: string;
@@ -254,12 +308,17 @@ export interface NextAction {
   gate: string;
 }
 
+/** Nobody is worked on. */
+export interface Nobody {
+  character: null;
+}
+
 /** What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels, */
 export interface Outcome {
-  state: Record<string, unknown>;
-  piles: string[] | null;
-  cell: string | null;
-  flips: string | null;
+  state: Record<string, string | number | null>;
+  piles: string[];
+  cell: "right" | "wrong" | "unsure" | "missing" | null;
+  flips: "failures";
 }
 
 /** Everything about one picture: recipe, lineage, scores, decisions; lines are pairs of a name and words. */
@@ -275,8 +334,8 @@ export interface Picture {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   recipe: [string, string][];
@@ -317,8 +376,8 @@ export interface PileItem {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   reference: string | null;
@@ -326,12 +385,39 @@ export interface PileItem {
   correctable: boolean;
 }
 
+/** One practice character: what users see (``number``, ``name``, ``looks``) and the seed it comes from. */
+export interface Practice {
+  number: number;
+  name: string;
+  seed: number;
+  looks: string;
+}
+
+/** The same, with the files just ``written``. */
+export interface PresetsBegun {
+  folder: string;
+  there: boolean;
+  kinds: KindTold[];
+  problems: string[];
+  later: string[];
+  written: string[];
+}
+
+/** What was read of the user's own presets; ``later`` is what the open page does not show yet. */
+export interface PresetsTold {
+  folder: string;
+  there: boolean;
+  kinds: KindTold[];
+  problems: string[];
+  later: string[];
+}
+
 /** One step of the rail. ``count`` is what it has to show (``None``: not counted); ``why`` is in words. */
 export interface RailStep {
   key: string;
   title: string;
   count: number | null;
-  state: "done" | "next" | "open" | "shut";
+  state: "done" | "next" | "open" | "blocked";
   why: string;
   tab: "survey" | "enrich" | "train" | "generate" | "review" | "model_card";
 }
@@ -348,8 +434,18 @@ export interface RateTold {
   words: string;
 }
 
+/** Of ``total`` right pictures at one angle, how many did not pass the threshold (95 % interval of that rate), and */
+export interface RejectRate {
+  angle: "front" | "half-left" | "profile-left" | "half-right" | "profile-right" | "back" | "unsure";
+  total: number;
+  not_passed: number;
+  failed: number;
+  low: number;
+  high: number;
+}
+
 /** A decision as the page makes it: who and when are added here. */
-export interface SaidInput {
+export interface Said {
   id: string;
   image: string;
   action: "label" | "identity" | "edit" | "failure" | "note" | "undo";
@@ -359,15 +455,14 @@ export interface SaidInput {
   undoes?: string;
 }
 
-/** What a human said that a picture shows. */
-export interface SaidOutput {
-  angle: string | null;
-  expression: string | null;
-}
-
 /** Decisions in the order they were made. */
 export interface SaidBatch {
-  decisions: SaidInput[];
+  decisions: Said[];
+}
+
+/** The names of the hints that were closed. */
+export interface Seen {
+  seen: string[];
 }
 
 /** One setting: its value, what it means, and the choices where it has some. */
@@ -383,6 +478,20 @@ export interface SettingsForm {
   fields: SettingField[];
 }
 
+/** ``out`` of ``total``, and the 95 % interval of that rate. */
+export interface Share {
+  out: number;
+  total: number;
+  low: number;
+  high: number;
+}
+
+/** What a human said that a picture shows. */
+export interface Shown {
+  angle: string;
+  expression: string;
+}
+
 /** What the filter has done. */
 export interface SortedOut {
   rejected: number;
@@ -396,15 +505,38 @@ export interface Standing {
   above: number | null;
 }
 
+/** The practice character that was made, and the job that draws its pictures. */
+export interface Started {
+  id: string;
+  name: string;
+  job: string;
+}
+
 /** What the decisions about a picture add up to. */
 export interface State {
-  label: string | null;
-  who: string | null;
+  label: "good" | "needs_correction" | "reject" | null;
+  who: "human" | "rule" | "simulated" | null;
   reason: string;
   identity: number | null;
   edit: number | null;
   failures: string[];
   note: string;
+}
+
+/** What goes on now. ``revision`` changes whenever something that a page shows may have changed. */
+export interface StudioStatus {
+  rail: RailStep[];
+  next: NextAction | null;
+  job: JobNow | null;
+  memory: Memory | null;
+  queued: JobSummary[];
+  recent: JobSummary[];
+  revision: string;
+  character: Character | null;
+  characters: CharacterName[];
+  workspace: string;
+  theme: string;
+  notices: string[];
 }
 
 /** A picture of a survey and its place. */
@@ -420,8 +552,8 @@ export interface SurveyCell {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   at: SurveyPlace;
@@ -464,6 +596,26 @@ export interface Tally {
   filter: number;
 }
 
+/** How it stands with the threshold, and where it lies. */
+export interface ThresholdNow {
+  state: "nobody" | "none" | "used" | "provisional" | "stale";
+  threshold: number;
+}
+
+/** The thresholds of the character, and what a new one would be calibrated from. */
+export interface ThresholdsTold {
+  character: string;
+  sources: number;
+  others: number;
+  blocker: string;
+  weak: string[];
+  start: number | null;
+  far: number;
+  failed: string;
+  calibrations: CalibrationTold[];
+  waiting: number;
+}
+
 /** A picture as a thumbnail with what judges it. */
 export interface Tile {
   state: State;
@@ -477,8 +629,8 @@ export interface Tile {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
 }
@@ -501,11 +653,17 @@ export interface Try {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   same: boolean;
   how: string;
   prompt: string;
+}
+
+/** The folder of this workspace, and those of others. */
+export interface Workspaces {
+  here: string;
+  others: string[];
 }

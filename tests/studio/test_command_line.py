@@ -2,6 +2,8 @@
 
 import codecs
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -302,3 +304,27 @@ def test_ana_and_ana_are_two(run: Any, pictures: Path) -> None:
 def test_a_token_that_is_none_is_refused_and_nobody_is_made(run: Any, pictures: Path, token: str) -> None:
     status, told = run("import", str(pictures), "--new", "Ada", "--may-use", f"--token={token}")
     assert status == 1 and "token" in told["error"] and run("status")[1]["characters"] == []
+
+
+LOADED = """
+import sys
+from studio.__main__ import main
+try:
+    main({words!r})
+except SystemExit:
+    pass
+print(*sorted(name for name in sys.modules if name.endswith('ImagePlugin') or '.' not in name), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("words", [["status"], ["presets"], ["review"], ["--version"], ["train", "--help"]])
+def test_what_only_reads_loads_neither_numpy_nor_picture_formats_nor_a_library_of_models(
+    run: Any, pictures: Path, workspace_root: Path, words: list[str]
+) -> None:
+    run("import", str(pictures), "--new", "Ada", "--may-use")
+    script = LOADED.format(words=[*words, "--workspace", str(workspace_root)])
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split("\n")[-2].split())
+    heavy = {"numpy", "torch", "gradio", "fastapi", "starlette", "diffusers", "transformers", "onnxruntime", "cv2"}
+    assert "studio" in loaded and "pipelines" in loaded
+    assert not heavy & loaded and not [name for name in loaded if name.endswith("ImagePlugin")]

@@ -2,11 +2,12 @@
 /** Deciding on a picture that is open: its label, and 1 to 5 for identity and for the edit. */
 
 import { h, press } from "../core/dom.js";
-import { hear } from "../core/live.js";
+import { hear } from "../core/status.js";
 import { button } from "../core/ui.js";
 import { decide, foresee, LABELS } from "../review/decisions.js";
 
-/** @import { Label, Picture, Settled } from "../shapes.js" */
+/** @import { Label, Settled } from "../shapes.js" */
+/** @import { Picture } from "../types.js" */
 /** @typedef {{ node: HTMLElement, show: () => void }} Part what paints itself anew */
 /** @typedef {(action: "label" | "identity" | "edit", value: string | number | null) => void} Judge */
 

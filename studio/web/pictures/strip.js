@@ -3,7 +3,7 @@
 
 import { h, put } from "../core/dom.js";
 import { island } from "../core/island.js";
-import { hear, poll, whenSeen } from "../core/live.js";
+import { hear, poll, whenSeen } from "../core/status.js";
 import { tryGet } from "../core/net.js";
 import { flipped } from "../core/sets.js";
 import { button } from "../core/ui.js";
@@ -11,7 +11,7 @@ import { openPicture } from "./open.js";
 import { identity, labelClass, mark, thumb } from "./parts.js";
 
 /** @import { Frame } from "../core/island.js" */
-/** @import { Tile } from "../shapes.js" */
+/** @import { Tile } from "../types.js" */
 /** @typedef {{ tile: Tile, print: string, node: HTMLElement, tick: HTMLInputElement | null }} Shown */
 
 /**

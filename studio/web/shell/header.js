@@ -4,7 +4,7 @@
 import { h, put } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { island } from "../core/island.js";
-import { announce, onLive, poll } from "../core/live.js";
+import { announce, onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { attempt, button, relabel, toast } from "../core/ui.js";
@@ -14,13 +14,13 @@ import { openSettings } from "./settings.js";
 import { switchTheme } from "./theme.js";
 import { openWorkspace } from "./workspaces.js";
 
-/** @import { LiveState, NextStep, RailStep } from "../shapes.js" */
+/** @import { NextAction, RailStep, StudioStatus } from "../types.js" */
 
 /** @param {RailStep} step */
 function railStep({ key, title, state, count, why, tab }) {
-  const onclick = () => (state === "shut" ? toast(why || "This comes later.") : openTab(tab));
-  const mark = state === "done" ? icon("check") : state === "shut" ? icon("lock") : null;
-  const number = count === null || count === undefined || count === "" ? null : h("b", {}, String(count));
+  const onclick = () => (state === "blocked" ? toast(why || "This comes later.") : openTab(tab));
+  const mark = state === "done" ? icon("check") : state === "blocked" ? icon("lock") : null;
+  const number = count === null || count === undefined ? null : h("b", {}, String(count));
   const node = h(
     "button",
     { type: "button", id: `rail-${key}`, title: why || "", onclick },
@@ -31,7 +31,7 @@ function railStep({ key, title, state, count, why, tab }) {
   return h("li", { class: `step ${state}`, "aria-current": state === "next" ? "step" : null }, node);
 }
 
-/** @param {NextStep} next */
+/** @param {NextAction} next */
 function goTo(next) {
   openTab(next.tab);
   announce("flen:goto", next);
@@ -48,7 +48,7 @@ class Header {
     this.picker = h("select", { id: "character-picker", hidden: true, "aria-label": "Character", onchange: choose });
     this.rail = h("ol", { class: "rail", "aria-label": "This round" });
     this.why = h("p", { class: "next-why" });
-    /** @type {NextStep | null} */
+    /** @type {NextAction | null} */
     this.next = null;
     this.go = button("", () => this.next && goTo(this.next), { id: "next-action", class: "primary", hidden: true });
     this.place = button("", openWorkspace, {
@@ -76,7 +76,7 @@ class Header {
     );
   }
 
-  /** @param {LiveState} state */
+  /** @param {StudioStatus} state */
   paint(state) {
     relabel(this.place, state.workspace);
     const print = JSON.stringify([state.characters, state.character?.id, state.rail, state.next]);
@@ -89,7 +89,7 @@ class Header {
     this.paintNext(state.next);
   }
 
-  /** @param {LiveState} state */
+  /** @param {StudioStatus} state */
   paintPicker({ characters, character }) {
     put(
       this.picker,
@@ -98,7 +98,7 @@ class Header {
     this.picker.hidden = !characters.length;
   }
 
-  /** @param {NextStep | null} next */
+  /** @param {NextAction | null} next */
   paintNext(next) {
     this.next = next;
     this.why.textContent = this.why.title = next?.why ?? "";
@@ -109,5 +109,5 @@ class Header {
 
 island("header", ({ root }) => {
   const header = new Header(root);
-  onLive((state) => header.paint(state));
+  onStatus((state) => header.paint(state));
 });

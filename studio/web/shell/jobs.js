@@ -4,13 +4,12 @@
 import { h, put } from "../core/dom.js";
 import { dotted, minutes } from "../core/format.js";
 import { island } from "../core/island.js";
-import { hear, live, onLive, poll } from "../core/live.js";
+import { hear, status, onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { attempt, button, relabel, toast } from "../core/ui.js";
 import { JobList, STATES, stuckWords } from "./job_list.js";
 
-/** @import { Memory } from "../types.js" */
-/** @import { JobState, LiveState, RunningJob } from "../shapes.js" */
+/** @import { JobNow, JobSummary, Memory, StudioStatus } from "../types.js" */
 
 /**
  * @param {{ id: string }} job
@@ -33,7 +32,7 @@ export function progressOf({ done, total, k, n }) {
 }
 
 /**
- * @param {RunningJob} job
+ * @param {JobNow} job
  * @param {number} waiting
  */
 export function progressWords(job, waiting) {
@@ -66,12 +65,12 @@ class JobBar {
     this.title = h("span", { id: "job-title", class: "job-title" });
     this.meter = h("progress", { id: "job-progress", max: "1", "aria-label": "Progress of the job", hidden: true });
     this.numbers = h("span", { class: "dim numbers" });
-    this.stop = button("Stop", () => this.act(live.state?.job?.stuck ? "end" : "cancel"), {
+    this.stop = button("Stop", () => this.act(status.state?.job?.stuck ? "end" : "cancel"), {
       id: "job-stop",
       icon: "stop",
       hidden: true,
     });
-    const pause = () => this.act(live.state?.job?.paused ? "unpause" : "pause");
+    const pause = () => this.act(status.state?.job?.paused ? "unpause" : "pause");
     this.pause = button("Pause", pause, { id: "job-pause", class: "quiet", hidden: true });
     this.list = new JobList(actOn);
     this.open = button("Jobs", () => this.list.open(), { id: "job-list-open", icon: "list", class: "quiet" });
@@ -83,11 +82,11 @@ class JobBar {
 
   /** @param {"cancel" | "end" | "pause" | "unpause"} action */
   act(action) {
-    const job = live.state?.job;
+    const job = status.state?.job;
     if (job) actOn(job, action);
   }
 
-  /** @param {LiveState} state */
+  /** @param {StudioStatus} state */
   paint(state) {
     this.root.classList.remove("silent");
     put(this.memory, memoryWords(state.memory));
@@ -103,7 +102,7 @@ class JobBar {
     );
   }
 
-  /** @param {JobState | undefined} last */
+  /** @param {JobSummary | undefined} last */
   paintRest(last) {
     this.title.textContent = last ? `${last.title}: ${STATES[last.state]}` : "No job yet";
     this.numbers.textContent = last?.state === "failed" ? firstLine(last.error) : "";
@@ -111,7 +110,7 @@ class JobBar {
   }
 
   /**
-   * @param {RunningJob} job
+   * @param {JobNow} job
    * @param {number} waiting
    */
   paintJob(job, waiting) {
@@ -136,7 +135,7 @@ class JobBar {
     this.preview.src = `data:image/jpeg;base64,${preview}`;
   }
 
-  /** @param {JobState[]} recent */
+  /** @param {JobSummary[]} recent */
   tellEnds(recent) {
     const before = this.ended;
     this.ended = new Map([...(before ?? []), ...recent.map((job) => /** @type {const} */ ([job.id, job.state]))]);
@@ -155,6 +154,6 @@ class JobBar {
 
 island("job-bar", ({ root }) => {
   const bar = new JobBar(root);
-  onLive((state) => bar.paint(state));
+  onStatus((state) => bar.paint(state));
   hear("flen:silent", () => bar.silent());
 });
