@@ -19,7 +19,7 @@ Each = Annotated[int, Field(ge=1, le=1000)]
 """How many of each: edits of a source, variants of a prompt."""
 Count = Annotated[int, Field(ge=1, le=100_000)]
 """How many at most."""
-Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 

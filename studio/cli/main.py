@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import get_args
 
-from pipelines.domain.bounds import Cosine, Count, Each, Guidance, Port, Seed, Share, Steps, Weight
+from pipelines.domain.bounds import Cosine, Count, Each, Fraction, Guidance, Port, Seed, Steps, Weight
 from pipelines.domain.records import CLASS_PROMPT, TOKEN, Angle, Expression, ImageKind, Label, Target, Way
 from pipelines.practice.run import Wish
 from pipelines.workflow.calibration import CalibrateOptions
@@ -158,7 +158,7 @@ def _score(p: argparse.ArgumentParser) -> None:
     p.add_argument("--calibrate", action="store_true", help="draw the character's own identity line, with a report")
     far = CalibrateOptions.far
     p.add_argument(
-        "--far", type=number(Share), default=far, help=f"with --calibrate: share of others that may pass ({far})"
+        "--far", type=number(Fraction), default=far, help=f"with --calibrate: share of others that may pass ({far})"
     )
 
 
