@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.domain.faults import in_words
 from pipelines.domain.spelling import composed
-from pipelines.domain.words import in_words
 
 _SYSTEM = {"thumbs.db", "desktop.ini", "__macosx"}
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from pipelines.domain.faults import in_words
 from pipelines.domain.spelling import composed
-from pipelines.domain.words import in_words
 
 BESIDE = (".txt", ".caption", ".json")
 """Endings of a caption of one picture; the first that there is counts."""

@@ -36,7 +36,7 @@ def create(
     if len(name) > 80:
         raise NotAllowed("That name is too long: 80 characters at most.")
     if not may_use:
-        raise NotAllowed("Say that you may use the pictures of this character: tick the box, or pass --may-use.")
+        raise NotAllowed("Say first that you may use the pictures of this character.")
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
         raise NotAllowed("That name holds characters that cannot be shown: type it anew.")
     if not is_word(token, least=2):

@@ -6,12 +6,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipelines.domain.bounds import Weight, fits
+from pipelines.domain.faults import wanted
 from pipelines.domain.presets import CatalogueEntry
 from pipelines.domain.records import LoraRecord, Target, TrainingRun
 from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.domain.spelling import same
-from pipelines.domain.words import wanted
 from pipelines.models.lora_files import admit_lora
 from pipelines.planning import sampling
 from pipelines.queue.admission import NotAllowed

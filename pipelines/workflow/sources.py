@@ -7,6 +7,7 @@ from pathlib import Path
 from pipelines.domain.records import Angle, Character, Decision, Expression, ImageRecord, Job
 from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
 from pipelines.domain.spelling import says
+from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
 from pipelines.storage import sidecars
 from pipelines.storage.intake import Arrived, Refused, keep, read
@@ -199,7 +200,7 @@ def measure(session: Session, character_id: str) -> Job:
         images=tuple(s.ref for s in found),
         scoring=scoring_spec(session, character_id, character.generator),
     )
-    return session.jobs.submit(request, f"Look at {len(found)} sources", character_id)
+    return session.jobs.submit(request, f"Look at {count(len(found), 'source')}", character_id)
 
 
 def advice(session: Session, character_id: str) -> list[str]:

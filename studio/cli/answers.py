@@ -12,9 +12,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipelines.domain.bounds import Weight, fits
+from pipelines.domain.faults import shown, wanted
 from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord
 from pipelines.domain.shots import Plan
-from pipelines.domain.words import shown, wanted
+from pipelines.domain.words import count
 from pipelines.planning.sampling import notes
 from pipelines.session import NotFound, Session
 from pipelines.workflow import characters, loras
@@ -110,7 +111,7 @@ def make_pictures(session: Session, plan: Plan, job: Job) -> Answer:
         for i in session.store.all(ImageRecord, character=plan.character, kind=plan.kind, version=plan.version)
         if i.shot and i.shot in plan.shots
     ]
-    return data, f"{words}; {len(data['images'])} pictures in {plan.folder}"
+    return data, f"{words}; {count(len(data['images']), 'picture')} in {plan.folder}"
 
 
 def picture_ids(session: Session, options: argparse.Namespace, named: Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from pipelines.domain.words import expected, in_words
+from pipelines.domain.faults import expected, in_words
 from studio.cli.speech import prepare, say, say_json
 
 DONE, FAILED, NOT_UNDERSTOOD, STOPPED = 0, 1, 2, 130

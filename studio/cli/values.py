@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipelines.domain.words import shown, wanted
+from pipelines.domain.faults import shown, wanted
 from studio.cli.outermost import EXIT_CODES, NotUnderstood
 
 

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from typing_extensions import TypedDict
 
-from pipelines.domain.words import in_words
+from pipelines.domain.faults import in_words
 
 # A report is a page of our own making with styles of its own; nothing in it may run or reach anywhere.
 STILL = {
@@ -46,6 +46,8 @@ class InWords(APIRoute):
         async def answer(request: Request) -> Response:
             try:
                 return await handler(request)
+            except (KeyError, IndexError):
+                raise  # a fault of ours: its words are a key
             except LookupError as error:
                 return JSONResponse({"detail": _words(error)}, 404)
             except ValueError as error:
