@@ -21,7 +21,6 @@ Count = Annotated[int, Field(ge=1, le=100_000)]
 """How many at most."""
 Fraction = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
-Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 def fits(kind: Any, value: object) -> Any:
