@@ -13,7 +13,8 @@ from tinydb import TinyDB
 from pipelines.domain import verdicts
 from pipelines.domain.records import Decision, Record, Verdict
 from pipelines.storage import set_aside
-from pipelines.storage.journal import Document, Journal, StoreUnreadable, StoreWriteFailed, Tables
+from pipelines.storage.journal import Journal, StoreUnreadable, StoreWriteFailed
+from pipelines.storage.journal_lines import Document, Tables
 from pipelines.storage.lock import WorkspaceBusy, WorkspaceLock
 from pipelines.storage.tables import JournalStorage, RecordTable
 from pipelines.storage.upgrade import upgrade, upgraded
@@ -286,7 +287,11 @@ class Store:
     # ---- compacting and closing
 
     def _compact_now(self) -> None:
-        self._journal.write_snapshot(self._storage.tables, self._journal.rotate())
+        """Write a snapshot, if there is room for one: the lines hold all that it would."""
+        try:
+            self._journal.write_snapshot(self._storage.tables, self._journal.rotate())
+        except OSError:
+            log.exception("could not write a new snapshot of %s", self.root)
 
     def _compact_when_large(self) -> None:
         """Write a new snapshot in the background: the lines that come meanwhile go to a journal file of their own."""
@@ -317,7 +322,7 @@ class Store:
             try:
                 if self._compacting:
                     self._compacting.join()
-                self._compact(self._storage.tables, self._journal.rotate())
+                self._compact_now()
             finally:
                 self._journal.close()
                 lock.release()

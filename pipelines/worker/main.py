@@ -22,12 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, Failed, Finished, Stopped
 from pipelines.domain.messages import TO_WORKER, Claimed, Ready, Run, Told, line
+from pipelines.storage.atomic import keep_to
+from pipelines.storage.lock import locked
 from pipelines.storage.temp_files import sweep
 from pipelines.storage.workspace import Workspace
 from pipelines.worker.handlers import Context, Handler, Shared
@@ -189,13 +191,14 @@ def main() -> NoReturn:
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--handlers", default="pipelines.worker.handlers")
     args = parser.parse_args()
-    lock = FileLock(args.workspace / "logs" / "worker.lock")
     try:
-        lock.acquire(timeout=LOCK_SECONDS)
+        held = locked(args.workspace / "logs" / "worker.lock", LOCK_SECONDS)
     except Timeout:
         sys.exit(f"Another worker has been busy in {args.workspace} for {LOCK_SECONDS} seconds.")
+    keep_to(args.workspace.resolve())
     sweep(args.workspace)
-    Worker(Workspace(args.workspace), load_handlers(args.handlers), pipes).serve()
+    with held:  # for as long as this process lives
+        Worker(Workspace(args.workspace), load_handlers(args.handlers), pipes).serve()
 
 
 if __name__ == "__main__":

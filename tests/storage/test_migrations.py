@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from pipelines.domain.records import Character, ImageRecord, TrainingRun
 from pipelines.storage import migrations, pictures
 from pipelines.storage.curves import curve
-from pipelines.storage.journal import Document, Tables
+from pipelines.storage.journal_lines import Document, Tables
 from pipelines.storage.migrations import ALL, MadeByNewer, Migration, migrate, reshaped
 from pipelines.storage.pictures import read_recipe, thumbnail
 from pipelines.storage.rebuild import rebuild
