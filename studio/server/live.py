@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from pipelines.domain.events import Memory
 from pipelines.domain.records import Character, Job
-from pipelines.queue.job_queue import RUNNING
+from pipelines.queue.state import RUNNING
 from pipelines.queue.status import Status
 from pipelines.workflow import flywheel
 from studio.server.in_words import Done, InWords
