@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pipelines.domain.records import Job, Record, new_id
 from pipelines.domain.requests import Request
 from pipelines.queue.admission import Admit, as_asked
-from pipelines.queue.asked import asked
+from pipelines.queue.asked import asked, check
 from pipelines.queue.completions import EndCallback
 from pipelines.queue.dispatcher import Dispatcher
 from pipelines.queue.resuming import runs_taken_over
@@ -73,6 +73,7 @@ class JobQueue:
             id=new_id(), kind=request.kind, title=title, character=character,
             request=request.model_dump(mode="json"), resumes=resumes,
         )  # fmt: skip
+        check(job)
         if self._jobs.closed:
             raise QueueClosed("The studio is closing and takes no more jobs.")
         self._store.put(job, *runs_taken_over(self._store, job, request), *alongside(job))

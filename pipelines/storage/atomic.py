@@ -146,10 +146,12 @@ def keep_second_name(path: Path, second: Path) -> None:
         fresh.hardlink_to(path)
     except OSError:
         fresh = path
-    replace(fresh, second)
-    if fresh is not path:
-        # two names of one file: renaming one to the other does nothing
-        remove(fresh)
+    try:
+        replace(fresh, second)
+    finally:
+        if fresh is not path:
+            # two names of one file: renaming one to the other does nothing
+            remove(fresh)
 
 
 def remove(path: Path) -> bool:

@@ -109,7 +109,10 @@ class Cache:
                 log.warning("%s is damaged and is made again", path)
         with torch.no_grad():
             made = {name: tensor.detach().cpu().contiguous() for name, tensor in make().items()}
-        write_durably(path, save(made), sync=False)
+        try:
+            write_durably(path, save(made), sync=False)
+        except OSError as error:
+            log.warning("%s could not be kept (%s): it is made again when it is needed", path, error)
         return made
 
 

@@ -117,7 +117,15 @@ class Worker:
         except BaseException as error:  # nothing a job does may end the worker
             log.exception("job %s failed", run.job)
             event = Failed(message=words(error), traceback="".join(traceback.format_exception(error)))
-            self._send(Told(job=run.job, event=event))
+            self._tell_failure(run.job, event)
+
+    def _tell_failure(self, job: str, event: Failed) -> None:
+        """The end of a job is told, whatever its error holds: the queue waits for it."""
+        try:
+            self._send(Told(job=job, event=event))
+        except Exception:
+            log.exception("how job %s failed could not be told", job)
+            self._send(Told(job=job, event=Failed(message="It failed, and how cannot be told; see logs/worker.log.")))
 
     def _send(self, message: Frozen) -> None:
         data = line(message)
