@@ -44,10 +44,8 @@ def test_one_workspace_does_not_see_the_file_of_another(workspace_root: Path, tm
 
 
 def test_what_cannot_be_used_of_the_file_is_left_out_and_all_of_it_told_at_once(workspace_root: Path) -> None:
-    content = (
-        'theme = "pink"\nthread = 2\nmemory_budget_gib = -1\ngenerator = "sdxl"\neditor = "mini-flux"'
-    content += "\nthreads = 3"
-    )
+    content = 'theme = "pink"\nthread = 2\nmemory_budget_gib = -1\ngenerator = "sdxl"\neditor = "mini-flux"\n'
+    content += "threads = 3"
     write(workspace_root, content)
     loaded = settings.load(workspace_root)
     assert loaded.model_dump() == Settings(threads=3).model_dump()
