@@ -15,14 +15,14 @@ from pipelines.domain.requests import Request
 
 
 class Run(Frozen):
-    """App to worker: do this. ``settings`` are the app's, as plain values; ``judged`` are ids of pictures that have
-    scores already, so that a resumed job does not judge them again."""
+    """App to worker: do this. ``settings`` are the app's, as plain values; ``scored`` are ids of pictures that have
+    scores already, so that a resumed job does not score them again."""
 
     type: Literal["run"] = "run"
     job: str
     request: Request
     settings: dict[str, Any] = Field(default_factory=dict)
-    judged: tuple[str, ...] = ()
+    scored: tuple[str, ...] = ()
 
 
 class Control(Frozen):

@@ -60,7 +60,7 @@ class Face:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Cosines between two single pictures, NOT against a centroid (``identity.line`` converts them).
+    """Cosines between two single pictures, NOT against a centroid (``identity.against_centroid`` converts them).
 
     From ``same`` on it counts as the same character; below ``other`` as someone else; between, a human decides.
     ``provisional``: a starting value that nobody has calibrated on this character's pictures.

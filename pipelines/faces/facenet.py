@@ -30,7 +30,7 @@ class Facenet:
     """A second opinion: it separates people less well than ArcFace. Without its weights it still finds faces.
 
     Thresholds: cosine 0.60 for the same person is what DeepFace ships for this network (cosine distance 0.40); the
-    lower line is ours. Both are starting values.
+    lower threshold is ours. Both are starting values.
     """
 
     name = "facenet"

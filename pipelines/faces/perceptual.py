@@ -22,8 +22,8 @@ class Perceptual:
     """Multi-scale statistics of colour and gradient orientation, 294 numbers, unit norm, the same on every machine.
 
     Thresholds: at 0.75, 6 % of pairs of different photographs count as the same and 12 % of pairs of a photograph and
-    its cropped, turned, blurred or relit self do not (18 photographs that come with scikit-image). There is no line for
-    "someone else": a stand-in cannot know that, and whatever it doubts goes to the human.
+    its cropped, turned, blurred or relit self do not (18 photographs that come with scikit-image). There is no
+    threshold for "someone else": a stand-in cannot know that, and whatever it doubts goes to the human.
     """
 
     name = "perceptual"

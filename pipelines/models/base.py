@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, ClassVar, Literal
 
 from pipelines.domain.presets import Geometry, ModelFamily
+from pipelines.domain.sampling import NoiseSchedule
 
 Linear = tuple[str, int, int]
 """A linear layer: its name, its inputs, its outputs."""
@@ -56,9 +57,9 @@ class Architecture(ABC):
     ``name`` is what presets and records call it, ``pipeline`` the diffusers class. ``geometry`` is that of its first
     published model (a preset or a checkpoint's own config goes first) and ``backward`` how many tensors of (tokens,
     width) the backward pass of a block needs. ``unused``: part, and beginning of the names of its parameters that
-    ``drive`` drops after loading. In LoRA files: ``prefix`` before every key, ``modelspec`` the model spec's name of
-    the architecture (a preset may have its own), ``kohya`` its ``ss_base_model_version``, ``claim`` how a header calls
-    the base.
+    ``drive`` drops after loading. ``schedule``: which values of a noise schedule its pipeline heeds. In LoRA files:
+    ``prefix`` before every key, ``modelspec`` the model spec's name of the architecture (a preset may have its own),
+    ``kohya`` its ``ss_base_model_version``, ``claim`` how a header calls the base.
     """
 
     name: ClassVar[str]
@@ -67,6 +68,7 @@ class Architecture(ABC):
     geometry: ClassVar[Geometry]
     backward: ClassVar[int]
     unused: ClassVar[tuple[str, str]] = ("", "")
+    schedule: ClassVar[frozenset[str]] = frozenset(NoiseSchedule.model_fields)
     prefix: ClassVar[str]
     modelspec: ClassVar[str]
     kohya: ClassVar[str]

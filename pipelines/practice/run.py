@@ -229,7 +229,7 @@ class Run:
         self.tell({"event": "decided", "gate": gate, "by": "simulated", **labels})
 
     def examine(self, images: list[ImageRecord]) -> dict[str, Reading]:
-        """What the judge reads in pictures; those that were read before are not read again."""
+        """What the independent recogniser reads in pictures; those that were read before are not read again."""
         w = self.wish
         job = reviewer.look(self.session, self.id, images, seed=w.seed, error=w.error, held_out=w.held_out)
         if job:

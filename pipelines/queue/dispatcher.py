@@ -19,12 +19,12 @@ from pipelines.domain.messages import Claimed, Control, Ready, Run, ToApp, Told
 from pipelines.domain.records import Job, JobState, now
 from pipelines.domain.requests import Request
 from pipelines.queue.admission import Admit, Refusal, ask
-from pipelines.queue.asked import asked
 from pipelines.queue.completions import EndCallback, Endings
 from pipelines.queue.recorder import RETRY, Recorder
 from pipelines.queue.recovery import STUDIO_GONE, recover
-from pipelines.queue.resuming import judged_already, unrecorded
+from pipelines.queue.resuming import scored_already, unrecorded
 from pipelines.queue.state import Current
+from pipelines.queue.stored_request import stored_request
 from pipelines.queue.worker_process import WorkerProcess
 from pipelines.storage.settings import Settings
 from pipelines.storage.store import Store
@@ -137,7 +137,7 @@ class Dispatcher:
             return
         job = waiting.model_copy(update={"state": "running", "started": now()})
         self._settle()
-        self.jobs.begin(Current(asked(job), Recorder(self._store, job)))
+        self.jobs.begin(Current(stored_request(job), Recorder(self._store, job)))
         try:
             self._store.put(job)
         except Exception:
@@ -159,10 +159,10 @@ class Dispatcher:
             return
         job = current.recorder.job
         worker = self.jobs.worker or self._start_worker()
-        judged = judged_already(self._store, job, current.request)
+        scored = scored_already(self._store, job, current.request)
         settings = self._settings()
         plain = settings.model_dump(mode="json") if settings else {}
-        worker.send(Run(job=job.id, request=current.request, settings=plain, judged=judged))
+        worker.send(Run(job=job.id, request=current.request, settings=plain, scored=scored))
 
     def _admitted(self, current: Current) -> bool:
         """Whether the job may begin now; if not, it has ended and says why."""
@@ -288,7 +288,7 @@ class Dispatcher:
     def _withdraw(self, job_id: str) -> None:
         waiting = self.jobs.withdraw(job_id)
         if waiting:
-            request = asked(waiting)
+            request = stored_request(waiting)
             self._over_with(self._endings.end(Recorder(self._store, waiting), "cancelled"), request)
 
     def _pause(self, job_id: str, paused: bool) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable
 from pipelines.domain.records import Job, Record, new_id
 from pipelines.domain.requests import Request
 from pipelines.queue.admission import Admit, as_asked
-from pipelines.queue.asked import asked, check
 from pipelines.queue.completions import EndCallback
 from pipelines.queue.dispatcher import Dispatcher
 from pipelines.queue.resuming import runs_taken_over
 from pipelines.queue.state import RUNNING
 from pipelines.queue.status import Status
+from pipelines.queue.stored_request import check, stored_request
 from pipelines.storage.settings import Settings
 from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
@@ -111,11 +111,11 @@ class JobQueue:
             old = self.job(job_id)
             if old.state in RUNNING:
                 return old
-            live = self.status()
-            for job in [*live.queued, *([live.job] if live.job else [])]:
+            now = self.status()
+            for job in [*now.queued, *([now.job] if now.job else [])]:
                 if job.resumes == job_id:
                     return job
-            return self.submit(asked(old), old.title, old.character, resumes=job_id)
+            return self.submit(stored_request(old), old.title, old.character, resumes=job_id)
 
     def dismiss(self, job_id: str) -> None:
         """Take an ended job off the list of recent ones; its record stays. Raises NoSuchJob."""

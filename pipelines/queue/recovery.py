@@ -4,11 +4,11 @@ import logging
 
 from pipelines.domain.events import ImageMade
 from pipelines.domain.records import Job
-from pipelines.queue.asked import asked, unreadable
 from pipelines.queue.completions import Completions, Endings
 from pipelines.queue.recorder import Recorder
 from pipelines.queue.resuming import unrecorded
 from pipelines.queue.state import RUNNING, QueueState
+from pipelines.queue.stored_request import stored_request, unreadable
 from pipelines.storage.store import Store, StoreWriteFailed
 from pipelines.storage.workspace import Workspace
 
@@ -23,7 +23,7 @@ def recover(store: Store, workspace: Workspace, endings: Endings) -> tuple[Queue
     jobs = [_set_right(store, workspace, endings, job) for job in store.all(Job)]
     waiting = [job for job in jobs if job.state == "queued"]
     ended = [job for job in jobs if job.ended]
-    untold = [(job, asked(job)) for job in ended if not job.told]
+    untold = [(job, stored_request(job)) for job in ended if not job.told]
     return QueueState(waiting, ended[::-1]), Completions(store, untold)
 
 
@@ -31,7 +31,7 @@ def _set_right(store: Store, workspace: Workspace, endings: Endings, job: Job) -
     lost = unreadable(job) if job.state in RUNNING or not job.told else ""
     if job.state == "running":
         recorder = Recorder(store, job)
-        for image in [] if lost else unrecorded(store, workspace, asked(job)):
+        for image in [] if lost else unrecorded(store, workspace, stored_request(job)):
             recorder.apply(ImageMade(image=image))
         job = endings.end(recorder, "interrupted", error=STUDIO_GONE)
     elif job.state == "queued" and lost:

@@ -314,7 +314,7 @@ def remove_folder(folder: Path) -> None:
 # ---- afterwards
 
 
-def leftovers(root: Path, skip: Iterable[str] = ()) -> Iterator[tuple[Path, int]]:
+def temp_files(root: Path, skip: Iterable[str] = ()) -> Iterator[tuple[Path, int]]:
     """Half files and half folders that a kill left below ``root``, each with the process that wrote it. ``skip`` names
     folders in ``root`` that are passed over."""
     for folder, folders, files in os.walk(root):

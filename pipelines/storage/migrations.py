@@ -128,3 +128,29 @@ def m002_curves_apart(tables: Tables) -> Tables:
             place += 1
             parts[str(place)] = {"id": f"{run['id']}/000000", "run": run["id"], "points": run["curve"]}
     return {**tables, "runs": runs, "curves": parts}
+
+
+@migration
+def m003_field_terms(tables: Tables) -> Tables:
+    """What is stored is named as the field names it: scoring, thresholds, face distance."""
+
+    def renamed(document: Document, names: dict[str, str]) -> Document:
+        return {names.get(key, key): value for key, value in document.items()}
+
+    def request(asked: Document) -> Document:
+        asked = renamed(asked, {"judge": "scoring"})
+        if isinstance(scoring := asked.get("scoring"), dict):
+            asked["scoring"] = renamed(scoring, {"lines": "thresholds"})
+        return asked
+
+    def result(told: Document) -> Document:
+        if not isinstance(readings := told.get("readings"), dict):
+            return told
+        names = {"line": "threshold", "apart": "face_distance"}
+        return {**told, "readings": {picture: renamed(reading, names) for picture, reading in readings.items()}}
+
+    def job(document: Document) -> Document:
+        told = {"result": result(document["result"])} if document.get("result") else {}
+        return {**document, "request": request(document["request"]), **told}
+
+    return reshaped(tables, "jobs", job)

@@ -16,7 +16,7 @@ def sweep(root: Path) -> int:
     """Remove what processes that are gone left half in the workspace at ``root``; returns how many there were."""
     removed = 0
     linked = [place for name, place in Workspace(root).linked().items() if name not in UNSWEPT]
-    for path, writer in [half for folder in (root, *linked) for half in atomic.leftovers(folder, UNSWEPT)]:
+    for path, writer in [half for folder in (root, *linked) for half in atomic.temp_files(folder, UNSWEPT)]:
         if psutil.pid_exists(writer):
             continue
         if path.is_dir():

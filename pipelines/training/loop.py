@@ -74,9 +74,9 @@ def finished(request: TrainRequest, workspace: Workspace) -> dict[str, Any] | No
     return result(request, file_hash(path), float(header["flenwheel.loss"]))
 
 
-def doubts(request: TrainRequest) -> list[str]:
-    """What the user should know before: what the task doubts, samples that leave out their LoRAs."""
-    found = TASKS[request.target].doubts(request)
+def warnings(request: TrainRequest) -> list[str]:
+    """What the user should know before: what the task warns of, samples that leave out their LoRAs."""
+    found = TASKS[request.target].warnings(request)
     if any(shot.stack.adapters for shot in request.samples):
         found.append(
             "Sample pictures are made with the LoRA in training alone, without the other LoRAs of their shots."
@@ -119,14 +119,14 @@ class Training:
         kept = self._newest()
         self.losses = list(kept.losses) if kept else []
         self.emit(Started(total=s.steps, unit="steps", skipped=self.done))
-        for text in (*doubts(self.request), *self._faceless(), *self.schedule.warnings):
+        for text in (*warnings(self.request), *self._faceless(), *self.schedule.warnings):
             self.emit(Warned(text=text))
         if kept:
             self.samples.announce()
         examples = self._encode()
         targets = self.family.lora_targets
         with (
-            self.offload.parked(),
+            self.offload.offloaded(),
             attached(transformer, targets, s.rank, s.alpha, s.seed, s.gradient_checkpointing) as self.adapter,
         ):
             parameters = list(self.adapter.parameters.values())

@@ -14,11 +14,11 @@ from pipelines.domain.events import Event, ImageMade, Progress, Scored, Started,
 from pipelines.domain.requests import (
     CalibrateRequest,
     ExamineRequest,
-    Judge,
     ObtainRequest,
     PracticeRequest,
     RenderRequest,
     ScoreRequest,
+    ScoringSpec,
     TargetsRequest,
     TrainRequest,
 )
@@ -53,12 +53,12 @@ class Shared:
 
 @dataclass(frozen=True)
 class Context:
-    """What a handler works with: ``emit`` tells the app, ``cancelled`` asks it. ``judged`` are pictures with scores."""
+    """What a handler works with: ``emit`` tells the app, ``cancelled`` asks it. ``scored`` are pictures with scores."""
 
     job: str
     shared: Shared
     values: dict[str, Any]
-    judged: Set[str]
+    scored: Set[str]
     emit: Emit
     cancelled: Callable[[], bool]
 
@@ -90,17 +90,17 @@ class Context:
 Handler = Callable[[Any, Context], dict[str, Any]]
 
 
-class Judging:
-    """An ``emit`` that judges each picture as soon as it is made: a job's progress counts pictures that are through,
-    and a job that is cut short leaves no unjudged ones but the last. A judge that cannot work costs no picture."""
+class Scoring:
+    """An ``emit`` that scores each picture as soon as it is made: a job's progress counts pictures that are through,
+    and a job that is cut short leaves no unscored ones but the last. Scoring that cannot work costs no picture."""
 
-    def __init__(self, context: Context, judge: Judge) -> None:
-        self._context, self._judge = context, judge
+    def __init__(self, context: Context, spec: ScoringSpec) -> None:
+        self._context, self._spec = context, spec
         self._able = True
 
     def __call__(self, event: Event) -> None:
         self._context.emit(event)
-        if isinstance(event, ImageMade) and self._able and event.image.id not in self._context.judged:
+        if isinstance(event, ImageMade) and self._able and event.image.id not in self._context.scored:
             self._score(event)
 
     def _score(self, made: ImageMade) -> None:
@@ -108,14 +108,14 @@ class Judging:
 
         c = self._context
         try:
-            score([made.image.ref], self._judge, workspace=c.workspace, settings=c.settings,
+            score([made.image.ref], self._spec, workspace=c.workspace, settings=c.settings,
                   emit=self._pass_on, cancelled=c.cancelled)  # fmt: skip
         except Cancelled:
             raise
         except Exception as error:
             log.exception("judging %s failed", made.image.path)
             self._able = False
-            c.emit(Warned(text=f"The pictures of this run are not judged: {error}"))
+            c.emit(Warned(text=f"The pictures of this job are not scored: {error}"))
 
     def _pass_on(self, event: Event) -> None:
         if isinstance(event, Scored | Warned):  # counting is the render's business
@@ -123,26 +123,26 @@ class Judging:
 
 
 def render(request: RenderRequest, context: Context) -> dict[str, Any]:
-    """Make the pictures of a plan and judge each. Result: ``images``, how many there are now."""
+    """Make the pictures of a plan and score each. Result: ``images``, how many there are now."""
     from pipelines.worker.render import render as run
 
-    emit = Judging(context, request.judge) if request.judge else context.emit
+    emit = Scoring(context, request.scoring) if request.scoring else context.emit
     made = run(request.plan, resident=context.resident, workspace=context.workspace, emit=emit,
                cancelled=context.cancelled, job=context.job)  # fmt: skip
     return {"images": len(made)}
 
 
 def score(request: ScoreRequest, context: Context) -> dict[str, Any]:
-    """Judge pictures that exist. Result: ``images``, how many were judged."""
+    """Score pictures that exist. Result: ``images``, how many were scored."""
     from pipelines.worker.score import score as run
 
-    scores = run(request.images, request.judge, workspace=context.workspace, settings=context.settings,
+    scores = run(request.images, request.scoring, workspace=context.workspace, settings=context.settings,
                  emit=context.emit, cancelled=context.cancelled)  # fmt: skip
     return {"images": len(scores)}
 
 
 def calibrate(request: CalibrateRequest, context: Context) -> dict[str, Any]:
-    """Draw a character's lines. Result: ``calibrations``, the fields of a record for each recogniser."""
+    """Calibrate a character's thresholds. Result: ``calibrations``, the fields of a record for each recogniser."""
     from pipelines.worker.calibrate import run
 
     return {"calibrations": run(request, workspace=context.workspace, settings=context.settings,
@@ -189,8 +189,8 @@ def train(request: TrainRequest, context: Context) -> dict[str, Any]:
     from pipelines.training import train as run
     from pipelines.worker.score import finder
 
-    emit = Judging(context, request.judge) if request.judge else context.emit
-    wanted = request.judge if request.settings.face_weight else None
+    emit = Scoring(context, request.scoring) if request.scoring else context.emit
+    wanted = request.scoring if request.settings.face_weight else None
     faces = finder(wanted, context.workspace, context.settings) if wanted else None
     return run(request, resident=context.resident, workspace=context.workspace, settings=context.settings,
                emit=emit, cancelled=context.cancelled, finder=faces)  # fmt: skip

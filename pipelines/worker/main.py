@@ -109,7 +109,7 @@ class Worker:
         try:
             if task.cancelled():
                 raise Cancelled
-            context = Context(run.job, self._shared, run.settings, frozenset(run.judged), self.emit, task.cancelled)
+            context = Context(run.job, self._shared, run.settings, frozenset(run.scored), self.emit, task.cancelled)
             result = self._handlers.by_kind[run.request.kind](run.request, context)
             self._send(Told(job=run.job, event=Finished(result=result)))
         except Cancelled:

@@ -93,13 +93,13 @@ class Teller:
         elif words := _words(event):
             print(words, flush=True)
 
-    def _progress(self, live: Status) -> None:
-        if live.job is None or time.monotonic() - self._told < TICK:
+    def _progress(self, status: Status) -> None:
+        if status.job is None or time.monotonic() - self._told < TICK:
             return
         self._told = time.monotonic()
         self.tell(
-            {"event": "progress", "job": live.job.id, "title": live.job.title, "done": live.job.done,
-             "total": live.job.total, "left": live.seconds_left, "note": live.job.note}
+            {"event": "progress", "job": status.job.id, "title": status.job.title, "done": status.job.done,
+             "total": status.job.total, "left": status.seconds_left, "note": status.job.note}
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.domain.presets import CatalogueEntry
 from pipelines.domain.records import LoraRecord
+from pipelines.workflow.loras import catalogued
 from studio.components.painted import Painted, rev_of
 
 
@@ -27,9 +28,8 @@ def status(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> tuple
 
 
 def match(entry: CatalogueEntry, loras: Iterable[LoraRecord]) -> LoraRecord | None:
-    """The file of an entry among those brought in: said at import, or the same file name."""
-    stem = entry.file.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-    return next((x for x in loras if x.catalogue in (entry.name, entry.repo) or (stem and x.name == stem)), None)
+    """The file of an entry among those brought in."""
+    return next((x for x in loras if catalogued((entry,), x)), None)
 
 
 def catalogue(

@@ -130,14 +130,20 @@ def nearer(found: list[Figures]) -> None:
     rounds = max(len(told.cards) for told in found)
     print("\nfaces from the truth, of 255 (median)")
     for n in range(rounds):
-        far = [c.apart for told in found if n < len(told.cards) for c in told.cards[n].cells if c.apart is not None]
+        far = [
+            c.face_distance
+            for told in found
+            if n < len(told.cards)
+            for c in told.cards[n].cells
+            if c.face_distance is not None
+        ]
         print(f"  v{n + 1}: {median(far):.1f} of {len(far)} faces" if far else f"  v{n + 1}: no face")
     pairs = [
-        (a.apart, b.apart)
+        (a.face_distance, b.face_distance)
         for told in found
         if len(told.cards) > 1
         for a, b in zip(told.cards[0].cells, told.cards[-1].cells, strict=True)
-        if a.apart is not None and b.apart is not None
+        if a.face_distance is not None and b.face_distance is not None
     ]
     won, lost = sum(b < a for a, b in pairs), sum(b > a for a, b in pairs)
     print(f"  last against first: {won} cells nearer, {lost} farther, sign test p = {mcnemar(lost, won):.3g}")

@@ -14,7 +14,7 @@ from PIL import Image
 from labs.mini_training.faces.embedding import auc
 from labs.mini_training.faces.targets import ordered
 from pipelines.domain.records import EXPRESSIONS
-from pipelines.domain.requests import Judge, Reference
+from pipelines.domain.requests import Reference, ScoringSpec
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import sure_word
@@ -159,9 +159,9 @@ def test_score_fills_what_the_eyes_see(tmp_path, drawn):
         for i, (_, _, image) in enumerate(drawn[:12])
     ]  # fmt: skip
     references = tuple(Reference(image=r.ref) for r in saved[:5])
-    judge = Judge(recogniser="mini", second_opinion="mini-judge", references=references)
+    spec = ScoringSpec(recogniser="mini", second_opinion="mini-judge", references=references)
     answers = score(
-        [r.ref for r in saved], judge, workspace=workspace, settings=known, emit=lambda e: None, cancelled=lambda: False
+        [r.ref for r in saved], spec, workspace=workspace, settings=known, emit=lambda e: None, cancelled=lambda: False
     )
     own, other = [answers[r.id] for r in saved[:6]], [answers[r.id] for r in saved[6:]]
     assert np.mean([a.expression == t.expression for a, (_, t, _) in zip(own + other, drawn, strict=False)]) > 0.5

@@ -1,5 +1,6 @@
 """Handlers for a real worker process that keep the promises of the real ones without a model or torch: pictures are
-noise, and what the judge reads in them is drawn from their pixels: most are right, some are somebody else, some wrong.
+noise, and what the independent recogniser reads in them is drawn from their pixels: most are right, some are somebody
+else, some wrong.
 """
 
 import io
@@ -79,7 +80,7 @@ def score(request: ScoreRequest, context: Context) -> dict[str, Any]:
 
 
 def calibrate(request: CalibrateRequest, context: Context) -> dict[str, Any]:
-    """A line of one half, by twelve sources and a hundred strangers."""
+    """A threshold of one half, by twelve sources and a hundred strangers."""
     line = {
         "version": request.version, "model_hash": "", "far": request.far, "far_low": 0.0, "far_high": 0.03, "tau": 0.5,
         "smallest": 0.8, "threshold": 0.5, "floor": 0.3, "impostors": 100, "others": 100, "effective": 100.0,
@@ -100,8 +101,8 @@ def examine(request: ExamineRequest, context: Context) -> dict[str, Any]:
         moved = (-2 if asked.get("axis") == "angle" else 1) if record.shot.stack.adapters else 0
         known: dict[str, Any] = {
             "identity": 0.2 if chance.random() < 1 / 6 else 0.9,
-            "line": 0.5,
-            "apart": 12 + moved,
+            "threshold": 0.5,
+            "face_distance": 12 + moved,
             "angle": "back" if chance.random() < 1 / 5 else asked.get("angle", "front"),
             "expression": Said(word=asked.get("expression", "neutral"), sure=0.9),
             "framing": Said(word="full" if pose else "portrait", sure=0.9),

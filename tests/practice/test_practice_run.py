@@ -68,9 +68,9 @@ def killing(session: Session, kind: str, nth: int) -> Callable[[Job], Job]:
         if job.kind == kind:
             left -= 1
         while left == 0 and job.kind == kind and session.jobs.job(job.id).state in ("queued", "running"):
-            live = session.jobs.status()
-            if live.job and live.job.id == job.id and live.worker_pid and live.job.done >= 2:
-                os.kill(live.worker_pid, signal.SIGKILL)
+            status = session.jobs.status()
+            if status.job and status.job.id == job.id and status.worker_pid and status.job.done >= 2:
+                os.kill(status.worker_pid, signal.SIGKILL)
                 break
             time.sleep(0.002)
         return session.jobs.wait(job.id)

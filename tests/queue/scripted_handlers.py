@@ -32,9 +32,9 @@ def render(request: RenderRequest, context: Context) -> dict:
         path = plan.path(shot)
         record = read_recipe(context.workspace.path(path), path) or _make(plan, shot, context)
         context.emit(ImageMade(image=record))
-        if "score" in shot.prompt.split() and record.id not in context.judged:
+        if "score" in shot.prompt.split() and record.id not in context.scored:
             context.emit(Scored(image=record.id, scores=Scores(quality=Quality(sharpness=1, light=0.5, contrast=0.1))))
-    return {"images": len(plan), "judged": len(context.judged)}
+    return {"images": len(plan), "scored": len(context.scored)}
 
 
 def _make(plan: Plan, shot: Shot, context: Context):

@@ -29,7 +29,7 @@ from pipelines.domain.records import (
     Survey,
     TrainingRun,
 )
-from pipelines.domain.requests import Line
+from pipelines.domain.requests import CalibratedThreshold
 from pipelines.domain.shots import Adapter, ImageRef
 from pipelines.storage.settings import BadSettings, load, save
 from pipelines.storage.store import BadRecord, Store
@@ -99,7 +99,7 @@ def test_what_the_cache_holds_is_what_will_be_read(workspace_root: Path) -> None
 def test_numbers_that_are_none_are_refused_wherever_a_number_is_kept(number: float) -> None:
     fields: list[Any] = [
         lambda: Adapter(name="a", sha256="s", path="p", weight=number),
-        lambda: Line(recogniser="r", model_hash="h", threshold=number, floor=0, far=0.1),
+        lambda: CalibratedThreshold(recogniser="r", model_hash="h", threshold=number, floor=0, far=0.1),
         lambda: Metric(name="loss", step=1, value=number),
         lambda: Identity(recogniser="r", model_hash="h", score=number),
         lambda: Scores(yaw=number),

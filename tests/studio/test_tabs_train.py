@@ -75,10 +75,10 @@ def test_unreviewed_pictures_shut_the_gate_and_reviewing_opens_it(studio: Studio
     assert any("1 enriched pictures wait for review" in r for r in tally["reasons"])
     assert not look(studio, tab, form(tab))[2]["interactive"]
     good(studio, waiting)
-    tally, doubts = train.dataset_of(studio, "character")
+    tally, warnings = train.dataset_of(studio, "character")
     assert tally["reasons"] == [] and tally["total"] == 2
     assert tally["origins"] == ["source", "enriched"]
-    assert doubts["lines"]
+    assert warnings["lines"]
     memory, words, button = look(studio, tab, form(tab))
     assert button["interactive"] and button["value"] == "Train v1"
     assert words["title"].startswith(f"{shipped().trainings[PRESET].settings.steps} steps, time not known yet")
@@ -109,9 +109,9 @@ def test_corrections_of_sources_that_were_left_out_are_told_of(studio: Studio, t
         wrong, target = put("enriched", sources=(source.ref,)), put("enriched", sources=(source.ref,))
         review.correct_with(session, wrong.id, target.id, "the nose")
     sources.remove(session, gone.id)
-    tally, doubts = train.dataset_of(studio, "editor")
+    tally, warnings = train.dataset_of(studio, "editor")
     assert tally["total"] == 1 and tally["reasons"] == []
-    assert any("1 of 2 edits is left out: its source" in line for line in doubts["lines"])
+    assert any("1 of 2 edits is left out: its source" in line for line in warnings["lines"])
     sources.remove(session, kept.id)
     _, words, button = look(studio, tab, form(tab, "editor", "editor-practice"))
     assert not button["interactive"] and "None of 2 corrections can be learnt from" in words["lines"][0]

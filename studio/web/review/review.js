@@ -5,7 +5,7 @@ import { within } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { count } from "../core/format.js";
 import { island } from "../core/island.js";
-import { hear, live, poll, whenSeen } from "../core/live.js";
+import { hear, status, poll, whenSeen } from "../core/status.js";
 import { get, post, tryGet } from "../core/net.js";
 import { attempt, toast } from "../core/ui.js";
 import { decide, flushDecisions, foresee, fresher, LABELS, settle } from "./decisions.js";
@@ -53,7 +53,7 @@ export class Review {
   }
 
   get owner() {
-    return `${live.state?.character?.id}/${this.model.gate}`;
+    return `${status.state?.character?.id}/${this.model.gate}`;
   }
 
   /** @param {What} what */

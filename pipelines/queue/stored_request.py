@@ -27,7 +27,7 @@ def check(job: Job) -> None:
         raise NotAllowed(f"{job.title or job.kind}: this cannot be asked for ({wrong}).") from error
 
 
-def asked(job: Job) -> Request:
+def stored_request(job: Job) -> Request:
     """The request of a job. Raises RequestUnreadable."""
     try:
         return REQUEST.validate_python(job.request)
@@ -35,10 +35,10 @@ def asked(job: Job) -> Request:
         raise RequestUnreadable(job, error) from error
 
 
-def asked_if_readable(job: Job) -> Request | None:
+def stored_request_if_readable(job: Job) -> Request | None:
     """The request of a job, or None when another version wrote it."""
     try:
-        return asked(job)
+        return stored_request(job)
     except RequestUnreadable:
         return None
 
@@ -46,7 +46,7 @@ def asked_if_readable(job: Job) -> Request | None:
 def unreadable(job: Job) -> str:
     """Why a job cannot be asked again, in words; empty when it can."""
     try:
-        asked(job)
+        stored_request(job)
     except RequestUnreadable as error:
         return str(error)
     return ""
