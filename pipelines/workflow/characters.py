@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from typing import Any
 
 from pipelines.domain.records import Character
 from pipelines.queue.admission import NotAllowed
@@ -14,7 +15,14 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].rstrip("-") or "character"
 
 
-def create(
+def create(session: Session, name: str, **fields: Any) -> Character:
+    """A new character (``new``), kept. Raises as that does."""
+    character = new(session, name, **fields)
+    session.store.put(character)
+    return character
+
+
+def new(
     session: Session,
     name: str,
     *,
@@ -26,9 +34,9 @@ def create(
     generator: str = "",
     editor: str = "",
 ) -> Character:
-    """A new character, of the settings' models unless others are named. ``practice``: which of the mini world's people
-    it is, if any. Raises NotFound for a model that is none, NotAllowed without a name, or without the word that its
-    pictures may be used."""
+    """A new character, not kept yet, of the settings' models unless others are named. ``practice``: which of the mini
+    world's people it is, if any. Raises NotFound for a model that is none, NotAllowed without a name, or without the
+    word that its pictures may be used."""
     name = " ".join(name.split())
     if not name:
         raise NotAllowed("Give the character a name.")
@@ -38,7 +46,7 @@ def create(
         raise NotAllowed("Say that you may use the pictures of this character: tick the box, or pass --may-use.")
     if not re.fullmatch(r"\w[\w-]{1,39}", token):
         raise NotAllowed("The token is one word of 2 to 40 letters, digits, _ or -, such as ohwx_char.")
-    character = Character(
+    return Character(
         id=_free_id(session, slug(name)),
         name=name,
         token=token,
@@ -49,8 +57,6 @@ def create(
         may_use=may_use,
         practice=practice,
     )
-    session.store.put(character)
-    return character
 
 
 def _free_id(session: Session, base: str) -> str:
