@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from old_workspaces import OLD, copy_of
 
+from pipelines.domain.records import Job
 from pipelines.storage.store import Store
 from studio import __main__ as cli
 
@@ -36,9 +37,10 @@ def tables(root: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def present(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The old workspace, brought up to this version."""
+    """The old workspace, brought up to this version, with nothing left to be done in its queue."""
     root = copy_of(OLD, tmp_path_factory.mktemp("present") / "workspace")
-    Store.open(root).close()
+    with Store.open(root) as store:
+        store.put(*(job.model_copy(update={"state": "done", "told": True}) for job in store.all(Job)))
     return root
 
 
