@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import Angle, Expression
+from pipelines.domain.records import Angle, Expression, Target
 from pipelines.domain.sampling import Sampling
 
 Role = Literal["generator", "editor"]
@@ -256,7 +256,7 @@ class TrainingSettings(Frozen):
     gradient_checkpointing: bool = True
     save_every: int = Field(250, ge=1)
     sample_every: int = Field(250, ge=1)
-    keep: int = Field(4, ge=1)
+    checkpoints_total_limit: int = Field(4, ge=1)
     source_share: float = Field(0.4, ge=0, le=1)
     face_weight: float = Field(0.0, ge=0, le=100)
     seed: int = 0
@@ -268,7 +268,7 @@ class TrainingPreset(Frozen):
 
     name: str
     title: str
-    target: Literal["character", "editor"]
+    target: Target
     families: tuple[str, ...]
     note: str = ""
     settings: TrainingSettings

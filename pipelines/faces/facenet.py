@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.faces.angle import yaw_from_keypoints
-from pipelines.faces.base import Face, RecogniserMissing, Thresholds, Words, file_hash, largest_first, unit
+from pipelines.faces.base import Attributes, Face, RecogniserMissing, Thresholds, file_hash, largest_first, unit
 
 WEIGHTS = "20180402-114759-vggface2.pt"
 SMALLEST = 20
@@ -107,7 +107,7 @@ class Facenet:
             raise RecogniserMissing(f"The facenet weights in {self.weights} cannot be loaded: {error}") from error
         return net.eval()
 
-    def picture(self, image: Image.Image) -> Words:
+    def picture(self, image: Image.Image) -> Attributes:
         """It has no reader for whole pictures."""
         return {}
 

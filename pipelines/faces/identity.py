@@ -27,8 +27,8 @@ class References:
 
     def without(self, image_id: str) -> "References":
         """The others: a source is never compared with itself."""
-        keep = [i for i, own in enumerate(self.ids) if own != image_id]
-        return References(self.embeddings[keep], tuple(self.angles[i] for i in keep), tuple(self.ids[i] for i in keep))
+        rest = [i for i, own in enumerate(self.ids) if own != image_id]
+        return References(self.embeddings[rest], tuple(self.angles[i] for i in rest), tuple(self.ids[i] for i in rest))
 
     def facing(self, angle: Angle) -> tuple[str, np.ndarray]:
         """The references of that angle when there are at least three, else all of them; and the bin's name."""

@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 from PIL import Image
 
-from pipelines.faces.base import Face, Thresholds, Words, unit
+from pipelines.faces.base import Attributes, Face, Thresholds, unit
 
 VERSION = "colour-gradient-2"
 MIDDLE = 0.8
@@ -39,7 +39,7 @@ class Perceptual:
     def load(self) -> None:
         """Nothing to load."""
 
-    def picture(self, image: Image.Image) -> Words:
+    def picture(self, image: Image.Image) -> Attributes:
         """It has no reader for whole pictures."""
         return {}
 

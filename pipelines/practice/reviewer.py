@@ -1,7 +1,7 @@
 """The simulated reviewer: decides where a human would, by the world's truth, and errs as often as it is told to.
 
 What a picture should show is known: its character, and the labels of its shot. What it does show is read by an
-independent recogniser (``reading``). Decisions go through ``steps.review`` as a human's do, and are recorded as
+independent recogniser (``reading``). Decisions go through ``workflow.review`` as a human's do, and are recorded as
 ``simulated``.
 """
 

@@ -61,7 +61,7 @@ class Wish:
     choices: Choices = field(default_factory=lambda: choices())
 
 
-class Run:
+class PracticeRun:
     """One practice run in a session. ``go`` does all of it; nothing is kept here that the workspace does not know."""
 
     character: Character
@@ -171,9 +171,9 @@ class Run:
         sorted_out = review.apply_filter(self.session, self.id)
         self.tell({"event": "filtered", "rejected": len(sorted_out.rejected), "left": sorted_out.left})
         self._review("synthetic")
-        self._keep(plan)
+        self._keep_pristine(plan)
 
-    def _keep(self, plan: Plan) -> None:
+    def _keep_pristine(self, plan: Plan) -> None:
         """This round's pictures that fill gaps, looked at once more, become pristine, once; if none does, the best."""
         good = [i for i in review.good(self.session, self.id, "synthetic") if i.version == plan.version]
         known = pristine.kept(self.session, self.id)
@@ -189,14 +189,14 @@ class Run:
         self.tell({"event": "pristine", "version": made.version, "pictures": len(made.images)})
 
     def _train(self, number: int) -> None:
-        job = training.submit(self.session, self.id, "character", *self.preset("character"))
+        job = training.submit(self.session, self.id, self.training("character"))
         self.work("train", job, round=number)
 
     def _card(self, number: int) -> None:
         lora = self.trained()[number - 1]
         card = self._card_of(lora)
         if card is None:
-            self.work("card", cards.submit(self.session, self.id, lora.id), round=number)
+            self.work("card", cards.submit(self.session, self.id, cards.CardOptions(lora.id)), round=number)
             card = self._card_of(lora)
         assert card is not None
         board = cards.board(self.session, card)
@@ -247,11 +247,10 @@ class Run:
         """Everything that was read so far."""
         return reviewer.readings(self.session, self.id)
 
-    def preset(self, target: Literal["character", "editor"]) -> tuple[str, Any]:
-        """Name of the training preset, and its settings."""
+    def training(self, target: training.Target) -> training.TrainOptions:
+        """How a target is trained here."""
         chosen = self.wish.choices.train
-        name = getattr(chosen, target)
-        return name, chosen.settings or self.session.presets.trainings[name].settings
+        return training.TrainOptions(target, getattr(chosen, target), dict(chosen.settings or ()))
 
     def work(self, step: str, job: Job, **more: Any) -> Job:
         """Wait for a job and tell of it. Raises Halted unless it is done."""

@@ -15,7 +15,7 @@ from traceback import format_exc
 from typing import Any
 
 from pipelines.domain.events import Event, Failed, Finished, ImageMade, Stopped
-from pipelines.domain.messages import Claimed, Control, Ready, Run, ToApp, Told
+from pipelines.domain.messages import Claimed, Control, Ready, StartJob, ToApp, Told
 from pipelines.domain.records import Job, JobState, now
 from pipelines.domain.requests import Request
 from pipelines.queue.admission import Admit, Refusal, ask
@@ -162,7 +162,7 @@ class Dispatcher:
         scored = scored_already(self._store, job, current.request)
         settings = self._settings()
         plain = settings.model_dump(mode="json") if settings else {}
-        worker.send(Run(job=job.id, request=current.request, settings=plain, scored=scored))
+        worker.send(StartJob(job=job.id, request=current.request, settings=plain, scored=scored))
 
     def _admitted(self, current: Current) -> bool:
         """Whether the job may begin now; if not, it has ended and says why."""

@@ -136,7 +136,7 @@ def replace(source: Path, target: Path, *, sync: bool = True) -> None:
         sync_folder(target.parent)
 
 
-def keep_second_name(path: Path, second: Path) -> None:
+def link_second_name(path: Path, second: Path) -> None:
     """What ``path`` holds is at ``second``, too, in the place of what was there: both are whole at any instant.
 
     On a file system without hard links ``path`` moves there, and is to be written anew. Raises OSError.

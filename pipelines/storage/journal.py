@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from pipelines.storage.atomic import Appender, keep_second_name, read_bytes, remove, replace, write_durably
+from pipelines.storage.atomic import Appender, link_second_name, read_bytes, remove, replace, write_durably
 from pipelines.storage.journal_lines import Changes, Damaged, Line, Replay, Tables, encode_line, lines_in
 from pipelines.storage.snapshot import Snapshot, StoreUnreadable, Touched, decode_snapshot, encode_snapshot
 
@@ -193,7 +193,7 @@ class Journal:
         fresh = self.snapshot.with_name("flenwheel.json.new")
         write_durably(fresh, encode_snapshot(tables, seq))
         if self.snapshot.exists():
-            keep_second_name(self.snapshot, self.backup)
+            link_second_name(self.snapshot, self.backup)
             self._backup_seq = self._snapshot_seq
         replace(fresh, self.snapshot)
         self._snapshot_seq = seq

@@ -28,7 +28,7 @@ from pipelines.training import checkpoints
 from pipelines.training.adapter import LearnedAdapter, attached
 from pipelines.training.character import CharacterTask
 from pipelines.training.checkpoints import Checkpoint
-from pipelines.training.context import Context
+from pipelines.training.context import TrainingContext
 from pipelines.training.dataset import Cache, Encoder, Example
 from pipelines.training.editor import EditorTask
 from pipelines.training.emphasis import emphasis
@@ -51,7 +51,7 @@ class Diverged(RuntimeError):
 def fingerprint(request: TrainRequest) -> str:
     """What makes two requests the same training: pictures, captions, base and settings, but not how often it saves."""
     content = request.model_dump(include={"target", "family", "revision", "items", "settings", "trigger"})
-    for key in ("save_every", "sample_every", "keep"):
+    for key in ("save_every", "sample_every", "checkpoints_total_limit"):
         content["settings"].pop(key)
     for item in content["items"]:
         item["image"], item["controls"] = item["image"]["id"], [c["id"] for c in item["controls"]]
@@ -95,7 +95,7 @@ class Training:
         request: TrainRequest,
         family: ModelFamily,
         driver: Driver,
-        context: Context,
+        context: TrainingContext,
     ):
         self.request, self.family, self.context = request, family, context
         self.workspace, self.emit = context.workspace, context.emit
@@ -248,7 +248,7 @@ class Training:
         now = Checkpoint(
             self.done, self.fingerprint, self.adapter.tensors(), self.optimizer.state_dict(), tuple(self.losses)
         )
-        checkpoints.save(self.checkpoints, now, self.settings.keep)
+        checkpoints.save(self.checkpoints, now, self.settings.checkpoints_total_limit)
 
     def _sample(self, examples: list[Example]) -> None:
         self._measure("fixed_loss", self.loss.fixed(examples))

@@ -22,7 +22,7 @@ from pipelines.domain.requests import Reference, ScoringSpec
 from pipelines.domain.shots import ImageRef
 from pipelines.faces import FaceSettings, recogniser
 from pipelines.faces.angle import angle_of
-from pipelines.faces.base import Face, Recogniser, RecogniserMissing, Words, sure_word
+from pipelines.faces.base import Attributes, Face, Recogniser, RecogniserMissing, sure_attribute
 from pipelines.faces.facenet import Facenet
 from pipelines.faces.features import Features, of_face
 from pipelines.faces.identity import Drawn, References, identify, is_copy, nothing
@@ -114,8 +114,8 @@ class Scorer:
             angle=angle,
             yaw=None if face is None or face.yaw is None or math.isnan(face.yaw) else round(face.yaw, 1),
             expression=_expression(face),
-            pose=sure_word(scene, "pose"),
-            framing=sure_word(scene, "framing"),
+            pose=sure_attribute(scene, "pose"),
+            framing=sure_attribute(scene, "framing"),
             quality=self._quality(image, brought_in=_brought_in(path)),
         )
 
@@ -211,16 +211,16 @@ def _describe(who: Recogniser, model_hash: str, image_id: str, path: str) -> See
     return Seen(tuple(who.faces(image)), dhash(image))
 
 
-def _angle(face: Face | None, scene: Words) -> Angle:
+def _angle(face: Face | None, scene: Attributes) -> Angle:
     """As the face looks; a person without a face is seen from behind, if somebody can tell that there is a person."""
     if face:
         return angle_of(face.yaw, face.pitch)
-    return "back" if sure_word(scene, "facing") == "away" else "unsure"
+    return "back" if sure_attribute(scene, "facing") == "away" else "unsure"
 
 
 def _expression(face: Face | None) -> Expression:
     """What the readers beside the recogniser see in a face; ``unsure`` without them, or when they are."""
-    word = sure_word(face.words, "expression") if face else ""
+    word = sure_attribute(face.attributes, "expression") if face else ""
     return cast(Expression, word) if word in EXPRESSIONS else "unsure"
 
 

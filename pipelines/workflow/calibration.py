@@ -12,12 +12,21 @@ from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.thresholds import fits, newest
 from pipelines.world.cast import CAST
 
-FAR = 0.01
 STRANGERS = range(8_000_000, 8_000_150)
 """Seeds of people of the mini world that serve as impostors and for nothing else: no reader may have learnt them."""
 LEAST, ENOUGH = 2, 5
 """Sources without which no threshold can be calibrated, and without which it is not used
 (``faces.calibration.SOURCES``)."""
+
+
+@dataclass(frozen=True)
+class CalibrateOptions:
+    """``far``: the share of others that may pass the line, between 0 and 0.5."""
+
+    far: float = 0.01
+
+
+AS_USUAL = CalibrateOptions()
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Estimate:
     weak: tuple[str, ...]
 
 
-def estimate(session: Session, character_id: str, *, far: float = FAR) -> Estimate:
+def estimate(session: Session, character_id: str, options: CalibrateOptions = AS_USUAL) -> Estimate:
     """What there is to calibrate a character with. Raises NotFound."""
     character = session.character(character_id)
     n = len(sources.sources(session, character_id))
@@ -45,7 +54,7 @@ def estimate(session: Session, character_id: str, *, far: float = FAR) -> Estima
     weak = []
     if LEAST <= n < ENOUGH:
         weak.append(f"{n} sources of at least {ENOUGH}: with fewer, the line stays provisional and is not used.")
-    if not extra and (lacking := _few_others(known, far)):
+    if not extra and (lacking := _few_others(known, options.far)):
         weak.append(lacking)
     return Estimate(n, len(known) + len(extra), blocker, tuple(weak))
 
@@ -62,15 +71,15 @@ def _few_others(known: tuple[Other, ...], far: float) -> str:
     )
 
 
-def submit(session: Session, character_id: str, *, far: float = FAR) -> Job:
+def submit(session: Session, character_id: str, options: CalibrateOptions = AS_USUAL) -> Job:
     """Calibrate a character for the recognisers of its generator. Raises NotFound, and NotAllowed without sources or
     for a share that is none."""
-    if not 0 < far <= 0.5:
+    if not 0 < options.far <= 0.5:
         raise NotAllowed("The share of false accepts lies between 0 and 0.5, such as 0.01.")
     character = session.character(character_id)
     family = session.family(character.generator)
     references = sources.references(session, character_id)
-    if blocker := estimate(session, character_id, far=far).blocker:
+    if blocker := estimate(session, character_id, options).blocker:
         raise NotAllowed(blocker)
     version = datasets.following(c.version for c in session.store.all(Calibration, character=character_id))
     request = CalibrateRequest(
@@ -83,7 +92,7 @@ def submit(session: Session, character_id: str, *, far: float = FAR) -> Job:
         others=others(session, character),
         strangers=strangers(character) if _drawn_here(session, character) else (),
         size=family.defaults.width,
-        far=far,
+        far=options.far,
         folder=session.workspace.calibration_folder(character_id, version),
     )
     return session.jobs.submit(request, f"Calibrate {character.name}", character_id)
@@ -128,7 +137,7 @@ def strangers(character: Character) -> tuple[int, ...]:
     return (*(p.seed for p in CAST if p.number != character.practice), *STRANGERS)
 
 
-def keep(session: Session, job: Job, request: CalibrateRequest) -> list[Calibration]:
+def record(session: Session, job: Job, request: CalibrateRequest) -> list[Calibration]:
     """Record what a calibration has found. Doing it twice changes nothing."""
     seen = tuple(r.image.id for r in request.references)
     made = [

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Any
 
-from pipelines.domain.records import Character
+from pipelines.domain.records import CLASS_PROMPT, TOKEN, Character
 from pipelines.queue.admission import NotAllowed
 from pipelines.session import Session
 
@@ -26,8 +26,8 @@ def new(
     session: Session,
     name: str,
     *,
-    class_prompt: str = "person",
-    token: str = "ohwx_char",
+    class_prompt: str = CLASS_PROMPT,
+    token: str = TOKEN,
     origin: str = "",
     may_use: bool = False,
     practice: int | None = None,
@@ -45,12 +45,12 @@ def new(
     if not may_use:
         raise NotAllowed("Say that you may use the pictures of this character: tick the box, or pass --may-use.")
     if not re.fullmatch(r"\w[\w-]{1,39}", token):
-        raise NotAllowed("The token is one word of 2 to 40 letters, digits, _ or -, such as ohwx_char.")
+        raise NotAllowed(f"The token is one word of 2 to 40 letters, digits, _ or -, such as {TOKEN}.")
     return Character(
         id=_free_id(session, slug(name)),
         name=name,
         token=token,
-        class_prompt=" ".join(class_prompt.split()) or "person",
+        class_prompt=" ".join(class_prompt.split()) or CLASS_PROMPT,
         generator=session.family(generator or session.settings.generator).name,
         editor=session.family(editor or session.settings.editor).name,
         origin=origin.strip(),

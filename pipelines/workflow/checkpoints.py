@@ -115,7 +115,7 @@ def place(image: ImageRecord) -> tuple[int, float]:
     return int(labels.get("training_step", "0")), float(labels.get("strength", "1"))
 
 
-def keep(session: Session, run: TrainingRun, step: int) -> LoraRecord:
+def export(session: Session, run: TrainingRun, step: int) -> LoraRecord:
     """Add the LoRA as it was at a step to the library, so that it can be chosen wherever LoRAs are. The finished one is
     there already. Raises NotFound, LoraRefused."""
     if run.lora and step == _last(run):

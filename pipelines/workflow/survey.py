@@ -4,16 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal
 
-from pipelines.domain.records import ImageRecord, Job, Survey
+from pipelines.domain.records import ImageRecord, Job, Survey, Way
 from pipelines.domain.shots import LoraStack, Plan
 from pipelines.planning import survey
 from pipelines.session import NotFound, Session
 from pipelines.workflow import datasets, render, sources
 from pipelines.workflow.characters import NotAllowed
 
-Way = Literal["A", "B", "C", "D"]
 CHOICES: dict[Way, str] = {
     "A": "An existing LoRA as it is",
     "B": "Several LoRAs combined",

@@ -19,7 +19,7 @@ from pipelines.domain.records import Angle
 from pipelines.domain.requests import ExamineRequest, TargetsRequest
 from pipelines.faces import FaceSettings, recogniser
 from pipelines.faces.angle import angle_of
-from pipelines.faces.base import Recogniser, Words
+from pipelines.faces.base import Attributes, Recogniser
 from pipelines.faces.calibration import accept_threshold, against
 from pipelines.faces.identity import References
 from pipelines.storage.atomic import write_durably
@@ -107,7 +107,7 @@ class GroundTruth:
             return seen
         angle = angle_of(face.yaw, face.pitch)
         score = float(against(known[place], face.embedding[None], (angle,))[0])
-        expression = _said(face.words, "expression")
+        expression = _said(face.attributes, "expression")
         read = {"identity": round(score, 4), "angle": angle, "expression": expression}
         if who and not place and angle in YAWS and expression.word in EXPRESSIONS:
             far = face_distance(image, face.box, true_faces(self.independent, who, angle, expression.word))
@@ -115,8 +115,8 @@ class GroundTruth:
         return seen.model_copy(update=read)
 
 
-def _said(words: Words, head: str) -> Said:
-    return Said(word=words[head].word, sure=round(words[head].sure, 3)) if head in words else Said()
+def _said(attributes: Attributes, head: str) -> Said:
+    return Said(word=attributes[head].word, sure=round(attributes[head].sure, 3)) if head in attributes else Said()
 
 
 def _any_view(rng: random.Random, angle: str, whole: bool) -> View:

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord
 from pipelines.domain.shots import Plan
@@ -33,7 +32,9 @@ REFUSALS = (
     NotAllowed, NotFound, Refused, LoraRefused, ChoiceError, PresetError, WorkspaceBusy, StoreUnreadable, MadeByNewer,
 )  # fmt: skip
 
-Answer = tuple[dict[str, Any], str]
+Told = dict[str, object]
+"""An answer in JSON."""
+Answer = tuple[Told, str]
 
 
 class Usage(ValueError):

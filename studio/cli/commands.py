@@ -5,11 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
-from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import Card, Character, Decision, Survey
 from pipelines.domain.requests import ScoreRequest
 from pipelines.domain.shots import LoraStack
@@ -28,6 +24,7 @@ from studio.cli import doctor as health
 from studio.cli.answers import (
     NOBODY,
     Answer,
+    Told,
     Usage,
     character_of,
     command,
@@ -52,7 +49,7 @@ def bring_in(options: argparse.Namespace) -> Answer:
         weights = [f for f in files if f.suffix.lower() == ".safetensors"]
         pictures = [f for f in files if f not in weights]
         added = [loras.add(session, f, f.name, family=options.family) for f in weights]
-        data: dict[str, Any] = {"loras": [lora.model_dump(mode="json") for lora in added]}
+        data: Told = {"loras": [lora.model_dump(mode="json") for lora in added]}
         words = [f"{lora.name}: {lora.family}, rank {lora.rank}" for lora in added]
         if pictures:
             arrival = _take_in(session, options, pictures)
@@ -248,7 +245,8 @@ def train(options: argparse.Namespace) -> Answer:
     """Train the next version of a LoRA, or say what it would learn from."""
     with in_session(options) as session:
         character = character_of(session, options)
-        learning = training.dataset(session, character.id, options.target)
+        wanted = training.TrainOptions(options.target, options.preset, dict(_set(options.set)))
+        learning = training.dataset(session, character.id, wanted.target)
         told = {
             "pictures": dict(learning.by_origin),
             "angles": dict(learning.by_angle),
@@ -257,23 +255,17 @@ def train(options: argparse.Namespace) -> Answer:
         }
         if options.dry_run:
             return told, "\n".join([str(dict(learning.by_origin)), *learning.blockers, *learning.warnings])
-        fitting = training.presets_for(session, character.id, options.target)
-        preset = options.preset or next(iter(fitting), "")
-        job = training.submit(session, character.id, options.target, preset, _settings(session, preset, options.set))
-        data, words = work(session, job)
+        data, words = work(session, training.submit(session, character.id, wanted))
         return told | data, words
 
 
-def _settings(session: Session, preset: str, changes: Iterable[str]) -> TrainingSettings | None:
-    chosen = session.presets.trainings.get(preset)
-    if chosen is None:
-        return None
-    pairs = [change.partition("=") for change in changes]
-    values = chosen.settings.model_dump() | {key.strip(): value.strip() for key, _, value in pairs}
-    try:
-        return TrainingSettings.model_validate(values)
-    except ValidationError as error:
-        raise Usage("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+def _set(changes: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """``KEY=VALUE`` to (key, value)."""
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise Usage(f"{change!r}: a setting is given as KEY=VALUE, such as steps=500.")
+        yield key.strip(), value.strip()
 
 
 @command
@@ -282,7 +274,7 @@ def score(options: argparse.Namespace) -> Answer:
     with in_session(options) as session:
         character = character_of(session, options)
         if options.calibrate:
-            return _calibrate(session, character, options.far)
+            return _calibrate(session, character, calibrating.CalibrateOptions(options.far))
         images = datasets.pictures(session, character.id, options.kind)
         if not images:
             raise NotFound(f"{character.name} has no {options.kind} pictures yet.")
@@ -294,8 +286,8 @@ def score(options: argparse.Namespace) -> Answer:
         return data, words
 
 
-def _calibrate(session: Session, character: Character, far: float) -> Answer:
-    data, words = work(session, calibrating.submit(session, character.id, far=far))
+def _calibrate(session: Session, character: Character, wanted: calibrating.CalibrateOptions) -> Answer:
+    data, words = work(session, calibrating.submit(session, character.id, wanted))
     if not data["ok"]:
         return data, words
     found = calibrating.current(session, character.id)
@@ -308,10 +300,11 @@ def card(options: argparse.Namespace) -> Answer:
     """Run the model card, or show one that was run."""
     with in_session(options) as session:
         character = character_of(session, options)
-        data: dict[str, Any] = {}
+        data: Told = {}
         if not options.show:
             lora = lora_of(session, character, options.version)
-            data, _ = work(session, cards.submit(session, character.id, lora, seed=options.seed))
+            wanted = cards.CardOptions(lora, options.strength, options.seed)
+            data, _ = work(session, cards.submit(session, character.id, wanted))
         made = _shown_card(session, character, options.show)
         board = cards.board(session, made)
         rate = cards.rate(board)
@@ -336,7 +329,7 @@ def status(options: argparse.Namespace) -> Answer:
     """Where the wheel stands. Only reads: works beside a running studio."""
     with in_session(options, read_only=True) as session:
         everyone = session.store.all(Character)
-        data: dict[str, Any] = {"workspace": str(session.workspace.root), "characters": [c.id for c in everyone]}
+        data: Told = {"workspace": str(session.workspace.root), "characters": [c.id for c in everyone]}
         data["repairs"] = list(session.store.repairs)
         data["presets"] = list(own_presets.read(session).problems)
         for problem in data["presets"]:
@@ -359,7 +352,8 @@ def rebuild(options: argparse.Namespace) -> Answer:
         words = [f"{len(report.restored)} records restored, {len(report.unreadable)} files unreadable"]
         if report.newer:
             words.append(f"{len(report.newer)} pictures were made by a newer FLENwheel and left out: update this one.")
-        return asdict(report) | {"repairs": session.store.repairs}, "\n".join([*words, *session.store.repairs])
+        told: Told = {**asdict(report), "repairs": session.store.repairs}
+        return told, "\n".join([*words, *session.store.repairs])
 
 
 @command
@@ -374,7 +368,7 @@ def presets(options: argparse.Namespace) -> Answer:
             mine = f", yours: {', '.join(kind.own)}" if kind.own else ""
             words.append(f"  {kind.title:15} {kind.count:3}  {kind.files}{mine}")
         words += [f"  {problem}" for problem in found.problems]
-        told = asdict(found) | {"written": written, "ok": not found.problems}
+        told: Told = asdict(found) | {"written": written, "ok": not found.problems}
         return told, "\n".join(words)
 
 

@@ -10,7 +10,7 @@ from pipelines.domain.records import Job
 from pipelines.practice import report
 from pipelines.practice.choices import choices
 from pipelines.practice.figures import Figures, figures
-from pipelines.practice.run import Halted, Run, Wish
+from pipelines.practice.run import Halted, PracticeRun, Wish
 from pipelines.queue.status import Status
 from pipelines.session import Session
 from pipelines.workflow import practice as practising
@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> Answer:
     with in_session(options) as session:
         teller = Teller(session, in_json=options.json)
         try:
-            character = Run(session, wish, follow=teller.follow, tell=teller.tell).go()
+            character = PracticeRun(session, wish, follow=teller.follow, tell=teller.tell).go()
         except (Halted, KeyboardInterrupt) as end:
             words = f"{end} The same command goes on here." if str(end) else "Stopped. The same command goes on here."
             return {"ok": False, "event": "halted", "error": words}, words

@@ -98,8 +98,8 @@ class Draft:
 
     def without(self, row: int) -> "Draft":
         """With one row less."""
-        keep = [n for n in range(len(self.ids)) if n != row]
-        return Draft([self.ids[n] for n in keep], [self.uses[n] for n in keep], [self.weights[n] for n in keep])
+        others = [n for n in range(len(self.ids)) if n != row]
+        return Draft([self.ids[n] for n in others], [self.uses[n] for n in others], [self.weights[n] for n in others])
 
     def within(self, rows: int) -> "Draft":
         """With so many rows at most."""
@@ -178,7 +178,7 @@ def wire(rows: LoraRows, studio: Studio, shell: Shell, then: Event) -> None:
     for n, row in enumerate(rows.pool):
         row.remove.click(**event(ask, partial(take_out, studio, rows, n), known, shown)).then(**then)
         for changed in (row.use.input, row.weight.release):
-            changed(**event(ask, partial(keep, studio, rows), known)).then(**then)
+            changed(**event(ask, partial(save_stack, studio, rows), known)).then(**then)
     added = event(ask, partial(put_in, studio, rows), [rows.add, *known], [*shown, rows.add])
     rows.add.input(**added).then(**then)
     brought = event(ask, partial(bring, studio, rows), [rows.upload, *known], shown)
@@ -252,7 +252,7 @@ def show(studio: Studio, rows: LoraRows, draft: Draft) -> Updates:
     return updates
 
 
-def keep(studio: Studio, rows: LoraRows, form: StackForm) -> None:
+def save_stack(studio: Studio, rows: LoraRows, form: StackForm) -> None:
     """The stack on the screen goes into the records."""
     if studio.character_id:
         record(studio, rows.role, form.draft)

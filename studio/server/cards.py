@@ -11,6 +11,7 @@ from pipelines.domain.records import Card, LoraRecord
 from pipelines.practice import reviewer
 from pipelines.workflow import card as cards
 from pipelines.workflow import loras
+from pipelines.workflow.card import CardOptions
 from studio.server.in_words import Begun, InWords
 from studio.server.state import Studio
 from studio.server.tiles import Tile, tile
@@ -89,8 +90,10 @@ def card_routes(studio: Studio) -> APIRouter:
         return told(studio)
 
     @router.post("/cards")
-    def run_card(lora: Annotated[str, Body()] = "", seed: Annotated[int | None, Body()] = None) -> Begun:
-        return {"job": cards.submit(studio.session, studio.character_id, lora, seed=seed).id}
+    def run_card(
+        lora: Annotated[str, Body()] = CardOptions.lora, seed: Annotated[int | None, Body()] = CardOptions.seed
+    ) -> Begun:
+        return {"job": cards.submit(studio.session, studio.character_id, CardOptions(lora=lora, seed=seed)).id}
 
     return router
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar, cast
 
 from pipelines.domain.records import Character
 from pipelines.session import NotFound, Session
@@ -16,6 +16,8 @@ from pipelines.storage.presets import Presets
 from pipelines.storage.store import StoreUnreadable
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.opening import open_session
+
+Told = TypeVar("Told")
 
 
 @dataclass
@@ -27,7 +29,7 @@ class Studio:
     address: str = ""
     _chosen: str = ""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
-    _memory: dict[str, tuple[str, Any]] = field(default_factory=dict, repr=False)
+    _memory: dict[str, tuple[str, object]] = field(default_factory=dict, repr=False)
     _read: set[str] = field(default_factory=set, repr=False)
 
     on_page: Presets = field(init=False, repr=False)
@@ -112,14 +114,15 @@ class Studio:
         """Changes whenever something that a page shows may have changed."""
         return f"{id(self.session)}.{self.session.store.revision}.{self.character_id}"
 
-    def remembered(self, name: str, compute: Callable[[], Any]) -> Any:
+    def remembered(self, name: str, compute: Callable[[], Told]) -> Told:
         """``compute()``, kept until the revision changes: for what many polls ask and few changes alter."""
         revision = self.revision
         known, value = self._memory.get(name, ("", None))
-        if known != revision:
-            value = compute()
-            self._memory[name] = (revision, value)
-        return value
+        if known == revision:
+            return cast(Told, value)
+        fresh = compute()
+        self._memory[name] = (revision, fresh)
+        return fresh
 
 
 def is_workspace(root: Path) -> bool:

@@ -2,10 +2,8 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
-from pydantic import Field
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import ANGLES, EXPRESSIONS
@@ -19,16 +17,6 @@ MEDIA = {".js": "text/javascript", ".css": "text/css"}
 FILES = {path.relative_to(WEB).as_posix(): path for path in sorted(WEB.rglob("*")) if path.suffix in MEDIA}
 
 
-class Outcome(Frozen):
-    """What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels,
-    the verdict of a cell of the model card, the list of its state that the value is put into or taken out of."""
-
-    state: dict[str, Any] = Field(default_factory=dict)
-    piles: tuple[str, ...] | None = None
-    cell: str | None = None
-    flips: str | None = None
-
-
 class Facts(Frozen):
     """What the page knows for good: failure modes by their letter, and each in words, what a picture can show, the
     piles of Review in words, what decisions lead to (by action and value), and the theme at first."""
@@ -39,7 +27,7 @@ class Facts(Frozen):
     expressions: tuple[str, ...]
     theme: str
     piles: dict[str, str]
-    outcomes: dict[str, dict[str, Outcome]]
+    outcomes: dict[str, dict[str, foresight.Outcome]]
 
 
 def head() -> str:
@@ -67,7 +55,6 @@ def web_routes(studio: Studio) -> APIRouter:
     @router.get("/facts")
     def facts() -> Facts:
         modes = studio.session.presets.failures
-        outcomes = foresight.table(studio.session)
         return Facts(
             failures={mode.key: mode.name for mode in modes},
             failure_words={mode.name: mode.words for mode in modes},
@@ -75,7 +62,7 @@ def web_routes(studio: Studio) -> APIRouter:
             expressions=tuple(EXPRESSIONS),
             theme=studio.session.settings.theme,
             piles=review.PILES,
-            outcomes={a: {v: Outcome(**o) for v, o in values.items()} for a, values in outcomes.items()},
+            outcomes=foresight.table(studio.session),
         )
 
     return router

@@ -26,7 +26,7 @@ from pipelines.domain.rates import mcnemar
 from pipelines.practice import report
 from pipelines.practice.choices import Choices, choices
 from pipelines.practice.figures import CellFigures, Figures, Share, figures
-from pipelines.practice.run import Halted, Run, Wish
+from pipelines.practice.run import Halted, PracticeRun, Wish
 from pipelines.storage.presets import shipped
 from pipelines.workflow import card as cards
 from pipelines.workflow import datasets
@@ -41,7 +41,7 @@ EDITS = 11
 def wheel(root: Path, wish: Wish) -> Figures:
     """One practice run, gone on with if it was begun."""
     with open_session(root) as session:
-        character = Run(session, wish, follow=lambda job: session.jobs.wait(job.id)).go()
+        character = PracticeRun(session, wish, follow=lambda job: session.jobs.wait(job.id)).go()
         told = figures(session, character.id)
         report.write(session, told)
         return told
@@ -53,7 +53,7 @@ def editors(root: Path, wish: Wish) -> list[Figures]:
     with open_session(root) as session:
         for triplets in TRIPLETS:
             mine = replace(wish, corrections=True, triplets=triplets)
-            character = Run(session, mine, follow=lambda job: session.jobs.wait(job.id)).edit()
+            character = PracticeRun(session, mine, follow=lambda job: session.jobs.wait(job.id)).edit()
             told.append(figures(session, character.id))
     return told
 
@@ -65,13 +65,13 @@ def tries(root: Path, wish: Wish, count: int) -> list[list[bool]]:
     if not copied.exists():
         shutil.copytree(root, copied)
     with open_session(copied) as session:
-        run = Run(session, wish, follow=lambda job: session.jobs.wait(job.id))
+        run = PracticeRun(session, wish, follow=lambda job: session.jobs.wait(job.id))
         run.go()
         for lora in run.trained():
             made = {card.seed for card in cards.cards(session, run.id) if card.lora == lora.id}
             for seed in range(shipped().card.seed, shipped().card.seed + count):
                 if seed not in made:
-                    run.work("card", cards.submit(session, run.id, lora.id, seed=seed))
+                    run.work("card", cards.submit(session, run.id, cards.CardOptions(lora.id, seed=seed)))
         run.examine(datasets.pictures(session, run.id, "card"))
         told = figures(session, run.id)
     by_lora: dict[str, list[bool]] = {}

@@ -17,7 +17,7 @@ from pipelines.domain.records import EXPRESSIONS
 from pipelines.domain.requests import Reference, ScoringSpec
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
-from pipelines.faces.base import sure_word
+from pipelines.faces.base import sure_attribute
 from pipelines.storage import pictures, settings
 from pipelines.storage.preset_files import PRESETS
 from pipelines.storage.presets import shipped
@@ -87,7 +87,7 @@ def test_words_of_the_readers_are_those_of_the_product(drawn):
     gate = recogniser("mini", NOWHERE)
     scene, face = gate.picture(drawn[0][2]), gate.faces(drawn[0][2])[0]
     assert {"framing", "pose", "light", "background", "facing"} <= scene.keys()
-    assert {"expression", "skin", "hair", "style", "eyes", "glasses"} <= face.words.keys()
+    assert {"expression", "skin", "hair", "style", "eyes", "glasses"} <= face.attributes.keys()
     assert set(gate.heads._face.heads["expression"]) == set(EXPRESSIONS)
     assert set(gate.heads._scene.heads["pose"]) == {"none", *POSES}
 
@@ -119,7 +119,7 @@ def test_angle_is_read(seen):
 
 
 def test_expression_is_read(seen):
-    assert np.mean([f.words["expression"].word == t.expression for _, t, f in seen]) > 0.75
+    assert np.mean([f.attributes["expression"].word == t.expression for _, t, f in seen]) > 0.75
 
 
 def test_a_character_resembles_itself_more_than_strangers(seen):
@@ -143,8 +143,8 @@ def test_pose_and_framing_are_read():
     pixels, truths = render(people, views, 128)
     gate = recogniser("mini", NOWHERE)
     said = [gate.picture(Image.fromarray(p)) for p in pixels]
-    assert np.mean([sure_word(s, "pose") == (t.pose or "none") for s, t in zip(said, truths, strict=True)]) > 0.9
-    assert np.mean([sure_word(s, "framing") == t.framing for s, t in zip(said, truths, strict=True)]) > 0.9
+    assert np.mean([sure_attribute(s, "pose") == (t.pose or "none") for s, t in zip(said, truths, strict=True)]) > 0.9
+    assert np.mean([sure_attribute(s, "framing") == t.framing for s, t in zip(said, truths, strict=True)]) > 0.9
 
 
 def test_score_fills_what_the_eyes_see(tmp_path, drawn):

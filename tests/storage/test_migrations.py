@@ -10,7 +10,7 @@ from old_workspaces import OLD, copy_of, read_whole, told_by_then
 from PIL import Image, PngImagePlugin
 
 from pipelines.domain.records import Character, ImageRecord, Job, TrainingRun
-from pipelines.domain.requests import RenderRequest
+from pipelines.domain.requests import RenderRequest, TrainRequest
 from pipelines.queue.stored_request import stored_request
 from pipelines.storage import migrations, pictures
 from pipelines.storage.curves import curve
@@ -90,7 +90,7 @@ def words_in(value: Any) -> set[str]:
     return set().union(*map(words_in, value)) if isinstance(value, list) else set()
 
 
-DIALECT = {"judge", "lines", "line", "apart"}
+DIALECT = {"judge", "lines", "line", "apart", "keep"}
 
 
 def test_jobs_that_end_or_wait_are_told_in_the_terms_of_the_field(old: Path) -> None:
@@ -115,6 +115,16 @@ def test_jobs_that_end_or_wait_are_told_in_the_terms_of_the_field(old: Path) -> 
                 assert (now.threshold, now.face_distance) == (reading["line"], reading["apart"])
     kept = json.loads(path.read_bytes())
     assert not words_in(kept) & DIALECT, "no table has the old words"
+
+
+def test_trainings_say_how_many_checkpoints_stay_in_the_terms_of_the_field(old: Path) -> None:
+    content = json.loads((old / "flenwheel.json").read_bytes())
+    then = {run["id"]: run["settings"]["keep"] for run in content["runs"].values()}
+    with Store.open(old) as store:
+        assert then and {r.id: r.settings["checkpoints_total_limit"] for r in store.all(TrainingRun)} == then
+        for job in store.all(Job):
+            if isinstance(request := stored_request(job), TrainRequest):
+                assert request.settings.checkpoints_total_limit == then[request.lineage["run"]]
 
 
 def test_recipes_in_pictures_are_read_whatever_words_they_were_written_in(old: Path) -> None:

@@ -250,13 +250,13 @@ def test_the_grid_shows_steps_across_and_strengths_down(studio: Studio, tab: Tra
     studio.session.store.put(run_of("v1"))
     places = {(s, w): sampled(studio, put, s, w * s / 20, strength=w) for s in (5, 10) for w in (0.6, 1.2)}
     grid, seen = tab.progress.grid, watch(studio, tab, {})
-    steps, button, step, keep = (seen[c] for c in (grid.steps, grid.draw, grid.step, grid.keep))
+    steps, button, step, export = (seen[c] for c in (grid.steps, grid.draw, grid.step, grid.export))
     shown, best = seen[grid.shown], seen[grid.best]
     assert steps["choices"] == [] and not button["interactive"]  # nothing is kept of this run
     assert shown["steps"] == ["5", "10"] and shown["prompts"] == ["front/smiling at 0.6", "front/smiling at 1.2"]
     assert shown["cells"][1][0]["id"] == places[5, 1.2].id and shown["cells"][0][1]["score"] == pytest.approx(0.3)
     assert "step 10 at 1.2, 0.60 on average of 1" in best["lines"][0]
-    assert keep["visible"] and step["visible"]
+    assert export["visible"] and step["visible"]
 
 
 def test_what_is_ticked_in_the_grid_stays_until_another_run_is_looked_at(studio: Studio, tab: TrainTab) -> None:

@@ -37,13 +37,13 @@ def few_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def drawn(studio: Studio, far: float = 0.2) -> Calibration:
     """A calibration done here and now, as its job would have."""
-    job = calibration.submit(studio.session, "ada", far=far)
+    job = calibration.submit(studio.session, "ada", calibration.CalibrateOptions(far))
     studio.session.jobs.cancel(job.id)
     request = CalibrateRequest.model_validate(job.request)
     found = run(request, workspace=studio.session.workspace, settings=studio.session.settings, emit=lambda e: None,
                 cancelled=lambda: False)  # fmt: skip
     done = job.model_copy(update={"state": "done", "result": {"calibrations": found}})
-    (made,) = calibration.keep(studio.session, done, request)
+    (made,) = calibration.record(studio.session, done, request)
     return made
 
 

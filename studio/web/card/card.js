@@ -12,7 +12,7 @@ import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
 import { named, noCardWords } from "./describe.js";
 
-/** @import { CardCell, CardSummary, CardList } from "../shapes.js" */
+/** @import { CardPlace, CardSummary, Cards } from "../types.js" */
 /** @import { PosterCell } from "./poster.js" */
 /** @import { CardVerdict } from "./describe.js" */
 
@@ -81,7 +81,7 @@ class Gauge {
 class ModelCard {
   /** @param {HTMLElement} root */
   constructor(root) {
-    /** @type {CardList | null} */
+    /** @type {Cards | null} */
     this.list = null;
     this.version = "";
     this.against = "";
@@ -129,7 +129,7 @@ class ModelCard {
   /** @param {string} id */
   poster(id) {
     const judge = {
-      open: (/** @type {CardCell} */ cell) => this.open(cell),
+      open: (/** @type {CardPlace} */ cell) => this.open(cell),
       key: (/** @type {KeyboardEvent} */ event, /** @type {PosterCell} */ cell) => this.key(event, cell, poster),
     };
     const poster = new Poster(id, judge);
@@ -144,7 +144,7 @@ class ModelCard {
   }
 
   async load() {
-    const list = /** @type {CardList | null} */ (await tryGet("/cards"));
+    const list = /** @type {Cards | null} */ (await tryGet("/cards"));
     if (!list) return;
     if (this.seed.value === "") this.seed.value = String(list.seed);
     this.list = list;
@@ -174,7 +174,7 @@ class ModelCard {
     });
   }
 
-  /** @param {CardCell} cell */
+  /** @param {CardPlace} cell */
   open({ image }) {
     if (image) openPicture(image.id, { where: "card", after: () => this.settle() });
   }
@@ -207,7 +207,7 @@ class ModelCard {
     event.stopPropagation();
   }
 
-  /** @param {CardList} list */
+  /** @param {Cards} list */
   paint(list) {
     const { cards, cells } = list;
     const shown = cards.find((c) => c.version === this.version) ?? cards.at(-1);
@@ -227,7 +227,7 @@ class ModelCard {
   }
 
   /**
-   * @param {CardList} list
+   * @param {Cards} list
    * @param {CardSummary | undefined} shown
    * @param {CardSummary | undefined} other
    */

@@ -6,7 +6,8 @@ import { island } from "./island.js";
 import { get } from "./net.js";
 
 /** @import { Frame } from "./island.js" */
-/** @import { StatusState, StatusEvent } from "../shapes.js" */
+/** @import { StatusEvent } from "../shapes.js" */
+/** @import { StudioStatus } from "../types.js" */
 
 const BUSY_MS = 1000;
 const CALM_MS = 3000;
@@ -15,7 +16,7 @@ const HIDDEN_MS = 5000;
 const TELL_MS = 1000;
 const BREATH_MS = 60;
 
-/** @type {{ state: StatusState | null }} what the studio said last */
+/** @type {{ state: StudioStatus | null }} what the studio said last */
 export const status = { state: null };
 let timer = 0;
 let asking = false;
@@ -44,7 +45,7 @@ export function hear(name, listen) {
 async function ask() {
   const before = status.state;
   try {
-    const state = (status.state = /** @type {StatusState} */ (await get("/status")));
+    const state = (status.state = /** @type {StudioStatus} */ (await get("/status")));
     silent = 0;
     announce("flen:status", { ...state, moved: before?.revision !== state.revision });
   } catch {
@@ -74,7 +75,7 @@ export function onStatus(listen) {
 
 /**
  * Call `listen(state)` now, if known, and whenever the records change.
- * @param {(state: StatusState) => void} listen
+ * @param {(state: StudioStatus) => void} listen
  */
 export function onMoved(listen) {
   onStatus((state) => state.moved && listen(state));

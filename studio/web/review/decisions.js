@@ -9,7 +9,8 @@ import { foresee as foreseeBy } from "./foresee.js";
 import { DecisionQueue } from "./queue.js";
 
 /** @import { IconName } from "../core/icons.js" */
-/** @import { Action, DecisionAnswer, Label, Said, Settled, Standing } from "../shapes.js" */
+/** @import { Action, Label, Settled } from "../shapes.js" */
+/** @import { Decided, Said, Standing } from "../types.js" */
 /** @import { Outcomes } from "./foresee.js" */
 
 const KEY = "flen:unsent";
@@ -68,7 +69,7 @@ function queue() {
   return made;
 }
 
-/** @param {DecisionAnswer} answer */
+/** @param {Decided} answer */
 function answered(answer) {
   settle(answer);
   poll();

@@ -1,17 +1,17 @@
 // @ts-check
 /** Decisions on their way: made at once here, sent in batches, kept until the studio has them on disk. No DOM. */
 
-/** @import { DecisionAnswer, Said } from "../shapes.js" */
+/** @import { Decided, Said } from "../types.js" */
 /**
  * What the queue needs of the world.
  * @typedef {object} World
- * @property {(decisions: Said[]) => Promise<DecisionAnswer>} send
+ * @property {(decisions: Said[]) => Promise<Decided>} send
  * @property {() => Said[]} read the decisions that an earlier page could not send
  * @property {(decisions: Said[]) => void} write keeps those that wait, for a page to come
  * @property {(run: () => void, ms: number) => () => void} after runs later; answers what stops it
  * @property {() => number} now ms
  * @property {() => string} newId
- * @property {(answer: DecisionAnswer) => void} answered
+ * @property {(answer: Decided) => void} answered
  * @property {(error: unknown, times: number) => void} failed
  */
 

@@ -6,7 +6,7 @@ import { icon } from "../core/icons.js";
 import { pictureUrl } from "../core/net.js";
 import { LABELS } from "./decisions.js";
 
-/** @import { PileTile } from "../shapes.js" */
+/** @import { PileItem } from "../types.js" */
 /** @import { ReviewModel } from "./model.js" */
 
 /** Pictures that are fetched before they are shown, as places from the present one. */
@@ -26,7 +26,7 @@ export class Stage {
     this.ahead = new Map();
   }
 
-  /** @param {PileTile} tile */
+  /** @param {PileItem} tile */
   paint(tile) {
     const { peek } = this.model;
     setSource(this.picture, pictureUrl(peek && tile.reference ? tile.reference : tile.id));
@@ -39,7 +39,7 @@ export class Stage {
     this.prefetch();
   }
 
-  /** @param {PileTile | undefined} tile */
+  /** @param {PileItem | undefined} tile */
   paintLabel(tile) {
     const label = tile?.state.label;
     this.node.dataset.label = label ?? "open";

@@ -14,13 +14,13 @@ import { openSettings } from "./settings.js";
 import { switchTheme } from "./theme.js";
 import { openWorkspace } from "./workspaces.js";
 
-/** @import { StatusState, NextStep, RailStep } from "../shapes.js" */
+/** @import { NextAction, RailStep, StudioStatus } from "../types.js" */
 
 /** @param {RailStep} step */
 function railStep({ key, title, state, count, why, tab }) {
   const onclick = () => (state === "blocked" ? toast(why || "This comes later.") : openTab(tab));
   const mark = state === "done" ? icon("check") : state === "blocked" ? icon("lock") : null;
-  const number = count === null || count === undefined || count === "" ? null : h("b", {}, String(count));
+  const number = count === null || count === undefined ? null : h("b", {}, String(count));
   const node = h(
     "button",
     { type: "button", id: `rail-${key}`, title: why || "", onclick },
@@ -31,7 +31,7 @@ function railStep({ key, title, state, count, why, tab }) {
   return h("li", { class: `step ${state}`, "aria-current": state === "next" ? "step" : null }, node);
 }
 
-/** @param {NextStep} next */
+/** @param {NextAction} next */
 function goTo(next) {
   openTab(next.tab);
   announce("flen:goto", next);
@@ -48,7 +48,7 @@ class Header {
     this.picker = h("select", { id: "character-picker", hidden: true, "aria-label": "Character", onchange: choose });
     this.rail = h("ol", { class: "rail", "aria-label": "This round" });
     this.why = h("p", { class: "next-why" });
-    /** @type {NextStep | null} */
+    /** @type {NextAction | null} */
     this.next = null;
     this.go = button("", () => this.next && goTo(this.next), { id: "next-action", class: "primary", hidden: true });
     this.place = button("", openWorkspace, {
@@ -76,7 +76,7 @@ class Header {
     );
   }
 
-  /** @param {StatusState} state */
+  /** @param {StudioStatus} state */
   paint(state) {
     relabel(this.place, state.workspace);
     const print = JSON.stringify([state.characters, state.character?.id, state.rail, state.next]);
@@ -89,7 +89,7 @@ class Header {
     this.paintNext(state.next);
   }
 
-  /** @param {StatusState} state */
+  /** @param {StudioStatus} state */
   paintPicker({ characters, character }) {
     put(
       this.picker,
@@ -98,7 +98,7 @@ class Header {
     this.picker.hidden = !characters.length;
   }
 
-  /** @param {NextStep | null} next */
+  /** @param {NextAction | null} next */
   paintNext(next) {
     this.next = next;
     this.why.textContent = this.why.title = next?.why ?? "";

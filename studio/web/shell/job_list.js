@@ -4,11 +4,11 @@
 import { h, put } from "../core/dom.js";
 import { button, dialog } from "../core/ui.js";
 
-/** @import { JobState, RunningJob } from "../shapes.js" */
-/** @typedef {JobState & Partial<Pick<RunningJob, "cancelling" | "stuck">>} Listed */
+/** @import { JobNow, JobSummary } from "../types.js" */
+/** @typedef {JobSummary & Partial<Pick<JobNow, "cancelling" | "stuck">>} Listed */
 /** @typedef {(job: Listed, action: "cancel" | "end" | "resume" | "dismiss") => void} Act */
 
-/** @type {Record<JobState["state"], string>} */
+/** @type {Record<JobSummary["state"], string>} */
 export const STATES = {
   queued: "waits",
   running: "runs",
@@ -83,7 +83,7 @@ export class JobList {
   }
 
   open() {
-    this.box ??= dialog("Jobs", this.list, { id: "jobs-dialog", keep: true });
+    this.box ??= dialog("Jobs", this.list, { id: "jobs-dialog", reusable: true });
     if (!this.box.open) this.box.showModal();
     this.paint(this.jobs);
   }

@@ -9,8 +9,7 @@ import { post } from "../core/net.js";
 import { attempt, button, relabel, toast } from "../core/ui.js";
 import { JobList, STATES, stuckWords } from "./job_list.js";
 
-/** @import { Memory } from "../types.js" */
-/** @import { JobState, StatusState, RunningJob } from "../shapes.js" */
+/** @import { JobNow, JobSummary, Memory, StudioStatus } from "../types.js" */
 
 /**
  * @param {{ id: string }} job
@@ -33,7 +32,7 @@ export function progressOf({ done, total, k, n }) {
 }
 
 /**
- * @param {RunningJob} job
+ * @param {JobNow} job
  * @param {number} waiting
  */
 export function progressWords(job, waiting) {
@@ -87,7 +86,7 @@ class JobBar {
     if (job) actOn(job, action);
   }
 
-  /** @param {StatusState} state */
+  /** @param {StudioStatus} state */
   paint(state) {
     this.root.classList.remove("silent");
     put(this.memory, memoryWords(state.memory));
@@ -103,7 +102,7 @@ class JobBar {
     );
   }
 
-  /** @param {JobState | undefined} last */
+  /** @param {JobSummary | undefined} last */
   paintRest(last) {
     this.title.textContent = last ? `${last.title}: ${STATES[last.state]}` : "No job yet";
     this.numbers.textContent = last?.state === "failed" ? firstLine(last.error) : "";
@@ -111,7 +110,7 @@ class JobBar {
   }
 
   /**
-   * @param {RunningJob} job
+   * @param {JobNow} job
    * @param {number} waiting
    */
   paintJob(job, waiting) {
@@ -136,7 +135,7 @@ class JobBar {
     this.preview.src = `data:image/jpeg;base64,${preview}`;
   }
 
-  /** @param {JobState[]} recent */
+  /** @param {JobSummary[]} recent */
   tellEnds(recent) {
     const before = this.ended;
     this.ended = new Map([...(before ?? []), ...recent.map((job) => /** @type {const} */ ([job.id, job.state]))]);

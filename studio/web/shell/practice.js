@@ -7,15 +7,15 @@ import { get, post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { attempt, dialog, toast } from "../core/ui.js";
 
-/** @import { PracticeCharacter } from "../shapes.js" */
+/** @import { Practice } from "../types.js" */
 
 const PLACES = 10;
-/** @type {PracticeCharacter[] | null} */
+/** @type {Practice[] | null} */
 let cast = null;
 
 /**
  * Create the character and go where its pictures will appear; while that lasts, nobody else can be chosen.
- * @param {PracticeCharacter} who
+ * @param {Practice} who
  * @param {HTMLElement} box
  * @param {HTMLElement} face
  * @param {() => void} begun
@@ -37,7 +37,7 @@ async function begin(who, box, face, begun) {
 }
 
 /**
- * @param {PracticeCharacter} who
+ * @param {Practice} who
  * @param {HTMLElement} box
  * @param {() => void} begun
  */
@@ -63,7 +63,7 @@ export function faces(begun) {
   const frame = () => h("span", { class: "face" }, h("span", { class: "frame" }));
   const box = h("div", { class: "faces" }, Array.from({ length: PLACES }, frame));
   attempt(async () => {
-    cast ??= /** @type {PracticeCharacter[]} */ ((await get("/practice")).cast);
+    cast ??= /** @type {Practice[]} */ ((await get("/practice")).cast);
     put(
       box,
       cast.map((who) => portrait(who, box, begun)),

@@ -17,7 +17,7 @@ import { DIMENSIONS, MatrixModel } from "./matrix_model.js";
 import { download, drawMatrix } from "./matrix_picture.js";
 
 /** @import { Frame } from "../core/island.js" */
-/** @import { SurveyData, SurveyTile } from "../shapes.js" */
+/** @import { Matrix as MatrixTold, SurveyCell } from "../types.js" */
 /** @import { Value } from "./matrix_model.js" */
 
 /** @type {Record<string, [number, number]>} */
@@ -29,7 +29,7 @@ function heading(value) {
   return [image, h("span", { title: value.about ?? value.words }, value.words)];
 }
 
-/** @param {SurveyTile} tile */
+/** @param {SurveyCell} tile */
 function under(tile) {
   const { identity: stars, edit, failures } = tile.state;
   const rated = stars || edit;
@@ -75,7 +75,7 @@ class Matrix {
     this.frame = frame;
     this.survey = frame.value || frame.options.survey;
     this.model = new MatrixModel();
-    /** @type {SurveyTile | null} the picture that has, or had last, the keyboard */
+    /** @type {SurveyCell | null} the picture that has, or had last, the keyboard */
     this.focus = null;
     /** the next letter is that of a failure mode */
     this.armed = false;
@@ -103,7 +103,7 @@ class Matrix {
 
   async load() {
     const asked = performance.now();
-    const survey = /** @type {SurveyData | null} */ (
+    const survey = /** @type {MatrixTold | null} */ (
       (await tryGet(`/survey/${this.survey || "latest"}`))?.survey ?? null
     );
     const print = JSON.stringify(survey);
@@ -118,7 +118,7 @@ class Matrix {
 
   /**
    * Pictures that were decided on after `asked` keep the state that they have on the page.
-   * @param {SurveyData | null} survey
+   * @param {MatrixTold | null} survey
    * @param {number} asked
    */
   keepFresh(survey, asked) {
@@ -171,14 +171,14 @@ class Matrix {
     const { model } = this;
     const cells = model.cells();
     const several = model.several ? "several" : "";
-    const cell = (/** @type {SurveyTile[]} */ tiles) =>
+    const cell = (/** @type {SurveyCell[]} */ tiles) =>
       h("td", { class: several }, tiles.length ? tiles.map((tile) => this.figure(tile)) : notMade());
     const row = (/** @type {Value} */ v, /** @type {number} */ n) =>
       h("tr", {}, h("th", { scope: "row" }, heading(v)), cells[n].map(cell));
     return h("tbody", {}, model.values(model.rows).map(row));
   }
 
-  /** @param {SurveyTile} tile */
+  /** @param {SurveyCell} tile */
   figure(tile) {
     const onfocus = () => {
       this.focus = tile;
