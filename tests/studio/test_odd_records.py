@@ -24,7 +24,7 @@ COMMANDS = (
     ["status"],
     ["rebuild"],
     ["review"],
-    ["card"],
+    ["review", "--gate", "card"],
     ["loras"],
     ["train", "--dry-run"],
 )
