@@ -6,6 +6,7 @@ from math import ceil
 from pipelines.domain.calibrations import Calibration
 from pipelines.domain.records import Character, Identity, ImageRecord, Job, LoraRecord
 from pipelines.domain.requests import CalibrateRequest, Other, Reference, ScoreRequest
+from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
 from pipelines.workflow import datasets, review, sources
 from pipelines.workflow.characters import NotAllowed
@@ -53,7 +54,9 @@ def estimate(session: Session, character_id: str, options: CalibrateOptions = AS
         blocker = "One source has nothing to be held against. Add another in Enrich."
     weak = []
     if LEAST <= n < ENOUGH:
-        weak.append(f"{n} sources of at least {ENOUGH}: with fewer, the line stays provisional and is not used.")
+        weak.append(
+            f"{count(n, 'source')} of at least {ENOUGH}: with fewer, the line stays provisional and is not used."
+        )
     if not extra and (lacking := _few_others(known, options.far)):
         weak.append(lacking)
     return Estimate(n, len(known) + len(extra), blocker, tuple(weak))
@@ -64,7 +67,9 @@ def _few_others(known: tuple[Other, ...], far: float) -> str:
     pictures, wanted = sum(len(o.images) for o in known), ceil(1 / far - 1)
     if pictures >= wanted:
         return ""
-    have = f"{pictures} pictures of others of at least {wanted}" if pictures else "Nobody else is known here yet"
+    have = (
+        f"{count(pictures, 'picture')} of others of at least {wanted}" if pictures else "Nobody else is known here yet"
+    )
     return (
         f"{have}: the line stays provisional. Bring in other characters, or make pictures with the base model "
         "alone in Generate."
@@ -183,7 +188,7 @@ def score_again(session: Session, character_id: str) -> Job:
         raise NotAllowed("Every picture is judged by this line already.")
     spec = sources.scoring_spec(session, character_id, session.character(character_id).generator)
     request = ScoreRequest(character=character_id, images=tuple(i.ref for i in found), scoring=spec)
-    return session.jobs.submit(request, f"Judge {len(found)} pictures by the new line", character_id)
+    return session.jobs.submit(request, f"Judge {count(len(found), 'picture')} by the new line", character_id)
 
 
 def words(session: Session, calibration: Calibration) -> str:
@@ -192,7 +197,7 @@ def words(session: Session, calibration: Calibration) -> str:
     floor = f", someone else below {c.floor:.2f}" if c.floor > -1 else ""
     lines = [
         f"{c.recogniser}: right from {c.threshold:.2f} on{floor}.",
-        f"The line by others is {c.tau:.2f} ({c.impostors} pictures of {c.others}): {c.far_low * 100:.2g} to "
+        f"The line by others is {c.tau:.2f} ({count(c.impostors, 'picture')} of {c.others}): {c.far_low * 100:.2g} to "
         f"{c.far_high * 100:.2g} % of new others pass it (95 % interval). The lowest source scores {c.smallest:.2f}.",
         *(
             f"  {r.angle:13} {r.not_passed} of {r.total} right pictures do not pass ({r.low * 100:.0f} to "

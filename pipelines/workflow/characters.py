@@ -43,7 +43,7 @@ def new(
     if len(name) > 80:
         raise NotAllowed("That name is too long: 80 characters at most.")
     if not may_use:
-        raise NotAllowed("Say that you may use the pictures of this character: tick the box, or pass --may-use.")
+        raise NotAllowed("Say first that you may use the pictures of this character.")
     if not re.fullmatch(r"\w[\w-]{1,39}", token):
         raise NotAllowed(f"The token is one word of 2 to 40 letters, digits, _ or -, such as {TOKEN}.")
     return Character(

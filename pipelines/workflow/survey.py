@@ -7,6 +7,7 @@ from statistics import fmean
 
 from pipelines.domain.records import ImageRecord, Job, Survey, Way
 from pipelines.domain.shots import LoraStack, Plan
+from pipelines.domain.words import count
 from pipelines.planning import survey
 from pipelines.session import NotFound, Session
 from pipelines.workflow import datasets, render, sources
@@ -81,7 +82,10 @@ def plan(session: Session, character_id: str, options: SurveyOptions) -> Plan:
 def submit(session: Session, plan: Plan) -> Job:
     """Run a survey and remember what it compares."""
     return render.submit(
-        session, plan, f"Survey {plan.version}: {len(plan)} pictures", alongside=lambda job: [_survey(plan, job)]
+        session,
+        plan,
+        f"Survey {plan.version}: {count(len(plan), 'picture')}",
+        alongside=lambda job: [_survey(plan, job)],
     )
 
 

@@ -10,6 +10,7 @@ from pipelines.domain.presets import TrainingPreset, TrainingSettings
 from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, Target, TrainingRun, new_id
 from pipelines.domain.requests import TrainItem, TrainRequest, seen_in
 from pipelines.domain.shots import LoraStack, Purpose, Shot
+from pipelines.domain.words import count
 from pipelines.planning import model_card
 from pipelines.session import Session
 from pipelines.workflow import datasets, gate, pristine, review, sources
@@ -110,7 +111,7 @@ def _editor_set(session: Session, character_id: str) -> TrainingSet:
     elif not corrections:
         found.blockers.append(f"None of {len(made)} corrections can be learnt from: their {_LEFT_OUT}.")
     elif len(corrections) < TRIPLETS_WANTED:
-        found.warnings.append(f"{len(corrections)} corrections of {TRIPLETS_WANTED} wanted.")
+        found.warnings.append(f"{count(len(corrections), 'correction')} of {TRIPLETS_WANTED} wanted.")
     if corrections and (left := len(made) + len(edits) - len(found.items)):
         whose = "is left out: its" if left == 1 else "are left out: their"
         found.warnings.append(f"{left} of {len(made) + len(edits)} edits {whose} {_LEFT_OUT}.")

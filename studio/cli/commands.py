@@ -9,6 +9,7 @@ from pathlib import Path
 from pipelines.domain.records import Card, Character, Decision, Survey
 from pipelines.domain.requests import ScoreRequest
 from pipelines.domain.shots import LoraStack
+from pipelines.domain.words import count
 from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
 from pipelines.storage.rebuild import rebuild as rebuild_records
@@ -59,12 +60,14 @@ def bring_in(options: argparse.Namespace) -> Answer:
                 "refused": dict(arrival.refused),
                 "doubtful": dict(arrival.doubtful),
             }
-            words += [f"{len(arrival.admitted)} pictures taken in"] + [why for _, why in arrival.refused]
+            words += [f"{count(len(arrival.admitted), 'picture')} taken in"] + [why for _, why in arrival.refused]
         return data, "\n".join(words)
 
 
 def _take_in(session: Session, options: argparse.Namespace, pictures: list[Path]) -> sources.Arrival:
     if options.new:
+        if not options.may_use:
+            raise Usage("Say first that you may use the pictures of this character: --may-use")
         character = characters.create(
             session,
             options.new,
@@ -188,7 +191,7 @@ def review(options: argparse.Namespace) -> Answer:
             found = pristine.candidates(session, character.id)
             best = [image.id for image in found[: kept_at_once(session, character, found)]]
             made = pristine.keep(session, character.id, chosen or best)
-            return {"dataset": made.model_dump(mode="json")}, f"{made.id}: {len(made.images)} pictures"
+            return {"dataset": made.model_dump(mode="json")}, f"{made.id}: {count(len(made.images), 'picture')}"
         if options.failure:
             return _failure(session, chosen, options)
         if options.label:
@@ -237,7 +240,7 @@ def _label(session: Session, chosen: list[str], options: argparse.Namespace) -> 
         session,
         [Decision(image=i, who="human", action="label", value=value, reason=options.reason) for i in chosen],
     )
-    return {"decided": chosen, "label": value}, f"{len(chosen)} pictures: {options.label}"
+    return {"decided": chosen, "label": value}, f"{count(len(chosen), 'picture')}: {options.label}"
 
 
 @command
@@ -280,7 +283,9 @@ def score(options: argparse.Namespace) -> Answer:
             raise NotFound(f"{character.name} has no {options.kind} pictures yet.")
         spec = sources.scoring_spec(session, character.id, character.generator)
         request = ScoreRequest(character=character.id, images=tuple(i.ref for i in images), scoring=spec)
-        data, words = work(session, session.jobs.submit(request, f"Judge {len(images)} pictures", character.id))
+        data, words = work(
+            session, session.jobs.submit(request, f"Judge {count(len(images), 'picture')}", character.id)
+        )
         found = datasets.pictures(session, character.id, options.kind)
         data["scores"] = {i.id: i.scores.model_dump(mode="json") for i in found}
         return data, words
@@ -349,7 +354,9 @@ def rebuild(options: argparse.Namespace) -> Answer:
     """Restore the records of pictures from the files alone."""
     with in_session(options) as session:
         report = rebuild_records(session.workspace, session.store)
-        words = [f"{len(report.restored)} records restored, {len(report.unreadable)} files unreadable"]
+        words = [
+            f"{count(len(report.restored), 'record')} restored, {count(len(report.unreadable), 'file')} unreadable"
+        ]
         if report.newer:
             words.append(f"{len(report.newer)} pictures were made by a newer FLENwheel and left out: update this one.")
         told: Told = {**asdict(report), "repairs": session.store.repairs}

@@ -19,6 +19,8 @@ from pipelines.workflow.training import TrainOptions
 from studio.cli import commands, lora_command, practice_command
 
 DEFAULT_PORT = 7860
+LAST_PORT = 65535
+PASSWORD = "FLENWHEEL_PASSWORD"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,9 +28,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="flenwheel", description=__doc__)
     _everywhere(top, defaults=True)
     top.add_argument("--version", action=_Version, nargs=0, dest=argparse.SUPPRESS, help="say which version this is")
-    top.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    top.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"port to listen on (default {DEFAULT_PORT})")
-    top.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    _serving(top)
     steps = top.add_subparsers(dest="command", metavar="STEP")
     for name, (run, words, options) in COMMANDS.items():
         step = steps.add_parser(name, help=words, description=words)
@@ -36,6 +36,35 @@ def parser() -> argparse.ArgumentParser:
         options(step)
         step.set_defaults(run=run)
     return top
+
+
+def _serving(p: argparse.ArgumentParser) -> None:
+    """Where the studio is opened, and to whom."""
+    p.add_argument(
+        "--host", default="127.0.0.1",
+        help="address to listen on (default: this machine only); any other asks for a password. 0.0.0.0: all of them",
+    )  # fmt: skip
+    p.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"port to listen on (default {DEFAULT_PORT})")
+    p.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME",
+        help="a name besides that the studio answers to, such as your proxy's; can be given several times",
+    )  # fmt: skip
+    p.add_argument(
+        "--root-path", default="", metavar="PATH",
+        help="the path under which a proxy serves the studio, such as /studio (or let it send X-Forwarded-Prefix)",
+    )  # fmt: skip
+    p.add_argument(
+        "--password", default=os.environ.get(PASSWORD) or None,
+        help=f"what one must know to come in; made at start when others can reach the studio. Or set {PASSWORD}, which "
+        "other users of this machine cannot see",
+    )  # fmt: skip
+    p.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 1 to {LAST_PORT}, or 0 for one that is free")
+    return int(text)
 
 
 class _Version(argparse.Action):

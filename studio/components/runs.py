@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing_extensions import TypedDict
 
 from pipelines.domain.records import Metric, TrainingRun
+from pipelines.domain.words import count
 from studio.components.curve import metrics
 from studio.components.painted import Painted
 
@@ -58,7 +59,11 @@ def runs(found: Iterable[TrainingRun], selected: str, *, empty: str, curves: Cur
 def _row(run: TrainingRun, parent: str, points: Sequence[Metric]) -> RunRow:
     losses = metrics(points, "loss")
     settings = run.settings
-    facts = [f"{len(run.images)} pictures", f"rank {settings.get('rank', '?')}", f"{settings.get('steps', '?')} steps"]
+    facts = [
+        count(len(run.images), "picture"),
+        f"rank {settings.get('rank', '?')}",
+        f"{settings.get('steps', '?')} steps",
+    ]
     if losses:
         facts.append(f"loss {losses[-1].value:.4f}")
     learnt = f"from the base, with pictures that {parent} made" if parent else "from the base"

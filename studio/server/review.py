@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, File, Form, UploadFile
+from fastapi import APIRouter, Body, File, Form, HTTPException, UploadFile
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -30,8 +30,9 @@ class Said(Frozen):
 
 
 class SaidBatch(Frozen):
-    """Decisions in the order they were made."""
+    """Decisions in the order they were made, and the ``workspace`` whose pictures they are about; "": the open one."""
 
+    workspace: str = ""
     decisions: tuple[Said, ...] = Field(max_length=10_000)
 
 
@@ -75,7 +76,9 @@ def review_routes(studio: Studio) -> APIRouter:
     @router.post("/decisions")
     def decide(batch: SaidBatch) -> Decided:
         """Decisions of the human, durable on return. ``known`` are the ids that need not be sent again; ``pictures``
-        and ``gates`` what follows from them."""
+        and ``gates`` what follows from them. 409 for those of another workspace: they wait until it is open."""
+        if batch.workspace not in ("", studio.workspace_id):
+            raise HTTPException(409, "Another workspace is open here now. What you decided waits until yours is again.")
         known = {said.id for said in batch.decisions}
         there = [s for s in batch.decisions if studio.session.store.get(ImageRecord, s.image) is not None]
         review.decide(studio.session, [Decision(who="human", **said.model_dump()) for said in there])

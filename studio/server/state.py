@@ -31,6 +31,7 @@ class Studio:
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _memory: dict[str, tuple[str, object]] = field(default_factory=dict, repr=False)
     _read: set[str] = field(default_factory=set, repr=False)
+    _identity: tuple[Path | None, str] = (None, "")
 
     on_page: Presets = field(init=False, repr=False)
     """The presets that the page was built with: what is ticked there comes back in their order."""
@@ -99,6 +100,14 @@ class Studio:
             self.session.settings = settings.load(root)
             if self.session.queue is not None:
                 self.session.queue.settings = self.session.settings
+
+    @property
+    def workspace_id(self) -> str:
+        """By which pages tell the open workspace from others."""
+        root = self.session.workspace.root
+        if self._identity[0] != root:
+            self._identity = (root, self.session.workspace.identity())
+        return self._identity[1]
 
     @property
     def notices(self) -> list[str]:

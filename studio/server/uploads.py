@@ -144,7 +144,8 @@ class Doors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what the page asks for, together with the browser that asks."""
-        if scope["type"] == "http" and not is_open(scope["method"], scope["path"]):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if scope["type"] == "http" and not is_open(scope["method"], path):
             await PlainTextResponse("There is nothing here.", 404)(scope, receive, send)
             return
         known = HTTPConnection(scope).cookies.get(COOKIE)
@@ -156,7 +157,7 @@ class Doors:
                 MutableHeaders(scope=message).append("Set-Cookie", cookie)
             await send(message)
 
-        new = known is None and scope["path"] == "/"
+        new = known is None and path == "/"
         await self.app(scope, receive, with_cookie if new else send)
 
 

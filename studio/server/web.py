@@ -19,21 +19,25 @@ FILES = {path.relative_to(WEB).as_posix(): path for path in sorted(WEB.rglob("*"
 
 class Facts(Frozen):
     """What the page knows for good: failure modes by their letter, and each in words, what a picture can show, the
-    piles of Review in words, what decisions lead to (by action and value), and the theme at first."""
+    piles of Review in words, what decisions lead to (by action and value), the theme at first, and which workspace it
+    shows: decisions that wait in the browser are its alone."""
 
     failures: dict[str, str]
     failure_words: dict[str, str]
     angles: tuple[str, ...]
     expressions: tuple[str, ...]
     theme: str
+    workspace: str
+    workspace_id: str
     piles: dict[str, str]
     outcomes: dict[str, dict[str, foresight.Outcome]]
 
 
 def head() -> str:
-    """What the page's head needs: the styles, the first module, and all others ahead of their imports."""
-    ahead = "".join(f'<link rel="modulepreload" href="/ui/{name}">' for name in FILES if name.endswith(".js"))
-    return f'<link rel="stylesheet" href="/ui/studio.css"><script type="module" src="/ui/studio.js"></script>{ahead}'
+    """What the page's head needs: the styles, the first module, and all others ahead of their imports. Beside the page,
+    wherever a proxy serves it."""
+    ahead = "".join(f'<link rel="modulepreload" href="ui/{name}">' for name in FILES if name.endswith(".js"))
+    return f'<link rel="stylesheet" href="ui/studio.css"><script type="module" src="ui/studio.js"></script>{ahead}'
 
 
 def web_routes(studio: Studio) -> APIRouter:
@@ -61,6 +65,8 @@ def web_routes(studio: Studio) -> APIRouter:
             angles=(*ANGLES, "back"),
             expressions=tuple(EXPRESSIONS),
             theme=studio.session.settings.theme,
+            workspace=studio.session.workspace.root.name,
+            workspace_id=studio.workspace_id,
             piles=review.PILES,
             outcomes=foresight.table(studio.session),
         )

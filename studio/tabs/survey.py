@@ -23,7 +23,7 @@ from pipelines.session import NotFound
 from pipelines.workflow import loras, sources, survey
 from pipelines.workflow.characters import NotAllowed
 from studio.components.catalogue import CatalogueValue, absent, catalogue, chosen
-from studio.components.estimate import build_obtain, estimate_words, obtain, obtain_offer, start
+from studio.components.estimate import build_obtain, estimate_words, making, obtain, obtain_offer, start
 from studio.components.fields import edited
 from studio.components.forms import QUIET, Updates, Value, event
 from studio.components.lora_stack import named, usable
@@ -212,7 +212,7 @@ def look_ahead(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
     words = estimate_words(studio, plan)
     size = f"{_n(stacks, 'column')} x {_n(images, 'picture')} x {_n(prompts, 'prompt')}"
     words |= {"lines": [size, *words["lines"]]}
-    return {tab.plan: words, tab.make: gr.update(interactive=True, value=f"Run {len(plan)}")}
+    return {tab.plan: words, tab.make: making(studio, plan, "Run")}
 
 
 def _n(count: int, what: str) -> str:

@@ -251,7 +251,10 @@ def look_ahead(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
     one = seconds_a_step(studio, name)
     line = f"{settings.steps} steps, {render.about(one * settings.steps if one else None)}"
     words = {"title": f"{line}, {'fits' if forecast.fits else 'does not fit'}", "tone": "" if forecast.fits else "bad"}
-    button = gr.update(interactive=forecast.fits, value=f"Train {version}")
+    lacking = render.missing_weights(session, name)
+    button = gr.update(interactive=forecast.fits and lacking is None, value=f"Train {version}")
+    if lacking:
+        words = {"title": f"{settings.steps} steps, once the weights are here", "lines": [lacking.what], "tone": "bad"}
     return {shown.memory: memory, shown.plan: words, shown.make: button}
 
 

@@ -69,11 +69,13 @@ export interface Candidates {
   pictures: Candidate[];
 }
 
-/** A LoRA that a card can be run for. */
+/** A LoRA that a card can be run for: the character's ``own``, or another, and of whom. */
 export interface CardLora {
   id: string;
   name: string;
   origin: string;
+  own: boolean;
+  whose: string;
 }
 
 /** A cell of a card that was run: its picture, and who judged it how. */
@@ -183,6 +185,8 @@ export interface Facts {
   angles: string[];
   expressions: string[];
   theme: string;
+  workspace: string;
+  workspace_id: string;
   piles: Record<string, string>;
   outcomes: Record<string, Record<string, Outcome>>;
 }
@@ -363,7 +367,7 @@ export interface Pile {
   items: PileItem[];
 }
 
-/** A picture at a gate, with the reference to hold it against and the picture it was made from. */
+/** A picture at a gate, with the reference to hold it against (and what that shows) and the picture it was made */
 export interface PileItem {
   state: State;
   piles: string[];
@@ -381,6 +385,7 @@ export interface PileItem {
   score: number | null;
   faces: number | null;
   reference: string | null;
+  reference_angle: string;
   parent: string | null;
   correctable: boolean;
 }
@@ -455,8 +460,9 @@ export interface Said {
   undoes?: string;
 }
 
-/** Decisions in the order they were made. */
+/** Decisions in the order they were made, and the ``workspace`` whose pictures they are about; "": the open one. */
 export interface SaidBatch {
+  workspace?: string;
   decisions: Said[];
 }
 
@@ -535,6 +541,7 @@ export interface StudioStatus {
   character: Character | null;
   characters: CharacterName[];
   workspace: string;
+  workspace_id: string;
   theme: string;
   notices: string[];
 }

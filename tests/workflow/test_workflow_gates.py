@@ -235,4 +235,4 @@ def test_an_editor_is_taught_good_edits_as_often_as_corrections(session: Session
     assert all(i.controls == (source.ref,) and i.caption == "turn the head" for i in learning.items)
     kept = [i.weight for i in learning.items if i.origin == "good edit"]
     assert sum(kept) == pytest.approx(1.0) == learning.items[0].weight
-    assert "1 corrections of" in learning.warnings[0]
+    assert "1 correction of" in learning.warnings[0]

@@ -13,6 +13,14 @@ export function named({ version, lora, seed }) {
   return `${version}: ${lora}, seed ${seed}`;
 }
 
+/**
+ * A LoRA in the list to choose from; another character's says whose it is.
+ * @param {Cards["loras"][number]} lora
+ */
+export function loraWords({ name, whose }) {
+  return whose ? `${name} (${whose})` : name;
+}
+
 /** @param {CardPlace} cell */
 export function cellWords({ name, verdict, by, why, image }) {
   const score = image?.score;
@@ -22,7 +30,9 @@ export function cellWords({ name, verdict, by, why, image }) {
 
 /** @param {Cards} list */
 export function noCardWords({ cells, loras }) {
-  const none = loras.length ? "" : " No LoRA has been trained yet: the base model shows what you start from.";
+  const none = loras.some((x) => x.own)
+    ? ""
+    : " No LoRA has been trained yet: the base model shows what you start from.";
   const what = `It makes the ${cells.length} pictures of the benchmark with one LoRA; then you judge each.`;
   return `No card yet. ${what}${none}`;
 }

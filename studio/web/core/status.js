@@ -3,7 +3,8 @@
 
 import { within } from "./dom.js";
 import { island } from "./island.js";
-import { get } from "./net.js";
+import { facts } from "./facts.js";
+import { Refused, get } from "./net.js";
 
 /** @import { Frame } from "./island.js" */
 /** @import { StatusEvent } from "../shapes.js" */
@@ -15,6 +16,8 @@ const HIDDEN_MS = 5000;
 /** Tabs are told of changes at most so often, and a breath after the first. */
 const TELL_MS = 1000;
 const BREATH_MS = 60;
+/** The status of an answer that asks for the password. */
+const LOCKED = 401;
 
 /** @type {{ state: StudioStatus | null }} what the studio said last */
 export const status = { state: null };
@@ -47,10 +50,11 @@ async function ask() {
   try {
     const state = (status.state = /** @type {StudioStatus} */ (await get("/status")));
     silent = 0;
+    if (state.workspace_id !== facts.workspace_id) return void location.reload(); // this page shows another's
     announce("flen:status", { ...state, moved: before?.revision !== state.revision });
-  } catch {
+  } catch (error) {
     silent += 1;
-    announce("flen:silent", { times: silent });
+    announce("flen:silent", { times: silent, locked: error instanceof Refused && error.status === LOCKED });
   }
 }
 

@@ -337,7 +337,7 @@ export class Review {
     const released = (/** @type {KeyboardEvent} */ e) => e.key.toLowerCase() === "r" && model.peek && this.peek(false);
     document.addEventListener("keyup", released, true);
     hear("flen:settled", (said) => this.settle(said));
-    hear("flen:unsent", (unsent) => this.view.unsent(unsent.count));
+    hear("flen:unsent", (unsent) => this.view.unsent(unsent));
     hear("flen:goto", ({ gate }) => gate && gate in model.gates && gate !== model.gate && this.openGate(gate));
     whenSeen(root, () => this.refresh());
   }

@@ -12,6 +12,15 @@ import { LABELS } from "./decisions.js";
 /** Pictures that are fetched before they are shown, as places from the present one. */
 const AHEAD = [1, 2, 3, 4, -1];
 
+/**
+ * What stands under the reference: what it shows itself, which may be another angle than the picture's.
+ * @param {PileItem} tile
+ */
+function referenceWords({ reference, reference_angle: angle }) {
+  if (!reference) return "No reference yet";
+  return angle && angle !== "unsure" ? `Reference, ${angle}` : "Reference";
+}
+
 export class Stage {
   /** @param {ReviewModel} model */
   constructor(model) {
@@ -34,8 +43,7 @@ export class Stage {
     this.picture.dataset.id = tile.id;
     this.node.classList.toggle("peek", peek);
     setSource(this.reference, tile.reference ? pictureUrl(tile.reference) : "");
-    const angle = tile.angle === "unsure" ? "" : `, ${tile.angle}`;
-    this.words.textContent = tile.reference ? `Reference${angle}` : "No reference yet";
+    this.words.textContent = referenceWords(tile);
     this.prefetch();
   }
 

@@ -7,7 +7,7 @@ import { island } from "../core/island.js";
 import { announce, onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
-import { attempt, button, relabel, toast } from "../core/ui.js";
+import { attempt, button, clearToasts, relabel, toast } from "../core/ui.js";
 import { openNewCharacter } from "./character.js";
 import { noticeLine } from "./notice.js";
 import { openSettings } from "./settings.js";
@@ -58,6 +58,7 @@ class Header {
       title: "This workspace; click to open another",
     });
     this.print = "";
+    this.who = "";
     root.append(this.bar(), this.rail, noticeLine());
   }
 
@@ -82,6 +83,9 @@ class Header {
     const print = JSON.stringify([state.characters, state.character?.id, state.rail, state.next]);
     if (print === this.print) return;
     this.print = print;
+    const who = state.character?.id ?? "";
+    if (this.who && who !== this.who) clearToasts();
+    this.who = who;
     document.body.classList.toggle("flen-nobody", !state.character);
     this.paintPicker(state);
     const nobody = h("li", { class: "step open" }, h("span", { class: "dim" }, "Nobody is here yet."));

@@ -7,6 +7,7 @@ import { island } from "../core/island.js";
 import { hear, status, onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { attempt, button, relabel, toast } from "../core/ui.js";
+import { tellWaiting } from "../review/decisions.js";
 import { JobList, STATES, stuckWords } from "./job_list.js";
 
 /** @import { JobNow, JobSummary, Memory, StudioStatus } from "../types.js" */
@@ -75,7 +76,8 @@ class JobBar {
     this.list = new JobList(actOn);
     this.open = button("Jobs", () => this.list.open(), { id: "job-list-open", icon: "list", class: "quiet" });
     const work = [this.preview, this.title, this.meter, this.numbers, this.pause, this.stop];
-    root.append(h("div", { class: "bar" }, this.memory, h("div", { class: "work" }, work), this.open));
+    this.unsent = h("span", { id: "unsent", class: "unsent", role: "status", hidden: true });
+    root.append(h("div", { class: "bar" }, this.memory, h("div", { class: "work" }, work), this.unsent, this.open));
     /** @type {Map<string, string> | null} the states of jobs that have ended; `null` until they were first heard of */
     this.ended = null;
   }
@@ -146,14 +148,24 @@ class JobBar {
     }
   }
 
-  silent() {
+  /** @param {boolean} locked whether it answers, but asks for its password */
+  silent(locked) {
     this.root.classList.add("silent");
-    this.title.textContent = "The studio does not answer. What you decide is kept here until it does.";
+    const why = locked ? "The studio asks for its password: reload the page." : "The studio does not answer.";
+    this.title.textContent = `${why} What you decide is kept here until it does.`;
+  }
+
+  /** @param {string} words what waits for the studio; "" for nothing */
+  tellUnsent(words) {
+    this.unsent.textContent = this.unsent.title = words;
+    this.unsent.hidden = !words;
   }
 }
 
 island("job-bar", ({ root }) => {
   const bar = new JobBar(root);
   onStatus((state) => bar.paint(state));
-  hear("flen:silent", () => bar.silent());
+  hear("flen:silent", ({ locked }) => bar.silent(locked));
+  hear("flen:unsent", ({ words }) => bar.tellUnsent(words));
+  tellWaiting();
 });

@@ -3,7 +3,7 @@
 
 import { h, put } from "../core/dom.js";
 import { poll } from "../core/status.js";
-import { get, post } from "../core/net.js";
+import { address, get, post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { attempt, dialog, toast } from "../core/ui.js";
 
@@ -43,7 +43,7 @@ async function begin(who, box, face, begun) {
  */
 function portrait(who, box, begun) {
   const choose = () => attempt(() => begin(who, box, node, begun));
-  const image = { src: `/practice/${who.number}.webp`, alt: "", width: 320, height: 320, draggable: false };
+  const image = { src: address(`/practice/${who.number}.webp`), alt: "", width: 320, height: 320, draggable: false };
   const node = h(
     "button",
     { type: "button", class: "face", dataset: { number: who.number }, title: who.looks, onclick: choose },

@@ -1,6 +1,7 @@
 // @ts-check
 /** The comparison matrix: sticky row pictures and column stacks; every output in its cell, rated where it stands. */
 
+import { count } from "../core/format.js";
 import { h, put, within } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { icon } from "../core/icons.js";
@@ -38,7 +39,9 @@ function under(tile) {
     { class: "mx-under" },
     identity(tile),
     rated ? h("span", { class: "mx-rate", title: "identity, edit quality" }, `${stars ?? "-"} / ${edit ?? "-"}`) : null,
-    failures.length ? h("span", { class: "mx-fail", title: failures.join(", ") }, `${failures.length} flaws`) : null,
+    failures.length
+      ? h("span", { class: "mx-fail", title: failures.join(", ") }, count(failures.length, "flaw"))
+      : null,
   );
 }
 

@@ -4,7 +4,7 @@
 import { h, one, put } from "../core/dom.js";
 import { count } from "../core/format.js";
 import { status, onStatus, poll } from "../core/status.js";
-import { post, tryGet } from "../core/net.js";
+import { address, post, tryGet } from "../core/net.js";
 import { attempt, button, dialog, relabel } from "../core/ui.js";
 import { thresholdBody } from "./view.js";
 import { calibrationIn, calibrationWords } from "./status.js";
@@ -98,7 +98,7 @@ class ThresholdDialog {
     this.rescore.hidden = !data.waiting;
     relabel(this.rescore, `Judge ${count(data.waiting, "picture")} by it`);
     this.report.hidden = !calibration;
-    if (calibration) this.report.href = calibration.report;
+    if (calibration) this.report.href = address(calibration.report);
   }
 
   paintWork() {
