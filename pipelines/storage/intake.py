@@ -18,9 +18,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipelines.domain.records import ImageKind, ImageRecord, Intake
 from pipelines.storage import colour, signatures
-from pipelines.storage.atomic import write_durably
+from pipelines.storage.atomic import remove, write_durably
 from pipelines.storage.names import harmless
-from pipelines.storage.pictures import save_picture
+from pipelines.storage.pictures import pixel_hash, save_picture
 from pipelines.storage.workspace import Workspace
 
 # Decoders of formats that pictures come in. Others that Pillow knows stay out: some run programs, few are tested much.
@@ -53,15 +53,60 @@ class Refused(ValueError):
 
 
 @dataclass(frozen=True)
-class Arrived:
-    """A file that was read and decoded whole; nothing of it is written yet. ``image`` is RGB and upright, ``name`` may
-    be shown, ``notes`` say what was done to it."""
+class Examined:
+    """A picture from outside that may come in: decoded whole, and nothing of it is in the workspace yet. ``content`` is
+    the file, byte for byte, ``name`` fit to be shown."""
 
     name: str
     content: bytes
     image: Image.Image
     format: str
     notes: tuple[str, ...]
+
+    @property
+    def pixels(self) -> str:
+        """The hash that its record will have, by which the same picture in another file is known."""
+        return pixel_hash(self.image)
+
+
+def examine(data: bytes | Path, filename: str, *, first_frame: bool = False, max_pixels: int = MAX_PIXELS) -> Examined:
+    """Look at a file; nothing is written. ``first_frame`` takes the first picture of an animation, which is refused
+    otherwise. Raises Refused."""
+    name = harmless(filename, "picture")
+    content = _read(data, name)
+    image, source_format, notes = _decode(content, name, first_frame, max_pixels)
+    return Examined(name, content, image, source_format, tuple(notes))
+
+
+def keep(
+    workspace: Workspace, picture: Examined, *, character: str, kind: ImageKind, version: str, **fields: Any
+) -> ImageRecord:
+    """Take a picture that was examined into the dataset ``kind``/``version``; the caller keeps the record.
+
+    ``fields`` are further fields of ImageRecord, such as ``caption``. The same pixels once more in the same dataset
+    give the record that exists. Raises OSError when the workspace cannot be written, with nothing left behind.
+    """
+    digest = hashlib.sha256(picture.content).hexdigest()
+    original = f"{workspace.originals(character)}/{digest}.{SUFFIXES[picture.format]}"
+    kept = workspace.path(original)
+    intake = Intake(
+        filename=picture.name,
+        original=original,
+        original_sha256=digest,
+        format=picture.format,
+        notes=picture.notes,
+    )
+    fresh = not kept.exists()
+    if fresh:
+        write_durably(kept, picture.content)
+    try:
+        return save_picture(
+            workspace, picture.image, character=character, kind=kind, version=version, intake=intake, **fields
+        )
+    except BaseException:
+        if fresh:
+            remove(kept)
+        raise
 
 
 def admit(
@@ -73,37 +118,10 @@ def admit(
     max_pixels: int = MAX_PIXELS,
     **fields: Any,
 ) -> ImageRecord:
-    """Take a picture into the dataset ``kind``/``version`` of ``character``; the caller keeps the record.
-
-    ``first_frame`` takes the first picture of an animation, which is refused otherwise. ``fields`` are further fields
-    of ImageRecord, such as ``caption``. The same pixels once more in the same dataset give the record that exists.
-    Raises Refused, and OSError when the workspace cannot be written.
-    """
-    return keep(workspace, read(data, filename, first_frame=first_frame, max_pixels=max_pixels), **fields)
-
-
-def read(data: bytes | Path, filename: str, *, first_frame: bool = False, max_pixels: int = MAX_PIXELS) -> Arrived:
-    """Read and decode a file, and write nothing. Raises Refused."""
-    name = harmless(filename, "picture")
-    content = _read(data, name)
-    image, source_format, notes = _decode(content, name, first_frame, max_pixels)
-    return Arrived(name, content, image, source_format, tuple(notes))
-
-
-def keep(
-    workspace: Workspace, arrived: Arrived, *, character: str, kind: ImageKind, version: str, **fields: Any
-) -> ImageRecord:
-    """Write what has arrived: the original, the picture, its thumbnail. Raises OSError."""
-    digest = hashlib.sha256(arrived.content).hexdigest()
-    original = f"{workspace.originals(character)}/{digest}.{SUFFIXES[arrived.format]}"
-    if not workspace.path(original).exists():
-        write_durably(workspace.path(original), arrived.content)
-    intake = Intake(
-        filename=arrived.name, original=original, original_sha256=digest, format=arrived.format, notes=arrived.notes
-    )
-    return save_picture(
-        workspace, arrived.image, character=character, kind=kind, version=version, intake=intake, **fields
-    )
+    """``examine`` a picture and ``keep`` it, for whom nothing is to be decided in between. Raises Refused, and OSError
+    when the workspace cannot be written."""
+    picture = examine(data, filename, first_frame=first_frame, max_pixels=max_pixels)
+    return keep(workspace, picture, **fields)
 
 
 def _read(data: bytes | Path, name: str) -> bytes:

@@ -1,6 +1,7 @@
 """Characters: whom a wheel turns for."""
 
 import unicodedata
+from typing import Any
 
 from pipelines.domain.records import CLASS_PROMPT, TOKEN, Character
 from pipelines.domain.spelling import composed, is_word, same
@@ -15,7 +16,14 @@ def folder_name(name: str) -> str:
     return slug(name.replace("_", " "), "character", 40).lower()
 
 
-def create(
+def create(session: Session, name: str, **fields: Any) -> Character:
+    """A new character (``new``), kept. Raises as that does."""
+    character = new(session, name, **fields)
+    session.store.put(character)
+    return character
+
+
+def new(
     session: Session,
     name: str,
     *,
@@ -27,9 +35,9 @@ def create(
     generator: str = "",
     editor: str = "",
 ) -> Character:
-    """A new character, of the settings' models unless others are named. ``practice``: which of the mini world's people
-    it is, if any. Raises NotFound for a model that is none, NotAllowed without a name, or without the word that its
-    pictures may be used."""
+    """A new character, not kept yet, of the settings' models unless others are named. ``practice``: which of the mini
+    world's people it is, if any. Raises NotFound for a model that is none, NotAllowed without a name, or without the
+    word that its pictures may be used."""
     name, token = " ".join(composed(name).split()), composed(token)
     if not name:
         raise NotAllowed("Give the character a name.")
@@ -41,7 +49,7 @@ def create(
         raise NotAllowed("That name holds characters that cannot be shown: type it anew.")
     if not is_word(token, least=2):
         raise NotAllowed(f"The token is one word of 2 to 40 letters, digits, _ or -, such as {TOKEN}.")
-    character = Character(
+    return Character(
         id=_free_id(session, folder_name(name)),
         name=name,
         token=token,
@@ -52,8 +60,6 @@ def create(
         may_use=may_use,
         practice=practice,
     )
-    session.store.put(character)
-    return character
 
 
 def named(session: Session, name: str) -> Character:

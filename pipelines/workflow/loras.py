@@ -23,16 +23,25 @@ ANYBODYS = {"pytorch_lora_weights", "diffusion_pytorch_model", "adapter_model", 
 
 
 def add(
-    session: Session, data: bytes | Path, filename: str, *, family: str | None = None, name: str = ""
+    session: Session,
+    data: bytes | Path,
+    filename: str,
+    *,
+    family: str | None = None,
+    name: str = "",
+    catalogue: str = "",
 ) -> LoraRecord:
-    """Bring a LoRA file into the workspace. ``family`` (a model preset) says what it must fit.
+    """Bring a LoRA file into the workspace. ``family`` (a model preset) says what it must fit, ``catalogue`` which
+    entry it is of. One that is known, such as one trained here, stays what it is: the same file is the same LoRA.
 
     Raises LoraRefused for a pickle, a broken file, or a file made for another kind of model.
     """
     expected = session.family(family).architecture if family else None
-    lora = admit_lora(session.workspace, data, filename, expected, name or Path(filename).stem)
-    session.store.put(lora)
-    return lora
+    title = name or Path(filename).stem
+    lora = admit_lora(session.workspace, data, filename, expected, title, lambda id: session.store.get(LoraRecord, id))
+    if catalogue:
+        lora = lora.model_copy(update={"catalogue": catalogue, "origin": "catalogue"})
+    return session.store.add(lora)
 
 
 def shipped(session: Session, name: str) -> LoraRecord:
@@ -44,9 +53,8 @@ def shipped(session: Session, name: str) -> LoraRecord:
     there = next((x for x in session.store.all(LoraRecord) if x.catalogue == name), None)
     if there is None:
         path = PRESETS / entry.shipped
-        brought = admit_lora(session.workspace, path, path.name, entry.suits[0], name)
-        there = brought.model_copy(update={"catalogue": name, "origin": "catalogue"})
-        session.store.put(there)
+        family = next(m.name for m in session.presets.models.values() if m.architecture == entry.suits[0])
+        there = add(session, path, path.name, family=family, name=name, catalogue=name)
     return there
 
 

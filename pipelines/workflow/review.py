@@ -205,7 +205,6 @@ def correct(
         version=version,
         caption=wrong.caption,
     )
-    session.store.put(target)
     return _triplet(session, wrong, target, version, what_was_wrong, who)
 
 
@@ -305,7 +304,6 @@ def _triplet(
         what_was_wrong=what_was_wrong.strip(),
         chosen=found_good.id,
     )
-    session.store.put(correction)
-    session.store.decide(found_good, found_wrong)
-    datasets.include(session, wrong.character, "qwen_training", version, [target.id])
+    dataset = datasets.including(session, wrong.character, "qwen_training", version, [target.id])
+    session.store.add(target, correction, dataset, decided=[found_good, found_wrong])
     return correction

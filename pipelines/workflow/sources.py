@@ -10,8 +10,8 @@ from pipelines.domain.spelling import says
 from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
 from pipelines.storage import sidecars
-from pipelines.storage.intake import Arrived, Refused, keep, read
-from pipelines.storage.pictures import dhash, hamming, pixel_hash
+from pipelines.storage.intake import Examined, Refused, examine, keep
+from pipelines.storage.pictures import hamming
 from pipelines.workflow import datasets, thresholds
 
 WANTED = 10
@@ -54,29 +54,26 @@ def add(
     arrival = Arrival(refused=list(brought.refused), notes=list(brought.notes))
     for name, data, caption in brought.pictures:
         try:
-            arrived = read(data, name, first_frame=first_frame)
-            if _same_pixels(session, character_id, arrived):
-                raise Refused(f"{arrived.name}: this picture is already among the sources.")
-            near = _near_duplicate(session, character_id, arrived)
-            image = keep(
-                session.workspace,
-                arrived,
-                character=character_id,
-                kind="source",
-                version=version,
-                caption=caption or character.instance,
-            )
+            picture = examine(data, name, first_frame=first_frame)
+            known = _same_pixels(session, character_id, picture)
+            if known and _stands(session, known):
+                raise Refused(f"{picture.name}: this picture is already among the sources.")
         except Refused as refusal:
             arrival.refused.append((name, str(refusal)))
             continue
-        if near:
+        image = known or keep(
+            session.workspace,
+            picture,
+            character=character_id,
+            kind="source",
+            version=version,
+            caption=caption or character.instance,
+        )
+        if _near_duplicate(session, image):
             arrival.doubtful.append((image.id, f"{name} looks almost like another source."))
-        arrival.notes += [(name, words) for words in arrived.notes]
+        arrival.notes += [(name, words) for words in picture.notes]
         arrival.captions += bool(caption)
-        session.store.put(image)
-        session.store.decide(_by_the_user(image))
-        datasets.include(session, character_id, "source", version, [image.id])
-        arrival.admitted.append(image)
+        arrival.admitted.append(_taken_in(session, image, version))
     arrival.notes += _without_token(character, arrival.admitted)
     return arrival
 
@@ -89,26 +86,45 @@ def _without_token(character: Character, images: list[ImageRecord]) -> list[tupl
     return [("captions", words)]
 
 
+def _taken_in(session: Session, image: ImageRecord, version: str) -> ImageRecord:
+    """Keep a source with what makes it one, all or nothing. One that is known keeps what is known of it."""
+    if any(image.id in d.images for d in datasets.versions(session, image.character, "source")):
+        session.store.decide(_by_the_user(image))
+        return image
+    dataset = datasets.including(session, image.character, "source", version, [image.id])
+    return session.store.add(image, dataset, decided=[_by_the_user(image)])
+
+
 def _by_the_user(image: ImageRecord) -> Decision:
     return Decision(
         image=image.id, who="human", action="label", value="good", reason="brought in as a source", where="source"
     )
 
 
-def _same_pixels(session: Session, character_id: str, arrived: Arrived) -> bool:
-    pixels = pixel_hash(arrived.image)
-    return any(s.pixels == pixels for s in sources(session, character_id))
+def _same_pixels(session: Session, character_id: str, picture: Examined) -> ImageRecord | None:
+    """The source of these pixels, one that was removed included; those that stand first."""
+    same = session.store.all(ImageRecord, character=character_id, kind="source", pixels=picture.pixels)
+    there = [s for s in same if session.workspace.path(s.path).exists()]
+    return next(iter(sorted(there, key=lambda s: not _stands(session, s))), None)
 
 
-def _near_duplicate(session: Session, character_id: str, arrived: Arrived) -> bool:
-    look = dhash(arrived.image)
-    return any(s.dhash and hamming(s.dhash, look) <= NEAR_DUPLICATE for s in sources(session, character_id))
+def _stands(session: Session, source: ImageRecord) -> bool:
+    return session.store.verdict(source.id).label != "reject"
+
+
+def _near_duplicate(session: Session, image: ImageRecord) -> ImageRecord | None:
+    near = (
+        s
+        for s in sources(session, image.character)
+        if s.id != image.id and s.dhash and image.dhash and hamming(s.dhash, image.dhash) <= NEAR_DUPLICATE
+    )
+    return next(near, None)
 
 
 def sources(session: Session, character_id: str) -> list[ImageRecord]:
     """The character's sources that the human has not rejected, oldest first."""
     found = datasets.pictures(session, character_id, "source")
-    return [image for image in found if session.store.verdict(image.id).label != "reject"]
+    return [image for image in found if _stands(session, image)]
 
 
 def remove(session: Session, image_id: str) -> None:
