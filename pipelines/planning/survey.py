@@ -1,10 +1,14 @@
 """Survey: the base and every LoRA stack on the same pictures with the same prompts and the same seeds."""
 
+from collections import Counter
+
 from pipelines.domain.presets import Axis, CatalogueEntry
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
 from pipelines.planning import base
 from pipelines.planning.enrich import prompt_for
+
+Content = tuple[tuple[str, float], ...]
 
 
 class SurveyChoice(base.Choice):
@@ -28,8 +32,9 @@ def plan(choice: SurveyChoice) -> Plan:
     ChoiceError when the family cannot edit.
     """
     base.need("editor", choice)
+    shown = labels(choice.stacks)
     shots = [
-        _shot(choice, stack, image, cell, prompt)
+        _shot(choice, stack, shown[stack.content], image, cell, prompt)
         for stack in columns(choice.stacks)
         for image in choice.images
         for cell, prompt in rows(choice.prompts, choice.axes)
@@ -38,8 +43,21 @@ def plan(choice: SurveyChoice) -> Plan:
 
 
 def columns(stacks: tuple[LoraStack, ...]) -> tuple[LoraStack, ...]:
-    """The columns of the matrix: the base, then every other stack once, in order."""
-    return tuple(dict.fromkeys((LoraStack(), *stacks)))
+    """The columns of the matrix: the base, then every other stack once, in order. What is the same is said by the
+    files and their weights, not by their names."""
+    return tuple({stack.content: stack for stack in (*reversed(stacks), LoraStack())}.values())[::-1]
+
+
+def labels(stacks: tuple[LoraStack, ...]) -> dict[Content, str]:
+    """What each column is called, by the content of its stack: two files of one name are told apart by the beginnings
+    of their hashes."""
+    found = columns(stacks)
+    often = Counter(stack.label for stack in found)
+    return {stack.content: stack.label if often[stack.label] == 1 else _told_apart(stack) for stack in found}
+
+
+def _told_apart(stack: LoraStack) -> str:
+    return " + ".join(f"{a.name} [{a.sha256[:6]}] {a.weight:g}" for a in stack.adapters)
 
 
 def rows(prompts: tuple[str, ...], axes: tuple[Axis, ...]) -> list[tuple[str, str]]:
@@ -58,8 +76,8 @@ def specialties(stacks: tuple[LoraStack, ...], catalogue: tuple[CatalogueEntry, 
     return tuple(dict.fromkeys(prompts))
 
 
-def _shot(choice: SurveyChoice, stack: LoraStack, image: ImageRecord, cell: str, prompt: str) -> Shot:
-    labels = {"stack": stack.label, "image": image.id, "prompt": cell}
+def _shot(choice: SurveyChoice, stack: LoraStack, label: str, image: ImageRecord, cell: str, prompt: str) -> Shot:
+    labels = {"stack": label, "image": image.id, "prompt": cell}
     return base.make_shot(
         choice,
         prompt,

@@ -31,10 +31,18 @@ from pipelines.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
 PREVIEW_PX = 256
+FLAT = 1
+"""Steps of a channel (of 255) that a picture of one colour may differ by: what rounding leaves."""
+NAMED = 12
+"""Failed pictures that are named one by one at the end."""
 
 
 class RenderFailed(RuntimeError):
     """None of the pictures of a plan could be made."""
+
+
+class BlankPicture(RuntimeError):
+    """A picture came out as one flat colour."""
 
 
 class OutOfMemory(RuntimeError):
@@ -64,6 +72,8 @@ def render(
         run.of_family(run.models[name], list(shots))
     if to_do and run.first_error and not any(shot.id in run.made for shot in to_do):
         raise RenderFailed(f"None of the {len(to_do)} pictures could be made. The first: {run.first_error}")
+    if run.failed:
+        emit(Warned(text=_failures(run.failed, len(to_do))))
     return [run.made[shot.id] for shot in plan if shot.id in run.made]
 
 
@@ -84,6 +94,7 @@ class _Run:
         self.models = load_presets(workspace.root).models
         self.made: dict[str, ImageRecord] = {}
         self.first_error = ""
+        self.failed: list[str] = []
 
     def find_existing(self) -> None:
         """Take what an earlier run has made. A file without a readable recipe is made again."""
@@ -142,6 +153,7 @@ class _Run:
             log.warning("shot %s failed", shot.id, exc_info=True)
             words = f"{_title(shot)}: {error}"
             self.first_error = self.first_error or words
+            self.failed.append(_title(shot))
             self.emit(Warned(text=words))
             return
         self.made[shot.id] = record
@@ -158,6 +170,7 @@ class _Run:
         started = time.monotonic()
         image = self._with_ladder(driver, shot, sources)
         seconds = round(time.monotonic() - started, 3)
+        _refuse_blank(image)
         self._preview(image)
         return save_picture(
             self.workspace,
@@ -211,6 +224,24 @@ class _Run:
             raise ValueError(f"its source {ref.path} is not the picture it was planned with; plan it again.")
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             return image.convert("RGB")
+
+
+def _failures(failed: list[str], of: int) -> str:
+    """Which pictures failed: said at the end too, as a job keeps its last warnings only."""
+    more = len(failed) - NAMED
+    names = ", ".join(failed[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"{len(failed)} of {of} pictures failed: {names}."
+
+
+def _refuse_blank(image: Image.Image) -> None:
+    """A picture of one colour all over is a failure that looks like a picture. Raises BlankPicture."""
+    ranges = image.convert("RGB").getextrema()
+    if all(high - low <= FLAT for low, high in ranges):
+        colour = ", ".join(str(low) for low, _ in ranges)
+        raise BlankPicture(
+            f"the picture came out as one flat colour ({colour}), so it was not kept. A LoRA may be too strong or"
+            " damaged: try lower weights, or without it."
+        )
 
 
 def _title(shot: Shot) -> str:

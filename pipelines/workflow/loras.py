@@ -1,14 +1,20 @@
 """LoRA files: bring in, list what fits a model, compose a stack."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+from pipelines.domain.presets import ModelFamily
 from pipelines.domain.records import LoraRecord, TrainingRun
 from pipelines.domain.shots import Adapter, LoraStack
-from pipelines.models.lora_files import admit_lora
+from pipelines.engine import weights
+from pipelines.models.lora_files import FILES, admit_lora
+from pipelines.models.lora_targets import Target, target_of
 from pipelines.session import NotFound, Session
 from pipelines.storage.preset_files import PRESETS
+
+__all__ = ["FILES", "add", "by_name", "get", "of_catalogue", "shipped", "stack", "titles", "told", "trained", "usable"]
 
 
 def add(
@@ -16,12 +22,31 @@ def add(
 ) -> LoraRecord:
     """Bring a LoRA file into the workspace. ``family`` (a model preset) says what it must fit.
 
+    A file that is here already, such as one that was trained here, keeps its record: what that leaves open is filled.
     Raises LoraRefused for a pickle, a broken file, or a file made for another kind of model.
     """
-    expected = session.family(family).architecture if family else None
-    lora = admit_lora(session.workspace, data, filename, expected, name or Path(filename).stem)
+    lora = _admitted(session, data, filename, family, name or Path(filename).stem)
     session.store.put(lora)
     return lora
+
+
+def _admitted(session: Session, data: bytes | Path, filename: str, family: str | None, name: str) -> LoraRecord:
+    model = session.family(family) if family else None
+    return admit_lora(
+        session.workspace,
+        data,
+        filename,
+        model.architecture if model else None,
+        name,
+        model=_target(session, model) if model else None,
+        targets=[_target(session, f) for f in session.presets.models.values()],
+        known=lambda sha256: session.store.get(LoraRecord, sha256),
+    )
+
+
+def _target(session: Session, model: ModelFamily) -> Target:
+    """A model as LoRAs see it: by its own config where its weights are here, else by what its preset says."""
+    return target_of(model, weights.locate(model, session.workspace, session.settings))
 
 
 def shipped(session: Session, name: str) -> LoraRecord:
@@ -33,17 +58,48 @@ def shipped(session: Session, name: str) -> LoraRecord:
     there = next((x for x in session.store.all(LoraRecord) if x.catalogue == name), None)
     if there is None:
         path = PRESETS / entry.shipped
-        brought = admit_lora(session.workspace, path, path.name, entry.suits[0], name)
-        there = brought.model_copy(update={"catalogue": name, "origin": "catalogue"})
+        brought = admit_lora(
+            session.workspace, path, path.name, entry.suits[0], name,
+            known=lambda sha256: session.store.get(LoraRecord, sha256),
+        )  # fmt: skip
+        there = of_catalogue(brought, name)
         session.store.put(there)
     return there
+
+
+def of_catalogue(lora: LoraRecord, entry: str) -> LoraRecord:
+    """A record that says which entry of the catalogue its file is. One that was trained here stays that."""
+    if lora.origin == "trained" or lora.catalogue:
+        return lora
+    return lora.model_copy(update={"catalogue": entry, "origin": "catalogue"})
 
 
 def usable(session: Session, family: str) -> list[LoraRecord]:
     """LoRAs that fit a model preset, newest first; none fits one that is not there any more. Ambiguous files fit when
     the user said so at import."""
     model = session.presets.models.get(family)
-    return session.store.all(LoraRecord, family=model.architecture)[::-1] if model else []
+    if model is None:
+        return []
+    width = _target(session, model).width
+    found = session.store.all(LoraRecord, family=model.architecture)
+    return [lora for lora in found[::-1] if lora.width in (0, width)]
+
+
+def titles(loras: Iterable[LoraRecord]) -> dict[str, str]:
+    """What LoRAs are called in a list, by id: their names, told apart by the beginning of the file's hash where two
+    have the same (``pytorch_lora_weights`` is a common one)."""
+    listed = list(loras)
+    often = Counter(lora.name for lora in listed)
+    return {x.id: x.name if often[x.name] == 1 else f"{x.name} [{x.id[:6]}]" for x in listed}
+
+
+def told(lora: LoraRecord) -> list[str]:
+    """What of a file is not applied, in words; nothing when all of it is."""
+    return [
+        f"Not applied: {len(left.keys)} of its tensors, {left.why} ({', '.join(left.keys[:2])}"
+        + (", ...)" if len(left.keys) > 2 else ")")
+        for left in lora.left_out
+    ]
 
 
 def get(session: Session, lora_id: str) -> LoraRecord:
@@ -55,23 +111,29 @@ def get(session: Session, lora_id: str) -> LoraRecord:
 
 
 def by_name(session: Session, name: str) -> LoraRecord:
-    """The newest LoRA of that name or id, or the one that comes with the product. Raises NotFound."""
+    """The LoRA of that name or id, or the one that comes with the product. Raises NotFound, and for a name that more
+    than one have."""
     known = session.store.all(LoraRecord)
+    called = titles(known)
     for lora in reversed(known):
-        if name in (lora.id, lora.name):
+        if name in (lora.id, called[lora.id]):
             return lora
+    if any(lora.name == name for lora in known):
+        alike = ", ".join(called[lora.id] for lora in known if lora.name == name)
+        raise NotFound(f"Several LoRAs are called {name!r}: say which ({alike}).")
     own = [e.name for e in session.presets.catalogue if e.shipped]
     if name in own:
         return shipped(session, name)
-    raise NotFound(f"There is no LoRA {name!r} (known: {', '.join([*(x.name for x in known), *own])}).")
+    raise NotFound(f"There is no LoRA {name!r} (known: {', '.join([*called.values(), *own])}).")
 
 
 def stack(session: Session, rows: Iterable[tuple[str, float]]) -> LoraStack:
     """A stack of ``(lora id, weight)`` rows. Raises NotFound."""
+    names = titles(session.store.all(LoraRecord))
     adapters = []
     for lora_id, weight in rows:
         lora = get(session, lora_id)
-        adapters.append(Adapter(name=lora.name, sha256=lora.id, path=lora.path, weight=weight))
+        adapters.append(Adapter(name=names[lora.id], sha256=lora.id, path=lora.path, weight=weight))
     return LoraStack(adapters=tuple(adapters))
 
 

@@ -49,11 +49,13 @@ def bring_in(options: argparse.Namespace) -> Answer:
     """Pictures become sources of a character; ``.safetensors`` files become LoRAs of the library."""
     with in_session(options) as session:
         files = list(_files(options.files))
-        weights = [f for f in files if f.suffix.lower() == ".safetensors"]
+        weights = [f for f in files if f.suffix.lower() in loras.FILES]
         pictures = [f for f in files if f not in weights]
         added = [loras.add(session, f, f.name, family=options.family) for f in weights]
         data: dict[str, Any] = {"loras": [lora.model_dump(mode="json") for lora in added]}
-        words = [f"{lora.name}: {lora.family}, rank {lora.rank}" for lora in added]
+        words = [
+            line for lora in added for line in (f"{lora.name}: {lora.family}, rank {lora.rank}", *loras.told(lora))
+        ]
         if pictures:
             arrival = _take_in(session, options, pictures)
             data |= {

@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.domain.presets import CatalogueEntry
 from pipelines.domain.records import LoraRecord
+from pipelines.workflow.loras import titles, told
 from studio.components.painted import Painted, rev_of
 
 
@@ -27,9 +28,18 @@ def status(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> tuple
 
 
 def match(entry: CatalogueEntry, loras: Iterable[LoraRecord]) -> LoraRecord | None:
-    """The file of an entry among those brought in: said at import, or the same file name."""
+    """The file of an entry among those brought in: said at import, or the only one of its file name."""
+    names, stem = {entry.name, entry.repo} - {""}, _stem(entry)
+    said = [x for x in loras if x.catalogue in names]
+    alike = [x for x in loras if stem and x.name == stem and not x.catalogue and x.origin != "trained"]
+    return said[0] if said else alike[0] if len(alike) == 1 else None
+
+
+def _stem(entry: CatalogueEntry) -> str:
+    """The name that a file of an entry comes under; empty where that says nothing: every other trainer calls its file
+    ``pytorch_lora_weights``."""
     stem = entry.file.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-    return next((x for x in loras if x.catalogue in (entry.name, entry.repo) or (stem and x.name == stem)), None)
+    return "" if stem in ("pytorch_lora_weights", "adapter_model", "lora", "model") else stem
 
 
 def catalogue(
@@ -41,7 +51,8 @@ def catalogue(
         lora = match(entry, loras)
         known.add(lora.id if lora else "")
         items.append(_entry(entry, lora, family))
-    own = [_own(x) for x in loras if x.id not in known and x.family == family]
+    called = titles(loras)
+    own = [_own(x, called[x.id]) for x in loras if x.id not in known and x.family == family]
     keys = {i["key"] for i in (*own, *items) if i["ready"]}
     ticked = [k for k in before.get("ticked", []) if k in keys]
     return {"items": [*own, *items], "ticked": ticked, "rev": rev_of(before)}
@@ -80,14 +91,14 @@ def _entry(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> dict[
     }
 
 
-def _own(lora: LoraRecord) -> dict[str, Any]:
+def _own(lora: LoraRecord, title: str) -> dict[str, Any]:
     return {
         "key": lora.id,
-        "title": lora.name,
+        "title": title,
         "kind": "trained here" if lora.origin == "trained" else "brought in",
         "relevance": 0,
         "card": f"Rank {lora.rank}" + (f", trigger {lora.trigger}" if lora.trigger else ""),
-        "warning": "",
+        "warning": " ".join(told(lora)),
         "repo": "",
         "licence": "",
         "status": "here",

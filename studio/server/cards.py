@@ -100,12 +100,13 @@ def told(studio: Studio) -> Cards:
     session, character = studio.session, studio.character
     if character is None:
         return {"cards": [], "loras": [], "cells": [], "seed": session.presets.card.seed}
-    made = cards.cards(session, character.id)
+    made, usable = cards.cards(session, character.id), loras.usable(session, character.generator)
+    called = loras.titles(usable)
     return {
         "report": bool(made) and character.practice is not None,
         "unread": len(reviewer.unread(session, character.id)) if made and character.practice is not None else 0,
         "cards": [_card_line(studio, card) for card in made],
-        "loras": [{"id": x.id, "name": x.name, "origin": x.origin} for x in loras.usable(session, character.generator)],
+        "loras": [{"id": x.id, "name": called[x.id], "origin": x.origin} for x in usable],
         "cells": [_told(c) for c in session.presets.card.cells],
         "seed": session.presets.card.seed,
     }

@@ -337,12 +337,16 @@ def bring(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
         words = {"lines": [str(refusal)], "tone": "bad"}
         return {models.catalogue: catalogue_of(studio, form.listed), models.message: words}
     if form.entry in {e.name for e in studio.session.presets.catalogue}:
-        lora = lora.model_copy(update={"catalogue": form.entry, "origin": "catalogue"})
+        lora = loras.of_catalogue(lora, form.entry)
         studio.session.store.put(lora)
     value = catalogue_of(studio, form.listed)
     key = next((i["key"] for i in value["items"] if i["lora"] == lora.id), "")
     value["ticked"] = list(dict.fromkeys([*value["ticked"], *([key] if key else [])]))
-    words = {"lines": [f"{lora.name} is here: rank {lora.rank}, {lora.modules} modules."], "tone": "good"}
+    left = loras.told(lora)
+    words = {
+        "lines": [f"{lora.name} is here: rank {lora.rank}, {lora.modules} modules.", *left],
+        "tone": "warn" if left else "good",
+    }
     return {models.catalogue: value, models.message: words}
 
 
@@ -393,7 +397,7 @@ def look_ahead(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
     except (NotAllowed, ChoiceError, NotFound) as problem:
         words = {"lines": [str(problem)], "tone": "quiet"}
         return {tab.plan: words, tab.make: gr.update(interactive=False, value="Run")}
-    stacks = len({s.stack.label for s in plan.shots})
+    stacks = len({s.stack.content for s in plan.shots})
     images = len({s.sources[0].id for s in plan.shots})
     prompts = len({s.purpose.labels["prompt"] for s in plan.shots})
     words = estimate_words(studio, plan)
