@@ -88,8 +88,8 @@ class Fit:
 
     @property
     def good(self) -> bool:
-        """Whether the file may be put on the model."""
-        return bool(self.patches) and not self.faults and len(self.strangers) <= len(self.layers)
+        """Whether the file may be put on the model: a layer here and there may be a stranger, not every third."""
+        return bool(self.patches) and not self.faults and 2 * len(self.strangers) <= len(self.layers)
 
     @cached_property
     def layers(self) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """Survey: the base and every LoRA stack on the same pictures with the same prompts and the same seeds."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from pipelines.domain.presets import Axis, CatalogueEntry
 from pipelines.domain.records import ImageRecord
@@ -69,10 +70,14 @@ def rows(prompts: tuple[str, ...], axes: tuple[Axis, ...]) -> list[tuple[str, st
     return [(p, known.get(p, p)) for p in dict.fromkeys(prompts)]
 
 
-def specialties(stacks: tuple[LoraStack, ...], catalogue: tuple[CatalogueEntry, ...]) -> tuple[str, ...]:
-    """The prompts that the catalogue gives as specialty of the LoRAs in ``stacks``, to be added to the prompts."""
+def specialties(
+    stacks: tuple[LoraStack, ...], catalogue: tuple[CatalogueEntry, ...], known: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """The prompts that the catalogue gives as specialty of the LoRAs in ``stacks``, to be added to the prompts.
+    ``known`` says by a file's hash which entry it is, whatever it is called."""
     own = {entry.name: entry.prompts for entry in catalogue}
-    prompts = (p for stack in stacks for adapter in stack.adapters for p in own.get(adapter.name, ()))
+    entries = ((known or {}).get(a.sha256) or a.name for stack in stacks for a in stack.adapters)
+    prompts = (p for name in entries for p in own.get(name, ()))
     return tuple(dict.fromkeys(prompts))
 
 

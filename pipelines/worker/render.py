@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 PREVIEW_PX = 256
 FLAT = 1
 """Steps of a channel (of 255) that a picture of one colour may differ by: what rounding leaves."""
-NAMED = 12
-"""Failed pictures that are named one by one at the end."""
+NAMED = 20
+"""So many failed pictures are told one by one alone; of more, the end names as many."""
 
 
 class RenderFailed(RuntimeError):
@@ -72,7 +72,7 @@ def render(
         run.of_family(run.models[name], list(shots))
     if to_do and run.first_error and not any(shot.id in run.made for shot in to_do):
         raise RenderFailed(f"None of the {len(to_do)} pictures could be made. The first: {run.first_error}")
-    if run.failed:
+    if len(run.failed) > NAMED:
         emit(Warned(text=_failures(run.failed, len(to_do))))
     return [run.made[shot.id] for shot in plan if shot.id in run.made]
 

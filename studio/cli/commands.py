@@ -10,9 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipelines.domain.presets import TrainingSettings
-from pipelines.domain.records import Card, Character, Decision, Survey
+from pipelines.domain.records import Card, Character, Decision, LoraRecord, Survey
 from pipelines.domain.requests import ScoreRequest
 from pipelines.domain.shots import LoraStack
+from pipelines.models.lora_files import LoraRefused
 from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
 from pipelines.storage.rebuild import rebuild as rebuild_records
@@ -51,11 +52,13 @@ def bring_in(options: argparse.Namespace) -> Answer:
         files = list(_files(options.files))
         weights = [f for f in files if f.suffix.lower() in loras.FILES]
         pictures = [f for f in files if f not in weights]
-        added = [loras.add(session, f, f.name, family=options.family) for f in weights]
-        data: dict[str, Any] = {"loras": [lora.model_dump(mode="json") for lora in added]}
-        words = [
-            line for lora in added for line in (f"{lora.name}: {lora.family}, rank {lora.rank}", *loras.told(lora))
-        ]
+        added, refused = _add_loras(session, options, weights)
+        if refused and not added and not pictures:
+            raise LoraRefused("\n".join(refused.values()))
+        data: dict[str, Any] = {"loras": [lora.model_dump(mode="json") for lora in added], "loras_refused": refused}
+        words = list(refused.values())
+        for lora in added:
+            words += [f"{lora.name}: {lora.family}, rank {lora.rank}", *loras.told(lora)]
         if pictures:
             arrival = _take_in(session, options, pictures)
             data |= {
@@ -66,6 +69,20 @@ def bring_in(options: argparse.Namespace) -> Answer:
             }
             words += [f"{len(arrival.admitted)} pictures taken in"] + [why for _, why in arrival.refused]
         return data, "\n".join(words)
+
+
+def _add_loras(
+    session: Session, options: argparse.Namespace, files: Iterable[Path]
+) -> tuple[list[LoraRecord], dict[str, str]]:
+    """The LoRAs that were taken, and why others were not: one that is refused does not stop the rest."""
+    added: list[LoraRecord] = []
+    refused: dict[str, str] = {}
+    for path in files:
+        try:
+            added.append(loras.add(session, path, path.name, family=options.family))
+        except LoraRefused as refusal:
+            refused[str(path)] = str(refusal)
+    return added, refused
 
 
 def _take_in(session: Session, options: argparse.Namespace, pictures: list[Path]) -> sources.Arrival:

@@ -16,7 +16,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.blocks import Block
 
-from pipelines.domain.records import SavedStack, Survey
+from pipelines.domain.records import LoraRecord, SavedStack, Survey
 from pipelines.domain.shots import LoraStack, Plan
 from pipelines.models.lora_files import LoraRefused
 from pipelines.planning.base import ChoiceError
@@ -382,12 +382,17 @@ def plan_of(studio: Studio, form: SurveyForm) -> Plan:
     stacks = columns(studio, form.listed, form.combine, form.stacks)
     prompts = [
         *form.prompts,
-        *(specialties(tuple(stacks), studio.session.presets.catalogue) if form.specialties else ()),
+        *(_specialties(studio, stacks) if form.specialties else ()),
     ]
     if not prompts:
         raise NotAllowed("Tick at least one prompt.")
     options = survey.SurveyOptions(images, tuple(stacks), tuple(prompts), seed=form.seed)
     return survey.plan(studio.session, studio.character_id, options)
+
+
+def _specialties(studio: Studio, stacks: Sequence[LoraStack]) -> tuple[str, ...]:
+    entries = {lora.id: lora.catalogue for lora in studio.session.store.all(LoraRecord)}
+    return specialties(tuple(stacks), studio.session.presets.catalogue, entries)
 
 
 def look_ahead(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:

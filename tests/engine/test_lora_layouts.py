@@ -1,5 +1,5 @@
-"""LoRA layouts x (FLUX.1, Qwen-Image-Edit) at their true block counts: a file lands wholly, with the output of the dense
-difference, or is refused in words. The table in docs/lora-files.md is held by this."""
+"""LoRA layouts x (FLUX.1, Qwen-Image-Edit) at their true block counts: a file lands wholly, with the output of the
+dense difference, or is refused in words. The table in docs/lora-files.md is held by this."""
 
 import copy
 from pathlib import Path
@@ -23,8 +23,10 @@ ROPE = (4, 6, 6)
 
 def flux() -> dict[str, nn.Module]:
     torch.manual_seed(0)
-    clip = CLIPTextConfig(hidden_size=8, intermediate_size=16, num_hidden_layers=3, num_attention_heads=2, vocab_size=32,
-                          max_position_embeddings=8, eos_token_id=2)  # fmt: skip
+    clip = CLIPTextConfig(
+        hidden_size=8, intermediate_size=16, num_hidden_layers=3, num_attention_heads=2, vocab_size=32,
+        max_position_embeddings=8, bos_token_id=1, eos_token_id=2, pad_token_id=0,
+    )  # fmt: skip
     t5 = T5Config(d_model=12, d_ff=20, d_kv=4, num_heads=2, num_layers=3, vocab_size=32, feed_forward_proj="gated-gelu")
     return {
         "transformer": FluxTransformer2DModel(
@@ -135,7 +137,7 @@ def test_a_layout_lands_wholly_or_is_refused_in_words(base: str, make: Layout, t
         return
     header = inspect(path, targets=[adapters.live_target(driver)])
     assert not header.fault and header.fitting[0].left_out == ()
-    for got, wanted, before in zip(worn(driver, path), seen(dense(parts, file)), plain, strict=True):
+    for got, wanted in zip(worn(driver, path), seen(dense(parts, file)), strict=True):
         torch.testing.assert_close(got, wanted, rtol=2e-3, atol=2e-4)
     # the layout did something, to each part that it names
     named = {name.partition(".")[0] for name in (*file.deltas, *file.biases)}
