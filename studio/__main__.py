@@ -5,15 +5,15 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from studio.cli import main as steps
+from studio.cli import main as command_line
 from studio.cli.answers import REFUSALS, workspace_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0, or 1 when something was refused or failed."""
-    options = steps.parser().parse_args(argv)
+    options = command_line.parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(levelname)s %(message)s")
-    return steps.run(options) if options.command else _serve(options)
+    return command_line.run(options) if options.command else _serve(options)
 
 
 def _serve(options: argparse.Namespace) -> int:

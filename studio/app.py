@@ -16,7 +16,8 @@ review    #review-gate-enriched|synthetic|card #review-filter-open|all|good|need
           #review-good #review-correct #review-reject #review-undo #review-view-single #review-view-grid #review-help
           #review-filter #review-pristine #correction-file #correction-wrong #correction-send
 pristine  #pristine-dialog #pristine-most #pristine-keep, .kb-tile[aria-pressed]
-line      #review-line #enrich-line #line-dialog #line-calibrate #line-progress #line-stop #line-judge #line-report
+threshold #review-threshold #enrich-threshold #threshold-dialog #threshold-calibrate #threshold-progress
+          #threshold-stop #threshold-score #threshold-report
 card      #card-lora #card-seed #card-run #card-version (select) #card-compare (select) #card-headline #card-poster
           .cell[data-cell="front/neutral"][data-verdict="right|wrong|unsure|missing"]
 picture   #picture-dialog #picture-good #picture-correct #picture-reject #picture-angle #picture-expression

@@ -1,4 +1,4 @@
-"""The record of a calibration: where the identity line of a character lies, and how far it can be trusted."""
+"""The record of a calibration: where the identity threshold of a character lies, and how far it can be trusted."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -10,8 +10,8 @@ from pipelines.domain.records import Angle, Record, now
 
 
 class RejectRate(Frozen):
-    """Of ``total`` right pictures at one angle, how many did not pass the line (95 % interval of that rate), and how
-    many would be called someone else."""
+    """Of ``total`` right pictures at one angle, how many did not pass the threshold (95 % interval of that rate), and
+    how many would be called someone else."""
 
     angle: Angle
     total: int
@@ -22,14 +22,14 @@ class RejectRate(Frozen):
 
 
 class Calibration(Record):
-    """Where the identity line of a character lies for one recogniser, and why (``pipelines.faces.calibration``). ``id``
-    is ``<character>/<version>/<recogniser>``.
+    """Where the identity threshold of a character lies for one recogniser, and why (``pipelines.faces.calibration``).
+    ``id`` is ``<character>/<version>/<recogniser>``.
 
-    A score passes from ``threshold`` on and fails below ``floor``. ``tau`` is the line by ``impostors`` pictures of
-    ``others`` (worth ``effective`` independent ones) at a share ``far`` of false accepts, true for new others within
-    ``far_low`` to ``far_high``; ``smallest`` is the smallest leave-one-out score of ``references`` (id, angle):
-    those of the sources it has ``seen`` that have a face.
-    ``provisional`` lines are not used; ``why`` says why. ``report`` is a page, relative to the workspace.
+    A score passes from ``threshold`` on and fails below ``floor``. ``tau`` is the threshold by ``impostors`` pictures
+    of ``others`` (worth ``effective`` independent ones) at a share ``far`` of false accepts, true for new others within
+    ``far_low`` to ``far_high``; ``smallest`` is the smallest leave-one-out score of ``references`` (id, angle): those
+    of the sources it has ``seen`` that have a face. ``provisional`` thresholds are not used; ``why`` says why.
+    ``report`` is a page, relative to the workspace.
     """
 
     table: ClassVar[str] = "calibrations"

@@ -48,7 +48,7 @@ class ImageMade(Frozen):
 
 
 class Scored(Frozen):
-    """A picture has been judged."""
+    """A picture has been scored."""
 
     type: Literal["scored"] = "scored"
     image: str

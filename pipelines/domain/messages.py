@@ -12,15 +12,15 @@ from pipelines.domain.events import Event
 from pipelines.domain.requests import Request
 
 
-class Run(Frozen):
-    """App to worker: do this. ``settings`` are the app's, as plain values; ``judged`` are ids of pictures that have
-    scores already, so that a resumed job does not judge them again."""
+class StartJob(Frozen):
+    """App to worker: do this. ``settings`` are the app's, as plain values; ``scored`` are ids of pictures that have
+    scores already, so that a resumed job does not score them again."""
 
-    type: Literal["run"] = "run"
+    type: Literal["start"] = "start"
     job: str
     request: Request
     settings: dict[str, Any] = Field(default_factory=dict)
-    judged: tuple[str, ...] = ()
+    scored: tuple[str, ...] = ()
 
 
 class Control(Frozen):
@@ -53,7 +53,7 @@ class Told(Frozen):
     event: Event
 
 
-ToWorker = Annotated[Run | Control, Field(discriminator="type")]
+ToWorker = Annotated[StartJob | Control, Field(discriminator="type")]
 ToApp = Annotated[Ready | Claimed | Told, Field(discriminator="type")]
 TO_WORKER: TypeAdapter[ToWorker] = TypeAdapter(ToWorker)
 TO_APP: TypeAdapter[ToApp] = TypeAdapter(ToApp)

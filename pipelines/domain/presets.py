@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import Angle, Expression
+from pipelines.domain.sampling import Sampling
 
 Role = Literal["generator", "editor"]
 """What a model is chosen for: pictures from words alone, or from pictures and words."""
@@ -143,7 +144,8 @@ class FacePreset(Frozen):
 class CatalogueEntry(Frozen):
     """A LoRA of the survey. ``relevance`` 1-5, 0 for unknown; ``suits`` are architectures; ``repo`` is empty where
     nobody but this product has it: then ``shipped`` is its file, relative to ``presets``, and ``editors`` are the model
-    presets that it is shown for (none: all)."""
+    presets that it is shown for (none: all). ``weight`` is the strength it starts with, ``sampling`` what it asks
+    for."""
 
     name: str
     repo: str
@@ -155,6 +157,7 @@ class CatalogueEntry(Frozen):
     warning: str = ""
     prompts: tuple[str, ...] = ()
     weight: float = 1.0
+    sampling: Sampling = Sampling()
     licence: str = ""
     shipped: str = ""
     editors: tuple[str, ...] = ()
@@ -253,7 +256,7 @@ class TrainingSettings(Frozen):
     gradient_checkpointing: bool = True
     save_every: int = Field(250, ge=1)
     sample_every: int = Field(250, ge=1)
-    keep: int = Field(4, ge=1)
+    checkpoints_total_limit: int = Field(4, ge=1)
     source_share: float = Field(0.4, ge=0, le=1)
     face_weight: float = Field(0.0, ge=0, le=100)
     seed: int = 0

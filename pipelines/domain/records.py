@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
+from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import ImageRef, LoraStack, Shot
 
 Angle = Literal["front", "half-left", "profile-left", "half-right", "profile-right", "back", "unsure"]
@@ -208,7 +209,7 @@ class LeftOut(Frozen):
 class LoraRecord(Record):
     """A LoRA file. ``id`` is its SHA-256. ``family`` is the kind of base it fits (``flux``, ``qwen-image-edit``) and
     ``width`` the inner width of the transformer that it fits (0: not known). ``left_out`` is what of the file is not
-    applied."""
+    applied. ``sampling`` is what the user says it asks for; ``None``: what its catalogue entry says."""
 
     table: ClassVar[str] = "loras"
     name: str
@@ -221,6 +222,7 @@ class LoraRecord(Record):
     bytes: int = 0
     origin: Literal["trained", "imported", "catalogue"] = "imported"
     catalogue: str = ""
+    sampling: Sampling | None = None
     character: str = ""
     version: str = ""
     run: str = ""

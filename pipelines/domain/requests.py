@@ -18,9 +18,9 @@ class Reference(Frozen):
     angle: Angle = "unsure"
 
 
-class Line(Frozen):
-    """A calibrated line of one recogniser with exactly these weights: right from ``threshold`` on, someone else below
-    ``floor``, at a share ``far`` of false accepts."""
+class CalibratedThreshold(Frozen):
+    """A calibrated threshold of one recogniser with exactly these weights: right from ``threshold`` on, someone else
+    below ``floor``, at a share ``far`` of false accepts."""
 
     recogniser: str
     model_hash: str
@@ -29,33 +29,33 @@ class Line(Frozen):
     far: float
 
 
-class Judge(Frozen):
-    """How pictures are scored: which recognisers, against which references. ``lines`` are calibrated on exactly these
-    references; a recogniser without one uses its starting values. ``smallest``: pixels of the shorter side below which
-    a picture that was brought in is too small to learn from."""
+class ScoringSpec(Frozen):
+    """How pictures are scored: which recognisers, against which references. ``thresholds`` are calibrated on exactly
+    these references; a recogniser without one uses its starting values. ``smallest``: pixels of the shorter side below
+    which a picture that was brought in is too small to learn from."""
 
     recogniser: str
     second_opinion: str = ""
     references: tuple[Reference, ...] = ()
-    lines: tuple[Line, ...] = ()
+    thresholds: tuple[CalibratedThreshold, ...] = ()
     smallest: int = 512
 
 
 class RenderRequest(Frozen):
-    """Make the pictures of a plan and judge each (``judge`` of ``None``: do not judge)."""
+    """Make the pictures of a plan and score each (``scoring`` of ``None``: do not score)."""
 
     kind: Literal["render"] = "render"
     plan: Plan
-    judge: Judge | None = None
+    scoring: ScoringSpec | None = None
 
 
 class ScoreRequest(Frozen):
-    """Judge pictures that exist."""
+    """Score pictures that exist."""
 
     kind: Literal["score"] = "score"
     character: str
     images: tuple[ImageRef, ...]
-    judge: Judge
+    scoring: ScoringSpec
 
 
 class Other(Frozen):
@@ -66,7 +66,8 @@ class Other(Frozen):
 
 
 class CalibrateRequest(Frozen):
-    """Find the line of a character for each of ``recognisers`` (those that cannot work are left out, the first must).
+    """Calibrate the threshold of a character for each of ``recognisers`` (those that cannot work are left out, the
+    first must).
 
     ``others`` are its impostors, and so are people of the mini world of the seeds ``strangers``, drawn ``size`` pixels
     square. ``verified`` are pictures beyond the references that a human called right. ``folder`` (relative to the
@@ -174,7 +175,7 @@ class TrainRequest(Frozen):
     folder: str
     lineage: dict[str, str] = Field(default_factory=dict)
     samples: tuple[Shot, ...] = ()
-    judge: Judge | None = None
+    scoring: ScoringSpec | None = None
 
     @property
     def pictures(self) -> tuple[ImageRef, ...]:

@@ -4,13 +4,14 @@ A shot's id is a hash of its content, so a plan that is run again skips what exi
 a crash" are the same thing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field
 
 from pipelines.domain.base import Frozen, content_hash
+from pipelines.domain.sampling import NoiseSchedule, Sampling
 
 Step = Literal["survey", "enrich", "generate", "model_card", "sample"]
 
@@ -23,12 +24,14 @@ class ImageRef(Frozen):
 
 
 class Adapter(Frozen):
-    """One LoRA in a stack. ``path`` is relative to the workspace; ``sha256`` is of the file, ``weight`` its scale."""
+    """One LoRA in a stack. ``path`` is relative to the workspace; ``sha256`` is of the file, ``weight`` its scale,
+    ``sampling`` what it asks for."""
 
     name: str
     sha256: str
     path: str
     weight: float = 1.0
+    sampling: Sampling = Sampling()
 
 
 class LoraStack(Frozen):
@@ -69,7 +72,8 @@ class Shot(Frozen):
     """One planned picture, whole: the same shot on the same machine gives the same pixels.
 
     ``family`` names a preset in ``presets/models``; ``revision`` pins its weights. ``width`` and ``height`` are pixels,
-    ``guidance`` is the family's guidance scale (FLUX: distilled guidance; Qwen: true CFG).
+    ``guidance`` is the family's guidance scale (FLUX: distilled guidance; Qwen: true CFG). ``schedule`` is what stands
+    in for values of the model's own noise schedule.
     """
 
     family: str
@@ -83,15 +87,26 @@ class Shot(Frozen):
     guidance: float
     width: int
     height: int
+    schedule: NoiseSchedule = NoiseSchedule()
     purpose: Purpose
 
     @cached_property
     def id(self) -> str:
-        """Hash of the content; where the files lie does not count."""
+        """Hash of the content; where the files lie does not count, nor does a schedule that leaves all to the model:
+        shots were planned before there was one."""
         content: dict[str, Any] = self.model_dump()
+        del content["schedule"]
+        if self.schedule.values:
+            content["schedule"] = self.schedule.values
         content["sources"] = [s.id for s in self.sources]
         content["stack"] = list(self.stack.content)
         return content_hash(content)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Shot":
+        """A copy with other content, and so with another id: the one that is remembered is of what was before."""
+        copied = super().model_copy(update=update, deep=deep)
+        vars(copied).pop("id", None)
+        return copied
 
 
 class Plan(Frozen):

@@ -26,7 +26,7 @@ def check(decision: Decision) -> None:
         raise ValueError(f"A decision of kind {action!r} needs {wanted}, not {value!r}.")
 
 
-def step(verdict: Verdict, decision: Decision) -> Verdict:
+def after(verdict: Verdict, decision: Decision) -> Verdict:
     """The verdict after one more decision that is not an undo.
 
     Later ones win, but a rule never replaces the label that a person gave, nor one given in a person's stead.

@@ -22,13 +22,13 @@ class Said:
     sure: float
 
 
-Words = Mapping[str, Said]
+Attributes = Mapping[str, Said]
 """What readers say, by head."""
 
 
-def sure_word(words: Words, head: str, sure: float = 0.5) -> str:
+def sure_attribute(attributes: Attributes, head: str, sure: float = 0.5) -> str:
     """The word of a head that is at least so ``sure`` of it; empty when it is not, or not there."""
-    said = words.get(head)
+    said = attributes.get(head)
     return said.word if said and said.sure >= sure else ""
 
 
@@ -39,8 +39,8 @@ class Face:
     ``box``: x0, y0, x1, y1 in pixels; ``keypoints``: (5, 2) in pixels, the eye on the image's left, the eye on its
     right, nose, mouth corner left, mouth corner right; ``score``: the detector's confidence, 0-1; ``embedding``: unit
     norm, or ``None`` when there are no weights for it; ``yaw``: degrees, > 0 when the nose points toward the image's
-    RIGHT; ``pitch``: degrees, > 0 looking up. ``None``: not measured. ``words``: what readers beside the recogniser
-    say of it, by head (``expression``, ``hair`` ...); empty when there are none.
+    RIGHT; ``pitch``: degrees, > 0 looking up. ``None``: not measured. ``attributes``: what readers beside the
+    recogniser say of it, by head (``expression``, ``hair`` ...); empty when there are none.
     """
 
     box: tuple[float, float, float, float]
@@ -49,7 +49,7 @@ class Face:
     embedding: np.ndarray | None = None
     yaw: float | None = None
     pitch: float | None = None
-    words: Words = field(default_factory=dict)
+    attributes: Attributes = field(default_factory=dict)
 
     @property
     def area(self) -> float:
@@ -60,7 +60,7 @@ class Face:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Cosines between two single pictures, NOT against a centroid (``identity.line`` converts them).
+    """Cosines between two single pictures, NOT against a centroid (``identity.against_centroid`` converts them).
 
     From ``same`` on it counts as the same character; below ``other`` as someone else; between, a human decides.
     ``provisional``: a starting value that nobody has calibrated on this character's pictures.
@@ -98,7 +98,7 @@ class Recogniser(Protocol):
         RecogniserMissing when it cannot look at all."""
         ...
 
-    def picture(self, image: Image.Image) -> Words:
+    def picture(self, image: Image.Image) -> Attributes:
         """What the whole picture shows (``framing``, ``pose``, ``facing`` ...); empty without a reader for that."""
         ...
 

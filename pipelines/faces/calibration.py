@@ -1,5 +1,5 @@
-"""Where the line lies for one character: from what its own sources score against each other (leave-one-out) and what
-others score against it. Works for any recogniser: it sees unit vectors only. Rules: docs/numbers.md, "Identity".
+"""Where the threshold lies for one character: from what its own sources score against each other (leave-one-out) and
+what others score against it. Works for any recogniser: it sees unit vectors only. Rules: docs/numbers.md, "Identity".
 
 Every score is taken as the product takes it (``identity.identify``): against the centroid of the references at the
 same angle when there are three, else of all.
@@ -41,13 +41,13 @@ class Impostors:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """The line of one character and why it is there.
+    """The threshold of one character and why it is there.
 
-    A score passes from ``threshold`` on and fails below ``floor``; between, a human looks. ``tau`` is the line by the
-    impostors alone: of new others, ``far_low`` to ``far_high`` pass it (95 % interval). ``smallest`` is the smallest
-    leave-one-out score. ``genuine`` (n,) and ``impostor`` (m,) are the scores, NaN in ``genuine`` where nothing can be
-    measured. ``effective`` says how many independent pictures the impostors are worth. ``provisional`` with ``why``:
-    too little to calibrate with.
+    A score passes from ``threshold`` on and fails below ``floor``; between, a human looks. ``tau`` is the threshold by
+    the impostors alone: of new others, ``far_low`` to ``far_high`` pass it (95 % interval). ``smallest`` is the
+    smallest leave-one-out score. ``genuine`` (n,) and ``impostor`` (m,) are the scores, NaN in ``genuine`` where
+    nothing can be measured. ``effective`` says how many independent pictures the impostors are worth. ``provisional``
+    with ``why``: too little to calibrate with.
     """
 
     far: float
@@ -69,7 +69,7 @@ class Calibrated:
 
     @property
     def provisional(self) -> bool:
-        """Whether the line must not be used yet."""
+        """Whether the threshold must not be used yet."""
         return bool(self.why)
 
 
@@ -81,7 +81,7 @@ def calibrate(
     verified: References | None = None,
     names_others: bool = True,
 ) -> Calibrated:
-    """The line of the character that ``references`` show, such that a share ``far`` of others passes ``tau``.
+    """The threshold of the character that ``references`` show, such that a share ``far`` of others passes ``tau``.
 
     ``threshold = max(tau, smallest leave-one-out score)`` and ``floor`` is the smaller of the two (-1 for a stand-in
     that must not call anybody someone else: ``names_others`` of False). ``verified`` are pictures beyond the references
@@ -96,7 +96,7 @@ def calibrate(
     known = genuine[~np.isnan(genuine)]
     scores = against(references, impostors.embeddings, impostors.angles)
     effective = effective_sample_size(scores, impostors.angles, impostors.groups)
-    tau, low, high = accept_line(scores, far, effective)
+    tau, low, high = accept_threshold(scores, far, effective)
     smallest = float(known.min()) if len(known) else 1.0
     return Calibrated(
         far=far,
@@ -136,13 +136,13 @@ def left_out(references: References) -> np.ndarray:
     return scores
 
 
-def accept_line(scores: np.ndarray, far: float, effective: float) -> tuple[float, float, float]:
+def accept_threshold(scores: np.ndarray, far: float, effective: float) -> tuple[float, float, float]:
     """``tau`` just above the r-th largest impostor score, r = max(1, floor(far (m + 1))), and the 95 % interval of
     the share of NEW pictures of others that pass it.
 
     The share above the r-th largest of m independent scores is Beta(r, m + 1 - r) whatever their distribution (order
     statistics: Casella, Berger, 5.4), mean r / (m + 1); with pictures that depend on each other, m is ``effective``.
-    No scores: a line that nothing passes, and nothing known about it.
+    No scores: a threshold that nothing passes, and nothing known about it.
     """
     m = len(scores)
     if not m:
@@ -191,7 +191,7 @@ def area(genuine: np.ndarray, impostor: np.ndarray) -> float:
 
 
 def roc(genuine: np.ndarray, impostor: np.ndarray) -> np.ndarray:
-    """Points (k, 2) from (0, 0) to (1, 1): share of others and share of right pictures that pass, for a line that
+    """Points (k, 2) from (0, 0) to (1, 1): share of others and share of right pictures that pass, for a threshold that
     falls through all scores."""
     lines = np.unique(np.concatenate([genuine, impostor]))[::-1]
     points = [((impostor >= line).mean(), (genuine >= line).mean()) for line in lines]
@@ -201,8 +201,8 @@ def roc(genuine: np.ndarray, impostor: np.ndarray) -> np.ndarray:
 def _rejects(
     references: References, genuine: np.ndarray, tau: float, verified: References | None, names_others: bool
 ) -> list[RejectRate]:
-    """By angle. A source is held against the lines that the OTHER sources would have drawn: against its own line the
-    smallest could never fall."""
+    """By angle. A source is held against the thresholds that the OTHER sources would have given: against its own
+    threshold the smallest could never fall."""
     known = np.flatnonzero(~np.isnan(genuine))
     judged: list[tuple[Angle, float, np.ndarray]] = []
     for i in known.tolist():
@@ -234,7 +234,7 @@ def _count(angle: Angle, rows: list[tuple[bool, bool]]) -> RejectRate:
 
 
 def _too_little(n: int, far: float, effective: float, m: int, others: int) -> str:
-    """Why the line stays provisional, in words; empty when it does not."""
+    """Why the threshold stays provisional, in words; empty when it does not."""
     if n < SOURCES:
         return f"Only {n} sources could be compared with the others; {SOURCES} are wanted."
     if far * (effective + 1) >= 1:

@@ -1,5 +1,5 @@
 """The report of a calibration: one HTML page that needs nothing else. Scores of right pictures and of others, the ROC,
-the line and why it is there."""
+the threshold and why it is there."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +36,7 @@ def page(drawn: Calibrated, title: str, facts: Mapping[str, str]) -> str:
 
 
 def words(drawn: Calibrated) -> str:
-    """Why the line is where it is, in two or three sentences."""
+    """Why the threshold is where it is, in two or three sentences."""
     share = f"{_percent(drawn.far_low)} to {_percent(drawn.far_high)}"
     sure = f"{SURE * 100:.0f} % interval"
     known = int((~np.isnan(drawn.genuine)).sum())
@@ -67,7 +67,7 @@ def _numbers(drawn: Calibrated) -> str:
 
 
 def histograms(drawn: Calibrated) -> str:
-    """Two histograms over one axis: sources left out one by one, and others; with the lines drawn through."""
+    """Two histograms over one axis: sources left out one by one, and others; with the thresholds drawn through."""
     genuine = drawn.genuine[~np.isnan(drawn.genuine)]
     low, high = _range(np.concatenate([genuine, drawn.impostor, [drawn.threshold]]))
     x = _scale(low, high, LEFT, WIDTH - RIGHT)
@@ -157,9 +157,9 @@ def _closest(drawn: Calibrated) -> str:
         return '<p class="dim">Nobody.</p>'
     rows = [(name, f"{score:.2f}") for name, score in drawn.closest]
     usual = float(np.nanmedian(drawn.genuine))
-    doubt = [name for name, score in drawn.closest if score >= usual]
-    said = f"<small>{escape(', '.join(doubt))}: as close as half of the sources. The same person?</small>"
-    return table(("who", "highest score"), rows) + (said if doubt else "")
+    alike = [name for name, score in drawn.closest if score >= usual]
+    said = f"<small>{escape(', '.join(alike))}: as close as half of the sources. The same person?</small>"
+    return table(("who", "highest score"), rows) + (said if alike else "")
 
 
 def _rejects(drawn: Calibrated) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.faces.angle import yaw_from_keypoints
-from pipelines.faces.base import Face, RecogniserMissing, Thresholds, Words, file_hash, largest_first, unit
+from pipelines.faces.base import Attributes, Face, RecogniserMissing, Thresholds, file_hash, largest_first, unit
 
 WEIGHTS = "20180402-114759-vggface2.pt"
 SMALLEST = 20
@@ -30,7 +30,7 @@ class Facenet:
     """A second opinion: it separates people less well than ArcFace. Without its weights it still finds faces.
 
     Thresholds: cosine 0.60 for the same person is what DeepFace ships for this network (cosine distance 0.40); the
-    lower line is ours. Both are starting values.
+    lower threshold is ours. Both are starting values.
     """
 
     name = "facenet"
@@ -107,7 +107,7 @@ class Facenet:
             raise RecogniserMissing(f"The facenet weights in {self.weights} cannot be loaded: {error}") from error
         return net.eval()
 
-    def picture(self, image: Image.Image) -> Words:
+    def picture(self, image: Image.Image) -> Attributes:
         """It has no reader for whole pictures."""
         return {}
 

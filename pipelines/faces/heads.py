@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipelines.faces.base import Said, Words
+from pipelines.faces.base import Attributes, Said
 
 FACE, SCENE = "face.onnx", "scene.onnx"
 SIDE = 64
@@ -25,7 +25,7 @@ class FaceReading:
 
     yaw: float
     pitch: float
-    words: Words
+    attributes: Attributes
 
 
 def session(path: Path) -> Any:
@@ -53,7 +53,7 @@ class Reader:
         x = (pixels.astype(np.float32) / 127.5 - 1).transpose(0, 3, 1, 2)
         return dict(zip(self._names, self._session.run(None, {self._input: np.ascontiguousarray(x)}), strict=True))
 
-    def words(self, out: Mapping[str, np.ndarray], row: int = 0) -> dict[str, Said]:
+    def attributes(self, out: Mapping[str, np.ndarray], row: int = 0) -> dict[str, Said]:
         """The likeliest word of every head for one row of an answer."""
         best = {name: int(out[name][row].argmax()) for name in self.heads}
         return {name: Said(self.heads[name][k], float(out[name][row][k])) for name, k in best.items()}
@@ -62,7 +62,7 @@ class Reader:
 def reading(reader: Reader, out: Mapping[str, np.ndarray], row: int = 0) -> FaceReading:
     """One row of a face reader's answer; its output ``turn`` is sine and cosine of yaw, and pitch in degrees / 30."""
     sine, cosine, pitch = (float(v) for v in out["turn"][row])
-    return FaceReading(float(np.degrees(np.arctan2(sine, cosine))), 30 * pitch, reader.words(out, row))
+    return FaceReading(float(np.degrees(np.arctan2(sine, cosine))), 30 * pitch, reader.attributes(out, row))
 
 
 class Heads:
@@ -91,7 +91,7 @@ class Heads:
         crop = norm_crop(np.asarray(image.convert("RGB")), np.asarray(keypoints, np.float32))
         return reading(self._face, self._face(crop[None]))
 
-    def picture(self, image: Image.Image) -> Words:
+    def picture(self, image: Image.Image) -> Attributes:
         """What a whole picture shows: ``framing``, ``pose``, ``light``, ``background``, ``clothes``, ``facing`` ..."""
         small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=None)
-        return self._scene.words(self._scene(np.asarray(small)[None]))
+        return self._scene.attributes(self._scene(np.asarray(small)[None]))

@@ -27,8 +27,8 @@ class References:
 
     def without(self, image_id: str) -> "References":
         """The others: a source is never compared with itself."""
-        keep = [i for i, own in enumerate(self.ids) if own != image_id]
-        return References(self.embeddings[keep], tuple(self.angles[i] for i in keep), tuple(self.ids[i] for i in keep))
+        rest = [i for i, own in enumerate(self.ids) if own != image_id]
+        return References(self.embeddings[rest], tuple(self.angles[i] for i in rest), tuple(self.ids[i] for i in rest))
 
     def facing(self, angle: Angle) -> tuple[str, np.ndarray]:
         """The references of that angle when there are at least three, else all of them; and the bin's name."""
@@ -37,8 +37,8 @@ class References:
 
 
 class Drawn(NamedTuple):
-    """A line that was calibrated on these references (``calibration``): right from ``threshold`` on, someone else below
-    ``floor``; a share ``far`` of others passes."""
+    """A threshold that was calibrated on these references (``calibration``): right from ``threshold`` on, someone else
+    below ``floor``; a share ``far`` of others passes."""
 
     threshold: float
     floor: float
@@ -51,10 +51,10 @@ def centroid(embeddings: np.ndarray) -> tuple[np.ndarray, float]:
     return unit(mean), float(np.linalg.norm(mean))
 
 
-def line(pairwise: float, length: float) -> float:
+def against_centroid(pairwise: float, length: float) -> float:
     """A pairwise threshold (cosine between two pictures) as a threshold against a centroid of mean ``length``.
 
-    The cosine to the centroid times ``length`` is the mean cosine to the references, so the line is
+    The cosine to the centroid times ``length`` is the mean cosine to the references, so the threshold is
     ``pairwise / length``. For references that resemble each other by s this is s / sqrt(s + (1 - s) / n): 0.46
     becomes 0.61 at n = 5. Never above 1.
     """
@@ -80,13 +80,13 @@ def identify(
     angle: Angle = "unsure",
     drawn: Drawn | None = None,
 ) -> Identity:
-    """Compare one unit embedding (d,) with the references, by the calibrated line when there is one.
+    """Compare one unit embedding (d,) with the references, by the calibrated threshold when there is one.
 
     Score: cosine to the centroid of the references at the same angle when there are three, else of all. Without a
-    calibrated line it is right from ``max(tau, smallest leave-one-out score)`` on, wrong below the lower line, and
-    unsure between; tau and the lower line are then the recogniser's pairwise ones, converted. A profile without
-    profile references is never called wrong: no recogniser is good enough at that (EER 0.7 % frontal, 4.7 % to
-    profile).
+    calibrated threshold it is right from ``max(tau, smallest leave-one-out score)`` on, wrong below the lower
+    threshold, and unsure between; tau and the lower threshold are then the recogniser's pairwise ones, converted. A
+    profile without profile references is never called wrong: no recogniser is good enough at that (EER 0.7 % frontal,
+    4.7 % to profile).
     """
     bin_name, rows = references.facing(angle)
     if not len(rows):
@@ -94,7 +94,7 @@ def identify(
     centre, length = centroid(rows)
     score = float(embedding @ centre)
     single = rows @ embedding
-    threshold, floor = drawn[:2] if drawn else _starting_lines(rows, length, thresholds)
+    threshold, floor = drawn[:2] if drawn else _starting_thresholds(rows, length, thresholds)
     verdict = _verdict(score, threshold, floor)
     how = f", calibrated at {drawn.far:.2g} false accepts" if drawn else _START if thresholds.provisional else ""
     why = _why(verdict, score, threshold, len(rows), bin_name) + f"{how}."
@@ -131,10 +131,10 @@ def is_copy(highest: float, references: References, hash_distance: int) -> bool:
 _START = "; the line is a starting value"
 
 
-def _starting_lines(rows: np.ndarray, length: float, thresholds: Thresholds) -> tuple[float, float]:
+def _starting_thresholds(rows: np.ndarray, length: float, thresholds: Thresholds) -> tuple[float, float]:
     alone = leave_one_out(rows)
     lowest = float(alone.min()) if len(alone) else 0.0
-    return max(line(thresholds.same, length), lowest), line(thresholds.other, length)
+    return max(against_centroid(thresholds.same, length), lowest), against_centroid(thresholds.other, length)
 
 
 def _verdict(score: float, threshold: float, floor: float) -> IdentityVerdict:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.faces.angle import yaw_from_keypoints
-from pipelines.faces.base import Face, RecogniserMissing, Thresholds, Words, file_hash, largest_first, unit
+from pipelines.faces.base import Attributes, Face, RecogniserMissing, Thresholds, file_hash, largest_first, unit
 from pipelines.faces.heads import Heads
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class InsightFacePack:
             raise RecogniserMissing(missing)
         _ = self._analysis, self.heads
 
-    def picture(self, image: Image.Image) -> Words:
+    def picture(self, image: Image.Image) -> Attributes:
         """See ``Recogniser.picture``: what the readers beside the pack say."""
         return self.heads.picture(image) if self.heads else {}
 
@@ -136,7 +136,7 @@ def _read(heads: Heads, image: Image.Image, face: Face) -> Face:
     if face.keypoints is None:
         return face
     reading = heads.face(image, face.keypoints)
-    return replace(face, yaw=reading.yaw, pitch=reading.pitch, words=reading.words)
+    return replace(face, yaw=reading.yaw, pitch=reading.pitch, attributes=reading.attributes)
 
 
 def _face(found: Any) -> Face:

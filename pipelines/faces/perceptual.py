@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 from PIL import Image
 
-from pipelines.faces.base import Face, Thresholds, Words, unit
+from pipelines.faces.base import Attributes, Face, Thresholds, unit
 
 VERSION = "colour-gradient-2"
 MIDDLE = 0.8
@@ -22,8 +22,8 @@ class Perceptual:
     """Multi-scale statistics of colour and gradient orientation, 294 numbers, unit norm, the same on every machine.
 
     Thresholds: at 0.75, 6 % of pairs of different photographs count as the same and 12 % of pairs of a photograph and
-    its cropped, turned, blurred or relit self do not (18 photographs that come with scikit-image). There is no line for
-    "someone else": a stand-in cannot know that, and whatever it doubts goes to the human.
+    its cropped, turned, blurred or relit self do not (18 photographs that come with scikit-image). There is no
+    threshold for "someone else": a stand-in cannot know that, and whatever it doubts goes to the human.
     """
 
     name = "perceptual"
@@ -39,7 +39,7 @@ class Perceptual:
     def load(self) -> None:
         """Nothing to load."""
 
-    def picture(self, image: Image.Image) -> Words:
+    def picture(self, image: Image.Image) -> Attributes:
         """It has no reader for whole pictures."""
         return {}
 

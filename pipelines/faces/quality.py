@@ -18,13 +18,13 @@ def measure(image: Image.Image) -> Quality:
     standard deviation), and what is doubtful in words. Source of the blur measure: Pech-Pacheco et al. 2000."""
     luma = np.asarray(_shrunk(image.convert("L")), dtype=np.float64)
     sharpness, light, contrast = _laplacian_variance(luma), float(luma.mean()) / 255, float(luma.std()) / 255
-    doubts = {
+    findings = {
         "blurred": sharpness < BLURRED,
         "dark": light < DARK,
         "overexposed": light > BRIGHT,
         "hardly any contrast": contrast < FLAT,
     }
-    issues = tuple(words for words, true in doubts.items() if true)
+    issues = tuple(words for words, true in findings.items() if true)
     return Quality(sharpness=round(sharpness, 2), light=round(light, 4), contrast=round(contrast, 4), issues=issues)
 
 

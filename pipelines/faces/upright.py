@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipelines.faces.base import Face, RecogniserMissing, Thresholds, Words, file_hash, unit
+from pipelines.faces.base import Attributes, Face, RecogniserMissing, Thresholds, file_hash, unit
 from pipelines.faces.heads import Reader, reading, session
 
 FINDER, READER = "finder.onnx", "reader.onnx"
@@ -69,7 +69,7 @@ class Upright:
         """See ``Recogniser.load``."""
         _ = self._finder, self._reader
 
-    def picture(self, image: Image.Image) -> Words:
+    def picture(self, image: Image.Image) -> Attributes:
         """It has no reader for whole pictures."""
         return {}
 
@@ -92,7 +92,7 @@ class Upright:
                 embedding=unit(out["embedding"][0]),
                 yaw=read.yaw,
                 pitch=read.pitch,
-                words=read.words,
+                attributes=read.attributes,
             )
         ]
 

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, ClassVar, Literal
 
 from pipelines.domain.presets import Geometry, ModelFamily
+from pipelines.domain.sampling import NoiseSchedule
 
 Linear = tuple[str, int, int]
 """A linear layer: its name, its inputs, its outputs."""
@@ -91,10 +92,11 @@ class Architecture(ABC):
     ``name`` is what presets and records call it, ``pipeline`` the diffusers class. ``geometry`` is that of its first
     published model (a preset or a checkpoint's own config goes first) and ``backward`` how many tensors of (tokens,
     width) the backward pass of a block needs. ``unused``: part, and beginning of the names of its parameters that
-    ``drive`` drops after loading. ``config`` is what the first published transformer's config says of its layers, and
-    ``encoders`` the configs of the text encoders that LoRAs may adapt, by part. In LoRA files: ``prefix`` before every
-    key, ``modelspec`` the model spec's name of the architecture (a preset may have its own), ``kohya`` its
-    ``ss_base_model_version``, ``claim`` how a header calls the base.
+    ``drive`` drops after loading. ``schedule``: which values of a noise schedule its pipeline heeds. ``config`` is what
+    the first published transformer's config says of its layers, and ``encoders`` the configs of the text encoders that
+    LoRAs may adapt, by part. In LoRA files: ``prefix`` before every key, ``modelspec`` the model spec's name of the
+    architecture (a preset may have its own), ``kohya`` its ``ss_base_model_version``, ``claim`` how a header calls the
+    base.
     """
 
     name: ClassVar[str]
@@ -105,6 +107,7 @@ class Architecture(ABC):
     encoders: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     backward: ClassVar[int]
     unused: ClassVar[tuple[str, str]] = ("", "")
+    schedule: ClassVar[frozenset[str]] = frozenset(NoiseSchedule.model_fields)
     prefix: ClassVar[str]
     modelspec: ClassVar[str]
     kohya: ClassVar[str]

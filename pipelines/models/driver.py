@@ -62,7 +62,7 @@ class Driver(ABC):
         self._check(shot, sources)
         arguments = self._arguments(shot, sources, self.encode(shot, sources))
         watch = _Watch(self, shot, on_step, on_preview)
-        with torch.no_grad(), self._sizes():
+        with torch.no_grad(), self._sizes(), self.scheduled(shot):
             pixels = self.pipe(
                 **arguments,
                 height=shot.height,
@@ -75,6 +75,17 @@ class Driver(ABC):
         _need_finite(pixels, shot, "when it was decoded")
         numbers = self.pipe.image_processor.pt_to_numpy(pixels)
         return self.pipe.image_processor.numpy_to_pil(numbers)[0]
+
+    @contextmanager
+    def scheduled(self, shot: Shot) -> Iterator[None]:
+        """Within, the pipeline's noise schedule is the model's own with what the shot puts in place of its values."""
+        own = self.pipe.scheduler
+        if values := shot.schedule.values:
+            self.pipe.scheduler = type(own).from_config(own.config, **values)
+        try:
+            yield
+        finally:
+            self.pipe.scheduler = own
 
     def encode(self, shot: Shot, sources: list[Image.Image]) -> Tensors:
         """The embeddings of a shot's words (and pictures), from the cache when they were made before."""

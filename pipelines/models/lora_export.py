@@ -6,6 +6,8 @@ spec 1.0.0 (required: sai_model_spec, architecture, implementation, title), ``ss
 ``flenwheel.*`` for our own lineage.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections import Counter
@@ -13,14 +15,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from pipelines.domain.presets import ModelFamily
 from pipelines.domain.requests import TrainRequest
 from pipelines.models import registry
 from pipelines.storage.atomic import write_durably
 from pipelines.storage.safetensors_file import encoded, to_bfloat16
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TAIL = 50
 """The loss that is told is the mean over the last quarter of the steps, at most this many: one says little."""
@@ -53,7 +57,7 @@ def folded(weights: Mapping[str, np.ndarray], rank: int, alpha: float) -> dict[s
 
     Readers that find no alpha assume alpha = rank, so a folded file means the same to all of them.
     """
-    scale = np.float32(alpha / rank)
+    scale = alpha / rank
     return {name: to_bfloat16(w * scale if ".lora_B." in name else w) for name, w in weights.items()}
 
 

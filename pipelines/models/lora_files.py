@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from pipelines.domain.records import LoraRecord
 from pipelines.models import lora_keys, registry
 from pipelines.models.lora_families import whose
@@ -283,6 +281,8 @@ def _refuse_foreign(header: Header, name: str) -> None:
 def refuse_numbers(path: Path, chosen: Fit, name: str) -> None:
     """Raises LoraRefused for a file whose weights are no numbers, or so large that no training can have made them: what
     they draw is black, or noise."""
+    import numpy as np  # only where a file is brought in: what lists them starts without
+
     header = opened(path, name)
     for patch in chosen.patches:
         for role, key in patch.keys.items():

@@ -6,7 +6,9 @@ import math
 from pipelines.domain.base import Frozen
 from pipelines.domain.presets import Axis, Edit, ModelFamily
 from pipelines.domain.records import Character, ImageRecord
+from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import ImageRef, LoraStack, Plan, Purpose, Shot
+from pipelines.planning import sampling
 
 WIDEST = 2.0
 """No picture is planned wider or taller than 2:1; beyond it neither family was trained."""
@@ -19,7 +21,8 @@ class ChoiceError(ValueError):
 class Choice(Frozen):
     """What every step lets the user choose. ``version`` and ``folder`` name where the pictures go.
 
-    ``steps`` and ``guidance`` of ``None`` are the family's defaults (a Lightning LoRA wants 4 or 8 steps and 1.0).
+    ``steps`` and ``guidance`` of ``None`` are what the LoRAs of a shot ask for (Lightning: 4 steps, guidance 1), else
+    the family's defaults.
     """
 
     character: Character
@@ -62,8 +65,10 @@ def make_shot(
     stack: LoraStack,
     source: ImageRecord | None = None,
 ) -> Shot:
-    """A shot with the family's defaults where the choice says nothing else."""
+    """A shot with what its LoRAs ask for, else the family's defaults, where the choice says nothing else. Raises
+    ChoiceError when they disagree."""
     defaults = choice.family.defaults
+    asked = _asked(choice, stack)
     width, height = size_like(source, choice.family)
     return Shot(
         family=choice.family.name,
@@ -72,12 +77,22 @@ def make_shot(
         sources=_refs(source),
         stack=stack,
         seed=seed,
-        steps=defaults.steps if choice.steps is None else choice.steps,
-        guidance=defaults.guidance if choice.guidance is None else choice.guidance,
+        steps=asked.steps or defaults.steps,
+        guidance=defaults.guidance if asked.guidance is None else asked.guidance,
         width=width,
         height=height,
+        schedule=asked.schedule,
         purpose=purpose,
     )
+
+
+def _asked(choice: Choice, stack: LoraStack) -> Sampling:
+    try:
+        asked = sampling.asked(stack, steps=choice.steps, guidance=choice.guidance)
+        sampling.check(choice.family, asked.schedule)
+    except sampling.SamplingConflict as conflict:
+        raise ChoiceError(str(conflict)) from conflict
+    return asked
 
 
 def _refs(source: ImageRecord | None) -> tuple[ImageRef, ...]:

@@ -62,9 +62,9 @@ def _chosen_axes(axes: tuple[Axis, ...], names: tuple[str, ...]) -> tuple[Axis, 
     wrong = [name for name in names if name not in known]
     if wrong:
         raise base.unknown("edit", wrong, list(known))
-    keep = set(names or known)
+    wanted = set(names or known)
     reduced = (
-        axis.model_copy(update={"edits": tuple(e for e in axis.edits if f"{axis.name}/{e.value}" in keep)})
+        axis.model_copy(update={"edits": tuple(e for e in axis.edits if f"{axis.name}/{e.value}" in wanted)})
         for axis in axes
     )
     return tuple(axis for axis in reduced if axis.edits)
@@ -116,8 +116,8 @@ def _turn(edit: Edit, seen_from: Angle) -> int:
 def _next_edit(
     left: dict[str, list[Edit]], offered: tuple[Axis, ...], start: int, used: Counter[tuple[str, str]]
 ) -> tuple[Axis, Edit] | None:
-    for step in range(len(offered)):
-        axis = offered[(start + step) % len(offered)]
+    for offset in range(len(offered)):
+        axis = offered[(start + offset) % len(offered)]
         if left[axis.name]:
             return axis, min(left[axis.name], key=lambda e: used[axis.name, e.value])
     return None
@@ -159,8 +159,8 @@ def prompt_for(edit: Edit, seen_from: Angle) -> str:
         return edit.prompt
     turn = _turn(edit, seen_from)
     side_zh, side = ("左", "left") if turn > 0 else ("右", "right")
-    words = {"{side_zh}": side_zh, "{side}": side, "{degrees}": str(abs(turn))}
+    placeholders = {"{side_zh}": side_zh, "{side}": side, "{degrees}": str(abs(turn))}
     prompt = edit.prompt
-    for key, value in words.items():
+    for key, value in placeholders.items():
         prompt = prompt.replace(key, value)
     return prompt

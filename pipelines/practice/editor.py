@@ -15,10 +15,10 @@ from pipelines.storage.atomic import remove
 from pipelines.workflow import datasets, enrich, loras, practice, render, review, training
 
 if TYPE_CHECKING:
-    from pipelines.practice.run import Run
+    from pipelines.practice.run import PracticeRun
 
 
-def turn(run: Run) -> None:
+def turn(run: PracticeRun) -> None:
     """Correct, train, prove; each unless it is done already. Without anything to correct there is nothing to do; with
     new corrections the next version is trained."""
     _correct(run)
@@ -34,7 +34,7 @@ def turn(run: Run) -> None:
     _prove(run, lora)
 
 
-def _correct(run: Run) -> None:
+def _correct(run: PracticeRun) -> None:
     """A true target for each picture that needs correction and has none, through the door of a human's."""
     made = review.corrections(run.session, run.id)
     done = {c.wrong.id for c in made}
@@ -61,7 +61,7 @@ def _correct(run: Run) -> None:
     run.tell({"event": "corrected", "triplets": len(review.corrections(run.session, run.id))})
 
 
-def _wanted(run: Run, image: ImageRecord) -> Wanted:
+def _wanted(run: PracticeRun, image: ImageRecord) -> Wanted:
     """What an edited picture should have been: its source by the number in the file name, and the edit."""
     source = run.session.store.get(ImageRecord, image.parents[0].id)
     assert image.shot is not None and source is not None and source.intake is not None
@@ -70,17 +70,17 @@ def _wanted(run: Run, image: ImageRecord) -> Wanted:
     return Wanted(name=image.id[:20], source=number - 1, axis=labels["axis"], value=labels["value"])
 
 
-def _trained(run: Run) -> LoraRecord | None:
+def _trained(run: PracticeRun) -> LoraRecord | None:
     return next(reversed(loras.trained(run.session, run.id, "editor")), None)
 
 
-def _untaught(run: Run, learning: training.TrainingSet) -> bool:
+def _untaught(run: PracticeRun, learning: training.TrainingSet) -> bool:
     """Whether there are corrections to learn from that the newest editor has not seen."""
     last = training.runs(run.session, run.id, "editor")[-1]
     return any(item.image.id not in last.images for item in learning.items if item.origin == "correction")
 
 
-def _prove(run: Run, lora: LoraRecord) -> None:
+def _prove(run: PracticeRun, lora: LoraRecord) -> None:
     """The held-out edits by the base and with the LoRA: a survey, so that they are in no training set's way."""
     stack = loras.stack(run.session, [(lora.id, 1.0)])
     made = next((s for s in run.session.store.all(Survey, character=run.id) if s.stacks == (stack,)), None)
@@ -98,7 +98,7 @@ def _prove(run: Run, lora: LoraRecord) -> None:
     run.examine(datasets.pictures(run.session, run.id, "survey", version_made))
 
 
-def held_out(run: Run, chosen: Choices, stack: LoraStack, version: str) -> Plan:
+def held_out(run: PracticeRun, chosen: Choices, stack: LoraStack, version: str) -> Plan:
     """Edits that were never enriched with, by the base and with ``stack`` on the same seeds; a fixed choice of all."""
     character = run.id
     every = enrich.plan(

@@ -10,7 +10,7 @@ from pipelines.domain.rates import mcnemar, wilson
 from pipelines.domain.records import Card, ImageRecord, Job, Label, LoraRecord, Survey, Who
 from pipelines.domain.requests import ExamineRequest, RenderRequest, TrainRequest
 from pipelines.practice.reviewer import opinion, readings
-from pipelines.queue.asked import asked_if_readable
+from pipelines.queue.stored_request import stored_request_if_readable
 from pipelines.session import Session
 from pipelines.storage.pictures import hamming
 from pipelines.workflow import card as cards
@@ -49,15 +49,15 @@ class Share(Frozen):
 
 
 class CellFigures(Frozen):
-    """One cell of a card: what was decided, by whom, and what is true (``None``: nobody has looked). ``apart``: how far
-    its face is from the truth (``Reading``)."""
+    """One cell of a card: what was decided, by whom, and what is true (``None``: nobody has looked). ``face_distance``:
+    how far its face is from the truth (``Reading``)."""
 
     name: str
     image: str
     verdict: str
     by: str
     truly: bool | None
-    apart: float | None = None
+    face_distance: float | None = None
 
 
 class CardFigures(Frozen):
@@ -70,7 +70,7 @@ class CardFigures(Frozen):
     words: str
     truly: Share | None
     identity: Share | None
-    apart: float | None = None
+    face_distance: float | None = None
     cells: tuple[CellFigures, ...]
 
 
@@ -92,8 +92,8 @@ class Gain(Frozen):
 
 
 class Drift(Frozen):
-    """Pictures of one kind: mean cosine of the judge to the ORIGINAL sources, how many of them near duplicates (of a
-    source or each other), and how many bits of 64 two of them differ by on average."""
+    """Pictures of one kind: mean cosine of the independent recogniser to the ORIGINAL sources, how many of them near
+    duplicates (of a source or each other), and how many bits of 64 two of them differ by on average."""
 
     what: str
     pictures: int
@@ -114,8 +114,8 @@ class Gate(Frozen):
 
 class Editor(Frozen):
     """Held-out edits by the base and with the trained editor: all right, and the right person, of the same shots; and
-    how many faces came nearer to the truth (``Reading.apart``) with it, how many went farther away: of turned heads,
-    which is what an editor errs most in, and of all other edits."""
+    how many faces came nearer to the truth (``Reading.face_distance``) with it, how many went farther away: of turned
+    heads, which is what an editor errs most in, and of all other edits."""
 
     lora: str
     triplets: int
@@ -161,7 +161,7 @@ def figures(session: Session, character_id: str) -> Figures:
     character = session.character(character_id)
     known = readings(session, character_id)
     jobs = session.store.all(Job, character=character_id)
-    asked = [r for r in map(asked_if_readable, jobs) if isinstance(r, ExamineRequest)]
+    asked = [r for r in map(stored_request_if_readable, jobs) if isinstance(r, ExamineRequest)]
     shown = [_card(session, card, known) for card in cards.cards(session, character_id)]
     steps = _minutes(jobs)
     return Figures(
@@ -190,12 +190,12 @@ def _card(session: Session, card: Card, known: Mapping[str, Reading]) -> CardFig
         CellFigures(
             name=c.cell.name, image=c.image.id if c.image else "", verdict=c.verdict, by=c.by,
             truly=opinion(c.image, known[c.image.id]).right if c.image and c.image.id in known else None,
-            apart=known[c.image.id].apart if c.image and c.image.id in known else None,
+            face_distance=known[c.image.id].face_distance if c.image and c.image.id in known else None,
         )
         for c in board
     )  # fmt: skip
     seen = [known[c.image] for c in cells if c.image in known]
-    apart = [c.apart for c in cells if c.apart is not None]
+    far = [c.face_distance for c in cells if c.face_distance is not None]
     return CardFigures(
         version=card.version,
         lora=lora.name if lora else "base model",
@@ -203,7 +203,7 @@ def _card(session: Session, card: Card, known: Mapping[str, Reading]) -> CardFig
         words=rate.words,
         truly=Share.of(sum(bool(c.truly) for c in cells), len(cells)) if seen else None,
         identity=Share.of(sum(r.same for r in seen), len(cells)) if seen else None,
-        apart=median(apart) if apart else None,
+        face_distance=median(far) if far else None,
         cells=cells,
     )
 
@@ -231,7 +231,7 @@ def _minutes(jobs: Iterable[Job]) -> dict[str, float]:
 
 
 def _step(job: Job) -> str:
-    request = asked_if_readable(job)
+    request = stored_request_if_readable(job)
     if request is None:
         return STEPS.get(job.kind, job.kind)
     if isinstance(request, RenderRequest):
@@ -324,7 +324,7 @@ def _turns(image: ImageRecord) -> bool:
 
 def _nearer(known: Mapping[str, Reading], pairs: Iterable[tuple[ImageRecord, ImageRecord]]) -> tuple[int, int]:
     """In how many pairs the second face is nearer to the truth, and in how many farther from it."""
-    far = [(known[a.id].apart, known[b.id].apart) for a, b in pairs]
+    far = [(known[a.id].face_distance, known[b.id].face_distance) for a, b in pairs]
     told = [(a, b) for a, b in far if a is not None and b is not None]
     return sum(b < a for a, b in told), sum(b > a for a, b in told)
 

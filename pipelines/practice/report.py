@@ -107,11 +107,11 @@ def _headline(told: Figures) -> str:
 
 
 def _gain_words(gain: Gain, how: str) -> str:
-    doubt = "more than chance" if gain.p < 0.05 else "one card cannot tell this from chance"
+    chance = "more than chance" if gain.p < 0.05 else "one card cannot tell this from chance"
     return (
         f"{gain.last} against {gain.first}, {how}: {gain.only_last} cells right only in {gain.last}, {gain.only_first} "
         f"only in {gain.first}, {gain.both} in both, {gain.neither} in neither. McNemar, exact: p = {gain.p:.2g}, "
-        f"{doubt}."
+        f"{chance}."
     )
 
 
@@ -145,16 +145,17 @@ def _card(card: CardFigures, show: Pictures) -> str:
     cells = []
     for name in names:
         cell = shown[name]
-        doubt = "" if cell.truly is None or cell.truly == (cell.verdict == "right") else "?"
+        mark = "" if cell.truly is None or cell.truly == (cell.verdict == "right") else "?"
         truth = "" if cell.truly is None else f"; in truth {'right' if cell.truly else 'wrong'}"
         title = f"{spec[name].title if name in spec else name}: {cell.verdict}{truth}"
-        cells.append(show.one(cell.image, cell.verdict, title, doubt, "body" if name not in places else ""))
+        cells.append(show.one(cell.image, cell.verdict, title, mark, "body" if name not in places else ""))
     truth = f"In truth {card.truly.words}. " if card.truly else ""
     person = f"The right person in {card.identity.words}. " if card.identity else ""
-    apart = "" if card.apart is None else f"Faces are {card.apart:.1f} of 255 from the truth (median)."
+    far = card.face_distance
+    distance = "" if far is None else f"Faces are {far:.1f} of 255 from the truth (median)."
     return (
         f"<section><h2>{escape(f'Card {card.version}: {card.lora}')}</h2><p>{escape(card.words)}</p>"
-        f'<p class="dim">{escape(truth + person + apart)}</p><div class="poster">{"".join(cells)}</div></section>'
+        f'<p class="dim">{escape(truth + person + distance)}</p><div class="poster">{"".join(cells)}</div></section>'
     )
 
 
@@ -164,7 +165,7 @@ def _gates(told: Figures) -> str:
         wrong = f"{gate.mistakes} of {gate.known}" if gate.known else "not known"
         labels = [str(gate.labels.get(x, 0)) for x in SAID]
         rows.append((f"{gate.gate}, {WHO[gate.who]}", *labels, wrong))
-    note = "A mistake differs from the truth: who it is, by a judge that gates nothing, and what was asked for."
+    note = "A mistake differs from the truth: who it is, by an independent recogniser, and what was asked for."
     if told.error_rate is not None and any(gate.who == "simulated" for gate in told.gates):
         note += f" The simulated reviewer was told to make {told.error_rate * 100:g} % of them."
     head = ("gate, by", *SAID.values(), "mistakes")
@@ -200,8 +201,9 @@ def _drift(told: Figures) -> str:
         for d in told.drift
     ]
     note = (
-        "Identity: mean cosine of the judge to the original sources. Near duplicates: of a source or of each other. "
-        "Spread: bits of 64 by which the difference hashes of two pictures differ on average; falling means sameness."
+        "Identity: mean cosine of the independent recogniser to the original sources. Near duplicates: of a source or "
+        "of each other. Spread: bits of 64 by which the difference hashes of two pictures differ on average; falling "
+        "means sameness."
     )
     head = ("pictures", "how many", "identity", "near duplicates", "spread")
     return f"{table(head, rows)}<p><small>{note}</small></p>"

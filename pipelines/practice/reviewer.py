@@ -1,7 +1,8 @@
 """The simulated reviewer: decides where a human would, by the world's truth, and errs as often as it is told to.
 
-What a picture should show is known: its character, and the labels of its shot. What it does show is read by the judge
-(``reading``). Decisions go through ``steps.review`` as a human's do, and are recorded as ``simulated``.
+What a picture should show is known: its character, and the labels of its shot. What it does show is read by an
+independent recogniser (``reading``). Decisions go through ``workflow.review`` as a human's do, and are recorded as
+``simulated``.
 """
 
 import hashlib
@@ -53,7 +54,7 @@ def opinion(image: ImageRecord, reading: Reading, *, corrections: bool = False) 
     asked = {name: value for name, value in (*labels.items(), *said.items()) if value and value != "unsure"}
     wrong = [] if reading.same else [SOMEONE_ELSE]
     wrong += _wrong_in_the_picture(asked, reading)
-    if image.kind != "card" and (reading.apart or 0.0) > DAMAGED:  # a card's cell asks for person, angle, expression
+    if image.kind != "card" and (reading.face_distance or 0.0) > DAMAGED:  # a card asks for more
         wrong.append(ARTIFACTS)
     if not wrong:
         return Opinion("good")

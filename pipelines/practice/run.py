@@ -61,7 +61,7 @@ class Wish:
     choices: Choices = field(default_factory=lambda: choices())
 
 
-class Run:
+class PracticeRun:
     """One practice run in a session. ``go`` does all of it; nothing is kept here that the workspace does not know."""
 
     character: Character
@@ -171,9 +171,9 @@ class Run:
         sorted_out = review.apply_filter(self.session, self.id)
         self.tell({"event": "filtered", "rejected": len(sorted_out.rejected), "left": sorted_out.left})
         self._review("synthetic")
-        self._keep(plan)
+        self._keep_pristine(plan)
 
-    def _keep(self, plan: Plan) -> None:
+    def _keep_pristine(self, plan: Plan) -> None:
         """This round's pictures that fill gaps, looked at once more, become pristine, once; if none does, the best."""
         good = [i for i in review.good(self.session, self.id, "synthetic") if i.version == plan.version]
         known = pristine.kept(self.session, self.id)
@@ -229,7 +229,7 @@ class Run:
         self.tell({"event": "decided", "gate": gate, "by": "simulated", **labels})
 
     def examine(self, images: list[ImageRecord]) -> dict[str, Reading]:
-        """What the judge reads in pictures; those that were read before are not read again."""
+        """What the independent recogniser reads in pictures; those that were read before are not read again."""
         w = self.wish
         job = reviewer.look(self.session, self.id, images, seed=w.seed, error=w.error, held_out=w.held_out)
         if job:

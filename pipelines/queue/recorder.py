@@ -60,7 +60,7 @@ class Recorder:
         self.memory: Memory | None = None
         self.metrics: tuple[Metric, ...] = ()
         self.paused_since: float | None = None
-        self.pace = Eta(clock)
+        self.eta = Eta(clock)
         self._store, self._clock = store, clock
         self._images: set[str] = set()
         self._points: list[Metric] = []
@@ -92,7 +92,7 @@ class Recorder:
             case Progress():
                 self._advance(event.done, event.note)
             case StepDone():
-                self.pace.step(event.k, event.n)
+                self.eta.step(event.k, event.n)
                 self.step = (event.k, event.n)
             case Preview():
                 self.preview = event.jpeg
@@ -140,12 +140,12 @@ class Recorder:
         if paused and self.paused_since is None:
             self.paused_since = self._clock()
         elif not paused and self.paused_since is not None:
-            self.pace.pause(self._clock() - self.paused_since)
+            self.eta.pause(self._clock() - self.paused_since)
             self.paused_since = None
 
     def seconds_left(self) -> float | None:
         """An estimate, ``None`` while there is none (or the job is paused)."""
-        return None if self.paused_since is not None else self.pace.seconds_left()
+        return None if self.paused_since is not None else self.eta.seconds_left()
 
     def _change(self, **changes: object) -> None:
         self.job = self.job.model_copy(update=changes)
@@ -158,11 +158,11 @@ class Recorder:
     def _begin(self, event: Started) -> None:
         self.unit, self.step = event.unit, None
         self._images = set()
-        self.pace.begin(event.total, event.skipped)
+        self.eta.begin(event.total, event.skipped)
         self._change(total=event.total, done=event.skipped, note="")
 
     def _advance(self, done: int, note: str) -> None:
-        self.pace.advance(done)
+        self.eta.advance(done)
         if done > self.job.done:
             self.step = None
         self._change(done=max(done, self.job.done), note=note)

@@ -13,8 +13,8 @@ def runs_taken_over(store: Store, job: Job, request: Request) -> list[TrainingRu
     return [run.model_copy(update={"job": job.id, "state": "queued"}) for run in runs]
 
 
-def judged_already(store: Store, job: Job, request: Request) -> tuple[str, ...]:
-    """Ids of pictures of the plan's set that have scores: a resumed job need not judge them again."""
+def scored_already(store: Store, job: Job, request: Request) -> tuple[str, ...]:
+    """Ids of pictures of the plan's set that have scores: a resumed job need not score them again."""
     if not job.resumes or not isinstance(request, RenderRequest):
         return ()
     plan = request.plan

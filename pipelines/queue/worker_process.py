@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 
 
 class WorkerProcess:
-    """One worker process. ``on_message(link, message)`` and, once and last, ``on_close(link)`` are called from a
-    thread of the link's own."""
+    """One worker process. ``on_message(worker, message)`` and, once and last, ``on_close(worker)`` are called from a
+    thread of its own."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class WorkerProcess:
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=os.environ | quiet)
         self._pump = threading.Thread(target=self._keep_log, args=(root / "logs",), name="worker-log", daemon=True)
         self._pump.start()
-        threading.Thread(target=self._listen, name="worker-link", daemon=True).start()
+        threading.Thread(target=self._listen, name="worker-listener", daemon=True).start()
 
     @property
     def pid(self) -> int:

@@ -76,7 +76,7 @@ def replace(source: Path, target: Path, *, sync: bool = True) -> None:
         sync_folder(target.parent)
 
 
-def keep_second_name(path: Path, second: Path) -> None:
+def link_second_name(path: Path, second: Path) -> None:
     """What ``path`` holds is at ``second``, too, in the place of what was there: both are whole at any instant.
 
     On a file system without hard links ``path`` moves there, and is to be written anew. Raises OSError.
@@ -232,7 +232,7 @@ def remove_folder(folder: Path) -> None:
 # ---- afterwards
 
 
-def leftovers(root: Path, skip: Iterable[str] = ()) -> Iterator[tuple[Path, int]]:
+def temp_files(root: Path, skip: Iterable[str] = ()) -> Iterator[tuple[Path, int]]:
     """Half files and half folders that a kill left below ``root``, each with the process that wrote it. ``skip`` names
     folders in ``root`` that are passed over."""
     for folder, folders, files in os.walk(root):

@@ -2,7 +2,6 @@
 
 import io
 
-import numpy as np
 from PIL import Image, ImageCms
 
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
@@ -39,6 +38,8 @@ def to_srgb(image: Image.Image, deep_png: bool = False) -> tuple[Image.Image, li
 
 def _eight_bits(image: Image.Image) -> tuple[Image.Image, list[str]]:
     """Grey of more than 8 bits, scaled (Pillow's own conversion would clip) by what its values can mean."""
+    import numpy as np  # a quarter of the command line's start, for a picture that few people have
+
     values = np.asarray(image).astype(np.float64)
     if not np.isfinite(values).all() or values.min() < 0:
         raise NoColour("its values are negative or not numbers")

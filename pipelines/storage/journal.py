@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.storage.atomic import Appender, keep_second_name, read_bytes, remove, replace, write_durably
+from pipelines.storage.atomic import Appender, link_second_name, read_bytes, remove, replace, write_durably
 
 FORMAT = 2
 """1: before records had migrations. Raised so that a FLENwheel of that time refuses, in words, what came after it."""
@@ -279,7 +279,7 @@ class Journal:
         fresh = self.snapshot.with_name("flenwheel.json.new")
         write_durably(fresh, encode_snapshot(tables, seq))
         if self.snapshot.exists():
-            keep_second_name(self.snapshot, self.backup)
+            link_second_name(self.snapshot, self.backup)
             self._backup_seq = self._snapshot_seq
         replace(fresh, self.snapshot)
         self._snapshot_seq = seq

@@ -62,11 +62,11 @@ def pending(tables: Tables) -> list[Migration]:
 def migrate(tables: Tables, todo: Iterable[Migration]) -> Tables:
     """A copy of ``tables`` that has been through ``todo``, and says so. Raises what a change raises."""
     fresh = copy.deepcopy(tables)
-    for step in todo:
-        fresh = step.change(fresh)
+    for each in todo:
+        fresh = each.change(fresh)
         rows = fresh.setdefault(TABLE, {})
         place = str(max(map(int, rows), default=0) + 1)
-        rows[place] = {"id": step.name, "at": now().isoformat()}
+        rows[place] = {"id": each.name, "at": now().isoformat()}
     return fresh
 
 
@@ -128,3 +128,34 @@ def m002_curves_apart(tables: Tables) -> Tables:
             place += 1
             parts[str(place)] = {"id": f"{run['id']}/000000", "run": run["id"], "points": run["curve"]}
     return {**tables, "runs": runs, "curves": parts}
+
+
+@migration
+def m003_field_terms(tables: Tables) -> Tables:
+    """What is stored is named as the field names it: scoring, thresholds, face distance, a limit of checkpoints."""
+
+    def renamed(document: Document, names: dict[str, str]) -> Document:
+        return {names.get(key, key): value for key, value in document.items()}
+
+    def trained(document: Document) -> Document:
+        if not isinstance(settings := document.get("settings"), dict):
+            return document
+        return {**document, "settings": renamed(settings, {"keep": "checkpoints_total_limit"})}
+
+    def request(asked: Document) -> Document:
+        asked = trained(renamed(asked, {"judge": "scoring"}))
+        if isinstance(scoring := asked.get("scoring"), dict):
+            asked["scoring"] = renamed(scoring, {"lines": "thresholds"})
+        return asked
+
+    def result(told: Document) -> Document:
+        if not isinstance(readings := told.get("readings"), dict):
+            return told
+        names = {"line": "threshold", "apart": "face_distance"}
+        return {**told, "readings": {picture: renamed(reading, names) for picture, reading in readings.items()}}
+
+    def job(document: Document) -> Document:
+        told = {"result": result(document["result"])} if document.get("result") else {}
+        return {**document, "request": request(document["request"]), **told}
+
+    return reshaped(reshaped(tables, "jobs", job), "runs", trained)

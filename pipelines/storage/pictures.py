@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from pydantic import ValidationError
 
 from pipelines.domain.records import ImageRecord
@@ -81,6 +81,8 @@ def write_png(path: Path, image: Image.Image, fields: dict[str, Any]) -> ImageRe
 
 
 def _encode(rgb: Image.Image, record: ImageRecord) -> bytes:
+    from PIL import PngImagePlugin  # Pillow loads a format when it meets one; so does the command line
+
     texts = PngImagePlugin.PngInfo()
     if record.shot:
         texts.add_text("parameters", parameters(record.shot))

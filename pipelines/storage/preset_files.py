@@ -142,18 +142,18 @@ def parse(model: type[T], table: Table) -> tuple[T | None, list[str]]:
         return None, [f"{place}: {words}" for place, words in told.items()]
 
 
-def _place(table: Any, steps: tuple[int | str, ...]) -> str:
+def _place(table: Any, keys: tuple[int | str, ...]) -> str:
     """``edits.half-left.prompt``: an entry of a list by its name, where it has one."""
     said = []
-    for step in steps:
-        if isinstance(step, str) and "[" in step:
+    for key in keys:
+        if isinstance(key, str) and "[" in key:
             continue  # which kind of value of a choice was tried
         try:
-            table = table[step]
+            table = table[key]
         except (KeyError, IndexError, TypeError):
             table = None
-        named = table.get("value") or table.get("name") if isinstance(step, int) and isinstance(table, dict) else None
-        said.append(str(named or step))
+        named = table.get("value") or table.get("name") if isinstance(key, int) and isinstance(table, dict) else None
+        said.append(str(named or key))
     return ".".join(said)
 
 

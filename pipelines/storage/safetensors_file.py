@@ -1,15 +1,20 @@
 """Safetensors files without torch: metadata read, and bfloat16 tensors written in an order that never varies.
 
-Layout: eight bytes of length, a JSON header (names, types, shapes, places, ``__metadata__``), then the tensors.
+Layout: eight bytes of length, a JSON header (names, types, shapes, places, ``__metadata__``), then the tensors. Arrays
+bring what is done with them here along: numpy itself is not loaded for those who only read metadata.
 """
+
+from __future__ import annotations
 
 import hashlib
 import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 PAYLOAD_HASH = "modelspec.hash_sha256"
 MAX_HEADER = 100 * 2**20
@@ -18,9 +23,10 @@ MAX_HEADER = 100 * 2**20
 def to_bfloat16(numbers: np.ndarray) -> np.ndarray:
     """The upper half of float32 ``numbers`` as uint16 of the same shape, rounded to nearest, ties to even, as torch
     rounds. What is no number stays none."""
-    bits = np.ascontiguousarray(numbers, dtype=np.float32).view(np.uint32)
-    rounded = (bits + (np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1)))) >> np.uint32(16)
-    return np.where(np.isnan(numbers), 0x7FC0, rounded).astype(np.uint16)
+    bits = numbers.astype("float32", order="C").view("uint32")
+    rounded = ((bits + (0x7FFF + (bits >> 16 & 1))) >> 16).astype("uint16")
+    rounded[numbers != numbers] = 0x7FC0  # only what is no number is unlike itself
+    return rounded
 
 
 def encoded(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
@@ -29,7 +35,7 @@ def encoded(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> b
     The SHA-256 of the tensors' bytes goes into the header as ``modelspec.hash_sha256`` (Stability model spec 1.0.0).
     """
     names = sorted(tensors)
-    payload = b"".join(np.ascontiguousarray(tensors[name], dtype="<u2").tobytes() for name in names)
+    payload = b"".join(tensors[name].astype("<u2").tobytes() for name in names)
     told = {**metadata, PAYLOAD_HASH: "0x" + hashlib.sha256(payload).hexdigest()}
     entries: dict[str, object] = {"__metadata__": dict(sorted(told.items()))}
     at = 0

@@ -5,15 +5,20 @@ Layout: eight bytes of length, a JSON header (names, types, shapes, places, ``__
 after another, without gaps.
 """
 
+from __future__ import annotations
+
 import json
 import struct
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from pathlib import Path
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_HEADER = 100_000_000
 """The library's own limit."""
@@ -124,8 +129,6 @@ def _what_it_is(begin: bytes, path: Path) -> str:
 
 def _archive(path: Path) -> str:
     """A zip is what torch.save writes today; another one is just an archive."""
-    import zipfile
-
     try:
         with zipfile.ZipFile(path) as archive:
             pickled = any(name.endswith(".pkl") for name in archive.namelist())
@@ -208,12 +211,14 @@ def chunks(path: Path, header: Header, name: str) -> Iterator[np.ndarray]:
 
 def _as_floats(data: bytes, dtype: str) -> np.ndarray:
     """Numbers as the bits of ``dtype`` say them, float32."""
+    import numpy as np
+
     if dtype == "BF16":
         return (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
     if dtype == "F8_E5M2":  # the upper half of float16
         return (np.frombuffer(data, np.uint8).astype(np.uint16) << 8).view(np.float16).astype(np.float32)
     if dtype == "F8_E4M3":
-        return _E4M3[np.frombuffer(data, np.uint8)]
+        return _e4m3()[np.frombuffer(data, np.uint8)]
     if dtype in ("F64", "F32", "F16"):
         with np.errstate(over="ignore"):
             return np.frombuffer(data, {"F64": "<f8", "F32": "<f4", "F16": "<f2"}[dtype]).astype(np.float32)
@@ -223,15 +228,15 @@ def _as_floats(data: bytes, dtype: str) -> np.ndarray:
     return np.frombuffer(data, whole).astype(np.float32)
 
 
+@cache
 def _e4m3() -> np.ndarray:
     """All 256 numbers of float8 e4m3fn: a sign, four bits of exponent (bias 7), three of fraction; no infinity, and
     NaN where all seven bits are set (Micikevicius et al. 2022, FP8 formats for deep learning, table 1)."""
+    import numpy as np
+
     bits = np.arange(256)
     exponent, fraction = bits >> 3 & 15, bits & 7
     size = np.where(exponent == 0, fraction / 8 * 2.0**-6, (1 + fraction / 8) * 2.0 ** (exponent - 7.0))
     values = np.where(bits & 128, -size, size).astype(np.float32)
     values[[127, 255]] = np.nan
     return values
-
-
-_E4M3 = _e4m3()

@@ -202,7 +202,7 @@ class Store:
         if decision.action == "undo":
             self._verdicts.pop(decision.image, None)
         elif decision.image in self._verdicts:
-            self._verdicts[decision.image] = verdicts.step(self._verdicts[decision.image], decision)
+            self._verdicts[decision.image] = verdicts.after(self._verdicts[decision.image], decision)
 
     # ---- inside
 

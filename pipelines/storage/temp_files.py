@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 def sweep(root: Path) -> int:
     """Remove what processes that are gone left half in the workspace at ``root``; returns how many there were."""
     removed = 0
-    for path, writer in list(atomic.leftovers(root, UNSWEPT)):
+    for path, writer in list(atomic.temp_files(root, UNSWEPT)):
         if psutil.pid_exists(writer):
             continue
         if path.is_dir():

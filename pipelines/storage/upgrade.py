@@ -45,7 +45,7 @@ def upgrade(journal: Journal, tables: Tables) -> list[str]:
         adopt(tables, changes)
     if copied is None:
         return notes
-    done = " ".join(step.words for step in todo)
+    done = " ".join(change.words for change in todo)
     note = f"The records were brought up to this version of FLENwheel: {done} They are as they were in {copied}."
     log.info("%s: %s", journal.root, note)
     return [note, *notes]
@@ -65,7 +65,7 @@ def _migrate(journal: Journal, tables: Tables, todo: list[Migration]) -> Tables:
     try:
         return migrations.migrate(tables, todo)
     except Exception as error:
-        names = ", ".join(step.name for step in todo)
+        names = ", ".join(change.name for change in todo)
         raise StoreUnreadable(
             f"The records in {journal.root} are of an older FLENwheel and could not be brought up to this one "
             f"({names}: {type(error).__name__}: {error}). Nothing was changed."

@@ -11,7 +11,7 @@ from pipelines.engine.resident import Resident
 from pipelines.storage.presets import load_presets
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
-from pipelines.training.context import Context
+from pipelines.training.context import TrainingContext
 from pipelines.training.emphasis import Finder
 from pipelines.training.loop import TASKS, Diverged, Training, finished
 from pipelines.training.task import TrainingDataError
@@ -48,7 +48,7 @@ def train(
     prediction = predict_training(family, request.settings, workspace, settings, controls)
     if not prediction.fits:
         raise WillNotFit(prediction.why)
-    context = Context(workspace, emit, cancelled, resident.memory, finder)
+    context = TrainingContext(workspace, emit, cancelled, resident.memory, finder)
     with resident.use(family) as driver:
         return Training(request, family, driver, context).run()
 

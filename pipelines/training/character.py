@@ -13,7 +13,7 @@ class CharacterTask(Task):
         if any(item.controls for item in request.items):
             raise TrainingDataError("A character LoRA takes no input pictures; train them as editor.")
 
-    def doubts(self, request: TrainRequest) -> list[str]:
+    def warnings(self, request: TrainRequest) -> list[str]:
         without = sum(request.trigger not in item.caption for item in request.items)
         if not request.trigger or not without:
             return []

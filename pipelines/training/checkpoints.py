@@ -67,8 +67,8 @@ def _steps(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*") if p.is_dir() and p.name.isdigit())
 
 
-def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
-    """Write ``checkpoint`` to ``folder/<step>`` and drop the oldest beyond ``keep``.
+def save(folder: Path, checkpoint: Checkpoint, total_limit: int) -> Path:
+    """Write ``checkpoint`` to ``folder/<step>`` and drop the oldest beyond ``total_limit``.
 
     It appears whole: a kill at any moment leaves the earlier ones as they are.
     """
@@ -84,7 +84,7 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
         save_file(checkpoint.adapter, fresh / "adapter.safetensors")
         save_file(tensors, fresh / "optimizer.safetensors")
         (fresh / "state.json").write_bytes(json.dumps(state).encode())
-    for old in _steps(folder)[:-keep]:
+    for old in _steps(folder)[:-total_limit]:
         remove_folder(old)
     return final
 

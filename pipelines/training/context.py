@@ -10,7 +10,7 @@ from pipelines.training.emphasis import Finder
 
 
 @dataclass(frozen=True)
-class Context:
+class TrainingContext:
     """Where files lie, whom to tell, whether to stop; ``memory`` measures what is in use now; ``finder`` finds faces
     (``None``: nobody does)."""
 

@@ -28,7 +28,7 @@ from pipelines.training import checkpoints
 from pipelines.training.adapter import LearnedAdapter, attached, modules_of
 from pipelines.training.character import CharacterTask
 from pipelines.training.checkpoints import Checkpoint
-from pipelines.training.context import Context
+from pipelines.training.context import TrainingContext
 from pipelines.training.dataset import Cache, Encoder, Example
 from pipelines.training.editor import EditorTask
 from pipelines.training.emphasis import emphasis
@@ -51,7 +51,7 @@ class Diverged(RuntimeError):
 def fingerprint(request: TrainRequest) -> str:
     """What makes two requests the same training: pictures, captions, base and settings, but not how often it saves."""
     content = request.model_dump(include={"target", "family", "revision", "items", "settings", "trigger"})
-    for key in ("save_every", "sample_every", "keep"):
+    for key in ("save_every", "sample_every", "checkpoints_total_limit"):
         content["settings"].pop(key)
     for item in content["items"]:
         item["image"], item["controls"] = item["image"]["id"], [c["id"] for c in item["controls"]]
@@ -74,9 +74,9 @@ def finished(request: TrainRequest, workspace: Workspace) -> dict[str, Any] | No
     return result(request, file_hash(path), float(header["flenwheel.loss"]))
 
 
-def doubts(request: TrainRequest) -> list[str]:
-    """What the user should know before: what the task doubts, samples that leave out their LoRAs."""
-    found = TASKS[request.target].doubts(request)
+def warnings(request: TrainRequest) -> list[str]:
+    """What the user should know before: what the task warns of, samples that leave out their LoRAs."""
+    found = TASKS[request.target].warnings(request)
     if any(shot.stack.adapters for shot in request.samples):
         found.append(
             "Sample pictures are made with the LoRA in training alone, without the other LoRAs of their shots."
@@ -95,7 +95,7 @@ class Training:
         request: TrainRequest,
         family: ModelFamily,
         driver: Driver,
-        context: Context,
+        context: TrainingContext,
     ):
         self.request, self.family, self.context = request, family, context
         self.workspace, self.emit = context.workspace, context.emit
@@ -119,7 +119,7 @@ class Training:
         kept = self._newest()
         self.losses = list(kept.losses) if kept else []
         self.emit(Started(total=s.steps, unit="steps", skipped=self.done))
-        for text in (*doubts(self.request), *self._faceless(), *self.schedule.warnings):
+        for text in (*warnings(self.request), *self._faceless(), *self.schedule.warnings):
             self.emit(Warned(text=text))
         if kept:
             self.samples.announce()
@@ -127,7 +127,7 @@ class Training:
         # a run that began when the preset named other layers goes on with its own
         targets = modules_of(kept.adapter) if kept else self.family.lora_targets
         with (
-            self.offload.parked(),
+            self.offload.offloaded(),
             attached(transformer, targets, s.rank, s.alpha, s.seed, s.gradient_checkpointing) as self.adapter,
         ):
             parameters = list(self.adapter.parameters.values())
@@ -249,7 +249,7 @@ class Training:
         now = Checkpoint(
             self.done, self.fingerprint, self.adapter.tensors(), self.optimizer.state_dict(), tuple(self.losses)
         )
-        checkpoints.save(self.checkpoints, now, self.settings.keep)
+        checkpoints.save(self.checkpoints, now, self.settings.checkpoints_total_limit)
 
     def _sample(self, examples: list[Example]) -> None:
         self._measure("fixed_loss", self.loss.fixed(examples))

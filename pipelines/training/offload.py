@@ -16,7 +16,7 @@ class Offload:
         self.driver = driver
 
     @contextmanager
-    def parked(self) -> Iterator[None]:
+    def offloaded(self) -> Iterator[None]:
         """Inside, only the transformer is on the device."""
         driver, stay = self.driver, self.driver.encoders_stay
         driver.encoders_off()
@@ -29,7 +29,7 @@ class Offload:
 
     @contextmanager
     def fetched(self) -> Iterator[None]:
-        """Inside ``parked``: the VAE is back for a while, to make a picture."""
+        """Inside ``offloaded``: the VAE is back for a while, to make a picture."""
         self.driver.place(self.driver.device, "vae")
         try:
             yield

@@ -11,7 +11,7 @@ from pipelines.models.driver import Driver, NotFinite
 from pipelines.storage.migrations import MadeByNewer
 from pipelines.storage.pictures import read_recipe, save_picture
 from pipelines.training.adapter import LearnedAdapter
-from pipelines.training.context import Context
+from pipelines.training.context import TrainingContext
 from pipelines.training.dataset import load_picture
 
 
@@ -22,7 +22,7 @@ class Samples:
         self,
         request: TrainRequest,
         driver: Driver,
-        context: Context,
+        context: TrainingContext,
     ):
         self.request, self.driver, self.context = request, driver, context
         self.workspace = context.workspace

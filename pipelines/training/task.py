@@ -20,6 +20,6 @@ class Task(ABC):
     def check(self, request: TrainRequest) -> None:
         """Raise TrainingDataError when an example is not what this task learns from."""
 
-    def doubts(self, request: TrainRequest) -> list[str]:
+    def warnings(self, request: TrainRequest) -> list[str]:
         """What the user should know before."""
         return []

@@ -1,4 +1,5 @@
-"""Calibrate a character: look at its sources and at pictures of others with each recogniser, and draw the line.
+"""Calibrate a character: look at its sources and at pictures of others with each recogniser, and calibrate its
+threshold.
 
 Pictures of others are those the request names and, for a character of the mini world, people drawn on the spot.
 """

@@ -14,11 +14,11 @@ from pipelines.domain.events import Event, ImageMade, Progress, Scored, Started,
 from pipelines.domain.requests import (
     CalibrateRequest,
     ExamineRequest,
-    Judge,
     ObtainRequest,
     PracticeRequest,
     RenderRequest,
     ScoreRequest,
+    ScoringSpec,
     TargetsRequest,
     TrainRequest,
 )
@@ -52,13 +52,13 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class Context:
-    """What a handler works with: ``emit`` tells the app, ``cancelled`` asks it. ``judged`` are pictures with scores."""
+class JobContext:
+    """What a handler works with: ``emit`` tells the app, ``cancelled`` asks it. ``scored`` are pictures with scores."""
 
     job: str
     shared: Shared
     values: dict[str, Any]
-    judged: Set[str]
+    scored: Set[str]
     emit: Emit
     cancelled: Callable[[], bool]
 
@@ -87,20 +87,20 @@ class Context:
         return self.shared.resident(self.settings)
 
 
-Handler = Callable[[Any, Context], dict[str, Any]]
+Handler = Callable[[Any, JobContext], dict[str, Any]]
 
 
-class Judging:
-    """An ``emit`` that judges each picture as soon as it is made: a job's progress counts pictures that are through,
-    and a job that is cut short leaves no unjudged ones but the last. A judge that cannot work costs no picture."""
+class Scoring:
+    """An ``emit`` that scores each picture as soon as it is made: a job's progress counts pictures that are through,
+    and a job that is cut short leaves no unscored ones but the last. Scoring that cannot work costs no picture."""
 
-    def __init__(self, context: Context, judge: Judge) -> None:
-        self._context, self._judge = context, judge
+    def __init__(self, context: JobContext, spec: ScoringSpec) -> None:
+        self._context, self._spec = context, spec
         self._able = True
 
     def __call__(self, event: Event) -> None:
         self._context.emit(event)
-        if isinstance(event, ImageMade) and self._able and event.image.id not in self._context.judged:
+        if isinstance(event, ImageMade) and self._able and event.image.id not in self._context.scored:
             self._score(event)
 
     def _score(self, made: ImageMade) -> None:
@@ -108,48 +108,48 @@ class Judging:
 
         c = self._context
         try:
-            score([made.image.ref], self._judge, workspace=c.workspace, settings=c.settings,
+            score([made.image.ref], self._spec, workspace=c.workspace, settings=c.settings,
                   emit=self._pass_on, cancelled=c.cancelled)  # fmt: skip
         except Cancelled:
             raise
         except Exception as error:
             log.exception("judging %s failed", made.image.path)
             self._able = False
-            c.emit(Warned(text=f"The pictures of this run are not judged: {error}"))
+            c.emit(Warned(text=f"The pictures of this job are not scored: {error}"))
 
     def _pass_on(self, event: Event) -> None:
         if isinstance(event, Scored | Warned):  # counting is the render's business
             self._context.emit(event)
 
 
-def render(request: RenderRequest, context: Context) -> dict[str, Any]:
-    """Make the pictures of a plan and judge each. Result: ``images``, how many there are now."""
+def render(request: RenderRequest, context: JobContext) -> dict[str, Any]:
+    """Make the pictures of a plan and score each. Result: ``images``, how many there are now."""
     from pipelines.worker.render import render as run
 
-    emit = Judging(context, request.judge) if request.judge else context.emit
+    emit = Scoring(context, request.scoring) if request.scoring else context.emit
     made = run(request.plan, resident=context.resident, workspace=context.workspace, emit=emit,
                cancelled=context.cancelled, job=context.job)  # fmt: skip
     return {"images": len(made)}
 
 
-def score(request: ScoreRequest, context: Context) -> dict[str, Any]:
-    """Judge pictures that exist. Result: ``images``, how many were judged."""
+def score(request: ScoreRequest, context: JobContext) -> dict[str, Any]:
+    """Score pictures that exist. Result: ``images``, how many were scored."""
     from pipelines.worker.score import score as run
 
-    scores = run(request.images, request.judge, workspace=context.workspace, settings=context.settings,
+    scores = run(request.images, request.scoring, workspace=context.workspace, settings=context.settings,
                  emit=context.emit, cancelled=context.cancelled)  # fmt: skip
     return {"images": len(scores)}
 
 
-def calibrate(request: CalibrateRequest, context: Context) -> dict[str, Any]:
-    """Draw a character's lines. Result: ``calibrations``, the fields of a record for each recogniser."""
+def calibrate(request: CalibrateRequest, context: JobContext) -> dict[str, Any]:
+    """Calibrate a character's thresholds. Result: ``calibrations``, the fields of a record for each recogniser."""
     from pipelines.worker.calibrate import run
 
     return {"calibrations": run(request, workspace=context.workspace, settings=context.settings,
                                 emit=context.emit, cancelled=context.cancelled)}  # fmt: skip
 
 
-def practice(request: PracticeRequest, context: Context) -> dict[str, Any]:
+def practice(request: PracticeRequest, context: JobContext) -> dict[str, Any]:
     """Draw the sources of a practice character. Result: ``pictures``: path, angle and expression of each."""
     from pipelines.storage.atomic import write_durably
     from pipelines.world.practice_sources import sources, views
@@ -168,7 +168,7 @@ def practice(request: PracticeRequest, context: Context) -> dict[str, Any]:
     return {"pictures": pictures}
 
 
-def examine(request: ExamineRequest, context: Context) -> dict[str, Any]:
+def examine(request: ExamineRequest, context: JobContext) -> dict[str, Any]:
     """Read what pictures truly show. Result: ``readings`` by image id (``pipelines.world.reading``)."""
     from pipelines.world.examine import examine as run
 
@@ -177,26 +177,26 @@ def examine(request: ExamineRequest, context: Context) -> dict[str, Any]:
     return {"readings": {i: reading.model_dump(mode="json") for i, reading in found.items()}}
 
 
-def targets(request: TargetsRequest, context: Context) -> dict[str, Any]:
+def targets(request: TargetsRequest, context: JobContext) -> dict[str, Any]:
     """Draw what edits should have given. Result: ``pictures``, a path for each."""
     from pipelines.world.examine import targets as run
 
     return {"pictures": run(request, workspace=context.workspace, emit=context.emit, cancelled=context.cancelled)}
 
 
-def train(request: TrainRequest, context: Context) -> dict[str, Any]:
+def train(request: TrainRequest, context: JobContext) -> dict[str, Any]:
     """Train a LoRA, judging its samples if asked to. Result: the trainer's."""
     from pipelines.training import train as run
     from pipelines.worker.score import finder
 
-    emit = Judging(context, request.judge) if request.judge else context.emit
-    wanted = request.judge if request.settings.face_weight else None
+    emit = Scoring(context, request.scoring) if request.scoring else context.emit
+    wanted = request.scoring if request.settings.face_weight else None
     faces = finder(wanted, context.workspace, context.settings) if wanted else None
     return run(request, resident=context.resident, workspace=context.workspace, settings=context.settings,
                emit=emit, cancelled=context.cancelled, finder=faces)  # fmt: skip
 
 
-def obtain(request: ObtainRequest, context: Context) -> dict[str, Any]:
+def obtain(request: ObtainRequest, context: JobContext) -> dict[str, Any]:
     """Download the weights of a family, in percent. Result: ``folder``, relative if in the workspace."""
     from pipelines.engine.weights import WeightsMissing
     from pipelines.engine.weights import obtain as run

@@ -1,7 +1,7 @@
 """The worker: the one process that owns torch and the GPU. ``python -m pipelines.worker.main --workspace ROOT``.
 
-It reads ``Run`` and ``Control`` lines, works through one job at a time and tells what happens. It writes picture and
-model files, never records. It ends when its app ends. Between jobs it keeps its model resident.
+It reads ``StartJob`` and ``Control`` lines, works through one job at a time and tells what happens. It writes picture
+and model files, never records. It ends when its app ends. Between jobs it keeps its model resident.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from filelock import FileLock, Timeout
 from pipelines.domain.base import Frozen
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, Failed, Finished, Stopped
-from pipelines.domain.messages import TO_WORKER, Claimed, Ready, Run, Told, line
+from pipelines.domain.messages import TO_WORKER, Claimed, Ready, StartJob, Told, line
 from pipelines.storage.temp_files import sweep
 from pipelines.storage.workspace import Workspace
-from pipelines.worker.handlers import Context, Handler, Shared
+from pipelines.worker.handlers import Handler, JobContext, Shared
 
 LOCK_SECONDS = 15
 log = logging.getLogger(__name__)
@@ -50,8 +50,8 @@ def claim_pipes() -> tuple[IO[bytes], IO[bytes]]:
 class Task:
     """One job in the worker. Its flags are its own: a cancel that comes late finds no other job to hit."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    def __init__(self, start: StartJob) -> None:
+        self.start = start
         self.cancel = threading.Event()
         self.going = threading.Event()
         self.going.set()
@@ -92,30 +92,32 @@ class Worker:
             task = self._inbox.get()
             self._task = task
             self._work(task)
-            self._tasks.pop(task.run.job, None)
+            self._tasks.pop(task.start.job, None)
 
     def emit(self, event: Event) -> None:
         """Tell the app what happened in the present job. How a job ends is told by the worker alone."""
         if self._task is None or isinstance(event, Finished | Failed | Stopped):
             log.debug("not told: %s", event.type)
             return
-        self._send(Told(job=self._task.run.job, event=event))
+        self._send(Told(job=self._task.start.job, event=event))
 
     def _work(self, task: Task) -> None:
-        run = task.run
-        self._send(Claimed(job=run.job))
+        start = task.start
+        self._send(Claimed(job=start.job))
         try:
             if task.cancelled():
                 raise Cancelled
-            context = Context(run.job, self._shared, run.settings, frozenset(run.judged), self.emit, task.cancelled)
-            result = self._handlers.by_kind[run.request.kind](run.request, context)
-            self._send(Told(job=run.job, event=Finished(result=result)))
+            context = JobContext(
+                start.job, self._shared, start.settings, frozenset(start.scored), self.emit, task.cancelled
+            )
+            result = self._handlers.by_kind[start.request.kind](start.request, context)
+            self._send(Told(job=start.job, event=Finished(result=result)))
         except Cancelled:
-            self._send(Told(job=run.job, event=Stopped()))
+            self._send(Told(job=start.job, event=Stopped()))
         except BaseException as error:  # nothing a job does may end the worker
-            log.exception("job %s failed", run.job)
+            log.exception("job %s failed", start.job)
             event = Failed(message=words(error), traceback="".join(traceback.format_exception(error)))
-            self._send(Told(job=run.job, event=event))
+            self._send(Told(job=start.job, event=event))
 
     def _send(self, message: Frozen) -> None:
         data = line(message)
@@ -130,7 +132,7 @@ class Worker:
         try:
             for text in self._incoming:
                 message = TO_WORKER.validate_json(text)
-                if isinstance(message, Run):
+                if isinstance(message, StartJob):
                     self._tasks[message.job] = task = Task(message)
                     self._inbox.put(task)
                 elif task := self._tasks.get(message.job):

@@ -64,21 +64,21 @@ def render(
     finished stays), WeightsMissing, WillNotFit (both before anything is loaded), RenderFailed when no picture at all
     came out.
     """
-    run = _Run(plan, resident, workspace, emit, cancelled, job)
-    run.find_existing()
-    to_do = [shot for shot in plan.in_render_order() if shot.id not in run.made]
-    run.check(to_do)
+    rendering = _Rendering(plan, resident, workspace, emit, cancelled, job)
+    rendering.find_existing()
+    to_do = [shot for shot in plan.in_render_order() if shot.id not in rendering.made]
+    rendering.check(to_do)
     for name, shots in groupby(to_do, key=lambda shot: shot.family):
-        run.of_family(run.models[name], list(shots))
-    if to_do and run.first_error and not any(shot.id in run.made for shot in to_do):
-        raise RenderFailed(f"None of the {len(to_do)} pictures could be made. The first: {run.first_error}")
-    if len(run.failed) > NAMED:
-        emit(Warned(text=_failures(run.failed, len(to_do))))
-    return [run.made[shot.id] for shot in plan if shot.id in run.made]
+        rendering.of_family(rendering.models[name], list(shots))
+    if to_do and rendering.first_error and not any(shot.id in rendering.made for shot in to_do):
+        raise RenderFailed(f"None of the {len(to_do)} pictures could be made. The first: {rendering.first_error}")
+    if len(rendering.failed) > NAMED:
+        emit(Warned(text=_failures(rendering.failed, len(to_do))))
+    return [rendering.made[shot.id] for shot in plan if shot.id in rendering.made]
 
 
-class _Run:
-    """One run of a plan."""
+class _Rendering:
+    """The rendering of one plan."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""Judge pictures: identity against the sources, faces, angle, quality. One function for every step.
+"""Score pictures: identity against the sources, faces, angle, quality. One function for every step.
 
-Who a picture shows is told by the judge's recogniser. When that one cannot work (its pack is missing), every picture
+Who a picture shows is told by the primary recogniser. When that one cannot work (its pack is missing), every picture
 still gets its faces counted, its angle and its quality, and identity says in words why it is not there.
 """
 
@@ -17,11 +17,11 @@ from PIL import Image
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, Progress, Scored, Started, Warned
 from pipelines.domain.records import EXPRESSIONS, Angle, Expression, Identity, Quality, Scores
-from pipelines.domain.requests import Judge, Reference
+from pipelines.domain.requests import Reference, ScoringSpec
 from pipelines.domain.shots import ImageRef
 from pipelines.faces import FaceSettings, recogniser
 from pipelines.faces.angle import angle_of
-from pipelines.faces.base import Face, Recogniser, RecogniserMissing, Words, sure_word
+from pipelines.faces.base import Attributes, Face, Recogniser, RecogniserMissing, sure_attribute
 from pipelines.faces.facenet import Facenet
 from pipelines.faces.features import Features, of_face
 from pipelines.faces.identity import Drawn, References, identify, is_copy, nothing
@@ -36,31 +36,31 @@ log = logging.getLogger(__name__)
 
 def score(
     images: Sequence[ImageRef],
-    judge: Judge,
+    spec: ScoringSpec,
     *,
     workspace: Workspace,
     settings: FaceSettings,
     emit: Callable[[Event], None],
     cancelled: Callable[[], bool],
 ) -> dict[str, Scores]:
-    """Judge ``images``; answers by image id, each also sent as ``Scored``.
+    """Score ``images``; answers by image id, each also sent as ``Scored``.
 
     A picture that cannot be read is warned about and left out. References are described once per process, whatever
     the number of calls. Raises Cancelled between two pictures, and ValueError for an unknown recogniser.
     """
-    panel = Scorer(judge, workspace, settings)
+    scorer = Scorer(spec, workspace, settings)
     emit(Started(total=len(images)))
-    if panel.lacking:
-        emit(Warned(text=f"Identity is not measured. {panel.lacking}"))
+    if scorer.lacking:
+        emit(Warned(text=f"Identity is not measured. {scorer.lacking}"))
     answers: dict[str, Scores] = {}
     for done, ref in enumerate(images, 1):
         if cancelled():
             raise Cancelled
         try:
-            answers[ref.id] = panel.judge(ref)
+            answers[ref.id] = scorer.score(ref)
         except (OSError, Image.DecompressionBombError) as error:
             log.warning("%s cannot be read: %s", ref.path, error)
-            emit(Warned(text=f"{ref.path} cannot be read and is not judged: {error}"))
+            emit(Warned(text=f"{ref.path} cannot be read and is not scored: {error}"))
         else:
             emit(Scored(image=ref.id, scores=answers[ref.id]))
         emit(Progress(done=done))
@@ -81,23 +81,23 @@ class Seen:
 
 
 class Scorer:
-    """The recognisers of one judge, with the references as each of them sees them."""
+    """The recognisers of one scoring spec, with the references as each of them sees them."""
 
-    def __init__(self, judge: Judge, workspace: Workspace, settings: FaceSettings) -> None:
-        self._judge, self._workspace = judge, workspace
+    def __init__(self, spec: ScoringSpec, workspace: Workspace, settings: FaceSettings) -> None:
+        self._spec, self._workspace = spec, workspace
         faces = load_presets(workspace.root).faces
-        self._gate = recogniser(judge.recogniser, settings, faces)
-        self._second = recogniser(judge.second_opinion, settings, faces) if judge.second_opinion else None
-        self._lacking = {r.name: _why_not(r) for r in (self._gate, self._second) if r}
-        self._finder = _finder(self._gate, self.lacking, settings)
+        self._primary = recogniser(spec.recogniser, settings, faces)
+        self._second = recogniser(spec.second_opinion, settings, faces) if spec.second_opinion else None
+        self._lacking = {r.name: _why_not(r) for r in (self._primary, self._second) if r}
+        self._finder = _finder(self._primary, self.lacking, settings)
         self._references: dict[str, References] = {}
 
     @property
     def lacking(self) -> str:
-        """Why the gate cannot tell identities; empty when it can."""
-        return self._lacking[self._gate.name]
+        """Why the primary one cannot tell identities; empty when it can."""
+        return self._lacking[self._primary.name]
 
-    def judge(self, ref: ImageRef) -> Scores:
+    def score(self, ref: ImageRef) -> Scores:
         """All scores of one picture. Raises OSError when it cannot be read."""
         path = self._workspace.path(ref.path)
         with Image.open(path) as file:
@@ -107,20 +107,20 @@ class Scorer:
         scene = {} if self._finder is None else self._finder.picture(image)
         angle = _angle(face, scene)
         return Scores(
-            identity=self._identity(self._gate, ref, image, found, angle),
+            identity=self._identity(self._primary, ref, image, found, angle),
             second_opinion=self._identity(self._second, ref, image, found, angle) if self._second else None,
             faces=None if found is None else len(found),
             angle=angle,
             yaw=None if face is None or face.yaw is None else round(face.yaw, 1),
             expression=_expression(face),
-            pose=sure_word(scene, "pose"),
-            framing=sure_word(scene, "framing"),
+            pose=sure_attribute(scene, "pose"),
+            framing=sure_attribute(scene, "framing"),
             quality=self._quality(image, brought_in=_brought_in(path)),
         )
 
     def _quality(self, image: Image.Image, brought_in: bool) -> Quality:
         """Size counts for pictures that were brought in: what is made here has the size that was planned."""
-        return measure_source(image, self._judge.smallest) if brought_in else measure(image)
+        return measure_source(image, self._spec.smallest) if brought_in else measure(image)
 
     def _identity(
         self, who: Recogniser, ref: ImageRef, image: Image.Image, found: list[Face] | None, angle: Angle
@@ -135,13 +135,13 @@ class Scorer:
             return nothing("No face to compare.", recogniser=name, model_hash=model, n=len(references.ids))
         answer = identify(
             face.embedding, references, who.thresholds,
-            recogniser=name, model_hash=model, angle=angle, drawn=self._drawn(name, model),
+            recogniser=name, model_hash=model, angle=angle, drawn=self._threshold(name, model),
         )  # fmt: skip
         return answer.model_copy(update={"why": " ".join(self._remarks(answer, faces, ref, image, references, who))})
 
-    def _drawn(self, name: str, model: str) -> Drawn | None:
-        lines = (x for x in self._judge.lines if (x.recogniser, x.model_hash) == (name, model))
-        return next((Drawn(x.threshold, x.floor, x.far) for x in lines), None)
+    def _threshold(self, name: str, model: str) -> Drawn | None:
+        known = (x for x in self._spec.thresholds if (x.recogniser, x.model_hash) == (name, model))
+        return next((Drawn(x.threshold, x.floor, x.far) for x in known), None)
 
     def _remarks(
         self,
@@ -163,14 +163,14 @@ class Scorer:
         self, highest: float, ref: ImageRef, image: Image.Image, references: References, who: Recogniser
     ) -> bool:
         own = dhash(image)
-        others = [self._seen(who, r.image) for r in self._judge.references if r.image.id != ref.id]
+        others = [self._seen(who, r.image) for r in self._spec.references if r.image.id != ref.id]
         distance = min((hamming(own, seen.dhash) for seen in others if seen), default=64)
         return is_copy(highest, references, distance)
 
     def _seen_by(self, who: Recogniser) -> References:
         """The references whose face can be described; angle as the human said, else as measured."""
         if who.name not in self._references:
-            rows = [row for r in self._judge.references if (row := self._row(who, r)) is not None]
+            rows = [row for r in self._spec.references if (row := self._row(who, r)) is not None]
             embeddings = np.stack([row[0] for row in rows]) if rows else np.zeros((0, 1), np.float32)
             self._references[who.name] = References(
                 embeddings, tuple(row[1] for row in rows), tuple(row[2] for row in rows)
@@ -210,16 +210,16 @@ def _describe(who: Recogniser, model_hash: str, image_id: str, path: str) -> See
     return Seen(tuple(who.faces(image)), dhash(image))
 
 
-def _angle(face: Face | None, scene: Words) -> Angle:
+def _angle(face: Face | None, scene: Attributes) -> Angle:
     """As the face looks; a person without a face is seen from behind, if somebody can tell that there is a person."""
     if face:
         return angle_of(face.yaw, face.pitch)
-    return "back" if sure_word(scene, "facing") == "away" else "unsure"
+    return "back" if sure_attribute(scene, "facing") == "away" else "unsure"
 
 
 def _expression(face: Face | None) -> Expression:
     """What the readers beside the recogniser see in a face; ``unsure`` without them, or when they are."""
-    word = sure_word(face.words, "expression") if face else ""
+    word = sure_attribute(face.attributes, "expression") if face else ""
     return cast(Expression, word) if word in EXPRESSIONS else "unsure"
 
 
@@ -236,12 +236,12 @@ def _why_not(who: Recogniser) -> str:
 
 
 def finder(
-    judge: Judge, workspace: Workspace, settings: FaceSettings
+    spec: ScoringSpec, workspace: Workspace, settings: FaceSettings
 ) -> Callable[[Image.Image], Features | None] | None:
-    """Finds the features of the largest face of an RGB picture, as ``judge`` would find faces; ``None`` when nobody
+    """Finds the features of the largest face of an RGB picture, as ``spec`` would find faces; ``None`` when nobody
     there can."""
-    gate = recogniser(judge.recogniser, settings, load_presets(workspace.root).faces)
-    who = _finder(gate, _why_not(gate), settings)
+    primary = recogniser(spec.recogniser, settings, load_presets(workspace.root).faces)
+    who = _finder(primary, _why_not(primary), settings)
     if who is None:
         return None
 
@@ -252,12 +252,13 @@ def finder(
     return find
 
 
-def _finder(gate: Recogniser, lacking: str, settings: FaceSettings) -> Recogniser | None:
-    """Who finds faces: the gate, unless something is ``lacking``. Then MTCNN, whose weights come with its package.
-    Nobody when the gate is a stand-in that does not know faces: a practice figure is not to be called faceless."""
-    if gate.finds_faces and not lacking:
-        return gate
-    if not gate.finds_faces:
+def _finder(primary: Recogniser, lacking: str, settings: FaceSettings) -> Recogniser | None:
+    """Who finds faces: the primary one, unless something is ``lacking``. Then MTCNN, whose weights come with its
+    package. Nobody when the primary one is a stand-in that does not know faces: a practice figure is not to be called
+    faceless."""
+    if primary.finds_faces and not lacking:
+        return primary
+    if not primary.finds_faces:
         return None
     finder = recogniser("facenet", settings)
     return finder if isinstance(finder, Facenet) and finder.detects() else None

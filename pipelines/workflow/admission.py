@@ -6,12 +6,12 @@ from pipelines.domain.presets import changed_since
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.requests import (
     CalibrateRequest,
-    Judge,
     Other,
     Reference,
     RenderRequest,
     Request,
     ScoreRequest,
+    ScoringSpec,
     TrainRequest,
 )
 from pipelines.domain.shots import ImageRef
@@ -24,20 +24,20 @@ def admit(session: Session, request: Request) -> Request:
     """The request as it may begin now. Raises NotAllowed.
 
     Nothing begins whose model has another preset by now. A training must pass its gate whole. Nothing is made from a
-    picture that was left out since. Nobody is measured against a picture that was left out since, and no line drawn
-    from one: those are taken off the request.
+    picture that was left out since. Nobody is measured against a picture that was left out since, and no threshold
+    calibrated from one: those are taken off the request.
     """
     match request:
         case TrainRequest():
             _check_presets(session, {(request.family, request.revision)})
             gate.check(session, request)
-            return request.model_copy(update={"judge": _judge(session, request.character, request.judge)})
+            return request.model_copy(update={"scoring": _scoring(session, request.character, request.scoring)})
         case RenderRequest():
             _check_presets(session, {(shot.family, shot.revision) for shot in request.plan.shots})
             _check_sources(session, request)
-            return request.model_copy(update={"judge": _judge(session, request.plan.character, request.judge)})
+            return request.model_copy(update={"scoring": _scoring(session, request.plan.character, request.scoring)})
         case ScoreRequest():
-            return request.model_copy(update={"judge": _judge(session, request.character, request.judge)})
+            return request.model_copy(update={"scoring": _scoring(session, request.character, request.scoring)})
         case CalibrateRequest():
             return _calibration(session, request)
         case _:
@@ -62,14 +62,16 @@ def _check_sources(session: Session, request: RenderRequest) -> None:
         )
 
 
-def _judge(session: Session, character_id: str, judge: Judge | None) -> Judge | None:
-    """Who knows only sources that stand, and only lines that were drawn for exactly these."""
-    if judge is None:
+def _scoring(session: Session, character_id: str, spec: ScoringSpec | None) -> ScoringSpec | None:
+    """Scoring against sources that stand only, by thresholds that were calibrated for exactly these."""
+    if spec is None:
         return None
-    kept = _standing(session, character_id, judge.references)
-    if kept == judge.references:
-        return judge
-    return judge.model_copy(update={"references": kept, "lines": thresholds.drawn(session, character_id, kept)})
+    kept = _standing(session, character_id, spec.references)
+    if kept == spec.references:
+        return spec
+    return spec.model_copy(
+        update={"references": kept, "thresholds": thresholds.calibrated(session, character_id, kept)}
+    )
 
 
 def _standing(session: Session, character_id: str, references: tuple[Reference, ...]) -> tuple[Reference, ...]:

@@ -1,4 +1,4 @@
-"""Where a character's identity line lies: against whom it is measured, the job, what is kept of it."""
+"""Where a character's identity threshold lies: against whom it is measured, the job, what is kept of it."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -16,13 +16,14 @@ FAR = 0.01
 STRANGERS = range(8_000_000, 8_000_150)
 """Seeds of people of the mini world that serve as impostors and for nothing else: no reader may have learnt them."""
 LEAST, ENOUGH = 2, 5
-"""Sources without which no line can be drawn, and without which it is not used (``faces.calibration.SOURCES``)."""
+"""Sources without which no threshold can be calibrated, and without which it is not used
+(``faces.calibration.SOURCES``)."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a line would be drawn from: how many ``sources``, how many ``others`` (people, or prompts of the base
-    model). ``blocker`` says why it cannot be drawn, ``weak`` what would keep it from being used; in words."""
+    """What a threshold would be calibrated from: how many ``sources``, how many ``others`` (people, or prompts of the
+    base model). ``blocker`` says why it cannot be drawn, ``weak`` what would keep it from being used; in words."""
 
     sources: int
     others: int
@@ -36,21 +37,21 @@ def estimate(session: Session, character_id: str, *, far: float = FAR) -> Estima
     n = len(sources.sources(session, character_id))
     known = others(session, character)
     extra = strangers(character) if _drawn_here(session, character) else ()
-    shut = ""
+    blocker = ""
     if not n:
-        shut = f"{character.name} has no sources yet: the line is drawn from them. Add pictures in Enrich."
+        blocker = f"{character.name} has no sources yet: the line is drawn from them. Add pictures in Enrich."
     elif n < LEAST:
-        shut = "One source has nothing to be held against. Add another in Enrich."
+        blocker = "One source has nothing to be held against. Add another in Enrich."
     weak = []
     if LEAST <= n < ENOUGH:
         weak.append(f"{n} sources of at least {ENOUGH}: with fewer, the line stays provisional and is not used.")
     if not extra and (lacking := _few_others(known, far)):
         weak.append(lacking)
-    return Estimate(n, len(known) + len(extra), shut, tuple(weak))
+    return Estimate(n, len(known) + len(extra), blocker, tuple(weak))
 
 
 def _few_others(known: tuple[Other, ...], far: float) -> str:
-    """A line that a share ``far`` of others passes needs at least 1 / far - 1 pictures of them."""
+    """A threshold that a share ``far`` of others passes needs at least 1 / far - 1 pictures of them."""
     pictures, wanted = sum(len(o.images) for o in known), ceil(1 / far - 1)
     if pictures >= wanted:
         return ""
@@ -69,8 +70,8 @@ def submit(session: Session, character_id: str, *, far: float = FAR) -> Job:
     character = session.character(character_id)
     family = session.family(character.generator)
     references = sources.references(session, character_id)
-    if shut := estimate(session, character_id, far=far).blocker:
-        raise NotAllowed(shut)
+    if blocker := estimate(session, character_id, far=far).blocker:
+        raise NotAllowed(blocker)
     version = datasets.following(c.version for c in session.store.all(Calibration, character=character_id))
     request = CalibrateRequest(
         character=character_id,
@@ -127,7 +128,7 @@ def strangers(character: Character) -> tuple[int, ...]:
     return (*(p.seed for p in CAST if p.number != character.practice), *STRANGERS)
 
 
-def keep(session: Session, job: Job, request: CalibrateRequest) -> list[Calibration]:
+def record(session: Session, job: Job, request: CalibrateRequest) -> list[Calibration]:
     """Record what a calibration has found. Doing it twice changes nothing."""
     seen = tuple(r.image.id for r in request.references)
     made = [
@@ -150,8 +151,8 @@ def current(session: Session, character_id: str) -> Calibration:
     return found
 
 
-def otherwise_judged(session: Session, calibration: Calibration) -> list[ImageRecord]:
-    """Pictures of the character that have a score by this recogniser, but were held against another line."""
+def otherwise_scored(session: Session, calibration: Calibration) -> list[ImageRecord]:
+    """Pictures of the character that have a score by this recogniser, but were held against another threshold."""
     found = [i for i in session.store.all(ImageRecord, character=calibration.character) if i.kind != "correction"]
     return [i for i in found if (own := i.scores.identity) and not _by(own, calibration)]
 
@@ -162,17 +163,17 @@ def _by(identity: Identity, calibration: Calibration) -> bool:
     return identity.threshold is not None and abs(identity.threshold - calibration.threshold) < 1e-3
 
 
-def judge_again(session: Session, character_id: str) -> Job:
-    """Hold every picture that was judged by another line against the present one. Raises NotFound, and NotAllowed
-    when there is none, or when its line is not used."""
+def score_again(session: Session, character_id: str) -> Job:
+    """Hold every picture that was scored by another threshold against the present one. Raises NotFound, and NotAllowed
+    when there is none, or when its threshold is not used."""
     drawn = current(session, character_id)
     if drawn.provisional or not fits(drawn, sources.references(session, character_id)):
         raise NotAllowed("This line is not used: calibrate again first.")
-    found = otherwise_judged(session, drawn)
+    found = otherwise_scored(session, drawn)
     if not found:
         raise NotAllowed("Every picture is judged by this line already.")
-    judge = sources.judge(session, character_id, session.character(character_id).generator)
-    request = ScoreRequest(character=character_id, images=tuple(i.ref for i in found), judge=judge)
+    spec = sources.scoring_spec(session, character_id, session.character(character_id).generator)
+    request = ScoreRequest(character=character_id, images=tuple(i.ref for i in found), scoring=spec)
     return session.jobs.submit(request, f"Judge {len(found)} pictures by the new line", character_id)
 
 

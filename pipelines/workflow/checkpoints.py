@@ -12,7 +12,7 @@ from pipelines.domain.shots import Adapter, LoraStack, Plan, Shot
 from pipelines.models import lora_export
 from pipelines.models.lora_export import Learned
 from pipelines.models.lora_files import LoraRefused, inspect
-from pipelines.queue.asked import asked_if_readable
+from pipelines.queue.stored_request import stored_request_if_readable
 from pipelines.session import NotFound, Session
 from pipelines.storage.atomic import file_hash
 from pipelines.workflow import datasets, gate, render
@@ -115,7 +115,7 @@ def place(image: ImageRecord) -> tuple[int, float]:
     return int(labels.get("training_step", "0")), float(labels.get("strength", "1"))
 
 
-def keep(session: Session, run: TrainingRun, step: int) -> LoraRecord:
+def export(session: Session, run: TrainingRun, step: int) -> LoraRecord:
     """Add the LoRA as it was at a step to the library, so that it can be chosen wherever LoRAs are. The finished one is
     there already. Raises NotFound, LoraRefused."""
     if run.lora and step == _last(run):
@@ -153,7 +153,7 @@ def _last(run: TrainingRun) -> int:
 def _request(session: Session, run: TrainingRun) -> TrainRequest | None:
     """What was asked of the trainer; ``None`` when the job is not in the records any more."""
     job = session.store.get(Job, run.job)
-    request = asked_if_readable(job) if job else None
+    request = stored_request_if_readable(job) if job else None
     return request if isinstance(request, TrainRequest) else None
 
 

@@ -13,7 +13,8 @@ from pipelines.workflow import datasets, render, sources
 class EnrichOptions:
     """What to make. No ``sources``: all of them; no ``edits``: all that are offered; ``gaps``: turns and expressions
     only to what none of these sources shows, and turns from the sources that are nearest. At most ``per_source`` edits
-    of each, ``count`` in all; ``steps`` and ``guidance`` of ``None`` are the model's."""
+    of each, ``count`` in all; ``steps`` and ``guidance`` of ``None`` are what the LoRAs ask for, else the
+    model's."""
 
     sources: tuple[str, ...] = ()
     edits: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The wheel itself: which step is done, which is next, which gate is shut and why."""
+"""The wheel itself: which step is done, which is next, which gate is closed and why."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -7,7 +7,7 @@ from pipelines.domain.records import Card, Character, LoraRecord, TrainingRun
 from pipelines.session import Session
 from pipelines.workflow import card, datasets, loras, practice, pristine, review, sources, training
 
-State = Literal["done", "next", "open", "shut"]
+State = Literal["done", "next", "open", "blocked"]
 Tab = Literal["survey", "enrich", "train", "generate", "review", "model_card"]
 
 
@@ -100,8 +100,8 @@ def _next(session: Session, character_id: str, n: _Counts) -> NextAction:
             f"Review {n.waiting} pictures", "gate to training: every picture is judged", "review", "enriched"
         )
     if not n.trained:
-        shut = training.dataset(session, character_id).blockers
-        return NextAction("Train v1", " ".join(shut) or "the gate is open", "train")
+        blockers = training.dataset(session, character_id).blockers
+        return NextAction("Train v1", " ".join(blockers) or "the gate is open", "train")
     latest = n.trained[-1]
     if not n.synthetic:
         return NextAction(f"Generate with {latest.version}", "new angles and scenes to choose from", "generate")
@@ -136,54 +136,61 @@ def _after_the_card(session: Session, character_id: str, n: _Counts) -> NextActi
 
 
 def _steps(session: Session, character_id: str, n: _Counts, action: NextAction) -> list[RailStep]:
-    shut = training.dataset(session, character_id).blockers
+    blockers = training.dataset(session, character_id).blockers
     advice = " ".join(sources.advice(session, character_id))
     newest = n.trained[-1].version if n.trained else "v1"
     following = f"v{len(n.trained) + 1}" if n.trained else "v2"
     untrained = "" if n.trained else "Train v1 first."
     rail = [
         _step("sources", "sources", "enrich", count=n.sources, why=advice or "good enough to start"),
-        _step("enriched", "enriched", "enrich", count=n.enriched, shut="" if n.sources else "Add pictures first."),
+        _step("enriched", "enriched", "enrich", count=n.enriched, blocker="" if n.sources else "Add pictures first."),
         _step(
             "good",
             "good",
             "review",
             count=n.good,
             done=n.enriched > 0 and not n.waiting,
-            shut="" if n.enriched else "Nothing to review yet: enrich first.",
+            blocker="" if n.enriched else "Nothing to review yet: enrich first.",
             why=f"{n.waiting} wait for review",
         ),
-        _step("train", newest, "train", done=bool(n.trained), shut="" if n.trained else " ".join(shut)),
-        _step("synthetic", "synthetic", "generate", count=n.synthetic, shut=untrained),
+        _step("train", newest, "train", done=bool(n.trained), blocker="" if n.trained else " ".join(blockers)),
+        _step("synthetic", "synthetic", "generate", count=n.synthetic, blocker=untrained),
         _step(
             "pristine",
             "pristine",
             "review",
             count=n.pristine,
-            shut="" if n.synthetic else "Generate first.",
+            blocker="" if n.synthetic else "Generate first.",
             why=f"{n.candidates} candidates wait for review",
         ),
-        _step("retrain", following, "train", done=False, shut=_why_no_retrain(session, character_id, n, shut)),
-        _step("card", "card", "model_card", count=len(n.cards), shut=untrained),
+        _step("retrain", following, "train", done=False, blocker=_why_no_retrain(session, character_id, n, blockers)),
+        _step("card", "card", "model_card", count=len(n.cards), blocker=untrained),
     ]
     current = _current_key(action, n)
     return [replace(step, state="next") if step.key == current else step for step in rail]
 
 
 def _step(
-    key: str, title: str, tab: Tab, *, count: int | None = None, done: bool | None = None, shut: str = "", why: str = ""
+    key: str,
+    title: str,
+    tab: Tab,
+    *,
+    count: int | None = None,
+    done: bool | None = None,
+    blocker: str = "",
+    why: str = "",
 ) -> RailStep:
-    """A step that is done when it has something to count, unless ``done`` says otherwise; shut when told why."""
+    """A step that is done when it has something to count, unless ``done`` says otherwise; blocked when told why."""
     finished = bool(count) if done is None else done
-    state: State = "done" if finished else "shut" if shut else "open"
-    return RailStep(key, title, count, state, why if finished else shut or why, tab)
+    state: State = "done" if finished else "blocked" if blocker else "open"
+    return RailStep(key, title, count, state, why if finished else blocker or why, tab)
 
 
-def _why_no_retrain(session: Session, character_id: str, n: _Counts, shut: list[str]) -> str:
+def _why_no_retrain(session: Session, character_id: str, n: _Counts, blockers: list[str]) -> str:
     if not n.trained:
         return "Train v1 first."
-    if shut:
-        return " ".join(shut)
+    if blockers:
+        return " ".join(blockers)
     return "" if _new_pristine(session, character_id, n.trained[-1]) else "No new pristine pictures yet."
 
 

@@ -32,11 +32,11 @@ def check(session: Session, request: TrainRequest) -> None:
     """Ask the gate for everything that a training would see: pictures to learn, input pictures, and what its samples
     are made from. Raises GateShut."""
     sampled = [ref for shot in request.samples for ref in shot.sources]
-    if why := shut(session, request.character, (*request.pictures, *sampled)):
+    if why := why_closed(session, request.character, (*request.pictures, *sampled)):
         raise GateShut(f"{why} {ANEW}")
 
 
-def shut(session: Session, character_id: str, pictures: Iterable[ImageRef]) -> str:
+def why_closed(session: Session, character_id: str, pictures: Iterable[ImageRef]) -> str:
     """Why nothing may be trained that sees all of these pictures of a character now; "" when it may."""
     if session.store.get(Character, character_id) is None:
         return f"There is no character {character_id!r} in this workspace any more."
@@ -51,7 +51,7 @@ def shut(session: Session, character_id: str, pictures: Iterable[ImageRef]) -> s
 
 def stands(session: Session, character_id: str, pictures: Iterable[ImageRef]) -> bool:
     """Whether all of these pictures may be learnt from."""
-    return not shut(session, character_id, pictures)
+    return not why_closed(session, character_id, pictures)
 
 
 def name(session: Session, ref: ImageRef) -> str:

@@ -5,16 +5,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from pipelines.domain.presets import ModelFamily
+from pipelines.domain.presets import CatalogueEntry, ModelFamily
 from pipelines.domain.records import LoraRecord, TrainingRun
+from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.engine import weights
 from pipelines.models.lora_files import FILES, admit_lora
 from pipelines.models.lora_targets import Target, target_of
+from pipelines.planning import sampling
 from pipelines.session import NotFound, Session
 from pipelines.storage.preset_files import PRESETS
 
-__all__ = ["FILES", "add", "by_name", "get", "of_catalogue", "shipped", "stack", "titles", "told", "trained", "usable"]
+ANYBODYS = {"pytorch_lora_weights", "diffusion_pytorch_model", "adapter_model", "lora", "model"}
+"""Names that trainers give to every LoRA they write: nothing follows from them."""
+ENDINGS = FILES
+"""Ends of names by which a file is meant as a LoRA, and is judged as such."""
 
 
 def add(
@@ -133,8 +138,48 @@ def stack(session: Session, rows: Iterable[tuple[str, float]]) -> LoraStack:
     adapters = []
     for lora_id, weight in rows:
         lora = get(session, lora_id)
-        adapters.append(Adapter(name=names[lora.id], sha256=lora.id, path=lora.path, weight=weight))
+        name, asked = names[lora.id], sampling_of(session, lora)
+        adapters.append(Adapter(name=name, sha256=lora.id, path=lora.path, weight=weight, sampling=asked))
     return LoraStack(adapters=tuple(adapters))
+
+
+def catalogued(entries: Iterable[CatalogueEntry], lora: LoraRecord) -> CatalogueEntry | None:
+    """The entry of the catalogue that a LoRA is: said at import, or its file has the entry's name (a name that every
+    second file has says nothing)."""
+    name = lora.name.lower()
+    for entry in entries:
+        stem = Path(entry.file).stem.lower()
+        if lora.catalogue and lora.catalogue in (entry.name, entry.repo):
+            return entry
+        own = lora.catalogue or lora.origin == "trained"
+        if not own and stem and stem == name and stem not in ANYBODYS:
+            return entry
+    return None
+
+
+def sampling_of(session: Session, lora: LoraRecord) -> Sampling:
+    """What a LoRA asks of the sampling: as the user says, else as the catalogue knows."""
+    entry = catalogued(session.presets.catalogue, lora)
+    return lora.sampling or (entry.sampling if entry else Sampling())
+
+
+def weight_of(session: Session, lora: LoraRecord) -> float:
+    """The strength that a LoRA starts with."""
+    entry = catalogued(session.presets.catalogue, lora)
+    return entry.weight if entry else 1.0
+
+
+def ask_for(session: Session, lora_id: str, asked: Sampling | None) -> LoraRecord:
+    """Keep what the user says a LoRA asks for; ``None``: as the catalogue knows again. Raises NotFound, and
+    SamplingConflict when no model that it fits would heed it."""
+    lora = get(session, lora_id)
+    if asked is not None:
+        model = next((m for m in session.presets.models.values() if m.architecture == lora.family), None)
+        if model is not None:
+            sampling.check(model, asked.schedule)
+    told = lora.model_copy(update={"sampling": asked})
+    session.store.put(told)
+    return told
 
 
 def trained(session: Session, character_id: str, target: Literal["character", "editor"]) -> list[LoraRecord]:

@@ -16,7 +16,7 @@ def ended(session: Session, job: Job, request: Request) -> None:
     if isinstance(request, TrainRequest):
         _training_ended(session, job, request)
     elif isinstance(request, CalibrateRequest) and job.state == "done":
-        calibration.keep(session, job, request)
+        calibration.record(session, job, request)
     elif isinstance(request, PracticeRequest) and job.state == "done":
         practice.take_in(session, job, request)
 

@@ -17,15 +17,15 @@ MOST = 20
 
 
 def order(
-    good: Iterable[ImageRecord], learnt: Mapping[str, Sequence[ImageRecord]], worth: Callable[[ImageRecord], Any]
+    good: Iterable[ImageRecord], learnt: Mapping[str, Sequence[ImageRecord]], preference: Callable[[ImageRecord], Any]
 ) -> list[ImageRecord]:
-    """All of ``good``, the one to take first at the front: again and again the best (of the highest ``worth``) of the
-    cell that is emptiest, counting what is ``learnt`` from (by origin) and what was taken before; cells that a source
-    shows come last."""
+    """All of ``good``, the one to take first at the front: again and again the best (of the highest ``preference``) of
+    the cell that is emptiest, counting what is ``learnt`` from (by origin) and what was taken before; cells that a
+    source shows come last."""
     counts = Counter(cell_of(image) for image in chain(*learnt.values()))
     shown = _shown(learnt)
     left: dict[tuple[str, str], list[ImageRecord]] = {}
-    for image in sorted(good, key=worth):  # the best last
+    for image in sorted(good, key=preference):  # the best last
         left.setdefault(cell_of(image), []).append(image)
     taken: list[ImageRecord] = []
     while left:
@@ -67,14 +67,14 @@ def candidates(session: Session, character_id: str) -> list[ImageRecord]:
     """Good pictures that were not kept yet, in the order to take them: of a cell those with most stars (identity, then
     edit) first, then those that are most alike."""
 
-    def worth(image: ImageRecord) -> tuple[int, int, float, str]:
+    def preference(image: ImageRecord) -> tuple[int, int, float, str]:
         verdict, identity = session.store.verdict(image.id), image.scores.identity
         score = identity.score if identity and identity.score is not None else -1.0
         return verdict.identity or 0, verdict.edit or 0, score, image.id
 
     before = kept(session, character_id)
     new = [i for i in review.good(session, character_id, "synthetic") if i.id not in before]
-    return order(new, learnt_from(session, character_id), worth)
+    return order(new, learnt_from(session, character_id), preference)
 
 
 def keep(session: Session, character_id: str, image_ids: Iterable[str]) -> DatasetVersion:

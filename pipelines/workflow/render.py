@@ -94,8 +94,8 @@ def submit(session: Session, plan: Plan, title: str, *, alongside: Alongside = l
         lacking = missing_weights(session, family)
         if lacking:
             raise NotAllowed(lacking.what)
-    judge = sources.judge(session, plan.character, families[0])
-    request = RenderRequest(plan=plan, judge=judge if judge.references else None)
+    spec = sources.scoring_spec(session, plan.character, families[0])
+    request = RenderRequest(plan=plan, scoring=spec if spec.references else None)
     return session.jobs.submit(request, title, plan.character, alongside=alongside)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.domain.records import Angle, Decision, Expression, ImageRecord, Job
-from pipelines.domain.requests import Judge, Reference, ScoreRequest
+from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
 from pipelines.session import NotFound, Session
 from pipelines.storage.intake import Refused, admit
 from pipelines.storage.pictures import hamming
@@ -149,17 +149,18 @@ def cell_of(image: ImageRecord) -> tuple[str, str]:
     return angle_of(image), expression_of(image)
 
 
-def judge(session: Session, character_id: str, family: str) -> Judge:
-    """Who judges the pictures of a model family, against the character's sources, by calibrated lines if there are."""
+def scoring_spec(session: Session, character_id: str, family: str) -> ScoringSpec:
+    """How pictures of a model family are scored: against the character's sources, by calibrated thresholds if there
+    are."""
     preset = session.family(family)
     known = references(session, character_id)
-    drawn = thresholds.drawn(session, character_id, known)
+    calibrated = thresholds.calibrated(session, character_id, known)
     smallest = min(SMALLEST, preset.defaults.width)
-    return Judge(
+    return ScoringSpec(
         recogniser=preset.recogniser,
         second_opinion=preset.second_opinion,
         references=known,
-        lines=drawn,
+        thresholds=calibrated,
         smallest=smallest,
     )
 
@@ -170,13 +171,13 @@ def references(session: Session, character_id: str) -> tuple[Reference, ...]:
 
 
 def measure(session: Session, character_id: str) -> Job:
-    """Have the sources themselves judged: quality, faces, angle, and how alike they are."""
+    """Have the sources themselves scored: quality, faces, angle, and how alike they are."""
     character = session.character(character_id)
     found = sources(session, character_id)
     request = ScoreRequest(
         character=character_id,
         images=tuple(s.ref for s in found),
-        judge=judge(session, character_id, character.generator),
+        scoring=scoring_spec(session, character_id, character.generator),
     )
     return session.jobs.submit(request, f"Look at {len(found)} sources", character_id)
 

@@ -42,13 +42,15 @@ class Standing:
 @dataclass(frozen=True)
 class SurveyOptions:
     """What to compare: the base and every stack, on the same pictures, with the same prompts and seeds. No ``images``:
-    the first five sources; no ``prompts``: the standard ones; ``steps`` of ``None`` are the model's."""
+    the first five sources; no ``prompts``: the standard ones; ``steps`` and ``guidance`` of ``None`` are those
+    that each column's LoRAs ask for, else the model's."""
 
     images: tuple[str, ...] = ()
     stacks: tuple[LoraStack, ...] = ()
     prompts: tuple[str, ...] = ()
     seed: int = 0
     steps: int | None = None
+    guidance: float | None = None
 
 
 def plan(session: Session, character_id: str, options: SurveyOptions) -> Plan:
@@ -70,6 +72,7 @@ def plan(session: Session, character_id: str, options: SurveyOptions) -> Plan:
             folder=session.workspace.survey_folder(character_id, version),
             seed=options.seed,
             steps=options.steps,
+            guidance=options.guidance,
             images=tuple(known[i] for i in wanted),
             stacks=options.stacks,
             axes=session.presets.survey_prompts,

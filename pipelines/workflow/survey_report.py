@@ -14,7 +14,7 @@ from pipelines.planning.survey import Content, columns, labels, rows
 from pipelines.session import NotFound, Session
 from pipelines.storage import pictures
 from pipelines.storage.pages import document, table
-from pipelines.workflow import survey
+from pipelines.workflow import loras, survey
 from pipelines.workflow.render import about
 
 Data = dict[str, Any]
@@ -106,7 +106,7 @@ def _worth(session: Session, image: ImageRecord) -> tuple[float, float]:
 
 def _adapter(session: Session, sha256: str, name: str, weight: float) -> Data:
     lora = session.store.get(LoraRecord, sha256)
-    entry = next((e for e in session.presets.catalogue if lora and e.name == lora.catalogue), None)
+    entry = loras.catalogued(session.presets.catalogue, lora) if lora else None
     return {
         "name": name,
         "weight": weight,
@@ -130,7 +130,8 @@ def _against(s: survey.Standing, base: survey.Standing | None) -> Data | None:
 
 def _gaps(session: Session, tested: Iterable[str], family: ModelFamily) -> list[Data]:
     """LoRAs of the catalogue that seem to matter and were not tested."""
-    names = {lora.catalogue for i in tested if (lora := session.store.get(LoraRecord, i))}
+    seen = [lora for i in tested if (lora := session.store.get(LoraRecord, i))]
+    names = {entry.name for lora in seen if (entry := loras.catalogued(session.presets.catalogue, lora))}
     return [
         {"name": e.name, "repo": e.repo, "relevance": e.relevance, "why": _why(e, family.architecture)}
         for e in session.presets.offered(family.name)

@@ -1,7 +1,7 @@
-"""The calibrated lines that a character's pictures are judged by."""
+"""The calibrated thresholds that a character's pictures are judged by."""
 
 from pipelines.domain.calibrations import Calibration
-from pipelines.domain.requests import Line, Reference
+from pipelines.domain.requests import CalibratedThreshold, Reference
 from pipelines.session import Session
 
 
@@ -10,11 +10,14 @@ def newest(session: Session, character_id: str) -> dict[str, Calibration]:
     return {c.recogniser: c for c in session.store.all(Calibration, character=character_id)}
 
 
-def drawn(session: Session, character_id: str, references: tuple[Reference, ...]) -> tuple[Line, ...]:
-    """The lines that hold for exactly these references: a line drawn before a source came, went or was tagged anew
-    says nothing about the centroid of today."""
+def calibrated(
+    session: Session, character_id: str, references: tuple[Reference, ...]
+) -> tuple[CalibratedThreshold, ...]:
+    """The thresholds that hold for exactly these references: one that was calibrated before a source came, went or was
+    tagged anew says nothing about the centroid of today."""
+    names = ("recogniser", "model_hash", "threshold", "floor", "far")
     return tuple(
-        Line(recogniser=c.recogniser, model_hash=c.model_hash, threshold=c.threshold, floor=c.floor, far=c.far)
+        CalibratedThreshold(**c.model_dump(include=set(names)))
         for c in newest(session, character_id).values()
         if not c.provisional and fits(c, references)
     )

@@ -50,7 +50,7 @@ class TrainingSet:
 def dataset(session: Session, character_id: str, target: Target = "character") -> TrainingSet:
     """What the next training of a target would learn from, and whether it may start."""
     found = _editor_set(session, character_id) if target == "editor" else _character_set(session, character_id)
-    if found.items and (why := gate.shut(session, character_id, seen_in(found.items))):
+    if found.items and (why := gate.why_closed(session, character_id, seen_in(found.items))):
         found.blockers.append(why)
     return found
 
@@ -217,7 +217,7 @@ def _request(session: Session, character_id: str, learning: TrainingSet, setting
         folder=session.workspace.lora_folder(character_id, target, version),
         lineage=lineage,
         samples=_samples(session, character_id, target, learning),
-        judge=sources.judge(session, character_id, family.name),
+        scoring=sources.scoring_spec(session, character_id, family.name),
     )
 
 

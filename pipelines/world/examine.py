@@ -1,5 +1,6 @@
 """What is true in the mini world, for the simulated reviewer. Works in the worker: it draws, and it reads pictures with
-the judge, another network than the gate, against true renders of the character instead of its sources.
+an independent recogniser, another network than the primary one, against true renders of the character instead of its
+sources.
 """
 
 import io
@@ -18,19 +19,20 @@ from pipelines.domain.records import Angle
 from pipelines.domain.requests import ExamineRequest, TargetsRequest
 from pipelines.faces import FaceSettings, recogniser
 from pipelines.faces.angle import angle_of
-from pipelines.faces.base import Recogniser, Words
-from pipelines.faces.calibration import accept_line, against
+from pipelines.faces.base import Attributes, Recogniser
+from pipelines.faces.calibration import accept_threshold, against
 from pipelines.faces.identity import References
 from pipelines.storage.atomic import write_durably
 from pipelines.storage.workspace import Workspace
 from pipelines.world.cast import member
-from pipelines.world.face_distance import apart, true_faces
+from pipelines.world.face_distance import face_distance, true_faces
 from pipelines.world.practice_sources import views
 from pipelines.world.reading import Reading, Said
 from pipelines.world.renderer import BACKGROUNDS, EXPRESSIONS, LIGHTS, POSES, YAWS, Character, View, render
 
-GATE, JUDGE = "mini", "mini-judge"
-"""The judge reads faces; the gate lends its reader of whole pictures (framing, pose, light, background)."""
+PRIMARY, INDEPENDENT = "mini", "mini-judge"
+"""The independent recogniser reads faces; the primary one lends its reader of whole pictures (framing, pose, light,
+background)."""
 STRANGERS = range(8_000_000, 8_000_080)
 NEAR, FULL = 10, 6
 """True renders at each angle: heads and shoulders, full figures."""
@@ -46,73 +48,75 @@ def examine(
     request: ExamineRequest, *, workspace: Workspace, settings: FaceSettings, emit: Tell, cancelled: Cancel
 ) -> dict[str, Reading]:
     """A reading of each picture, by image id. Raises Cancelled, OSError for a picture that cannot be read, and
-    RecogniserMissing when the judge is not there."""
+    RecogniserMissing when that recogniser is not there."""
     emit(Started(total=len(request.images)))
-    eyes = GroundTruth(settings)
-    near, full = (eyes.known(request.number, request.size, whole, request.held_out) for whole in (False, True))
-    lines = [eyes.line(known, request.size, whole, request.far) for known, whole in ((near, False), (full, True))]
+    truth = GroundTruth(settings)
+    near, full = (truth.known(request.number, request.size, whole, request.held_out) for whole in (False, True))
+    thresholds = [
+        truth.threshold(known, request.size, whole, request.far) for known, whole in ((near, False), (full, True))
+    ]
     who = Character.from_seed(member(request.number).seed, request.held_out)
     found: dict[str, Reading] = {}
     for done, ref in enumerate(request.images, 1):
         if cancelled():
             raise Cancelled
         with Image.open(workspace.path(ref.path)) as file:
-            found[ref.id] = eyes.read(file.convert("RGB"), (near, full), lines, who)
+            found[ref.id] = truth.read(file.convert("RGB"), (near, full), thresholds, who)
         emit(Progress(done=done))
     return found
 
 
 class GroundTruth:
-    """The judge, and the reader of whole pictures beside it."""
+    """The independent recogniser, and the reader of whole pictures beside it."""
 
     def __init__(self, settings: FaceSettings) -> None:
-        self.judge, self.scene = recogniser(JUDGE, settings), recogniser(GATE, settings)
+        self.independent, self.scene = recogniser(INDEPENDENT, settings), recogniser(PRIMARY, settings)
 
     def known(self, number: int, size: int, whole: bool, held_out: bool) -> References:
-        """True renders of a practice character as the judge sees them; at each angle some."""
+        """True renders of a practice character as it sees them; at each angle some."""
         who = Character.from_seed(member(number).seed, held_out)
         rng = random.Random(f"truth {number} {whole}")  # noqa: S311
         wanted = [_any_view(rng, angle, whole) for angle in YAWS for _ in range(FULL if whole else NEAR)]
-        return _rows(self.judge, [(who, view) for view in wanted], size)
+        return _rows(self.independent, [(who, view) for view in wanted], size)
 
-    def line(self, known: References, size: int, whole: bool, far: float) -> float:
+    def threshold(self, known: References, size: int, whole: bool, far: float) -> float:
         """The cosine that a share ``far`` of pictures of strangers passes, against these true renders."""
-        others = _strangers(self.judge, size, whole)
-        return accept_line(against(known, others.embeddings, others.angles), far, len(others.ids))[0]
+        others = _strangers(self.independent, size, whole)
+        return accept_threshold(against(known, others.embeddings, others.angles), far, len(others.ids))[0]
 
     def read(
         self,
         image: Image.Image,
         known: Sequence[References],
-        lines: Sequence[float],
+        thresholds: Sequence[float],
         who: Character | None = None,
     ) -> Reading:
-        """One RGB picture; ``known`` and ``lines`` for heads and for full figures. With ``who`` it is, damage is
+        """One RGB picture; ``known`` and ``thresholds`` for heads and for full figures. With ``who`` it is, damage is
         seen in heads; in a full figure a face is a few pixels."""
         scene = self.scene.picture(image)
         place = int("framing" in scene and scene["framing"].word == "full")
         seen = Reading(
-            line=round(lines[place], 4),
+            threshold=round(thresholds[place], 4),
             framing=_said(scene, "framing"),
             pose=_said(scene, "pose"),
             light=_said(scene, "light"),
             background=_said(scene, "background"),
         )
-        face = next((f for f in self.judge.faces(image) if f.embedding is not None), None)
+        face = next((f for f in self.independent.faces(image) if f.embedding is not None), None)
         if face is None or face.embedding is None:
             return seen
         angle = angle_of(face.yaw, face.pitch)
         score = float(against(known[place], face.embedding[None], (angle,))[0])
-        expression = _said(face.words, "expression")
+        expression = _said(face.attributes, "expression")
         read = {"identity": round(score, 4), "angle": angle, "expression": expression}
         if who and not place and angle in YAWS and expression.word in EXPRESSIONS:
-            far = apart(image, face.box, true_faces(self.judge, who, angle, expression.word))
-            read["apart"] = None if far is None else round(far, 1)
+            far = face_distance(image, face.box, true_faces(self.independent, who, angle, expression.word))
+            read["face_distance"] = None if far is None else round(far, 1)
         return seen.model_copy(update=read)
 
 
-def _said(words: Words, head: str) -> Said:
-    return Said(word=words[head].word, sure=round(words[head].sure, 3)) if head in words else Said()
+def _said(attributes: Attributes, head: str) -> Said:
+    return Said(word=attributes[head].word, sure=round(attributes[head].sure, 3)) if head in attributes else Said()
 
 
 def _any_view(rng: random.Random, angle: str, whole: bool) -> View:
@@ -127,21 +131,21 @@ def _any_view(rng: random.Random, angle: str, whole: bool) -> View:
 
 
 @lru_cache(maxsize=8)
-def _strangers(judge: Recogniser, size: int, whole: bool) -> References:
+def _strangers(independent: Recogniser, size: int, whole: bool) -> References:
     """People whom no reader has learnt, once from each angle; kept as long as the process lives."""
     rng = random.Random(f"strangers {whole}")  # noqa: S311
     angles = ("front", "profile-left") if whole else tuple(YAWS)
     wanted = [(Character.from_seed(seed), _any_view(rng, angle, whole)) for seed in STRANGERS for angle in angles]
-    return _rows(judge, wanted, size)
+    return _rows(independent, wanted, size)
 
 
-def _rows(judge: Recogniser, wanted: Sequence[tuple[Character, View]], size: int) -> References:
+def _rows(independent: Recogniser, wanted: Sequence[tuple[Character, View]], size: int) -> References:
     rows: list[tuple[np.ndarray, Angle, str]] = []
     for start in range(0, len(wanted), BATCH):
         part = wanted[start : start + BATCH]
         pixels, truths = render([who for who, _ in part], [view for _, view in part], size)
         for picture, truth in zip(pixels, truths, strict=True):
-            face = next((f for f in judge.faces(Image.fromarray(picture)) if f.embedding is not None), None)
+            face = next((f for f in independent.faces(Image.fromarray(picture)) if f.embedding is not None), None)
             if face is not None and face.embedding is not None:
                 rows.append((face.embedding, cast(Angle, truth.angle), truth.identity))
     return References(np.stack([r[0] for r in rows]), tuple(r[1] for r in rows), tuple(r[2] for r in rows))

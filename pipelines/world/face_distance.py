@@ -1,6 +1,6 @@
 """How damaged a face is: how far its pixels are from the nearest true picture of it.
 
-A judge of faces reads who somebody is out of a smear, too; a human sees the smear. The true faces are those of the
+A recogniser reads who somebody is out of a smear, too; a human sees the smear. The true faces are those of the
 character at the angle and with the expression that were read, in every light and turned a little further or less.
 """
 
@@ -28,7 +28,7 @@ GAIN = (0.6, 1.5)
 """How much brighter or darker a true face may be made, channel by channel: lights are not only those of the world."""
 
 
-def apart(image: Image.Image, box: Sequence[float], known: np.ndarray) -> float | None:
+def face_distance(image: Image.Image, box: Sequence[float], known: np.ndarray) -> float | None:
     """Mean distance of 255 from the RGB face in ``box`` (x0, y0, x1, y1 in pixels) to the nearest of ``known``,
     some ``true_faces``, shifted a little; ``None`` if there are none."""
     if not len(known):
@@ -41,12 +41,12 @@ def apart(image: Image.Image, box: Sequence[float], known: np.ndarray) -> float 
 
 
 @lru_cache(maxsize=64)
-def true_faces(judge: Recogniser, who: Character, angle: str, expression: str) -> np.ndarray:
-    """(n, 3, SIDE, SIDE) in 0..1: a character's faces that the judge finds; kept as long as the process lives."""
+def true_faces(recogniser: Recogniser, who: Character, angle: str, expression: str) -> np.ndarray:
+    """(n, 3, SIDE, SIDE) in 0..1: a character's faces that the recogniser finds; kept as long as the process lives."""
     base = View.at(angle, expression=expression)
     views = [replace(base, light=light, yaw=base.yaw + turn) for light in LIGHTS for turn in TURNS]
     drawn = [Image.fromarray(p) for p in render([who] * len(views), views)[0]]
-    boxes = [next((f.box for f in judge.faces(picture)), None) for picture in drawn]
+    boxes = [next((f.box for f in recogniser.faces(picture)), None) for picture in drawn]
     faces = [_face(picture, box) for picture, box in zip(drawn, boxes, strict=True) if box]
     return np.stack(faces) if faces else np.empty((0, 3, SIDE, SIDE), np.float32)
 

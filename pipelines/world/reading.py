@@ -1,4 +1,4 @@
-"""What a judge that gates nothing reads in a picture of a practice character."""
+"""What an independent recogniser reads in a picture of a practice character."""
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import Angle
@@ -13,13 +13,13 @@ class Said(Frozen):
 
 class Reading(Frozen):
     """One picture. ``identity`` is the cosine to the centroid of true renders of the character (at the angle seen, full
-    figures for themselves), ``None`` without a face; from ``line`` on it is the character: of pictures of strangers a
-    given share passes it. ``apart``: mean distance, of 255, from its face to the nearest true one (``damage``), where
-    that can be told."""
+    figures for themselves), ``None`` without a face; from ``threshold`` on it is the character: of pictures of
+    strangers a given share passes it. ``face_distance``: mean distance, of 255, from its face to the nearest true one
+    (``damage``), where that can be told."""
 
     identity: float | None = None
-    line: float = 1.0
-    apart: float | None = None
+    threshold: float = 1.0
+    face_distance: float | None = None
     angle: Angle = "unsure"
     expression: Said = Said()
     framing: Said = Said()
@@ -30,4 +30,4 @@ class Reading(Frozen):
     @property
     def same(self) -> bool:
         """Whether it shows the character."""
-        return self.identity is not None and self.identity >= self.line
+        return self.identity is not None and self.identity >= self.threshold

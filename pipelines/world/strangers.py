@@ -1,4 +1,4 @@
-"""People of the mini world that nobody knows: impostors for the line of a practice character."""
+"""People of the mini world that nobody knows: impostors for the threshold of a practice character."""
 
 import random
 from collections.abc import Iterator, Sequence

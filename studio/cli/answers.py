@@ -15,6 +15,7 @@ from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord
 from pipelines.domain.shots import Plan
 from pipelines.models.lora_files import LoraRefused
 from pipelines.planning.base import ChoiceError
+from pipelines.planning.sampling import notes
 from pipelines.session import NotFound, Session
 from pipelines.storage.intake import Refused
 from pipelines.storage.lock import WorkspaceBusy
@@ -108,7 +109,10 @@ def work(session: Session, job: Job) -> Answer:
 
 def make_pictures(session: Session, plan: Plan, job: Job) -> Answer:
     """Follow a job that makes pictures to its end and tell of them."""
+    for line in notes(plan):
+        print(line, file=sys.stderr)
     data, words = work(session, job)
+    data["notes"] = notes(plan)
     data["images"] = [
         {"id": i.id, "path": i.path, "cell": i.shot.purpose.cell, "scores": i.scores.model_dump(mode="json")}
         for i in session.store.all(ImageRecord, character=plan.character, kind=plan.kind, version=plan.version)

@@ -50,7 +50,7 @@ def bring_in(options: argparse.Namespace) -> Answer:
     """Pictures become sources of a character; ``.safetensors`` files become LoRAs of the library."""
     with in_session(options) as session:
         files = list(_files(options.files))
-        weights = [f for f in files if f.suffix.lower() in loras.FILES]
+        weights = [f for f in files if f.suffix.lower() in loras.ENDINGS]
         pictures = [f for f in files if f not in weights]
         added, refused = _add_loras(session, options, weights)
         if refused and not added and not pictures:
@@ -130,6 +130,7 @@ def enrich(options: argparse.Namespace) -> Answer:
                 gaps=options.gaps,
                 seed=options.seed,
                 steps=options.steps,
+                guidance=options.guidance,
             ),
         )
         return make_pictures(session, plan, enriching.submit(session, plan))
@@ -153,6 +154,7 @@ def generate(options: argparse.Namespace) -> Answer:
                 count=options.count,
                 seed=options.seed,
                 steps=options.steps,
+                guidance=options.guidance,
             ),
         )
         return make_pictures(session, plan, generating.submit(session, plan))
@@ -177,6 +179,7 @@ def survey(options: argparse.Namespace) -> Answer:
                 prompts=tuple(options.prompt),
                 seed=options.seed,
                 steps=options.steps,
+                guidance=options.guidance,
             ),
         )
         data, words = make_pictures(session, plan, surveying.submit(session, plan))
@@ -268,8 +271,8 @@ def train(options: argparse.Namespace) -> Answer:
         told = {
             "pictures": dict(learning.by_origin),
             "angles": dict(learning.by_angle),
-            "shut": learning.blockers,
-            "doubts": learning.warnings,
+            "blockers": learning.blockers,
+            "warnings": learning.warnings,
         }
         if options.dry_run:
             return told, "\n".join([str(dict(learning.by_origin)), *learning.blockers, *learning.warnings])
@@ -302,8 +305,8 @@ def score(options: argparse.Namespace) -> Answer:
         images = datasets.pictures(session, character.id, options.kind)
         if not images:
             raise NotFound(f"{character.name} has no {options.kind} pictures yet.")
-        judge = sources.judge(session, character.id, character.generator)
-        request = ScoreRequest(character=character.id, images=tuple(i.ref for i in images), judge=judge)
+        spec = sources.scoring_spec(session, character.id, character.generator)
+        request = ScoreRequest(character=character.id, images=tuple(i.ref for i in images), scoring=spec)
         data, words = work(session, session.jobs.submit(request, f"Judge {len(images)} pictures", character.id))
         found = datasets.pictures(session, character.id, options.kind)
         data["scores"] = {i.id: i.scores.model_dump(mode="json") for i in found}

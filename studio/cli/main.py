@@ -9,7 +9,7 @@ from pathlib import Path
 from pipelines.workflow.calibration import FAR
 from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.generate import GenerateOptions
-from studio.cli import commands, practice_command
+from studio.cli import commands, lora_command, practice_command
 
 DEFAULT_PORT = 7860
 
@@ -53,7 +53,8 @@ def _everywhere(p: argparse.ArgumentParser, *, defaults: bool) -> None:
 
 def _sampling(p: argparse.ArgumentParser) -> None:
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--steps", type=int, help="denoising steps (default: the model's)")
+    p.add_argument("--steps", type=int, help="denoising steps (default: what the LoRAs ask for, else the model's)")
+    p.add_argument("--guidance", type=float, help="guidance scale (default: what the LoRAs ask for, else the model's)")
 
 
 def _lora_rows(p: argparse.ArgumentParser) -> None:
@@ -159,6 +160,17 @@ def _presets(p: argparse.ArgumentParser) -> None:
     p.add_argument("--init", action="store_true", help="make the folder, with a commented example of each kind")
 
 
+def _loras(p: argparse.ArgumentParser) -> None:
+    p.add_argument("name", nargs="?", default="", help="name or id of a LoRA (default: list all)")
+    p.add_argument("--steps", type=int, help="it was made for so many steps")
+    p.add_argument("--guidance", type=float, help="it was made for this guidance scale")
+    p.add_argument(
+        "--schedule", action="append", default=[], metavar="KEY=VALUE",
+        help="a value of the noise schedule that it was made for, such as base_shift=1.0986",
+    )  # fmt: skip
+    p.add_argument("--as-known", action="store_true", help="forget what you said: what the catalogue knows holds again")
+
+
 def _nothing(p: argparse.ArgumentParser) -> None:
     del p
 
@@ -174,6 +186,7 @@ COMMANDS: dict[str, Command] = {
     "generate": (commands.generate, "draw the character anew with its LoRA", _generate),
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "card": (commands.card, "run or show the model card", _card),
+    "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
     "status": (commands.status, "where the wheel stands", _nothing),
     "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),
     "rebuild": (commands.rebuild, "restore the records of pictures from the files alone", _nothing),

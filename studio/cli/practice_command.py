@@ -10,7 +10,7 @@ from pipelines.domain.records import Job
 from pipelines.practice import report
 from pipelines.practice.choices import choices
 from pipelines.practice.figures import Figures, figures
-from pipelines.practice.run import Halted, Run, Wish
+from pipelines.practice.run import Halted, PracticeRun, Wish
 from pipelines.queue.status import Status
 from pipelines.session import Session
 from pipelines.workflow import practice as practising
@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> Answer:
     with in_session(options) as session:
         teller = Teller(session, in_json=options.json)
         try:
-            character = Run(session, wish, follow=teller.follow, tell=teller.tell).go()
+            character = PracticeRun(session, wish, follow=teller.follow, tell=teller.tell).go()
         except (Halted, KeyboardInterrupt) as end:
             words = f"{end} The same command goes on here." if str(end) else "Stopped. The same command goes on here."
             return {"ok": False, "event": "halted", "error": words}, words
@@ -93,13 +93,13 @@ class Teller:
         elif words := _words(event):
             print(words, flush=True)
 
-    def _progress(self, live: Status) -> None:
-        if live.job is None or time.monotonic() - self._told < TICK:
+    def _progress(self, status: Status) -> None:
+        if status.job is None or time.monotonic() - self._told < TICK:
             return
         self._told = time.monotonic()
         self.tell(
-            {"event": "progress", "job": live.job.id, "title": live.job.title, "done": live.job.done,
-             "total": live.job.total, "left": live.seconds_left, "note": live.job.note}
+            {"event": "progress", "job": status.job.id, "title": status.job.title, "done": status.job.done,
+             "total": status.job.total, "left": status.seconds_left, "note": status.job.note}
         )  # fmt: skip
 
 

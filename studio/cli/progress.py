@@ -39,11 +39,11 @@ def follow(queue: JobQueue, job: Job, told: Callable[[Status], None] | None = No
 
 
 def _line(queue: JobQueue) -> str:
-    live = queue.status()
-    if live.job is None:
+    status = queue.status()
+    if status.job is None:
         return ""
-    left = f", {about(live.seconds_left)} left" if live.seconds_left else ""
-    return f"{live.job.title}  {live.job.done}/{live.job.total}{left}  {live.job.note}"
+    left = f", {about(status.seconds_left)} left" if status.seconds_left else ""
+    return f"{status.job.title}  {status.job.done}/{status.job.total}{left}  {status.job.note}"
 
 
 def _tell(line: str, last: str) -> str:

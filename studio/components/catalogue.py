@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.domain.presets import CatalogueEntry
 from pipelines.domain.records import LoraRecord
-from pipelines.workflow.loras import titles, told
+from pipelines.workflow.loras import catalogued, titles, told
 from studio.components.painted import Painted, rev_of
 
 
@@ -28,18 +28,8 @@ def status(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> tuple
 
 
 def match(entry: CatalogueEntry, loras: Iterable[LoraRecord]) -> LoraRecord | None:
-    """The file of an entry among those brought in: said at import, or the only one of its file name."""
-    names, stem = {entry.name, entry.repo} - {""}, _stem(entry)
-    said = [x for x in loras if x.catalogue in names]
-    alike = [x for x in loras if stem and x.name == stem and not x.catalogue and x.origin != "trained"]
-    return said[0] if said else alike[0] if len(alike) == 1 else None
-
-
-def _stem(entry: CatalogueEntry) -> str:
-    """The name that a file of an entry comes under; empty where that says nothing: every other trainer calls its file
-    ``pytorch_lora_weights``."""
-    stem = entry.file.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-    return "" if stem in ("pytorch_lora_weights", "adapter_model", "lora", "model") else stem
+    """The file of an entry among those brought in."""
+    return next((x for x in loras if catalogued((entry,), x)), None)
 
 
 def catalogue(

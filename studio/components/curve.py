@@ -17,12 +17,12 @@ class Curve(Painted):
     island = "curve"
 
 
-def smooth(points: Sequence[tuple[int, float]], keep: float = WINDOW) -> list[list[float]]:
+def smooth(points: Sequence[tuple[int, float]], decay: float = WINDOW) -> list[list[float]]:
     """Exponential moving average with bias correction (Kingma & Ba 2015, section 3), as TensorBoard draws it."""
     level, out = 0.0, []
     for n, (step, value) in enumerate(points, start=1):
-        level = keep * level + (1 - keep) * value
-        out.append([step, level / (1 - keep**n)])
+        level = decay * level + (1 - decay) * value
+        out.append([step, level / (1 - decay**n)])
     return out
 
 

@@ -9,6 +9,7 @@ from gradio.blocks import Block
 from pipelines.domain.records import Job
 from pipelines.domain.shots import Plan
 from pipelines.planning.base import ChoiceError
+from pipelines.planning.sampling import notes
 from pipelines.session import NotFound
 from pipelines.workflow import render
 from pipelines.workflow.characters import NotAllowed
@@ -19,7 +20,8 @@ from studio.server.state import Studio
 
 
 def estimate_words(studio: Studio, plan: Plan) -> Value:
-    """``60 pictures, about 7 min, fits`` as the value of a Words; in the tone of a warning when it does not fit."""
+    """``60 pictures, about 7 min, fits`` and what the LoRAs ask for, as the value of a Words; in the tone of a warning
+    when it does not fit."""
     seen = render.estimate(studio.session, plan)
     if not plan.shots:
         return {"lines": ["Nothing to make yet."], "tone": "quiet"}
@@ -27,7 +29,7 @@ def estimate_words(studio: Studio, plan: Plan) -> Value:
         return {"lines": [f"All {len(plan)} pictures exist already: change the seed or the choice."], "tone": "quiet"}
     done = len(plan) - seen.pictures
     lines = [f"{done} of {len(plan)} exist already and are kept."] if done else []
-    return {"title": seen.words, "lines": lines, "tone": "" if seen.fits else "bad"}
+    return {"title": seen.words, "lines": [*lines, *notes(plan)], "tone": "" if seen.fits else "bad"}
 
 
 @dataclass
@@ -116,7 +118,7 @@ def ahead(studio: Studio, foot: Foot, plan: Plan) -> Updates:
 
 
 def refused(foot: Foot, problem: Exception) -> Updates:
-    """Why there is no plan; the buttons are shut."""
+    """Why there is no plan; the buttons are disabled."""
     return {
         foot.plan: {"lines": [str(problem)], "tone": "quiet"},
         foot.preview: gr.update(interactive=False),

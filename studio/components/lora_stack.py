@@ -6,7 +6,7 @@ ids, with the tab's prefix: ``<p>-lora-<n>`` (row), ``<p>-lora-<n>-use``, ``<p>-
 ``<p>-lora-saved``, ``<p>-lora-message``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Literal
 import gradio as gr
 from gradio.blocks import Block
 
-from pipelines.domain.presets import CatalogueEntry
 from pipelines.domain.records import LoraRecord, SavedStack
 from pipelines.domain.shots import LoraStack
 from pipelines.models.lora_files import LoraRefused
@@ -91,17 +90,16 @@ class Draft:
         off = set(saved.off) if saved else set()
         return cls([a.sha256 for a in rows], [a.sha256 not in off for a in rows], [a.weight for a in rows])
 
-    def with_lora(self, lora: LoraRecord, catalogue: Iterable[CatalogueEntry]) -> "Draft":
-        """With one more row at the weight that the catalogue knows to be right."""
+    def with_lora(self, lora: LoraRecord, weight: float) -> "Draft":
+        """With one more row."""
         if lora.id in self.ids:
             return self
-        weight = next((e.weight for e in catalogue if e.name == lora.catalogue), 1.0)
         return Draft([*self.ids, lora.id], [*self.uses, True], [*self.weights, weight])
 
     def without(self, row: int) -> "Draft":
         """With one row less."""
-        keep = [n for n in range(len(self.ids)) if n != row]
-        return Draft([self.ids[n] for n in keep], [self.uses[n] for n in keep], [self.weights[n] for n in keep])
+        others = [n for n in range(len(self.ids)) if n != row]
+        return Draft([self.ids[n] for n in others], [self.uses[n] for n in others], [self.weights[n] for n in others])
 
     def within(self, rows: int) -> "Draft":
         """With so many rows at most."""
@@ -180,7 +178,7 @@ def wire(rows: LoraRows, studio: Studio, shell: Shell, then: Event) -> None:
     for n, row in enumerate(rows.pool):
         row.remove.click(**event(ask, partial(take_out, studio, rows, n), known, shown)).then(**then)
         for changed in (row.use.input, row.weight.release):
-            changed(**event(ask, partial(keep, studio, rows), known)).then(**then)
+            changed(**event(ask, partial(save_stack, studio, rows), known)).then(**then)
     added = event(ask, partial(put_in, studio, rows), [rows.add, *known], [*shown, rows.add])
     rows.add.input(**added).then(**then)
     brought = event(ask, partial(bring, studio, rows), [rows.upload, *known], shown)
@@ -256,7 +254,7 @@ def show(studio: Studio, rows: LoraRows, draft: Draft) -> Updates:
     return updates
 
 
-def keep(studio: Studio, rows: LoraRows, form: StackForm) -> None:
+def save_stack(studio: Studio, rows: LoraRows, form: StackForm) -> None:
     """The stack on the screen goes into the records."""
     if studio.character_id:
         record(studio, rows.role, form.draft)
@@ -285,13 +283,18 @@ def _grown(studio: Studio, rows: LoraRows, draft: Draft, lora: LoraRecord | None
     if lora is not None and len(draft.ids) >= pool and lora.id not in draft.ids:
         words = _told(f"A stack has {pool} rows at most: remove one first.", "warn")
     elif lora is not None:
-        draft = draft.with_lora(lora, studio.session.presets.catalogue)
+        draft = draft.with_lora(lora, loras.weight_of(studio.session, lora))
         left = loras.told(lora)
-        rank = f"{lora.name}: rank {lora.rank}" + (f", trigger {lora.trigger}" if lora.trigger else "")
-        words = {"lines": [rank, *left], "tone": "warn" if left else "quiet"}
+        words = {"lines": [_facts(studio, lora), *left], "tone": "warn" if left else "quiet"}
     if studio.character_id:
         record(studio, rows.role, draft)
     return show(studio, rows, draft) | {rows.message: words}
+
+
+def _facts(studio: Studio, lora: LoraRecord) -> str:
+    asked = loras.sampling_of(studio.session, lora).words
+    facts = [f"rank {lora.rank}"] + ([f"trigger {lora.trigger}"] if lora.trigger else [])
+    return f"{lora.name}: {', '.join([*facts, *([f'made for {asked}'] if asked else [])])}"
 
 
 def take_out(studio: Studio, rows: LoraRows, row: int, form: StackForm) -> Updates:

@@ -49,7 +49,7 @@ def picks(images: Sequence[ImageRecord], before: Value, *, empty: str, first: in
                 "id": image.id,
                 "tag": tag_words(image),
                 "unknown": angle_of(image) == "unsure",
-                "doubt": bool(image.scores.quality and image.scores.quality.issues),
+                "issue": bool(image.scores.quality and image.scores.quality.issues),
                 "note": note_words(image),
                 "name": image.intake.filename if image.intake else image.id[:8],
             }

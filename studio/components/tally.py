@@ -9,7 +9,7 @@ from studio.components.painted import Painted
 
 class Tally(Painted):
     """Value: ``rows`` (``name``, ``counts`` by origin), ``origins`` (names in order), ``total``, ``reasons`` (why the
-    gate is shut; empty when it is open), ``unit``, ``empty`` (words)."""
+    gate is closed; empty when it is open), ``unit``, ``empty`` (words)."""
 
     island = "tally"
 

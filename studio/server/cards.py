@@ -39,7 +39,7 @@ class CardPlace(TypedDict):
     why: str
 
 
-class CardLine(TypedDict):
+class CardSummary(TypedDict):
     """A card that was run."""
 
     id: str
@@ -74,7 +74,7 @@ class Cards(TypedDict):
 
     report: NotRequired[bool]
     unread: NotRequired[int]
-    cards: list[CardLine]
+    cards: list[CardSummary]
     loras: list[CardLora]
     cells: list[CellTold]
     seed: int
@@ -105,14 +105,14 @@ def told(studio: Studio) -> Cards:
     return {
         "report": bool(made) and character.practice is not None,
         "unread": len(reviewer.unread(session, character.id)) if made and character.practice is not None else 0,
-        "cards": [_card_line(studio, card) for card in made],
+        "cards": [_card_summary(studio, card) for card in made],
         "loras": [{"id": x.id, "name": called[x.id], "origin": x.origin} for x in usable],
         "cells": [_told(c) for c in session.presets.card.cells],
         "seed": session.presets.card.seed,
     }
 
 
-def _card_line(studio: Studio, card: Card) -> CardLine:
+def _card_summary(studio: Studio, card: Card) -> CardSummary:
     lora = studio.session.store.get(LoraRecord, card.lora) if card.lora else None
     board = cards.board(studio.session, card)
     rate = cards.rate(board)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from typing_extensions import TypedDict
 
 from pipelines.domain.records import Decision, ImageRecord, Label, Verdict
-from pipelines.domain.verdicts import step
+from pipelines.domain.verdicts import after
 from pipelines.session import Session
 from pipelines.workflow import card, review
 from studio.server.piles import Tally, tally
@@ -46,7 +46,7 @@ def _key(value: str | int | None) -> str:
 
 
 def _after(action: Any, value: str | int | None) -> Verdict:
-    return step(NOBODY, Decision(image="", who="human", action=action, value=value))
+    return after(NOBODY, Decision(image="", who="human", action=action, value=value))
 
 
 def _changed(action: str, value: int | None) -> Json:

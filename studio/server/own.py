@@ -2,7 +2,19 @@
 
 from fastapi import FastAPI
 
-from studio.server import cards, characters, line, live, pictures, presets, review, settings, start, surveys, web
+from studio.server import (
+    cards,
+    characters,
+    pictures,
+    presets,
+    review,
+    settings,
+    start,
+    status,
+    surveys,
+    thresholds,
+    web,
+)
 from studio.server.state import Studio
 
 
@@ -14,11 +26,11 @@ def own(studio: Studio) -> FastAPI:
         pictures.picture_routes(studio),
         surveys.survey_routes(studio),
         review.review_routes(studio),
-        live.live_routes(studio),
+        status.status_routes(studio),
         characters.character_routes(studio),
         settings.settings_routes(studio),
         cards.card_routes(studio),
-        line.line_routes(studio),
+        thresholds.threshold_routes(studio),
         start.practice_routes(studio),
         start.hint_routes(studio),
         start.workspace_routes(studio),

@@ -167,6 +167,7 @@ def _recipe(image: ImageRecord) -> list[tuple[str, str]]:
         lines += [("Prompt", shot.prompt), ("Without", shot.negative_prompt), ("Model", shot.family)]
         lines += [("LoRA stack", shot.stack.label), ("Seed", str(shot.seed))]
         lines += [("Steps, guidance", f"{shot.steps}, {shot.guidance:g}")]
+        lines += [("Noise schedule", ", ".join(f"{name} {value:.4g}" for name, value in shot.schedule.values.items()))]
     if came := image.intake:
         lines += [("File", came.filename), ("Format", came.format), ("On the way in", "; ".join(came.notes))]
     lines += [("Size", f"{image.width} x {image.height}"), ("Dataset", f"{image.kind} {image.version}")]

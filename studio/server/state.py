@@ -73,8 +73,8 @@ class Studio:
             old = self.session
             if root.resolve() == old.workspace.root.resolve():
                 return old.workspace.root
-            live = old.jobs.status()
-            if live.job or live.queued:
+            status = old.jobs.status()
+            if status.job or status.queued:
                 raise NotAllowed("A job is at work here. Wait for it or stop it first.")
             try:
                 self.session = open_session(root)

@@ -2,7 +2,7 @@
 
 Element ids: ``enrich-sources`` (a picker: ``.item[data-id]``, ``.tick input``), ``enrich-drop``,
 ``enrich-first-frame``, ``enrich-arrival``, ``enrich-advice``, ``enrich-tag`` (panel), ``enrich-angle``,
-``enrich-expression``, ``enrich-caption``, ``enrich-remove``, ``enrich-undo``, ``enrich-line``.
+``enrich-expression``, ``enrich-caption``, ``enrich-remove``, ``enrich-undo``, ``enrich-threshold``.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from pipelines.domain.records import Angle, Expression, ImageRecord
 from pipelines.workflow import practice, sources
 from pipelines.workflow.sources import angle_of, expression_of
 from studio.components.forms import QUIET, Event, Updates, Value, Values, event, names, one_of, picked, text
-from studio.components.identity_line import IdentityLine
+from studio.components.identity_threshold import IdentityThreshold
 from studio.components.painted import Words
 from studio.components.picker import Picker, picks
 from studio.server.state import Studio
@@ -80,7 +80,7 @@ def read(column: Sources, values: Values) -> SourcesForm:
 def build() -> Sources:
     """Make the components inside the open column."""
     gr.HTML("<h3>Sources</h3>", elem_classes="tab-title")
-    IdentityLine("enrich-line", elem_id="enrich-identity")
+    IdentityThreshold("enrich-threshold", elem_id="enrich-identity")
     picker = Picker({"empty": NO_SOURCES}, elem_id="enrich-sources")
     with gr.Group(visible=False, elem_id="enrich-tag", elem_classes="tag-panel") as panel:
         with gr.Row():

@@ -352,7 +352,8 @@ def bring(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
 
 def columns(studio: Studio, listed: Value, combine: Sequence[str], saved: Sequence[str]) -> list[LoraStack]:
     """The stacks to hold against the base: each ticked LoRA alone, combinations of them, saved stacks."""
-    rows = [(i, _weight(studio, i)) for i in chosen(listed, usable(studio, "editor"))]
+    known = {lora.id: lora for lora in usable(studio, "editor")}
+    rows = [(i, loras.weight_of(studio.session, known[i])) for i in chosen(listed, known.values())]
     groups: list[Sequence[tuple[str, float]]] = [[row] for row in rows]
     if "pairs" in combine:
         groups += list(combinations(rows, 2))
@@ -361,15 +362,9 @@ def columns(studio: Studio, listed: Value, combine: Sequence[str], saved: Sequen
     stacks = [loras.stack(studio.session, group) for group in groups]
     for record in (studio.session.store.get(SavedStack, i) for i in saved):
         if record is not None and record.character == studio.character_id:
-            on = tuple(a for a in record.stack.adapters if a.sha256 not in record.off)
-            stacks.append(LoraStack(adapters=on))
+            on = [(a.sha256, a.weight) for a in record.stack.adapters if a.sha256 not in record.off]
+            stacks.append(loras.stack(studio.session, on))
     return list(dict.fromkeys(stacks))
-
-
-def _weight(studio: Studio, lora_id: str) -> float:
-    """The weight that a LoRA's catalogue entry knows to be right."""
-    lora = loras.get(studio.session, lora_id)
-    return next((e.weight for e in studio.session.presets.catalogue if e.name == lora.catalogue), 1.0)
 
 
 def plan_of(studio: Studio, form: SurveyForm) -> Plan:

@@ -1,6 +1,6 @@
 """Train: what would be learnt from and whether the gate is open; the settings that matter; how it goes.
 
-Element ids: ``train-target``, ``train-dataset``, ``train-doubts``, ``train-preset``, ``train-rank``,
+Element ids: ``train-target``, ``train-dataset``, ``train-warnings``, ``train-preset``, ``train-rank``,
 ``train-learning-rate``, ``train-steps``, ``train-resolution``, ``train-face-weight``, ``train-seed``,
 ``train-memory``, ``train-plan``, ``train-weights``, ``train-obtain``, ``train-run``; ``train-curve``,
 ``train-samples``, ``train-runs`` (``.run[data-id]``), ``train-compare``, ``train-identity``; ``train-grid-*`` (see
@@ -83,7 +83,7 @@ class TrainTab:
 
     target: gr.Radio
     dataset: Tally
-    doubts: Words
+    warnings: Words
     settings: Settings
     progress: Progress
     at: gr.State
@@ -133,11 +133,11 @@ def build(studio: Studio) -> TrainTab:
             )  # fmt: skip
             gr.HTML("<h3>What it learns from</h3>", elem_classes="tab-title")
             dataset = Tally({"empty": NO_DATA["character"]}, elem_id="train-dataset")
-            doubts = Words(elem_id="train-doubts")
+            warnings = Words(elem_id="train-warnings")
             settings = _build_settings()
         with gr.Column(elem_classes="results", scale=1, min_width=320):
             progress = _build_progress()
-    return TrainTab(target, dataset, doubts, settings, progress, gr.State(None))
+    return TrainTab(target, dataset, warnings, settings, progress, gr.State(None))
 
 
 def _build_settings() -> Settings:
@@ -185,7 +185,7 @@ def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
     for part in fields:
         edited(part)(trigger_mode="always_last", **look)
     settings.preset.input(**event(ask, partial(choose, studio, tab), [settings.preset], fields)).then(**look)
-    data = [tab.at, tab.dataset, tab.doubts, settings.preset, *fields, *settings.weights.outputs]
+    data = [tab.at, tab.dataset, tab.warnings, settings.preset, *fields, *settings.weights.outputs]
     followed = event(ask, partial(refresh, studio, tab), [tab.target, settings.preset, tab.at], data)
     watched = _watched(tab, studio)
     tab.target.input(**followed).then(**look).then(**watched)
@@ -235,8 +235,8 @@ def refresh(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
     """The records, the character or the target changed. Settings that the user changed stay until the character or the
     target changes."""
     key = f"{studio.character_id}/{form.target}"
-    dataset, doubts = dataset_of(studio, form.target)
-    shown: Updates = {tab.at: key, tab.dataset: dataset, tab.doubts: doubts}
+    dataset, warnings = dataset_of(studio, form.target)
+    shown: Updates = {tab.at: key, tab.dataset: dataset, tab.warnings: warnings}
     shown |= obtain_offer(studio, tab.settings.weights, family_of(studio, form.target))
     if key == form.at:
         return shown
@@ -247,14 +247,14 @@ def refresh(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
 
 
 def dataset_of(studio: Studio, target: training.Target) -> tuple[Value, Value]:
-    """Values of dataset and doubts: counts by angle and origin, why the gate is shut, what is weak."""
+    """Values of dataset and warnings: counts by angle and origin, why the gate is closed, what is weak."""
     if not studio.character_id:
         return {"empty": NOBODY}, {}
     found = training.dataset(studio.session, studio.character_id, target)
     cells = [(angle_of(i), item.origin) for i, item in zip(found.images, found.items, strict=True)]
-    doubts = {"title": "It would train, but", "lines": found.warnings, "tone": "warn", "bullets": True}
+    warnings = {"title": "It would train, but", "lines": found.warnings, "tone": "warn", "bullets": True}
     value = tally(cells, found.blockers, ANGLES if target == "character" else (), empty=NO_DATA[target])
-    return value, doubts if found.warnings and not found.blockers else {}
+    return value, warnings if found.warnings and not found.blockers else {}
 
 
 def settings_of(studio: Studio, form: TrainForm) -> TrainingSettings:
@@ -275,7 +275,7 @@ def settings_of(studio: Studio, form: TrainForm) -> TrainingSettings:
 
 
 def look_ahead(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
-    """What the training would take, or why it cannot be; the button is shut while the gate is."""
+    """What the training would take, or why it cannot be; the button is disabled while the gate is closed."""
     shown = tab.settings
 
     def refused(words: Value, memory: Value) -> Updates:
@@ -294,9 +294,9 @@ def look_ahead(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
     inputs = 1 if form.target == "editor" else 0
     forecast = predict_training(family, settings, session.workspace, session.settings, inputs)
     memory = meter(forecast.parts, forecast.total_gib, forecast.fits, "" if forecast.fits else forecast.why)
-    shut = training.dataset(session, studio.character_id, form.target).blockers
-    if shut:
-        return refused({"title": "The gate is shut", "lines": shut, "tone": "warn"}, memory)
+    blockers = training.dataset(session, studio.character_id, form.target).blockers
+    if blockers:
+        return refused({"title": "The gate is shut", "lines": blockers, "tone": "warn"}, memory)
     version = datasets.following(r.version for r in training.runs(session, studio.character_id, form.target))
     one = seconds_a_step(studio, name)
     line = f"{settings.steps} steps, {render.about(one * settings.steps if one else None)}"

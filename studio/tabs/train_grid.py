@@ -1,7 +1,7 @@
 """After a training: checkpoints against strengths, on the prompts of its samples. Part of the Train tab.
 
 Element ids: ``train-grid-steps``, ``train-grid-strengths``, ``train-grid-plan``, ``train-grid-draw``,
-``train-grid-shown``, ``train-grid-best``, ``train-grid-step``, ``train-grid-keep``.
+``train-grid-shown``, ``train-grid-best``, ``train-grid-step``, ``train-grid-export``.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ class Grid:
     shown: Samples
     best: Words
     step: gr.Dropdown
-    keep: gr.Button
+    export: gr.Button
 
     @property
     def said(self) -> list[Block]:
@@ -50,7 +50,7 @@ class Grid:
     @property
     def outputs(self) -> list[Block]:
         """What changes with the run that is looked at."""
-        return [self.steps, self.plan, self.draw, self.shown, self.best, self.step, self.keep]
+        return [self.steps, self.plan, self.draw, self.shown, self.best, self.step, self.export]
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ def build() -> Grid:
             [], label="Step to keep", show_label=False, container=False, interactive=True, scale=0, min_width=150,
             visible=False, elem_id="train-grid-step",
         )  # fmt: skip
-        keep = gr.Button("Keep this step as a LoRA", size="sm", scale=0, min_width=190, visible=False,
-                         elem_id="train-grid-keep")  # fmt: skip
-    return Grid(steps, strengths, plan, draw, shown, best, step, keep)
+        export = gr.Button("Keep this step as a LoRA", size="sm", scale=0, min_width=190, visible=False,
+                         elem_id="train-grid-export")  # fmt: skip
+    return Grid(steps, strengths, plan, draw, shown, best, step, export)
 
 
 def wire(grid: Grid, studio: Studio, runs: Runs) -> None:
@@ -109,7 +109,7 @@ def wire(grid: Grid, studio: Studio, runs: Runs) -> None:
     for part in (grid.steps, grid.strengths):
         part.input(trigger_mode="always_last", **look)
     grid.draw.click(**event(ask, partial(draw, studio), choice))
-    grid.keep.click(**event(ask, partial(keep, studio), [runs, grid.step]))
+    grid.export.click(**event(ask, partial(export, studio), [runs, grid.step]))
 
 
 def run_of(studio: Studio, form: GridForm) -> TrainingRun | None:
@@ -133,7 +133,7 @@ def refresh(studio: Studio, grid: Grid, run: TrainingRun | None, form: GridForm,
         grid.shown: shown_of(made),
         grid.best: best_of(made),
         grid.step: gr.update(choices=[(f"step {s}", s) for s in known], value=step, visible=bool(made)),
-        grid.keep: gr.update(visible=bool(made)),
+        grid.export: gr.update(visible=bool(made)),
         **_ahead(studio, grid, run, chosen, strengths),
     }
 
@@ -174,11 +174,11 @@ def draw(studio: Studio, form: GridForm) -> None:
     _do(studio, form, work)
 
 
-def keep(studio: Studio, form: GridForm) -> None:
+def export(studio: Studio, form: GridForm) -> None:
     """The LoRA of the chosen step is in the library, and can be chosen in Generate and for the model card."""
 
     def work(run: TrainingRun) -> str:
-        lora = checkpoints.keep(studio.session, run, form.step or 0)
+        lora = checkpoints.export(studio.session, run, form.step or 0)
         return f"{lora.name} is in the library: choose it in Generate (beside it) or for the model card."
 
     _do(studio, form, work)

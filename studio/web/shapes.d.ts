@@ -159,7 +159,7 @@ export interface RunningJob extends JobState {
 export interface RailStep {
   key: string;
   title: string;
-  state: "done" | "next" | "open" | "shut";
+  state: "done" | "next" | "open" | "blocked";
   count: number | string | null;
   why: string;
   tab: string;
@@ -172,7 +172,7 @@ export interface NextStep {
   gate?: string;
 }
 
-export interface LiveState {
+export interface StatusState {
   revision: string;
   character: Character | null;
   characters: { id: string; name: string }[];
@@ -187,7 +187,7 @@ export interface LiveState {
   recent: JobState[];
 }
 
-export interface LiveEvent extends LiveState {
+export interface StatusEvent extends StatusState {
   moved: boolean;
 }
 
@@ -223,8 +223,8 @@ export interface Rejects {
   high: number;
 }
 
-/** An identity line with what it was drawn from. */
-export interface Line {
+/** A calibration as the page shows it. */
+export interface Calibration {
   version: string;
   recogniser: string;
   far_low: number;
@@ -248,20 +248,20 @@ export interface Line {
   words: string;
 }
 
-export interface LineData {
+export interface ThresholdData {
   character: string;
   sources: number;
   others: number;
-  shut: string;
+  blocker: string;
   weak: string[];
   start: number | null;
   far: number;
   failed: string;
-  lines: Line[];
+  calibrations: Calibration[];
   waiting: number;
 }
 
-export interface LineNow {
+export interface ThresholdNow {
   state: "nobody" | "none" | "used" | "provisional" | "stale";
   threshold?: number;
 }
@@ -296,7 +296,7 @@ export interface CardSpecCell {
   pose: string;
 }
 
-export interface CardLine {
+export interface CardSummary {
   id: string;
   version: string;
   lora: string;
@@ -308,7 +308,7 @@ export interface CardLine {
 export interface CardList {
   report: boolean;
   unread: number;
-  cards: CardLine[];
+  cards: CardSummary[];
   loras: { id: string; name: string; origin: string }[];
   cells: CardSpecCell[];
   seed: number;

@@ -3,7 +3,7 @@
 
 import { learn } from "./core/facts.js";
 import { start } from "./core/island.js";
-import { follow } from "./core/live.js";
+import { follow } from "./core/status.js";
 import { keepTab } from "./core/tabs.js";
 import { startDecisions } from "./review/decisions.js";
 import { followHints } from "./shell/hint.js";
@@ -15,7 +15,7 @@ import "./charts/curve.js";
 import "./charts/histogram.js";
 import "./core/words.js";
 import "./enrich/picker.js";
-import "./line/door.js";
+import "./threshold/door.js";
 import "./pictures/strip.js";
 import "./review/review.js";
 import "./shell/header.js";

@@ -40,16 +40,6 @@ export interface Candidates {
   pictures: Candidate[];
 }
 
-/** A card that was run. */
-export interface CardLine {
-  id: string;
-  version: string;
-  lora: string;
-  seed: number;
-  rate: RateTold;
-  cells: CardPlace[];
-}
-
 /** A LoRA that a card can be run for. */
 export interface CardLora {
   id: string;
@@ -66,11 +56,21 @@ export interface CardPlace {
   why: string;
 }
 
+/** A card that was run. */
+export interface CardSummary {
+  id: string;
+  version: string;
+  lora: string;
+  seed: number;
+  rate: RateTold;
+  cells: CardPlace[];
+}
+
 /** The cards of the character with their rates, the cells of the benchmark, and the LoRAs it can be run for. */
 export interface Cards {
   report: boolean;
   unread: number;
-  cards: CardLine[];
+  cards: CardSummary[];
   loras: CardLora[];
   cells: CellTold[];
   seed: number;
@@ -153,23 +153,6 @@ export interface Facts {
   outcomes: Record<string, Record<string, Outcome>>;
 }
 
-/** A job; ``can`` is what may be asked of it besides looking at it. */
-export interface JobLine {
-  id: string;
-  kind: string;
-  title: string;
-  character: string;
-  state: string;
-  done: number;
-  total: number;
-  note: string;
-  warnings: string[];
-  error: string;
-  traceback: string;
-  ended: string | null;
-  can: string[];
-}
-
 /** The job at work: ``k`` of ``n`` within the present ``unit``, seconds ``left``, a base64 JPEG; ``stuck`` says what */
 export interface JobNow {
   id: string;
@@ -195,26 +178,27 @@ export interface JobNow {
   stuck: string;
 }
 
+/** A job; ``can`` is what may be asked of it besides looking at it. */
+export interface JobSummary {
+  id: string;
+  kind: string;
+  title: string;
+  character: string;
+  state: string;
+  done: number;
+  total: number;
+  note: string;
+  warnings: string[];
+  error: string;
+  traceback: string;
+  ended: string | null;
+  can: string[];
+}
+
 /** The pristine version that was made. */
 export interface Kept {
   version: string;
   count: number;
-}
-
-/** What goes on now. ``revision`` changes whenever something that a page shows may have changed. */
-export interface Live {
-  rail: RailStep[];
-  next: NextAction | null;
-  job: JobNow | null;
-  memory: Memory | null;
-  queued: JobLine[];
-  recent: JobLine[];
-  revision: string;
-  character: Character | null;
-  characters: CharacterName[];
-  workspace: string;
-  theme: string;
-  notices: string[];
 }
 
 /** A survey as a matrix: pictures, prompts, stacks, and the picture of each cell. */
@@ -331,7 +315,7 @@ export interface RailStep {
   key: string;
   title: string;
   count: number | null;
-  state: "done" | "next" | "open" | "shut";
+  state: "done" | "next" | "open" | "blocked";
   why: string;
   tab: "survey" | "enrich" | "train" | "generate" | "review" | "model_card";
 }
@@ -405,6 +389,22 @@ export interface State {
   edit: number | null;
   failures: string[];
   note: string;
+}
+
+/** What goes on now. ``revision`` changes whenever something that a page shows may have changed. */
+export interface StudioStatus {
+  rail: RailStep[];
+  next: NextAction | null;
+  job: JobNow | null;
+  memory: Memory | null;
+  queued: JobSummary[];
+  recent: JobSummary[];
+  revision: string;
+  character: Character | null;
+  characters: CharacterName[];
+  workspace: string;
+  theme: string;
+  notices: string[];
 }
 
 /** A picture of a survey and its place. */

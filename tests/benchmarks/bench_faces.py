@@ -22,7 +22,7 @@ from PIL import Image
 from labs.mini_training.faces.embedding import separation
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
-from pipelines.faces.base import Face, Recogniser, Words, sure_word
+from pipelines.faces.base import Attributes, Face, Recogniser, sure_attribute
 from pipelines.storage.preset_files import PRESETS
 from pipelines.world.renderer import (
     BACKGROUNDS,
@@ -50,7 +50,7 @@ class Seen:
     truth: Truth
     gate: list[Face]
     judge: list[Face]
-    scene: Words
+    scene: Attributes
 
 
 def look(
@@ -127,16 +127,16 @@ def readings(count: int, size: int, vae: str = "") -> None:
                 own = [(t, f) for t, f in near if t.angle.startswith("profile") == wanted]
                 share(
                     f"{who}: expression, {framing}, {sort}",
-                    (f.words["expression"].word == t.expression for t, f in own),
+                    (f.attributes["expression"].word == t.expression for t, f in own),
                 )
         for head in ("skin", "hair", "style", "eyes", "glasses", "beard", "mark", "extra"):
             near = [(t, f) for t, f in found if t.framing != "full" and not t.angle.startswith("profile")]
-            share(f"{who}: {head}", (f.words[head].word == getattr(t.character, head) for t, f in near))
+            share(f"{who}: {head}", (f.attributes[head].word == getattr(t.character, head) for t, f in near))
     for head in ("framing", "pose", "light", "background"):
         share(head, (s.scene[head].word == (getattr(s.truth, head) or "none") for s in seen))
     for framing in ("bust", "full"):
         share(f"pose, {framing}", (s.scene["pose"].word == s.truth.pose for s in seen if s.truth.framing == framing))
-    share("pose where sure", ((w == (s.truth.pose or "none")) for s in seen if (w := sure_word(s.scene, "pose"))))
+    share("pose where sure", ((w == (s.truth.pose or "none")) for s in seen if (w := sure_attribute(s.scene, "pose"))))
     for head in ("clothes", "top"):
         share(head, (s.scene[head].word == getattr(s.truth.character, head) for s in seen))
 

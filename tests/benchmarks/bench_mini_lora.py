@@ -26,7 +26,7 @@ from PIL import Image
 from labs.mini_training.flux import exam
 from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import Character
-from pipelines.domain.requests import Judge, TrainItem, TrainRequest
+from pipelines.domain.requests import ScoringSpec, TrainItem, TrainRequest
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.planning.model_card import CardChoice, plan
 from pipelines.storage.pictures import save_picture
@@ -86,7 +86,7 @@ class Lab:
         done = train(
             request, resident=self.made.resident, workspace=self.made.workspace, settings=self.made.settings,
             emit=lambda event: None, cancelled=lambda: False,
-            finder=finder(Judge(recogniser=self.made.family.recogniser), self.made.workspace, exam.Nowhere()),
+            finder=finder(ScoringSpec(recogniser=self.made.family.recogniser), self.made.workspace, exam.Nowhere()),
         )  # fmt: skip
         adapter = Adapter(name=self.who.id, sha256=done["sha256"], path=done["lora"])
         return LoraStack(adapters=(adapter,)), time.perf_counter() - begun, done

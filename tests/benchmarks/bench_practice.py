@@ -26,7 +26,7 @@ from pipelines.domain.rates import mcnemar
 from pipelines.practice import report
 from pipelines.practice.choices import Choices, choices
 from pipelines.practice.figures import CellFigures, Figures, Share, figures
-from pipelines.practice.run import Halted, Run, Wish
+from pipelines.practice.run import Halted, PracticeRun, Wish
 from pipelines.storage.presets import shipped
 from pipelines.workflow import card as cards
 from pipelines.workflow import datasets
@@ -41,7 +41,7 @@ EDITS = 11
 def wheel(root: Path, wish: Wish) -> Figures:
     """One practice run, gone on with if it was begun."""
     with open_session(root) as session:
-        character = Run(session, wish, follow=lambda job: session.jobs.wait(job.id)).go()
+        character = PracticeRun(session, wish, follow=lambda job: session.jobs.wait(job.id)).go()
         told = figures(session, character.id)
         report.write(session, told)
         return told
@@ -53,7 +53,7 @@ def editors(root: Path, wish: Wish) -> list[Figures]:
     with open_session(root) as session:
         for triplets in TRIPLETS:
             mine = replace(wish, corrections=True, triplets=triplets)
-            character = Run(session, mine, follow=lambda job: session.jobs.wait(job.id)).edit()
+            character = PracticeRun(session, mine, follow=lambda job: session.jobs.wait(job.id)).edit()
             told.append(figures(session, character.id))
     return told
 
@@ -65,7 +65,7 @@ def tries(root: Path, wish: Wish, count: int) -> list[list[bool]]:
     if not copied.exists():
         shutil.copytree(root, copied)
     with open_session(copied) as session:
-        run = Run(session, wish, follow=lambda job: session.jobs.wait(job.id))
+        run = PracticeRun(session, wish, follow=lambda job: session.jobs.wait(job.id))
         run.go()
         for lora in run.trained():
             made = {card.seed for card in cards.cards(session, run.id) if card.lora == lora.id}
@@ -130,14 +130,20 @@ def nearer(found: list[Figures]) -> None:
     rounds = max(len(told.cards) for told in found)
     print("\nfaces from the truth, of 255 (median)")
     for n in range(rounds):
-        far = [c.apart for told in found if n < len(told.cards) for c in told.cards[n].cells if c.apart is not None]
+        far = [
+            c.face_distance
+            for told in found
+            if n < len(told.cards)
+            for c in told.cards[n].cells
+            if c.face_distance is not None
+        ]
         print(f"  v{n + 1}: {median(far):.1f} of {len(far)} faces" if far else f"  v{n + 1}: no face")
     pairs = [
-        (a.apart, b.apart)
+        (a.face_distance, b.face_distance)
         for told in found
         if len(told.cards) > 1
         for a, b in zip(told.cards[0].cells, told.cards[-1].cells, strict=True)
-        if a.apart is not None and b.apart is not None
+        if a.face_distance is not None and b.face_distance is not None
     ]
     won, lost = sum(b < a for a, b in pairs), sum(b > a for a, b in pairs)
     print(f"  last against first: {won} cells nearer, {lost} farther, sign test p = {mcnemar(lost, won):.3g}")

@@ -10,7 +10,7 @@ JOB_MS = 600_000
 # resolves as soon as the job of that title has made a step, and rejects when it is over already
 UNTIL_AT_WORK = """async (title) => {
     for (;;) {
-        const { job, recent } = await fetch("live").then((r) => r.json());
+        const { job, recent } = await fetch("status").then((r) => r.json());
         if (job && job.title === title && (job.done > 0 || job.k > 0)) return;
         if (recent.some((old) => old.title === title)) throw new Error(`${title} was over before the reload`);
         await new Promise((go) => setTimeout(go, 30));

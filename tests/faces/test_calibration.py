@@ -1,4 +1,4 @@
-"""The line of a character: values worked out by hand, what may not be said, and a simulation of people."""
+"""The threshold of a character: values worked out by hand, what may not be said, and a simulation of people."""
 
 import math
 from itertools import pairwise
@@ -10,7 +10,7 @@ from pipelines.faces.base import Thresholds
 from pipelines.faces.calibration import (
     Impostors,
     TooFewSources,
-    accept_line,
+    accept_threshold,
     against,
     area,
     calibrate,
@@ -79,7 +79,7 @@ def test_impostors_are_scored_as_the_product_scores_them() -> None:
 
 def test_the_line_by_others_lets_the_asked_share_pass() -> None:
     scores = np.arange(100) / 100
-    tau, low, high = accept_line(scores, 0.05, effective=100)
+    tau, low, high = accept_threshold(scores, 0.05, effective=100)
     assert tau == pytest.approx(0.95)  # floor(0.05 * 101) = 5: above the fifth largest
     assert (scores >= tau).sum() == 4
     assert low < 5 / 101 < high
@@ -87,13 +87,13 @@ def test_the_line_by_others_lets_the_asked_share_pass() -> None:
 
 def test_the_interval_is_that_of_an_order_statistic() -> None:
     # above the largest of m: Beta(1, m), whose quantiles are 1 - (1 - q) ** (1 / m)
-    _, low, high = accept_line(np.linspace(0, 1, 99), 0.01, effective=99)
+    _, low, high = accept_threshold(np.linspace(0, 1, 99), 0.01, effective=99)
     assert low == pytest.approx(1 - 0.975 ** (1 / 99), rel=0.05)
     assert high == pytest.approx(1 - 0.025 ** (1 / 99), rel=0.02)
 
 
 def test_no_others_means_that_nothing_passes_and_nothing_is_known() -> None:
-    assert accept_line(np.zeros(0), 0.01, 0.0) == (1.0, 0.0, 1.0)
+    assert accept_threshold(np.zeros(0), 0.01, 0.0) == (1.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.domain.records import Angle
 from pipelines.faces.base import Thresholds, unit
-from pipelines.faces.identity import References, centroid, identify, is_copy, leave_one_out, line, nothing
+from pipelines.faces.identity import References, against_centroid, centroid, identify, is_copy, leave_one_out, nothing
 
 LINES = Thresholds(same=0.40, other=0.25)
 ROOT = math.sqrt(0.5)
@@ -35,8 +35,8 @@ def test_a_pairwise_line_becomes_the_published_centroid_line():
     rows = np.linalg.cholesky(gram)
     _, length = centroid(rows)
     assert length == pytest.approx(math.sqrt(s + (1 - s) / n))
-    assert line(s, length) == pytest.approx(0.61, abs=0.005)
-    assert line(0.9, 0.5) == 1.0
+    assert against_centroid(s, length) == pytest.approx(0.61, abs=0.005)
+    assert against_centroid(0.9, 0.5) == 1.0
 
 
 def test_leave_one_out_by_hand():

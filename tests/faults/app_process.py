@@ -1,5 +1,5 @@
 """An app without a page: ``python app_process.py ROOT HANDLERS [REQUESTS.json]`` opens store and queue, submits the
-requests, and prints a JSON line whenever the live view changes, until it is killed or all is done. A test's victim.
+requests, and prints a JSON line whenever the status changes, until it is killed or all is done. A test's victim.
 """
 
 import json
@@ -22,14 +22,14 @@ def main(root: str, handlers: str, requests: str = "") -> None:
         queue.submit(REQUEST.validate_python(request), "Victim", "ada")
     last = None
     while True:
-        live = queue.status()
-        done, total = (live.job.done, live.job.total) if live.job else (-1, -1)
+        status = queue.status()
+        done, total = (status.job.done, status.job.total) if status.job else (-1, -1)
         view = {
-            "pid": live.worker_pid,
+            "pid": status.worker_pid,
             "done": done,
             "total": total,
-            "step": live.step,
-            "recent": [j.state for j in live.recent],
+            "step": status.step,
+            "recent": [j.state for j in status.recent],
         }
         view["torch"] = "torch" in sys.modules
         if view != last:

@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).parents[1] / "queue"))
 from job_helpers import until
 
 from pipelines.domain.records import ImageRecord, Intake
-from pipelines.domain.requests import Judge, Reference, RenderRequest
+from pipelines.domain.requests import Reference, RenderRequest, ScoringSpec
 from pipelines.domain.shots import Plan, Purpose, Shot
 from pipelines.queue.job_queue import HANDLERS, JobQueue
 from pipelines.storage.pictures import save_picture
@@ -58,7 +58,7 @@ def plan(count: int, steps: int, version: str) -> Plan:
     return Plan(character="ada", kind="synthetic", version=version, folder=folder, shots=shots)
 
 
-def judge(workspace: Workspace) -> Judge:
+def scoring_spec(workspace: Workspace) -> ScoringSpec:
     """Against two sources that look different."""
     references = []
     for n, colour in enumerate(("maroon", "teal")):
@@ -67,17 +67,17 @@ def judge(workspace: Workspace) -> Judge:
         intake = Intake(filename=f"{n}.png", original="", original_sha256="", format="PNG")
         record = save_picture(workspace, image, character="ada", kind="source", version="v1", intake=intake)
         references.append(Reference(image=record.ref, angle="front"))
-    return Judge(recogniser="perceptual", references=tuple(references))
+    return ScoringSpec(recogniser="perceptual", references=tuple(references))
 
 
 @pytest.mark.slow
 def test_worker_killed_in_a_plan_of_twenty_resume_yields_twenty_none_twice(
     jobs: JobQueue, workspace: Workspace
 ) -> None:
-    request = RenderRequest(plan=plan(20, 4, "v1"), judge=judge(workspace))
+    request = RenderRequest(plan=plan(20, 4, "v1"), scoring=scoring_spec(workspace))
     job = jobs.submit(request, "Generate twenty", "ada")
-    live = until(jobs, lambda live: live.job is not None and live.job.done >= 7 and live.step > 0, 300)
-    kill(live.worker_pid)
+    status = until(jobs, lambda status: status.job is not None and status.job.done >= 7 and status.step > 0, 300)
+    kill(status.worker_pid)
     ended = jobs.wait(job.id, 20)
     assert ended.state == "interrupted" and 7 <= ended.done < 20
     before = {i.id for i in jobs._store.all(ImageRecord, version="v1")}
@@ -93,12 +93,12 @@ def test_worker_killed_in_a_plan_of_twenty_resume_yields_twenty_none_twice(
 
 def test_cancel_stops_within_one_denoising_step_and_the_model_stays(jobs: JobQueue) -> None:
     job = jobs.submit(RenderRequest(plan=plan(3, 400, "v2")), "Long", "ada")
-    live = until(jobs, lambda live: live.step >= 5, 300)
-    at, pid = live.step, live.worker_pid
+    status = until(jobs, lambda status: status.step >= 5, 300)
+    at, pid = status.step, status.worker_pid
     jobs.cancel(job.id)
     last = at
-    while (live := jobs.status()).job is not None:
-        last = max(last, live.step)
+    while (status := jobs.status()).job is not None:
+        last = max(last, status.step)
     assert jobs.job(job.id).state == "cancelled"
     assert last <= at + 2, "one step may end between the look and the flag, one is under way"
     again = jobs.wait(jobs.submit(RenderRequest(plan=plan(1, 4, "v3")), "Next", "ada").id, 60)

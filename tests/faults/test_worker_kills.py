@@ -70,9 +70,9 @@ def test_worker_killed_in_a_plan_of_twenty_resume_makes_each_once(jobs: JobQueue
     job, chance = jobs.submit(request, "Twenty", "ada"), random.Random(7)
     for _ in range(5):
         target = min(19, jobs.job(job.id).done + chance.randint(1, 4))
-        live = until(jobs, lambda live, n=target: live.job is not None and live.job.done >= n)
+        status = until(jobs, lambda status, n=target: status.job is not None and status.job.done >= n)
         time.sleep(chance.uniform(0, 0.02))
-        kill(live.worker_pid)
+        kill(status.worker_pid)
         ended = jobs.wait(job.id, 20)
         assert ended.state == "interrupted" and "signal 9" in ended.error and ended.done >= target
         job = jobs.resume(job.id)
@@ -80,7 +80,7 @@ def test_worker_killed_in_a_plan_of_twenty_resume_makes_each_once(jobs: JobQueue
     assert (ended.state, ended.done, ended.total) == ("done", 20, 20)
     assert_each_once(jobs._store, workspace, request)
     assert all(i.scores.quality for i in jobs._store.all(ImageRecord))
-    assert ended.result["judged"] > 0  # pictures that had been judged before were not judged again
+    assert ended.result["scored"] > 0  # pictures that had been judged before were not judged again
 
 
 def test_a_picture_whose_event_was_lost_is_recorded_on_resume(jobs: JobQueue, workspace: Workspace) -> None:

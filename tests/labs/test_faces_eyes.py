@@ -14,10 +14,10 @@ from PIL import Image
 from labs.mini_training.faces.embedding import auc
 from labs.mini_training.faces.targets import ordered
 from pipelines.domain.records import EXPRESSIONS
-from pipelines.domain.requests import Judge, Reference
+from pipelines.domain.requests import Reference, ScoringSpec
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
-from pipelines.faces.base import sure_word
+from pipelines.faces.base import sure_attribute
 from pipelines.storage import pictures, settings
 from pipelines.storage.preset_files import PRESETS
 from pipelines.storage.presets import shipped
@@ -87,7 +87,7 @@ def test_words_of_the_readers_are_those_of_the_product(drawn):
     gate = recogniser("mini", NOWHERE)
     scene, face = gate.picture(drawn[0][2]), gate.faces(drawn[0][2])[0]
     assert {"framing", "pose", "light", "background", "facing"} <= scene.keys()
-    assert {"expression", "skin", "hair", "style", "eyes", "glasses"} <= face.words.keys()
+    assert {"expression", "skin", "hair", "style", "eyes", "glasses"} <= face.attributes.keys()
     assert set(gate.heads._face.heads["expression"]) == set(EXPRESSIONS)
     assert set(gate.heads._scene.heads["pose"]) == {"none", *POSES}
 
@@ -119,7 +119,7 @@ def test_angle_is_read(seen):
 
 
 def test_expression_is_read(seen):
-    assert np.mean([f.words["expression"].word == t.expression for _, t, f in seen]) > 0.75
+    assert np.mean([f.attributes["expression"].word == t.expression for _, t, f in seen]) > 0.75
 
 
 def test_a_character_resembles_itself_more_than_strangers(seen):
@@ -143,8 +143,8 @@ def test_pose_and_framing_are_read():
     pixels, truths = render(people, views, 128)
     gate = recogniser("mini", NOWHERE)
     said = [gate.picture(Image.fromarray(p)) for p in pixels]
-    assert np.mean([sure_word(s, "pose") == (t.pose or "none") for s, t in zip(said, truths, strict=True)]) > 0.9
-    assert np.mean([sure_word(s, "framing") == t.framing for s, t in zip(said, truths, strict=True)]) > 0.9
+    assert np.mean([sure_attribute(s, "pose") == (t.pose or "none") for s, t in zip(said, truths, strict=True)]) > 0.9
+    assert np.mean([sure_attribute(s, "framing") == t.framing for s, t in zip(said, truths, strict=True)]) > 0.9
 
 
 def test_score_fills_what_the_eyes_see(tmp_path, drawn):
@@ -159,9 +159,9 @@ def test_score_fills_what_the_eyes_see(tmp_path, drawn):
         for i, (_, _, image) in enumerate(drawn[:12])
     ]  # fmt: skip
     references = tuple(Reference(image=r.ref) for r in saved[:5])
-    judge = Judge(recogniser="mini", second_opinion="mini-judge", references=references)
+    spec = ScoringSpec(recogniser="mini", second_opinion="mini-judge", references=references)
     answers = score(
-        [r.ref for r in saved], judge, workspace=workspace, settings=known, emit=lambda e: None, cancelled=lambda: False
+        [r.ref for r in saved], spec, workspace=workspace, settings=known, emit=lambda e: None, cancelled=lambda: False
     )
     own, other = [answers[r.id] for r in saved[:6]], [answers[r.id] for r in saved[6:]]
     assert np.mean([a.expression == t.expression for a, (_, t, _) in zip(own + other, drawn, strict=False)]) > 0.5

@@ -197,7 +197,7 @@ def test_files_say_what_the_network_says(tmp_path):
     assert np.abs(out["expression"] - said["expression"].softmax(-1).numpy()).max() < 0.01
     assert np.abs(out["turn"] - said["turn"].numpy()).max() < 0.02
     assert reader.heads == {"expression": list(heads["expression"])}
-    assert reader.words(out)["expression"].word in heads["expression"]
+    assert reader.attributes(out)["expression"].word in heads["expression"]
     assert (tmp_path / "a.onnx").stat().st_size < 2.1 * sum(p.numel() for p in net.parameters())
 
 

@@ -60,7 +60,7 @@ def test_expressions_looks_light_and_place_are_those_of_the_picture(truths, said
         assert "light from the left" not in caption or truth.light == "left"
         assert "forest" not in caption or truth.background == "forest"
         for colour, thing in re.findall(r"(\w+) (shirt|jacket|hoodie|v-neck|skin|eyes)\b", caption):
-            assert f"{colour} {thing}" in " ".join(truth.character.words().values()), caption
+            assert f"{colour} {thing}" in " ".join(truth.character.attributes().values()), caption
 
 
 def test_pose_is_never_said_of_a_portrait(truths, said):
@@ -87,7 +87,7 @@ def test_things_are_left_out_as_often_as_planned(truths, said, rows):
     assert np.mean([caption == "" for caption in said]) == pytest.approx(captions.EMPTY, abs=0.025)
     named = np.mean(["_" in c or bool(re.search(r"\bohwx|[qzx73]", c.split(" person")[0])) for c in said])
     assert 0.2 < named < 0.55
-    clothed = [t.character.words()["clothes"] in c for t, c in zip(truths, said, strict=True)]
+    clothed = [t.character.attributes()["clothes"] in c for t, c in zip(truths, said, strict=True)]
     assert 0.45 < np.mean(clothed) < 0.75
     assert said[7] == captions.caption(captions.Facts.of(rows, 7), random.Random(7))
     assert len({captions.caption(captions.Facts.of(rows, 7), random.Random(k)) for k in range(30)}) > 20

@@ -77,7 +77,7 @@ def trained(session: Session, bench: Bench, target: str) -> tuple[TrainRequest, 
 @pytest.mark.parametrize("target", ["character", "editor"])
 def test_a_kept_checkpoint_is_as_good_a_lora_as_the_finished_one(session: Session, bench: Bench, target: str) -> None:
     request, run, _ = trained(session, bench, target)
-    kept = session.workspace.path(checkpoints.keep(session, run, 2).path)
+    kept = session.workspace.path(checkpoints.export(session, run, 2).path)
     finished = session.workspace.path(f"{request.folder}/ada_v1.safetensors")
     of_kept, of_finished = header(kept), header(finished)
     assert of_kept.keys() == of_finished.keys() >= OWN_TO_A_FILE
@@ -118,10 +118,10 @@ def bench_picture(bench: Bench, path: str) -> Any:
 
 def test_a_checkpoint_is_kept_again_with_the_same_numbers(session: Session, bench: Bench) -> None:
     _, run, _ = trained(session, bench, "character")
-    once = checkpoints.keep(session, run, 2)
+    once = checkpoints.export(session, run, 2)
     first = load_file(session.workspace.path(once.path))
     session.workspace.path(once.path).unlink()
-    again = load_file(session.workspace.path(checkpoints.keep(session, run, 2).path))
+    again = load_file(session.workspace.path(checkpoints.export(session, run, 2).path))
     assert first.keys() == again.keys() and all(torch.equal(first[k], again[k]) for k in first)
 
 

@@ -108,7 +108,7 @@ def reading(**fields: Any) -> Reading:
     """The character, front and smiling, unless said otherwise; words are said surely."""
     said = {k: Said(word=v, sure=0.9) if isinstance(v, str) and k != "angle" else v for k, v in fields.items()}
     plain: dict[str, Any] = {
-        "identity": 0.9, "line": 0.5, "angle": "front", "expression": Said(word="smiling", sure=0.9),
+        "identity": 0.9, "threshold": 0.5, "angle": "front", "expression": Said(word="smiling", sure=0.9),
         "framing": Said(word="portrait", sure=0.9), "pose": Said(word="none", sure=0.9),
         "light": Said(word="front", sure=0.9), "background": Said(word="studio", sure=0.9),
     }  # fmt: skip

@@ -1,5 +1,6 @@
 """Handlers for a real worker process that keep the promises of the real ones without a model or torch: pictures are
-noise, and what the judge reads in them is drawn from their pixels: most are right, some are somebody else, some wrong.
+noise, and what the independent recogniser reads in them is drawn from their pixels: most are right, some are somebody
+else, some wrong.
 """
 
 import io
@@ -26,7 +27,7 @@ from pipelines.domain.requests import (
 from pipelines.domain.shots import Plan, Shot
 from pipelines.storage.atomic import file_hash, write_durably
 from pipelines.storage.pictures import read_recipe, save_picture
-from pipelines.worker.handlers import Context
+from pipelines.worker.handlers import JobContext
 from pipelines.world.reading import Reading, Said
 
 SHOWN = [(angle, e) for angle in ("front", "half-left", "half-right") for e in ("neutral", "smiling") * 2]
@@ -38,7 +39,7 @@ def _noise(seed: str) -> Image.Image:
     return Image.fromarray(digest).resize((64, 64))
 
 
-def practice(request: PracticeRequest, context: Context) -> dict[str, Any]:
+def practice(request: PracticeRequest, context: JobContext) -> dict[str, Any]:
     """Twelve sources."""
     pictures = []
     for n, (angle, expression) in enumerate(SHOWN, 1):
@@ -49,7 +50,7 @@ def practice(request: PracticeRequest, context: Context) -> dict[str, Any]:
     return {"pictures": pictures}
 
 
-def render(request: RenderRequest, context: Context) -> dict[str, Any]:
+def render(request: RenderRequest, context: JobContext) -> dict[str, Any]:
     """What exists is skipped, and told as made."""
     plan = request.plan
     context.emit(Started(total=len(plan)))
@@ -63,7 +64,7 @@ def render(request: RenderRequest, context: Context) -> dict[str, Any]:
     return {"images": len(plan)}
 
 
-def _make(plan: Plan, shot: Shot, context: Context) -> Any:
+def _make(plan: Plan, shot: Shot, context: JobContext) -> Any:
     time.sleep(SECONDS)
     fields = {"character": plan.character, "kind": plan.kind, "version": plan.version}
     return save_picture(
@@ -71,15 +72,15 @@ def _make(plan: Plan, shot: Shot, context: Context) -> Any:
     )
 
 
-def score(request: ScoreRequest, context: Context) -> dict[str, Any]:
+def score(request: ScoreRequest, context: JobContext) -> dict[str, Any]:
     """Everything has been looked at."""
     for image in request.images:
         context.emit(Scored(image=image.id, scores=Scores(quality=Quality(sharpness=1, light=0.5, contrast=0.1))))
     return {"images": len(request.images)}
 
 
-def calibrate(request: CalibrateRequest, context: Context) -> dict[str, Any]:
-    """A line of one half, by twelve sources and a hundred strangers."""
+def calibrate(request: CalibrateRequest, context: JobContext) -> dict[str, Any]:
+    """A threshold of one half, by twelve sources and a hundred strangers."""
     line = {
         "version": request.version, "model_hash": "", "far": request.far, "far_low": 0.0, "far_high": 0.03, "tau": 0.5,
         "smallest": 0.8, "threshold": 0.5, "floor": 0.3, "impostors": 100, "others": 100, "effective": 100.0,
@@ -88,7 +89,7 @@ def calibrate(request: CalibrateRequest, context: Context) -> dict[str, Any]:
     return {"calibrations": [{**line, "recogniser": name} for name in request.recognisers]}
 
 
-def examine(request: ExamineRequest, context: Context) -> dict[str, Any]:
+def examine(request: ExamineRequest, context: JobContext) -> dict[str, Any]:
     """One in six somebody else, one in five of the rest seen from another side. LoRAs bring turned heads nearer to the
     truth, and all else farther away."""
     found = {}
@@ -100,8 +101,8 @@ def examine(request: ExamineRequest, context: Context) -> dict[str, Any]:
         moved = (-2 if asked.get("axis") == "angle" else 1) if record.shot.stack.adapters else 0
         known: dict[str, Any] = {
             "identity": 0.2 if chance.random() < 1 / 6 else 0.9,
-            "line": 0.5,
-            "apart": 12 + moved,
+            "threshold": 0.5,
+            "face_distance": 12 + moved,
             "angle": "back" if chance.random() < 1 / 5 else asked.get("angle", "front"),
             "expression": Said(word=asked.get("expression", "neutral"), sure=0.9),
             "framing": Said(word="full" if pose else "portrait", sure=0.9),
@@ -113,7 +114,7 @@ def examine(request: ExamineRequest, context: Context) -> dict[str, Any]:
     return {"readings": found}
 
 
-def targets(request: TargetsRequest, context: Context) -> dict[str, Any]:
+def targets(request: TargetsRequest, context: JobContext) -> dict[str, Any]:
     """A picture for each."""
     paths = []
     for want in request.wanted:
@@ -124,7 +125,7 @@ def targets(request: TargetsRequest, context: Context) -> dict[str, Any]:
     return {"pictures": paths}
 
 
-def train(request: TrainRequest, context: Context) -> dict[str, Any]:
+def train(request: TrainRequest, context: JobContext) -> dict[str, Any]:
     """A LoRA file of the right layout that has learnt nothing."""
     context.emit(Started(total=10, unit="steps"))
     for step in range(1, 11):

@@ -1,4 +1,5 @@
-"""The world's truth: true renders are called what they are, by the judge against other true renders."""
+"""The world's truth: true renders are called what they are, by the independent recogniser against other true
+renders."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +18,7 @@ from pipelines.practice.reviewer import BACKGROUND, DAMAGED, SOMEONE_ELSE, VIEW,
 from pipelines.session import Session
 from pipelines.world import examine
 from pipelines.world.cast import member
-from pipelines.world.face_distance import apart, true_faces
+from pipelines.world.face_distance import face_distance, true_faces
 from pipelines.world.practice_sources import sources, views
 from pipelines.world.renderer import Character, HeldOut, View, render
 
@@ -32,7 +33,7 @@ VIEWS = {
 
 @pytest.fixture
 def few_strangers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Enough for a line at one in fifty, in a second."""
+    """Enough for a threshold at one in fifty, in a second."""
     monkeypatch.setattr(examine, "STRANGERS", range(8_000_000, 8_000_012))
     monkeypatch.setattr(examine, "NEAR", 5)
     monkeypatch.setattr(examine, "FULL", 4)
@@ -67,9 +68,9 @@ def test_true_renders_are_called_what_they_are(
     )
     assert {n: opinion(i, seen[i.id]).wrong for n, i in mine.items()} == dict.fromkeys(VIEWS, ())
     assert all(SOMEONE_ELSE in opinion(i, seen[i.id]).wrong for i in others.values())
-    heads = [seen[i.id].apart for n, i in mine.items() if n != "t-pose"]
+    heads = [seen[i.id].face_distance for n, i in mine.items() if n != "t-pose"]
     assert all(far is not None and far < DAMAGED / 2 for far in heads)
-    assert seen[mine["t-pose"].id].apart is None
+    assert seen[mine["t-pose"].id].face_distance is None
     assert opinion(turned, seen[turned.id]).wrong == (VIEW,)
     assert opinion(elsewhere, seen[elsewhere.id]).wrong == (BACKGROUND,)
     with pytest.raises(Cancelled):
@@ -79,18 +80,18 @@ def test_true_renders_are_called_what_they_are(
 
 
 def test_a_torn_face_is_far_from_every_true_one() -> None:
-    judge = recogniser(examine.JUDGE, exam.NOWHERE)
+    independent = recogniser(examine.INDEPENDENT, exam.NOWHERE)
     whole = pictures(CLEO)["half-left"]
-    box = judge.faces(whole)[0].box
-    true = true_faces(judge, Character.from_seed(CLEO), "half-left", "neutral")
+    box = independent.faces(whole)[0].box
+    true = true_faces(independent, Character.from_seed(CLEO), "half-left", "neutral")
     darker = whole.point(lambda value: int(0.8 * value))
     torn = whole.copy()
     torn.paste((128, 128, 128), (20, 24, 44, 44))  # a grey patch where eyes and nose were
-    near = [apart(picture, box, true) for picture in (whole, darker)]
+    near = [face_distance(picture, box, true) for picture in (whole, darker)]
     assert all(far is not None and far < DAMAGED / 2 for far in near)
-    assert (apart(torn, box, true) or 0) > DAMAGED
-    assert (apart(pictures(OTHER)["half-left"], box, true) or 0) > DAMAGED
-    assert apart(whole, box, true[:0]) is None
+    assert (face_distance(torn, box, true) or 0) > DAMAGED
+    assert (face_distance(pictures(OTHER)["half-left"], box, true) or 0) > DAMAGED
+    assert face_distance(whole, box, true[:0]) is None
 
 
 def test_a_target_is_the_source_with_one_factor_changed(session: Session, cleo: CharacterRecord) -> None:

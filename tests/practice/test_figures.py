@@ -39,8 +39,8 @@ def test_cards_cell_by_cell(session: Session, cleo: Character, card: Any, tell: 
             asked = image.shot.purpose.labels
             body = {"framing": "full", "pose": asked["pose"]} if asked.get("pose") else {}
             said = {"angle": asked["angle"], "expression": asked.get("expression") or "neutral", **body}
-            apart = None if body else float(n if version == "v1" else 2)
-            seen[image.id] = reading(identity=0.9 if n in right[version] else 0.1, apart=apart, **said)
+            face_distance = None if body else float(n if version == "v1" else 2)
+            seen[image.id] = reading(identity=0.9 if n in right[version] else 0.1, face_distance=face_distance, **said)
     tell(seen)
     decide(session, [*first, *last], seen, seed=0, error=0.0, where="card")
     told = figures(session, cleo.id)
@@ -50,7 +50,10 @@ def test_cards_cell_by_cell(session: Session, cleo: Character, card: Any, tell: 
         assert (shown.rate.right, shown.rate.total, shown.words) == (rate.right, rate.total, rate.words)
         assert (shown.rate.low, shown.rate.high) == wilson(rate.right, 23)
         assert shown.truly and shown.truly.right == rate.right
-    assert [c.apart for c in told.cards] == [9.5, 2.0]  # of twenty portraits: a full figure's face is a few pixels
+    assert [c.face_distance for c in told.cards] == [
+        9.5,
+        2.0,
+    ]  # of twenty portraits: others are too small
     assert "Faces are 9.5 of 255 from the truth (median)." in report.page(session, told)
     gain = told.gain
     assert gain is not None

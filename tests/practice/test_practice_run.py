@@ -28,7 +28,7 @@ from pipelines.domain.records import (
 from pipelines.practice.choices import choices
 from pipelines.practice.figures import figures
 from pipelines.practice.reviewer import again, opinion, readings
-from pipelines.practice.run import Halted, Run, Wish
+from pipelines.practice.run import Halted, PracticeRun, Wish
 from pipelines.queue.job_queue import JobQueue
 from pipelines.session import Session
 from pipelines.workflow import review, training
@@ -68,9 +68,9 @@ def killing(session: Session, kind: str, nth: int) -> Callable[[Job], Job]:
         if job.kind == kind:
             left -= 1
         while left == 0 and job.kind == kind and session.jobs.job(job.id).state in ("queued", "running"):
-            live = session.jobs.status()
-            if live.job and live.job.id == job.id and live.worker_pid and live.job.done >= 2:
-                os.kill(live.worker_pid, signal.SIGKILL)
+            status = session.jobs.status()
+            if status.job and status.job.id == job.id and status.worker_pid and status.job.done >= 2:
+                os.kill(status.worker_pid, signal.SIGKILL)
                 break
             time.sleep(0.002)
         return session.jobs.wait(job.id)
@@ -81,7 +81,7 @@ def killing(session: Session, kind: str, nth: int) -> Callable[[Job], Job]:
 def test_two_rounds_leave_what_two_rounds_of_a_human_leave(workspace_root: Path) -> None:
     heard: list[dict[str, Any]] = []
     with at(workspace_root) as session:
-        Run(session, Wish(3, 2, error=0.05, seed=1), follow=waiting(session), tell=heard.append).go()
+        PracticeRun(session, Wish(3, 2, error=0.05, seed=1), follow=waiting(session), tell=heard.append).go()
         each_once(session)
         enriched = session.store.all(ImageRecord, kind="enriched")
         assert {i.shot.purpose.cell for i in enriched if i.shot} <= set(choices().enrich.edits)
@@ -121,12 +121,12 @@ def test_two_rounds_leave_what_two_rounds_of_a_human_leave(workspace_root: Path)
 def test_killed_and_gone_on_with_nothing_is_done_twice(workspace_root: Path, kind: str, nth: int) -> None:
     wish = Wish(3, 2, error=0.05, seed=1)
     with at(workspace_root) as session, pytest.raises(Halted, match="interrupted"):
-        Run(session, wish, follow=killing(session, kind, nth)).go()
+        PracticeRun(session, wish, follow=killing(session, kind, nth)).go()
     with at(workspace_root) as session:
-        Run(session, wish, follow=waiting(session)).go()
+        PracticeRun(session, wish, follow=waiting(session)).go()
         each_once(session)
         before = len(session.store.all(Job)), len(session.store.all(Decision))
-        Run(session, wish, follow=waiting(session)).go()
+        PracticeRun(session, wish, follow=waiting(session)).go()
         assert (len(session.store.all(Job)), len(session.store.all(Decision))) == before
 
 
@@ -159,7 +159,7 @@ def test_corrections_teach_the_editor_and_held_out_edits_prove_it(workspace_root
     with at(workspace_root) as session:
         for triplets in (3, None):
             wish = Wish(3, 1, error=0.0, corrections=True, triplets=triplets)
-            Run(session, wish, follow=waiting(session)).edit()
+            PracticeRun(session, wish, follow=waiting(session)).edit()
         enriched = session.store.all(ImageRecord, kind="enriched")
         assert len(enriched) == EDITS  # not once more after a training has used them
         wrong = {i.id for i in enriched if session.store.verdict(i.id).label == "needs_correction"}
@@ -215,11 +215,11 @@ def test_a_training_that_may_not_go_on_is_asked_for_anew(workspace_root: Path) -
             return session.jobs.wait(job.id)
 
         with pytest.raises(Halted, match="cancelled"):
-            Run(session, Wish(3, 1, error=0.0), follow=cancel, tell=stop_the_worker).go()
+            PracticeRun(session, Wish(3, 1, error=0.0), follow=cancel, tell=stop_the_worker).go()
         (run,) = training.runs(session, "cleo", "character")
         picture = next(i for i in session.store.all(ImageRecord, kind="enriched") if i.id in run.images)
         review.decide(session, [Decision(image=picture.id, who="human", action="label", value="reject")])
-        Run(session, Wish(3, 1, error=0.0), follow=waiting(session), tell=heard.append).go()
+        PracticeRun(session, Wish(3, 1, error=0.0), follow=waiting(session), tell=heard.append).go()
         (told,) = [e for e in heard if e["event"] == "not resumed"]
         assert picture.id[:8] in told["why"]
         first, second = training.runs(session, "cleo", "character")

@@ -49,8 +49,8 @@ ASIDE = {"angle": "profile-left", "expression": "smiling"}
         ({"angle": "front", "pose": "t-pose"}, {"framing": "full", "pose": "standing"}, (ANATOMY,)),
         ({"angle": "front", "pose": "t-pose"}, {"pose": "t-pose"}, (ANATOMY,)),
         ({"angle": "front", "pose": "walking"}, {"framing": "full", "angle": "half-left"}, (VIEW,)),
-        (ASKED, {"apart": 18.0}, ()),
-        (ASKED, {"apart": 18.1}, (ARTIFACTS,)),
+        (ASKED, {"face_distance": 18.0}, ()),
+        (ASKED, {"face_distance": 18.1}, (ARTIFACTS,)),
         ({**ASKED, "scenario": "laughing-front"}, {"identity": 0.2, "angle": "half-left"}, (SOMEONE_ELSE, VIEW)),
     ],
 )  # fmt: skip
@@ -62,10 +62,10 @@ def test_what_is_wrong(
 
 
 def test_damage_is_no_reason_on_a_card_and_is_not_mended_by_a_tag(put: Put, reading: Any) -> None:
-    smeared, source = reading(apart=25.0), put("source")
+    smeared, source = reading(face_distance=25.0), put("source")
     assert opinion(put("card", labels=ASKED), smeared).right
     edited = put("enriched", labels=ASKED, sources=(source.ref,))
-    otherwise = reading(apart=25.0, expression="sad")
+    otherwise = reading(face_distance=25.0, expression="sad")
     assert opinion(edited, reading(expression="sad")).shows == ("front", "sad")
     assert (opinion(edited, otherwise).label, opinion(edited, otherwise).shows) == ("reject", None)
     assert opinion(edited, smeared, corrections=True).label == "needs_correction"
@@ -159,7 +159,7 @@ def test_mistakes_turn_the_decision_round(session: Session, put: Put, reading: A
 
 
 def test_the_least_damaged_are_best_and_of_full_figures_the_most_alike(reading: Any) -> None:
-    near, far = reading(apart=8.0, identity=0.6), reading(apart=12.0, identity=0.9)
-    figure, other = reading(apart=None, identity=0.9), reading(apart=None, identity=0.7)
+    near, far = reading(face_distance=8.0, identity=0.6), reading(face_distance=12.0, identity=0.9)
+    figure, other = reading(face_distance=None, identity=0.9), reading(face_distance=None, identity=0.7)
     assert sorted([far, None, near], key=preference) == [None, far, near]
     assert sorted([figure, other], key=preference) == [other, figure]

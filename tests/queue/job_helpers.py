@@ -26,11 +26,11 @@ def scripted_plan(*prompts: str, kind: str = "enriched", version: str = "v1") ->
 
 
 def until(jobs: JobQueue, seen: Callable[[Status], bool], seconds: float = 20) -> Status:
-    """The first live view of which ``seen`` is true. Raises TimeoutError."""
+    """The first status of which ``seen`` is true. Raises TimeoutError."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        live = jobs.status()
-        if seen(live):
-            return live
+        status = jobs.status()
+        if seen(status):
+            return status
         time.sleep(0.01)
     raise TimeoutError(f"not seen within {seconds} s; the last view was {jobs.status()}")

@@ -17,12 +17,12 @@ from pipelines.domain.records import Metric, Quality, Scores
 from pipelines.domain.requests import RenderRequest, ScoreRequest, TrainRequest
 from pipelines.domain.shots import Plan, Shot
 from pipelines.storage.pictures import read_recipe, save_picture
-from pipelines.worker.handlers import Context
+from pipelines.worker.handlers import JobContext
 
 STEPS = 10
 
 
-def render(request: RenderRequest, context: Context) -> dict:
+def render(request: RenderRequest, context: JobContext) -> dict:
     """A render that keeps render()'s promises: what exists is skipped, and told as made."""
     plan = request.plan
     there = [s for s in plan if context.workspace.path(plan.path(s)).exists()]
@@ -32,12 +32,12 @@ def render(request: RenderRequest, context: Context) -> dict:
         path = plan.path(shot)
         record = read_recipe(context.workspace.path(path), path) or _make(plan, shot, context)
         context.emit(ImageMade(image=record))
-        if "score" in shot.prompt.split() and record.id not in context.judged:
+        if "score" in shot.prompt.split() and record.id not in context.scored:
             context.emit(Scored(image=record.id, scores=Scores(quality=Quality(sharpness=1, light=0.5, contrast=0.1))))
-    return {"images": len(plan), "judged": len(context.judged)}
+    return {"images": len(plan), "scored": len(context.scored)}
 
 
-def _make(plan: Plan, shot: Shot, context: Context):
+def _make(plan: Plan, shot: Shot, context: JobContext):
     for word in shot.prompt.split():
         _obey(word, plan, shot, context)
     colour = tuple(bytes.fromhex(shot.id[:6]))
@@ -49,7 +49,7 @@ def _make(plan: Plan, shot: Shot, context: Context):
     return record
 
 
-def _obey(word: str, plan: Plan, shot: Shot, context: Context) -> None:
+def _obey(word: str, plan: Plan, shot: Shot, context: JobContext) -> None:
     verb, _, rest = word.partition(":")
     if verb == "wait":
         for k in range(STEPS):
@@ -72,14 +72,14 @@ def _obey(word: str, plan: Plan, shot: Shot, context: Context) -> None:
         _die_once(shot, context)
 
 
-def _die_once(shot: Shot, context: Context) -> None:
+def _die_once(shot: Shot, context: JobContext) -> None:
     mark = context.workspace.root / f"died-{shot.id}"
     if not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def train(request: TrainRequest, context: Context) -> dict:
+def train(request: TrainRequest, context: JobContext) -> dict:
     """A loss that falls; ends after the first half of its steps by kill -9 when its trigger is ``die``, once."""
     mark = context.workspace.root / "half"
     begin = 5 if mark.exists() else 0
@@ -94,7 +94,7 @@ def train(request: TrainRequest, context: Context) -> dict:
     return {"lora": f"{request.folder}/{request.name}.safetensors"}
 
 
-def score(request: ScoreRequest, context: Context) -> dict:
+def score(request: ScoreRequest, context: JobContext) -> dict:
     """Reads stdin, which the protocol must have taken away; answers with the settings it was given."""
     return {"stdin": sys.stdin.read(), "settings": context.values, "torch": "torch" in sys.modules}
 

@@ -21,79 +21,79 @@ def clock() -> Clock:
 
 
 def test_nothing_is_known_before_anything_was_measured(clock: Clock) -> None:
-    pace = Eta(clock)
-    assert pace.seconds_left() is None
-    pace.begin(10, 0)
+    eta = Eta(clock)
+    assert eta.seconds_left() is None
+    eta.begin(10, 0)
     clock.now += 60  # loading
-    assert pace.seconds_left() is None
+    assert eta.seconds_left() is None
 
 
 def test_average_of_finished_units_times_what_remains(clock: Clock) -> None:
-    pace = Eta(clock)
-    pace.begin(10, 0)
+    eta = Eta(clock)
+    eta.begin(10, 0)
     for done in (1, 2, 3):
         clock.now += 4
-        pace.advance(done)
-    assert pace.seconds_left() == pytest.approx(28)
+        eta.advance(done)
+    assert eta.seconds_left() == pytest.approx(28)
     clock.now += 1
-    assert pace.seconds_left() == pytest.approx(27)
+    assert eta.seconds_left() == pytest.approx(27)
     clock.now += 100  # slower than thought: never below what the other units need
-    assert pace.seconds_left() == pytest.approx(24)
+    assert eta.seconds_left() == pytest.approx(24)
 
 
 def test_the_average_moves(clock: Clock) -> None:
-    pace = Eta(clock)
-    pace.begin(100, 0)
+    eta = Eta(clock)
+    eta.begin(100, 0)
     for done in range(1, 41):
         clock.now += 10 if done <= 20 else 1
-        pace.advance(done)
-    assert pace.seconds_left() == pytest.approx(60)
+        eta.advance(done)
+    assert eta.seconds_left() == pytest.approx(60)
 
 
 def test_steps_of_the_first_picture_give_a_first_estimate_without_loading(clock: Clock) -> None:
-    pace = Eta(clock)
-    pace.begin(3, 0)
+    eta = Eta(clock)
+    eta.begin(3, 0)
     clock.now += 500  # loading
     for k in range(1, 6):
         clock.now += 2
-        pace.step(k, 10)
-    assert pace.seconds_left() == pytest.approx(60 - 10)
+        eta.step(k, 10)
+    assert eta.seconds_left() == pytest.approx(60 - 10)
 
 
 def test_existing_units_do_not_make_it_look_fast(clock: Clock) -> None:
-    pace = Eta(clock)
-    pace.begin(20, 15)
+    eta = Eta(clock)
+    eta.begin(20, 15)
     for done in range(1, 16):
-        pace.advance(done)  # told again, in no time
-    assert pace.seconds_left() is None
+        eta.advance(done)  # told again, in no time
+    assert eta.seconds_left() is None
     clock.now += 5
-    pace.advance(16)
-    assert pace.seconds_left() == pytest.approx(20)
+    eta.advance(16)
+    assert eta.seconds_left() == pytest.approx(20)
 
 
 def test_units_that_come_several_at_once_share_the_time(clock: Clock) -> None:
-    pace = Eta(clock)
-    pace.begin(100, 0)
+    eta = Eta(clock)
+    eta.begin(100, 0)
     clock.now += 10
-    pace.advance(10)
-    assert pace.seconds_left() == pytest.approx(90)
+    eta.advance(10)
+    assert eta.seconds_left() == pytest.approx(90)
 
 
 def test_a_pause_does_not_count(clock: Clock) -> None:
-    pace = Eta(clock)
-    pace.begin(3, 0)
+    eta = Eta(clock)
+    eta.begin(3, 0)
     clock.now += 4
-    pace.advance(1)
+    eta.advance(1)
     clock.now += 1000
-    pace.pause(1000)
+    eta.pause(1000)
     clock.now += 4
-    pace.advance(2)
-    assert pace.seconds_left() == pytest.approx(4)
+    eta.advance(2)
+    assert eta.seconds_left() == pytest.approx(4)
 
 
 def test_nothing_is_left_at_the_end(clock: Clock) -> None:
-    pace = Eta(clock)
-    pace.begin(1, 0)
+    eta = Eta(clock)
+    eta.begin(1, 0)
     clock.now += 1
-    pace.advance(1)
-    assert pace.seconds_left() is None
+    eta.advance(1)
+    assert eta.seconds_left() is None

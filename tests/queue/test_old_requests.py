@@ -8,12 +8,12 @@ from job_helpers import SCRIPTED, scripted_plan
 from old_workspaces import OLD, copy_of
 
 from pipelines.domain.records import Job, now
-from pipelines.queue.asked import RequestUnreadable, asked
 from pipelines.queue.job_queue import JobQueue
+from pipelines.queue.stored_request import RequestUnreadable, stored_request
 from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
 
-FOREIGN = {"kind": "render", "plan": {"character": "ada", "scenes": []}, "judge": None}
+FOREIGN = {"kind": "render", "plan": {"character": "ada", "scenes": []}, "scoring": None}
 
 
 def job_of(id: str, state: str, **fields: object) -> Job:
@@ -30,7 +30,7 @@ def test_the_queue_of_an_old_workspace_recovers(tmp_path: Path) -> None:
             assert jobs.wait("waiting000000001", 60).state == "done"
             assert jobs.wait(jobs.resume("running000000001").id, 60).state == "done"
             for job in store.all(Job):
-                assert asked(job).kind == job.kind
+                assert stored_request(job).kind == job.kind
         finally:
             jobs.close()
 

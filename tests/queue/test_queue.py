@@ -1,4 +1,4 @@
-"""The queue with a real worker process: submit, live view, cancel, pause, noise, failure, ends."""
+"""The queue with a real worker process: submit, status, cancel, pause, noise, failure, ends."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import pytest
 from job_helpers import SCRIPTED, scripted_plan, until
 
 from pipelines.domain.records import DatasetVersion, ImageRecord, Job, TrainingRun
-from pipelines.domain.requests import Judge, RenderRequest, Request, ScoreRequest
+from pipelines.domain.requests import RenderRequest, Request, ScoreRequest, ScoringSpec
 from pipelines.queue.admission import NotAllowed
 from pipelines.queue.job_queue import JobQueue, NoSuchJob, QueueClosed
 from pipelines.storage.store import Store
@@ -43,20 +43,20 @@ def test_submit_returns_at_once_with_a_durable_job(jobs: JobQueue, store: Store)
 
 def test_jobs_run_one_after_the_other_in_one_worker(jobs: JobQueue, store: Store) -> None:
     first, second = (jobs.submit(scripted_plan("wait:0.2", version=v), v) for v in ("v1", "v2"))
-    live = until(jobs, lambda live: live.job is not None and live.step > 0)
-    assert live.job and live.job.id == first.id and [j.id for j in live.queued] == [second.id]
-    pid = live.worker_pid
+    status = until(jobs, lambda status: status.job is not None and status.step > 0)
+    assert status.job and status.job.id == first.id and [j.id for j in status.queued] == [second.id]
+    pid = status.worker_pid
     one, two = jobs.wait(first.id, 30), jobs.wait(second.id, 30)
     assert one.ended and two.started and one.ended <= two.started
-    live = jobs.status()
-    assert live.worker_pid == pid and live.memory and live.memory.resident == str(pid)  # idle, its model resident
-    assert [j.id for j in live.recent] == [second.id, first.id] and live.job is None
+    status = jobs.status()
+    assert status.worker_pid == pid and status.memory and status.memory.resident == str(pid)  # idle, its model resident
+    assert [j.id for j in status.recent] == [second.id, first.id] and status.job is None
 
 
 def test_a_warm_worker_waits_for_the_first_job(jobs: JobQueue) -> None:
     assert jobs.status().worker_pid is None
     jobs.warm()
-    pid = until(jobs, lambda live: live.worker_pid is not None).worker_pid
+    pid = until(jobs, lambda status: status.worker_pid is not None).worker_pid
     jobs.warm()
     assert jobs.wait(jobs.submit(scripted_plan("a"), "First").id, 30).state == "done"
     assert jobs.status().worker_pid == pid
@@ -64,16 +64,16 @@ def test_a_warm_worker_waits_for_the_first_job(jobs: JobQueue) -> None:
 
 def test_live_tells_step_preview_memory_and_seconds_left(jobs: JobQueue) -> None:
     job = jobs.submit(scripted_plan(*["wait:0.3"] * 5), "Slow")
-    live = until(jobs, lambda live: live.job is not None and live.job.done >= 2 and live.step > 0)
-    assert live.job and (live.steps, live.preview, live.job.total, live.unit) == (10, "aGk=", 5, "pictures")
-    assert live.memory and live.memory.total_gib == 8
-    assert live.seconds_left is not None and 0.1 < live.seconds_left < 3
+    status = until(jobs, lambda status: status.job is not None and status.job.done >= 2 and status.step > 0)
+    assert status.job and (status.steps, status.preview, status.job.total, status.unit) == (10, "aGk=", 5, "pictures")
+    assert status.memory and status.memory.total_gib == 8
+    assert status.seconds_left is not None and 0.1 < status.seconds_left < 3
     jobs.cancel(job.id)
 
 
 def test_cancel_stops_within_a_step_and_keeps_what_is_finished(jobs: JobQueue, store: Store) -> None:
     job = jobs.submit(scripted_plan("a", "wait:20", "b"), "Long")
-    until(jobs, lambda live: live.step > 0)
+    until(jobs, lambda status: status.step > 0)
     jobs.cancel(job.id)
     ended = jobs.wait(job.id, 30)
     assert ended.state == "cancelled"
@@ -99,7 +99,7 @@ def test_a_waiting_job_is_cancelled_without_having_run(jobs: JobQueue, store: St
 
 def test_forced_cancel_ends_a_worker_that_does_not_listen(jobs: JobQueue) -> None:
     job = jobs.submit(scripted_plan("wait:600"), "Deaf")  # one step lasts a minute
-    until(jobs, lambda live: live.job is not None and live.job.total > 0)
+    until(jobs, lambda status: status.job is not None and status.job.total > 0)
     jobs.cancel(job.id, force=True)
     assert jobs.wait(job.id, 10).state == "cancelled"
     again = jobs.submit(scripted_plan("a"), "Next")
@@ -108,21 +108,21 @@ def test_forced_cancel_ends_a_worker_that_does_not_listen(jobs: JobQueue) -> Non
 
 def test_pause_holds_the_work_and_unpause_lets_it_go_on(jobs: JobQueue) -> None:
     job = jobs.submit(scripted_plan("wait:1", "wait:1"), "Paused")
-    until(jobs, lambda live: live.step > 0)
+    until(jobs, lambda status: status.step > 0)
     jobs.pause(job.id)
-    live = until(jobs, lambda live: live.paused)
+    status = until(jobs, lambda status: status.paused)
     time.sleep(0.3)  # the step that was under way ends
     before = jobs.status().step
     time.sleep(0.5)
-    live = jobs.status()
-    assert live.step == before and live.seconds_left is None and live.job and live.job.state == "running"
+    status = jobs.status()
+    assert status.step == before and status.seconds_left is None and status.job and status.job.state == "running"
     jobs.unpause(job.id)
     assert jobs.wait(job.id, 30).state == "done"
 
 
 def test_cancel_frees_a_paused_job(jobs: JobQueue) -> None:
     job = jobs.submit(scripted_plan("wait:2"), "Paused")
-    until(jobs, lambda live: live.step > 0)
+    until(jobs, lambda status: status.step > 0)
     jobs.pause(job.id)
     jobs.cancel(job.id)
     assert jobs.wait(job.id, 5).state == "cancelled"
@@ -142,7 +142,7 @@ def test_a_handler_has_no_stdin_gets_the_settings_and_loads_no_torch(jobs: JobQu
             return {"theme": "dark"}
 
     jobs.settings = Settings()
-    request = ScoreRequest(character="ada", images=(), judge=Judge(recogniser="perceptual"))
+    request = ScoreRequest(character="ada", images=(), scoring=ScoringSpec(recogniser="perceptual"))
     job = jobs.wait(jobs.submit(request, "Score").id, 30)
     assert job.result == {"stdin": "", "settings": {"theme": "dark"}, "torch": False}
 
@@ -196,7 +196,7 @@ def test_ends_are_told_after_they_are_recorded_and_before_wait_returns(jobs: Job
     jobs.wait(job.id, 30)
     assert heard == [(job.id, "done", "done", "jobs")]
     assert jobs.job(job.id).told
-    until(jobs, lambda live: len(live.recent) == 2)
+    until(jobs, lambda status: len(status.recent) == 2)
     assert jobs.status().recent[0].title == "From a callback"
 
 
@@ -250,7 +250,7 @@ def test_close_is_quick_ends_the_worker_and_leaves_the_job_resumable(
 ) -> None:
     running = jobs.submit(scripted_plan("a", "wait:30", "b"), "Long")
     waiting = jobs.submit(scripted_plan("c", version="v2"), "Waiting")
-    pid = until(jobs, lambda live: live.step > 0).worker_pid
+    pid = until(jobs, lambda status: status.step > 0).worker_pid
     jobs.close()
     assert pid and not psutil.pid_exists(pid)
     with pytest.raises(QueueClosed):
@@ -264,7 +264,7 @@ def test_close_is_quick_ends_the_worker_and_leaves_the_job_resumable(
 
 def test_resume_asks_once_and_dismiss_takes_off_the_list(jobs: JobQueue, store: Store) -> None:
     job = jobs.submit(scripted_plan("a", "wait:2", "b"), "Long", "ada")
-    until(jobs, lambda live: live.step > 0)
+    until(jobs, lambda status: status.step > 0)
     assert jobs.resume(job.id).id == job.id  # running: it is its own resumption
     jobs.cancel(job.id)
     jobs.wait(job.id, 30)
@@ -273,7 +273,7 @@ def test_resume_asks_once_and_dismiss_takes_off_the_list(jobs: JobQueue, store: 
     assert jobs.wait(one.id, 30).state == "done" and jobs.job(one.id).done == 3
     assert len(store.all(ImageRecord)) == 3
     jobs.dismiss(job.id)
-    until(jobs, lambda live: [j.id for j in live.recent] == [one.id])
+    until(jobs, lambda status: [j.id for j in status.recent] == [one.id])
     assert jobs.job(job.id).dismissed
     with pytest.raises(NoSuchJob):
         jobs.resume("nothing")
@@ -301,7 +301,7 @@ def test_a_callback_cannot_wait_for_a_job(jobs: JobQueue) -> None:
 
 def test_the_worker_ignores_ctrl_c(jobs: JobQueue) -> None:
     job = jobs.submit(scripted_plan("wait:1"), "Terminal")
-    pid = until(jobs, lambda live: live.step > 0).worker_pid
+    pid = until(jobs, lambda status: status.step > 0).worker_pid
     assert pid
     os.kill(pid, signal.SIGINT)
     assert jobs.wait(job.id, 30).state == "done"
@@ -345,7 +345,7 @@ def test_jobs_are_asked_about_again_at_their_turn_and_the_next_goes_on(
 ) -> None:
     jobs, doorman = guarded
     first = jobs.submit(scripted_plan("wait:20"), "First")
-    until(jobs, lambda live: live.step > 0)
+    until(jobs, lambda status: status.step > 0)
     barred = [jobs.submit(scripted_plan("b", version="v2"), "Barred") for _ in range(400)]
     last = jobs.submit(scripted_plan("c", version="v3"), "Last")
     doorman.barred = {"v2"}
@@ -372,9 +372,9 @@ def test_a_job_begins_with_what_may_be_and_its_record_says_with_what(
 def test_a_paused_job_is_asked_about_before_it_goes_on(guarded: tuple[JobQueue, Doorman]) -> None:
     jobs, doorman = guarded
     job = jobs.submit(scripted_plan("wait:2"), "Paused")
-    until(jobs, lambda live: live.step > 0)
+    until(jobs, lambda status: status.step > 0)
     jobs.pause(job.id)
-    until(jobs, lambda live: live.paused)
+    until(jobs, lambda status: status.paused)
     doorman.barred = {"v1"}
     with pytest.raises(NotAllowed):
         jobs.unpause(job.id)
@@ -404,7 +404,7 @@ def test_a_full_disk_holds_up_neither_the_ends_of_jobs_nor_the_queue(
     """The records have no room from the middle of a job on; the worker's pictures do."""
     first = jobs.submit(scripted_plan("a", "wait:1", "b"), "First")
     second = jobs.submit(scripted_plan("c", version="v2"), "Second")
-    until(jobs, lambda live: live.step > 0)
+    until(jobs, lambda status: status.step > 0)
     write, full = os.write, [True]
 
     def no_room(file: int, data: bytes) -> int:

@@ -11,7 +11,7 @@ import pytest
 from windows import Windows
 
 from pipelines.storage import atomic
-from pipelines.storage.atomic import Appender, keep_second_name, new_folder, replace, write_durably
+from pipelines.storage.atomic import Appender, link_second_name, new_folder, replace, write_durably
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,8 +72,8 @@ def test_a_name_of_any_length_and_script_can_be_written(tmp_path: Path) -> None:
 def test_two_names_of_one_file_leave_nothing_behind(tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     write_durably(first, b"1")
-    keep_second_name(first, second)
-    keep_second_name(first, second)
+    link_second_name(first, second)
+    link_second_name(first, second)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
     assert first.read_bytes() == second.read_bytes() == b"1"
 

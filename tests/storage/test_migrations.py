@@ -9,7 +9,9 @@ import pytest
 from old_workspaces import OLD, copy_of, read_whole, told_by_then
 from PIL import Image, PngImagePlugin
 
-from pipelines.domain.records import Character, ImageRecord, TrainingRun
+from pipelines.domain.records import Character, ImageRecord, Job, TrainingRun
+from pipelines.domain.requests import RenderRequest, TrainRequest
+from pipelines.queue.stored_request import stored_request
 from pipelines.storage import migrations, pictures
 from pipelines.storage.curves import curve
 from pipelines.storage.journal import Document, Tables
@@ -19,6 +21,7 @@ from pipelines.storage.rebuild import rebuild
 from pipelines.storage.settings import BadSettings, load
 from pipelines.storage.store import Store, StoreUnreadable
 from pipelines.storage.workspace import Workspace
+from pipelines.world.reading import Reading
 
 
 @pytest.fixture
@@ -78,6 +81,56 @@ def test_the_curves_of_old_trainings_are_whole(old: Path) -> None:
     with Store.open(old) as store:
         for run in store.all(TrainingRun):
             assert [m.model_dump() for m in curve(store, run)] == sorted(then[run.id], key=lambda m: m["step"])
+
+
+def words_in(value: Any) -> set[str]:
+    """All names of fields, at any depth."""
+    if isinstance(value, dict):
+        return set(value).union(*map(words_in, value.values()))
+    return set().union(*map(words_in, value)) if isinstance(value, list) else set()
+
+
+DIALECT = {"judge", "lines", "line", "apart", "keep"}
+
+
+def test_jobs_that_end_or_wait_are_told_in_the_terms_of_the_field(old: Path) -> None:
+    path = old / "flenwheel.json"
+    content = json.loads(path.read_bytes())
+    scored = next(job for job in content["jobs"].values() if (job["request"].get("judge") or {}).get("lines"))
+    waits = scored | {"id": "waits", "state": "queued", "result": {}}
+    content["jobs"]["77"] = waits
+    path.write_bytes(json.dumps(content).encode())
+    then = {job["id"]: job for job in content["jobs"].values()}
+    assert words_in(then) & DIALECT == DIALECT
+    with Store.open(old) as store:
+        jobs = {job.id: job for job in store.all(Job)}
+        assert {job.kind for job in jobs.values() if stored_request(job)} > {"score", "render", "train", "examine"}
+        assert not any(words_in([job.request, job.result]) & DIALECT for job in jobs.values())
+        request = stored_request(jobs["waits"])
+        assert isinstance(request, RenderRequest) and request.scoring
+        assert [t.model_dump() for t in request.scoring.thresholds] == waits["request"]["judge"]["lines"]
+        for id, job in then.items():
+            for picture, reading in job["result"].get("readings", {}).items():
+                now = Reading.model_validate(jobs[id].result["readings"][picture])
+                assert (now.threshold, now.face_distance) == (reading["line"], reading["apart"])
+    kept = json.loads(path.read_bytes())
+    assert not words_in(kept) & DIALECT, "no table has the old words"
+
+
+def test_trainings_say_how_many_checkpoints_stay_in_the_terms_of_the_field(old: Path) -> None:
+    content = json.loads((old / "flenwheel.json").read_bytes())
+    then = {run["id"]: run["settings"]["keep"] for run in content["runs"].values()}
+    with Store.open(old) as store:
+        assert then and {r.id: r.settings["checkpoints_total_limit"] for r in store.all(TrainingRun)} == then
+        for job in store.all(Job):
+            if isinstance(request := stored_request(job), TrainRequest):
+                assert request.settings.checkpoints_total_limit == then[request.lineage["run"]]
+
+
+def test_recipes_in_pictures_are_read_whatever_words_they_were_written_in(old: Path) -> None:
+    for picture in (old / "characters").rglob("*.png"):
+        if (record := read_recipe(picture)) is not None:
+            assert not words_in(record.model_dump(mode="json")) & DIALECT
 
 
 def test_a_new_workspace_knows_all_changes_and_needs_no_copy(workspace_root: Path) -> None:

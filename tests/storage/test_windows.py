@@ -70,7 +70,7 @@ def checkpoint(step: int) -> Checkpoint:
 
 def test_checkpoints_are_written_in_the_place_of_others_and_dropped(windows: Windows, tmp_path: Path) -> None:
     for step in (1, 2, 2, 3):
-        save(tmp_path, checkpoint(step), keep=2)
+        save(tmp_path, checkpoint(step), total_limit=2)
     found = newest(tmp_path)
     assert found is not None and found.step == 3 and found.losses == (0.5,) * 3
     del found

@@ -1,6 +1,8 @@
 """The command line without a browser: answers in JSON, refusals in words, nothing but steps underneath."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -249,3 +251,27 @@ def test_a_failure_mode_is_noted_by_name_or_letter_and_taken_back(
     assert run("review", "--failure", "ears", first[:12])[1]["failures"] == {first: ["hands"]}
     status, told = run("review", "--failure", "beard", first[:12])
     assert status == 1 and "'beard'" in told["error"] and "r ears" in told["error"]
+
+
+LOADED = """
+import sys
+from studio.__main__ import main
+try:
+    main({words!r})
+except SystemExit:
+    pass
+print(*sorted(name for name in sys.modules if name.endswith('ImagePlugin') or '.' not in name), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("words", [["status"], ["presets"], ["review"], ["--version"], ["train", "--help"]])
+def test_what_only_reads_loads_neither_numpy_nor_picture_formats_nor_a_library_of_models(
+    run: Any, pictures: Path, workspace_root: Path, words: list[str]
+) -> None:
+    run("import", str(pictures), "--new", "Ada", "--may-use")
+    script = LOADED.format(words=[*words, "--workspace", str(workspace_root)])
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split("\n")[-2].split())
+    heavy = {"numpy", "torch", "gradio", "fastapi", "starlette", "diffusers", "transformers", "onnxruntime", "cv2"}
+    assert "studio" in loaded and "pipelines" in loaded
+    assert not heavy & loaded and not [name for name in loaded if name.endswith("ImagePlugin")]

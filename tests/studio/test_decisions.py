@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from studio_helpers import Served
 
 from pipelines.domain.records import Correction, Decision, ImageRecord
-from pipelines.domain.verdicts import step
+from pipelines.domain.verdicts import after
 from pipelines.workflow import review
 from studio.server import foresight, tiles
 from studio.server.state import Studio
@@ -75,7 +75,7 @@ def test_the_table_of_the_page_is_the_rule(client: TestClient, studio: Studio, p
     for action, values in (("label", ("good", "needs_correction", "reject", None)), ("identity", (1, 5, None))):
         for value in values:
             said = Decision(image=image.id, who="human", action=action, value=value)  # type: ignore[arg-type]
-            verdict = step(studio.session.store.verdict(image.id), said)
+            verdict = after(studio.session.store.verdict(image.id), said)
             expected = table[action]["null" if value is None else str(value)]
             told = tiles.standing(image, verdict)
             assert expected["state"].items() <= told["state"].items()

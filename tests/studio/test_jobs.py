@@ -47,20 +47,20 @@ def studio(workspace_root: Path) -> Iterator[Studio]:
 
 def until(studio: Studio, seen: Callable[[Status], bool]) -> Status:
     deadline = time.monotonic() + 60
-    while not seen(live := studio.session.jobs.status()):
-        assert time.monotonic() < deadline, live
+    while not seen(status := studio.session.jobs.status()):
+        assert time.monotonic() < deadline, status
         time.sleep(0.02)
-    return live
+    return status
 
 
 def test_an_ended_job_is_dismissed_for_good(client: TestClient, studio: Studio) -> None:
     jobs = studio.session.jobs
     first, second = (jobs.wait(jobs.submit(scripted(p), p).id, 60) for p in ("raise:broken", "a"))
-    recent = {job["id"]: job for job in client.get("/live").json()["recent"]}
+    recent = {job["id"]: job for job in client.get("/status").json()["recent"]}
     assert recent[first.id]["can"] == ["resume", "dismiss"] and recent[second.id]["can"] == ["dismiss"]
     assert client.post(f"/jobs/{first.id}/dismiss").status_code == 200
-    until(studio, lambda live: first.id not in {job.id for job in live.recent})
-    assert [job["id"] for job in client.get("/live").json()["recent"]] == [second.id]
+    until(studio, lambda status: first.id not in {job.id for job in status.recent})
+    assert [job["id"] for job in client.get("/status").json()["recent"]] == [second.id]
     kept = studio.session.store.get(Job, first.id)
     assert kept and kept.dismissed and kept.state == "failed"
     assert client.post("/jobs/nobody/dismiss").status_code == 404
@@ -69,7 +69,7 @@ def test_an_ended_job_is_dismissed_for_good(client: TestClient, studio: Studio) 
 def test_a_job_that_does_not_stop_is_ended_from_the_page(page: Page, served: Served) -> None:
     jobs = served.studio.session.jobs
     deaf = jobs.submit(scripted("wait:6000"), "Deaf", "ada")
-    until(served.studio, lambda live: live.job is not None and live.job.total > 0)
+    until(served.studio, lambda status: status.job is not None and status.job.total > 0)
     stop = page.locator("#job-stop")
     expect(stop).to_have_text("Stop", timeout=SLOW)
     stop.click()
@@ -113,10 +113,10 @@ def test_what_was_repaired_is_told_until_it_is_closed(workspace_root: Path) -> N
     with open_session(workspace_root) as session:
         studio = Studio(session)
         client = TestClient(own(studio), base_url="http://127.0.0.1:7860")
-        (words,) = client.get("/live").json()["notices"]
+        (words,) = client.get("/status").json()["notices"]
         assert "repaired" in words and "line 2" in words
         client.post("/notices/close")
-        assert client.get("/live").json()["notices"] == []
+        assert client.get("/status").json()["notices"] == []
 
 
 def test_the_notice_is_shown_and_closed_in_the_page(page: Page, served: Served) -> None:

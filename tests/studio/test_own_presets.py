@@ -73,9 +73,9 @@ def test_a_studio_whose_models_are_gone_answers_everywhere(client: TestClient, s
     store, character = studio.session.store, studio.character
     assert character is not None
     store.put(character.model_copy(update={"generator": "mine", "editor": "theirs"}))
-    live = client.get("/live").json()
-    assert live["next"]["title"] == "Put the model preset back" and len(live["rail"]) > 3
-    for address in ("/cards", "/review", "/review/pristine", "/settings", "/presets", "/line/brief"):
+    status = client.get("/status").json()
+    assert status["next"]["title"] == "Put the model preset back" and len(status["rail"]) > 3
+    for address in ("/cards", "/review", "/review/pristine", "/settings", "/presets", "/thresholds/brief"):
         assert client.get(address).status_code in (200, 404), address
     told = client.get("/presets").json()["problems"]
     assert [t.split(":")[0] for t in told] == ["Ada, generator", "Ada, editor"]

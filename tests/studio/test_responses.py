@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
 from pipelines.domain.records import Decision, ImageRecord
-from studio.server import cards, live, pictures, piles
+from studio.server import cards, pictures, piles, status
 from studio.server.state import Studio
 
 Put = Callable[..., ImageRecord]
@@ -32,7 +32,7 @@ def test_an_answer_holds_all_that_its_view_made(client: TestClient, studio: Stud
         "/pictures?kind=enriched": (pictures.Pictures, pictures.of_kind(studio, "enriched", "latest")),
         f"/picture/{full.id}": (pictures.Picture, pictures.everything(studio, full.id)),
         "/cards": (cards.Cards, cards.told(studio)),
-        "/live": (live.Live, live.now(studio)),
+        "/status": (status.StudioStatus, status.now(studio)),
     }
     for path, (kind, view) in views.items():
         answer = client.get(path).json()

@@ -29,13 +29,13 @@ def test_a_picture_is_cached_for_ever_and_thumbnails_are_small(client: TestClien
 
 
 def test_live_tells_who_where_and_what_next(client: TestClient, studio: Studio) -> None:
-    state = client.get("/live").json()
+    state = client.get("/status").json()
     assert state["character"]["id"] == "ada"
     assert [step["key"] for step in state["rail"]][:2] == ["sources", "enriched"]
     assert state["next"]["tab"] == "enrich"
     assert state["job"] is None and state["queued"] == []
     characters.create(studio.session, "Bob", may_use=True)
-    assert client.get("/live").json()["revision"] != state["revision"]
+    assert client.get("/status").json()["revision"] != state["revision"]
 
 
 def test_a_survey_is_told_as_a_page_and_as_data(client: TestClient, studio: Studio, put: Put) -> None:
@@ -185,7 +185,7 @@ def test_settings_are_shown_changed_and_checked(client: TestClient, studio: Stud
     names = {f["name"] for f in client.get("/settings").json()["fields"]}
     assert {"models_dir", "cache_dir", "memory_budget_gib", "theme", "insightface_root"} <= names
     assert client.post("/settings", json={"theme": "light"}).status_code == 200
-    assert client.get("/live").json()["theme"] == "light"
+    assert client.get("/status").json()["theme"] == "light"
     refused = client.post("/settings", json={"theme": "pink"})
     assert refused.status_code == 422 and "theme" in refused.json()["detail"]
 
@@ -200,7 +200,7 @@ def test_an_empty_workspace_has_a_page(tmp_path: Path) -> None:
         "from fastapi.testclient import TestClient\n"
         "with open_session(pathlib.Path(sys.argv[1])) as session:\n"
         "    client = TestClient(build(Studio(session)), base_url='http://127.0.0.1:7860')\n"
-        "    for path in ('/', '/live', '/ui/studio.js', '/ui/studio.css', '/cards', '/review'):\n"
+        "    for path in ('/', '/status', '/ui/studio.js', '/ui/studio.css', '/cards', '/review'):\n"
         "        assert client.get(path).status_code == 200, path\n"
         "heavy = {'torch', 'diffusers', 'transformers', 'peft', 'insightface', 'onnxruntime'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

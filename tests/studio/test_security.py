@@ -55,13 +55,13 @@ def client(whole: Studio) -> TestClient:
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.1"])
 def test_an_unknown_host_is_refused(client: TestClient, host: str) -> None:
-    assert client.get("/live", headers={"Host": host}).status_code == 400
+    assert client.get("/status", headers={"Host": host}).status_code == 400
     assert client.get("/", headers={"Host": host}).status_code == 400
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost:7860"])
 def test_this_machine_is_answered(client: TestClient, host: str) -> None:
-    assert client.get("/live", headers={"Host": host}).status_code == 200
+    assert client.get("/status", headers={"Host": host}).status_code == 200
 
 
 def test_a_chosen_host_is_known() -> None:
@@ -82,7 +82,7 @@ def test_another_origin_may_not_write(client: TestClient, path: str) -> None:
 def test_a_foreign_write_changes_nothing(client: TestClient, whole: Studio) -> None:
     asked = {"name": "Mallory", "may_use": True}
     assert client.post("/characters", json=asked, headers=FOREIGN).status_code == 403
-    assert client.get("/live").json()["characters"] == [{"id": "ada", "name": "Ada"}]
+    assert client.get("/status").json()["characters"] == [{"id": "ada", "name": "Ada"}]
     assert client.post("/characters", json=asked, headers=OWN).status_code == 200
     assert whole.character_id == "mallory"
 
@@ -108,7 +108,7 @@ def test_a_body_that_is_too_long_or_of_unknown_length_is_refused(client: TestCli
 
 
 def test_headers_keep_foreign_things_out(client: TestClient) -> None:
-    for path in ("/", "/live", "/ui/studio.js"):
+    for path in ("/", "/status", "/ui/studio.js"):
         headers = client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'self'" in headers["content-security-policy"]
@@ -145,12 +145,12 @@ def test_another_site_may_not_read(whole: Studio) -> None:
         client = TestClient(build(whole, host=host), base_url=f"http://{host}:7860")
         for origin in origins:
             for method in ("GET", "OPTIONS", "HEAD"):
-                for path in ("/config", "/live", "/gradio_api/queue/data?session_hash=s"):
+                for path in ("/config", "/status", "/gradio_api/queue/data?session_hash=s"):
                     asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
                     answer = client.request(method, path, headers=asked)
                     assert answer.status_code == 403, (method, path, origin)
                     assert "access-control-allow-origin" not in answer.headers
-        assert client.get("/live", headers={"Origin": f"http://{host}:7860"}).status_code == 200
+        assert client.get("/status", headers={"Origin": f"http://{host}:7860"}).status_code == 200
 
 
 def test_another_machine_uses_the_studio_and_chooses_no_folder_of_it(
@@ -158,7 +158,7 @@ def test_another_machine_uses_the_studio_and_chooses_no_folder_of_it(
 ) -> None:
     open_session(tmp_path / "private").close()
     here = whole.session.workspace.root
-    assert from_elsewhere.get("/live").status_code == 200
+    assert from_elsewhere.get("/status").status_code == 200
     for answer in (
         from_elsewhere.post("/workspace", json={"path": str(tmp_path / "private")}),
         from_elsewhere.get("/workspaces"),

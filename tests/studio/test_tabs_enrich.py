@@ -269,7 +269,7 @@ def rows(tab: EnrichTab) -> LoraRows:
 
 
 def test_the_stack_on_the_screen_survives_a_reload(studio: Studio, rows: LoraRows, stacked: Draft) -> None:
-    lora_stack.keep(studio, rows, said(rows, stacked))
+    lora_stack.save_stack(studio, rows, said(rows, stacked))
     assert lora_stack.draft(studio, "editor") == stacked
     fresh = lora_stack.follow(studio, rows, StackForm())
     assert fresh[rows.ids] == stacked.ids
@@ -285,7 +285,7 @@ def test_saving_and_loading_a_stack(studio: Studio, rows: LoraRows, stacked: Dra
     assert told[rows.message]["tone"] == "good"
     choices = told[rows.saved]["choices"]
     assert [title for title, _ in choices][1:] == ["angles fast"]
-    lora_stack.keep(studio, rows, said(rows, Draft()))
+    lora_stack.save_stack(studio, rows, said(rows, Draft()))
     lora_stack.load(studio, rows, said(rows, Draft(), saved=choices[1][1]))
     assert lora_stack.draft(studio, "editor") == stacked
     assert len(lora_stack.named(studio, "editor")) == 1

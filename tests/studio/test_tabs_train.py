@@ -75,10 +75,10 @@ def test_unreviewed_pictures_shut_the_gate_and_reviewing_opens_it(studio: Studio
     assert any("1 enriched pictures wait for review" in r for r in tally["reasons"])
     assert not look(studio, tab, form(tab))[2]["interactive"]
     good(studio, waiting)
-    tally, doubts = train.dataset_of(studio, "character")
+    tally, warnings = train.dataset_of(studio, "character")
     assert tally["reasons"] == [] and tally["total"] == 2
     assert tally["origins"] == ["source", "enriched"]
-    assert doubts["lines"]
+    assert warnings["lines"]
     memory, words, button = look(studio, tab, form(tab))
     assert button["interactive"] and button["value"] == "Train v1"
     assert words["title"].startswith(f"{shipped().trainings[PRESET].settings.steps} steps, time not known yet")
@@ -109,9 +109,9 @@ def test_corrections_of_sources_that_were_left_out_are_told_of(studio: Studio, t
         wrong, target = put("enriched", sources=(source.ref,)), put("enriched", sources=(source.ref,))
         review.correct_with(session, wrong.id, target.id, "the nose")
     sources.remove(session, gone.id)
-    tally, doubts = train.dataset_of(studio, "editor")
+    tally, warnings = train.dataset_of(studio, "editor")
     assert tally["total"] == 1 and tally["reasons"] == []
-    assert any("1 of 2 edits is left out: its source" in line for line in doubts["lines"])
+    assert any("1 of 2 edits is left out: its source" in line for line in warnings["lines"])
     sources.remove(session, kept.id)
     _, words, button = look(studio, tab, form(tab, "editor", "editor-practice"))
     assert not button["interactive"] and "None of 2 corrections can be learnt from" in words["lines"][0]
@@ -250,13 +250,13 @@ def test_the_grid_shows_steps_across_and_strengths_down(studio: Studio, tab: Tra
     studio.session.store.put(run_of("v1"))
     places = {(s, w): sampled(studio, put, s, w * s / 20, strength=w) for s in (5, 10) for w in (0.6, 1.2)}
     grid, seen = tab.progress.grid, watch(studio, tab, {})
-    steps, button, step, keep = (seen[c] for c in (grid.steps, grid.draw, grid.step, grid.keep))
+    steps, button, step, export = (seen[c] for c in (grid.steps, grid.draw, grid.step, grid.export))
     shown, best = seen[grid.shown], seen[grid.best]
     assert steps["choices"] == [] and not button["interactive"]  # nothing is kept of this run
     assert shown["steps"] == ["5", "10"] and shown["prompts"] == ["front/smiling at 0.6", "front/smiling at 1.2"]
     assert shown["cells"][1][0]["id"] == places[5, 1.2].id and shown["cells"][0][1]["score"] == pytest.approx(0.3)
     assert "step 10 at 1.2, 0.60 on average of 1" in best["lines"][0]
-    assert keep["visible"] and step["visible"]
+    assert export["visible"] and step["visible"]
 
 
 def test_what_is_ticked_in_the_grid_stays_until_another_run_is_looked_at(studio: Studio, tab: TrainTab) -> None:

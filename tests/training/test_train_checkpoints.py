@@ -25,7 +25,7 @@ def test_an_optimizer_goes_on_exactly(tmp_path: Path, kind: str) -> None:
     one = torch.nn.Parameter(torch.ones(128, 64))  # large enough that its states are 8-bit
     optimizer = make_optimizer(kind, [one], 1e-2)
     trained(optimizer, one, 1)
-    save(tmp_path, checkpoint(1, optimizer.state_dict()), keep=2)
+    save(tmp_path, checkpoint(1, optimizer.state_dict()), total_limit=2)
     kept = read(tmp_path / "000001").optimizer
     dtypes = {t.dtype for t in kept["state"][0].values() if isinstance(t, torch.Tensor)}
     assert (torch.uint8 in dtypes) == (kind == "adamw8bit")
@@ -39,7 +39,7 @@ def test_an_optimizer_goes_on_exactly(tmp_path: Path, kind: str) -> None:
 
 def test_the_newest_whole_checkpoint_is_taken(tmp_path: Path) -> None:
     for step in (1, 2, 3):
-        save(tmp_path, checkpoint(step), keep=5)
+        save(tmp_path, checkpoint(step), total_limit=5)
     (tmp_path / "000003" / "optimizer.safetensors").write_bytes(b"half")
     (tmp_path / "partial-000004").mkdir()
     found = newest(tmp_path)
@@ -58,15 +58,15 @@ def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
 
 
 def test_a_write_that_breaks_leaves_the_earlier_one(tmp_path: Path) -> None:
-    save(tmp_path, checkpoint(1), keep=1)
+    save(tmp_path, checkpoint(1), total_limit=1)
     broken = checkpoint(2, {"state": {0: {"odd": object()}}, "param_groups": []})
     with pytest.raises(TypeError):
-        save(tmp_path, broken, keep=1)
+        save(tmp_path, broken, total_limit=1)
     found = newest(tmp_path)
     assert found is not None and found.step == 1
 
 
 def test_old_ones_go_when_a_new_one_is_safe(tmp_path: Path) -> None:
     for step in (10, 20, 30, 40):
-        save(tmp_path, checkpoint(step), keep=2)
+        save(tmp_path, checkpoint(step), total_limit=2)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["000030", "000040"]

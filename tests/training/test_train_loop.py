@@ -272,7 +272,7 @@ def test_the_seed_decides(bench: Bench) -> None:
 
 
 def test_only_the_newest_checkpoints_are_kept(bench: Bench) -> None:
-    request = bench.request("editor", save_every=1, keep=2)
+    request = bench.request("editor", save_every=1, checkpoints_total_limit=2)
     bench.train(request)
     assert sorted(p.name for p in checkpoints(bench, request).iterdir()) == ["000005", "000006"]
 

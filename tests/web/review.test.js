@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { goesAt } from "../../studio/web/pictures/strip.js";
 import { ReviewModel, standing } from "../../studio/web/review/model.js";
 import { alreadyThere } from "../../studio/web/review/pristine.js";
-import { Steps } from "../../studio/web/review/steps.js";
+import { UndoHistory } from "../../studio/web/review/undo_history.js";
 
 const GATES = { enriched: "Enriched", synthetic: "Synthetic" };
 const OWNER = "ada/enriched";
@@ -84,30 +84,30 @@ test("the ends are told", () => {
 });
 
 test("steps are undone and redone in order; a new one ends the way back", () => {
-  const steps = new Steps();
+  const history = new UndoHistory();
   const step = (words) => ({ kind: "decision", tile: "a", words });
-  steps.add(step("one"));
-  steps.add(step("two"));
-  assert.equal(steps.turn(true).words, "two");
-  assert.equal(steps.turn(true).words, "one");
-  assert.equal(steps.turn(true), undefined);
-  assert.equal(steps.turn(false).words, "one");
-  steps.add(step("three"));
-  assert.equal(steps.turn(false), undefined);
-  assert.equal(steps.turn(true).words, "three");
+  history.add(step("one"));
+  history.add(step("two"));
+  assert.equal(history.turn(true).words, "two");
+  assert.equal(history.turn(true).words, "one");
+  assert.equal(history.turn(true), undefined);
+  assert.equal(history.turn(false).words, "one");
+  history.add(step("three"));
+  assert.equal(history.turn(false), undefined);
+  assert.equal(history.turn(true).words, "three");
 });
 
 test("typing a word into a chooser is one step, of one chooser and one picture", () => {
-  const steps = new Steps();
+  const history = new UndoHistory();
   const before = { angle: "unsure", expression: "unsure" };
-  steps.addTags("a", before, { expression: "sad" }, "shows sad");
-  steps.addTags("a", { angle: "unsure", expression: "sad" }, { expression: "smiling" }, "shows smiling");
-  assert.equal(steps.done.length, 1);
-  assert.deepEqual(steps.done[0].before, before);
-  assert.deepEqual(steps.done[0].after, { expression: "smiling" });
-  steps.addTags("a", before, { angle: "front" }, "shows front");
-  steps.addTags("b", before, { angle: "front" }, "shows front");
-  assert.equal(steps.done.length, 3);
+  history.addTags("a", before, { expression: "sad" }, "shows sad");
+  history.addTags("a", { angle: "unsure", expression: "sad" }, { expression: "smiling" }, "shows smiling");
+  assert.equal(history.done.length, 1);
+  assert.deepEqual(history.done[0].before, before);
+  assert.deepEqual(history.done[0].after, { expression: "smiling" });
+  history.addTags("a", before, { angle: "front" }, "shows front");
+  history.addTags("b", before, { angle: "front" }, "shows front");
+  assert.equal(history.done.length, 3);
 });
 
 test("each candidate is told how many of its cell come before it", () => {

@@ -11,7 +11,7 @@ from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Progress, Scored, Started, Warned
 from pipelines.domain.messages import Told
 from pipelines.domain.records import ImageRecord, Intake
-from pipelines.domain.requests import Judge, Reference
+from pipelines.domain.requests import Reference, ScoringSpec
 from pipelines.faces.facenet import WEIGHTS
 from pipelines.storage import pictures, settings
 from pipelines.storage.workspace import Workspace
@@ -39,10 +39,10 @@ class Bench:
         given = {"character": "ada", "kind": "source", "version": "v1", "path": f"{folder}/{self.made}.png"}
         return pictures.save_picture(self.workspace, image, **(given | fields))
 
-    def score(self, records, judge, cancelled=lambda: False):
+    def score(self, records, spec, cancelled=lambda: False):
         self.events.clear()
         refs = [r.ref for r in records]
-        return score(refs, judge, workspace=self.workspace, settings=self.settings, emit=self.events.append,
+        return score(refs, spec, workspace=self.workspace, settings=self.settings, emit=self.events.append,
                      cancelled=cancelled)  # fmt: skip
 
 
@@ -51,8 +51,8 @@ def bench(tmp_path) -> Bench:
     return Bench(tmp_path)
 
 
-def judge(name, *sources, second="", angle="unsure") -> Judge:
-    return Judge(
+def scoring_spec(name, *sources, second="", angle="unsure") -> ScoringSpec:
+    return ScoringSpec(
         recogniser=name,
         second_opinion=second,
         references=tuple(Reference(image=s.ref, angle=angle) for s in sources),
@@ -66,7 +66,7 @@ def crops(n: int) -> list[Image.Image]:
 def test_the_stand_in_tells_alike_from_unlike_and_claims_no_faces(bench):
     sources = [bench.save(c) for c in crops(4)]
     alike, unlike = bench.save(ImageOps.mirror(crops(2)[1])), bench.save(CAT)
-    answers = bench.score([alike, unlike], judge("perceptual", *sources))
+    answers = bench.score([alike, unlike], scoring_spec("perceptual", *sources))
     good, bad = answers[alike.id], answers[unlike.id]
     assert good.identity.verdict == "right"
     assert bad.identity.verdict == "unsure"  # a stand-in never says "someone else"
@@ -78,7 +78,7 @@ def test_the_stand_in_tells_alike_from_unlike_and_claims_no_faces(bench):
 
 def test_every_answer_is_sent_and_survives_the_pipe(bench):
     records = [bench.save(ASTRONAUT), bench.save(CAT)]
-    answers = bench.score(records, judge("perceptual", records[0]))
+    answers = bench.score(records, scoring_spec("perceptual", records[0]))
     assert bench.events[0] == Started(total=2)
     assert [e.image for e in bench.events if isinstance(e, Scored)] == [r.id for r in records]
     assert [e.done for e in bench.events if isinstance(e, Progress)] == [1, 2]
@@ -90,7 +90,7 @@ def test_every_answer_is_sent_and_survives_the_pipe(bench):
 
 def test_a_missing_pack_is_said_once_and_faces_are_counted_all_the_same(bench):
     face, cat = bench.save(ASTRONAUT), bench.save(CAT)
-    answers = bench.score([face, cat], judge("insightface", face, second="facenet"))
+    answers = bench.score([face, cat], scoring_spec("insightface", face, second="facenet"))
     warnings = [e.text for e in bench.events if isinstance(e, Warned)]
     assert len(warnings) == 1
     assert "buffalo_l" in warnings[0]
@@ -123,7 +123,7 @@ def test_a_face_recogniser_measures_faces_and_nothing_else(tmp_path):
     two.paste(ASTRONAUT, (0, 0))
     two.paste(ASTRONAUT.resize((256, 256)), (530, 0))
     pair = bench.save(two)
-    answers = bench.score([faceless, pair], judge("facenet", *sources, faceless, angle="front"))
+    answers = bench.score([faceless, pair], scoring_spec("facenet", *sources, faceless, angle="front"))
     none = answers[faceless.id]
     assert none.faces == 0
     assert (none.identity.verdict, none.identity.score) == ("cannot tell", None)
@@ -138,19 +138,19 @@ def test_a_face_recogniser_measures_faces_and_nothing_else(tmp_path):
 
 def test_a_source_is_judged_against_the_others(bench):
     sources = [bench.save(c) for c in crops(4)]
-    answers = bench.score(sources, judge("perceptual", *sources))
+    answers = bench.score(sources, scoring_spec("perceptual", *sources))
     assert {a.identity.n for a in answers.values()} == {3}
 
 
 def test_a_lone_source_has_nothing_to_be_compared_with(bench):
     only = bench.save(ASTRONAUT)
-    assert bench.score([only], judge("perceptual", only))[only.id].identity.verdict == "cannot tell"
+    assert bench.score([only], scoring_spec("perceptual", only))[only.id].identity.verdict == "cannot tell"
 
 
 def test_a_copy_of_a_source_is_remarked_on(bench):
     sources = [bench.save(i) for i in (ASTRONAUT, ASTRONAUT.convert("L").convert("RGB"), ASTRONAUT.rotate(30))]
     copy, other = bench.save(ASTRONAUT.resize((256, 256))), bench.save(ImageOps.mirror(ASTRONAUT))
-    answers = bench.score([copy, other], judge("perceptual", *sources))
+    answers = bench.score([copy, other], scoring_spec("perceptual", *sources))
     assert "copy of a source" in answers[copy.id].identity.why
     assert "copy" not in answers[other.id].identity.why
 
@@ -159,7 +159,7 @@ def test_size_counts_for_pictures_that_were_brought_in(bench):
     small = ASTRONAUT.resize((128, 128))
     intake = Intake(filename="a.jpg", original="o/a.jpg", original_sha256="0" * 64, format="JPEG")
     made, brought = bench.save(small), bench.save(small, intake=intake)
-    answers = bench.score([made, brought], judge("perceptual"))
+    answers = bench.score([made, brought], scoring_spec("perceptual"))
     assert answers[made.id].quality.issues == ()
     assert answers[brought.id].quality.issues[0].startswith("small (128 x 128 px")
 
@@ -167,7 +167,7 @@ def test_size_counts_for_pictures_that_were_brought_in(bench):
 def test_a_broken_file_costs_only_itself(bench):
     good, broken = bench.save(ASTRONAUT), bench.save(CAT)
     bench.workspace.path(broken.path).write_bytes(b"\x89PNG broken")
-    answers = bench.score([broken, good], judge("perceptual", good, broken))
+    answers = bench.score([broken, good], scoring_spec("perceptual", good, broken))
     assert list(answers) == [good.id]
     warning = next(e.text for e in bench.events if isinstance(e, Warned))
     assert warning.startswith(f"{broken.path} cannot be read")
@@ -183,7 +183,7 @@ def test_cancel_is_between_two_pictures(bench):
         return stop.is_set()
 
     with pytest.raises(Cancelled):
-        bench.score(records, judge("perceptual"), cancelled)
+        bench.score(records, scoring_spec("perceptual"), cancelled)
     assert sum(isinstance(e, Scored) for e in bench.events) == 1
 
 
@@ -198,10 +198,10 @@ def test_references_are_described_once_for_all_calls(bench, monkeypatch):
     look = who.faces
     monkeypatch.setattr(who, "faces", lambda image: looked.append(image.size) or look(image))
     for picture in fresh:
-        bench.score([picture], judge("perceptual", *sources))
+        bench.score([picture], scoring_spec("perceptual", *sources))
     assert len(looked) == len(sources) + len(fresh)
 
 
 def test_an_unknown_recogniser_is_refused(bench):
     with pytest.raises(ValueError, match="no recogniser 'nobody'"):
-        bench.score([], judge("nobody"))
+        bench.score([], scoring_spec("nobody"))

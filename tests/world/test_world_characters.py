@@ -67,9 +67,9 @@ def test_no_twins_by_an_unknown_feature() -> None:
 
 def test_words_say_what_is_there_and_nothing_else() -> None:
     bald = replace(Character.from_seed(5), style="bald", glasses="none", beard="none", mark="none", extra="none")
-    assert bald.words()["hair"] == "bald"
-    assert set(bald.words()) == {"skin", "hair", "eyes", "clothes"}
-    assert replace(bald, glasses="round").words()["glasses"] == "round glasses"
+    assert bald.attributes()["hair"] == "bald"
+    assert set(bald.attributes()) == {"skin", "hair", "eyes", "clothes"}
+    assert replace(bald, glasses="round").attributes()["glasses"] == "round glasses"
 
 
 def test_the_practice_cast_is_fixed_distinct_and_not_held_out() -> None:
@@ -81,7 +81,7 @@ def test_the_practice_cast_is_fixed_distinct_and_not_held_out() -> None:
     people = [Character.from_seed(p.seed) for p in practice_sources.CAST]
     assert len({(c.hair, c.style, c.skin) for c in people}) == len(people)
     for listed, character in zip(practice_sources.CAST, people, strict=True):
-        words = [word for key, word in character.words().items() if key != "clothes"]
+        words = [word for key, word in character.attributes().items() if key != "clothes"]
         assert sorted(listed.looks.split(", ")) == sorted(words)
 
 

@@ -153,7 +153,7 @@ def read(picture: Image.Image, question: Question, seconds: float = 0.0) -> Answ
     elif question.sort == "angle":
         right = angle_of(faces[0].yaw, faces[0].pitch) == question.wanted
     else:
-        right = faces[0].words["expression"].word == question.wanted
+        right = faces[0].attributes["expression"].word == question.wanted
     return Answer(picture, seconds, right, cosine(faces, question), error(picture, question))
 
 

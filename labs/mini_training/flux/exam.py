@@ -58,7 +58,7 @@ def questions(count: int, first: int = FIRST, bodies: float = 0.2) -> list[Quest
 
 
 def _described(who: Character) -> str:
-    said = who.words()
+    said = who.attributes()
     article = "an" if said["clothes"][0] in "aeiou" else "a"
     return f"person with {said['hair']}, wearing {article} {said['clothes']}"
 
@@ -81,7 +81,7 @@ def read(picture: Image.Image, question: Question) -> dict[str, bool]:
         faces = recogniser("mini-judge", Nowhere()).faces(picture)
         right["face"] = bool(faces)
         profile = question.angle.startswith("profile")
-        said = faces[0].words if faces else {}
+        said = faces[0].attributes if faces else {}
         right["angle"] = bool(faces) and angle_of(faces[0].yaw, faces[0].pitch) == question.angle
         right["expression in profile" if profile else "expression"] = _is(said, "expression", question.expression)
         if question.hair:

@@ -50,6 +50,7 @@ class Flux2Klein(Architecture):
     }
     backward = 72  # in proportion to FLUX.1's 63 by what autograd keeps of a block with a LoRA: 48.2 to 42.2
     unused = ("text_encoder", "lm_head.")
+    schedule = frozenset({"shift_terminal"})  # the shift is the pipeline's own function of steps and size
     prefix = "transformer."
     modelspec = "Flux.2-klein-4b"
     kohya = "flux_2_klein_4b"

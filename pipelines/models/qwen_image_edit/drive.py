@@ -51,7 +51,8 @@ class QwenEditDriver(Driver):
         super()._check(shot, sources)
         if not sources:
             raise ShotError(f"{self.family.title} edits pictures: the shot has no source picture.")
-        if shot.steps < 2 and self.pipe.scheduler.config.get("shift_terminal"):
+        stretched = {**self.pipe.scheduler.config, **shot.schedule.values}.get("shift_terminal")
+        if shot.steps < 2 and stretched:
             # Stretching a schedule of one step to its terminal value divides by zero: the picture would be NaN.
             raise ShotError(f"{self.family.title} needs at least 2 steps.")
 

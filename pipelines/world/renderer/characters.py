@@ -156,7 +156,7 @@ class Character:
             )
         return _draw(seed)
 
-    def words(self) -> dict[str, str]:
+    def attributes(self) -> dict[str, str]:
         """What a caption may say about this character, by attribute; only what is there."""
         hair = "bald" if self.style == "bald" else f"{self.hair} {HAIR_WORDS.get(self.style, self.style)}"
         said = {"skin": f"{self.skin} skin", "hair": hair, "eyes": f"{self.eyes} eyes"}

@@ -153,33 +153,35 @@ def _cast(stage: Stage, canvas: Canvas, group: str, clay: solid.Clump, box: list
     canvas.put(hit, GLOSS.get(group, 0.05), rows, columns)
 
 
-def _shadows(stage: Stage, canvas: Canvas, everything: solid.Clump, light: Tensor, step: int) -> tuple[Tensor, Tensor]:
-    """How open each point is to the surroundings and to the light, 0..1, at every ``step``-th sample."""
-    z, normal = canvas.z[:, ::step, ::step], canvas.normal[:, :, ::step, ::step].flatten(2)
-    y, x = torch.meshgrid(-stage.grid[::step], stage.grid[::step], indexing="ij")
+def _shadows(
+    stage: Stage, canvas: Canvas, everything: solid.Clump, light: Tensor, stride: int
+) -> tuple[Tensor, Tensor]:
+    """How open each point is to the surroundings and to the light, 0..1, at every ``stride``-th sample."""
+    z, normal = canvas.z[:, ::stride, ::stride], canvas.normal[:, :, ::stride, ::stride].flatten(2)
+    y, x = torch.meshgrid(-stage.grid[::stride], stage.grid[::stride], indexing="ij")
     point = torch.stack([x.expand_as(z), y.expand_as(z), z], 1).flatten(2)
     half = stage.half.to(z.device)[:, None, None]
     around = solid.crowding(everything, point + normal * (0.16 / half))
     toward = solid.crowding(everything, point + normal * (0.06 / half) + light[..., None] * (0.34 / half))
     open_, lit = torch.exp(-0.62 * (around - 0.42).clamp(min=0)), torch.exp(-0.85 * (toward - 0.30).clamp(min=0))
     shadows = torch.stack([open_, lit], 1).unflatten(-1, z.shape[1:])
-    return _spread(shadows, canvas.z - _repeat(z, step), step, 0.08 / half[:, 0, 0]).unbind(1)  # type: ignore[return-value]
+    return _spread(shadows, canvas.z - _repeat(z, stride), stride, 0.08 / half[:, 0, 0]).unbind(1)  # type: ignore[return-value]
 
 
-def _repeat(x: Tensor, step: int) -> Tensor:
-    """Every value ``step`` times in both directions."""
-    return x.repeat_interleave(step, -2).repeat_interleave(step, -1)
+def _repeat(x: Tensor, stride: int) -> Tensor:
+    """Every value ``stride`` times in both directions."""
+    return x.repeat_interleave(stride, -2).repeat_interleave(stride, -1)
 
 
-def _spread(coarse: Tensor, nearer: Tensor, step: int, edge: Tensor) -> Tensor:
+def _spread(coarse: Tensor, nearer: Tensor, stride: int, edge: Tensor) -> Tensor:
     """Shadows (B, 2, h, w) at every sample. Where a sample lies before or behind the one its shadow was taken at
     (``nearer``, more than ``edge``), the lightest or darkest around is closer to the truth than that one.
     """
     pool = torch.nn.functional.max_pool2d
     light, dark = pool(coarse, 3, 1, 1), -pool(-coarse, 3, 1, 1)
     far = edge[:, None, None]
-    fine = torch.where((nearer > far)[:, None], _repeat(light, step), _repeat(coarse, step))
-    return torch.where((nearer < -far)[:, None], _repeat(dark, step), fine)
+    fine = torch.where((nearer > far)[:, None], _repeat(light, stride), _repeat(coarse, stride))
+    return torch.where((nearer < -far)[:, None], _repeat(dark, stride), fine)
 
 
 def _shade(canvas: Canvas, open_: Tensor, lit: Tensor, light: Tensor, lamps: list[Light]) -> Tensor:

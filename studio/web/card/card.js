@@ -4,7 +4,7 @@
 import { h, put } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { island } from "../core/island.js";
-import { poll, whenSeen } from "../core/live.js";
+import { poll, whenSeen } from "../core/status.js";
 import { post, tryGet } from "../core/net.js";
 import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
 import { openPicture } from "../pictures/open.js";
@@ -12,7 +12,7 @@ import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
 import { named, noCardWords } from "./describe.js";
 
-/** @import { CardCell, CardLine, CardList } from "../shapes.js" */
+/** @import { CardCell, CardSummary, CardList } from "../shapes.js" */
 /** @import { PosterCell } from "./poster.js" */
 /** @import { CardVerdict } from "./describe.js" */
 
@@ -62,7 +62,7 @@ class Gauge {
     this.node = h("div", { class: "rate-gauge" });
   }
 
-  /** @param {CardLine["rate"] | undefined} rate */
+  /** @param {CardSummary["rate"] | undefined} rate */
   paint(rate) {
     this.node.hidden = !rate;
     if (!rate) return;
@@ -228,11 +228,11 @@ class ModelCard {
 
   /**
    * @param {CardList} list
-   * @param {CardLine | undefined} shown
-   * @param {CardLine | undefined} other
+   * @param {CardSummary | undefined} shown
+   * @param {CardSummary | undefined} other
    */
   paintBar({ cards, loras, report, unread }, shown, other) {
-    const entry = (/** @type {CardLine} */ card) => /** @type {[string, string]} */ ([card.version, named(card)]);
+    const entry = (/** @type {CardSummary} */ card) => /** @type {[string, string]} */ ([card.version, named(card)]);
     const usable = loras.map((x) => /** @type {[string, string]} */ ([x.id, x.name]));
     this.lora.fill([["", "Base model"], ...usable], this.chosen ?? loras[0]?.id ?? "");
     this.versions.fill(cards.map(entry), shown?.version ?? "");

@@ -1,14 +1,14 @@
 // @ts-check
 /** What the model card says in words, and how its poster is laid out. No DOM. */
 
-/** @import { CardCell, CardLine, CardList, CardSpecCell } from "../shapes.js" */
+/** @import { CardCell, CardSummary, CardList, CardSpecCell } from "../shapes.js" */
 /** @import { IconName } from "../core/icons.js" */
 /** @typedef {CardCell["verdict"]} CardVerdict */
 
 /** @type {Record<CardVerdict, IconName>} */
 export const SIGNS = { right: "check", wrong: "cross", unsure: "question", missing: "dash" };
 
-/** @param {CardLine} card */
+/** @param {CardSummary} card */
 export function named({ version, lora, seed }) {
   return `${version}: ${lora}, seed ${seed}`;
 }

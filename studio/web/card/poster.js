@@ -7,7 +7,7 @@ import { icon } from "../core/icons.js";
 import { pictureUrl } from "../core/net.js";
 import { cellWords, layout, SIGNS } from "./describe.js";
 
-/** @import { CardCell, CardLine, CardSpecCell } from "../shapes.js" */
+/** @import { CardCell, CardSummary, CardSpecCell } from "../shapes.js" */
 /** @import { CardVerdict } from "./describe.js" */
 /** @typedef {{ open: (cell: CardCell) => void, key: (event: KeyboardEvent, cell: PosterCell) => void }} Judge */
 /** @typedef {Record<string, number>} Place in the poster's grid */
@@ -91,7 +91,7 @@ export class Poster {
 
   /**
    * @param {CardSpecCell[]} spec
-   * @param {CardLine | undefined} card
+   * @param {CardSummary | undefined} card
    */
   paint(spec, card) {
     this.build(spec);

@@ -3,7 +3,7 @@
 
 import { h, one, svg } from "../core/dom.js";
 import { painted } from "../core/island.js";
-import { announce } from "../core/live.js";
+import { announce } from "../core/status.js";
 import { across, bars, level, plot, tip, upright } from "./plot.js";
 import { binned, clamp, linear, multiples } from "./scale.js";
 

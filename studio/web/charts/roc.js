@@ -1,12 +1,12 @@
 // @ts-check
-/** Right pictures that pass over others that pass, for every place the identity line could have. */
+/** Right pictures that pass over others that pass, for every place the identity threshold could have. */
 
 import { h, svg } from "../core/dom.js";
 import { percent } from "../core/format.js";
 import { level, plot, stairs, upright, label } from "./plot.js";
 import { decades, linear, passShare, rocPoints } from "./scale.js";
 
-/** @import { Line } from "../shapes.js" */
+/** @import { Calibration } from "../shapes.js" */
 
 const SIZE = 210;
 const LEFT = 30;
@@ -31,7 +31,7 @@ function axes() {
 }
 
 /**
- * @param {Line} line
+ * @param {Calibration} calibration
  * @returns {HTMLElement}
  */
 export function rocFigure({ genuine, impostor, threshold, auc }) {

@@ -77,13 +77,13 @@ export function relabel(node, label) {
 }
 
 /**
- * A modal <dialog> with a title and a close button; removed from the page when closed unless `keep`.
+ * A modal <dialog> with a title and a close button; removed from the page when closed unless `reusable`.
  * @param {string} title
  * @param {Child} content
- * @param {{ id: string, wide?: boolean, keep?: boolean }} options
+ * @param {{ id: string, wide?: boolean, reusable?: boolean }} options
  * @returns {HTMLDialogElement}
  */
-export function dialog(title, content, { id, wide, keep }) {
+export function dialog(title, content, { id, wide, reusable }) {
   const close = () => box.close();
   const cross = h(
     "button",
@@ -93,7 +93,7 @@ export function dialog(title, content, { id, wide, keep }) {
   const head = h("header", {}, h("h2", {}, title), cross);
   const box = h("dialog", { id, class: `flen-dialog${wide ? " wide" : ""}`, "aria-label": title }, head, content);
   box.addEventListener("click", (event) => event.target === box && close());
-  if (!keep) box.addEventListener("close", () => box.remove());
+  if (!reusable) box.addEventListener("close", () => box.remove());
   document.body.append(box);
   return box;
 }

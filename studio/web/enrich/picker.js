@@ -8,7 +8,7 @@ import { flipped } from "../core/sets.js";
 
 /** @import { Painter } from "../core/island.js" */
 /**
- * @typedef {{ id: string, tag: string, unknown: boolean, doubt: boolean, note: string, name: string }} Item
+ * @typedef {{ id: string, tag: string, unknown: boolean, issue: boolean, note: string, name: string }} Item
  * @typedef {{ items?: Item[], ticked?: string[], selected?: string, empty?: string }} Value
  */
 
@@ -54,11 +54,11 @@ function tile(item, is, on) {
     "aria-pressed": String(is.selected),
   };
   const tick = { type: "checkbox", checked: is.ticked, "aria-label": `use ${item.name}`, onchange: on.flip };
-  const doubt = item.doubt ? h("span", { class: "doubt", "aria-hidden": "true" }, "!") : null;
+  const issue = item.issue ? h("span", { class: "issue", "aria-hidden": "true" }, "!") : null;
   return h(
     "div",
     { class: `item${is.ticked ? " ticked" : ""}${is.selected ? " selected" : ""}`, "data-id": item.id },
-    h("button", thumb, h("img", { src: pictureUrl(item.id, 256), alt: "", loading: "lazy" }), doubt),
+    h("button", thumb, h("img", { src: pictureUrl(item.id, 256), alt: "", loading: "lazy" }), issue),
     h("label", { class: "tick" }, h("input", tick)),
     h("span", { class: `tag${item.unknown ? " unknown" : ""}` }, item.tag),
   );

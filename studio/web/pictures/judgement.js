@@ -2,7 +2,7 @@
 /** Deciding on a picture that is open: its label, and 1 to 5 for identity and for the edit. */
 
 import { h, press } from "../core/dom.js";
-import { hear } from "../core/live.js";
+import { hear } from "../core/status.js";
 import { button } from "../core/ui.js";
 import { decide, foresee, LABELS } from "../review/decisions.js";
 

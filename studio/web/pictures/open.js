@@ -3,7 +3,7 @@
 
 import { h } from "../core/dom.js";
 import { facts } from "../core/facts.js";
-import { poll } from "../core/live.js";
+import { poll } from "../core/status.js";
 import { get, pictureUrl, post } from "../core/net.js";
 import { attempt, button, dialog, definitions, select, toast } from "../core/ui.js";
 import { LABELS } from "../review/decisions.js";

@@ -3,7 +3,7 @@
 
 import { h, put } from "../core/dom.js";
 import { island } from "../core/island.js";
-import { hear, poll, whenSeen } from "../core/live.js";
+import { hear, poll, whenSeen } from "../core/status.js";
 import { tryGet } from "../core/net.js";
 import { flipped } from "../core/sets.js";
 import { button } from "../core/ui.js";

@@ -2,7 +2,7 @@
 /** A picture that needs correction: a corrected file, or a better try of the same source, teaches the editor (flywheel 2). */
 
 import { h } from "../core/dom.js";
-import { poll } from "../core/live.js";
+import { poll } from "../core/status.js";
 import { get, post } from "../core/net.js";
 import { attempt, button, toast } from "../core/ui.js";
 import { flushDecisions } from "./decisions.js";

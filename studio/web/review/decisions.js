@@ -2,7 +2,7 @@
 /** The page's decisions: one queue, mirrored in localStorage. What follows from them the studio says. */
 
 import { facts } from "../core/facts.js";
-import { announce, poll } from "../core/live.js";
+import { announce, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { toast, wordsOf } from "../core/ui.js";
 import { foresee as foreseeBy } from "./foresee.js";

@@ -5,19 +5,19 @@ import { within } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { count } from "../core/format.js";
 import { island } from "../core/island.js";
-import { hear, live, poll, whenSeen } from "../core/live.js";
+import { hear, status, poll, whenSeen } from "../core/status.js";
 import { get, post, tryGet } from "../core/net.js";
 import { attempt, toast } from "../core/ui.js";
 import { decide, flushDecisions, foresee, fresher, LABELS, settle } from "./decisions.js";
 import { Keyboard } from "./keyboard.js";
 import { ReviewModel, standing } from "./model.js";
 import { openPristine } from "./pristine.js";
-import { Steps } from "./steps.js";
+import { UndoHistory } from "./undo_history.js";
 import { ReviewView } from "./view.js";
 
 /** @import { Action, Candidates, CorrectionAnswer, Label, PileTile, Settled } from "../shapes.js" */
 /** @import { Memory } from "./model.js" */
-/** @import { CorrectionStep, DecisionStep, TagStep, Tags } from "./steps.js" */
+/** @import { CorrectionEntry, DecisionEntry, TagEntry, Tags } from "./undo_history.js" */
 /** @import { What } from "./view.js" */
 
 const REMEMBER = "flen:review";
@@ -41,7 +41,7 @@ export class Review {
   constructor(root, gates) {
     this.root = root;
     this.model = new ReviewModel(gates, recall());
-    this.steps = new Steps();
+    this.history = new UndoHistory();
     this.decided = -Infinity;
     /** what pictures show is told one by one, in the order it was said */
     this.telling = Promise.resolve();
@@ -53,7 +53,7 @@ export class Review {
   }
 
   get owner() {
-    return `${live.state?.character?.id}/${this.model.gate}`;
+    return `${status.state?.character?.id}/${this.model.gate}`;
   }
 
   /** @param {What} what */
@@ -71,7 +71,7 @@ export class Review {
     const found = await tryGet(`/review?gate=${gate}`);
     if (!found || gate !== model.gate) return undefined;
     if (told !== this.told) return this.load(); // said meanwhile: the answer does not know of it
-    if (model.take(found, fresher(asked), this.owner)) this.steps.clear();
+    if (model.take(found, fresher(asked), this.owner)) this.history.clear();
     this.paint("all");
     return undefined;
   }
@@ -151,7 +151,7 @@ export class Review {
     const { id } = decide(tile.id, action, value, { where: this.model.where });
     this.model.place(tile, foresee(tile, action, value));
     const after = standing(tile);
-    this.steps.add({ kind: "decision", tile: tile.id, words, action, value, decision: id, before, after });
+    this.history.add({ kind: "decision", tile: tile.id, words, action, value, decision: id, before, after });
     this.decided = performance.now();
     this.view.say(words);
   }
@@ -220,7 +220,7 @@ export class Review {
       const before = standing(this.model.tiles.get(image) ?? pictures[image]);
       return { image, last, before, after: pictures[image] };
     });
-    this.steps.add({ kind: "correction", tile: tile.id, words, events });
+    this.history.add({ kind: "correction", tile: tile.id, words, events });
     this.view.say(words);
     settle(answer);
   }
@@ -230,7 +230,7 @@ export class Review {
     const { current } = this.model;
     if (!current) return;
     const words = `shows ${Object.values(said).join(", ")}`;
-    this.steps.addTags(current.id, current.tags, said, words);
+    this.history.addTags(current.id, current.tags, said, words);
     this.view.say(words);
     this.tell(current.id, said);
   }
@@ -254,39 +254,39 @@ export class Review {
 
   /** @param {boolean} back undo, else redo */
   turn(back) {
-    const step = this.steps.turn(back);
-    if (!step) {
+    const entry = this.history.turn(back);
+    if (!entry) {
       this.view.say(back ? "Nothing to undo." : "Nothing to redo.");
       return;
     }
-    if (this.model.tiles.has(step.tile)) {
-      if (step.kind === "tags") this.retag(step, back);
-      else if (step.kind === "correction") this.recorrect(step, back);
-      else this.redecide(step, back);
-      this.model.goTo(step.tile);
+    if (this.model.tiles.has(entry.tile)) {
+      if (entry.kind === "tags") this.retag(entry, back);
+      else if (entry.kind === "correction") this.recorrect(entry, back);
+      else this.redecide(entry, back);
+      this.model.goTo(entry.tile);
     }
-    this.view.say(`${back ? "undone" : "redone"}: ${step.words}`);
+    this.view.say(`${back ? "undone" : "redone"}: ${entry.words}`);
     this.paint("picture");
   }
 
   /**
-   * @param {DecisionStep} step
+   * @param {DecisionEntry} entry
    * @param {boolean} back
    */
-  redecide(step, back) {
+  redecide(entry, back) {
     const { where } = this.model;
-    if (back) decide(step.tile, "undo", null, { undoes: step.decision, where });
-    else step.decision = decide(step.tile, step.action, step.value, { where }).id;
-    this.model.placeIfHere(step.tile, back ? step.before : step.after);
+    if (back) decide(entry.tile, "undo", null, { undoes: entry.decision, where });
+    else entry.decision = decide(entry.tile, entry.action, entry.value, { where }).id;
+    this.model.placeIfHere(entry.tile, back ? entry.before : entry.after);
   }
 
   /**
    * A correction is two decisions, on the picture and on what corrects it: each is undone, and undone again to redo.
-   * @param {CorrectionStep} step
+   * @param {CorrectionEntry} entry
    * @param {boolean} back
    */
-  recorrect(step, back) {
-    for (const event of step.events) {
+  recorrect(entry, back) {
+    for (const event of entry.events) {
       event.last = decide(event.image, "undo", null, { undoes: event.last, where: "correction" }).id;
       this.model.placeIfHere(event.image, back ? event.before : event.after);
     }
@@ -294,11 +294,11 @@ export class Review {
   }
 
   /**
-   * @param {TagStep} step
+   * @param {TagEntry} entry
    * @param {boolean} back
    */
-  retag(step, back) {
-    this.tell(step.tile, back ? step.before : step.after);
+  retag(entry, back) {
+    this.tell(entry.tile, back ? entry.before : entry.after);
   }
 
   /* ---- all of a gate */

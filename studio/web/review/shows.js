@@ -6,7 +6,7 @@ import { facts } from "../core/facts.js";
 import { select } from "../core/ui.js";
 
 /** @import { PileTile } from "../shapes.js" */
-/** @import { Tags } from "./steps.js" */
+/** @import { Tags } from "./undo_history.js" */
 
 export class Shows {
   /** @param {(said: Tags) => void} tell */

@@ -3,9 +3,9 @@
 
 import { h, press, put } from "../core/dom.js";
 import { facts } from "../core/facts.js";
-import { whenSeen } from "../core/live.js";
+import { whenSeen } from "../core/status.js";
 import { button, relabel } from "../core/ui.js";
-import { lineDoor } from "../line/door.js";
+import { thresholdDoor } from "../threshold/door.js";
 import { openKeyHelp } from "./key_help.js";
 
 /** @import { Review } from "./review.js" */
@@ -36,7 +36,7 @@ export class TopBar {
       title: KEEP,
     });
     this.views = viewButtons(review);
-    const door = lineDoor("review-line");
+    const door = thresholdDoor("review-threshold");
     whenSeen(review.root, door.load);
     const keys = { icon: /** @type {const} */ ("question"), class: "quiet", "aria-label": "Keys", title: "Keys (?)" };
     this.node = h(

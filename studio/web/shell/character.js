@@ -2,7 +2,7 @@
 /** The dialog for a new character. */
 
 import { h } from "../core/dom.js";
-import { poll } from "../core/live.js";
+import { poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { button, dialog, problemLine, wordsOf } from "../core/ui.js";

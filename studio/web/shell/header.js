@@ -4,7 +4,7 @@
 import { h, put } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { island } from "../core/island.js";
-import { announce, onLive, poll } from "../core/live.js";
+import { announce, onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { attempt, button, relabel, toast } from "../core/ui.js";
@@ -14,12 +14,12 @@ import { openSettings } from "./settings.js";
 import { switchTheme } from "./theme.js";
 import { openWorkspace } from "./workspaces.js";
 
-/** @import { LiveState, NextStep, RailStep } from "../shapes.js" */
+/** @import { StatusState, NextStep, RailStep } from "../shapes.js" */
 
 /** @param {RailStep} step */
 function railStep({ key, title, state, count, why, tab }) {
-  const onclick = () => (state === "shut" ? toast(why || "This comes later.") : openTab(tab));
-  const mark = state === "done" ? icon("check") : state === "shut" ? icon("lock") : null;
+  const onclick = () => (state === "blocked" ? toast(why || "This comes later.") : openTab(tab));
+  const mark = state === "done" ? icon("check") : state === "blocked" ? icon("lock") : null;
   const number = count === null || count === undefined || count === "" ? null : h("b", {}, String(count));
   const node = h(
     "button",
@@ -76,7 +76,7 @@ class Header {
     );
   }
 
-  /** @param {LiveState} state */
+  /** @param {StatusState} state */
   paint(state) {
     relabel(this.place, state.workspace);
     const print = JSON.stringify([state.characters, state.character?.id, state.rail, state.next]);
@@ -89,7 +89,7 @@ class Header {
     this.paintNext(state.next);
   }
 
-  /** @param {LiveState} state */
+  /** @param {StatusState} state */
   paintPicker({ characters, character }) {
     put(
       this.picker,
@@ -109,5 +109,5 @@ class Header {
 
 island("header", ({ root }) => {
   const header = new Header(root);
-  onLive((state) => header.paint(state));
+  onStatus((state) => header.paint(state));
 });

@@ -2,7 +2,7 @@
 /** Practice: a hint at each gate, until it is closed. What they say is data (presets/practice.toml). */
 
 import { h } from "../core/dom.js";
-import { hear, live, onLive } from "../core/live.js";
+import { hear, status, onStatus } from "../core/status.js";
 import { post, tryGet } from "../core/net.js";
 import { openTabName } from "../core/tabs.js";
 import { attempt, button } from "../core/ui.js";
@@ -19,7 +19,7 @@ function here() {
   return {
     tab: openTabName(),
     gate: /^review-gate-(\w+)$/.exec(pressed?.id ?? "")?.[1],
-    step: live.state?.rail.find((s) => s.state === "next")?.key,
+    step: status.state?.rail.find((s) => s.state === "next")?.key,
   };
 }
 
@@ -103,7 +103,7 @@ class Hints {
 export function followHints() {
   const hints = new Hints();
   const soon = () => setTimeout(() => hints.paint(), OPENING_MS);
-  onLive((state) => hints.follow(state.character?.id ?? null));
+  onStatus((state) => hints.follow(state.character?.id ?? null));
   document.addEventListener("click", soon);
   hear("flen:goto", soon);
   addEventListener("resize", () => hints.settle());

@@ -83,7 +83,7 @@ export class JobList {
   }
 
   open() {
-    this.box ??= dialog("Jobs", this.list, { id: "jobs-dialog", keep: true });
+    this.box ??= dialog("Jobs", this.list, { id: "jobs-dialog", reusable: true });
     if (!this.box.open) this.box.showModal();
     this.paint(this.jobs);
   }

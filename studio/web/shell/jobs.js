@@ -4,13 +4,13 @@
 import { h, put } from "../core/dom.js";
 import { dotted, minutes } from "../core/format.js";
 import { island } from "../core/island.js";
-import { hear, live, onLive, poll } from "../core/live.js";
+import { hear, status, onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { attempt, button, relabel, toast } from "../core/ui.js";
 import { JobList, STATES, stuckWords } from "./job_list.js";
 
 /** @import { Memory } from "../types.js" */
-/** @import { JobState, LiveState, RunningJob } from "../shapes.js" */
+/** @import { JobState, StatusState, RunningJob } from "../shapes.js" */
 
 /**
  * @param {{ id: string }} job
@@ -66,12 +66,12 @@ class JobBar {
     this.title = h("span", { id: "job-title", class: "job-title" });
     this.meter = h("progress", { id: "job-progress", max: "1", "aria-label": "Progress of the job", hidden: true });
     this.numbers = h("span", { class: "dim numbers" });
-    this.stop = button("Stop", () => this.act(live.state?.job?.stuck ? "end" : "cancel"), {
+    this.stop = button("Stop", () => this.act(status.state?.job?.stuck ? "end" : "cancel"), {
       id: "job-stop",
       icon: "stop",
       hidden: true,
     });
-    const pause = () => this.act(live.state?.job?.paused ? "unpause" : "pause");
+    const pause = () => this.act(status.state?.job?.paused ? "unpause" : "pause");
     this.pause = button("Pause", pause, { id: "job-pause", class: "quiet", hidden: true });
     this.list = new JobList(actOn);
     this.open = button("Jobs", () => this.list.open(), { id: "job-list-open", icon: "list", class: "quiet" });
@@ -83,11 +83,11 @@ class JobBar {
 
   /** @param {"cancel" | "end" | "pause" | "unpause"} action */
   act(action) {
-    const job = live.state?.job;
+    const job = status.state?.job;
     if (job) actOn(job, action);
   }
 
-  /** @param {LiveState} state */
+  /** @param {StatusState} state */
   paint(state) {
     this.root.classList.remove("silent");
     put(this.memory, memoryWords(state.memory));
@@ -155,6 +155,6 @@ class JobBar {
 
 island("job-bar", ({ root }) => {
   const bar = new JobBar(root);
-  onLive((state) => bar.paint(state));
+  onStatus((state) => bar.paint(state));
   hear("flen:silent", () => bar.silent());
 });

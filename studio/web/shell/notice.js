@@ -3,7 +3,7 @@
 
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
-import { onLive, poll } from "../core/live.js";
+import { onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { attempt } from "../core/ui.js";
 
@@ -19,7 +19,7 @@ export function noticeLine() {
   const props = { type: "button", id: "notice-close", class: "fb quiet", "aria-label": "Close", onclick };
   const close = h("button", props, icon("cross"));
   const node = h("div", { id: "notice", class: "notice", role: "status", hidden: true }, words, close);
-  onLive(({ notices }) => {
+  onStatus(({ notices }) => {
     words.textContent = notices.join(" ");
     node.hidden = !notices.length;
   });

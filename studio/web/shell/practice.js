@@ -2,7 +2,7 @@
 /** The practice characters: faces to click. */
 
 import { h, put } from "../core/dom.js";
-import { poll } from "../core/live.js";
+import { poll } from "../core/status.js";
 import { get, post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { attempt, dialog, toast } from "../core/ui.js";

@@ -2,7 +2,7 @@
 /** Settings, Your presets: what was read of the user's own files, reading them again, and a folder to begin with. */
 
 import { h, put } from "../core/dom.js";
-import { poll } from "../core/live.js";
+import { poll } from "../core/status.js";
 import { get, post } from "../core/net.js";
 import { attempt, button } from "../core/ui.js";
 

@@ -2,7 +2,7 @@
 /** The dialog for the settings of the workspace. */
 
 import { h } from "../core/dom.js";
-import { poll } from "../core/live.js";
+import { poll } from "../core/status.js";
 import { get, post } from "../core/net.js";
 import { attempt, dialog, problemLine, select, toast, wordsOf } from "../core/ui.js";
 import { yourPresets } from "./presets.js";

@@ -3,7 +3,7 @@
 
 import { h } from "../core/dom.js";
 import { island } from "../core/island.js";
-import { live, onLive } from "../core/live.js";
+import { status, onStatus } from "../core/status.js";
 import { button } from "../core/ui.js";
 import { openNewCharacter } from "./character.js";
 import { faces } from "./practice.js";
@@ -53,10 +53,10 @@ function page() {
 island("start", ({ root }) => {
   let shown = false;
   const show = () => {
-    if (shown || !live.state || live.state.character) return;
+    if (shown || !status.state || status.state.character) return;
     shown = true;
     root.append(page());
   };
-  onLive(show);
+  onStatus(show);
   show();
 });

@@ -2,7 +2,7 @@
 /** Dark or light, as the workspace's settings say or as the system does. */
 
 import { facts } from "../core/facts.js";
-import { live, onLive, poll } from "../core/live.js";
+import { status, onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { attempt } from "../core/ui.js";
 
@@ -26,6 +26,6 @@ export function switchTheme() {
 
 export function followTheme() {
   paint(facts.theme);
-  onLive((state) => paint(state.theme));
-  system().addEventListener("change", () => paint(live.state?.theme ?? facts.theme));
+  onStatus((state) => paint(state.theme));
+  system().addEventListener("change", () => paint(status.state?.theme ?? facts.theme));
 }

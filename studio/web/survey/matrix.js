@@ -5,7 +5,7 @@ import { h, put, within } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { icon } from "../core/icons.js";
 import { island } from "../core/island.js";
-import { whenSeen } from "../core/live.js";
+import { whenSeen } from "../core/status.js";
 import { pictureUrl, tryGet } from "../core/net.js";
 import { attempt, keyHint } from "../core/ui.js";
 import { openPicture } from "../pictures/open.js";

@@ -22,7 +22,7 @@ function gate(reasons) {
       )
     : h("p", { class: "quiet" }, "Every picture was judged one by one and let through.");
   const title = reasons.length ? "The gate is shut" : "The gate is open";
-  return h("div", { class: `gate ${reasons.length ? "shut" : "open"}` }, h("b", {}, title), body);
+  return h("div", { class: `gate ${reasons.length ? "closed" : "open"}` }, h("b", {}, title), body);
 }
 
 /**

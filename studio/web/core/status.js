@@ -1,12 +1,12 @@
 // @ts-check
-/** What goes on: one poll of GET /live for the whole page, told as the event `flen:live`. */
+/** What goes on: one poll of GET /status for the whole page, told as the event `flen:status`. */
 
 import { within } from "./dom.js";
 import { island } from "./island.js";
 import { get } from "./net.js";
 
 /** @import { Frame } from "./island.js" */
-/** @import { LiveState, LiveEvent } from "../shapes.js" */
+/** @import { StatusState, StatusEvent } from "../shapes.js" */
 
 const BUSY_MS = 1000;
 const CALM_MS = 3000;
@@ -15,8 +15,8 @@ const HIDDEN_MS = 5000;
 const TELL_MS = 1000;
 const BREATH_MS = 60;
 
-/** @type {{ state: LiveState | null }} what the studio said last */
-export const live = { state: null };
+/** @type {{ state: StatusState | null }} what the studio said last */
+export const status = { state: null };
 let timer = 0;
 let asking = false;
 let silent = 0;
@@ -42,11 +42,11 @@ export function hear(name, listen) {
 }
 
 async function ask() {
-  const before = live.state;
+  const before = status.state;
   try {
-    const state = (live.state = /** @type {LiveState} */ (await get("/live")));
+    const state = (status.state = /** @type {StatusState} */ (await get("/status")));
     silent = 0;
-    announce("flen:live", { ...state, moved: before?.revision !== state.revision });
+    announce("flen:status", { ...state, moved: before?.revision !== state.revision });
   } catch {
     silent += 1;
     announce("flen:silent", { times: silent });
@@ -60,25 +60,25 @@ export async function poll() {
   clearTimeout(timer);
   await ask();
   asking = false;
-  const busy = live.state?.job && !silent;
+  const busy = status.state?.job && !silent;
   timer = setTimeout(poll, document.hidden ? HIDDEN_MS : busy ? BUSY_MS : CALM_MS);
 }
 
 /**
- * @param {(state: LiveEvent) => void} listen
+ * @param {(state: StatusEvent) => void} listen
  * @returns {() => void} stops listening
  */
-export function onLive(listen) {
-  return hear("flen:live", listen);
+export function onStatus(listen) {
+  return hear("flen:status", listen);
 }
 
 /**
  * Call `listen(state)` now, if known, and whenever the records change.
- * @param {(state: LiveState) => void} listen
+ * @param {(state: StatusState) => void} listen
  */
 export function onMoved(listen) {
-  onLive((state) => state.moved && listen(state));
-  if (live.state) listen(live.state);
+  onStatus((state) => state.moved && listen(state));
+  if (status.state) listen(status.state);
 }
 
 /**
@@ -89,7 +89,7 @@ export function onMoved(listen) {
 export function whenSeen(root, load) {
   let due = true;
   const go = () => {
-    if (!due || root.offsetParent === null || !live.state) return;
+    if (!due || root.offsetParent === null || !status.state) return;
     due = false;
     load();
   };
@@ -116,7 +116,7 @@ function tellTabs(frame) {
   let waiting = 0;
   const tell = () => {
     waiting = 0;
-    const revision = live.state?.revision;
+    const revision = status.state?.revision;
     // the first time always: a tab that was never filled would overwrite what the user types into it
     if (!revision || revision === told || (told && othersRest())) return;
     told = revision;

@@ -1,5 +1,5 @@
 // @ts-check
-/** What the dialog of the identity line shows. */
+/** What the dialog of the identity threshold shows. */
 
 import { rocFigure } from "../charts/roc.js";
 import { scoresFigure } from "../charts/scores.js";
@@ -7,7 +7,7 @@ import { h } from "../core/dom.js";
 import { count, percentRange } from "../core/format.js";
 import { standing, usualScore } from "./status.js";
 
-/** @import { Child, Line, LineData } from "../shapes.js" */
+/** @import { Child, Calibration, ThresholdData } from "../shapes.js" */
 
 /**
  * @param {string[]} head
@@ -18,7 +18,7 @@ function table(head, rows) {
     n ? h("td", {}, text) : h("th", { scope: "row" }, text);
   return h(
     "table",
-    { class: "ln-table" },
+    { class: "th-table" },
     h(
       "thead",
       {},
@@ -45,13 +45,13 @@ function fact(number, words, title = "") {
   return h("div", { class: "fact", title }, h("b", {}, number), h("span", {}, words));
 }
 
-/** @param {Line} line */
+/** @param {Calibration} calibration */
 function numbers({ threshold, floor, impostors, far_low, far_high, frr }) {
   const passing = impostors ? percentRange(far_low, far_high) : "not known";
   const failing = frr.total ? percentRange(frr.low, frr.high) : "not known";
   return h(
     "div",
-    { class: "ln-facts" },
+    { class: "th-facts" },
     fact(threshold.toFixed(2), "right from here on"),
     fact(floor > -1 ? floor.toFixed(2) : "never", "someone else below"),
     fact(passing, "others that pass", "false accepts (FAR) of the line by others, 95 % interval"),
@@ -59,54 +59,54 @@ function numbers({ threshold, floor, impostors, far_low, far_high, frr }) {
   );
 }
 
-/** @param {Line} line */
+/** @param {Calibration} calibration */
 function rejects({ rejects: found }) {
   const head = ["angle", "pictures", "do not pass", "95 % interval", "someone else"];
-  const row = (/** @type {Line["rejects"][number]} */ r) =>
+  const row = (/** @type {Calibration["rejects"][number]} */ r) =>
     [r.angle, r.total, r.not_passed, percentRange(r.low, r.high), r.failed].map(String);
   return h("section", {}, h("h3", {}, "Right pictures that do not pass, by angle"), table(head, found.map(row)));
 }
 
-/** @param {Line} line */
-function closest(line) {
-  const usual = usualScore(line);
+/** @param {Calibration} calibration */
+function closest(calibration) {
+  const usual = usualScore(calibration);
   const row = (/** @type {[string, number]} */ [who, score]) => [
     who,
     `${score.toFixed(2)}${score >= usual ? " (the same person?)" : ""}`,
   ];
-  const body = line.closest.length
-    ? table(["who", "highest score"], line.closest.map(row))
+  const body = calibration.closest.length
+    ? table(["who", "highest score"], calibration.closest.map(row))
     : h("p", { class: "dim" }, "Nobody.");
   return h("section", {}, h("h3", {}, "Others that come closest"), body);
 }
 
 /**
- * @param {Line} line
- * @param {LineData} data
+ * @param {Calibration} calibration
+ * @param {ThresholdData} data
  * @returns {Child}
  */
-function drawn(line, data) {
-  const { tone, title, words } = standing(line, data.waiting);
-  const both = line.genuine.length && line.impostor.length;
+function drawn(calibration, data) {
+  const { tone, title, words } = standing(calibration, data.waiting);
+  const both = calibration.genuine.length && calibration.impostor.length;
   return [
-    h("p", { class: `ln-state ${tone}` }, h("b", {}, title), words ? ` ${words}` : ""),
-    numbers(line),
-    h("p", { class: "ln-why" }, line.words),
-    both ? h("div", { class: "ln-figures" }, scoresFigure(line), rocFigure(line)) : null,
-    h("div", { class: "ln-two" }, rejects(line), closest(line)),
+    h("p", { class: `th-state ${tone}` }, h("b", {}, title), words ? ` ${words}` : ""),
+    numbers(calibration),
+    h("p", { class: "th-why" }, calibration.words),
+    both ? h("div", { class: "th-figures" }, scoresFigure(calibration), rocFigure(calibration)) : null,
+    h("div", { class: "th-two" }, rejects(calibration), closest(calibration)),
   ];
 }
 
-/** @param {LineData} data */
+/** @param {ThresholdData} data */
 function nothingYet({ character, start }) {
   const value = start === null ? "a starting value" : `a starting value, ${start.toFixed(2)} for a pair of pictures`;
   return h(
     "div",
-    { class: "ln-none" },
+    { class: "th-none" },
     h(
       "p",
       {},
-      h("b", {}, `No line has been drawn for ${character} yet. `),
+      h("b", {}, `No calibration has been drawn for ${character} yet. `),
       `Until then pictures are called right or wrong by ${value}, the same for everybody.`,
     ),
     h(
@@ -118,16 +118,16 @@ function nothingYet({ character, start }) {
   );
 }
 
-/** @param {LineData} data */
-function needs({ shut, weak, sources, others }) {
-  if (shut) return h("p", { class: "ln-state warn" }, h("b", {}, "Not yet. "), shut);
+/** @param {ThresholdData} data */
+function needs({ blocker, weak, sources, others }) {
+  if (blocker) return h("p", { class: "th-state warn" }, h("b", {}, "Not yet. "), blocker);
   if (weak.length) {
     const list = h(
       "ul",
       {},
       weak.map((words) => h("li", {}, words)),
     );
-    return h("div", { class: "ln-state warn" }, h("b", {}, "It can be drawn, but it would not be used:"), list);
+    return h("div", { class: "th-state warn" }, h("b", {}, "It can be drawn, but it would not be used:"), list);
   }
   return h(
     "p",
@@ -138,15 +138,15 @@ function needs({ shut, weak, sources, others }) {
 
 /**
  * The body of the dialog.
- * @param {LineData} data
- * @param {Line | undefined} line
+ * @param {ThresholdData} data
+ * @param {Calibration | undefined} calibration
  * @returns {Child}
  */
-export function lineBody(data, line) {
+export function thresholdBody(data, calibration) {
   const failed = `The last calibration failed: ${data.failed}`;
   return [
     data.failed ? h("p", { class: "problem", role: "alert" }, failed) : null,
-    line ? drawn(line, data) : nothingYet(data),
-    !line || data.shut || data.weak.length ? needs(data) : null,
+    calibration ? drawn(calibration, data) : nothingYet(data),
+    !calibration || data.blocker || data.weak.length ? needs(data) : null,
   ];
 }

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from pipelines.domain.events import Memory
 from pipelines.domain.records import Character, Job
-from pipelines.queue.job_queue import RUNNING
+from pipelines.queue.state import RUNNING
 from pipelines.queue.status import Status
 from pipelines.workflow import flywheel
 from studio.server.in_words import Done, InWords
@@ -31,7 +31,7 @@ class CharacterName(TypedDict):
     name: str
 
 
-class JobLine(TypedDict):
+class JobSummary(TypedDict):
     """A job; ``can`` is what may be asked of it besides looking at it."""
 
     id: str
@@ -49,7 +49,7 @@ class JobLine(TypedDict):
     can: list[str]
 
 
-class JobNow(JobLine):
+class JobNow(JobSummary):
     """The job at work: ``k`` of ``n`` within the present ``unit``, seconds ``left``, a base64 JPEG; ``stuck`` says what
     is lost when it is ended."""
 
@@ -75,11 +75,11 @@ class Work(TypedDict):
 
     job: JobNow | None
     memory: Memory | None
-    queued: list[JobLine]
-    recent: list[JobLine]
+    queued: list[JobSummary]
+    recent: list[JobSummary]
 
 
-class Live(RailShown, Work):
+class StudioStatus(RailShown, Work):
     """What goes on now. ``revision`` changes whenever something that a page shows may have changed."""
 
     revision: str
@@ -90,12 +90,12 @@ class Live(RailShown, Work):
     notices: list[str]
 
 
-def live_routes(studio: Studio) -> APIRouter:
-    """Live state, jobs, notices."""
+def status_routes(studio: Studio) -> APIRouter:
+    """Status, jobs, notices."""
     router = APIRouter(route_class=InWords)
 
-    @router.get("/live")
-    def live() -> Live:
+    @router.get("/status")
+    def present() -> StudioStatus:
         return now(studio)
 
     @router.post("/jobs/{job_id}/{action}")
@@ -116,7 +116,7 @@ def live_routes(studio: Studio) -> APIRouter:
     return router
 
 
-def now(studio: Studio) -> Live:
+def now(studio: Studio) -> StudioStatus:
     """What goes on now: polled by the page, so it is cheap and never waits for the worker."""
     character = studio.character
     rail: RailShown = studio.remembered("rail", lambda: _rail(studio))
@@ -170,9 +170,9 @@ def _recent(studio: Studio, ended: list[Job], queued: list[Job]) -> list[Job]:
     return [*ended, *(job for job in islice(before, RECENT) if job.id not in told)][:RECENT]
 
 
-def _job(job: Job) -> JobLine:
-    plain = job.model_dump(mode="json", include=set(JobLine.__annotations__) - {"can"})
-    return JobLine(**plain, can=_can(job))
+def _job(job: Job) -> JobSummary:
+    plain = job.model_dump(mode="json", include=set(JobSummary.__annotations__) - {"can"})
+    return JobSummary(**plain, can=_can(job))
 
 
 def _can(job: Job) -> list[str]:

@@ -17,7 +17,7 @@ class RequestUnreadable(ValueError):
         )
 
 
-def asked(job: Job) -> Request:
+def stored_request(job: Job) -> Request:
     """The request of a job. Raises RequestUnreadable."""
     try:
         return REQUEST.validate_python(job.request)
@@ -25,10 +25,10 @@ def asked(job: Job) -> Request:
         raise RequestUnreadable(job, error) from error
 
 
-def asked_if_readable(job: Job) -> Request | None:
+def stored_request_if_readable(job: Job) -> Request | None:
     """The request of a job, or None when another version wrote it."""
     try:
-        return asked(job)
+        return stored_request(job)
     except RequestUnreadable:
         return None
 
@@ -36,7 +36,7 @@ def asked_if_readable(job: Job) -> Request | None:
 def unreadable(job: Job) -> str:
     """Why a job cannot be asked again, in words; empty when it can."""
     try:
-        asked(job)
+        stored_request(job)
     except RequestUnreadable as error:
         return str(error)
     return ""

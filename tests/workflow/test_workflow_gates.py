@@ -15,8 +15,8 @@ def test_a_training_set_is_shut_while_an_enriched_picture_waits(session: Session
     source = put("source", label="good")
     good = put("enriched", label="good", sources=(source.ref,))
     waiting = put("enriched", sources=(source.ref,))
-    shut = training.dataset(session, ada.id)
-    assert any("1 enriched pictures wait" in why for why in shut.blockers)
+    learning = training.dataset(session, ada.id)
+    assert any("1 enriched pictures wait" in why for why in learning.blockers)
     with pytest.raises(training.GateShut, match="wait for review"):
         training.submit(session, ada.id, "character", "character-practice")
 
@@ -44,7 +44,7 @@ def test_training_refuses_what_no_human_let_through(
     session: Session, ada: Character, put: Any, kind: str, label: str | None, who: str, why: str
 ) -> None:
     picture = put(kind, label=label, who=who)
-    said = gate.shut(session, ada.id, [picture.ref])
+    said = gate.why_closed(session, ada.id, [picture.ref])
     assert said == (f"1 picture may not be learnt from: {picture.id[:8]} {why}." if why else "")
 
 
@@ -53,16 +53,16 @@ def test_a_decision_that_was_taken_back_lets_nothing_through(session: Session, a
     assert gate.stands(session, ada.id, [picture.ref])
     undo = Decision(image=picture.id, who="human", action="undo", undoes=session.store.decisions(picture.id)[0].id)
     review.decide(session, [undo])
-    assert "waits for review" in gate.shut(session, ada.id, [picture.ref])
+    assert "waits for review" in gate.why_closed(session, ada.id, [picture.ref])
 
 
 def test_training_refuses_pictures_of_others_and_of_nobody(session: Session, ada: Character, put: Any) -> None:
     picture, other = put("source", label="good"), characters.create(session, "Bea", may_use=True)
-    assert "is a picture of ada" in gate.shut(session, other.id, [picture.ref])
-    assert "is not in the records" in gate.shut(session, ada.id, [ImageRef(id="0" * 64, path="gone.png")])
-    assert "no character 'nobody'" in gate.shut(session, "nobody", [])
+    assert "is a picture of ada" in gate.why_closed(session, other.id, [picture.ref])
+    assert "is not in the records" in gate.why_closed(session, ada.id, [ImageRef(id="0" * 64, path="gone.png")])
+    assert "no character 'nobody'" in gate.why_closed(session, "nobody", [])
     many = [ImageRef(id=f"{n:064x}"[::-1], path=f"{n}.png") for n in range(8)]
-    assert "8 pictures may not" in (said := gate.shut(session, ada.id, many)) and said.endswith("and 3 more.")
+    assert "8 pictures may not" in (said := gate.why_closed(session, ada.id, many)) and said.endswith("and 3 more.")
 
 
 def test_an_undecided_source_shuts_the_gate_before_anything_is_asked_for(

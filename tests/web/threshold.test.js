@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { calibrationIn, calibrationWords, standing, usualScore } from "../../studio/web/line/status.js";
+import { calibrationIn, calibrationWords, standing, usualScore } from "../../studio/web/threshold/status.js";
 
 const LINE = {
   provisional: false,
@@ -12,17 +12,17 @@ const LINE = {
 };
 const tone = (patch, waiting = 0) => standing({ ...LINE, ...patch }, waiting);
 
-test("a line that is not used says why before all else", () => {
+test("a threshold that is not used says why before all else", () => {
   assert.equal(tone({ provisional: true, stale: true }).words, "Only two sources.");
   assert.match(tone({ stale: true }).title, /sources have changed/);
 });
 
-test("a line that most pictures fail is in use, with a warning", () => {
+test("a threshold that most pictures fail is in use, with a warning", () => {
   assert.equal(tone({ frr: { out: 5, total: 12 } }).tone, "warn");
   assert.equal(tone({ frr: { out: 4, total: 12 } }).tone, "good");
 });
 
-test("pictures that another line judged are counted", () => {
+test("pictures that were scored by another threshold are counted", () => {
   assert.match(tone({}, 1).title, /^1 picture was judged/);
   assert.match(tone({}, 2).title, /^2 pictures were judged/);
   assert.deepEqual(tone({}), { tone: "good", title: "In use: every new picture is judged by it.", words: "" });

@@ -140,20 +140,20 @@ def test_a_step_without_its_history_is_no_lora(session: Session, run: TrainingRu
     place = session.workspace.path("characters/ada/models/flux_lora/ada_v1/checkpoints/000020")
     if lost == "job":
         with pytest.raises(NotFound, match="not in the records any more"):
-            checkpoints.keep(session, run.model_copy(update={"job": "gone"}), 20)
+            checkpoints.export(session, run.model_copy(update={"job": "gone"}), 20)
     else:
         (place / lost).write_bytes(b"half")
         with pytest.raises(LoraRefused, match="step 20 cannot be read"):
-            checkpoints.keep(session, run, 20)
+            checkpoints.export(session, run, 20)
     assert not list(session.workspace.path("characters/ada/models").rglob("*_step_*"))
 
 
 def test_a_step_can_be_kept_as_a_lora(session: Session, run: TrainingRun) -> None:
-    kept = checkpoints.keep(session, run, 20)
+    kept = checkpoints.export(session, run, 20)
     assert session.store.get(LoraRecord, kept.id) == kept
     assert (kept.name, kept.family, kept.trigger, kept.run) == ("ada_v1_step_20", "flux", "ohwx_char", "run-1")
     assert kept.origin == "imported"  # it is no new version of the character: v1 is still the newest that was trained
-    assert checkpoints.keep(session, run, 40).id == run.lora
+    assert checkpoints.export(session, run, 40).id == run.lora
 
 
 def test_the_best_place_is_one_where_every_picture_was_measured(session: Session, run: TrainingRun, put: Put) -> None:

@@ -1,4 +1,5 @@
-"""The identity line of a character on the page: what it would be drawn from, where it lies and why, its report."""
+"""The identity threshold of a character on the page: what it would be calibrated from, where it lies and why, its
+report."""
 
 import json
 from typing import Annotated, Any
@@ -17,27 +18,27 @@ from studio.server.state import Studio
 Json = dict[str, Any]
 
 
-def line_routes(studio: Studio) -> APIRouter:
-    """Routes of the identity line of the character that is worked on."""
+def threshold_routes(studio: Studio) -> APIRouter:
+    """Routes of the identity threshold of the character that is worked on."""
     router = APIRouter(route_class=InWords)
 
-    @router.get("/line")
-    def line() -> Json:
-        return studio.remembered("line", lambda: view(studio)) if studio.character_id else {"character": None}
+    @router.get("/thresholds")
+    def thresholds_of() -> Json:
+        return studio.remembered("thresholds", lambda: view(studio)) if studio.character_id else {"character": None}
 
-    @router.get("/line/now")
+    @router.get("/thresholds/now")
     def now() -> Json:
-        return studio.remembered("line-now", lambda: brief(studio))
+        return studio.remembered("thresholds-now", lambda: brief(studio))
 
-    @router.post("/line")
+    @router.post("/thresholds")
     def draw(far: Annotated[float, Body(embed=True)] = calibration.FAR) -> Json:
         return {"job": calibration.submit(studio.session, studio.character_id, far=far).id}
 
-    @router.post("/line/judge")
-    def judge() -> Json:
-        return {"job": calibration.judge_again(studio.session, studio.character_id).id}
+    @router.post("/thresholds/score")
+    def score() -> Json:
+        return {"job": calibration.score_again(studio.session, studio.character_id).id}
 
-    @router.get("/line/{version}/{recogniser}")
+    @router.get("/thresholds/{version}/{recogniser}")
     def report(version: str, recogniser: str) -> Response:
         """The report of a calibration, by its record: no other file of the workspace can be asked for here."""
         found = studio.session.store.get(Calibration, f"{studio.character_id}/{version}/{recogniser}")
@@ -50,7 +51,7 @@ def line_routes(studio: Studio) -> APIRouter:
 
 
 def brief(studio: Studio) -> Json:
-    """What the doors to the line say of it; cheap, for they are on screen while one reviews."""
+    """What the doors to the threshold say of it; cheap, for they are on screen while one reviews."""
     if not studio.character:
         return {"state": "nobody"}
     try:
@@ -65,7 +66,8 @@ def brief(studio: Studio) -> Json:
 
 
 def view(studio: Studio) -> Json:
-    """The lines of the character, the recogniser's first, and what a new one would be drawn from. Raises NotFound."""
+    """The thresholds of the character, the recogniser's first, and what a new one would be calibrated from. Raises
+    NotFound."""
     session, character = studio.session, studio.session.character(studio.character_id)
     ahead = calibration.estimate(session, character.id)
     family = session.family(character.generator)
@@ -75,24 +77,24 @@ def view(studio: Studio) -> Json:
         "character": character.name,
         "sources": ahead.sources,
         "others": ahead.others,
-        "shut": ahead.blocker,
+        "blocker": ahead.blocker,
         "weak": ahead.weak,
         "start": _starting(studio, family.recogniser),
         "far": calibration.FAR,
         "failed": _failed(studio, drawn[0] if drawn else None),
-        "lines": [_line(studio, c) for c in drawn],
-        "waiting": len(calibration.otherwise_judged(session, drawn[0])) if drawn and _used(studio, drawn[0]) else 0,
+        "calibrations": [_calibration(studio, c) for c in drawn],
+        "waiting": len(calibration.otherwise_scored(session, drawn[0])) if drawn and _used(studio, drawn[0]) else 0,
     }
 
 
 def _starting(studio: Studio, recogniser: str) -> float | None:
-    """The line for two single pictures that is in use until one is drawn; ``None``: the recogniser's own."""
+    """The threshold for two single pictures that is in use until one is calibrated; ``None``: the recogniser's own."""
     preset = studio.session.presets.faces.get(recogniser)
     return preset.thresholds.same if preset and preset.thresholds else None
 
 
 def _failed(studio: Studio, last: Calibration | None) -> str:
-    """Why the newest attempt failed, when nothing has been drawn since."""
+    """Why the newest attempt failed, when nothing has been calibrated since."""
     tried = [j for j in studio.session.store.all(Job, character=studio.character_id) if j.kind == "calibrate"]
     if not tried or tried[-1].state != "failed" or (last and last.job == tried[-1].id):
         return ""
@@ -103,8 +105,8 @@ def _used(studio: Studio, drawn: Calibration) -> bool:
     return not drawn.provisional and thresholds.fits(drawn, sources.references(studio.session, drawn.character))
 
 
-def _line(studio: Studio, drawn: Calibration) -> Json:
-    """A line with what it was drawn from; the scores are read from the file beside its report."""
+def _calibration(studio: Studio, drawn: Calibration) -> Json:
+    """A threshold with what it was calibrated from; the scores are read from the file beside its report."""
     names = ("version", "recogniser", "far", "far_low", "far_high", "tau", "smallest", "threshold", "floor", "auc")
     more = ("impostors", "others", "effective", "provisional", "why", "created")
     out = sum(r.not_passed for r in drawn.rejects)
@@ -114,7 +116,7 @@ def _line(studio: Studio, drawn: Calibration) -> Json:
         "used": _used(studio, drawn),
         "stale": not drawn.provisional and not _used(studio, drawn),
         "frr": {"out": out, "total": total, "low": low, "high": high},
-        "report": f"/line/{drawn.version}/{drawn.recogniser}",
+        "report": f"/thresholds/{drawn.version}/{drawn.recogniser}",
         **_told(studio, drawn),
     }
 

@@ -1,4 +1,4 @@
-"""Calibration of a character end to end: pictures, job, record, report, and scores that follow the line."""
+"""Calibration of a character end to end: pictures, job, record, report, and scores that follow the threshold."""
 
 import io
 import json
@@ -78,11 +78,11 @@ def test_a_model_without_a_hub_is_not_of_the_mini_world(session: Session, monkey
 
 
 def _the_line_is_used(session: Session, found: Calibration) -> None:
-    judge = sources.judge(session, "cleo", "mini-flux")
-    (line,) = judge.lines
-    assert (line.threshold, line.floor, line.far) == (found.threshold, found.floor, 0.1)
+    spec = sources.scoring_spec(session, "cleo", "mini-flux")
+    (calibrated,) = spec.thresholds
+    assert (calibrated.threshold, calibrated.floor, calibrated.far) == (found.threshold, found.floor, 0.1)
     picture = sources.sources(session, "cleo")[0]
-    request = ScoreRequest(character="cleo", images=(picture.ref,), judge=judge)
+    request = ScoreRequest(character="cleo", images=(picture.ref,), scoring=spec)
     assert session.jobs.wait(session.jobs.submit(request, "Judge").id, WAIT).state == "done"
     identity = sources.sources(session, "cleo")[0].scores.identity
     assert identity is not None
@@ -92,14 +92,14 @@ def _the_line_is_used(session: Session, found: Calibration) -> None:
 
 def _a_line_holds_only_for_its_sources(session: Session) -> None:
     first = sources.sources(session, "cleo")[0]
-    assert sources.judge(session, "cleo", "mini-flux").lines
+    assert sources.scoring_spec(session, "cleo", "mini-flux").thresholds
     sources.remove(session, first.id)
-    assert sources.judge(session, "cleo", "mini-flux").lines == ()
+    assert sources.scoring_spec(session, "cleo", "mini-flux").thresholds == ()
     assert "Calibrate again" in calibration.words(session, calibration.current(session, "cleo"))
     sources.restore(session, first.id)
-    assert sources.judge(session, "cleo", "mini-flux").lines
+    assert sources.scoring_spec(session, "cleo", "mini-flux").thresholds
     sources.tag(session, first.id, angle="half-right")
-    assert sources.judge(session, "cleo", "mini-flux").lines == ()
+    assert sources.scoring_spec(session, "cleo", "mini-flux").thresholds == ()
 
 
 def _too_few_others_leave_the_starting_values_in_use(session: Session) -> None:
@@ -107,7 +107,7 @@ def _too_few_others_leave_the_starting_values_in_use(session: Session) -> None:
     found = calibration.current(session, "cleo")
     assert (found.version, found.job, found.provisional) == ("v2", again.id, True)
     assert "Too few pictures of others: 105 of 21 others" in found.why
-    assert sources.judge(session, "cleo", "mini-flux").lines == ()
+    assert sources.scoring_spec(session, "cleo", "mini-flux").thresholds == ()
     assert "Provisional, not used" in calibration.words(session, found)
     assert len(session.store.all(Calibration)) == 2  # nothing is overwritten
     assert session.workspace.path("characters/cleo/calibrations/v1/perceptual.html").is_file()

@@ -1,18 +1,18 @@
 // @ts-check
-/** What is said of an identity line: how it stands, and what its calibration is doing. No DOM. */
+/** What is said of an identity threshold: how it stands, and what its calibration is doing. No DOM. */
 
 import { count, dotted, minutes } from "../core/format.js";
 
-/** @import { JobState, Line, RunningJob } from "../shapes.js" */
+/** @import { JobState, Calibration, RunningJob } from "../shapes.js" */
 /** @typedef {{ tone: "good" | "warn", title: string, words: string }} Standing */
 
 /**
- * @param {Line} line
- * @param {number} waiting pictures that another line has judged
+ * @param {Calibration} calibration
+ * @param {number} waiting pictures scored by another threshold
  * @returns {Standing}
  */
-export function standing(line, waiting) {
-  const { provisional, stale, why, frr } = line;
+export function standing(calibration, waiting) {
+  const { provisional, stale, why, frr } = calibration;
   if (provisional) return { tone: "warn", title: "Provisional: this line is not used yet.", words: why };
   if (stale) {
     const words = "Calibrate again, and it holds for the sources of today.";
@@ -25,7 +25,7 @@ export function standing(line, waiting) {
     return { tone: "warn", title, words: `They come to you as unsure. ${help}` };
   }
   if (waiting) {
-    const title = `${count(waiting, "picture")} ${waiting === 1 ? "was" : "were"} judged by another line.`;
+    const title = `${count(waiting, "picture")} ${waiting === 1 ? "was" : "were"} judged by another calibration.`;
     return { tone: "warn", title, words: "New pictures are judged by this one; the earlier ones when you say so." };
   }
   return { tone: "good", title: "In use: every new picture is judged by it.", words: "" };
@@ -48,8 +48,8 @@ export function calibrationWords({ state, total, done, note, left }) {
 }
 
 /**
- * The median of a line's own scores: another person that scores as high may be the same one.
- * @param {Line} line
+ * The median of a threshold's own scores: another person that scores as high may be the same one.
+ * @param {Calibration} calibration
  */
 export function usualScore({ genuine }) {
   return [...genuine].sort((a, b) => a - b)[Math.floor(genuine.length / 2)];

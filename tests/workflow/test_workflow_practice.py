@@ -38,7 +38,7 @@ def test_twelve_sources_as_a_real_bootstrap_would_be(cleo_session: Session, prac
     assert Counter(s.angle for s in found) == {"front": 4, "half-left": 4, "half-right": 4}
     assert Counter(s.expression for s in found) == {"neutral": 6, "smiling": 6}
     assert [s.intake.filename for s in found if s.intake] == [f"cleo-{n:02}.png" for n in range(1, 13)]
-    wanted = [sources.judge(session, "cleo", family).smallest for family in ("mini-flux", "flux1-dev")]
+    wanted = [sources.scoring_spec(session, "cleo", family).smallest for family in ("mini-flux", "flux1-dev")]
     assert wanted == [64, 512]  # 256 px are plenty for a model that draws 64
     assert {(s.width, s.height) for s in found} == {(256, 256)}
     assert all(session.store.verdict(s.id).label == "good" for s in found)

@@ -1,4 +1,4 @@
-"""The rail: what is next, in the order of the wheel, and why a gate is shut."""
+"""The rail: what is next, in the order of the wheel, and why a gate is closed."""
 
 from typing import Any
 
@@ -16,14 +16,14 @@ def _states(session: Session, character: Character) -> dict[str, str]:
 def test_the_rail_follows_the_wheel(session: Session, ada: Character, put: Any) -> None:
     rail = flywheel.status(session, ada.id)
     assert rail.next.tab == "enrich"
-    assert _states(session, ada)["train"] == "shut"
+    assert _states(session, ada)["train"] == "blocked"
 
     source = put("source", label="good")
     assert flywheel.status(session, ada.id).next.title == "Enrich the sources"
     waiting = put("enriched", sources=(source.ref,))
     assert flywheel.status(session, ada.id).next.title == "Review 1 pictures"
     steps = {s.key: s for s in flywheel.status(session, ada.id).steps}
-    assert (steps["good"].state, steps["train"].state) == ("next", "shut")
+    assert (steps["good"].state, steps["train"].state) == ("next", "blocked")
     assert "wait for review" in steps["train"].why
 
     session.store.decide(Decision(image=waiting.id, who="human", action="label", value="good"))

@@ -52,10 +52,10 @@ def given(session: Session, kind: str = "train") -> list[dict[str, Any]]:
 
 def until(session: Session, seen: Callable[[Status], bool]) -> Status:
     deadline = time.monotonic() + WAIT
-    while not seen(live := session.jobs.status()):
-        assert time.monotonic() < deadline, live
+    while not seen(status := session.jobs.status()):
+        assert time.monotonic() < deadline, status
         time.sleep(0.01)
-    return live
+    return status
 
 
 def reject(session: Session, image: ImageRecord, value: str | None = "reject") -> None:
@@ -70,7 +70,7 @@ def hold(session: Session) -> Job:
     )  # fmt: skip
     plan = Plan(character="ada", kind="sample", version="v1", folder="cache/hold", shots=(shot,))
     job = render.submit(session, plan, "Hold")
-    until(session, lambda live: len(given(session, "render")) > 0)
+    until(session, lambda status: len(given(session, "render")) > 0)
     return job
 
 
@@ -111,7 +111,7 @@ def test_a_training_that_has_seen_a_rejected_picture_is_not_gone_on_with(
 ) -> None:
     (session.workspace.root / "slow").touch()
     job = train(session)
-    until(session, lambda live: live.job is not None and live.job.done == 1)
+    until(session, lambda status: status.job is not None and status.job.done == 1)
     session.jobs.cancel(job.id)
     assert session.jobs.wait(job.id, WAIT).state == "cancelled"
     sources.remove(session, pictures[0].id)
@@ -158,7 +158,7 @@ def test_a_worker_that_died_before_it_began_is_not_the_way_in(
     assert pid
     os.kill(pid, signal.SIGSTOP)  # it takes the training, and does not begin
     job = train(session)
-    until(session, lambda live: live.job is not None and live.job.id == job.id)
+    until(session, lambda status: status.job is not None and status.job.id == job.id)
     reject(session, pictures[1])
     os.kill(pid, signal.SIGKILL)
     ended = session.jobs.wait(job.id, WAIT)
@@ -177,7 +177,7 @@ def test_what_is_rejected_before_a_worker_takes_a_training_ends_it(
     os.kill(pid, signal.SIGSTOP)  # as one that is still starting
     (session.workspace.root / "go").unlink()
     job = train(session)
-    until(session, lambda live: live.job is not None and live.job.id == job.id)
+    until(session, lambda status: status.job is not None and status.job.id == job.id)
     reject(session, pictures[1])
     os.kill(pid, signal.SIGCONT)
     ended = session.jobs.wait(job.id, WAIT)
@@ -191,9 +191,9 @@ def test_a_paused_training_does_not_go_on_with_what_was_rejected(
 ) -> None:
     (session.workspace.root / "slow").touch()
     job = train(session)
-    until(session, lambda live: live.job is not None and live.job.done == 1)
+    until(session, lambda status: status.job is not None and status.job.done == 1)
     session.jobs.pause(job.id)
-    until(session, lambda live: live.paused)
+    until(session, lambda status: status.paused)
     reject(session, pictures[1])
     with pytest.raises(NotAllowed, match=pictures[1].id[:8]):
         session.jobs.unpause(job.id)
@@ -270,7 +270,7 @@ def test_nobody_is_measured_against_a_source_that_was_left_out_meanwhile(
     (drawn,), (judged,) = given(session, "calibrate"), given(session, "score")
     stand = {i.id for i in (kept, *more)}
     assert {r["image"]["id"] for r in drawn["references"]} == stand
-    assert {r["image"]["id"] for r in judged["judge"]["references"]} == stand
+    assert {r["image"]["id"] for r in judged["scoring"]["references"]} == stand
     assert [r["image"]["id"] for r in drawn["verified"]] == [right.id]
     assert [i["id"] for o in drawn["others"] for i in o["images"]] == [theirs.id]
     assert session.jobs.job(made.id).request == drawn  # the record says what it was drawn from

@@ -1,0 +1,285 @@
+"""The queue's own thread: it gives jobs to the worker process, one at a time, and hears what becomes of them.
+
+What the app asks for and what the worker tells are both put into its inbox, so that they happen one after the other
+and no lock is held while something is written.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pipelines.domain.events import Event, Failed, Finished, Stopped
+from pipelines.domain.messages import Claimed, Control, Ready, StartJob, ToApp, Told
+from pipelines.domain.records import Job, JobState, now
+from pipelines.domain.requests import Request
+from pipelines.queue.admission import Admit, Refusal, ask
+from pipelines.queue.completions import EndCallback, Endings
+from pipelines.queue.recorder import Recorder
+from pipelines.queue.recovery import STUDIO_GONE, recover
+from pipelines.queue.resuming import scored_already
+from pipelines.queue.state import Current
+from pipelines.queue.stored_request import stored_request
+from pipelines.queue.worker_process import WorkerProcess
+from pipelines.storage.settings import Settings
+from pipelines.storage.store import Store, StoreWriteFailed
+from pipelines.storage.workspace import Workspace
+
+TICK = 0.25
+WORKER_GONE = "{how} What was finished is kept; resume goes on there."
+NO_WORKER = "The worker process does not start: {how} See logs/worker.log."
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Begins jobs in their order and ends them. Everything that has no underscore may be called from any thread."""
+
+    def __init__(
+        self, store: Store, workspace: Workspace, settings: Callable[[], Settings | None], handlers: str, admit: Admit
+    ) -> None:
+        self._store, self._workspace, self._settings = store, workspace, settings
+        self._handlers, self._admit = handlers, admit
+        self._endings = Endings(store)
+        self.jobs, self._completions = recover(store, self._endings)
+        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+        self._thread.start()
+        self.dispatch()
+
+    # ---- what the app asks for
+
+    def dispatch(self) -> None:
+        """Give the worker the next job, if it has none."""
+        self._inbox.put(self._dispatch)
+
+    def warm(self) -> None:
+        """Start the worker, if there is none."""
+        self._inbox.put(self._warm)
+
+    def cancel(self, job_id: str, force: bool) -> None:
+        """End a job that waits; tell a running one to stop, or end its process (``force``)."""
+        self._inbox.put(lambda: self._cancel(job_id, force))
+
+    def pause(self, job_id: str, paused: bool) -> None:
+        """Let the running job wait at its next step, or go on."""
+        self._inbox.put(lambda: self._pause(job_id, paused))
+
+    def dismiss(self, job_id: str) -> None:
+        """Take an ended job off the list of recent ones."""
+        self._inbox.put(lambda: self._dismiss(job_id))
+
+    def listen(self, callback: EndCallback) -> None:
+        """Call ``callback`` at every end of a job, those so far among them."""
+        self._inbox.put(lambda: self._completions.listen(callback))
+
+    def close(self) -> None:
+        """End the worker, and return when that is done (unless called from here)."""
+        self._inbox.put(None)
+        if not self.is_here():
+            self._thread.join()
+
+    def is_here(self) -> bool:
+        """Whether the caller is the queue's own thread, which cannot wait for itself."""
+        return threading.current_thread() is self._thread
+
+    def is_over(self) -> bool:
+        """Whether nothing more will happen: the queue is closed."""
+        return not self._thread.is_alive()
+
+    def job(self, job_id: str) -> Job | None:
+        """The job of that id as it is now, or None."""
+        current = self.jobs.running(job_id)
+        if current is not None:
+            return current.recorder.job
+        return self._endings.unwritten.get(job_id) or self._store.get(Job, job_id)
+
+    # ---- the thread
+
+    def _run(self) -> None:
+        while True:
+            try:
+                action = self._inbox.get(timeout=TICK if self.jobs.current else None)
+            except queue.Empty:
+                action = self._tick
+            if action is None:
+                break
+            try:
+                action()
+            except Exception:
+                log.exception("the queue stumbled and goes on")
+        self._shut()
+
+    def _tick(self) -> None:
+        if self.jobs.current:
+            self.jobs.current.recorder.tick()
+
+    # ---- how a job begins
+
+    def _dispatch(self) -> None:
+        waiting = self.jobs.next()
+        if waiting is None:
+            return
+        job = waiting.model_copy(update={"state": "running", "started": now()})
+        self.jobs.begin(Current(stored_request(job), Recorder(self._store, job)))
+        self._endings.write()
+        try:
+            self._store.put(job)
+        except StoreWriteFailed:
+            log.exception("the beginning of job %s is not recorded; its files will tell", job.id)
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        current = self._present()
+        if not self._admitted(current):
+            return
+        job = current.recorder.job
+        try:
+            worker = self.jobs.worker or self._start_worker()
+        except OSError as error:
+            self._finish("failed", error=NO_WORKER.format(how=error))
+            return
+        scored = scored_already(self._store, job, current.request)
+        settings = self._settings()
+        plain = settings.model_dump(mode="json") if settings else {}
+        worker.send(StartJob(job=job.id, request=current.request, settings=plain, scored=scored))
+
+    def _admitted(self, current: Current) -> bool:
+        """Whether the job may begin now; if not, it has ended and says why."""
+        answer = ask(self._admit, current.request)
+        if isinstance(answer, Refusal):
+            current.refused = answer
+            self._finish("failed")
+            return False
+        current.request = answer
+        current.recorder.begin_with(answer)
+        return True
+
+    def _warm(self) -> None:
+        if self.jobs.worker is None and not self.jobs.closed:
+            self._start_worker()
+
+    def _start_worker(self) -> WorkerProcess:
+        self.jobs.worker = WorkerProcess(
+            self._workspace.root,
+            self._handlers,
+            on_message=lambda worker, message: self._inbox.put(lambda: self._heard(worker, message)),
+            on_close=lambda worker: self._inbox.put(lambda: self._lost(worker)),
+        )
+        return self.jobs.worker
+
+    # ---- what the worker tells
+
+    def _heard(self, worker: WorkerProcess, message: ToApp) -> None:
+        current = self.jobs.current
+        if worker is not self.jobs.worker or isinstance(message, Ready):
+            return
+        if current is None or message.job != current.recorder.job.id:
+            log.warning("the worker told of job %s, which is not running", message.job)
+        elif isinstance(message, Claimed):
+            current.claimed = True
+            answer = ask(self._admit, current.request)
+            if isinstance(answer, Refusal):
+                current.refused = answer
+                self._cancel(message.job, force=False)
+        elif isinstance(message, Told):
+            self._told(current, message.event)
+
+    def _told(self, current: Current, event: Event) -> None:
+        match event:
+            case Finished():
+                self._finish("done", result=event.result)
+            case Failed():
+                self._finish("failed", error=event.message, traceback=event.traceback)
+            case Stopped():
+                self._finish("cancelled")
+            case _:
+                current.recorder.apply(event)
+                self.jobs.memory = current.recorder.memory or self.jobs.memory
+
+    def _lost(self, worker: WorkerProcess) -> None:
+        """The worker process is gone."""
+        if worker is not self.jobs.worker:
+            return
+        self.jobs.forget_worker()
+        current = self.jobs.current
+        if current is None:
+            return
+        log.warning("worker lost: %s", worker.how_it_ended())
+        if current.cancelling:
+            self._finish("cancelled")
+        elif current.claimed:
+            self._finish("interrupted", error=WORKER_GONE.format(how=worker.how_it_ended()), traceback=worker.tail)
+        elif current.attempts < 2:  # it died before it began, perhaps idle: that is nothing to bother the user with
+            current.attempts += 1
+            self._hand_over()
+        else:
+            self._finish("failed", error=NO_WORKER.format(how=worker.how_it_ended()), traceback=worker.tail)
+
+    # ---- how a job ends
+
+    def _present(self) -> Current:
+        current = self.jobs.current
+        assert current is not None
+        return current
+
+    def _finish(self, state: JobState, **changes: Any) -> None:
+        current = self._present()
+        if current.refused:
+            state, changes = "failed", {"error": current.refused.words, "traceback": current.refused.traceback}
+        if state == "done" and current.recorder.job.total:
+            changes["note"] = ""
+        job = self._endings.end(current.recorder, state, **changes)
+        self._over_with(job, current.request)
+        self.dispatch()
+
+    def _over_with(self, job: Job, request: Request) -> None:
+        """Tell all callbacks of an end that is recorded, then everyone who waits for it."""
+        self.jobs.ended(job)
+        self._completions.tell(job, request)
+        self.jobs.told(job)
+
+    def _cancel(self, job_id: str, force: bool) -> None:
+        current, worker = self.jobs.running(job_id), self.jobs.worker
+        if current is None:
+            self._withdraw(job_id)
+            return
+        if current.stopping_since is None:
+            current.stopping_since = time.monotonic()
+        if worker and force:
+            worker.kill()
+        elif worker:
+            current.recorder.pause(False)
+            worker.send(Control(job=job_id, action="cancel"))
+
+    def _withdraw(self, job_id: str) -> None:
+        waiting = self.jobs.withdraw(job_id)
+        if waiting:
+            request = stored_request(waiting)
+            self._over_with(self._endings.end(Recorder(self._store, waiting), "cancelled"), request)
+
+    def _pause(self, job_id: str, paused: bool) -> None:
+        current, worker = self.jobs.running(job_id), self.jobs.worker
+        if worker and current and not current.cancelling:
+            current.recorder.pause(paused)
+            worker.send(Control(job=job_id, action="pause" if paused else "unpause"))
+
+    def _dismiss(self, job_id: str) -> None:
+        job = self.job(job_id)
+        if job is not None:
+            self._store.put(job.model_copy(update={"dismissed": True}))
+        self.jobs.dismiss(job_id)
+
+    def _shut(self) -> None:
+        worker, current = self.jobs.worker, self.jobs.current
+        self.jobs.worker = None
+        if worker:
+            worker.stop()
+        if current:
+            job = self._endings.end(current.recorder, "interrupted", error=STUDIO_GONE)
+            self._over_with(job, current.request)
+        self._endings.write()
+        self.jobs.wake()

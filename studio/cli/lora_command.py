@@ -1,0 +1,62 @@
+"""``flenwheel loras``: the LoRA files of the workspace, and what each asks of the sampling."""
+
+import argparse
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipelines.domain.records import LoraRecord
+from pipelines.domain.sampling import NoiseSchedule, Sampling
+from pipelines.planning.sampling import SamplingConflict
+from pipelines.session import Session
+from pipelines.workflow import loras
+from studio.cli.answers import Answer, Usage, command, in_session
+
+
+@command
+def lora_files(options: argparse.Namespace) -> Answer:
+    """List the LoRAs, or say what one of them asks for."""
+    said = _said(options)
+    changing = bool(said or options.as_known)
+    if changing and not options.name:
+        raise Usage("Say which LoRA: flenwheel loras NAME --steps 4 --guidance 1")
+    with in_session(options, read_only=not changing) as session:
+        if not options.name:
+            found = session.store.all(LoraRecord)
+        elif not changing:
+            found = [loras.by_name(session, options.name)]
+        else:
+            found = [_changed(session, loras.by_name(session, options.name), None if options.as_known else said)]
+        rows = [_row(session, lora) for lora in found]
+        return {"loras": rows}, "\n".join(_line(row) for row in rows) or "There is no LoRA here yet: flenwheel import"
+
+
+def _said(options: argparse.Namespace) -> dict[str, Any]:
+    said: dict[str, Any] = {"steps": options.steps, "guidance": options.guidance}
+    schedule = dict(pair.partition("=")[::2] for pair in options.schedule)
+    if unknown := sorted(schedule.keys() - NoiseSchedule.model_fields):
+        known = ", ".join(NoiseSchedule.model_fields)
+        raise Usage(f"{', '.join(unknown)}: no value of a noise schedule (there is: {known}).")
+    return {name: value for name, value in {**said, "schedule": schedule}.items() if value not in (None, {})}
+
+
+def _changed(session: Session, lora: LoraRecord, said: dict[str, Any] | None) -> LoraRecord:
+    try:
+        known = loras.sampling_of(session, lora).model_dump()
+        return loras.ask_for(session, lora.id, None if said is None else Sampling.model_validate({**known, **said}))
+    except ValidationError as error:
+        raise Usage("; ".join(f"{e['loc'][-1]}: {e['msg']}, not {e['input']!r}" for e in error.errors())) from error
+    except SamplingConflict as error:
+        raise Usage(str(error)) from error
+
+
+def _row(session: Session, lora: LoraRecord) -> dict[str, Any]:
+    asked = loras.sampling_of(session, lora)
+    by = "you" if lora.sampling else "the catalogue" if asked != Sampling() else ""
+    facts = lora.model_dump(mode="json", include={"id", "name", "path", "family", "rank", "trigger", "version"})
+    return {**facts, "sampling": asked.model_dump(mode="json"), "asks_for": asked.words, "says": by}
+
+
+def _line(row: dict[str, Any]) -> str:
+    asked = f"; {row['asks_for']} (says {row['says']})" if row["asks_for"] else ""
+    return f"{row['id'][:12]}  {row['name']}: {row['family']}, rank {row['rank']}{asked}"

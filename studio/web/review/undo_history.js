@@ -1,0 +1,61 @@
+// @ts-check
+/** What can be undone and redone: decisions, corrections, and what a picture is said to show. No DOM. */
+
+/** @import { Action, Standing } from "../shapes.js" */
+/**
+ * @typedef {{ angle?: string, expression?: string }} Tags
+ * @typedef {{ tile: string, words: string, kind: "decision", action: Action, value: string | number | null, decision: string, before: Standing, after: Standing }} DecisionEntry
+ * @typedef {{ image: string, last: string, before: Standing, after: Standing }} CorrectionEvent
+ * @typedef {{ tile: string, words: string, kind: "correction", events: CorrectionEvent[] }} CorrectionEntry
+ * @typedef {{ tile: string, words: string, kind: "tags", before: Tags, after: Tags }} TagEntry
+ * @typedef {DecisionEntry | CorrectionEntry | TagEntry} Entry
+ */
+
+export class UndoHistory {
+  constructor() {
+    /** @type {Entry[]} */
+    this.done = [];
+    /** @type {Entry[]} */
+    this.undone = [];
+  }
+
+  clear() {
+    this.done = [];
+    this.undone = [];
+  }
+
+  /** @param {Entry} entry */
+  add(entry) {
+    this.done.push(entry);
+    this.undone = [];
+  }
+
+  /**
+   * What a picture is said to show. Typing a word into a chooser passes others on the way: that is one entry.
+   * @param {string} tile
+   * @param {Tags} before
+   * @param {Tags} after
+   * @param {string} words
+   * @returns {TagEntry}
+   */
+  addTags(tile, before, after, words) {
+    const last = this.done[this.done.length - 1];
+    const goesOn = last?.kind === "tags" && last.tile === tile && Object.keys(after).every((key) => key in last.after);
+    if (goesOn) this.done.pop();
+    const entry = /** @type {TagEntry} */ ({ kind: "tags", tile, before: goesOn ? last.before : before, after, words });
+    this.add(entry);
+    return entry;
+  }
+
+  /**
+   * Takes the entry that is to be undone (or redone); it can be turned back.
+   * @param {boolean} back
+   * @returns {Entry | undefined}
+   */
+  turn(back) {
+    const [from, to] = back ? [this.done, this.undone] : [this.undone, this.done];
+    const entry = from.pop();
+    if (entry) to.push(entry);
+    return entry;
+  }
+}
