@@ -137,14 +137,14 @@ def load(driver: Driver, path: Path, name: str, sha256: str = "") -> Loaded:
     if sha256 and file_hash(path) != sha256:
         raise LoraRefused(f"{path.name} has changed since it was chosen: add it again.")
     refuse_numbers(path, chosen, path.name)
-    parts = _parts(driver)
-    dtype = parts[TRANSFORMER].dtype
+    parts, target = _parts(driver), chosen.target
     try:
-        builder = Builder(_read(path, chosen), dtype)
+        builder = Builder(_read(path, chosen), parts[TRANSFORMER].dtype)
         for part, patches in _by_part(chosen.patches).items():
             layers = _injected(parts[part], [patch.place.module for patch in patches], name)
             for patch, layer in zip(patches, layers, strict=True):
-                halves = builder.halves(patch, scales.of(patch, header.tensors), layer.in_features, layer.out_features)
+                inputs, outputs = target.parts[part][patch.place.module]
+                halves = builder.halves(patch, scales.of(patch, header.tensors), inputs, outputs)
                 _put(layer, name, halves, patch, path.name)
     except LoraRefused:
         _remove(driver, name)
@@ -191,13 +191,14 @@ def live_target(driver: Driver) -> Target:
 
 
 def _linear_layers(part: torch.nn.Module) -> dict[str, tuple[int, int]]:
-    """A layer that is adapted already has another inside, which is not meant."""
-    return {
-        name: (module.in_features, module.out_features)
-        for name, module in part.named_modules()
-        if (isinstance(module, torch.nn.Linear | LoraLayer))
-        and not re.search(r"\.(base_layer|lora_[AB]|lora_magnitude_vector)(\.|$)", name)
-    }
+    """Inputs and outputs by name. A layer that is adapted already has another inside, which is not meant."""
+    found: dict[str, tuple[int, int]] = {}
+    for name, module in part.named_modules():
+        inside = re.search(r"\.(base_layer|lora_[AB]|lora_magnitude_vector)(\.|$)", name)
+        if not inside and isinstance(module, torch.nn.Linear | LoraLayer):
+            layer: Any = module
+            found[name] = (layer.in_features, layer.out_features)
+    return found
 
 
 def _by_part(patches: tuple[Patch, ...]) -> dict[str, list[Patch]]:

@@ -6,7 +6,7 @@ Which architecture a file was made for is asked of ``lora_families``; whether it
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -299,12 +299,12 @@ def refuse_numbers(path: Path, chosen: Fit, name: str) -> None:
 # ---- what the header says
 
 
-def _base(metadata: dict[str, str]) -> str:
+def _base(metadata: Mapping[str, str]) -> str:
     keys = ("ss_base_model_version", "modelspec.architecture", "ss_sd_model_name", "base_model")
     return " ".join(metadata[key] for key in keys if metadata.get(key))
 
 
-def _rank(tensors: dict[str, Entry]) -> int:
+def _rank(tensors: Mapping[str, Entry]) -> int:
     """The highest rank of all layers; of whole factors their smaller side."""
     low, whole = [0], [0]
     for key, entry in tensors.items():
@@ -333,7 +333,7 @@ def _alpha(header: Header, scales: Scales) -> float | None:
     return None
 
 
-def _trigger(metadata: dict[str, str]) -> str:
+def _trigger(metadata: Mapping[str, str]) -> str:
     """The trigger words as the file names them, else the five commonest tags of its training captions."""
     for key in ("modelspec.trigger_phrase", "trigger_words", "trigger_word", "instance_prompt"):
         if metadata.get(key):

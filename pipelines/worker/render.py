@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import groupby
 
+import numpy as np
 from PIL import Image
 
 from pipelines.domain.cancelled import Cancelled
@@ -235,9 +236,10 @@ def _failures(failed: list[str], of: int) -> str:
 
 def _refuse_blank(image: Image.Image) -> None:
     """A picture of one colour all over is a failure that looks like a picture. Raises BlankPicture."""
-    ranges = image.convert("RGB").getextrema()
-    if all(high - low <= FLAT for low, high in ranges):
-        colour = ", ".join(str(low) for low, _ in ranges)
+    pixels = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    if (high - low <= FLAT).all():
+        colour = ", ".join(map(str, low))
         raise BlankPicture(
             f"the picture came out as one flat colour ({colour}), so it was not kept. A LoRA may be too strong or"
             " damaged: try lower weights, or without it."
