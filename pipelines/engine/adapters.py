@@ -29,11 +29,10 @@ from pipelines.engine.lora_weights import Builder, Halves
 from pipelines.models import registry
 from pipelines.models.base import TRANSFORMER
 from pipelines.models.driver import Driver
-from pipelines.models.lora_files import LoraHeader, LoraRefused, inspect, opened, refuse_numbers
+from pipelines.models.lora_files import LoraHeader, LoraRefused, inspect, opened
 from pipelines.models.lora_mapping import Fit, Patch
 from pipelines.models.lora_scales import Scales, scales_of
 from pipelines.models.lora_targets import Target, shipped_targets
-from pipelines.storage.atomic import file_hash
 from pipelines.storage.safetensors_header import Header
 from pipelines.storage.workspace import Workspace
 
@@ -133,10 +132,7 @@ def _trim(driver: Driver, needed: set[str], budget: int) -> None:
 
 def load(driver: Driver, path: Path, name: str, sha256: str = "") -> Loaded:
     """Load one file into the driver's model as adapter ``name``, or leave the model as it was and raise LoraRefused."""
-    chosen, scales, header = _fitting(driver, path)
-    if sha256 and file_hash(path) != sha256:
-        raise LoraRefused(f"{path.name} has changed since it was chosen: add it again.")
-    refuse_numbers(path, chosen, path.name)
+    chosen, scales, header = _fitting(driver, path, sha256)
     parts, target = _parts(driver), chosen.target
     try:
         builder = Builder(_read(path, chosen), parts[TRANSFORMER].dtype)
@@ -159,7 +155,7 @@ def load(driver: Driver, path: Path, name: str, sha256: str = "") -> Loaded:
     return Loaded(name=name, bytes=_bytes(driver, name), in_text=text)
 
 
-def _fitting(driver: Driver, path: Path) -> tuple[Fit, Scales, Header]:
+def _fitting(driver: Driver, path: Path, sha256: str) -> tuple[Fit, Scales, Header]:
     """How a file fits the model that is loaded: the same that its import asked, of the model's own layers."""
     target = live_target(driver)
     header = inspect(path, targets=[target, *shipped_targets()])
@@ -173,6 +169,8 @@ def _fitting(driver: Driver, path: Path) -> tuple[Fit, Scales, Header]:
         else:
             why = f"does not fit {driver.family.title}: {header.fault or _against(header, target)}"
         raise LoraRefused(f"{path.name} {why}. Choose another file or another model.")
+    if sha256 not in ("", header.sha256):
+        raise LoraRefused(f"{path.name} has changed since it was chosen: add it again.")
     told = opened(path, path.name)
     return chosen, scales_of(path, told), told
 

@@ -85,8 +85,10 @@ def usable(session: Session, family: str) -> list[LoraRecord]:
     model = session.presets.models.get(family)
     if model is None:
         return []
-    width = _target(session, model).width
     found = session.store.all(LoraRecord, family=model.architecture)
+    if not any(lora.width for lora in found):
+        return found[::-1]
+    width = _target(session, model).width
     return [lora for lora in found[::-1] if lora.width in (0, width)]
 
 
