@@ -58,9 +58,9 @@ def chosen(value: dict[str, Any], allowed: Iterable[LoraRecord]) -> list[str]:
 
 def absent(value: dict[str, Any], known: Iterable[str]) -> list[str]:
     """Names of the ticked entries that come with the product (``known``) and are not in the workspace yet."""
-    ticked = set(value.get("ticked", []))
+    wanted = set(value.get("ticked", [])) & set(known)
     keys = (i.get("key", "") for i in value.get("items", []) if not i.get("lora"))
-    return [key for key in keys if key in ticked and key in set(known)]
+    return [key for key in keys if key in wanted]
 
 
 def _entry(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> dict[str, Any]:

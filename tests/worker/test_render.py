@@ -194,14 +194,13 @@ def test_one_failed_shot_warns_and_the_rest_goes_on(
         assert words in warned
 
 
-@pytest.mark.parametrize("strength", [1e3, 1e30])
 def test_a_picture_that_is_none_is_a_failed_shot_in_words(
-    strength: float, resident: Resident, events: list, workspace: Workspace, models_dir: Path
+    resident: Resident, events: list, workspace: Workspace, models_dir: Path
 ) -> None:
     """A LoRA that throws the model out of its numbers: as files they pass, each weight is below what is refused."""
     halves = lora_tensors(models_dir / FLUX, FLUX_TARGETS)
     sha = write_lora(workspace.path("loras/huge.safetensors"), prefixed({n: t * 3000 for n, t in halves.items()}))
-    huge = Adapter(name="huge", sha256=sha, path="loras/huge.safetensors", weight=strength)
+    huge = Adapter(name="huge", sha256=sha, path="loras/huge.safetensors", weight=1e30)
     shots = [shot(stack=stack(huge)), shot()]
     made = run(plan(*shots), resident, events)
     assert [record.shot for record in made] == [shots[1]]
