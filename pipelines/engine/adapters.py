@@ -32,7 +32,7 @@ from pipelines.models.driver import Driver
 from pipelines.models.lora_files import LoraHeader, LoraRefused, inspect, opened
 from pipelines.models.lora_mapping import Fit, Patch
 from pipelines.models.lora_scales import Scales, scales_of
-from pipelines.models.lora_targets import Target, shipped_targets
+from pipelines.models.lora_targets import LoraTarget, shipped_targets
 from pipelines.storage.safetensors_header import Header
 from pipelines.storage.workspace import Workspace
 
@@ -175,17 +175,17 @@ def _fitting(driver: Driver, path: Path, sha256: str) -> tuple[Fit, Scales, Head
     return chosen, scales_of(path, told), told
 
 
-def _against(header: LoraHeader, target: Target) -> str:
+def _against(header: LoraHeader, target: LoraTarget) -> str:
     """Why a file that is none of this model's is not taken."""
     if header.fitting:
         return f"its layers are {header.fitting[0].target.width} wide, and the model's {target.width}"
     return "the names of its layers are not known"
 
 
-def live_target(driver: Driver) -> Target:
+def live_target(driver: Driver) -> LoraTarget:
     """The loaded model as LoRAs see it: its own linear layers."""
     parts = {name: _linear_layers(part) for name, part in _parts(driver).items()}
-    return Target(registry.of(driver.family), driver.family.title, dict(driver.pipe.transformer.config), parts)
+    return LoraTarget(registry.of(driver.family), driver.family.title, dict(driver.pipe.transformer.config), parts)
 
 
 def _linear_layers(part: torch.nn.Module) -> dict[str, tuple[int, int]]:

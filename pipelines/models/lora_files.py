@@ -17,7 +17,7 @@ from pipelines.models import lora_keys, registry
 from pipelines.models.lora_families import whose
 from pipelines.models.lora_mapping import Fit, fit
 from pipelines.models.lora_scales import Scales, scales_of
-from pipelines.models.lora_targets import Target, shipped_targets
+from pipelines.models.lora_targets import LoraTarget, shipped_targets
 from pipelines.storage import safetensors_header as safetensors
 from pipelines.storage.atomic import copy_durably, file_hash, remove, replace, temporary, write_durably
 from pipelines.storage.names import harmless, slug
@@ -84,7 +84,7 @@ class LoraHeader:
         return next((f for f in self.fitting if f.target.architecture.name == architecture), None)
 
 
-def inspect(path: Path, shown: str = "", targets: Collection[Target] = ()) -> LoraHeader:
+def inspect(path: Path, shown: str = "", targets: Collection[LoraTarget] = ()) -> LoraHeader:
     """Read the header of a LoRA file. ``shown`` is what messages call it, ``targets`` the models that are known (none:
     those that come with the product). Raises LoraRefused."""
     name = shown or path.name
@@ -125,8 +125,8 @@ def admit_lora(
     expected_family: str | None = None,
     name: str = "",
     *,
-    model: Target | None = None,
-    targets: Collection[Target] = (),
+    model: LoraTarget | None = None,
+    targets: Collection[LoraTarget] = (),
     known: Callable[[str], LoraRecord | None] = lambda sha256: None,
 ) -> LoraRecord:
     """Copy a LoRA file into the workspace; the caller keeps the record.
@@ -222,7 +222,7 @@ def _settle(header: LoraHeader, expected: str | None, name: str) -> str:
     return header.family
 
 
-def _chosen(header: LoraHeader, family: str, model: Target | None, name: str) -> Fit:
+def _chosen(header: LoraHeader, family: str, model: LoraTarget | None, name: str) -> Fit:
     """How the file fits ``model``, or the first of its family. Raises LoraRefused."""
     fitting = [f for f in header.fitting if f.target.architecture.name == family]
     if model is None:

@@ -15,7 +15,7 @@ from math import prod
 from pipelines.domain.records import LeftOut
 from pipelines.models import lora_keys
 from pipelines.models.base import TRANSFORMER, Place
-from pipelines.models.lora_targets import Target
+from pipelines.models.lora_targets import LoraTarget
 from pipelines.storage.safetensors_header import FLOATS, Entry
 
 LORA, LOKR, LOHA, WHOLE, BIAS = "LoRA", "LoKr", "LoHa", "whole difference", "bias"
@@ -80,7 +80,7 @@ class Fit:
     """How a file fits a model: where its layers go, what is left out and why, and what forbids to take it (in words,
     the worst first). ``strangers`` are layers whose names the model does not have."""
 
-    target: Target
+    target: LoraTarget
     patches: tuple[Patch, ...]
     left_out: tuple[LeftOut, ...]
     faults: tuple[str, ...]
@@ -104,7 +104,7 @@ class Fit:
         return len(found) == self.target.config["num_layers"] > 1
 
 
-def fit(tensors: Tensors, target: Target) -> Fit:
+def fit(tensors: Tensors, target: LoraTarget) -> Fit:
     """How the file with these ``tensors`` fits ``target``."""
     layers, left = _layers(tensors, target)
     patches: list[Patch] = []
@@ -128,7 +128,7 @@ def fit(tensors: Tensors, target: Target) -> Fit:
     return Fit(target, tuple(patches), listed, tuple(dict.fromkeys(faults)), tuple(strangers))
 
 
-def _layers(tensors: Tensors, target: Target) -> tuple[list[Layer], defaultdict[str, list[str]]]:
+def _layers(tensors: Tensors, target: LoraTarget) -> tuple[list[Layer], defaultdict[str, list[str]]]:
     """The layers of the file; and what belongs to none, by reason."""
     found: dict[str, Layer] = {}
     left: defaultdict[str, list[str]] = defaultdict(list)
@@ -145,7 +145,9 @@ def _layers(tensors: Tensors, target: Target) -> tuple[list[Layer], defaultdict[
     return list(found.values()), left
 
 
-def _strange(layer: Layer, target: Target, left: dict[str, list[str]], faults: list[str], strangers: list[str]) -> None:
+def _strange(
+    layer: Layer, target: LoraTarget, left: dict[str, list[str]], faults: list[str], strangers: list[str]
+) -> None:
     """A layer that the model does not have: told apart by what it says of itself."""
     keys, name = list(layer.keys.values()), lora_keys.bare(layer.name)
     if lora_keys.adapts_text(keys[0]):
@@ -175,7 +177,7 @@ def _doubled(patches: list[Patch]) -> Iterator[str]:
 # ---- sizes
 
 
-def _faults(layer: Layer, tensors: Tensors, target: Target) -> Iterator[str]:
+def _faults(layer: Layer, tensors: Tensors, target: LoraTarget) -> Iterator[str]:
     """What is wrong with the tensors of a layer that the model has."""
     shapes = {role: _trimmed(tensors[key].shape) for role, key in layer.keys.items()}
     if layer.doubled:

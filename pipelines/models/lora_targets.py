@@ -20,7 +20,7 @@ from pipelines.storage.presets import shipped
 
 
 @dataclass(frozen=True)
-class Target:
+class LoraTarget:
     """A model as LoRAs see it: ``parts`` of its pipeline (the transformer, text encoders) with their linear layers;
     ``config`` is its transformer's."""
 
@@ -50,18 +50,18 @@ class Target:
         return found
 
 
-def target_of(family: ModelFamily, folder: Path | None = None) -> Target:
+def target_of(family: ModelFamily, folder: Path | None = None) -> LoraTarget:
     """The model of a preset; ``folder`` is its diffusers folder, where it is on this machine. A config that cannot be
     read counts as absent."""
     architecture = registry.of(family)
     config = {**architecture.config_of(family), **_config(folder, TRANSFORMER)}
     encoders = {part: {**known, **_config(folder, part)} for part, known in architecture.encoders.items()}
     parts = {part: architecture.encoder_modules(part, told) for part, told in encoders.items()}
-    return Target(architecture, family.title, config, {TRANSFORMER: architecture.modules(config), **parts})
+    return LoraTarget(architecture, family.title, config, {TRANSFORMER: architecture.modules(config), **parts})
 
 
 @cache
-def shipped_targets() -> tuple[Target, ...]:
+def shipped_targets() -> tuple[LoraTarget, ...]:
     """The models that are known without a workspace: those of the presets that come with the product."""
     return tuple(
         target_of(family, PRESETS / family.weights.folder if family.weights.folder else None)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from pipelines.domain.bounds import Seed
 from pipelines.domain.presets import Axis, CatalogueEntry
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
@@ -23,7 +24,7 @@ class SurveyChoice(base.Choice):
     axes: tuple[Axis, ...]
     stacks: tuple[LoraStack, ...] = ()
     prompts: tuple[str, ...] = ()
-    seed: int = 0
+    seed: Seed = 0
 
 
 def plan(choice: SurveyChoice) -> Plan:

@@ -3,16 +3,21 @@
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
+from pydantic import ValidationError
+
+from pipelines.domain.bounds import Weight, fits
+from pipelines.domain.faults import wanted
 from pipelines.domain.presets import CatalogueEntry, ModelFamily
-from pipelines.domain.records import LoraRecord, TrainingRun
+from pipelines.domain.records import LoraRecord, Target, TrainingRun
 from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import Adapter, LoraStack
+from pipelines.domain.spelling import same
 from pipelines.engine import weights
 from pipelines.models.lora_files import FILES, admit_lora
-from pipelines.models.lora_targets import Target, target_of
+from pipelines.models.lora_targets import LoraTarget, target_of
 from pipelines.planning import sampling
+from pipelines.queue.admission import NotAllowed
 from pipelines.session import NotFound, Session
 from pipelines.storage.preset_files import PRESETS
 
@@ -49,7 +54,7 @@ def _admitted(session: Session, data: bytes | Path, filename: str, family: str |
     )
 
 
-def _target(session: Session, model: ModelFamily) -> Target:
+def _target(session: Session, model: ModelFamily) -> LoraTarget:
     """A model as LoRAs see it: by its own config where its weights are here, else by what its preset says."""
     return target_of(model, weights.locate(model, session.workspace, session.settings))
 
@@ -123,10 +128,10 @@ def by_name(session: Session, name: str) -> LoraRecord:
     known = session.store.all(LoraRecord)
     called = titles(known)
     for lora in reversed(known):
-        if name in (lora.id, called[lora.id]):
+        if name == lora.id or same(name, called[lora.id]):
             return lora
-    if any(lora.name == name for lora in known):
-        alike = ", ".join(called[lora.id] for lora in known if lora.name == name)
+    if any(same(name, lora.name) for lora in known):
+        alike = ", ".join(called[lora.id] for lora in known if same(name, lora.name))
         raise NotFound(f"Several LoRAs are called {name!r}: say which ({alike}).")
     own = [e.name for e in session.presets.catalogue if e.shipped]
     if name in own:
@@ -135,11 +140,15 @@ def by_name(session: Session, name: str) -> LoraRecord:
 
 
 def stack(session: Session, rows: Iterable[tuple[str, float]]) -> LoraStack:
-    """A stack of ``(lora id, weight)`` rows. Raises NotFound."""
+    """A stack of ``(lora id, weight)`` rows. Raises NotFound, and NotAllowed for a weight that is out of bounds."""
     names = titles(session.store.all(LoraRecord))
     adapters = []
     for lora_id, weight in rows:
         lora = get(session, lora_id)
+        try:
+            fits(Weight, weight)
+        except ValidationError as error:
+            raise NotAllowed(f"The weight of {lora.name} is {wanted(error)}, not {weight}.") from None
         name, asked = names[lora.id], sampling_of(session, lora)
         adapters.append(Adapter(name=name, sha256=lora.id, path=lora.path, weight=weight, sampling=asked))
     return LoraStack(adapters=tuple(adapters))
@@ -184,7 +193,7 @@ def ask_for(session: Session, lora_id: str, asked: Sampling | None) -> LoraRecor
     return told
 
 
-def trained(session: Session, character_id: str, target: Literal["character", "editor"]) -> list[LoraRecord]:
+def trained(session: Session, character_id: str, target: Target) -> list[LoraRecord]:
     """LoRAs trained here of a character, or for its editor, that fit the model it has now; oldest first. One model may
     be both, so the training says which a LoRA is."""
     character = session.character(character_id)

@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.domain.records import Angle, Decision, Expression, ImageRecord, Job
+from pipelines.domain.records import Angle, Character, Decision, Expression, ImageRecord, Job
 from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
+from pipelines.domain.spelling import says
+from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
-from pipelines.storage.intake import Refused, admit
-from pipelines.storage.pictures import hamming
+from pipelines.storage import sidecars
+from pipelines.storage.intake import Arrived, Refused, keep, read
+from pipelines.storage.pictures import dhash, hamming, pixel_hash
 from pipelines.workflow import datasets, thresholds
 
 WANTED = 10
@@ -22,46 +25,68 @@ NEAR_DUPLICATE = 4
 
 @dataclass
 class Arrival:
-    """What became of dropped files: pictures taken in, files refused (name, why), doubtful ones (id, why)."""
+    """What became of files that were brought in: pictures taken in, files refused (name, why), doubtful ones (id, why),
+    what is worth knowing (name, words), and how many captions came with them."""
 
     admitted: list[ImageRecord] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     doubtful: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    captions: int = 0
+
+    @property
+    def noted(self) -> list[str]:
+        """What is worth knowing, one line for files of which the same is to be said."""
+        files: dict[str, list[str]] = {}
+        for name, words in self.notes:
+            files.setdefault(words, []).append(name)
+        return [f"{names[0] if len(names) == 1 else f'{len(names)} files'}: {words}" for words, names in files.items()]
 
 
 def add(
     session: Session, character_id: str, files: Iterable[tuple[str, bytes | Path]], *, first_frame: bool = False
 ) -> Arrival:
-    """Take in ``(file name, bytes or path)``. A file that is refused harms no other. Raises NotFound."""
+    """Take in ``(file name, bytes or path)``: pictures, and captions that lie beside them. A file that is refused harms
+    no other, and leaves nothing. Raises NotFound."""
     character = session.character(character_id)
     version = datasets.open_version(session, character_id, "source")
-    arrival = Arrival()
-    for name, data in files:
+    brought = sidecars.sort(files)
+    arrival = Arrival(refused=list(brought.refused), notes=list(brought.notes))
+    for name, data, caption in brought.pictures:
         try:
-            image = admit(
+            arrived = read(data, name, first_frame=first_frame)
+            if _same_pixels(session, character_id, arrived):
+                raise Refused(f"{arrived.name}: this picture is already among the sources.")
+            near = _near_duplicate(session, character_id, arrived)
+            image = keep(
                 session.workspace,
-                data,
-                name,
+                arrived,
                 character=character_id,
                 kind="source",
                 version=version,
-                first_frame=first_frame,
-                caption=character.instance,
+                caption=caption or character.instance,
             )
-            twin = _same_pixels(session, image)
-            if twin:
-                raise Refused(f"{name}: this picture is already among the sources.")
         except Refused as refusal:
             arrival.refused.append((name, str(refusal)))
             continue
-        near = _near_duplicate(session, image)
         if near:
             arrival.doubtful.append((image.id, f"{name} looks almost like another source."))
+        arrival.notes += [(name, words) for words in arrived.notes]
+        arrival.captions += bool(caption)
         session.store.put(image)
         session.store.decide(_by_the_user(image))
         datasets.include(session, character_id, "source", version, [image.id])
         arrival.admitted.append(image)
+    arrival.notes += _without_token(character, arrival.admitted)
     return arrival
+
+
+def _without_token(character: Character, images: list[ImageRecord]) -> list[tuple[str, str]]:
+    silent = [image for image in images if not says(image.caption, character.token)]
+    if not silent:
+        return []
+    words = f"{character.token} is not in {len(silent)} of them: it is put before these when a LoRA learns from them"
+    return [("captions", words)]
 
 
 def _by_the_user(image: ImageRecord) -> Decision:
@@ -70,18 +95,14 @@ def _by_the_user(image: ImageRecord) -> Decision:
     )
 
 
-def _same_pixels(session: Session, image: ImageRecord) -> ImageRecord | None:
-    same = (s for s in sources(session, image.character) if s.pixels == image.pixels)
-    return next(same, None)
+def _same_pixels(session: Session, character_id: str, arrived: Arrived) -> bool:
+    pixels = pixel_hash(arrived.image)
+    return any(s.pixels == pixels for s in sources(session, character_id))
 
 
-def _near_duplicate(session: Session, image: ImageRecord) -> ImageRecord | None:
-    near = (
-        s
-        for s in sources(session, image.character)
-        if s.dhash and image.dhash and hamming(s.dhash, image.dhash) <= NEAR_DUPLICATE
-    )
-    return next(near, None)
+def _near_duplicate(session: Session, character_id: str, arrived: Arrived) -> bool:
+    look = dhash(arrived.image)
+    return any(s.dhash and hamming(s.dhash, look) <= NEAR_DUPLICATE for s in sources(session, character_id))
 
 
 def sources(session: Session, character_id: str) -> list[ImageRecord]:
@@ -179,7 +200,7 @@ def measure(session: Session, character_id: str) -> Job:
         images=tuple(s.ref for s in found),
         scoring=scoring_spec(session, character_id, character.generator),
     )
-    return session.jobs.submit(request, f"Look at {len(found)} sources", character_id)
+    return session.jobs.submit(request, f"Look at {count(len(found), 'source')}", character_id)
 
 
 def advice(session: Session, character_id: str) -> list[str]:

@@ -1,21 +1,25 @@
 """Steps 1.4, 1.8 and flywheel 2: what a training would learn from, whether its gate is open, and the training."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-from pipelines.domain.presets import TrainingSettings
-from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, TrainingRun, new_id
+from pydantic import ValidationError
+
+from pipelines.domain.faults import wrong_values
+from pipelines.domain.presets import TrainingPreset, TrainingSettings
+from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, Target, TrainingRun, new_id
 from pipelines.domain.requests import TrainItem, TrainRequest, seen_in
 from pipelines.domain.shots import LoraStack, Purpose, Shot
+from pipelines.domain.spelling import says
+from pipelines.domain.words import count
 from pipelines.planning import model_card
+from pipelines.planning.base import size_like, with_character
 from pipelines.session import Session
 from pipelines.workflow import datasets, gate, pristine, review, sources
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.gate import GateShut
 from pipelines.workflow.sources import angle_of, cell_of, expression_of
-
-Target = Literal["character", "editor"]
 
 GOOD_WANTED = 30
 TRIPLETS_WANTED = 10
@@ -23,6 +27,16 @@ EXPRESSIONS_WANTED = 3
 FEW = 3
 """Pictures of an angle with an expression below which they share less than its due."""
 SAMPLE_CELLS = ("front/neutral", "half-left/smiling", "profile-right/neutral")
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What to train, and how. No ``preset``: the first for the character's model; ``settings`` are those that are not
+    to be as the preset has them, by name, as numbers or as they were typed."""
+
+    target: Target = "character"
+    preset: str = ""
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass
@@ -100,7 +114,7 @@ def _editor_set(session: Session, character_id: str) -> TrainingSet:
     elif not corrections:
         found.blockers.append(f"None of {len(made)} corrections can be learnt from: their {_LEFT_OUT}.")
     elif len(corrections) < TRIPLETS_WANTED:
-        found.warnings.append(f"{len(corrections)} corrections of {TRIPLETS_WANTED} wanted.")
+        found.warnings.append(f"{count(len(corrections), 'correction')} of {TRIPLETS_WANTED} wanted.")
     if corrections and (left := len(made) + len(edits) - len(found.items)):
         whose = "is left out: its" if left == 1 else "are left out: their"
         found.warnings.append(f"{left} of {len(made) + len(edits)} edits {whose} {_LEFT_OUT}.")
@@ -140,17 +154,18 @@ def _balanced(items: list[TrainItem], images: list[ImageRecord]) -> list[TrainIt
 
 
 def caption(session: Session, image: ImageRecord) -> str:
-    """The caption a picture is trained with: its own, completed by what is known of angle and expression. A prompt that
-    asked for something else than the human says it shows is no caption of it."""
+    """The caption a picture is trained with: its own, led by the character if it does not say the token, completed by
+    what is known of angle and expression. A prompt that asked for something else than the human says it shows is no
+    caption of it."""
     character = session.character(image.character)
     expression, angle = expression_of(image), angle_of(image)
     asked = image.shot.purpose.labels if image.shot else {}
     otherwise = asked.get("angle", angle) != angle or asked.get("expression", expression) != expression
     own = "" if image.shot and otherwise and image.caption == image.shot.prompt else image.caption.strip()
-    words = [own or character.instance]
+    words = [with_character(own, character) if own else character.instance]
     known = [] if expression == "unsure" else [expression]
     known += [] if angle == "unsure" else [f"{angle} view"]
-    return ", ".join(words + [word for word in known if word not in words[0]])
+    return ", ".join(words + [word for word in known if not says(words[0], word)])
 
 
 def presets_for(session: Session, character_id: str, target: Target) -> list[str]:
@@ -164,29 +179,44 @@ def _family(session: Session, character_id: str, target: Target) -> str:
     return character.generator if target == "character" else character.editor
 
 
-def submit(
-    session: Session,
-    character_id: str,
-    target: Target,
-    preset: str,
-    settings: TrainingSettings | None = None,
-) -> Job:
+def preset_of(session: Session, character_id: str, options: TrainOptions) -> TrainingPreset:
+    """The preset that is chosen. Raises NotAllowed when there is none of that name for the target."""
+    fitting = presets_for(session, character_id, options.target)
+    chosen = session.presets.trainings.get(options.preset or next(iter(fitting), ""))
+    if chosen is None or chosen.target != options.target:
+        known = f"known: {', '.join(fitting)}" if fitting else "none is for its model"
+        raise NotAllowed(f"There is no {options.target} training preset {options.preset!r} ({known}).")
+    return chosen
+
+
+def settings_of(session: Session, character_id: str, options: TrainOptions) -> TrainingSettings:
+    """The preset's settings with those that were set otherwise; alpha keeps its ratio to the rank unless it was set,
+    too. Raises NotAllowed with every setting that is wrong."""
+    base = preset_of(session, character_id, options).settings
+    try:
+        settings = TrainingSettings.model_validate(base.model_dump() | dict(options.settings))
+    except ValidationError as error:
+        wrong = ", ".join(wrong_values(error))
+        raise NotAllowed(f"These settings cannot be: {wrong}.") from error
+    if "alpha" in options.settings:
+        return settings
+    return settings.model_copy(update={"alpha": base.alpha * settings.rank / base.rank})
+
+
+def submit(session: Session, character_id: str, options: TrainOptions) -> Job:
     """Train the next version of a character's LoRA. Raises GateShut, NotAllowed.
 
     The versions of the datasets that are used are frozen, and the run remembers every picture that went in.
     """
-    chosen = session.presets.trainings.get(preset)
-    if chosen is None or chosen.target != target:
-        known = ", ".join(presets_for(session, character_id, target))
-        raise NotAllowed(f"There is no {target} training preset {preset!r} (known: {known}).")
-    learning = dataset(session, character_id, target)
+    preset, settings = preset_of(session, character_id, options), settings_of(session, character_id, options)
+    learning = dataset(session, character_id, options.target)
     if learning.blockers:
         raise GateShut(" ".join(learning.blockers))
-    request = _request(session, character_id, learning, settings or chosen.settings)
+    request = _request(session, character_id, learning, settings)
 
     def alongside(job: Job) -> list[Record]:
         used = datasets.holding(session, character_id, (ref.id for ref in request.pictures))
-        return [_run(session, request, preset, job), *(d.model_copy(update={"frozen": True}) for d in used)]
+        return [_run(session, request, preset.name, job), *(d.model_copy(update={"frozen": True}) for d in used)]
 
     return session.jobs.submit(request, f"Train {request.name}", character_id, alongside=alongside)
 
@@ -237,7 +267,10 @@ def _samples(session: Session, character_id: str, target: Target, learning: Trai
         wanted = model_card.plan(choice).shots
         return tuple(s.model_copy(update={"purpose": s.purpose.model_copy(update={"step": "sample"})}) for s in wanted)
     family = session.family(character.editor)
-    size = family.defaults
+    usual = family.defaults
+    wanted = learning.items[:3]
+    seen = [session.store.get(ImageRecord, item.controls[0].id) for item in wanted]
+    sizes = [size_like(source, family) for source in seen]
     return tuple(
         Shot(
             family=family.name,
@@ -245,13 +278,13 @@ def _samples(session: Session, character_id: str, target: Target, learning: Trai
             prompt=item.caption,
             sources=item.controls,
             seed=n,
-            steps=size.steps,
-            guidance=size.guidance,
-            width=size.width,
-            height=size.height,
+            steps=usual.steps,
+            guidance=usual.guidance,
+            width=width,
+            height=height,
             purpose=Purpose(step="sample", cell=f"correction {n + 1}"),
         )
-        for n, item in enumerate(learning.items[:3])
+        for n, (item, (width, height)) in enumerate(zip(wanted, sizes, strict=True))
     )
 
 

@@ -5,17 +5,15 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
-from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import Card, Character, Decision, LoraRecord, Survey
 from pipelines.domain.requests import ScoreRequest
 from pipelines.domain.shots import LoraStack
+from pipelines.domain.words import count
 from pipelines.models.lora_files import LoraRefused
 from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
+from pipelines.storage.given import look_through
 from pipelines.storage.rebuild import rebuild as rebuild_records
 from pipelines.workflow import calibration as calibrating
 from pipelines.workflow import card as cards
@@ -29,6 +27,7 @@ from studio.cli import doctor as health
 from studio.cli.answers import (
     NOBODY,
     Answer,
+    Told,
     Usage,
     character_of,
     command,
@@ -40,53 +39,80 @@ from studio.cli.answers import (
     work,
     workspace_of,
 )
+from studio.cli.speech import say
 
 WHICH = "Say which pictures: ids as `flenwheel review` lists them."
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
 
 
 @command
 def bring_in(options: argparse.Namespace) -> Answer:
-    """Pictures become sources of a character; ``.safetensors`` files become LoRAs of the library."""
+    """Pictures, with the captions beside them, become sources of a character; ``.safetensors`` files become LoRAs of
+    the library. What is not taken in is named, and stops nothing else."""
+    given = look_through(options.files)
+    if not given.files:
+        raise NotFound(_lines(given.refused) or "There is nothing to take in: no file in what was named.")
+    weights = [(name, file) for name, file in given.files if file.suffix.lower() in loras.ENDINGS]
+    pictures = [pair for pair in given.files if pair not in weights]
     with in_session(options) as session:
-        files = list(_files(options.files))
-        weights = [f for f in files if f.suffix.lower() in loras.ENDINGS]
-        pictures = [f for f in files if f not in weights]
-        added, refused = _add_loras(session, options, weights)
-        if refused and not added and not pictures:
-            raise LoraRefused("\n".join(refused.values()))
-        data: dict[str, Any] = {"loras": [lora.model_dump(mode="json") for lora in added], "loras_refused": refused}
-        words = list(refused.values())
-        for lora in added:
-            words += [f"{lora.name}: {lora.family}, rank {lora.rank}", *loras.told(lora)]
+        arrival = _take_in(session, options, pictures) if pictures else sources.Arrival()
+        arrival.refused[:0] = given.refused
+        added = _loras(session, options, weights, arrival)
+        data: Told = {
+            "ok": bool(added or arrival.admitted),
+            "loras": [lora.model_dump(mode="json") for lora in added],
+            "refused": [{"file": name, "reason": why} for name, why in arrival.refused],
+            "folders": given.folders,
+        }
         if pictures:
-            arrival = _take_in(session, options, pictures)
             data |= {
                 "character": character_of(session, options).id,
                 "admitted": [i.id for i in arrival.admitted],
-                "refused": dict(arrival.refused),
+                "captions": arrival.captions,
                 "doubtful": dict(arrival.doubtful),
+                "notes": [{"file": name, "note": note} for name, note in arrival.notes],
             }
-            words += [f"{len(arrival.admitted)} pictures taken in"] + [why for _, why in arrival.refused]
-        return data, "\n".join(words)
+        if not data["ok"]:
+            data["error"] = _lines(arrival.refused)
+        return data, "\n".join(_arrived(added, arrival, given.folders, bool(pictures)))
 
 
-def _add_loras(
-    session: Session, options: argparse.Namespace, files: Iterable[Path]
-) -> tuple[list[LoraRecord], dict[str, str]]:
-    """The LoRAs that were taken, and why others were not: one that is refused does not stop the rest."""
-    added: list[LoraRecord] = []
-    refused: dict[str, str] = {}
-    for path in files:
+def _loras(
+    session: Session, options: argparse.Namespace, weights: Iterable[tuple[str, Path]], arrival: sources.Arrival
+) -> list[LoraRecord]:
+    added = []
+    for name, file in weights:
         try:
-            added.append(loras.add(session, path, path.name, family=options.family))
+            added.append(loras.add(session, file, file.name, family=options.family))
         except LoraRefused as refusal:
-            refused[str(path)] = str(refusal)
-    return added, refused
+            arrival.refused.append((name, str(refusal)))
+    return added
 
 
-def _take_in(session: Session, options: argparse.Namespace, pictures: list[Path]) -> sources.Arrival:
+def _arrived(added: list[LoraRecord], arrival: sources.Arrival, folders: list[str], pictures: bool) -> Iterator[str]:
+    for lora in added:
+        yield f"{lora.name}: {lora.family}, rank {lora.rank}"
+        yield from loras.told(lora)
+    if pictures:
+        captions = f", {arrival.captions} with captions" if arrival.captions else ""
+        yield f"{len(arrival.admitted)} pictures taken in{captions}"
+    if folders:
+        yield f"looked into {', '.join(folders)}, too"
+    if arrival.refused:
+        yield f"{len(arrival.refused)} files not taken in:"
+        yield _lines(arrival.refused)
+    yield from (words for _, words in arrival.doubtful)
+    yield from arrival.noted
+
+
+def _lines(refused: Iterable[tuple[str, str]]) -> str:
+    """Names with reasons, one a line; a reason that names its file says it all."""
+    return "\n".join(why if Path(name).name in why else f"{name}: {why}" for name, why in refused)
+
+
+def _take_in(session: Session, options: argparse.Namespace, pictures: list[tuple[str, Path]]) -> sources.Arrival:
     if options.new:
+        if not options.may_use:
+            raise Usage("Say first that you may use the pictures of this character: --may-use")
         character = characters.create(
             session,
             options.new,
@@ -96,22 +122,10 @@ def _take_in(session: Session, options: argparse.Namespace, pictures: list[Path]
             may_use=options.may_use,
         )
         options.character = character.id
-    arrival = sources.add(
-        session, character_of(session, options).id, [(p.name, p) for p in pictures], first_frame=options.first_frame
-    )
+    arrival = sources.add(session, character_of(session, options).id, pictures, first_frame=options.first_frame)
     for image in arrival.admitted:
         sources.tag(session, image.id, angle=options.angle, expression=options.expression)
     return arrival
-
-
-def _files(named: Iterable[Path]) -> Iterator[Path]:
-    for path in named:
-        if path.is_dir():
-            yield from sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
-        elif path.is_file():
-            yield path
-        else:
-            raise NotFound(f"There is no file {path}.")
 
 
 @command
@@ -210,7 +224,7 @@ def review(options: argparse.Namespace) -> Answer:
             found = pristine.candidates(session, character.id)
             best = [image.id for image in found[: kept_at_once(session, character, found)]]
             made = pristine.keep(session, character.id, chosen or best)
-            return {"dataset": made.model_dump(mode="json")}, f"{made.id}: {len(made.images)} pictures"
+            return {"dataset": made.model_dump(mode="json")}, f"{made.id}: {count(len(made.images), 'picture')}"
         if options.failure:
             return _failure(session, chosen, options)
         if options.label:
@@ -259,7 +273,7 @@ def _label(session: Session, chosen: list[str], options: argparse.Namespace) -> 
         session,
         [Decision(image=i, who="human", action="label", value=value, reason=options.reason) for i in chosen],
     )
-    return {"decided": chosen, "label": value}, f"{len(chosen)} pictures: {options.label}"
+    return {"decided": chosen, "label": value}, f"{count(len(chosen), 'picture')}: {options.label}"
 
 
 @command
@@ -267,7 +281,8 @@ def train(options: argparse.Namespace) -> Answer:
     """Train the next version of a LoRA, or say what it would learn from."""
     with in_session(options) as session:
         character = character_of(session, options)
-        learning = training.dataset(session, character.id, options.target)
+        wanted = training.TrainOptions(options.target, options.preset, dict(_set(options.set)))
+        learning = training.dataset(session, character.id, wanted.target)
         told = {
             "pictures": dict(learning.by_origin),
             "angles": dict(learning.by_angle),
@@ -276,23 +291,17 @@ def train(options: argparse.Namespace) -> Answer:
         }
         if options.dry_run:
             return told, "\n".join([str(dict(learning.by_origin)), *learning.blockers, *learning.warnings])
-        fitting = training.presets_for(session, character.id, options.target)
-        preset = options.preset or next(iter(fitting), "")
-        job = training.submit(session, character.id, options.target, preset, _settings(session, preset, options.set))
-        data, words = work(session, job)
+        data, words = work(session, training.submit(session, character.id, wanted))
         return told | data, words
 
 
-def _settings(session: Session, preset: str, changes: Iterable[str]) -> TrainingSettings | None:
-    chosen = session.presets.trainings.get(preset)
-    if chosen is None:
-        return None
-    pairs = [change.partition("=") for change in changes]
-    values = chosen.settings.model_dump() | {key.strip(): value.strip() for key, _, value in pairs}
-    try:
-        return TrainingSettings.model_validate(values)
-    except ValidationError as error:
-        raise Usage("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+def _set(changes: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """``KEY=VALUE`` to (key, value)."""
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise Usage(f"{change!r}: a setting is given as KEY=VALUE, such as steps=500.")
+        yield key.strip(), value.strip()
 
 
 @command
@@ -301,20 +310,22 @@ def score(options: argparse.Namespace) -> Answer:
     with in_session(options) as session:
         character = character_of(session, options)
         if options.calibrate:
-            return _calibrate(session, character, options.far)
+            return _calibrate(session, character, calibrating.CalibrateOptions(options.far))
         images = datasets.pictures(session, character.id, options.kind)
         if not images:
             raise NotFound(f"{character.name} has no {options.kind} pictures yet.")
         spec = sources.scoring_spec(session, character.id, character.generator)
         request = ScoreRequest(character=character.id, images=tuple(i.ref for i in images), scoring=spec)
-        data, words = work(session, session.jobs.submit(request, f"Judge {len(images)} pictures", character.id))
+        data, words = work(
+            session, session.jobs.submit(request, f"Judge {count(len(images), 'picture')}", character.id)
+        )
         found = datasets.pictures(session, character.id, options.kind)
         data["scores"] = {i.id: i.scores.model_dump(mode="json") for i in found}
         return data, words
 
 
-def _calibrate(session: Session, character: Character, far: float) -> Answer:
-    data, words = work(session, calibrating.submit(session, character.id, far=far))
+def _calibrate(session: Session, character: Character, wanted: calibrating.CalibrateOptions) -> Answer:
+    data, words = work(session, calibrating.submit(session, character.id, wanted))
     if not data["ok"]:
         return data, words
     found = calibrating.current(session, character.id)
@@ -327,10 +338,11 @@ def card(options: argparse.Namespace) -> Answer:
     """Run the model card, or show one that was run."""
     with in_session(options) as session:
         character = character_of(session, options)
-        data: dict[str, Any] = {}
+        data: Told = {}
         if not options.show:
             lora = lora_of(session, character, options.version)
-            data, _ = work(session, cards.submit(session, character.id, lora, seed=options.seed))
+            wanted = cards.CardOptions(lora, options.strength, options.seed)
+            data, _ = work(session, cards.submit(session, character.id, wanted))
         made = _shown_card(session, character, options.show)
         board = cards.board(session, made)
         rate = cards.rate(board)
@@ -355,11 +367,11 @@ def status(options: argparse.Namespace) -> Answer:
     """Where the wheel stands. Only reads: works beside a running studio."""
     with in_session(options, read_only=True) as session:
         everyone = session.store.all(Character)
-        data: dict[str, Any] = {"workspace": str(session.workspace.root), "characters": [c.id for c in everyone]}
+        data: Told = {"workspace": str(session.workspace.root), "characters": [c.id for c in everyone]}
         data["repairs"] = list(session.store.repairs)
         data["presets"] = list(own_presets.read(session).problems)
         for problem in data["presets"]:
-            print(f"your presets: {problem}", file=sys.stderr)
+            say(f"your presets: {problem}", sys.stderr)
         if not everyone:
             return data | {"rail": None}, NOBODY
         character = character_of(session, options)
@@ -375,10 +387,13 @@ def rebuild(options: argparse.Namespace) -> Answer:
     """Restore the records of pictures from the files alone."""
     with in_session(options) as session:
         report = rebuild_records(session.workspace, session.store)
-        words = [f"{len(report.restored)} records restored, {len(report.unreadable)} files unreadable"]
+        words = [
+            f"{count(len(report.restored), 'record')} restored, {count(len(report.unreadable), 'file')} unreadable"
+        ]
         if report.newer:
             words.append(f"{len(report.newer)} pictures were made by a newer FLENwheel and left out: update this one.")
-        return asdict(report) | {"repairs": session.store.repairs}, "\n".join([*words, *session.store.repairs])
+        told: Told = {**asdict(report), "repairs": session.store.repairs}
+        return told, "\n".join([*words, *session.store.repairs])
 
 
 @command
@@ -393,7 +408,7 @@ def presets(options: argparse.Namespace) -> Answer:
             mine = f", yours: {', '.join(kind.own)}" if kind.own else ""
             words.append(f"  {kind.title:15} {kind.count:3}  {kind.files}{mine}")
         words += [f"  {problem}" for problem in found.problems]
-        told = asdict(found) | {"written": written, "ok": not found.problems}
+        told: Told = asdict(found) | {"written": written, "ok": not found.problems}
         return told, "\n".join(words)
 
 

@@ -4,24 +4,34 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from typing import get_args
 
-from pipelines.workflow.calibration import FAR
+from pipelines.domain.bounds import Cosine, Count, Each, Fraction, Guidance, Seed, Steps, Weight
+from pipelines.domain.records import CLASS_PROMPT, TOKEN, Angle, Expression, ImageKind, Label, Target, Way
+from pipelines.practice.run import Wish
+from pipelines.workflow.calibration import CalibrateOptions
+from pipelines.workflow.card import CardOptions
 from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.generate import GenerateOptions
+from pipelines.workflow.review import GATES
+from pipelines.workflow.survey import SurveyOptions
+from pipelines.workflow.training import TrainOptions
 from studio.cli import commands, lora_command, practice_command
+from studio.cli.values import Parser, exit_codes, file, folder, number
 
 DEFAULT_PORT = 7860
+LAST_PORT = 65535
+PASSWORD = "FLENWHEEL_PASSWORD"
 
 
 def parser() -> argparse.ArgumentParser:
     """All options of all commands."""
-    top = argparse.ArgumentParser(prog="flenwheel", description=__doc__)
+    top = Parser(
+        prog="flenwheel", description=__doc__, epilog=exit_codes(), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     _everywhere(top, defaults=True)
     top.add_argument("--version", action=_Version, nargs=0, dest=argparse.SUPPRESS, help="say which version this is")
-    top.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    top.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"port to listen on (default {DEFAULT_PORT})")
-    top.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    _serving(top)
     steps = top.add_subparsers(dest="command", metavar="STEP")
     for name, (run, words, options) in COMMANDS.items():
         step = steps.add_parser(name, help=words, description=words)
@@ -29,6 +39,35 @@ def parser() -> argparse.ArgumentParser:
         options(step)
         step.set_defaults(run=run)
     return top
+
+
+def _serving(p: argparse.ArgumentParser) -> None:
+    """Where the studio is opened, and to whom."""
+    p.add_argument(
+        "--host", default="127.0.0.1",
+        help="address to listen on (default: this machine only); any other asks for a password. 0.0.0.0: all of them",
+    )  # fmt: skip
+    p.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"port to listen on (default {DEFAULT_PORT})")
+    p.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME",
+        help="a name besides that the studio answers to, such as your proxy's; can be given several times",
+    )  # fmt: skip
+    p.add_argument(
+        "--root-path", default="", metavar="PATH",
+        help="the path under which a proxy serves the studio, such as /studio (or let it send X-Forwarded-Prefix)",
+    )  # fmt: skip
+    p.add_argument(
+        "--password", default=os.environ.get(PASSWORD) or None,
+        help=f"what one must know to come in; made at start when others can reach the studio. Or set {PASSWORD}, which "
+        "other users of this machine cannot see",
+    )  # fmt: skip
+    p.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 1 to {LAST_PORT}, or 0 for one that is free")
+    return int(text)
 
 
 class _Version(argparse.Action):
@@ -45,16 +84,24 @@ class _Version(argparse.Action):
 def _everywhere(p: argparse.ArgumentParser, *, defaults: bool) -> None:
     """Options that every command takes, before or after its name."""
     absent = None if defaults else argparse.SUPPRESS
-    p.add_argument("--workspace", type=Path, default=absent, help="folder of the workspace (default ~/FLENwheel)")
+    p.add_argument("--workspace", type=folder, default=absent, help="folder of the workspace (default ~/FLENwheel)")
     p.add_argument("--character", default="" if defaults else absent, help="which character (default: the current one)")
     p.add_argument("--json", action="store_true", default=False if defaults else absent, help="answer in JSON")
     p.add_argument("--verbose", action="store_true", default=False if defaults else absent, help="tell more")
+    p.add_argument(
+        "--debug", action="store_true", default=False if defaults else absent,
+        help="show where an error came from (a traceback)",
+    )  # fmt: skip
 
 
-def _sampling(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--steps", type=int, help="denoising steps (default: what the LoRAs ask for, else the model's)")
-    p.add_argument("--guidance", type=float, help="guidance scale (default: what the LoRAs ask for, else the model's)")
+Sampled = type[SurveyOptions] | type[EnrichOptions] | type[GenerateOptions]
+
+
+def _sampling(p: argparse.ArgumentParser, usual: Sampled) -> None:
+    asked = "(default: what the LoRAs ask for, else the model's)"
+    p.add_argument("--seed", type=number(Seed), default=usual.seed)
+    p.add_argument("--steps", type=number(Steps), default=usual.steps, help=f"denoising steps {asked}")
+    p.add_argument("--guidance", type=number(Guidance), default=usual.guidance, help=f"guidance scale {asked}")
 
 
 def _lora_rows(p: argparse.ArgumentParser) -> None:
@@ -62,43 +109,43 @@ def _lora_rows(p: argparse.ArgumentParser) -> None:
 
 
 def _import(p: argparse.ArgumentParser) -> None:
-    p.add_argument("files", nargs="+", type=Path, help="pictures, folders of pictures, or LoRA files (.safetensors)")
+    p.add_argument("files", nargs="+", type=file, help="pictures, folders of pictures, or LoRA files (.safetensors)")
     p.add_argument("--new", metavar="NAME", help="create a character of that name first")
-    p.add_argument("--class-prompt", default="person")
-    p.add_argument("--token", default="ohwx_char")
+    p.add_argument("--class-prompt", default=CLASS_PROMPT)
+    p.add_argument("--token", default=TOKEN)
     p.add_argument("--origin", default="", help="where the pictures come from")
     p.add_argument("--may-use", action="store_true", help="you may use these pictures")
-    p.add_argument("--angle", help="the angle that all these pictures show")
-    p.add_argument("--expression", help="the expression that all these pictures show")
+    p.add_argument("--angle", choices=get_args(Angle), help="the angle that all these pictures show")
+    p.add_argument("--expression", choices=get_args(Expression), help="the expression that all these pictures show")
     p.add_argument("--first-frame", action="store_true", help="take the first frame of animations")
     p.add_argument("--family", help="model preset that a LoRA file is for, when its header does not say")
 
 
 def _survey(p: argparse.ArgumentParser) -> None:
-    _sampling(p)
+    _sampling(p, SurveyOptions)
     p.add_argument("--stack", action="append", default=[], metavar="A=1.0+B=0.8", help="a LoRA or a combination")
     p.add_argument("--prompt", action="append", default=[], help="preset such as background/forest, or your own words")
     p.add_argument("--image", action="append", default=[], help="id of a source (default: the first five)")
-    p.add_argument("--decide", choices=list("ABCD"), help="write down the decision on the newest survey")
+    p.add_argument("--decide", choices=get_args(Way), help="write down the decision on the newest survey")
     p.add_argument("--reasons", default="")
 
 
 def _enrich(p: argparse.ArgumentParser) -> None:
-    _sampling(p)
+    _sampling(p, EnrichOptions)
     _lora_rows(p)
     p.add_argument("--source", action="append", default=[], help="id of a source (default: all)")
     p.add_argument("--edit", action="append", default=[], help="such as angle/half-left (default: all)")
-    p.add_argument("--per-source", type=int, default=EnrichOptions.per_source)
+    p.add_argument("--per-source", type=number(Each), default=EnrichOptions.per_source)
     p.add_argument(
         "--gaps", action=argparse.BooleanOptionalAction, default=EnrichOptions.gaps,
         help="leave out turns and expressions that a source shows already, and turns that others are nearer to",
     )  # fmt: skip
-    p.add_argument("--count", type=int, help="at most so many pictures")
+    p.add_argument("--count", type=number(Count), default=EnrichOptions.count, help="at most so many pictures")
 
 
 def _review(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--gate", choices=["enriched", "synthetic", "card", "survey"], default="enriched")
-    p.add_argument("--label", choices=["good", "needs_correction", "reject", "clear"], help="decide on IMAGE")
+    p.add_argument("--gate", choices=GATES, default=GATES[0])
+    p.add_argument("--label", choices=[*get_args(Label), "clear"], help="decide on IMAGE")
     p.add_argument("--failure", metavar="NAME", help="note a failure mode on IMAGE, by name or letter; again: undo it")
     p.add_argument("--reason", default="")
     p.add_argument(
@@ -109,7 +156,7 @@ def _review(p: argparse.ArgumentParser) -> None:
         help="what corrects it: a better try of the same source, or the file of a corrected picture",
     )  # fmt: skip
     p.add_argument("--filter", action="store_true", help="sort out synthetic pictures by rule")
-    p.add_argument("--cut", type=float, help="with --filter: sort out below this identity score")
+    p.add_argument("--cut", type=number(Cosine), help="with --filter: sort out below this identity score")
     p.add_argument(
         "--pristine", action="store_true", help="keep IMAGE as the next pristine version; without IMAGE the best 20"
     )
@@ -117,42 +164,50 @@ def _review(p: argparse.ArgumentParser) -> None:
 
 
 def _train(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--target", choices=["character", "editor"], default="character")
-    p.add_argument("--preset", help="training preset (default: the one for the model)")
+    p.add_argument("--target", choices=get_args(Target), default=TrainOptions.target)
+    p.add_argument("--preset", default=TrainOptions.preset, help="training preset (default: the one for the model)")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as steps=500 or rank=32")
     p.add_argument("--dry-run", action="store_true", help="only say what it would learn from")
 
 
 def _generate(p: argparse.ArgumentParser) -> None:
-    _sampling(p)
+    _sampling(p, GenerateOptions)
     _lora_rows(p)
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
-    p.add_argument("--strength", type=float, default=GenerateOptions.strength)
+    p.add_argument("--strength", type=number(Weight), default=GenerateOptions.strength)
     p.add_argument("--scenario", action="append", default=[])
     p.add_argument("--prompt", action="append", default=[])
-    p.add_argument("--variants", type=int, default=GenerateOptions.variants)
-    p.add_argument("--count", type=int)
+    p.add_argument("--variants", type=number(Each), default=GenerateOptions.variants)
+    p.add_argument("--count", type=number(Count), default=GenerateOptions.count)
 
 
 def _score(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--kind", choices=["source", "enriched", "synthetic", "card", "survey"], default="source")
+    p.add_argument("--kind", choices=get_args(ImageKind), default="source")
     p.add_argument("--calibrate", action="store_true", help="draw the character's own identity line, with a report")
-    p.add_argument("--far", type=float, default=FAR, help=f"with --calibrate: share of others that may pass ({FAR})")
+    far = CalibrateOptions.far
+    p.add_argument(
+        "--far", type=number(Fraction), default=far, help=f"with --calibrate: share of others that may pass ({far})"
+    )
 
 
 def _practice(p: argparse.ArgumentParser) -> None:
     """``--character`` takes a number here. Without it, or with ``--list``: who there is."""
     p.add_argument("--list", action="store_true", help="say who there is; the same as without a number")
-    p.add_argument("--start", type=int, metavar="NUMBER", help="begin with a practice character and its 12 sources")
-    p.add_argument("--rounds", type=int, help="how often to train (2)")
-    p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--error", type=float, help="share of decisions that the simulated reviewer gets wrong (0.05)")
+    p.add_argument(
+        "--start", type=number(Seed), metavar="NUMBER", help="begin with a practice character and its 12 sources"
+    )
+    p.add_argument("--rounds", type=number(int), help="how often to train (2)")
+    p.add_argument("--seed", type=number(Seed), default=Wish.seed)
+    p.add_argument(
+        "--error", type=number(float), help="share of decisions that the simulated reviewer gets wrong (0.05)"
+    )
     p.add_argument("--corrections", action="store_true", help="correct wrong edits and train the editor with them")
 
 
 def _card(p: argparse.ArgumentParser) -> None:
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
-    p.add_argument("--seed", type=int)
+    p.add_argument("--strength", type=number(Weight), default=CardOptions.strength)
+    p.add_argument("--seed", type=number(Seed), default=CardOptions.seed)
     p.add_argument("--show", metavar="vN", help="show a card that was run instead of running one")
 
 
@@ -162,8 +217,8 @@ def _presets(p: argparse.ArgumentParser) -> None:
 
 def _loras(p: argparse.ArgumentParser) -> None:
     p.add_argument("name", nargs="?", default="", help="name or id of a LoRA (default: list all)")
-    p.add_argument("--steps", type=int, help="it was made for so many steps")
-    p.add_argument("--guidance", type=float, help="it was made for this guidance scale")
+    p.add_argument("--steps", type=number(Steps), help="it was made for so many steps")
+    p.add_argument("--guidance", type=number(Guidance), help="it was made for this guidance scale")
     p.add_argument(
         "--schedule", action="append", default=[], metavar="KEY=VALUE",
         help="a value of the noise schedule that it was made for, such as base_shift=1.0986",
@@ -192,12 +247,3 @@ COMMANDS: dict[str, Command] = {
     "rebuild": (commands.rebuild, "restore the records of pictures from the files alone", _nothing),
     "doctor": (commands.doctor, "what this machine has and what fits", _nothing),
 }
-
-
-def run(options: argparse.Namespace) -> int:
-    """Do the step that was asked for. Returns the exit status: 0, or 1 when something was refused or failed."""
-    try:
-        return options.run(options)
-    except BrokenPipeError:  # who was reading (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1

@@ -6,7 +6,10 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from pydantic import ValidationError
 from typing_extensions import TypedDict
+
+from pipelines.domain.faults import in_words
 
 # A report is a page of our own making with styles of its own; nothing in it may run or reach anywhere.
 STILL = {
@@ -43,6 +46,8 @@ class InWords(APIRoute):
         async def answer(request: Request) -> Response:
             try:
                 return await handler(request)
+            except (KeyError, IndexError):
+                raise  # a fault of ours: its words are a key
             except LookupError as error:
                 return JSONResponse({"detail": _words(error)}, 404)
             except ValueError as error:
@@ -52,4 +57,4 @@ class InWords(APIRoute):
 
 
 def _words(error: Exception) -> str:
-    return str(error.args[0]) if error.args else str(error)
+    return in_words(error) if isinstance(error, ValidationError) else str(error.args[0]) if error.args else str(error)

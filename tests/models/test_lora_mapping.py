@@ -17,7 +17,7 @@ from torch import device, nn
 
 from pipelines.models.lora_files import LoraRefused, admit_lora, inspect
 from pipelines.models.lora_mapping import fit
-from pipelines.models.lora_targets import Target, shipped_targets, target_of
+from pipelines.models.lora_targets import LoraTarget, shipped_targets, target_of
 from pipelines.storage.presets import shipped
 from pipelines.storage.safetensors_header import Entry
 from pipelines.storage.workspace import Workspace
@@ -31,7 +31,7 @@ CLASSES: dict[str, Any] = {
 }
 
 
-def target(name: str) -> Target:
+def target(name: str) -> LoraTarget:
     return target_of(shipped().models[name])
 
 
@@ -73,7 +73,7 @@ def test_layers_are_those_of_the_published_model(name: str) -> None:
 
 
 @pytest.mark.parametrize("known", shipped_targets(), ids=lambda t: t.title)
-def test_a_name_means_one_layer(known: Target) -> None:
+def test_a_name_means_one_layer(known: LoraTarget) -> None:
     """Names with underscores for dots stay different names."""
     for part, modules in known.parts.items():
         assert len({flat(m) for m in modules}) == len(modules)
@@ -234,7 +234,7 @@ def test_a_lora_of_one_layer_more_than_schnell_has_loses_that_by_name() -> None:
     schnell = shipped().models[FLUX]
     config = {**target(FLUX).config, "guidance_embeds": False}
     architecture = target(FLUX).architecture
-    made = Target(architecture, schnell.title, config, {"transformer": architecture.modules(config)})
+    made = LoraTarget(architecture, schnell.title, config, {"transformer": architecture.modules(config)})
     shapes = pairs([Q, Q.replace("to_q", "to_k")]) | pair("guidance_in.in_layer", 256, 3072)
     found = fit({key: Entry("F16", shape, 0, 0) for key, shape in shapes.items()}, made)
     assert found.good and set(found.left_out[0].keys) == set(pair("guidance_in.in_layer", 1, 1))
