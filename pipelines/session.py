@@ -45,6 +45,7 @@ class Session:
             workspace.create()
         settings = load(workspace.root, **overrides)
         store = Store.open(workspace.root, read_only=read_only)
+        store.tell(*settings.problems)
         return cls(workspace, store, settings)
 
     @property

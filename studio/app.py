@@ -41,6 +41,7 @@ from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Mount
 
+from pipelines.storage.atomic import make_folder
 from pipelines.workflow.opening import open_session
 from studio.components.island import Island
 from studio.components.job_bar import JobBar
@@ -89,7 +90,7 @@ def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
     """The whole application around an open session, not yet serving."""
     uploads = studio.session.workspace.root / "cache" / "uploads"
     shutil.rmtree(uploads, ignore_errors=True)  # what was dropped in earlier sessions has been taken in or refused
-    uploads.mkdir(parents=True, exist_ok=True)
+    make_folder(uploads)
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     app = gr.mount_gradio_app(
         own(studio),

@@ -7,7 +7,7 @@ import json
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pipelines.domain.records import LoraRecord
 from pipelines.models import lora_names, registry
 from pipelines.models.base import Layers
-from pipelines.storage.atomic import copy_durably, file_hash, remove, replace, temporary, write_durably
+from pipelines.storage.atomic import copy_durably, file_hash, make_folder, remove, replace, temporary, write_durably
 from pipelines.storage.names import harmless, slug
 from pipelines.storage.workspace import Workspace
 
@@ -116,9 +116,15 @@ def inspect(path: Path, shown: str = "") -> LoraHeader:
 
 
 def admit_lora(
-    workspace: Workspace, data: bytes | Path, filename: str, expected_family: str | None = None, name: str = ""
+    workspace: Workspace,
+    data: bytes | Path,
+    filename: str,
+    expected_family: str | None = None,
+    name: str = "",
+    known: Callable[[str], LoraRecord | None] = lambda sha256: None,
 ) -> LoraRecord:
-    """Copy a LoRA file into the workspace; the caller keeps the record.
+    """Copy a LoRA file into the workspace; the caller keeps the record. One that is ``known`` by its hash is not copied
+    again: its file is put back where it is missing.
 
     ``expected_family`` is the architecture of the model that it is meant for; it also decides for a file whose
     header leaves the family open. Raises LoraAmbiguous when it does and none is given, LoraRefused, and OSError.
@@ -132,8 +138,11 @@ def admit_lora(
     with _arriving(workspace, data) as arrived:
         header = inspect(arrived, shown)
         family = _settle(header, expected_family, shown)
-        relative = f"{workspace.loras()}/{slug(title, 'lora')}-{header.sha256[:8]}.safetensors"
-        replace(arrived, workspace.path(relative))
+        before = known(header.sha256)
+        relative = before.path if before else _place(workspace, title, header.sha256)
+        if not (before and workspace.path(relative).is_file()):
+            make_folder(workspace.path(relative).parent)
+            replace(arrived, workspace.path(relative))
     return LoraRecord(
         id=header.sha256,
         name=title,
@@ -145,6 +154,10 @@ def admit_lora(
         modules=header.modules,
         bytes=header.bytes,
     )
+
+
+def _place(workspace: Workspace, title: str, sha256: str) -> str:
+    return f"{workspace.loras()}/{slug(title, 'lora')}-{sha256[:8]}.safetensors"
 
 
 @contextmanager

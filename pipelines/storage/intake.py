@@ -7,6 +7,7 @@ bytes are kept beside it.
 import hashlib
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipelines.domain.records import ImageKind, ImageRecord, Intake
 from pipelines.storage import colour
-from pipelines.storage.atomic import write_durably
+from pipelines.storage.atomic import remove, write_durably
 from pipelines.storage.names import harmless
-from pipelines.storage.pictures import save_picture
+from pipelines.storage.pictures import pixel_hash, save_picture
 from pipelines.storage.workspace import Workspace
 
 # Decoders of formats that pictures come in. Others that Pillow knows stay out: some run programs, few are tested much.
@@ -40,33 +41,76 @@ class Refused(ValueError):
     """A file that is not taken in. The message is for the user: which file, what is wrong, what to do."""
 
 
+@dataclass(frozen=True)
+class Examined:
+    """A picture from outside that may come in: decoded whole, and nothing of it is in the workspace yet. ``content`` is
+    the file, byte for byte, ``name`` fit to be shown."""
+
+    name: str
+    content: bytes
+    image: Image.Image
+    format: str
+    notes: tuple[str, ...]
+
+    @property
+    def pixels(self) -> str:
+        """The hash that its record will have, by which the same picture in another file is known."""
+        return pixel_hash(self.image)
+
+
+def examine(data: bytes | Path, filename: str, *, first_frame: bool = False, max_pixels: int = MAX_PIXELS) -> Examined:
+    """Look at a file; nothing is written. ``first_frame`` takes the first picture of an animation, which is refused
+    otherwise. Raises Refused."""
+    name = harmless(filename, "picture")
+    content = _read(data, name)
+    image, source_format, notes = _decode(content, name, first_frame, max_pixels)
+    return Examined(name, content, image, source_format, tuple(notes))
+
+
+def keep(
+    workspace: Workspace, picture: Examined, *, character: str, kind: ImageKind, version: str, **fields: Any
+) -> ImageRecord:
+    """Take a picture that was examined into the dataset ``kind``/``version``; the caller keeps the record.
+
+    ``fields`` are further fields of ImageRecord, such as ``caption``. The same pixels once more in the same dataset
+    give the record that exists. Raises OSError when the workspace cannot be written, with nothing left behind.
+    """
+    digest = hashlib.sha256(picture.content).hexdigest()
+    original = f"{workspace.originals(character)}/{digest}.{SUFFIXES[picture.format]}"
+    kept = workspace.path(original)
+    intake = Intake(
+        filename=picture.name,
+        original=original,
+        original_sha256=digest,
+        format=picture.format,
+        notes=picture.notes,
+    )
+    fresh = not kept.exists()
+    if fresh:
+        write_durably(kept, picture.content)
+    try:
+        return save_picture(
+            workspace, picture.image, character=character, kind=kind, version=version, intake=intake, **fields
+        )
+    except BaseException:
+        if fresh:
+            remove(kept)
+        raise
+
+
 def admit(
     workspace: Workspace,
     data: bytes | Path,
     filename: str,
     *,
-    character: str,
-    kind: ImageKind,
-    version: str,
     first_frame: bool = False,
     max_pixels: int = MAX_PIXELS,
     **fields: Any,
 ) -> ImageRecord:
-    """Take a picture into the dataset ``kind``/``version``; the caller keeps the record.
-
-    ``first_frame`` takes the first picture of an animation, which is refused otherwise. ``fields`` are further fields
-    of ImageRecord, such as ``caption``. The same pixels once more in the same dataset give the record that exists.
-    Raises Refused, and OSError when the workspace cannot be written.
-    """
-    name = harmless(filename, "picture")
-    content = _read(data, name)
-    image, source_format, notes = _decode(content, name, first_frame, max_pixels)
-    digest = hashlib.sha256(content).hexdigest()
-    original = f"{workspace.originals(character)}/{digest}.{SUFFIXES[source_format]}"
-    if not workspace.path(original).exists():
-        write_durably(workspace.path(original), content)
-    intake = Intake(filename=name, original=original, original_sha256=digest, format=source_format, notes=tuple(notes))
-    return save_picture(workspace, image, character=character, kind=kind, version=version, intake=intake, **fields)
+    """``examine`` a picture and ``keep`` it, for whom nothing is to be decided in between. Raises Refused, and OSError
+    when the workspace cannot be written."""
+    picture = examine(data, filename, first_frame=first_frame, max_pixels=max_pixels)
+    return keep(workspace, picture, **fields)
 
 
 def _read(data: bytes | Path, name: str) -> bytes:

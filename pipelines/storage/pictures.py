@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,10 @@ def save_picture(workspace: Workspace, image: Image.Image, **fields: Any) -> Ima
         if existing:
             return existing
     record = write_png(workspace.path(fields["path"]), image, fields)
-    _write_thumbnail(workspace.thumbnail(record.id, THUMBNAIL), image.convert("RGB"), THUMBNAIL)
+    with suppress(
+        OSError
+    ):  # the picture is there: no room for its thumbnail is no failure, it is made when it is shown
+        _write_thumbnail(workspace.thumbnail(record.id, THUMBNAIL), image.convert("RGB"), THUMBNAIL)
     return record
 
 

@@ -22,7 +22,7 @@ from pipelines.domain.base import content_hash
 from pipelines.domain.requests import TrainItem
 from pipelines.domain.shots import ImageRef
 from pipelines.models.denoiser import Denoiser, Text
-from pipelines.storage.atomic import write_durably
+from pipelines.storage.atomic import make_folder, write_durably
 from pipelines.training.task import TrainingDataError
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Cache:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     def get(self, key: Sequence[object], make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """What is kept under ``key``, or what ``make`` returns, which is then kept. Always on the CPU."""
@@ -109,7 +109,10 @@ class Cache:
                 log.warning("%s is damaged and is made again", path)
         with torch.no_grad():
             made = {name: tensor.detach().cpu().contiguous() for name, tensor in make().items()}
-        write_durably(path, save(made), sync=False)
+        try:
+            write_durably(path, save(made), sync=False)
+        except OSError as error:
+            log.warning("%s could not be kept (%s): it is made again when it is needed", path, error)
         return made
 
 

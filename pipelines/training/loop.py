@@ -267,4 +267,6 @@ class Training:
         return result(self.request, sha256, learned.loss)
 
     def _measure(self, name: str, value: float) -> None:
+        if not math.isfinite(value):
+            raise Diverged(f"The {name} is not a number at step {self.done}. Train again with a lower learning rate.")
         self.emit(Measured(metric=Metric(name=name, step=self.done, value=value)))

@@ -1,5 +1,6 @@
 """LoRA files: bring in, list what fits a model, compose a stack."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.models.lora_files import admit_lora
 from pipelines.planning import sampling
+from pipelines.queue.admission import NotAllowed
 from pipelines.session import NotFound, Session
 from pipelines.storage.preset_files import PRESETS
 
@@ -18,16 +20,25 @@ ANYBODYS = {"pytorch_lora_weights", "diffusion_pytorch_model", "adapter_model", 
 
 
 def add(
-    session: Session, data: bytes | Path, filename: str, *, family: str | None = None, name: str = ""
+    session: Session,
+    data: bytes | Path,
+    filename: str,
+    *,
+    family: str | None = None,
+    name: str = "",
+    catalogue: str = "",
 ) -> LoraRecord:
-    """Bring a LoRA file into the workspace. ``family`` (a model preset) says what it must fit.
+    """Bring a LoRA file into the workspace. ``family`` (a model preset) says what it must fit, ``catalogue`` which
+    entry it is of. One that is known, such as one trained here, stays what it is: the same file is the same LoRA.
 
     Raises LoraRefused for a pickle, a broken file, or a file made for another kind of model.
     """
     expected = session.family(family).architecture if family else None
-    lora = admit_lora(session.workspace, data, filename, expected, name or Path(filename).stem)
-    session.store.put(lora)
-    return lora
+    title = name or Path(filename).stem
+    lora = admit_lora(session.workspace, data, filename, expected, title, lambda id: session.store.get(LoraRecord, id))
+    if catalogue:
+        lora = lora.model_copy(update={"catalogue": catalogue, "origin": "catalogue"})
+    return session.store.add(lora)
 
 
 def shipped(session: Session, name: str) -> LoraRecord:
@@ -39,9 +50,8 @@ def shipped(session: Session, name: str) -> LoraRecord:
     there = next((x for x in session.store.all(LoraRecord) if x.catalogue == name), None)
     if there is None:
         path = PRESETS / entry.shipped
-        brought = admit_lora(session.workspace, path, path.name, entry.suits[0], name)
-        there = brought.model_copy(update={"catalogue": name, "origin": "catalogue"})
-        session.store.put(there)
+        family = next(m.name for m in session.presets.models.values() if m.architecture == entry.suits[0])
+        there = add(session, path, path.name, family=family, name=name, catalogue=name)
     return there
 
 
@@ -73,10 +83,12 @@ def by_name(session: Session, name: str) -> LoraRecord:
 
 
 def stack(session: Session, rows: Iterable[tuple[str, float]]) -> LoraStack:
-    """A stack of ``(lora id, weight)`` rows. Raises NotFound."""
+    """A stack of ``(lora id, weight)`` rows. Raises NotFound, and NotAllowed for a weight that is no number."""
     adapters = []
     for lora_id, weight in rows:
         lora = get(session, lora_id)
+        if not math.isfinite(weight):
+            raise NotAllowed(f"{lora.name}: the strength is a number, such as 0.8, not {weight}.")
         asked = sampling_of(session, lora)
         adapters.append(Adapter(name=lora.name, sha256=lora.id, path=lora.path, weight=weight, sampling=asked))
     return LoraStack(adapters=tuple(adapters))

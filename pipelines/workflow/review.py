@@ -203,7 +203,6 @@ def correct(
         version=version,
         caption=wrong.caption,
     )
-    session.store.put(target)
     return _triplet(session, wrong, target, version, what_was_wrong, who)
 
 
@@ -303,7 +302,6 @@ def _triplet(
         what_was_wrong=what_was_wrong.strip(),
         chosen=found_good.id,
     )
-    session.store.put(correction)
-    session.store.decide(found_good, found_wrong)
-    datasets.include(session, wrong.character, "qwen_training", version, [target.id])
+    dataset = datasets.including(session, wrong.character, "qwen_training", version, [target.id])
+    session.store.add(target, correction, dataset, decided=[found_good, found_wrong])
     return correction

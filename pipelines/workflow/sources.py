@@ -7,7 +7,7 @@ from pathlib import Path
 from pipelines.domain.records import Angle, Decision, Expression, ImageRecord, Job
 from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
 from pipelines.session import NotFound, Session
-from pipelines.storage.intake import Refused, admit
+from pipelines.storage.intake import Examined, Refused, examine, keep
 from pipelines.storage.pictures import hamming
 from pipelines.workflow import datasets, thresholds
 
@@ -38,30 +38,35 @@ def add(
     arrival = Arrival()
     for name, data in files:
         try:
-            image = admit(
-                session.workspace,
-                data,
-                name,
-                character=character_id,
-                kind="source",
-                version=version,
-                first_frame=first_frame,
-                caption=character.instance,
-            )
-            twin = _same_pixels(session, image)
-            if twin:
+            picture = examine(data, name, first_frame=first_frame)
+            known = _same_pixels(session, character_id, picture)
+            if known and _stands(session, known):
                 raise Refused(f"{name}: this picture is already among the sources.")
         except Refused as refusal:
             arrival.refused.append((name, str(refusal)))
             continue
+        image = known or keep(
+            session.workspace,
+            picture,
+            character=character_id,
+            kind="source",
+            version=version,
+            caption=character.instance,
+        )
         near = _near_duplicate(session, image)
         if near:
             arrival.doubtful.append((image.id, f"{name} looks almost like another source."))
-        session.store.put(image)
-        session.store.decide(_by_the_user(image))
-        datasets.include(session, character_id, "source", version, [image.id])
-        arrival.admitted.append(image)
+        arrival.admitted.append(_taken_in(session, image, version))
     return arrival
+
+
+def _taken_in(session: Session, image: ImageRecord, version: str) -> ImageRecord:
+    """Keep a source with what makes it one, all or nothing. One that is known keeps what is known of it."""
+    if any(image.id in d.images for d in datasets.versions(session, image.character, "source")):
+        session.store.decide(_by_the_user(image))
+        return image
+    dataset = datasets.including(session, image.character, "source", version, [image.id])
+    return session.store.add(image, dataset, decided=[_by_the_user(image)])
 
 
 def _by_the_user(image: ImageRecord) -> Decision:
@@ -70,16 +75,22 @@ def _by_the_user(image: ImageRecord) -> Decision:
     )
 
 
-def _same_pixels(session: Session, image: ImageRecord) -> ImageRecord | None:
-    same = (s for s in sources(session, image.character) if s.pixels == image.pixels)
-    return next(same, None)
+def _same_pixels(session: Session, character_id: str, picture: Examined) -> ImageRecord | None:
+    """The source of these pixels, one that was removed included; those that stand first."""
+    same = session.store.all(ImageRecord, character=character_id, kind="source", pixels=picture.pixels)
+    there = [s for s in same if session.workspace.path(s.path).exists()]
+    return next(iter(sorted(there, key=lambda s: not _stands(session, s))), None)
+
+
+def _stands(session: Session, source: ImageRecord) -> bool:
+    return session.store.verdict(source.id).label != "reject"
 
 
 def _near_duplicate(session: Session, image: ImageRecord) -> ImageRecord | None:
     near = (
         s
         for s in sources(session, image.character)
-        if s.dhash and image.dhash and hamming(s.dhash, image.dhash) <= NEAR_DUPLICATE
+        if s.id != image.id and s.dhash and image.dhash and hamming(s.dhash, image.dhash) <= NEAR_DUPLICATE
     )
     return next(near, None)
 
@@ -87,7 +98,7 @@ def _near_duplicate(session: Session, image: ImageRecord) -> ImageRecord | None:
 def sources(session: Session, character_id: str) -> list[ImageRecord]:
     """The character's sources that the human has not rejected, oldest first."""
     found = datasets.pictures(session, character_id, "source")
-    return [image for image in found if session.store.verdict(image.id).label != "reject"]
+    return [image for image in found if _stands(session, image)]
 
 
 def remove(session: Session, image_id: str) -> None:

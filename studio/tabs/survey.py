@@ -331,14 +331,12 @@ def bring(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
     """A file joins the library; it is ticked when it is taken in."""
     models, path = tab.models, Path(form.path)
     family = editor_of(studio) or studio.session.settings.editor
+    entry = form.entry if form.entry in {e.name for e in studio.session.presets.catalogue} else ""
     try:
-        lora = loras.add(studio.session, path, path.name, family=family)
+        lora = loras.add(studio.session, path, path.name, family=family, catalogue=entry)
     except LoraRefused as refusal:
         words = {"lines": [str(refusal)], "tone": "bad"}
         return {models.catalogue: catalogue_of(studio, form.listed), models.message: words}
-    if form.entry in {e.name for e in studio.session.presets.catalogue}:
-        lora = lora.model_copy(update={"catalogue": form.entry, "origin": "catalogue"})
-        studio.session.store.put(lora)
     value = catalogue_of(studio, form.listed)
     key = next((i["key"] for i in value["items"] if i["lora"] == lora.id), "")
     value["ticked"] = list(dict.fromkeys([*value["ticked"], *([key] if key else [])]))
