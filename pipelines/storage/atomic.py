@@ -183,6 +183,21 @@ def read_bytes(path: Path) -> bytes:
     return patiently(path.read_bytes)
 
 
+def append_line(path: Path, data: bytes, *, sync: bool = False) -> None:
+    """Add whole lines to a file that is a second copy of what is kept elsewhere, made if need be: a kill may leave half
+    a line at its end, after which the next call begins a new one. Raises OSError."""
+    make_folder(path.parent)
+    check_home(path)
+    with patiently(lambda: path.open("a+b")) as file:
+        if size := file.seek(0, os.SEEK_END):
+            file.seek(size - 1)
+            data = data if file.read(1) == b"\n" else b"\n" + data
+        file.write(data)
+        file.flush()
+        if sync:
+            _sync(file.fileno())
+
+
 class Appender:
     """A file that grows: what ``append`` has returned from is on disk. ``size`` counts its bytes."""
 

@@ -3,7 +3,7 @@
 import json
 import logging
 import threading
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, cast, get_args
@@ -17,6 +17,7 @@ from pipelines.storage import set_aside
 from pipelines.storage.journal import Journal, StoreUnreadable, StoreWriteFailed
 from pipelines.storage.journal_lines import Document, Tables
 from pipelines.storage.lock import WorkspaceBusy, WorkspaceLock
+from pipelines.storage.mirror import Mirror
 from pipelines.storage.tables import JournalStorage, RecordTable
 from pipelines.storage.upgrade import upgrade, upgraded
 
@@ -24,6 +25,10 @@ __all__ = ["BadRecord", "Store", "StoreReadOnly", "StoreUnreadable", "StoreWrite
 
 R = TypeVar("R", bound=Record)
 COMPACT_BYTES = 16 * 2**20
+MIRROR_KNOWS_MORE = (
+    "The copies of the records that lie beside the pictures know more than the records themselves: some were lost. "
+    "`flenwheel rebuild` puts back what is missing."
+)
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +89,9 @@ class Store:
         self._journal = journal
         self._workspace_lock = lock
         self._lock = threading.RLock()
-        self._storage = JournalStorage(journal, tables)
+        self._mirror = Mirror(journal.root)
+        self._storage = JournalStorage(journal, tables, self._mirror.note)
+        self._storage.sort()
         self._db = _Database(storage=lambda: self._storage)
         self._parsed: dict[str, dict[str, Record]] = {}
         self._indexes: dict[tuple[str, str], dict[Any, dict[str, None]]] = {}
@@ -111,9 +118,12 @@ class Store:
         lock.acquire()
         try:
             tables = journal.load()
+            loaded = journal.seq
             notes = upgrade(journal, tables)
             store = cls(journal, tables, lock, notes)
             store._compact_now()
+            if store._mirror.begin(tables, loaded, journal.seq):
+                store.tell(MIRROR_KNOWS_MORE)
         except BaseException:
             journal.close()
             lock.release()
@@ -166,6 +176,24 @@ class Store:
             kept = record if known is None else _gaps_filled(known, record)
             self.put(*([] if kept == known else [kept]), *others, decided=decided)
             return kept
+
+    def put_back(self, *kept: tuple[int, Record]) -> None:
+        """Put what was lost, each record with the row that it had: it gets that again where it is free, so that
+        decisions count in their old order. Raises as ``put`` does."""
+        with self._lock:
+            places: dict[str, dict[str, int]] = {}
+            for row, record in kept:
+                places.setdefault(record.table, {})[record.id] = row
+            self._write(tuple(record for _, record in kept), places)
+            self._storage.sort()
+            for name in places:
+                self._table(name).clear_cache()
+            self._indexes.clear()
+            self._verdicts.clear()
+
+    def mirrored(self) -> None:
+        """Wait until the copies beside the files hold all that is kept."""
+        self._mirror.flush()
 
     def get(self, cls: type[R], id: str) -> R | None:
         """The record of this class and id, or None; one that cannot be read is set aside (``repairs`` names it)."""
@@ -288,7 +316,7 @@ class Store:
         self._reindex(table, document, None)
         self.revision += 1
 
-    def _write(self, records: tuple[Record, ...]) -> None:
+    def _write(self, records: tuple[Record, ...], places: Mapping[str, Mapping[str, int]] | None = None) -> None:
         if self.read_only:
             raise StoreReadOnly(f"The workspace {self.root} is closed, or was opened only to be read.")
         if not records:
@@ -301,7 +329,7 @@ class Store:
         replaced = {name: [self._table(name).by_id(id) for id in group] for name, group in groups.items()}
         with self._storage.one_line():
             for name, fresh in documents.items():
-                self._table(name).put(fresh)
+                self._table(name).put(fresh, (places or {}).get(name))
         for name, group in groups.items():
             self._parsed.setdefault(name, {}).update(group)
             for old, new in zip(replaced[name], documents[name], strict=True):
@@ -371,6 +399,7 @@ class Store:
                     self._compacting.join()
                 self._compact_now()
             finally:
+                self._mirror.close()
                 self._journal.close()
                 lock.release()
 

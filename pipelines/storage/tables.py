@@ -57,12 +57,14 @@ class Recording(MutableMapping[int, Document]):
 
 
 class JournalStorage(Storage):
-    """TinyDB's storage: ``tables`` in memory, every change through the journal first."""
+    """TinyDB's storage: ``tables`` in memory, every change through the journal first. ``told`` hears of each, with the
+    number of its line."""
 
-    def __init__(self, journal: Journal, tables: Tables) -> None:
+    def __init__(self, journal: Journal, tables: Tables, told: Callable[[int, Changes], None]) -> None:
         super().__init__()
         self.tables = tables
         self._journal = journal
+        self._told = told
         self._pending: Changes | None = None
 
     def read(self) -> dict[str, dict[str, Any]]:
@@ -82,6 +84,15 @@ class JournalStorage(Storage):
         elif changes:
             self._journal.append(changes)
             adopt(self.tables, changes)
+            self._told(self._journal.seq, changes)
+
+    def sort(self) -> None:
+        """Put the tables in the order of their rows, which is that of insertion: what was lost and put back stands at
+        its old place."""
+        for name, rows in self.tables.items():
+            places = [*map(int, rows)]
+            if places != sorted(places):
+                self.tables[name] = {str(place): rows[str(place)] for place in sorted(places)}
 
     @contextmanager
     def one_line(self) -> Iterator[None]:
@@ -111,13 +122,19 @@ class RecordTable(Table):
             self._next_id = max(self._row_of.values(), default=0) + 1
         return self._row_of
 
-    def put(self, documents: Iterable[Document]) -> None:
-        """Insert each document, or replace the one of the same ``id`` in its place. Raises StoreWriteFailed."""
+    def put(self, documents: Iterable[Document], places: Mapping[str, int] | None = None) -> None:
+        """Insert each document, or replace the one of the same ``id`` in its place. ``places`` are the rows that new
+        ones are to have, by id, where those are free. Raises StoreWriteFailed."""
         rows = self._rows()
         numbered: dict[int, Mapping[str, Any]] = {}
+        taken = {*rows.values()} if places else set()
+        if places:
+            self._next_id = max(self._next_id or 1, max(places.values()) + 1)
         for document in documents:
             if document["id"] not in rows:
-                rows[document["id"]] = self._get_next_id()
+                place = places.get(document["id"]) if places else None
+                rows[document["id"]] = self._get_next_id() if place is None or place in taken else place
+                taken.add(rows[document["id"]])
             numbered[rows[document["id"]]] = document
         self._update_table(lambda table: table.update(numbered))
 

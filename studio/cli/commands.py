@@ -15,6 +15,7 @@ from pipelines.domain.requests import ScoreRequest
 from pipelines.domain.shots import LoraStack
 from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
+from pipelines.storage.rebuild import Report, put_away_unreadable
 from pipelines.storage.rebuild import rebuild as rebuild_records
 from pipelines.workflow import calibration as calibrating
 from pipelines.workflow import card as cards
@@ -353,13 +354,27 @@ def status(options: argparse.Namespace) -> Answer:
 
 @command
 def rebuild(options: argparse.Namespace) -> Answer:
-    """Restore the records of pictures from the files alone."""
+    """Restore the records from the files alone. Those that cannot be read at all are moved into backups first."""
+    aside = put_away_unreadable(workspace_of(options))
     with in_session(options) as session:
         report = rebuild_records(session.workspace, session.store)
-        words = [f"{len(report.restored)} records restored, {len(report.unreadable)} files unreadable"]
-        if report.newer:
-            words.append(f"{len(report.newer)} pictures were made by a newer FLENwheel and left out: update this one.")
-        return asdict(report) | {"repairs": session.store.repairs}, "\n".join([*words, *session.store.repairs])
+        told = asdict(report) | {"put_away": str(aside or ""), "repairs": session.store.repairs}
+        return told, "\n".join([*_rebuilt(report, aside), *session.store.repairs])
+
+
+def _rebuilt(report: Report, aside: Path | None) -> list[str]:
+    """What a rebuild did, and what it could not, in words."""
+    words = [f"The records could not be read and were moved to {aside}."] if aside else []
+    counts = ", ".join(f"{count} {table}" for table, count in report.records.items()) or "none were missing"
+    words.append(f"Records restored: {counts}.")
+    for paths, what in (
+        (report.unreadable, "cannot be read"),
+        (report.missing, "is not there; its record is not restored"),
+        (report.left_out, "was not restored: no record says that it was let in; bring it in again"),
+        (report.newer, "was made by a newer FLENwheel: update this one"),
+    ):
+        words += [f"  {path}: {what}." for path in paths]
+    return words + [f"  {line}" for line in report.lost]
 
 
 @command
