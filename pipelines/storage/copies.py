@@ -1,5 +1,5 @@
-"""What the copies of the records beside the files know (``storage.mirror``), read as records again. Who wrote a folder is
-not known, so each is checked, and a character's folder speaks of that character alone."""
+"""What the copies of the records beside the files know (``storage.mirror``), read as records again. Who wrote a folder
+is not known, so each is checked, and a character's folder speaks of that character alone."""
 
 from collections import Counter
 from dataclasses import dataclass, field
