@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 TEMPORARY = ".tmp"
 PATIENCE = 1.0
@@ -119,6 +119,25 @@ def write_durably(path: Path, chunks: bytes | Iterable[bytes], *, sync: bool = T
     except BaseException:
         remove(fresh)
         raise
+
+
+@contextmanager
+def new_file(final: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    """A file that appears whole, for what is written bit by bit and looked at again before: the block fills the one it
+    is given under its temporary name, then that is synced and becomes ``final``. Raises FileExistsError when that is
+    there, OSError, and what the block raises, with nothing left behind."""
+    make_folder(final.parent)
+    fresh = temporary(final)
+    try:
+        with fresh.open("w+b") as file:
+            yield fresh, file
+            file.flush()
+            _sync(file.fileno())
+        if final.exists():
+            raise FileExistsError(errno.EEXIST, "There is a file already, which stays as it is", str(final))
+        replace(fresh, final)
+    finally:
+        remove(fresh)
 
 
 def copy_durably(source: Path, target: Path) -> None:
@@ -289,11 +308,11 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def new_folder(final: Path) -> Iterator[Path]:
+def new_folder(final: Path, *, over: bool = True) -> Iterator[Path]:
     """A folder that appears whole: the block fills the one it is given, then that is synced and becomes ``final``.
 
-    A folder that is there gives way; a kill at that very moment leaves neither, never a mixture. Raises OSError, and
-    what the block raises, with nothing left behind.
+    A folder that is there gives way; a kill at that very moment leaves neither, never a mixture. With ``over`` off only
+    an empty one does. Raises OSError, and what the block raises, with nothing left behind.
     """
     make_folder(final.parent)
     fresh, old = temporary(final), temporary(final)
@@ -301,7 +320,10 @@ def new_folder(final: Path) -> Iterator[Path]:
     try:
         yield fresh
         _sync_tree(fresh)
-        if final.exists():
+        if not over:
+            with suppress(FileNotFoundError):
+                final.rmdir()
+        elif final.exists():
             patiently(lambda: final.rename(old))
         patiently(lambda: fresh.rename(final))
         sync_folder(final.parent)

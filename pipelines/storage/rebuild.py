@@ -22,7 +22,6 @@ from pipelines.storage.workspace import Workspace
 # folders with copies of pictures, or with files that are not ours: a picture's own place counts first
 _COPIES = ("pristine", "qwen_training")
 _FOREIGN = ("originals",)
-BATCH = 200
 
 
 @dataclass
@@ -144,7 +143,7 @@ def _pictures_to_restore(
         elif known is not None:
             fresh.append((0, known.model_copy(update={"path": record.path})))
             report.moved.append(record.id)
-        elif record.intake is not None:
+        elif record.shot is None:
             report.left_out.append(record.path)
         else:
             fresh.append((0, record))
@@ -172,8 +171,7 @@ def _others(workspace: Workspace, copies: Copies, report: Report) -> Iterator[tu
 
 
 def _put_back(store: Store, kept: list[tuple[int, Record]], report: Report) -> None:
-    for start in range(0, len(kept), BATCH):
-        store.put_back(*kept[start : start + BATCH])
+    store.put_back(*kept)
     for _, record in kept:
         report.records[record.table] = report.records.get(record.table, 0) + 1
 

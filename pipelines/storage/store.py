@@ -1,5 +1,6 @@
 """The records of a workspace: the only writer of TinyDB. What ``put`` and ``decide`` have returned from is on disk."""
 
+import heapq
 import json
 import logging
 import threading
@@ -178,18 +179,31 @@ class Store:
             return kept
 
     def put_back(self, *kept: tuple[int, Record]) -> None:
-        """Put what was lost, each record with the row that it had: it gets that again where it is free, so that
-        decisions count in their old order. Raises as ``put`` does."""
+        """Put what was lost, each record with the row that it had (0: none): it gets that again where all are free;
+        else what is here and what comes back are put in order by their times, so that decisions count as they were
+        made. Raises as ``put`` does."""
         with self._lock:
             places: dict[str, dict[str, int]] = {}
             for row, record in kept:
                 places.setdefault(record.table, {})[record.id] = row
-            self._write(tuple(record for _, record in kept), places)
+            known = {name: [document["id"] for document in self._table(name).documents()] for name in places}
+            free = {name for name in places if self._table(name).has_free(places[name])}
+            self._write(tuple(record for _, record in kept), {name: places[name] for name in free})
+            for name in places.keys() - free:
+                self._put_in_order(name, set(known[name]))
             self._storage.sort()
             for name in places:
-                self._table(name).clear_cache()
+                self._table(name).renumber()
             self._indexes.clear()
             self._verdicts.clear()
+
+    def _put_in_order(self, name: str, known: set[str]) -> None:
+        """Merge what a table has just got into what it had, by time; each keeps its own order."""
+        documents = list(self._table(name).documents())
+        parts = [[d for d in documents if (d["id"] in known) == old] for old in (True, False)]
+        # in UTC, and without its Z a shorter time is the earlier one
+        merged = heapq.merge(*parts, key=lambda d: str(d.get("at") or d.get("created") or "").rstrip("Z"))
+        self._table(name).reorder([document["id"] for document in merged])
 
     def mirrored(self) -> None:
         """Wait until the copies beside the files hold all that is kept."""

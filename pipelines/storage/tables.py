@@ -124,17 +124,12 @@ class RecordTable(Table):
 
     def put(self, documents: Iterable[Document], places: Mapping[str, int] | None = None) -> None:
         """Insert each document, or replace the one of the same ``id`` in its place. ``places`` are the rows that new
-        ones are to have, by id, where those are free. Raises StoreWriteFailed."""
+        ones are to have, by id: ``has_free`` says whether they can. Raises StoreWriteFailed."""
         rows = self._rows()
         numbered: dict[int, Mapping[str, Any]] = {}
-        taken = {*rows.values()} if places else set()
-        if places:
-            self._next_id = max(self._next_id or 1, max(places.values()) + 1)
         for document in documents:
             if document["id"] not in rows:
-                place = places.get(document["id"]) if places else None
-                rows[document["id"]] = self._get_next_id() if place is None or place in taken else place
-                taken.add(rows[document["id"]])
+                rows[document["id"]] = places[document["id"]] if places else self._get_next_id()
             numbered[rows[document["id"]]] = document
         self._update_table(lambda table: table.update(numbered))
 
@@ -142,6 +137,19 @@ class RecordTable(Table):
         """Remove the document of this ``id``. Raises StoreWriteFailed."""
         row = self._rows()[record_id]
         self._update_table(lambda table: table.__delitem__(row))
+
+    def has_free(self, places: Mapping[str, int]) -> bool:
+        """Whether those of these ids that are new could all have their rows."""
+        fresh = [row for name, row in places.items() if name not in self._rows()]
+        return not {*self._rows().values()}.intersection(fresh) and len({*fresh}) == len(fresh) and 0 not in fresh
+
+    def reorder(self, ids: Iterable[str]) -> None:
+        """Give the rows, from the first on, to all documents in this order. Raises StoreWriteFailed."""
+        rows = sorted(self._rows().values())
+        table = self._read_table()
+        ordered = {row: table[str(self._rows()[name])] for row, name in zip(rows, ids, strict=True)}
+        self._update_table(lambda table: table.update(ordered))
+        self.renumber()
 
     def renumber(self) -> None:
         """Look anew where each document lies, after some were taken out."""

@@ -17,6 +17,7 @@ from pipelines.models.lora_files import LoraRefused
 from pipelines.planning.base import ChoiceError
 from pipelines.planning.sampling import notes
 from pipelines.session import NotFound, Session
+from pipelines.storage.backup import BackupRefused
 from pipelines.storage.intake import Refused
 from pipelines.storage.lock import WorkspaceBusy
 from pipelines.storage.migrations import MadeByNewer
@@ -31,6 +32,7 @@ DEFAULT_WORKSPACE = Path("~/FLENwheel")
 NOBODY = "There is no character yet: flenwheel import --new NAME --may-use FILES, or flenwheel practice"
 REFUSALS = (
     NotAllowed, NotFound, Refused, LoraRefused, ChoiceError, PresetError, WorkspaceBusy, StoreUnreadable, MadeByNewer,
+    BackupRefused,
 )  # fmt: skip
 
 Answer = tuple[dict[str, Any], str]

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipelines.workflow.calibration import FAR
 from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.generate import GenerateOptions
-from studio.cli import commands, lora_command, practice_command
+from studio.cli import backup_command, commands, lora_command, practice_command
 
 DEFAULT_PORT = 7860
 
@@ -171,6 +171,14 @@ def _loras(p: argparse.ArgumentParser) -> None:
     p.add_argument("--as-known", action="store_true", help="forget what you said: what the catalogue knows holds again")
 
 
+def _backup(p: argparse.ArgumentParser) -> None:
+    p.add_argument("file", nargs="?", type=Path, help="the file to write, or a folder for it (default: this folder)")
+
+
+def _restore(p: argparse.ArgumentParser) -> None:
+    p.add_argument("file", type=Path, help="what `flenwheel backup` wrote; --workspace names the folder to make")
+
+
 def _nothing(p: argparse.ArgumentParser) -> None:
     del p
 
@@ -189,7 +197,9 @@ COMMANDS: dict[str, Command] = {
     "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
     "status": (commands.status, "where the wheel stands", _nothing),
     "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),
-    "rebuild": (commands.rebuild, "restore the records of pictures from the files alone", _nothing),
+    "rebuild": (commands.rebuild, "restore lost records from the files alone", _nothing),
+    "backup": (backup_command.backup, "write the workspace into one file, without downloaded weights", _backup),
+    "restore": (backup_command.restore, "make a new workspace of a backup", _restore),
     "doctor": (commands.doctor, "what this machine has and what fits", _nothing),
 }
 

@@ -1,0 +1,74 @@
+"""``flenwheel backup`` and ``flenwheel restore``: a workspace as one file, and back."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from pipelines.storage import backup as backups
+from pipelines.storage import restoring
+from pipelines.storage.backup import BackupRefused
+from studio.cli.answers import Answer, command, workspace_of
+
+TICK = 1.0
+"""Seconds between two words of progress."""
+
+
+@command
+def backup(options: argparse.Namespace) -> Answer:
+    """Write the workspace into one file, and read it again. Works beside a running studio."""
+    root = workspace_of(options)
+    target = options.file or Path.cwd()
+    with _in_words("backed up"):
+        made = backups.back_up(root, target, _progress("Backing up"))
+    words = [f"{made.path}: {made.files} files, {size(made.bytes)}, read again and found whole."]
+    words += [f"  left out: {line}" for line in made.left_out]
+    words.append(f"To restore it: flenwheel restore {made.path} --workspace NEW_FOLDER")
+    return asdict(made), "\n".join(words)
+
+
+@command
+def restore(options: argparse.Namespace) -> Answer:
+    """Make a new workspace of a backup. Nothing is written over."""
+    with _in_words("restored"):
+        made = restoring.restore(options.file, workspace_of(options), _progress("Restoring"))
+    words = f"{made.path}: {made.characters} characters, {made.pictures} pictures, {size(made.bytes)}."
+    return asdict(made), f"{words}\nTo open it: flenwheel --workspace {made.path}"
+
+
+@contextmanager
+def _in_words(done: str) -> Iterator[None]:
+    """What the disk refuses, and Ctrl-C, are told in words, too. Raises BackupRefused."""
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise BackupRefused(f"Nothing was {done}: {error.strerror or error}{where}.") from error
+    except KeyboardInterrupt:
+        raise BackupRefused(f"Stopped. Nothing was {done}, and nothing is left behind.") from None
+
+
+def _progress(doing: str) -> Callable[[int, int], None]:
+    """Tells on standard error how far it is, at most once in ``TICK`` seconds."""
+    told = time.monotonic()
+
+    def tell(done: int, of: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= TICK:
+            told = time.monotonic()
+            print(f"{doing}: {size(done)} of {size(of)}, reading included", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def size(count: int) -> str:
+    """Bytes in words: ``3.4 MiB``."""
+    value, unit = float(count), "bytes"
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024 or unit == "TiB":
+            break
+        value /= 1024
+    return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
