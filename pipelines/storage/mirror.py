@@ -8,6 +8,7 @@ records went back to there: lines in between are ahead of them, and are not writ
 """
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -29,8 +30,13 @@ LINE = 200
 """Records that one line holds at most when a file is written anew."""
 # what belongs to a character by way of another record: table -> (that record's table, the field that names it)
 _THROUGH = {"decisions": ("images", "image"), "curves": ("runs", "run"), "progress": ("jobs", "id")}
+_ROW = re.compile(r"[0-9]{1,18}")
 _OWNERS = {owner for owner, _ in _THROUGH.values()}
 log = logging.getLogger(__name__)
+
+
+def _is_record(row: str, document: object) -> bool:
+    return isinstance(document, dict) and isinstance(document.get("id"), str) and bool(_ROW.fullmatch(row))
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Mirrored:
         self.last = seq
         for table, rows in changes.items():
             for row, document in rows.items():
-                if document is not None and isinstance(document.get("id"), str) and row.isdigit():
+                if _is_record(row, document):
                     key = (table, document["id"])
                     self.kept[key] = Kept(int(row), seq, document)
                     self.ahead.discard(key)
@@ -130,7 +136,7 @@ def _is_older(path: Path) -> bool:
 
 
 def _documents(changes: Changes, table: str) -> dict[str, Document]:
-    return {row: document for row, document in changes.get(table, {}).items() if document is not None}
+    return {row: document for row, document in changes.get(table, {}).items() if isinstance(document, dict)}
 
 
 class Homes:
@@ -146,7 +152,7 @@ class Homes:
         """Remember whose the pictures, trainings and jobs among these are."""
         for table in _OWNERS & tables.keys():
             for document in tables[table].values():
-                if document is not None and "id" in document:
+                if document is not None and isinstance(document.get("id"), str):
                     self._owner[table, document["id"]] = str(document.get("character", ""))
 
     def character(self, table: str, document: Document) -> str:
@@ -171,7 +177,7 @@ class Homes:
         found: dict[Path, Changes] = {}
         for table, rows in changes.items():
             for row, document in rows.items():
-                if document is not None and table != MIGRATIONS and "id" in document:
+                if document is not None and table != MIGRATIONS and _is_record(row, document):
                     path = self.path(self.character(table, document))
                     found.setdefault(path, {}).setdefault(table, {})[row] = document
         return found
