@@ -80,9 +80,11 @@ class Session:
 
     def close(self) -> None:
         """Stop the worker and release the workspace."""
-        if self.queue is not None:
-            self.queue.close()
-        self.store.close()
+        try:
+            if self.queue is not None:
+                self.queue.close()
+        finally:
+            self.store.close()
 
     def __enter__(self) -> Session:
         return self

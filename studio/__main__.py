@@ -18,14 +18,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     """Serve the studio until it is stopped. Gradio is imported here: two seconds that no step needs."""
-    from studio.app import serve
+    from studio.app import Opening, serve
+    from studio.server.place import allowed_name, root_path
 
     try:
-        serve(workspace_of(options), options.host, options.port, open_browser=not options.no_browser)
-    except (*REFUSALS, OSError) as refusal:
+        names = tuple(dict.fromkeys(allowed_name(name) for name in options.allow_host))
+        opening = Opening(options.host, options.port, names, root_path(options.root_path), _password(options.password))
+        serve(workspace_of(options), opening, open_browser=not options.no_browser)
+    except (*REFUSALS, OSError, ValueError) as refusal:
         print(refusal, file=sys.stderr)  # noqa: T201 - told on the terminal
         return 1
     return 0
+
+
+def _password(given: str | None) -> str:
+    """What was given as ``--password``; "" when nothing was. Raises ValueError in words."""
+    if given is not None and not given.strip():
+        raise ValueError("A password of nothing keeps nobody out. Leave --password away to have one made.")
+    return given or ""
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ header    #workspace-name #character-picker (select) #new-character #character-n
           #rail-<key> #next-action
 presets   #presets-folder #presets-kinds #presets-problems #presets-said #presets-begin #presets-reload; in Settings
 start     #start-new #start-open #start-cast .face[data-number] #workspace-path #workspace-open; empty workspaces only
-job bar   #job-title #job-progress #job-pause #job-stop #job-list-open #job-list #job-resume-<id> #job-cancel-<id>
+job bar   #unsent #job-title #job-progress #job-pause #job-stop #job-list-open #job-list #job-resume-<id>
+          #job-cancel-<id>
 review    #review-gate-enriched|synthetic|card #review-filter-open|all|good|needs_correction|reject|right|unsure|wrong
           #review-picture (data-id) #review-reference #review-film #review-position #review-label #review-live
           #review-good #review-correct #review-reject #review-undo #review-view-single #review-view-grid #review-help
@@ -26,11 +27,12 @@ strip     figure.tile[data-id] with its tick box input.tick, inside the elem_id 
 
 import os
 import shutil
-import socket
 import threading
 import webbrowser
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 # Gradio reads these when it is imported.
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1", GRADIO_RUN_HISTORY="False")
@@ -38,7 +40,6 @@ os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1"
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Mount
 
 from pipelines.storage.atomic import make_folder
@@ -50,9 +51,11 @@ from studio.components.shell import Shell
 from studio.components.start import Start
 from studio.components.theme import theme
 from studio.server import web
+from studio.server.entry import QUERY, Entry, made_password
 from studio.server.loopback import LOOPBACK
 from studio.server.own import own
-from studio.server.security import UPLOAD_LIMIT, Guard, known_hosts
+from studio.server.place import Place, listen
+from studio.server.security import UPLOAD_LIMIT, Guard
 from studio.server.state import Studio
 from studio.server.uploads import Doors, GuardedBlocks
 from studio.tabs import enrich, generate, model_card, review, survey, train
@@ -86,8 +89,31 @@ def page(studio: Studio) -> gr.Blocks:
     return blocks
 
 
-def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
-    """The whole application around an open session, not yet serving."""
+EXPOSED = """
+Who opens that address with its password sees every picture of the open workspace, decides, trains, changes settings and
+can fill your disk. Folders are chosen on this machine alone. Nothing is encrypted on the way: in a network that you do
+not trust put a proxy with TLS before it."""
+MADE = "The password is {password} (made for this start; choose your own with --password)."
+GIVEN = "It asks for the password that you gave."
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How the studio is opened: where it listens, the names it answers to besides, the path it stands under behind a
+    proxy, and the password; "" makes one where others can reach it."""
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    names: tuple[str, ...] = ()
+    root: str = ""
+    password: str = ""
+
+
+def build(
+    studio: Studio, host: str = "127.0.0.1", port: int = 7860, *, place: Place | None = None, password: str = ""
+) -> FastAPI:
+    """The whole application around an open session, not yet serving. What others can reach has a password always."""
+    place = place or Place(host, port)
     uploads = studio.session.workspace.root / "cache" / "uploads"
     shutil.rmtree(uploads, ignore_errors=True)  # what was dropped in earlier sessions has been taken in or refused
     make_folder(uploads)
@@ -96,8 +122,8 @@ def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
         own(studio),
         page(studio),
         path="/",
-        server_name=host,
-        server_port=port,
+        server_name=place.host,
+        server_port=place.port,
         footer_links=[],
         run_history=False,
         show_error=True,
@@ -111,40 +137,49 @@ def build(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> FastAPI:
     )
     mounted = next(route for route in app.routes if isinstance(route, Mount))
     mounted.app = Doors(mounted.app)
-    app.add_middleware(Guard)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=known_hosts(host), www_redirect=False)
+    if place.shared and not password:
+        password = made_password()
+    app.add_middleware(Guard, place=place, entry=Entry(password) if password else None)
     return app
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises OSError in words when the port is taken or the host is not ours."""
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise OSError(
-            f"Cannot listen on {host}:{port} ({error.strerror}). Is a studio open there? Try --port."
-        ) from error
+def entrances(place: Place, password: str) -> list[str]:
+    """The addresses to open, this machine's own first, the password in them."""
+    key = f"?{urlencode({QUERY: password})}" if password else ""
+    return [f"{address}/{key}" if key else address for address in place.addresses()]
 
 
-def welcome(address: str, workspace: Path, host: str) -> str:
-    """What is told on the terminal when the studio opens."""
-    words = f"FLENwheel is open at {address} (workspace {workspace})"
-    if host in LOOPBACK:
-        return words
-    return f"{words}\nThere is no password: who reaches that address sees the pictures and uses the studio."
+def welcome(place: Place, workspace: Path, password: str = "", told: bool = True) -> str:
+    """What is told on the terminal when the studio opens: where it is, and what others can do there. A password that
+    the user gave is not told (``told``): it stays out of what is logged."""
+    words = f"FLENwheel is open at {' or '.join(entrances(place, password if told else ''))} (workspace {workspace})"
+    if place.names:
+        under = f" under {place.root}" if place.root else ""
+        words += f"\nIt answers to {', '.join(place.names)} as well{under}: pass that name on in your proxy."
+    if place.shared:
+        words += EXPOSED
+    return f"{words}\n{MADE.format(password=password) if told else GIVEN}" if password else words
 
 
-def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True) -> None:
+def serve(workspace: Path, opening: Opening | None = None, open_browser: bool = True) -> None:
     """Open the workspace and serve the studio until it is stopped. Raises WorkspaceBusy, OSError (port in use)."""
-    address = f"http://{'localhost' if host in LOOPBACK else host}:{port}"
-    with listen(host, port) as door, Studio(open_session(workspace), address) as studio:
-        app = build(studio, host, port)
-        studio.session.store.announce(address)
-        config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=2)
-        if open_browser:
-            threading.Timer(1.0, webbrowser.open, [address]).start()
-        warm = threading.Timer(WARM_AFTER, lambda: studio.session.jobs.warm())  # the page comes first
-        warm.daemon = True
-        warm.start()
-        print(welcome(address, workspace, host), flush=True)  # noqa: T201 - told on the terminal
-        uvicorn.Server(config).run(sockets=[door])
+    opening = opening or Opening()
+    with listen(opening.host, opening.port) as door:
+        bound, port = door.getsockname()[:2]
+        place = Place(bound, port, opening.names, opening.root, opening.host)
+        password = opening.password or (made_password() if place.shared else "")
+        with Studio(open_session(workspace), place.addresses()[0]) as studio:
+            app = build(studio, place=place, password=password)
+            studio.session.store.announce(studio.address)
+            if open_browser:
+                threading.Timer(1.0, webbrowser.open, entrances(place, password)[:1]).start()
+            warm = threading.Timer(WARM_AFTER, lambda: studio.session.jobs.warm())  # the page comes first
+            warm.daemon = True
+            warm.start()
+            words = welcome(place, workspace, password, told=not opening.password)
+            print(words, flush=True)  # noqa: T201 - told on the terminal
+            trusted: list[str] = list(LOOPBACK)  # a proxy on this machine says for whom it asks
+            config = uvicorn.Config(
+                app, log_level="warning", server_header=False, timeout_graceful_shutdown=2, forwarded_allow_ips=trusted
+            )
+            uvicorn.Server(config).run(sockets=[door])

@@ -15,6 +15,8 @@ from safetensors.torch import save_file
 
 from pipelines.domain.presets import ModelFamily
 from pipelines.domain.shots import Adapter, ImageRef, LoraStack, Purpose, Shot
+from pipelines.engine import cards
+from pipelines.engine.cards import Card
 from pipelines.engine.resident import Resident
 from pipelines.storage.pictures import save_picture
 from pipelines.storage.preset_files import PRESETS
@@ -62,6 +64,13 @@ def resident(workspace: Workspace, settings: Settings, events: list[Any]) -> Ite
     made = Resident(workspace, settings, events.append)
     yield made
     made.drop()
+
+
+def put_in_card(monkeypatch: pytest.MonkeyPatch, gib: int = 24) -> None:
+    """From now on this machine has a card that nobody else uses, as far as planning goes."""
+    monkeypatch.setattr(cards, "cards", lambda: [Card("GPU-1", "a card", gib * 2**30)])
+    monkeypatch.setattr(cards, "torch_computes_on_cards", lambda: True)
+    monkeypatch.delenv(cards.VISIBLE, raising=False)
 
 
 def family(name: str) -> ModelFamily:

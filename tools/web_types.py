@@ -4,7 +4,7 @@
     uv run python tools/web_types.py --check    exit 1 when it is not up to date (a test does the same)
 
 Every model that a route of the studio takes or answers with is found by itself, through the application's OpenAPI
-schema. ``INSIDE`` are models inside answers that have no response model yet.
+schema.
 """
 
 import argparse
@@ -19,17 +19,11 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pydantic import BaseModel  # noqa: E402
-from pydantic.json_schema import models_json_schema  # noqa: E402
-
-from pipelines.domain.events import Memory  # noqa: E402
-from pipelines.domain.records import Character  # noqa: E402
 from pipelines.workflow.opening import open_session  # noqa: E402
 from studio.server.own import own  # noqa: E402
 from studio.server.state import Studio  # noqa: E402
 
 TARGET = ROOT / "studio" / "web" / "types.d.ts"
-INSIDE: tuple[type[BaseModel], ...] = (Character, Memory)
 HEAD = """/**
  * Written by tools/web_types.py from the server's models: change those and run it again.
  */
@@ -43,11 +37,9 @@ def schemas() -> dict[str, Schema]:
     """The JSON schema of each model, by its name. A model in an answer has all its fields, defaults too."""
     with tempfile.TemporaryDirectory() as folder, open_session(Path(folder) / "workspace") as session:
         told = own(Studio(session)).openapi()
-    models = [(model, "serialization") for model in INSIDE]
-    _, inside = models_json_schema(models, ref_template=REFERENCE + "{model}")  # type: ignore[arg-type]
-    found = told.get("components", {}).get("schemas", {}) | inside["$defs"]
+    found = told.get("components", {}).get("schemas", {})
     answers = [method.get("responses", {}) for path in told["paths"].values() for method in path.values()]
-    for name in _reached(answers, found) | set(inside["$defs"]):
+    for name in _reached(answers, found):
         found[name] = found[name] | {"required": list(found[name].get("properties", {}))}
     forms = ("Body_", "HTTPValidationError", "ValidationError")  # FastAPI's own
     return {name: found[name] for name in sorted(found) if not name.startswith(forms)}

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import Angle, Expression
+from pipelines.domain.records import Angle, Expression, Target
 from pipelines.domain.sampling import Sampling
 
 Role = Literal["generator", "editor"]
@@ -268,7 +268,7 @@ class TrainingPreset(Frozen):
 
     name: str
     title: str
-    target: Literal["character", "editor"]
+    target: Target
     families: tuple[str, ...]
     note: str = ""
     settings: TrainingSettings

@@ -17,6 +17,12 @@ Expression = Literal["neutral", "smiling", "angry", "sad", "unsure"]
 ImageKind = Literal["source", "enriched", "synthetic", "survey", "card", "sample", "correction"]
 DatasetKind = Literal["source", "enriched", "synthetic", "pristine", "qwen_training"]
 Label = Literal["good", "needs_correction", "reject"]
+TOKEN, CLASS_PROMPT = "ohwx_char", "person"
+"""What stands for a character in prompts, unless something else was chosen."""
+Target = Literal["character", "editor"]
+"""What a LoRA is trained for: to draw a character, or to edit."""
+Way = Literal["A", "B", "C", "D"]
+"""What a survey can come to."""
 Who = Literal["human", "rule", "simulated"]
 IdentityVerdict = Literal["right", "unsure", "wrong", "cannot tell"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
@@ -53,8 +59,8 @@ class Character(Record):
 
     table: ClassVar[str] = "characters"
     name: str
-    token: str = "ohwx_char"
-    class_prompt: str = "person"
+    token: str = TOKEN
+    class_prompt: str = CLASS_PROMPT
     generator: str
     editor: str
     origin: str = ""
@@ -271,7 +277,7 @@ class TrainingRun(Record):
 
     table: ClassVar[str] = "runs"
     character: str
-    target: Literal["character", "editor"]
+    target: Target
     version: str
     family: str
     preset: str
@@ -295,7 +301,7 @@ class Survey(Record):
     stacks: tuple[LoraStack, ...] = ()
     prompts: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
-    decision: Literal["", "A", "B", "C", "D"] = ""
+    decision: Way | Literal[""] = ""
     reasons: str = ""
     job: str = ""
     created: datetime = Field(default_factory=now)

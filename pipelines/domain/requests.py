@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.presets import TrainingSettings
-from pipelines.domain.records import Angle
+from pipelines.domain.records import Angle, Target
 from pipelines.domain.shots import ImageRef, Plan, Shot
 
 
@@ -163,7 +163,7 @@ class TrainRequest(Frozen):
     """
 
     kind: Literal["train"] = "train"
-    target: Literal["character", "editor"]
+    target: Target
     character: str
     name: str
     version: str

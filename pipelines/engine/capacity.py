@@ -1,7 +1,5 @@
 """What this machine's memory can hold, asked without torch, so that the page can say it before torch is loaded."""
 
-import ctypes
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,6 +7,7 @@ from typing import Literal
 
 import psutil
 
+from pipelines.engine import cards
 from pipelines.storage.settings import Settings
 
 GIB = 2**30
@@ -18,22 +17,28 @@ SPARE = 0.04
 
 @dataclass(frozen=True)
 class Capacity:
-    """Memory of the device that models run on, GiB; ``usable_gib`` is what may be planned with."""
+    """Memory of the device that models run on, GiB; ``usable_gib`` is what may be planned with, ``holders`` who else
+    has some of it, in words, and ``no_card`` why a card is not used that is there or was asked for."""
 
     device: Literal["cuda", "cpu"]
     total_gib: float
     usable_gib: float
+    holders: tuple[str, ...] = ()
+    no_card: str = ""
 
 
 def capacity(settings: Settings) -> Capacity:
-    """The device of the settings and its memory; ``memory_budget_gib`` above 0 is the limit where it is lower."""
-    total = card_bytes() if settings.device in ("auto", "cuda") else 0
-    device: Literal["cuda", "cpu"] = "cuda" if total else "cpu"
-    usable = total * (1 - SPARE) if total else _main_memory_usable()
-    total = total or psutil.virtual_memory().total
+    """The device of the settings and its memory: what is free, and what this program holds, which a new model replaces;
+    ``memory_budget_gib`` above 0 is the limit where it is lower."""
+    card = cards.chosen(settings)
+    held = card.taken(cards.ours) if card else 0
+    usable = card.total * (1 - SPARE) - held if card else _main_memory_usable()
+    total = card.total if card else psutil.virtual_memory().total
     if settings.memory_budget_gib:
         usable = min(usable, settings.memory_budget_gib * GIB)
-    return Capacity(device, total / GIB, usable / GIB)
+    device: Literal["cuda", "cpu"] = "cuda" if card else "cpu"
+    holders = tuple(holder.words for holder in card.others(cards.ours)) if card and held else ()
+    return Capacity(device, total / GIB, max(0.0, usable) / GIB, holders, cards.why_not(settings))
 
 
 @cache
@@ -51,23 +56,3 @@ def computes_bfloat16(device: str) -> bool:
 def _main_memory_usable() -> float:
     """What could be had: free memory, and what this process holds, which a new model replaces."""
     return psutil.virtual_memory().available + psutil.Process().memory_info().rss
-
-
-@cache
-def card_bytes() -> int:
-    """Memory of the first CUDA card, asked of the driver (NVML); 0 without a card or without a driver."""
-    library = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
-    try:
-        nvml = ctypes.CDLL(library)
-    except OSError:
-        return 0
-    if nvml.nvmlInit_v2() != 0:
-        return 0
-    try:
-        handle = ctypes.c_void_p()
-        memory = (ctypes.c_ulonglong * 3)()
-        if nvml.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(handle)) != 0:
-            return 0
-        return int(memory[0]) if nvml.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory)) == 0 else 0
-    finally:
-        nvml.nvmlShutdown()

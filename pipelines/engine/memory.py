@@ -92,7 +92,7 @@ def predict_render(family: ModelFamily, shots: Sequence[Shot], workspace: Worksp
     ladders: tuple[tuple[str, ...], ...] = ((), ("tiling",), ("tiling", "encoders off"))
     tried = [Prediction(_render_phases(family, shots, parts, shape, rungs, wide), budget, rungs) for rungs in ladders]
     return next((p for p in tried if p.fits), None) or _refused(
-        tried[-1], f"{family.title} needs", "Choose smaller pictures or a smaller model"
+        tried[-1], f"{family.title} needs", "Choose smaller pictures or a smaller model", machine
     )
 
 
@@ -122,7 +122,7 @@ def predict_training(
     prediction = Prediction(phases, machine.usable_gib)
     if prediction.fits:
         return prediction
-    return _refused(prediction, f"Training {family.title} needs", "Choose a smaller resolution, batch or rank")
+    return _refused(prediction, f"Training {family.title} needs", "Choose a smaller resolution, batch or rank", machine)
 
 
 def lora_width(architecture: Architecture, targets: Sequence[str], shape: Geometry) -> int:
@@ -167,10 +167,12 @@ def _in_gib(sizes: dict[str, float]) -> dict[str, float]:
     return {name: size / GIB for name, size in sizes.items()}
 
 
-def _refused(prediction: Prediction, what: str, cure: str) -> Prediction:
+def _refused(prediction: Prediction, what: str, cure: str, machine: Capacity) -> Prediction:
+    held = f" Other programs hold the rest: {', '.join(machine.holders[:3])}." if machine.holders else ""
+    no_card = f" {machine.no_card}" if machine.no_card else ""
     why = (
-        f"{what} about {prediction.peak_gib:.1f} GiB, and {prediction.total_gib:.1f} GiB may be used here."
-        f" {cure}, or raise the memory budget in the settings."
+        f"{what} about {prediction.peak_gib:.1f} GiB, and {prediction.total_gib:.1f} GiB may be used here.{held}"
+        f"{no_card} {cure}, or {'end one of them' if held else 'raise the memory budget in the settings'}."
     )
     return replace(prediction, why=why)
 

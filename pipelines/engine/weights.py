@@ -8,6 +8,7 @@ which the user asks for after seeing size and licence.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,9 @@ INDEX = "model_index.json"
 # The repositories also hold single-file copies of the same weights at their top level: only the folders are needed.
 PATTERNS = [INDEX, "*/*.json", "*/*.txt", "*/*.model", "*/*.jinja", "*/*.safetensors"]
 _TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
+
+LFS = b"version https://git-lfs"
+"""What a file begins with that git-lfs has not fetched yet."""
 
 OnProgress = Callable[[float, str], None]
 
@@ -54,18 +58,18 @@ def locate(family: ModelFamily, workspace: Workspace, settings: Settings) -> Pat
 
 def missing(family: ModelFamily, workspace: Workspace, settings: Settings) -> Missing | None:
     """What has to be obtained before ``family`` can run, or None when all is here."""
-    return None if locate(family, workspace, settings) else _lacking(family)
+    return None if locate(family, workspace, settings) else _lacking(family, workspace, settings)
 
 
 def require(family: ModelFamily, workspace: Workspace, settings: Settings) -> Path:
     """The folder that holds complete weights of ``family``. Raises WeightsMissing, which says how to get them."""
     here = locate(family, workspace, settings)
     if here is None:
-        raise WeightsMissing(_lacking(family).what)
+        raise WeightsMissing(_lacking(family, workspace, settings).what)
     return here
 
 
-def _lacking(family: ModelFamily) -> Missing:
+def _lacking(family: ModelFamily, workspace: Workspace, settings: Settings) -> Missing:
     if not family.weights.hub and (REVISION_MARK in family.revision or not family.weights.folder):
         return Missing(_not_there(family), 0.0, family.licence, "reinstall")
     if not family.weights.hub:
@@ -76,7 +80,17 @@ def _lacking(family: ModelFamily) -> Missing:
         f"The weights of {family.title} are not on this machine: {family.weights.gib:.1f} GiB from"
         f" {family.weights.hub}, licence: {family.licence}. Download them first, then run again."
     )
+    if damaged := _damaged(family, workspace, settings):
+        what = f"{damaged} {what}"
     return Missing(what, family.weights.gib, family.licence, "download")
+
+
+def _damaged(family: ModelFamily, workspace: Workspace, settings: Settings) -> str:
+    """What is wrong with the first folder that is there for ``family`` and cannot be used, in words; empty if none."""
+    for folder in _candidates(family, workspace, settings):
+        if folder.is_dir():
+            return f"{folder} is there but not whole: {'; '.join(check_folder(folder)[:3])}."
+    return ""
 
 
 def _not_there(family: ModelFamily) -> str:
@@ -150,6 +164,45 @@ def _absent(folder: Path, name: str) -> list[str]:
 
 
 def _check_tensors(folder: Path) -> list[str]:
+    """What is wrong with the weights of a part: files that are missing, or are not what their names say."""
+    return _absent_tensors(folder) or [
+        f"{path.name} {wrong}" for path in sorted(folder.glob("*.safetensors")) if (wrong := _damage(path))
+    ]
+
+
+def _damage(path: Path) -> str:
+    """What is wrong with a weights file, in words; empty when it is whole as far as its header tells."""
+    try:
+        told = path.stat()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return damage(path, told.st_size, told.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def damage(path: Path, size: int, changed: int) -> str:
+    """What is wrong with the safetensors file at ``path`` of ``size`` bytes, read from its first bytes and its header;
+    empty when nothing is. ``changed``, when it was written, makes an answer hold for that file alone."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(LFS))
+            if start == LFS:
+                return "is a git-lfs pointer, not the weights themselves: run 'git lfs pull' in its repository"
+            length = int.from_bytes(start[:8], "little")
+            if size < 8 or length > size - 8:
+                return f"is cut off or is no safetensors file ({size:,} bytes)"
+            file.seek(8)
+            header = json.loads(file.read(length))
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        whole = 8 + length + max(ends, default=0)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return "is no safetensors file: its header cannot be read"
+    return f"is cut off: {size / 2**30:.2f} of {whole / 2**30:.2f} GiB" if size < whole else ""
+
+
+def _absent_tensors(folder: Path) -> list[str]:
     for index in sorted(folder.glob("*.safetensors.index.json")):
         try:
             names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
@@ -175,7 +228,7 @@ def obtain(
     here = locate(family, workspace, settings)
     if here:
         return here
-    lacking = _lacking(family)
+    lacking = _lacking(family, workspace, settings)
     if lacking.how == "reinstall":
         raise WeightsMissing(lacking.what)
     folder = _download(family, _hub_cache(settings), on_progress, cancelled)

@@ -7,7 +7,7 @@ import json
 import re
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -266,7 +266,7 @@ def _check_layout(entries: dict[str, Any], available: int, name: str) -> None:
         )
 
 
-def _refuse_variants(tensors: dict[str, Any], name: str) -> None:
+def _refuse_variants(tensors: Iterable[str], name: str) -> None:
     for variant, pattern in _VARIANTS.items():
         if any(pattern.search(key) for key in tensors):
             raise LoraRefused(f"{name}: this is a {variant} file, which cannot be applied here. Plain LoRA can.")

@@ -3,7 +3,7 @@ all that is asked of them."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 TEXT = ("text_encoder", "lora_te")
@@ -15,17 +15,17 @@ _WHOLE = re.compile(r"transformer\.(?!transformer\.).*\.lora_[AB]\.weight")
 _ORIGINAL = re.compile(r"double_blocks\.|single_blocks\.")
 
 
-def flat(tensors: Mapping[str, Any]) -> bool:
+def flat(tensors: Iterable[str]) -> bool:
     """Whether the file is in a layout that diffusers converts itself: kohya's, OneTrainer's, xlabs'."""
     return any(key.startswith(FLAT) or ".processor." in key for key in tensors)
 
 
-def original(tensors: Mapping[str, Any]) -> bool:
+def original(tensors: Iterable[str]) -> bool:
     """Whether blocks are called as in Black Forest Labs' own code."""
     return any(_ORIGINAL.search(key) for key in tensors)
 
 
-def whole(tensors: Mapping[str, Any]) -> bool:
+def whole(tensors: Iterable[str]) -> bool:
     """Whether all keys are ``transformer.<module>.lora_A.weight`` or ``lora_B``, with no alpha beside them."""
     return all(_WHOLE.fullmatch(key) for key in tensors)
 

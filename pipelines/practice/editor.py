@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pipelines.domain.records import ImageRecord, Job, LoraRecord, Record, Survey
 from pipelines.domain.requests import TargetsRequest, Wanted
 from pipelines.domain.shots import LoraStack, Plan, Shot
+from pipelines.domain.words import count
 from pipelines.planning.survey import columns
 from pipelines.practice.choices import Choices
 from pipelines.storage.atomic import remove
@@ -28,7 +29,7 @@ def turn(run: PracticeRun) -> None:
         return
     lora = _trained(run)
     if lora is None or _untaught(run, learning):
-        run.work("train editor", training.submit(run.session, run.id, "editor", *run.preset("editor")))
+        run.work("train editor", training.submit(run.session, run.id, run.training("editor")))
         lora = _trained(run)
     assert lora is not None
     _prove(run, lora)
@@ -52,7 +53,7 @@ def _correct(run: PracticeRun) -> None:
         folder=folder,
         held_out=run.wish.held_out,
     )
-    job = run.work("correct", run.session.jobs.submit(request, f"Correct {len(wrong)} pictures", run.id))
+    job = run.work("correct", run.session.jobs.submit(request, f"Correct {count(len(wrong), 'picture')}", run.id))
     for image, path in zip(wrong, job.result["pictures"], strict=True):
         file = run.session.workspace.path(path)
         what = run.session.store.verdict(image.id).reason

@@ -21,6 +21,7 @@ STEPS = {
     "practice": "sources", "score": "sources", "calibrate": "calibrate", "examine": "look", "targets": "correct",
     "obtain": "models", "enriched": "enrich", "synthetic": "generate", "card": "cards", "survey": "survey",
     "character": "train", "editor": "train editor",
+    "sample": "checkpoints",
 }  # fmt: skip
 """What each kind of job, plan or training is called in the report."""
 NEAR = sources.NEAR_DUPLICATE
@@ -235,8 +236,10 @@ def _step(job: Job) -> str:
     if request is None:
         return STEPS.get(job.kind, job.kind)
     if isinstance(request, RenderRequest):
-        return STEPS[request.plan.kind]
-    return STEPS[request.target if isinstance(request, TrainRequest) else job.kind]
+        kind = request.plan.kind
+    else:
+        kind = request.target if isinstance(request, TrainRequest) else job.kind
+    return STEPS.get(kind, kind)
 
 
 def _drift(session: Session, character_id: str) -> Iterable[Drift]:

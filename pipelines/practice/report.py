@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from pipelines.domain.records import ANGLES, EXPRESSIONS, ImageRecord
+from pipelines.domain.words import count
 from pipelines.practice.figures import CardFigures, Editor, Figures, Gain, Gate
 from pipelines.practice.poster import poster
 from pipelines.session import Session
@@ -181,8 +182,9 @@ def _editor(editor: Editor) -> str:
         ("all right", editor.before.words, editor.after.words),
         ("the right person", editor.identity_before.words, editor.identity_after.words),
     ]
+    learnt = count(editor.triplets, "correction")
     said = (
-        f"{editor.lora} learnt from {editor.triplets} corrections. {editor.before.total} edits that neither it nor the "
+        f"{editor.lora} learnt from {learnt}. {editor.before.total} edits that neither it nor the "
         f"enrichment has seen, same seeds: p = {editor.p:.2g} (McNemar, exact). With it {_moved(editor.turned)} of "
         f"turned heads, and {_moved(editor.others)} of other edits."
     )

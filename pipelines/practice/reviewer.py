@@ -12,6 +12,7 @@ from typing import Literal, cast, get_args
 
 from pipelines.domain.records import Angle, Decision, Expression, ImageRecord, Job, Label
 from pipelines.domain.requests import ExamineRequest
+from pipelines.domain.words import count
 from pipelines.session import Session
 from pipelines.workflow import datasets, review, sources
 from pipelines.workflow.characters import NotAllowed
@@ -187,7 +188,7 @@ def look(
         seed=seed,
         error=error,
     )
-    return session.jobs.submit(request, f"Look at {len(new)} pictures", character_id)
+    return session.jobs.submit(request, f"Look at {count(len(new), 'picture')}", character_id)
 
 
 def unread(session: Session, character_id: str) -> list[ImageRecord]:

@@ -189,14 +189,14 @@ class PracticeRun:
         self.tell({"event": "pristine", "version": made.version, "pictures": len(made.images)})
 
     def _train(self, number: int) -> None:
-        job = training.submit(self.session, self.id, "character", *self.preset("character"))
+        job = training.submit(self.session, self.id, self.training("character"))
         self.work("train", job, round=number)
 
     def _card(self, number: int) -> None:
         lora = self.trained()[number - 1]
         card = self._card_of(lora)
         if card is None:
-            self.work("card", cards.submit(self.session, self.id, lora.id), round=number)
+            self.work("card", cards.submit(self.session, self.id, cards.CardOptions(lora.id)), round=number)
             card = self._card_of(lora)
         assert card is not None
         board = cards.board(self.session, card)
@@ -247,11 +247,10 @@ class PracticeRun:
         """Everything that was read so far."""
         return reviewer.readings(self.session, self.id)
 
-    def preset(self, target: Literal["character", "editor"]) -> tuple[str, Any]:
-        """Name of the training preset, and its settings."""
+    def training(self, target: training.Target) -> training.TrainOptions:
+        """How a target is trained here."""
         chosen = self.wish.choices.train
-        name = getattr(chosen, target)
-        return name, chosen.settings or self.session.presets.trainings[name].settings
+        return training.TrainOptions(target, getattr(chosen, target), dict(chosen.settings or ()))
 
     def work(self, step: str, job: Job, **more: Any) -> Job:
         """Wait for a job and tell of it. Raises Halted unless it is done."""

@@ -18,6 +18,7 @@ from pipelines.domain.events import Event, Failed, Finished, ImageMade, Stopped
 from pipelines.domain.messages import Claimed, Control, Ready, StartJob, ToApp, Told
 from pipelines.domain.records import Job, JobState, now
 from pipelines.domain.requests import Request
+from pipelines.engine.cards import environment
 from pipelines.queue.admission import Admit, Refusal, ask
 from pipelines.queue.completions import EndCallback, Endings
 from pipelines.queue.recorder import RETRY, Recorder
@@ -180,9 +181,11 @@ class Dispatcher:
             self._start_worker()
 
     def _start_worker(self) -> WorkerProcess:
+        settings = self._settings()
         self.jobs.worker = WorkerProcess(
             self._workspace.root,
             self._handlers,
+            environment(settings) if settings else {},
             on_message=lambda worker, message: self._inbox.put(lambda: self._heard(worker, message)),
             on_close=lambda worker: self._inbox.put(lambda: self._lost(worker)),
         )

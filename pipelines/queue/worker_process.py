@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO
@@ -32,12 +32,13 @@ log = logging.getLogger(__name__)
 
 class WorkerProcess:
     """One worker process. ``on_message(worker, message)`` and, once and last, ``on_close(worker)`` are called from a
-    thread of its own."""
+    thread of its own. ``environment``: variables that it gets beside this process's own."""
 
     def __init__(
         self,
         root: Path,
         handlers: str,
+        environment: Mapping[str, str],
         on_message: Callable[[WorkerProcess, ToApp], None],
         on_close: Callable[[WorkerProcess], None],
     ) -> None:
@@ -46,8 +47,9 @@ class WorkerProcess:
         make_folder(root / "logs")
         command = [sys.executable, "-m", "pipelines.worker.main", "--workspace", str(root), "--handlers", handlers]
         quiet = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "HF_HUB_DISABLE_TELEMETRY": "1"}
+        variables = {**os.environ, **quiet, **environment}
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=os.environ | quiet)
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=variables)
         self._pump = threading.Thread(target=self._keep_log, args=(root / "logs",), name="worker-log", daemon=True)
         self._pump.start()
         threading.Thread(target=self._listen, name="worker-listener", daemon=True).start()

@@ -26,6 +26,7 @@ from pipelines.domain.records import (
     TrainingRun,
     now,
 )
+from pipelines.domain.words import count
 from pipelines.storage import mirror, set_aside
 from pipelines.storage.migrations import TABLE as MIGRATIONS
 from pipelines.storage.migrations import MadeByNewer
@@ -68,7 +69,7 @@ def read_copies(workspace: Workspace, store: Store) -> Copies:
             copies.newer.append(name)
             continue
         if found.damaged:
-            copies.lost.append(f"{name}: {found.damaged} damaged lines were left out.")
+            copies.lost.append(f"{name}: {count(found.damaged, 'damaged line')} left out.")
         _check(copies, workspace, path, found, store)
     return copies
 
@@ -91,7 +92,7 @@ def _check(copies: Copies, workspace: Workspace, path: Path, found: mirror.Mirro
         known = store.get(type(record), name)
         if known != record:
             copies.kept[table, name] = (kept.row, _stopped(record) if known is None else record)
-    copies.lost += [f"{workspace.relative(path)}: {count} {what} were left out." for what, count in refused.items()]
+    copies.lost += [f"{workspace.relative(path)}: {what}, {n} left out." for what, n in refused.items()]
 
 
 def _record(table: str, document: dict[str, object]) -> Record:

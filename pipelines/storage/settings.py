@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     facenet_weights: Place = Field(None, description="The weights file of facenet's InceptionResnetV1.")
     memory_budget_gib: float = Field(0, ge=0, description="GPU memory to use at most, GiB. 0: all of the card's.")
     device: Literal["auto", "cuda", "cpu"] = Field("auto", description="Where models run.")
+    card: str = Field("", description="The graphics card that models run on, by its UUID. Empty: the first.")
     threads: int = Field(0, ge=0, le=1024, description="CPU threads for models. 0: as torch decides.")
     generator: Generator = Field("mini-flux", description="The model that new characters generate with.")
     editor: Editor = Field("mini-qwen-edit", description="The model that new characters are edited with.")

@@ -3,14 +3,17 @@
 Everything that is stored names files relative to the workspace, with ``/``, so that the folder can be moved.
 """
 
+import contextlib
 import re
+import secrets
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from pipelines.storage.atomic import keep_to, make_folder
+from pipelines.storage.atomic import keep_to, make_folder, read_bytes, write_durably
 
 LORA_FOLDERS = {"character": "flux_lora", "editor": "qwen_lora"}
 FIXED = ("characters", "loras", "models", "cache", "presets", "logs", "backups")
 """The folders of a workspace. Each may be a link that the user made to a bigger disk; what is in it must stay there."""
+_IDENTITY = re.compile(r"[0-9a-f]{16}")
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -40,6 +43,17 @@ class Workspace:
         keep_to(self.root)
         for folder in ("characters", self.loras(), "models", "cache/thumbs"):
             make_folder(self.root / folder)
+
+    def identity(self) -> str:
+        """16 hex digits by which this workspace is told from others, wherever it is moved; made when first asked for,
+        and again when its file is gone. Raises OSError."""
+        file = self.root / "flenwheel.id"
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if _IDENTITY.fullmatch(known := read_bytes(file).decode("ascii").strip()):
+                return known
+        made = secrets.token_hex(8)
+        write_durably(file, f"{made}\n".encode())
+        return made
 
     def path(self, relative: str) -> Path:
         """The absolute path of ``relative``, which need not exist.

@@ -87,7 +87,9 @@ class JobContext:
         return self.shared.resident(self.settings)
 
 
-Handler = Callable[[Any, JobContext], dict[str, Any]]
+Result = dict[str, object]
+"""What a finished job gives, as plain values."""
+Handler = Callable[[Any, JobContext], Result]
 
 
 class Scoring:
@@ -122,7 +124,7 @@ class Scoring:
             self._context.emit(event)
 
 
-def render(request: RenderRequest, context: JobContext) -> dict[str, Any]:
+def render(request: RenderRequest, context: JobContext) -> Result:
     """Make the pictures of a plan and score each. Result: ``images``, how many there are now."""
     from pipelines.worker.render import render as run
 
@@ -132,7 +134,7 @@ def render(request: RenderRequest, context: JobContext) -> dict[str, Any]:
     return {"images": len(made)}
 
 
-def score(request: ScoreRequest, context: JobContext) -> dict[str, Any]:
+def score(request: ScoreRequest, context: JobContext) -> Result:
     """Score pictures that exist. Result: ``images``, how many were scored."""
     from pipelines.worker.score import score as run
 
@@ -141,7 +143,7 @@ def score(request: ScoreRequest, context: JobContext) -> dict[str, Any]:
     return {"images": len(scores)}
 
 
-def calibrate(request: CalibrateRequest, context: JobContext) -> dict[str, Any]:
+def calibrate(request: CalibrateRequest, context: JobContext) -> Result:
     """Calibrate a character's thresholds. Result: ``calibrations``, the fields of a record for each recogniser."""
     from pipelines.worker.calibrate import run
 
@@ -149,7 +151,7 @@ def calibrate(request: CalibrateRequest, context: JobContext) -> dict[str, Any]:
                                 emit=context.emit, cancelled=context.cancelled)}  # fmt: skip
 
 
-def practice(request: PracticeRequest, context: JobContext) -> dict[str, Any]:
+def practice(request: PracticeRequest, context: JobContext) -> Result:
     """Draw the sources of a practice character. Result: ``pictures``: path, angle and expression of each."""
     from pipelines.storage.atomic import write_durably
     from pipelines.world.practice_sources import sources, views
@@ -168,7 +170,7 @@ def practice(request: PracticeRequest, context: JobContext) -> dict[str, Any]:
     return {"pictures": pictures}
 
 
-def examine(request: ExamineRequest, context: JobContext) -> dict[str, Any]:
+def examine(request: ExamineRequest, context: JobContext) -> Result:
     """Read what pictures truly show. Result: ``readings`` by image id (``pipelines.world.reading``)."""
     from pipelines.world.examine import examine as run
 
@@ -177,14 +179,14 @@ def examine(request: ExamineRequest, context: JobContext) -> dict[str, Any]:
     return {"readings": {i: reading.model_dump(mode="json") for i, reading in found.items()}}
 
 
-def targets(request: TargetsRequest, context: JobContext) -> dict[str, Any]:
+def targets(request: TargetsRequest, context: JobContext) -> Result:
     """Draw what edits should have given. Result: ``pictures``, a path for each."""
     from pipelines.world.examine import targets as run
 
     return {"pictures": run(request, workspace=context.workspace, emit=context.emit, cancelled=context.cancelled)}
 
 
-def train(request: TrainRequest, context: JobContext) -> dict[str, Any]:
+def train(request: TrainRequest, context: JobContext) -> Result:
     """Train a LoRA, judging its samples if asked to. Result: the trainer's."""
     from pipelines.training import train as run
     from pipelines.worker.score import finder
@@ -196,7 +198,7 @@ def train(request: TrainRequest, context: JobContext) -> dict[str, Any]:
                emit=emit, cancelled=context.cancelled, finder=faces)  # fmt: skip
 
 
-def obtain(request: ObtainRequest, context: JobContext) -> dict[str, Any]:
+def obtain(request: ObtainRequest, context: JobContext) -> Result:
     """Download the weights of a family, in percent. Result: ``folder``, relative if in the workspace."""
     from pipelines.engine.weights import WeightsMissing
     from pipelines.engine.weights import obtain as run

@@ -6,18 +6,28 @@ from math import ceil
 from pipelines.domain.calibrations import Calibration
 from pipelines.domain.records import Character, Identity, ImageRecord, Job, LoraRecord
 from pipelines.domain.requests import CalibrateRequest, Other, Reference, ScoreRequest
+from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
 from pipelines.workflow import datasets, review, sources
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.thresholds import fits, newest
 from pipelines.world.cast import CAST
 
-FAR = 0.01
 STRANGERS = range(8_000_000, 8_000_150)
 """Seeds of people of the mini world that serve as impostors and for nothing else: no reader may have learnt them."""
 LEAST, ENOUGH = 2, 5
 """Sources without which no threshold can be calibrated, and without which it is not used
 (``faces.calibration.SOURCES``)."""
+
+
+@dataclass(frozen=True)
+class CalibrateOptions:
+    """``far``: the share of others that may pass the line, between 0 and 0.5."""
+
+    far: float = 0.01
+
+
+AS_USUAL = CalibrateOptions()
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,7 @@ class Estimate:
     weak: tuple[str, ...]
 
 
-def estimate(session: Session, character_id: str, *, far: float = FAR) -> Estimate:
+def estimate(session: Session, character_id: str, options: CalibrateOptions = AS_USUAL) -> Estimate:
     """What there is to calibrate a character with. Raises NotFound."""
     character = session.character(character_id)
     n = len(sources.sources(session, character_id))
@@ -44,8 +54,10 @@ def estimate(session: Session, character_id: str, *, far: float = FAR) -> Estima
         blocker = "One source has nothing to be held against. Add another in Enrich."
     weak = []
     if LEAST <= n < ENOUGH:
-        weak.append(f"{n} sources of at least {ENOUGH}: with fewer, the line stays provisional and is not used.")
-    if not extra and (lacking := _few_others(known, far)):
+        weak.append(
+            f"{count(n, 'source')} of at least {ENOUGH}: with fewer, the line stays provisional and is not used."
+        )
+    if not extra and (lacking := _few_others(known, options.far)):
         weak.append(lacking)
     return Estimate(n, len(known) + len(extra), blocker, tuple(weak))
 
@@ -55,22 +67,24 @@ def _few_others(known: tuple[Other, ...], far: float) -> str:
     pictures, wanted = sum(len(o.images) for o in known), ceil(1 / far - 1)
     if pictures >= wanted:
         return ""
-    have = f"{pictures} pictures of others of at least {wanted}" if pictures else "Nobody else is known here yet"
+    have = (
+        f"{count(pictures, 'picture')} of others of at least {wanted}" if pictures else "Nobody else is known here yet"
+    )
     return (
         f"{have}: the line stays provisional. Bring in other characters, or make pictures with the base model "
         "alone in Generate."
     )
 
 
-def submit(session: Session, character_id: str, *, far: float = FAR) -> Job:
+def submit(session: Session, character_id: str, options: CalibrateOptions = AS_USUAL) -> Job:
     """Calibrate a character for the recognisers of its generator. Raises NotFound, and NotAllowed without sources or
     for a share that is none."""
-    if not 0 < far <= 0.5:
+    if not 0 < options.far <= 0.5:
         raise NotAllowed("The share of false accepts lies between 0 and 0.5, such as 0.01.")
     character = session.character(character_id)
     family = session.family(character.generator)
     references = sources.references(session, character_id)
-    if blocker := estimate(session, character_id, far=far).blocker:
+    if blocker := estimate(session, character_id, options).blocker:
         raise NotAllowed(blocker)
     version = datasets.following(c.version for c in session.store.all(Calibration, character=character_id))
     request = CalibrateRequest(
@@ -83,7 +97,7 @@ def submit(session: Session, character_id: str, *, far: float = FAR) -> Job:
         others=others(session, character),
         strangers=strangers(character) if _drawn_here(session, character) else (),
         size=family.defaults.width,
-        far=far,
+        far=options.far,
         folder=session.workspace.calibration_folder(character_id, version),
     )
     return session.jobs.submit(request, f"Calibrate {character.name}", character_id)
@@ -174,7 +188,7 @@ def score_again(session: Session, character_id: str) -> Job:
         raise NotAllowed("Every picture is judged by this line already.")
     spec = sources.scoring_spec(session, character_id, session.character(character_id).generator)
     request = ScoreRequest(character=character_id, images=tuple(i.ref for i in found), scoring=spec)
-    return session.jobs.submit(request, f"Judge {len(found)} pictures by the new line", character_id)
+    return session.jobs.submit(request, f"Judge {count(len(found), 'picture')} by the new line", character_id)
 
 
 def words(session: Session, calibration: Calibration) -> str:
@@ -183,7 +197,7 @@ def words(session: Session, calibration: Calibration) -> str:
     floor = f", someone else below {c.floor:.2f}" if c.floor > -1 else ""
     lines = [
         f"{c.recogniser}: right from {c.threshold:.2f} on{floor}.",
-        f"The line by others is {c.tau:.2f} ({c.impostors} pictures of {c.others}): {c.far_low * 100:.2g} to "
+        f"The line by others is {c.tau:.2f} ({count(c.impostors, 'picture')} of {c.others}): {c.far_low * 100:.2g} to "
         f"{c.far_high * 100:.2g} % of new others pass it (95 % interval). The lowest source scores {c.smallest:.2f}.",
         *(
             f"  {r.angle:13} {r.not_passed} of {r.total} right pictures do not pass ({r.low * 100:.0f} to "

@@ -49,27 +49,38 @@ class Rate:
         return f"{share} {interval.replace('%,', ' %,')}: target {self.target * 100:.0f} % {met}"
 
 
-def plan(session: Session, character_id: str, lora_id: str, *, seed: int | None = None, strength: float = 1.0) -> Plan:
-    """The 23 shots of a card for a LoRA (empty id: the base model)."""
+@dataclass(frozen=True)
+class CardOptions:
+    """For which LoRA of the character (empty: the base model), at which ``strength``. ``seed`` of ``None`` is the
+    benchmark's own: cards of the same seed can be held against each other."""
+
+    lora: str = ""
+    strength: float = 1.0
+    seed: int | None = None
+
+
+def plan(session: Session, character_id: str, options: CardOptions) -> Plan:
+    """The 23 shots of a card. Raises NotFound for an unknown LoRA."""
     character = session.character(character_id)
     version = datasets.following(c.version for c in session.store.all(Card, character=character_id))
     return model_card.plan(
         model_card.CardChoice(
             character=character,
             family=session.family(character.generator),
-            stack=loras.stack(session, [(lora_id, strength)]) if lora_id else LoraStack(),
+            stack=loras.stack(session, [(options.lora, options.strength)]) if options.lora else LoraStack(),
             spec=session.presets.card,
-            seed=seed,
+            seed=options.seed,
             version=version,
             folder=session.workspace.card_folder(character_id, version),
         )
     )
 
 
-def submit(session: Session, character_id: str, lora_id: str, *, seed: int | None = None, strength: float = 1.0) -> Job:
-    """Run the card for a LoRA."""
-    made = plan(session, character_id, lora_id, seed=seed, strength=strength)
-    name = loras.get(session, lora_id).name if lora_id else "the base model"
+def submit(session: Session, character_id: str, options: CardOptions) -> Job:
+    """Run a card. Raises NotFound for an unknown LoRA."""
+    made = plan(session, character_id, options)
+    name = loras.get(session, options.lora).name if options.lora else "the base model"
+    seed = session.presets.card.seed if options.seed is None else options.seed
 
     def card_of(job: Job) -> list[Record]:
         return [
@@ -77,8 +88,8 @@ def submit(session: Session, character_id: str, lora_id: str, *, seed: int | Non
                 id=f"{character_id}/{made.version}",
                 character=character_id,
                 version=made.version,
-                lora=lora_id,
-                seed=session.presets.card.seed if seed is None else seed,
+                lora=options.lora,
+                seed=seed,
                 job=job.id,
             )
         ]

@@ -9,6 +9,7 @@ from statistics import fmean
 from pipelines.domain.records import ImageRecord, Job, LoraRecord, TrainingRun
 from pipelines.domain.requests import TrainRequest
 from pipelines.domain.shots import Adapter, LoraStack, Plan, Shot
+from pipelines.domain.words import count
 from pipelines.models import lora_export
 from pipelines.models.lora_export import Learned
 from pipelines.models.lora_files import LoraRefused, inspect
@@ -86,7 +87,7 @@ def _plan(session: Session, run: TrainingRun, shots: Iterable[Shot]) -> Plan:
 
 def submit(session: Session, run: TrainingRun, plan: Plan) -> Job:
     """Draw the grid; every picture is judged. Raises NotAllowed."""
-    return render.submit(session, plan, f"Grid of {run.version}: {len(plan)} pictures")
+    return render.submit(session, plan, f"Grid of {run.version}: {count(len(plan), 'picture')}")
 
 
 def grid(session: Session, run: TrainingRun) -> list[ImageRecord]:

@@ -7,8 +7,9 @@ from pipelines.session import Session
 
 
 def number(version: str) -> int:
-    """3 for ``v3``."""
-    return int(version.removeprefix("v"))
+    """3 for ``v3``; 0 for what is no version, so that one odd record stops nothing."""
+    digits = version.removeprefix("v")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
 
 
 def following(versions: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipelines.domain.records import Card, Character, LoraRecord, TrainingRun
+from pipelines.domain.words import count
 from pipelines.session import Session
 from pipelines.workflow import card, datasets, loras, practice, pristine, review, sources, training
 
@@ -97,7 +98,7 @@ def _next(session: Session, character_id: str, n: _Counts) -> NextAction:
         return NextAction("Enrich the sources", "three to five edits of each, of what the sources lack", "enrich")
     if n.waiting:
         return NextAction(
-            f"Review {n.waiting} pictures", "gate to training: every picture is judged", "review", "enriched"
+            f"Review {count(n.waiting, 'picture')}", "gate to training: every picture is judged", "review", "enriched"
         )
     if not n.trained:
         blockers = training.dataset(session, character_id).blockers
@@ -128,7 +129,9 @@ def _after_the_card(session: Session, character_id: str, n: _Counts) -> NextActi
     cells = card.board(session, n.cards[-1])
     waiting = sum(c.verdict == "unsure" for c in cells)
     if waiting:
-        return NextAction(f"Judge {waiting} cells of the card", "only eyes can call a picture right", "model_card")
+        return NextAction(
+            f"Judge {count(waiting, 'cell')} of the card", "only eyes can call a picture right", "model_card"
+        )
     rate = card.rate(cells)
     if rate.right >= rate.target * rate.total:
         return NextAction("Look at the model card", rate.words, "model_card")

@@ -3,10 +3,9 @@
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 from pipelines.domain.presets import CatalogueEntry
-from pipelines.domain.records import LoraRecord, TrainingRun
+from pipelines.domain.records import LoraRecord, Target, TrainingRun
 from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.models.lora_files import admit_lora
@@ -132,7 +131,7 @@ def ask_for(session: Session, lora_id: str, asked: Sampling | None) -> LoraRecor
     return told
 
 
-def trained(session: Session, character_id: str, target: Literal["character", "editor"]) -> list[LoraRecord]:
+def trained(session: Session, character_id: str, target: Target) -> list[LoraRecord]:
     """LoRAs trained here of a character, or for its editor, that fit the model it has now; oldest first. One model may
     be both, so the training says which a LoRA is."""
     character = session.character(character_id)

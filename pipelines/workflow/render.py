@@ -1,12 +1,14 @@
 """From a plan to a job, and what it will take."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
 
 from pipelines.domain.records import ImageRecord, Job, Record
 from pipelines.domain.requests import ObtainRequest, RenderRequest
 from pipelines.domain.shots import Plan
+from pipelines.domain.words import count
+from pipelines.engine.capacity import capacity
 from pipelines.engine.memory import predict_render
 from pipelines.engine.weights import Missing, missing
 from pipelines.session import NotFound, Session
@@ -14,25 +16,46 @@ from pipelines.workflow import sources
 from pipelines.workflow.characters import NotAllowed
 
 Alongside = Callable[[Job], list[Record]]
+LARGE = 1_000_000_000
+"""Parameters of a transformer from which a picture on a CPU is a matter of minutes at the least."""
 PREVIEW = 4
 """How many pictures of a plan are made to look at first."""
 
 
 @dataclass
 class Estimate:
-    """What a plan will take: how many pictures are still to be made, seconds (``None``: never done here), memory."""
+    """What a plan will take: how many pictures are still to be made, seconds (``None``: never done here), memory.
+    ``lacking`` are weights that have to be obtained first, ``note`` says what is worth knowing of the machine."""
 
     pictures: int
     seconds: float | None
     peak_gib: float
     fits: bool
     why: str
+    lacking: Missing | None = None
+    note: str = ""
 
     @property
     def words(self) -> str:
         """``60 pictures, about 7 min, fits``."""
-        count = f"{self.pictures} picture{'' if self.pictures == 1 else 's'}"
-        return f"{count}, {about(self.seconds)}, {'fits' if self.fits else self.why}"
+        pictures = count(self.pictures, "picture")
+        if self.lacking:
+            return f"{pictures}, once the weights are here"
+        return f"{pictures}, {about(self.seconds)}, {'fits' if self.fits else self.why}"
+
+    @property
+    def can_begin(self) -> bool:
+        """Whether making the pictures would be accepted."""
+        return self.fits and self.lacking is None
+
+    @property
+    def obstacle(self) -> str:
+        """Why it would not, short enough for a button; empty when it would."""
+        if self.lacking is None:
+            return "" if self.fits else "Does not fit"
+        if self.lacking.how == "reinstall":
+            return "The weights are missing"
+        return f"Get the weights first ({self.lacking.gib:.0f} GB)"
 
 
 def about(seconds: float | None) -> str:
@@ -61,6 +84,8 @@ def estimate(session: Session, plan: Plan) -> Estimate:
         )
         for family in dict.fromkeys(shot.family for shot in plan.shots)
     ]
+    families = dict.fromkeys(shot.family for shot in plan.shots)
+    lacking = next((gone for family in families if (gone := missing_weights(session, family))), None)
     worst = max(forecast, key=lambda p: p.peak_gib, default=None)
     return Estimate(
         pictures=len(to_do),
@@ -68,7 +93,17 @@ def estimate(session: Session, plan: Plan) -> Estimate:
         peak_gib=worst.peak_gib if worst else 0.0,
         fits=all(p.fits for p in forecast),
         why=next((p.why for p in forecast if not p.fits), ""),
+        lacking=lacking,
+        note=_machine_note(session, families),
     )
+
+
+def _machine_note(session: Session, families: Iterable[str]) -> str:
+    """Why no card is used, and that a large model takes its time without one."""
+    machine = capacity(session.settings)
+    large = any(session.family(f).parts["transformer"].parameters >= LARGE for f in families)
+    slow = "Without a graphics card a picture of this model takes from many minutes to hours."
+    return " ".join(filter(None, [machine.no_card, slow if large and machine.device == "cpu" else ""]))
 
 
 def _seconds_a_picture(session: Session, family: str) -> float | None:
@@ -102,7 +137,7 @@ def submit(session: Session, plan: Plan, title: str, *, alongside: Alongside = l
 def submit_pictures(session: Session, plan: Plan, what: str, *, preview: bool) -> Job:
     """Queue a plan as a job called ``what``, or its first pictures as a preview. Raises NotAllowed."""
     part = plan.model_copy(update={"shots": plan.shots[:PREVIEW]}) if preview else plan
-    return submit(session, part, f"{'Preview' if preview else what}: {len(part)} pictures")
+    return submit(session, part, f"{'Preview' if preview else what}: {count(len(part), 'picture')}")
 
 
 def missing_weights(session: Session, family: str) -> Missing | None:

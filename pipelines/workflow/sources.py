@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipelines.domain.records import Angle, Decision, Expression, ImageRecord, Job
 from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
+from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
 from pipelines.storage.intake import Examined, Refused, examine, keep
 from pipelines.storage.pictures import hamming
@@ -190,7 +191,7 @@ def measure(session: Session, character_id: str) -> Job:
         images=tuple(s.ref for s in found),
         scoring=scoring_spec(session, character_id, character.generator),
     )
-    return session.jobs.submit(request, f"Look at {len(found)} sources", character_id)
+    return session.jobs.submit(request, f"Look at {count(len(found), 'source')}", character_id)
 
 
 def advice(session: Session, character_id: str) -> list[str]:

@@ -4,16 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal
 
-from pipelines.domain.records import ImageRecord, Job, Survey
+from pipelines.domain.records import ImageRecord, Job, Survey, Way
 from pipelines.domain.shots import LoraStack, Plan
+from pipelines.domain.words import count
 from pipelines.planning import survey
 from pipelines.session import NotFound, Session
 from pipelines.workflow import datasets, render, sources
 from pipelines.workflow.characters import NotAllowed
 
-Way = Literal["A", "B", "C", "D"]
 CHOICES: dict[Way, str] = {
     "A": "An existing LoRA as it is",
     "B": "Several LoRAs combined",
@@ -83,7 +82,10 @@ def plan(session: Session, character_id: str, options: SurveyOptions) -> Plan:
 def submit(session: Session, plan: Plan) -> Job:
     """Run a survey and remember what it compares."""
     return render.submit(
-        session, plan, f"Survey {plan.version}: {len(plan)} pictures", alongside=lambda job: [_survey(plan, job)]
+        session,
+        plan,
+        f"Survey {plan.version}: {count(len(plan), 'picture')}",
+        alongside=lambda job: [_survey(plan, job)],
     )
 
 

@@ -1,13 +1,16 @@
 """Steps 1.4, 1.8 and flywheel 2: what a training would learn from, whether its gate is open, and the training."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-from pipelines.domain.presets import TrainingSettings
-from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, TrainingRun, new_id
+from pydantic import ValidationError
+
+from pipelines.domain.presets import TrainingPreset, TrainingSettings
+from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, Target, TrainingRun, new_id
 from pipelines.domain.requests import TrainItem, TrainRequest, seen_in
 from pipelines.domain.shots import LoraStack, Purpose, Shot
+from pipelines.domain.words import count
 from pipelines.planning import model_card
 from pipelines.session import Session
 from pipelines.workflow import datasets, gate, pristine, review, sources
@@ -15,14 +18,22 @@ from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.gate import GateShut
 from pipelines.workflow.sources import angle_of, cell_of, expression_of
 
-Target = Literal["character", "editor"]
-
 GOOD_WANTED = 30
 TRIPLETS_WANTED = 10
 EXPRESSIONS_WANTED = 3
 FEW = 3
 """Pictures of an angle with an expression below which they share less than its due."""
 SAMPLE_CELLS = ("front/neutral", "half-left/smiling", "profile-right/neutral")
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What to train, and how. No ``preset``: the first for the character's model; ``settings`` are those that are not
+    to be as the preset has them, by name, as numbers or as they were typed."""
+
+    target: Target = "character"
+    preset: str = ""
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass
@@ -100,7 +111,7 @@ def _editor_set(session: Session, character_id: str) -> TrainingSet:
     elif not corrections:
         found.blockers.append(f"None of {len(made)} corrections can be learnt from: their {_LEFT_OUT}.")
     elif len(corrections) < TRIPLETS_WANTED:
-        found.warnings.append(f"{len(corrections)} corrections of {TRIPLETS_WANTED} wanted.")
+        found.warnings.append(f"{count(len(corrections), 'correction')} of {TRIPLETS_WANTED} wanted.")
     if corrections and (left := len(made) + len(edits) - len(found.items)):
         whose = "is left out: its" if left == 1 else "are left out: their"
         found.warnings.append(f"{left} of {len(made) + len(edits)} edits {whose} {_LEFT_OUT}.")
@@ -164,29 +175,44 @@ def _family(session: Session, character_id: str, target: Target) -> str:
     return character.generator if target == "character" else character.editor
 
 
-def submit(
-    session: Session,
-    character_id: str,
-    target: Target,
-    preset: str,
-    settings: TrainingSettings | None = None,
-) -> Job:
+def preset_of(session: Session, character_id: str, options: TrainOptions) -> TrainingPreset:
+    """The preset that is chosen. Raises NotAllowed when there is none of that name for the target."""
+    fitting = presets_for(session, character_id, options.target)
+    chosen = session.presets.trainings.get(options.preset or next(iter(fitting), ""))
+    if chosen is None or chosen.target != options.target:
+        known = f"known: {', '.join(fitting)}" if fitting else "none is for its model"
+        raise NotAllowed(f"There is no {options.target} training preset {options.preset!r} ({known}).")
+    return chosen
+
+
+def settings_of(session: Session, character_id: str, options: TrainOptions) -> TrainingSettings:
+    """The preset's settings with those that were set otherwise; alpha keeps its ratio to the rank unless it was set,
+    too. Raises NotAllowed with every setting that is wrong."""
+    base = preset_of(session, character_id, options).settings
+    try:
+        settings = TrainingSettings.model_validate(base.model_dump() | dict(options.settings))
+    except ValidationError as error:
+        wrong = ", ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors())
+        raise NotAllowed(f"These settings cannot be: {wrong}.") from error
+    if "alpha" in options.settings:
+        return settings
+    return settings.model_copy(update={"alpha": base.alpha * settings.rank / base.rank})
+
+
+def submit(session: Session, character_id: str, options: TrainOptions) -> Job:
     """Train the next version of a character's LoRA. Raises GateShut, NotAllowed.
 
     The versions of the datasets that are used are frozen, and the run remembers every picture that went in.
     """
-    chosen = session.presets.trainings.get(preset)
-    if chosen is None or chosen.target != target:
-        known = ", ".join(presets_for(session, character_id, target))
-        raise NotAllowed(f"There is no {target} training preset {preset!r} (known: {known}).")
-    learning = dataset(session, character_id, target)
+    preset, settings = preset_of(session, character_id, options), settings_of(session, character_id, options)
+    learning = dataset(session, character_id, options.target)
     if learning.blockers:
         raise GateShut(" ".join(learning.blockers))
-    request = _request(session, character_id, learning, settings or chosen.settings)
+    request = _request(session, character_id, learning, settings)
 
     def alongside(job: Job) -> list[Record]:
         used = datasets.holding(session, character_id, (ref.id for ref in request.pictures))
-        return [_run(session, request, preset, job), *(d.model_copy(update={"frozen": True}) for d in used)]
+        return [_run(session, request, preset.name, job), *(d.model_copy(update={"frozen": True}) for d in used)]
 
     return session.jobs.submit(request, f"Train {request.name}", character_id, alongside=alongside)
 

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord
 from pipelines.domain.shots import Plan
+from pipelines.domain.words import count
 from pipelines.models.lora_files import LoraRefused
 from pipelines.planning.base import ChoiceError
 from pipelines.planning.sampling import notes
@@ -35,7 +35,9 @@ REFUSALS = (
     BackupRefused,
 )  # fmt: skip
 
-Answer = tuple[dict[str, Any], str]
+Told = dict[str, object]
+"""An answer in JSON."""
+Answer = tuple[Told, str]
 
 
 class Usage(ValueError):
@@ -120,7 +122,7 @@ def make_pictures(session: Session, plan: Plan, job: Job) -> Answer:
         for i in session.store.all(ImageRecord, character=plan.character, kind=plan.kind, version=plan.version)
         if i.shot and i.shot in plan.shots
     ]
-    return data, f"{words}; {len(data['images'])} pictures in {plan.folder}"
+    return data, f"{words}; {count(len(data['images']), 'picture')} in {plan.folder}"
 
 
 def picture_ids(session: Session, options: argparse.Namespace, named: Iterable[str]) -> list[str]:

@@ -3,14 +3,15 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from pipelines.domain.words import count
 from pipelines.storage import backup as backups
 from pipelines.storage import restoring
-from pipelines.storage.backup import BackupRefused
+from pipelines.storage.backup import BackupRefused, Told
 from studio.cli.answers import Answer, command, workspace_of
 
 TICK = 1.0
@@ -24,7 +25,7 @@ def backup(options: argparse.Namespace) -> Answer:
     target = options.file or Path.cwd()
     with _in_words("backed up"):
         made = backups.back_up(root, target, _progress("Backing up"))
-    words = [f"{made.path}: {made.files} files, {size(made.bytes)}, read again and found whole."]
+    words = [f"{made.path}: {count(made.files, 'file')}, {size(made.bytes)}, read again and found whole."]
     words += [f"  left out: {line}" for line in made.left_out]
     words.append(f"To restore it: flenwheel restore {made.path} --workspace NEW_FOLDER")
     return asdict(made), "\n".join(words)
@@ -35,8 +36,8 @@ def restore(options: argparse.Namespace) -> Answer:
     """Make a new workspace of a backup. Nothing is written over."""
     with _in_words("restored"):
         made = restoring.restore(options.file, workspace_of(options), _progress("Restoring"))
-    words = f"{made.path}: {made.characters} characters, {made.pictures} pictures, {size(made.bytes)}."
-    return asdict(made), f"{words}\nTo open it: flenwheel --workspace {made.path}"
+    held = f"{count(made.characters, 'character')}, {count(made.pictures, 'picture')}, {size(made.bytes)}"
+    return asdict(made), f"{made.path}: {held}.\nTo open it: flenwheel --workspace {made.path}"
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def _in_words(done: str) -> Iterator[None]:
         raise BackupRefused(f"Stopped. Nothing was {done}, and nothing is left behind.") from None
 
 
-def _progress(doing: str) -> Callable[[int, int], None]:
+def _progress(doing: str) -> Told:
     """Tells on standard error how far it is, at most once in ``TICK`` seconds."""
     told = time.monotonic()
 
@@ -64,9 +65,9 @@ def _progress(doing: str) -> Callable[[int, int], None]:
     return tell
 
 
-def size(count: int) -> str:
+def size(number: int) -> str:
     """Bytes in words: ``3.4 MiB``."""
-    value, unit = float(count), "bytes"
+    value, unit = float(number), "bytes"
     for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
         if value < 1024 or unit == "TiB":
             break

@@ -5,18 +5,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
-from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import Card, Character, Decision, Survey
 from pipelines.domain.requests import ScoreRequest
 from pipelines.domain.shots import LoraStack
+from pipelines.domain.words import count
 from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
-from pipelines.storage.rebuild import Report, put_away_unreadable
-from pipelines.storage.rebuild import rebuild as rebuild_records
 from pipelines.workflow import calibration as calibrating
 from pipelines.workflow import card as cards
 from pipelines.workflow import characters, datasets, flywheel, loras, pristine, sources, training
@@ -29,6 +24,7 @@ from studio.cli import doctor as health
 from studio.cli.answers import (
     NOBODY,
     Answer,
+    Told,
     Usage,
     character_of,
     command,
@@ -53,7 +49,7 @@ def bring_in(options: argparse.Namespace) -> Answer:
         weights = [f for f in files if f.suffix.lower() == ".safetensors"]
         pictures = [f for f in files if f not in weights]
         added = [loras.add(session, f, f.name, family=options.family) for f in weights]
-        data: dict[str, Any] = {"loras": [lora.model_dump(mode="json") for lora in added]}
+        data: Told = {"loras": [lora.model_dump(mode="json") for lora in added]}
         words = [f"{lora.name}: {lora.family}, rank {lora.rank}" for lora in added]
         if pictures:
             arrival = _take_in(session, options, pictures)
@@ -63,12 +59,14 @@ def bring_in(options: argparse.Namespace) -> Answer:
                 "refused": dict(arrival.refused),
                 "doubtful": dict(arrival.doubtful),
             }
-            words += [f"{len(arrival.admitted)} pictures taken in"] + [why for _, why in arrival.refused]
+            words += [f"{count(len(arrival.admitted), 'picture')} taken in"] + [why for _, why in arrival.refused]
         return data, "\n".join(words)
 
 
 def _take_in(session: Session, options: argparse.Namespace, pictures: list[Path]) -> sources.Arrival:
     if options.new:
+        if not options.may_use:
+            raise Usage("Say first that you may use the pictures of this character: --may-use")
         character = characters.create(
             session,
             options.new,
@@ -192,7 +190,7 @@ def review(options: argparse.Namespace) -> Answer:
             found = pristine.candidates(session, character.id)
             best = [image.id for image in found[: kept_at_once(session, character, found)]]
             made = pristine.keep(session, character.id, chosen or best)
-            return {"dataset": made.model_dump(mode="json")}, f"{made.id}: {len(made.images)} pictures"
+            return {"dataset": made.model_dump(mode="json")}, f"{made.id}: {count(len(made.images), 'picture')}"
         if options.failure:
             return _failure(session, chosen, options)
         if options.label:
@@ -241,7 +239,7 @@ def _label(session: Session, chosen: list[str], options: argparse.Namespace) -> 
         session,
         [Decision(image=i, who="human", action="label", value=value, reason=options.reason) for i in chosen],
     )
-    return {"decided": chosen, "label": value}, f"{len(chosen)} pictures: {options.label}"
+    return {"decided": chosen, "label": value}, f"{count(len(chosen), 'picture')}: {options.label}"
 
 
 @command
@@ -249,7 +247,8 @@ def train(options: argparse.Namespace) -> Answer:
     """Train the next version of a LoRA, or say what it would learn from."""
     with in_session(options) as session:
         character = character_of(session, options)
-        learning = training.dataset(session, character.id, options.target)
+        wanted = training.TrainOptions(options.target, options.preset, dict(_set(options.set)))
+        learning = training.dataset(session, character.id, wanted.target)
         told = {
             "pictures": dict(learning.by_origin),
             "angles": dict(learning.by_angle),
@@ -258,23 +257,17 @@ def train(options: argparse.Namespace) -> Answer:
         }
         if options.dry_run:
             return told, "\n".join([str(dict(learning.by_origin)), *learning.blockers, *learning.warnings])
-        fitting = training.presets_for(session, character.id, options.target)
-        preset = options.preset or next(iter(fitting), "")
-        job = training.submit(session, character.id, options.target, preset, _settings(session, preset, options.set))
-        data, words = work(session, job)
+        data, words = work(session, training.submit(session, character.id, wanted))
         return told | data, words
 
 
-def _settings(session: Session, preset: str, changes: Iterable[str]) -> TrainingSettings | None:
-    chosen = session.presets.trainings.get(preset)
-    if chosen is None:
-        return None
-    pairs = [change.partition("=") for change in changes]
-    values = chosen.settings.model_dump() | {key.strip(): value.strip() for key, _, value in pairs}
-    try:
-        return TrainingSettings.model_validate(values)
-    except ValidationError as error:
-        raise Usage("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+def _set(changes: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """``KEY=VALUE`` to (key, value)."""
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise Usage(f"{change!r}: a setting is given as KEY=VALUE, such as steps=500.")
+        yield key.strip(), value.strip()
 
 
 @command
@@ -283,20 +276,22 @@ def score(options: argparse.Namespace) -> Answer:
     with in_session(options) as session:
         character = character_of(session, options)
         if options.calibrate:
-            return _calibrate(session, character, options.far)
+            return _calibrate(session, character, calibrating.CalibrateOptions(options.far))
         images = datasets.pictures(session, character.id, options.kind)
         if not images:
             raise NotFound(f"{character.name} has no {options.kind} pictures yet.")
         spec = sources.scoring_spec(session, character.id, character.generator)
         request = ScoreRequest(character=character.id, images=tuple(i.ref for i in images), scoring=spec)
-        data, words = work(session, session.jobs.submit(request, f"Judge {len(images)} pictures", character.id))
+        data, words = work(
+            session, session.jobs.submit(request, f"Judge {count(len(images), 'picture')}", character.id)
+        )
         found = datasets.pictures(session, character.id, options.kind)
         data["scores"] = {i.id: i.scores.model_dump(mode="json") for i in found}
         return data, words
 
 
-def _calibrate(session: Session, character: Character, far: float) -> Answer:
-    data, words = work(session, calibrating.submit(session, character.id, far=far))
+def _calibrate(session: Session, character: Character, wanted: calibrating.CalibrateOptions) -> Answer:
+    data, words = work(session, calibrating.submit(session, character.id, wanted))
     if not data["ok"]:
         return data, words
     found = calibrating.current(session, character.id)
@@ -309,10 +304,11 @@ def card(options: argparse.Namespace) -> Answer:
     """Run the model card, or show one that was run."""
     with in_session(options) as session:
         character = character_of(session, options)
-        data: dict[str, Any] = {}
+        data: Told = {}
         if not options.show:
             lora = lora_of(session, character, options.version)
-            data, _ = work(session, cards.submit(session, character.id, lora, seed=options.seed))
+            wanted = cards.CardOptions(lora, options.strength, options.seed)
+            data, _ = work(session, cards.submit(session, character.id, wanted))
         made = _shown_card(session, character, options.show)
         board = cards.board(session, made)
         rate = cards.rate(board)
@@ -337,7 +333,7 @@ def status(options: argparse.Namespace) -> Answer:
     """Where the wheel stands. Only reads: works beside a running studio."""
     with in_session(options, read_only=True) as session:
         everyone = session.store.all(Character)
-        data: dict[str, Any] = {"workspace": str(session.workspace.root), "characters": [c.id for c in everyone]}
+        data: Told = {"workspace": str(session.workspace.root), "characters": [c.id for c in everyone]}
         data["repairs"] = list(session.store.repairs)
         data["presets"] = list(own_presets.read(session).problems)
         for problem in data["presets"]:
@@ -353,31 +349,6 @@ def status(options: argparse.Namespace) -> Answer:
 
 
 @command
-def rebuild(options: argparse.Namespace) -> Answer:
-    """Restore the records from the files alone. Those that cannot be read at all are moved into backups first."""
-    aside = put_away_unreadable(workspace_of(options))
-    with in_session(options) as session:
-        report = rebuild_records(session.workspace, session.store)
-        told = asdict(report) | {"put_away": str(aside or ""), "repairs": session.store.repairs}
-        return told, "\n".join([*_rebuilt(report, aside), *session.store.repairs])
-
-
-def _rebuilt(report: Report, aside: Path | None) -> list[str]:
-    """What a rebuild did, and what it could not, in words."""
-    words = [f"The records could not be read and were moved to {aside}."] if aside else []
-    counts = ", ".join(f"{count} {table}" for table, count in report.records.items()) or "none were missing"
-    words.append(f"Records restored: {counts}.")
-    for paths, what in (
-        (report.unreadable, "cannot be read"),
-        (report.missing, "is not there; its record is not restored"),
-        (report.left_out, "was not restored: no record says that it was let in; bring it in again"),
-        (report.newer, "was made by a newer FLENwheel: update this one"),
-    ):
-        words += [f"  {path}: {what}." for path in paths]
-    return words + [f"  {line}" for line in report.lost]
-
-
-@command
 def presets(options: argparse.Namespace) -> Answer:
     """What was read of the user's own presets, or a folder to begin with. Works beside a running studio."""
     with in_session(options, read_only=True) as session:
@@ -389,7 +360,7 @@ def presets(options: argparse.Namespace) -> Answer:
             mine = f", yours: {', '.join(kind.own)}" if kind.own else ""
             words.append(f"  {kind.title:15} {kind.count:3}  {kind.files}{mine}")
         words += [f"  {problem}" for problem in found.problems]
-        told = asdict(found) | {"written": written, "ok": not found.problems}
+        told: Told = asdict(found) | {"written": written, "ok": not found.problems}
         return told, "\n".join(words)
 
 

@@ -5,13 +5,22 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
-from pipelines.workflow.calibration import FAR
+from pipelines.domain.records import CLASS_PROMPT, TOKEN, Angle, Expression, Label, Target, Way
+from pipelines.practice.run import Wish
+from pipelines.workflow.calibration import CalibrateOptions
+from pipelines.workflow.card import CardOptions
 from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.generate import GenerateOptions
-from studio.cli import backup_command, commands, lora_command, practice_command
+from pipelines.workflow.review import GATES
+from pipelines.workflow.survey import SurveyOptions
+from pipelines.workflow.training import TrainOptions
+from studio.cli import backup_command, commands, lora_command, practice_command, rebuild_command
 
 DEFAULT_PORT = 7860
+LAST_PORT = 65535
+PASSWORD = "FLENWHEEL_PASSWORD"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,9 +28,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="flenwheel", description=__doc__)
     _everywhere(top, defaults=True)
     top.add_argument("--version", action=_Version, nargs=0, dest=argparse.SUPPRESS, help="say which version this is")
-    top.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    top.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"port to listen on (default {DEFAULT_PORT})")
-    top.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    _serving(top)
     steps = top.add_subparsers(dest="command", metavar="STEP")
     for name, (run, words, options) in COMMANDS.items():
         step = steps.add_parser(name, help=words, description=words)
@@ -29,6 +36,35 @@ def parser() -> argparse.ArgumentParser:
         options(step)
         step.set_defaults(run=run)
     return top
+
+
+def _serving(p: argparse.ArgumentParser) -> None:
+    """Where the studio is opened, and to whom."""
+    p.add_argument(
+        "--host", default="127.0.0.1",
+        help="address to listen on (default: this machine only); any other asks for a password. 0.0.0.0: all of them",
+    )  # fmt: skip
+    p.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"port to listen on (default {DEFAULT_PORT})")
+    p.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME",
+        help="a name besides that the studio answers to, such as your proxy's; can be given several times",
+    )  # fmt: skip
+    p.add_argument(
+        "--root-path", default="", metavar="PATH",
+        help="the path under which a proxy serves the studio, such as /studio (or let it send X-Forwarded-Prefix)",
+    )  # fmt: skip
+    p.add_argument(
+        "--password", default=os.environ.get(PASSWORD) or None,
+        help=f"what one must know to come in; made at start when others can reach the studio. Or set {PASSWORD}, which "
+        "other users of this machine cannot see",
+    )  # fmt: skip
+    p.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 1 to {LAST_PORT}, or 0 for one that is free")
+    return int(text)
 
 
 class _Version(argparse.Action):
@@ -51,10 +87,14 @@ def _everywhere(p: argparse.ArgumentParser, *, defaults: bool) -> None:
     p.add_argument("--verbose", action="store_true", default=False if defaults else absent, help="tell more")
 
 
-def _sampling(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--steps", type=int, help="denoising steps (default: what the LoRAs ask for, else the model's)")
-    p.add_argument("--guidance", type=float, help="guidance scale (default: what the LoRAs ask for, else the model's)")
+Sampled = type[SurveyOptions] | type[EnrichOptions] | type[GenerateOptions]
+
+
+def _sampling(p: argparse.ArgumentParser, usual: Sampled) -> None:
+    asked = "(default: what the LoRAs ask for, else the model's)"
+    p.add_argument("--seed", type=int, default=usual.seed)
+    p.add_argument("--steps", type=int, default=usual.steps, help=f"denoising steps {asked}")
+    p.add_argument("--guidance", type=float, default=usual.guidance, help=f"guidance scale {asked}")
 
 
 def _lora_rows(p: argparse.ArgumentParser) -> None:
@@ -64,27 +104,27 @@ def _lora_rows(p: argparse.ArgumentParser) -> None:
 def _import(p: argparse.ArgumentParser) -> None:
     p.add_argument("files", nargs="+", type=Path, help="pictures, folders of pictures, or LoRA files (.safetensors)")
     p.add_argument("--new", metavar="NAME", help="create a character of that name first")
-    p.add_argument("--class-prompt", default="person")
-    p.add_argument("--token", default="ohwx_char")
+    p.add_argument("--class-prompt", default=CLASS_PROMPT)
+    p.add_argument("--token", default=TOKEN)
     p.add_argument("--origin", default="", help="where the pictures come from")
     p.add_argument("--may-use", action="store_true", help="you may use these pictures")
-    p.add_argument("--angle", help="the angle that all these pictures show")
-    p.add_argument("--expression", help="the expression that all these pictures show")
+    p.add_argument("--angle", choices=get_args(Angle), help="the angle that all these pictures show")
+    p.add_argument("--expression", choices=get_args(Expression), help="the expression that all these pictures show")
     p.add_argument("--first-frame", action="store_true", help="take the first frame of animations")
     p.add_argument("--family", help="model preset that a LoRA file is for, when its header does not say")
 
 
 def _survey(p: argparse.ArgumentParser) -> None:
-    _sampling(p)
+    _sampling(p, SurveyOptions)
     p.add_argument("--stack", action="append", default=[], metavar="A=1.0+B=0.8", help="a LoRA or a combination")
     p.add_argument("--prompt", action="append", default=[], help="preset such as background/forest, or your own words")
     p.add_argument("--image", action="append", default=[], help="id of a source (default: the first five)")
-    p.add_argument("--decide", choices=list("ABCD"), help="write down the decision on the newest survey")
+    p.add_argument("--decide", choices=get_args(Way), help="write down the decision on the newest survey")
     p.add_argument("--reasons", default="")
 
 
 def _enrich(p: argparse.ArgumentParser) -> None:
-    _sampling(p)
+    _sampling(p, EnrichOptions)
     _lora_rows(p)
     p.add_argument("--source", action="append", default=[], help="id of a source (default: all)")
     p.add_argument("--edit", action="append", default=[], help="such as angle/half-left (default: all)")
@@ -93,12 +133,12 @@ def _enrich(p: argparse.ArgumentParser) -> None:
         "--gaps", action=argparse.BooleanOptionalAction, default=EnrichOptions.gaps,
         help="leave out turns and expressions that a source shows already, and turns that others are nearer to",
     )  # fmt: skip
-    p.add_argument("--count", type=int, help="at most so many pictures")
+    p.add_argument("--count", type=int, default=EnrichOptions.count, help="at most so many pictures")
 
 
 def _review(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--gate", choices=["enriched", "synthetic", "card", "survey"], default="enriched")
-    p.add_argument("--label", choices=["good", "needs_correction", "reject", "clear"], help="decide on IMAGE")
+    p.add_argument("--gate", choices=GATES, default=GATES[0])
+    p.add_argument("--label", choices=[*get_args(Label), "clear"], help="decide on IMAGE")
     p.add_argument("--failure", metavar="NAME", help="note a failure mode on IMAGE, by name or letter; again: undo it")
     p.add_argument("--reason", default="")
     p.add_argument(
@@ -117,27 +157,28 @@ def _review(p: argparse.ArgumentParser) -> None:
 
 
 def _train(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--target", choices=["character", "editor"], default="character")
-    p.add_argument("--preset", help="training preset (default: the one for the model)")
+    p.add_argument("--target", choices=get_args(Target), default=TrainOptions.target)
+    p.add_argument("--preset", default=TrainOptions.preset, help="training preset (default: the one for the model)")
     p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as steps=500 or rank=32")
     p.add_argument("--dry-run", action="store_true", help="only say what it would learn from")
 
 
 def _generate(p: argparse.ArgumentParser) -> None:
-    _sampling(p)
+    _sampling(p, GenerateOptions)
     _lora_rows(p)
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
     p.add_argument("--strength", type=float, default=GenerateOptions.strength)
     p.add_argument("--scenario", action="append", default=[])
     p.add_argument("--prompt", action="append", default=[])
     p.add_argument("--variants", type=int, default=GenerateOptions.variants)
-    p.add_argument("--count", type=int)
+    p.add_argument("--count", type=int, default=GenerateOptions.count)
 
 
 def _score(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--kind", choices=["source", "enriched", "synthetic", "card", "survey"], default="source")
+    p.add_argument("--kind", choices=["source", *GATES], default="source")
     p.add_argument("--calibrate", action="store_true", help="draw the character's own identity line, with a report")
-    p.add_argument("--far", type=float, default=FAR, help=f"with --calibrate: share of others that may pass ({FAR})")
+    far = CalibrateOptions.far
+    p.add_argument("--far", type=float, default=far, help=f"with --calibrate: share of others that may pass ({far})")
 
 
 def _practice(p: argparse.ArgumentParser) -> None:
@@ -145,14 +186,15 @@ def _practice(p: argparse.ArgumentParser) -> None:
     p.add_argument("--list", action="store_true", help="say who there is; the same as without a number")
     p.add_argument("--start", type=int, metavar="NUMBER", help="begin with a practice character and its 12 sources")
     p.add_argument("--rounds", type=int, help="how often to train (2)")
-    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--seed", type=int, default=Wish.seed)
     p.add_argument("--error", type=float, help="share of decisions that the simulated reviewer gets wrong (0.05)")
     p.add_argument("--corrections", action="store_true", help="correct wrong edits and train the editor with them")
 
 
 def _card(p: argparse.ArgumentParser) -> None:
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
-    p.add_argument("--seed", type=int)
+    p.add_argument("--strength", type=float, default=CardOptions.strength)
+    p.add_argument("--seed", type=int, default=CardOptions.seed)
     p.add_argument("--show", metavar="vN", help="show a card that was run instead of running one")
 
 
@@ -197,7 +239,7 @@ COMMANDS: dict[str, Command] = {
     "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
     "status": (commands.status, "where the wheel stands", _nothing),
     "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),
-    "rebuild": (commands.rebuild, "restore lost records from the files alone", _nothing),
+    "rebuild": (rebuild_command.rebuild, "restore lost records from the files alone", _nothing),
     "backup": (backup_command.backup, "write the workspace into one file, without downloaded weights", _backup),
     "restore": (backup_command.restore, "make a new workspace of a backup", _restore),
     "doctor": (commands.doctor, "what this machine has and what fits", _nothing),

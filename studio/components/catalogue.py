@@ -1,12 +1,38 @@
 """Community LoRAs: relevance, what their card says, whether they are here and fit."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from pipelines.domain.presets import CatalogueEntry
 from pipelines.domain.records import LoraRecord
 from pipelines.workflow.loras import catalogued
-from studio.components.painted import Painted, rev_of
+from studio.components.painted import Painted, Value, rev_of
+
+
+class CatalogueItem(TypedDict):
+    """A LoRA: what its card says, whether it is here and fits."""
+
+    key: str
+    title: str
+    kind: str
+    relevance: int
+    card: str
+    warning: str
+    repo: str
+    licence: str
+    status: str
+    tone: str
+    lora: str
+    ready: bool
+
+
+class CatalogueValue(TypedDict):
+    """The LoRAs there are, and the keys of those that are ticked."""
+
+    items: list[CatalogueItem]
+    ticked: list[str]
+    rev: int
 
 
 class Catalogue(Painted):
@@ -33,8 +59,8 @@ def match(entry: CatalogueEntry, loras: Iterable[LoraRecord]) -> LoraRecord | No
 
 
 def catalogue(
-    entries: Sequence[CatalogueEntry], loras: Sequence[LoraRecord], family: str, before: dict[str, Any]
-) -> dict[str, Any]:
+    entries: Sequence[CatalogueEntry], loras: Sequence[LoraRecord], family: str, before: Value
+) -> CatalogueValue:
     """The value of a Catalogue: the entries, and above them the usable files that no entry knows."""
     items, known = [], set()
     for entry in entries:
@@ -47,7 +73,7 @@ def catalogue(
     return {"items": [*own, *items], "ticked": ticked, "rev": rev_of(before)}
 
 
-def chosen(value: dict[str, Any], allowed: Iterable[LoraRecord]) -> list[str]:
+def chosen(value: Value, allowed: Iterable[LoraRecord]) -> list[str]:
     """LoRA ids of the ticked entries, those among ``allowed`` only: the page is not to be trusted with ids."""
     usable = {x.id for x in allowed}
     ticked = set(value.get("ticked", []))
@@ -55,14 +81,14 @@ def chosen(value: dict[str, Any], allowed: Iterable[LoraRecord]) -> list[str]:
     return [i for i in dict.fromkeys(ids) if i in usable]
 
 
-def absent(value: dict[str, Any], known: Iterable[str]) -> list[str]:
+def absent(value: Value, known: Iterable[str]) -> list[str]:
     """Names of the ticked entries that come with the product (``known``) and are not in the workspace yet."""
     ticked = set(value.get("ticked", []))
     keys = (i.get("key", "") for i in value.get("items", []) if not i.get("lora"))
     return [key for key in keys if key in ticked and key in set(known)]
 
 
-def _entry(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> dict[str, Any]:
+def _entry(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> CatalogueItem:
     words, tone = status(entry, lora, family)
     return {
         "key": entry.name,
@@ -80,7 +106,7 @@ def _entry(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> dict[
     }
 
 
-def _own(lora: LoraRecord) -> dict[str, Any]:
+def _own(lora: LoraRecord) -> CatalogueItem:
     return {
         "key": lora.id,
         "title": lora.name,

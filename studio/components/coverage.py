@@ -2,12 +2,23 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from pipelines.domain.records import ANGLES, EXPRESSIONS
 from studio.components.painted import Painted
 
 Cell = tuple[str, str]
+
+
+class CoverageValue(TypedDict):
+    """How many pictures each cell has, by its name."""
+
+    angles: list[str]
+    expressions: list[str]
+    have: dict[str, int]
+    waiting: dict[str, int]
+    planned: dict[str, int]
 
 
 class Coverage(Painted):
@@ -20,7 +31,7 @@ class Coverage(Painted):
     fires = ("pick",)
 
 
-def grid(have: Iterable[Cell], waiting: Iterable[Cell] = (), planned: Iterable[Cell] = ()) -> dict[str, Any]:
+def grid(have: Iterable[Cell], waiting: Iterable[Cell] = (), planned: Iterable[Cell] = ()) -> CoverageValue:
     """The value of a Coverage: how many pictures each cell has (sources and good ones), how many wait for review, and
     how many are planned. A picture whose angle or expression is unknown fills no cell."""
 

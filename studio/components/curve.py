@@ -1,12 +1,34 @@
 """Curves over training steps: the loss as it was measured (faint) and smoothed, several runs in one picture."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from pipelines.domain.records import Metric
 from studio.components.painted import Painted
 
 WINDOW = 0.9
+
+
+class Line(TypedDict):
+    """The line of one run: points are ``[step, value]``."""
+
+    name: str
+    raw: list[list[float]]
+    smooth: list[list[float]]
+    faded: bool
+
+
+class Measured(Line):
+    """With the loss on fixed noise and pictures."""
+
+    fixed: list[list[float]]
+
+
+class Dotted(Line):
+    """With dots, each ``[step, value, words]``."""
+
+    dots: list[list[float | str]]
 
 
 class Curve(Painted):
@@ -32,7 +54,7 @@ def thin(points: list[list[float]], most: int = 400) -> list[list[float]]:
     return points[::stride] + ([points[-1]] if points and (len(points) - 1) % stride else [])
 
 
-def series(version: str, points: Sequence[Metric], name: str = "loss", *, faded: bool = False) -> dict[str, Any]:
+def series(version: str, points: Sequence[Metric], name: str = "loss", *, faded: bool = False) -> Measured:
     """The line of one run, from all its ``points``; ``fixed`` is the loss on fixed noise and pictures, which says more
     than the noisy one."""
     measured = [(m.step, m.value) for m in metrics(points, name)]

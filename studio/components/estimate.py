@@ -29,7 +29,16 @@ def estimate_words(studio: Studio, plan: Plan) -> Value:
         return {"lines": [f"All {len(plan)} pictures exist already: change the seed or the choice."], "tone": "quiet"}
     done = len(plan) - seen.pictures
     lines = [f"{done} of {len(plan)} exist already and are kept."] if done else []
-    return {"title": seen.words, "lines": [*lines, *notes(plan)], "tone": "" if seen.fits else "bad"}
+    lines += [*([seen.note] if seen.note else []), *notes(plan)]
+    return {"title": seen.words, "lines": lines, "tone": "" if seen.can_begin else "bad"}
+
+
+def making(studio: Studio, plan: Plan, verb: str) -> Value:
+    """The button that makes a plan: ``verb`` and how many, or why it cannot begin."""
+    seen = render.estimate(studio.session, plan)
+    if seen.obstacle and seen.pictures:
+        return gr.update(interactive=False, value=seen.obstacle)
+    return gr.update(interactive=bool(seen.pictures), value=f"{verb} {seen.pictures}" if seen.pictures else verb)
 
 
 @dataclass
@@ -109,11 +118,11 @@ def build_foot(prefix: str, make: str) -> Foot:
 
 def ahead(studio: Studio, foot: Foot, plan: Plan) -> Updates:
     """What a plan takes, and buttons that make what of it is not there yet."""
-    left = sum(not studio.session.workspace.path(plan.path(s)).exists() for s in plan.shots)
+    button = making(studio, plan, "Make")
     return {
         foot.plan: estimate_words(studio, plan),
-        foot.preview: gr.update(interactive=bool(left)),
-        foot.make: gr.update(interactive=bool(left), value=f"Make {left}" if left else "Make"),
+        foot.preview: gr.update(interactive=button["interactive"]),
+        foot.make: button,
     }
 
 

@@ -1,8 +1,10 @@
 """Fields that may be left empty: a stock number field shows 0 for nothing, which is a number."""
 
-from typing import Any
+from collections.abc import Callable
 
 import gradio as gr
+from gradio.blocks import Block
+from gradio.events import Dependency
 
 
 def optional(label: str, elem_id: str, empty: str = "auto", *, min_width: int = 60) -> gr.Textbox:
@@ -12,7 +14,7 @@ def optional(label: str, elem_id: str, empty: str = "auto", *, min_width: int = 
     )
 
 
-def edited(part: Any) -> Any:
+def edited(part: Block) -> Callable[..., Dependency]:
     """The event of a field that the user changed. A text box tells of typing by ``input``, but of pasting by ``change``
     alone."""
-    return part.change if isinstance(part, gr.Textbox) else part.input
+    return getattr(part, "change" if isinstance(part, gr.Textbox) else "input")

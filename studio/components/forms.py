@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from gradio.blocks import Block
 
-Value = dict[str, Any]
-"""What a painted component holds."""
+from studio.components.painted import Value
+
 Values = Mapping[Block, Any]
 """What the page sends: each component that the event names, and its value."""
 Updates = dict[Block, Any]

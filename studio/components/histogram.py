@@ -1,9 +1,22 @@
 """Identity scores as a histogram with a cut line that can be dragged: how many pictures pass at that cut."""
 
 from collections.abc import Sequence
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from studio.components.painted import Painted
+
+
+class HistogramValue(TypedDict):
+    """Scores (cosines) and the cut line."""
+
+    scores: list[float]
+    unmeasured: int
+    cut: float
+    threshold: float | None
+    low: float
+    high: float
+    empty: str
 
 
 class Histogram(Painted):
@@ -15,7 +28,7 @@ class Histogram(Painted):
     fires = ("cut",)
 
 
-def histogram(scores: Sequence[float | None], threshold: float | None, cut: float | None = None) -> dict[str, Any]:
+def histogram(scores: Sequence[float | None], threshold: float | None, cut: float | None = None) -> HistogramValue:
     """The value of a Histogram. Without a cut, the line starts at the threshold, or at the median."""
     known = sorted(s for s in scores if s is not None)
     if cut is None:

@@ -4,12 +4,16 @@ A painted component ``x`` is two neighbours: a class here says what its value ho
 registers itself by the same name draws it, anew for each value.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from studio.components.island import Island
 
+Value = dict[str, Any]
+"""What a painted component holds, as the page has it."""
 
-def rev_of(before: dict[str, Any]) -> int:
+
+def rev_of(before: Value) -> int:
     """How many times the user changed the value that came from the page. A handler that answers with a new value for
     the same component echoes it as ``rev``, so that the page knows which of the user's changes it has seen."""
     rev = before.get("rev", 0)
@@ -22,14 +26,14 @@ class Painted(Island):
     island = ""
     frame = "painted"
 
-    def __init__(self, value: dict[str, Any] | None = None, **arguments: Any):
+    def __init__(self, value: Mapping[str, object] | None = None, **arguments: Any):
         super().__init__(self.island, value=value or {}, **arguments)
 
-    def preprocess(self, payload: Any) -> Any:
+    def preprocess(self, payload: object) -> Value:
         """The value as the page has it; what a handler reads from it must be checked like any input."""
         return payload if isinstance(payload, dict) else {}
 
-    def postprocess(self, value: Any) -> Any:
+    def postprocess(self, value: Mapping[str, object] | None) -> Mapping[str, object]:
         """The value for the page."""
         return value or {}
 

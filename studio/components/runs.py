@@ -1,11 +1,33 @@
 """Trainings of a character as a list: version, state, what went in, what came out. One is looked at."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from pipelines.domain.records import Metric, TrainingRun
+from pipelines.domain.words import count
 from studio.components.curve import metrics
 from studio.components.painted import Painted
+
+
+class RunRow(TypedDict):
+    """A training in words."""
+
+    id: str
+    title: str
+    state: str
+    tone: str
+    facts: str
+    lineage: str
+    when: str
+
+
+class RunsValue(TypedDict):
+    """Trainings, newest first."""
+
+    rows: list[RunRow]
+    selected: str
+    empty: str
 
 
 class Runs(Painted):
@@ -22,7 +44,7 @@ TONES = {"done": "good", "failed": "bad", "interrupted": "warn", "cancelled": "w
 Curves = Mapping[str, Sequence[Metric]]
 
 
-def runs(found: Iterable[TrainingRun], selected: str, *, empty: str, curves: Curves) -> dict[str, Any]:
+def runs(found: Iterable[TrainingRun], selected: str, *, empty: str, curves: Curves) -> RunsValue:
     """The value of Runs, newest first; the newest is selected unless another one is. ``curves``: points by run id."""
     newest = sorted(found, key=lambda r: r.created, reverse=True)
     versions = {r.id: r.version for r in newest}
@@ -34,10 +56,14 @@ def runs(found: Iterable[TrainingRun], selected: str, *, empty: str, curves: Cur
     }
 
 
-def _row(run: TrainingRun, parent: str, points: Sequence[Metric]) -> dict[str, Any]:
+def _row(run: TrainingRun, parent: str, points: Sequence[Metric]) -> RunRow:
     losses = metrics(points, "loss")
     settings = run.settings
-    facts = [f"{len(run.images)} pictures", f"rank {settings.get('rank', '?')}", f"{settings.get('steps', '?')} steps"]
+    facts = [
+        count(len(run.images), "picture"),
+        f"rank {settings.get('rank', '?')}",
+        f"{settings.get('steps', '?')} steps",
+    ]
     if losses:
         facts.append(f"loss {losses[-1].value:.4f}")
     learnt = f"from the base, with pictures that {parent} made" if parent else "from the base"

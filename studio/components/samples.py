@@ -2,10 +2,29 @@
 
 from collections.abc import Iterable
 from statistics import fmean
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from pipelines.domain.records import ImageRecord
+from studio.components.curve import Dotted
 from studio.components.painted import Painted
+
+
+class SampleCell(TypedDict):
+    """A sample picture, and how alike it is."""
+
+    id: str
+    score: float | None
+    verdict: str
+
+
+class SamplesValue(TypedDict):
+    """The grid of prompts and steps."""
+
+    steps: list[str]
+    prompts: list[str]
+    cells: list[list[SampleCell | None]]
+    empty: str
 
 
 class Samples(Painted):
@@ -21,7 +40,7 @@ def step_of(image: ImageRecord) -> int:
     return int(said) if said.isdigit() else 0
 
 
-def samples(images: Iterable[ImageRecord], *, empty: str) -> dict[str, Any]:
+def samples(images: Iterable[ImageRecord], *, empty: str) -> SamplesValue:
     """The value of Samples from the sample pictures of one run."""
     made = [image for image in images if image.shot]
     steps = sorted({step_of(i) for i in made})
@@ -35,20 +54,21 @@ def samples(images: Iterable[ImageRecord], *, empty: str) -> dict[str, Any]:
     }
 
 
-def identity(images: Iterable[ImageRecord], name: str) -> dict[str, Any] | None:
+def identity(images: Iterable[ImageRecord], name: str) -> Dotted | None:
     """Identity over steps as a Curve's line: the mean cosine of a step's samples, each of them as a dot. Samples that
     could not be measured are left out; ``None`` when none was."""
-    dots = [
-        [float(step_of(i)), i.scores.identity.score, i.shot.purpose.cell]
+    measured = [
+        (float(step_of(i)), i.scores.identity.score, i.shot.purpose.cell)
         for i in images
         if i.shot and i.scores.identity and i.scores.identity.score is not None
     ]
-    steps = sorted({d[0] for d in dots})
-    means = [[s, fmean(d[1] for d in dots if d[0] == s)] for s in steps]
+    steps = sorted({step for step, _, _ in measured})
+    means = [[s, fmean(score for step, score, _ in measured if step == s)] for s in steps]
+    dots: list[list[float | str]] = [[*each] for each in measured]
     return {"name": name, "raw": means, "smooth": means, "dots": dots, "faded": False} if dots else None
 
 
-def tile(image: ImageRecord) -> dict[str, Any]:
+def tile(image: ImageRecord) -> SampleCell:
     """A picture as a cell of the grid."""
     identity = image.scores.identity
     return {

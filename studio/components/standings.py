@@ -1,11 +1,37 @@
 """How the stacks of a survey did: averages, and a ranking by how often the identity was right."""
 
 from collections.abc import Sequence
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from pipelines.domain.rates import wilson
 from pipelines.workflow.survey import Standing
 from studio.components.painted import Painted
+
+
+class Averages(TypedDict):
+    """A table of text."""
+
+    head: list[str]
+    rows: list[list[str]]
+    empty: str
+
+
+class Bar(TypedDict):
+    """The share of right pictures of a stack, with its interval."""
+
+    name: str
+    rate: float
+    low: float
+    high: float
+    words: str
+
+
+class Ranking(TypedDict):
+    """Stacks, the surest first."""
+
+    bars: list[Bar]
+    empty: str
 
 
 class Standings(Painted):
@@ -19,7 +45,7 @@ HEAD = ("stack", "n", "identity", "stars", "edit", "time", "peak")
 EMPTY = "When a survey has run, its averages appear here."
 
 
-def averages(table: Sequence[Standing]) -> dict[str, Any]:
+def averages(table: Sequence[Standing]) -> Averages:
     """The averages of every stack as a table."""
 
     def number(value: float | None, form: str) -> str:
@@ -40,9 +66,9 @@ def averages(table: Sequence[Standing]) -> dict[str, Any]:
     return {"head": list(HEAD), "rows": rows, "empty": EMPTY}
 
 
-def ranking(table: Sequence[Standing]) -> dict[str, Any]:
+def ranking(table: Sequence[Standing]) -> Ranking:
     """Stacks by the share of pictures whose identity is right, with the 95 % interval (Wilson); the surest first."""
-    bars = []
+    bars: list[Bar] = []
     for s in (s for s in table if s.measured):
         low, high = wilson(s.right, s.measured)
         words = f"{s.right} of {s.measured} right ({100 * low:.0f}-{100 * high:.0f} %)"

@@ -2,9 +2,27 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from studio.components.painted import Painted
+
+
+class TallyRow(TypedDict):
+    """Pictures of an angle, by origin."""
+
+    name: str
+    counts: dict[str, int]
+
+
+class TallyValue(TypedDict):
+    """What a training set is made of."""
+
+    rows: list[TallyRow]
+    origins: list[str]
+    total: int
+    reasons: list[str]
+    empty: str
 
 
 class Tally(Painted):
@@ -14,9 +32,7 @@ class Tally(Painted):
     island = "tally"
 
 
-def tally(
-    cells: Iterable[tuple[str, str]], reasons: Iterable[str], rows: Iterable[str], *, empty: str
-) -> dict[str, Any]:
+def tally(cells: Iterable[tuple[str, str]], reasons: Iterable[str], rows: Iterable[str], *, empty: str) -> TallyValue:
     """The value of a Tally from ``(angle, origin)`` of each picture; angles outside ``rows`` come last."""
     counts = Counter(cells)
     origins = list(dict.fromkeys(origin for _, origin in counts))

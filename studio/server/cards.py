@@ -7,10 +7,11 @@ from fastapi import APIRouter, Body
 from typing_extensions import TypedDict
 
 from pipelines.domain.presets import CardCell
-from pipelines.domain.records import Card, LoraRecord
+from pipelines.domain.records import Card, Character, LoraRecord
 from pipelines.practice import reviewer
 from pipelines.workflow import card as cards
 from pipelines.workflow import loras
+from pipelines.workflow.card import CardOptions
 from studio.server.in_words import Begun, InWords
 from studio.server.state import Studio
 from studio.server.tiles import Tile, tile
@@ -51,11 +52,13 @@ class CardSummary(TypedDict):
 
 
 class CardLora(TypedDict):
-    """A LoRA that a card can be run for."""
+    """A LoRA that a card can be run for: the character's ``own``, or another, and of whom."""
 
     id: str
     name: str
     origin: str
+    own: bool
+    whose: str
 
 
 class CellTold(TypedDict):
@@ -89,8 +92,10 @@ def card_routes(studio: Studio) -> APIRouter:
         return told(studio)
 
     @router.post("/cards")
-    def run_card(lora: Annotated[str, Body()] = "", seed: Annotated[int | None, Body()] = None) -> Begun:
-        return {"job": cards.submit(studio.session, studio.character_id, lora, seed=seed).id}
+    def run_card(
+        lora: Annotated[str, Body()] = CardOptions.lora, seed: Annotated[int | None, Body()] = CardOptions.seed
+    ) -> Begun:
+        return {"job": cards.submit(studio.session, studio.character_id, CardOptions(lora=lora, seed=seed)).id}
 
     return router
 
@@ -105,10 +110,23 @@ def told(studio: Studio) -> Cards:
         "report": bool(made) and character.practice is not None,
         "unread": len(reviewer.unread(session, character.id)) if made and character.practice is not None else 0,
         "cards": [_card_summary(studio, card) for card in made],
-        "loras": [{"id": x.id, "name": x.name, "origin": x.origin} for x in loras.usable(session, character.generator)],
+        "loras": _offered(studio, character),
         "cells": [_told(c) for c in session.presets.card.cells],
         "seed": session.presets.card.seed,
     }
+
+
+def _offered(studio: Studio, character: Character) -> list[CardLora]:
+    """The character's own first, each part newest first."""
+    names = {c.id: c.name for c in studio.session.store.all(Character)}
+    found = [
+        CardLora(
+            id=x.id, name=x.name, origin=x.origin, own=x.character == character.id,
+            whose="" if x.character in ("", character.id) else names.get(x.character, x.character),
+        )
+        for x in loras.usable(studio.session, character.generator)
+    ]  # fmt: skip
+    return sorted(found, key=lambda x: not x["own"])
 
 
 def _card_summary(studio: Studio, card: Card) -> CardSummary:

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
+from pipelines.domain.records import CLASS_PROMPT, TOKEN
 from pipelines.workflow import characters
 from studio.server.in_words import InWords
 from studio.server.state import Studio
@@ -13,8 +14,8 @@ class NewCharacter(Frozen):
     """What the dialog asks for a new character."""
 
     name: str
-    class_prompt: str = "person"
-    token: str = "ohwx_char"
+    class_prompt: str = CLASS_PROMPT
+    token: str = TOKEN
     origin: str = ""
     may_use: bool = False
 

@@ -4,7 +4,7 @@ none.
 """
 
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import Literal, get_args
 
 from typing_extensions import TypedDict
 
@@ -16,8 +16,22 @@ from studio.server.piles import Tally, tally
 from studio.server.state import Studio
 from studio.server.tiles import Standing, standing, state
 
-Json = dict[str, Any]
 NOBODY = Verdict()
+
+
+Action = Literal["label", "identity", "edit"]
+Change = dict[str, str | int | None]
+"""Fields of a picture's state, as a decision leaves them."""
+
+
+class Outcome(TypedDict, total=False):
+    """What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels,
+    the verdict of a cell of the model card, the list of its state that the value is put into or taken out of."""
+
+    state: Change
+    piles: list[str]
+    cell: card.CellVerdict | None
+    flips: Literal["failures"]
 
 
 class Settled(TypedDict):
@@ -27,7 +41,7 @@ class Settled(TypedDict):
     gates: dict[str, Tally]
 
 
-def table(session: Session) -> Json:
+def table(session: Session) -> dict[str, dict[str, Outcome]]:
     """For each action and value (``null`` clears) what a human's decision makes of a picture: the fields of its state,
     and the piles it lies in instead of others of the table; ``cell`` is the verdict of a cell of the model card.
     ``flips`` names a list of the state that the value is put into or taken out of."""
@@ -35,8 +49,8 @@ def table(session: Session) -> Json:
     stars = (1, 2, 3, 4, 5, None)
     return {
         "label": {_key(label): _label(label) for label in (*get_args(Label), None)},
-        "identity": {_key(n): {"state": _changed("identity", n)} for n in stars},
-        "edit": {_key(n): {"state": _changed("edit", n)} for n in stars},
+        "identity": {_key(n): _starred("identity", n) for n in stars},
+        "edit": {_key(n): _starred("edit", n) for n in stars},
         "failure": {name: {"flips": "failures"} for name in names},
     }
 
@@ -45,18 +59,18 @@ def _key(value: str | int | None) -> str:
     return "null" if value is None else str(value)
 
 
-def _after(action: Any, value: str | int | None) -> Verdict:
+def _after(action: Action, value: str | int | None) -> Verdict:
     return after(NOBODY, Decision(image="", who="human", action=action, value=value))
 
 
-def _changed(action: str, value: int | None) -> Json:
-    return {action: dict(state(_after(action, value)))[action]}
+def _starred(of: Literal["identity", "edit"], stars: int | None) -> Outcome:
+    return {"state": {of: state(_after(of, stars))[of]}}
 
 
-def _label(label: str | None) -> Json:
+def _label(label: str | None) -> Outcome:
     verdict = _after("label", label)
     known = state(verdict)
-    said = {"label": known["label"], "who": known["who"], "reason": known["reason"]}
+    said: Change = {"label": known["label"], "who": known["who"], "reason": known["reason"]}
     return {"state": said, "piles": review.label_piles(verdict), "cell": card.by_eyes(verdict)}
 
 

@@ -43,6 +43,8 @@ class InWords(APIRoute):
         async def answer(request: Request) -> Response:
             try:
                 return await handler(request)
+            except (KeyError, IndexError):
+                raise  # a fault of ours: its words are a key
             except LookupError as error:
                 return JSONResponse({"detail": _words(error)}, 404)
             except ValueError as error:

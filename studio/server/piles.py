@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 from pipelines.domain.records import ImageRecord
 from pipelines.practice.choices import kept_at_once
 from pipelines.workflow import pristine, review
-from pipelines.workflow.sources import cell_of
+from pipelines.workflow.sources import angle_of, cell_of
 from studio.server.state import Studio
 from studio.server.tiles import Tile, tile
 
@@ -21,9 +21,11 @@ class Tally(TypedDict):
 
 
 class PileItem(Tile):
-    """A picture at a gate, with the reference to hold it against and the picture it was made from."""
+    """A picture at a gate, with the reference to hold it against (and what that shows) and the picture it was made
+    from."""
 
     reference: str | None
+    reference_angle: str
     parent: str | None
     correctable: bool
 
@@ -77,6 +79,7 @@ def _item(item: review.Item) -> PileItem:
     return {
         **tile(item.image, item.verdict),
         "reference": item.reference.id if item.reference else None,
+        "reference_angle": angle_of(item.reference) if item.reference else "",
         "parent": next((p.id for p in item.image.parents), None),
         "correctable": review.correctable(item.image),
     }

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, File, Form, UploadFile
+from fastapi import APIRouter, Body, File, Form, HTTPException, UploadFile
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -30,8 +30,9 @@ class Said(Frozen):
 
 
 class SaidBatch(Frozen):
-    """Decisions in the order they were made."""
+    """Decisions in the order they were made, and the ``workspace`` whose pictures they are about; "": the open one."""
 
+    workspace: str = ""
     decisions: tuple[Said, ...] = Field(max_length=10_000)
 
 
@@ -65,7 +66,7 @@ class Kept(TypedDict):
 
 
 def review_routes(studio: Studio) -> APIRouter:
-    """The gates: piles, decisions, corrections, the filter, what is kept."""
+    """The gates: piles, decisions, the filter; corrections, and what is kept."""
     router = APIRouter(route_class=InWords)
 
     @router.get("/review", **unchecked(piles.Pile))
@@ -75,24 +76,35 @@ def review_routes(studio: Studio) -> APIRouter:
     @router.post("/decisions")
     def decide(batch: SaidBatch) -> Decided:
         """Decisions of the human, durable on return. ``known`` are the ids that need not be sent again; ``pictures``
-        and ``gates`` what follows from them."""
+        and ``gates`` what follows from them. 409 for those of another workspace: they wait until it is open."""
+        if batch.workspace not in ("", studio.workspace_id):
+            raise HTTPException(409, "Another workspace is open here now. What you decided waits until yours is again.")
         known = {said.id for said in batch.decisions}
         there = [s for s in batch.decisions if studio.session.store.get(ImageRecord, s.image) is not None]
         review.decide(studio.session, [Decision(who="human", **said.model_dump()) for said in there])
         settled = foresight.settled(studio, [said.image for said in there])
         return {"known": sorted(known), "lost": sorted(known - {s.id for s in there}), **settled}
 
+    @router.post("/review/filter")
+    def sort_out(cut: Annotated[float | None, Body(embed=True)] = None) -> SortedOut:
+        done = review.apply_filter(studio.session, studio.character_id, cut=cut)
+        return {"rejected": len(done.rejected), "left": done.left}
+
+    router.include_router(_correction_routes(studio))
+    router.include_router(_pristine_routes(studio))
+    return router
+
+
+def _correction_routes(studio: Studio) -> APIRouter:
+    """What corrects a picture: a file, or a better try."""
+    router = APIRouter(route_class=InWords)
+
     @router.post("/corrections")
     def correct(
         image: Annotated[str, Form()], file: Annotated[UploadFile, File()], what_was_wrong: Annotated[str, Form()] = ""
     ) -> Corrected:
-        data = file.file.read(PICTURE_LIMIT + 1)
-        if len(data) > PICTURE_LIMIT:
-            raise ValueError(
-                f"That file is larger than {PICTURE_LIMIT // 1024**2} MB: a picture of 8000 x 8000 px is enough."
-            )
-        made = review.correct(studio.session, image, file.filename or "correction", data, what_was_wrong)
-        return corrected(made)
+        name = file.filename or "correction"
+        return _corrected(studio, review.correct(studio.session, image, name, _received(file), what_was_wrong))
 
     @router.get("/review/tries/{image_id}")
     def tries(image_id: str) -> piles.Tries:
@@ -103,12 +115,30 @@ def review_routes(studio: Studio) -> APIRouter:
         image: Annotated[str, Body()], better: Annotated[str, Body()], what_was_wrong: Annotated[str, Body()] = ""
     ) -> Corrected:
         """A better try corrects a picture; ``decisions`` undo it."""
-        return corrected(review.correct_with(studio.session, image, better, what_was_wrong))
+        return _corrected(studio, review.correct_with(studio.session, image, better, what_was_wrong))
 
-    @router.post("/review/filter")
-    def sort_out(cut: Annotated[float | None, Body(embed=True)] = None) -> SortedOut:
-        done = review.apply_filter(studio.session, studio.character_id, cut=cut)
-        return {"rejected": len(done.rejected), "left": done.left}
+    return router
+
+
+def _received(file: UploadFile) -> bytes:
+    """What was handed in. Raises ValueError for more than any picture needs."""
+    data = file.file.read(PICTURE_LIMIT + 1)
+    if len(data) > PICTURE_LIMIT:
+        raise ValueError(
+            f"That file is larger than {PICTURE_LIMIT // 1024**2} MB: a picture of 8000 x 8000 px is enough."
+        )
+    return data
+
+
+def _corrected(studio: Studio, made: Correction) -> Corrected:
+    decisions = {made.target.id: made.chosen, made.wrong.id: studio.session.store.decisions(made.wrong.id)[-1].id}
+    settled = foresight.settled(studio, decisions)
+    return {"id": made.id, "target": made.target.id, "decisions": decisions, **settled}
+
+
+def _pristine_routes(studio: Studio) -> APIRouter:
+    """What of the good pictures is kept."""
+    router = APIRouter(route_class=InWords)
 
     @router.get("/review/pristine")
     def candidates() -> piles.Candidates:
@@ -118,10 +148,5 @@ def review_routes(studio: Studio) -> APIRouter:
     def keep(images: Annotated[list[str], Body(embed=True)]) -> Kept:
         kept = pristine.keep(studio.session, studio.character_id, images)
         return {"version": kept.version, "count": len(kept.images)}
-
-    def corrected(made: Correction) -> Corrected:
-        decisions = {made.target.id: made.chosen, made.wrong.id: studio.session.store.decisions(made.wrong.id)[-1].id}
-        settled = foresight.settled(studio, decisions)
-        return {"id": made.id, "target": made.target.id, "decisions": decisions, **settled}
 
     return router

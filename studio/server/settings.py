@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request
 from typing_extensions import TypedDict
 
+from pipelines.engine.cards import GIB, usable
 from pipelines.storage.settings import choosing, places, roles_of
 from studio.server.in_words import Done, InWords
 from studio.server.loopback import from_here, only_from_here
@@ -38,7 +39,8 @@ def settings_routes(studio: Studio) -> APIRouter:
         with choosing(roles_of(studio.session.presets)):
             schema = kept.model_json_schema()["properties"]
         hidden = {"character"} if from_here(request) else {"character", *places()}
-        return {"fields": [_field(n, schema.get(n, {}), v) for n, v in values.items() if n not in hidden]}
+        fields = [_field(n, schema.get(n, {}), v) for n, v in values.items() if n not in hidden]
+        return {"fields": [_with_cards(f) if f["name"] == "card" else f for f in fields]}
 
     @router.post("/settings")
     def change(request: Request, changes: Annotated[dict[str, Any], Body()]) -> Done:
@@ -55,3 +57,11 @@ def _field(name: str, schema: dict[str, Any], value: Any) -> SettingField:
     if choices and value not in choices:
         choices = [value, *choices]  # a model whose preset is gone: it stays until another is chosen
     return {"name": name, "value": value, "about": schema.get("description", ""), "choices": choices}
+
+
+def _with_cards(field: SettingField) -> SettingField:
+    """The setting of the card, with the cards of this machine to choose from."""
+    there = usable()
+    named = "; ".join(f"{c.uuid}: {c.name}, {c.total / GIB:.0f} GiB" for c in there) or "there is none here"
+    choices = list(dict.fromkeys(["", *(c.uuid for c in there), str(field["value"])]))
+    return {**field, "choices": choices, "about": f"{field['about']} ({named})"}

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar, cast
 
 from pipelines.domain.records import Character
 from pipelines.session import NotFound, Session
@@ -16,6 +16,8 @@ from pipelines.storage.presets import Presets
 from pipelines.storage.store import StoreUnreadable
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.opening import open_session
+
+Told = TypeVar("Told")
 
 
 @dataclass
@@ -27,8 +29,9 @@ class Studio:
     address: str = ""
     _chosen: str = ""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
-    _memory: dict[str, tuple[str, Any]] = field(default_factory=dict, repr=False)
+    _memory: dict[str, tuple[str, object]] = field(default_factory=dict, repr=False)
     _read: set[str] = field(default_factory=set, repr=False)
+    _identity: tuple[Path | None, str] = (None, "")
 
     on_page: Presets = field(init=False, repr=False)
     """The presets that the page was built with: what is ticked there comes back in their order."""
@@ -99,6 +102,14 @@ class Studio:
                 self.session.queue.settings = self.session.settings
 
     @property
+    def workspace_id(self) -> str:
+        """By which pages tell the open workspace from others."""
+        root = self.session.workspace.root
+        if self._identity[0] != root:
+            self._identity = (root, self.session.workspace.identity())
+        return self._identity[1]
+
+    @property
     def notices(self) -> list[str]:
         """What the user has to be told of this workspace and has not closed yet: what was repaired when it opened."""
         return [words for words in self.session.store.repairs if words not in self._read]
@@ -112,14 +123,15 @@ class Studio:
         """Changes whenever something that a page shows may have changed."""
         return f"{id(self.session)}.{self.session.store.revision}.{self.character_id}"
 
-    def remembered(self, name: str, compute: Callable[[], Any]) -> Any:
+    def remembered(self, name: str, compute: Callable[[], Told]) -> Told:
         """``compute()``, kept until the revision changes: for what many polls ask and few changes alter."""
         revision = self.revision
         known, value = self._memory.get(name, ("", None))
-        if known != revision:
-            value = compute()
-            self._memory[name] = (revision, value)
-        return value
+        if known == revision:
+            return cast(Told, value)
+        fresh = compute()
+        self._memory[name] = (revision, fresh)
+        return fresh
 
 
 def is_workspace(root: Path) -> bool:

@@ -1,5 +1,6 @@
 """What goes on: polled by the page; and what can be done with jobs and notices."""
 
+from collections.abc import Collection
 from itertools import islice
 from typing import Literal
 
@@ -19,6 +20,10 @@ LOSES = {
     "render": "What is finished stays; the picture in work is lost. Resume makes the rest.",
     "train": "It ends at its last checkpoint; Resume goes on there.",
     "score": "What is judged stays judged; Resume does the rest.",
+    "calibrate": "The line stays as it was; Resume finds it anew.",
+    "practice": "What is drawn stays; Resume draws the rest.",
+    "examine": "What is read stays; Resume reads the rest.",
+    "targets": "What is drawn stays; Resume draws the rest.",
     "obtain": "What has arrived stays; Resume fetches the rest.",
 }
 """What becomes of the work when a job's process is ended instead of waiting for its next step."""
@@ -86,6 +91,7 @@ class StudioStatus(RailShown, Work):
     character: Character | None
     characters: list[CharacterName]
     workspace: str
+    workspace_id: str
     theme: str
     notices: list[str]
 
@@ -125,6 +131,7 @@ def now(studio: Studio) -> StudioStatus:
         "character": character,
         "characters": [{"id": c.id, "name": c.name} for c in studio.session.store.all(Character)],
         "workspace": studio.session.workspace.root.name,
+        "workspace_id": studio.workspace_id,
         "theme": studio.session.settings.theme,
         "notices": studio.notices,
         **rail,
@@ -141,17 +148,19 @@ def _rail(studio: Studio) -> RailShown:
 
 def _work(studio: Studio) -> Work:
     status = studio.session.jobs.status()
+    going = [*([status.job] if status.job else []), *status.queued]
+    resumed = {job.resumes for job in (*studio.session.store.all(Job), *going)}
     return {
         "job": _at_work(status, status.job) if status.job else None,
         "memory": status.memory,
-        "queued": [_job(job) for job in status.queued],
-        "recent": [_job(job) for job in _recent(studio, status.recent, status.queued)],
+        "queued": [_job(job, resumed) for job in status.queued],
+        "recent": [_job(job, resumed) for job in _recent(studio, status.recent, status.queued)],
     }
 
 
 def _at_work(status: Status, job: Job) -> JobNow:
     return {
-        **_job(job),
+        **_job(job, set()),
         "unit": status.unit,
         "k": status.step,
         "n": status.steps,
@@ -170,13 +179,13 @@ def _recent(studio: Studio, ended: list[Job], queued: list[Job]) -> list[Job]:
     return [*ended, *(job for job in islice(before, RECENT) if job.id not in told)][:RECENT]
 
 
-def _job(job: Job) -> JobSummary:
+def _job(job: Job, resumed: Collection[str]) -> JobSummary:
     plain = job.model_dump(mode="json", include=set(JobSummary.__annotations__) - {"can"})
-    return JobSummary(**plain, can=_can(job))
+    return JobSummary(**plain, can=_can(job, resumed))
 
 
-def _can(job: Job) -> list[str]:
-    """What may be asked of a job besides looking at it."""
+def _can(job: Job, resumed: Collection[str]) -> list[str]:
+    """What may be asked of a job besides looking at it. One that was resumed goes on in another."""
     if job.state in RUNNING:
         return ["cancel"]
-    return ["dismiss"] if job.state == "done" else ["resume", "dismiss"]
+    return ["dismiss"] if job.state == "done" or job.id in resumed else ["resume", "dismiss"]

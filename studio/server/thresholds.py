@@ -2,20 +2,92 @@
 report."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Literal, NotRequired
 
 from fastapi import APIRouter, Body, HTTPException, Response
 from fastapi.responses import FileResponse
+from typing_extensions import TypedDict
 
-from pipelines.domain.calibrations import Calibration
+from pipelines.domain.calibrations import Calibration, RejectRate
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import Job
 from pipelines.session import NotFound
 from pipelines.workflow import calibration, sources, thresholds
-from studio.server.in_words import STILL, InWords
+from pipelines.workflow.calibration import CalibrateOptions
+from studio.server.in_words import STILL, Begun, InWords
 from studio.server.state import Studio
 
-Json = dict[str, Any]
+
+class Share(TypedDict):
+    """``out`` of ``total``, and the 95 % interval of that rate."""
+
+    out: int
+    total: int
+    low: float
+    high: float
+
+
+class ScoresTold(TypedDict):
+    """The scores that a calibration saw, the others that come closest, and what it says in words."""
+
+    genuine: list[float]
+    impostor: list[float]
+    closest: list[tuple[str, float]]
+    words: str
+
+
+class CalibrationTold(ScoresTold):
+    """A threshold with what it was calibrated from; ``frr``: right pictures that do not pass."""
+
+    version: str
+    recogniser: str
+    far: float
+    far_low: float
+    far_high: float
+    tau: float
+    smallest: float
+    threshold: float
+    floor: float
+    auc: float | None
+    impostors: int
+    others: int
+    effective: float
+    provisional: bool
+    why: str
+    created: str
+    rejects: list[RejectRate]
+    used: bool
+    stale: bool
+    frr: Share
+    report: str
+
+
+class ThresholdsTold(TypedDict):
+    """The thresholds of the character, and what a new one would be calibrated from."""
+
+    character: str
+    sources: int
+    others: int
+    blocker: str
+    weak: list[str]
+    start: float | None
+    far: float
+    failed: str
+    calibrations: list[CalibrationTold]
+    waiting: int
+
+
+class Nobody(TypedDict):
+    """Nobody is worked on."""
+
+    character: None
+
+
+class ThresholdNow(TypedDict):
+    """How it stands with the threshold, and where it lies."""
+
+    state: Literal["nobody", "none", "used", "provisional", "stale"]
+    threshold: NotRequired[float]
 
 
 def threshold_routes(studio: Studio) -> APIRouter:
@@ -23,19 +95,20 @@ def threshold_routes(studio: Studio) -> APIRouter:
     router = APIRouter(route_class=InWords)
 
     @router.get("/thresholds")
-    def thresholds_of() -> Json:
-        return studio.remembered("thresholds", lambda: view(studio)) if studio.character_id else {"character": None}
+    def thresholds_of() -> ThresholdsTold | Nobody:
+        nobody: Nobody = {"character": None}
+        return studio.remembered("thresholds", lambda: view(studio)) if studio.character_id else nobody
 
     @router.get("/thresholds/now")
-    def now() -> Json:
+    def now() -> ThresholdNow:
         return studio.remembered("thresholds-now", lambda: brief(studio))
 
     @router.post("/thresholds")
-    def draw(far: Annotated[float, Body(embed=True)] = calibration.FAR) -> Json:
-        return {"job": calibration.submit(studio.session, studio.character_id, far=far).id}
+    def draw(far: Annotated[float, Body(embed=True)] = CalibrateOptions.far) -> Begun:
+        return {"job": calibration.submit(studio.session, studio.character_id, CalibrateOptions(far)).id}
 
     @router.post("/thresholds/score")
-    def score() -> Json:
+    def score() -> Begun:
         return {"job": calibration.score_again(studio.session, studio.character_id).id}
 
     @router.get("/thresholds/{version}/{recogniser}")
@@ -50,7 +123,7 @@ def threshold_routes(studio: Studio) -> APIRouter:
     return router
 
 
-def brief(studio: Studio) -> Json:
+def brief(studio: Studio) -> ThresholdNow:
     """What the doors to the threshold say of it; cheap, for they are on screen while one reviews."""
     if not studio.character:
         return {"state": "nobody"}
@@ -65,7 +138,7 @@ def brief(studio: Studio) -> Json:
     return {"state": state, "threshold": drawn.threshold}
 
 
-def view(studio: Studio) -> Json:
+def view(studio: Studio) -> ThresholdsTold:
     """The thresholds of the character, the recogniser's first, and what a new one would be calibrated from. Raises
     NotFound."""
     session, character = studio.session, studio.session.character(studio.character_id)
@@ -78,9 +151,9 @@ def view(studio: Studio) -> Json:
         "sources": ahead.sources,
         "others": ahead.others,
         "blocker": ahead.blocker,
-        "weak": ahead.weak,
+        "weak": list(ahead.weak),
         "start": _starting(studio, family.recogniser),
-        "far": calibration.FAR,
+        "far": CalibrateOptions.far,
         "failed": _failed(studio, drawn[0] if drawn else None),
         "calibrations": [_calibration(studio, c) for c in drawn],
         "waiting": len(calibration.otherwise_scored(session, drawn[0])) if drawn and _used(studio, drawn[0]) else 0,
@@ -105,27 +178,29 @@ def _used(studio: Studio, drawn: Calibration) -> bool:
     return not drawn.provisional and thresholds.fits(drawn, sources.references(studio.session, drawn.character))
 
 
-def _calibration(studio: Studio, drawn: Calibration) -> Json:
+def _calibration(studio: Studio, drawn: Calibration) -> CalibrationTold:
     """A threshold with what it was calibrated from; the scores are read from the file beside its report."""
     names = ("version", "recogniser", "far", "far_low", "far_high", "tau", "smallest", "threshold", "floor", "auc")
     more = ("impostors", "others", "effective", "provisional", "why", "created")
     out = sum(r.not_passed for r in drawn.rejects)
     total = sum(r.total for r in drawn.rejects)
     low, high = wilson(out, total)
-    return drawn.model_dump(mode="json", include={*names, *more, "rejects"}) | {
-        "used": _used(studio, drawn),
-        "stale": not drawn.provisional and not _used(studio, drawn),
-        "frr": {"out": out, "total": total, "low": low, "high": high},
-        "report": f"/thresholds/{drawn.version}/{drawn.recogniser}",
+    return CalibrationTold(
+        **drawn.model_dump(mode="json", include={*names, *more}),
+        rejects=list(drawn.rejects),
+        used=_used(studio, drawn),
+        stale=not drawn.provisional and not _used(studio, drawn),
+        frr={"out": out, "total": total, "low": low, "high": high},
+        report=f"/thresholds/{drawn.version}/{drawn.recogniser}",
         **_told(studio, drawn),
-    }
+    )
 
 
-def _told(studio: Studio, drawn: Calibration) -> Json:
+def _told(studio: Studio, drawn: Calibration) -> ScoresTold:
     """Scores, closest others and words of a calibration; empty when its file is gone."""
     try:
         told = json.loads(studio.session.workspace.path(drawn.report).with_suffix(".json").read_text("utf-8"))
     except (OSError, ValueError):
         return {"genuine": [], "impostor": [], "closest": [], "words": "The file with its scores is gone."}
-    scores = {name: [s for _, _, s in told["scores"][name] if s is not None] for name in ("genuine", "impostor")}
-    return scores | {"closest": told["closest"], "words": told["words"]}
+    genuine, impostor = ([s for _, _, s in told["scores"][name] if s is not None] for name in ("genuine", "impostor"))
+    return {"genuine": genuine, "impostor": impostor, "closest": told["closest"], "words": told["words"]}

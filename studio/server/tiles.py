@@ -2,7 +2,7 @@
 
 from typing_extensions import TypedDict
 
-from pipelines.domain.records import ImageRecord, Verdict
+from pipelines.domain.records import IdentityVerdict, ImageRecord, Label, Verdict, Who
 from pipelines.workflow import review
 from pipelines.workflow.sources import angle_of, expression_of
 
@@ -10,8 +10,8 @@ from pipelines.workflow.sources import angle_of, expression_of
 class State(TypedDict):
     """What the decisions about a picture add up to."""
 
-    label: str | None
-    who: str | None
+    label: Label | None
+    who: Who | None
     reason: str
     identity: int | None
     edit: int | None
@@ -28,11 +28,11 @@ class Standing(TypedDict):
     above: float | None
 
 
-class Said(TypedDict):
+class Shown(TypedDict):
     """What a human said that a picture shows."""
 
-    angle: str | None
-    expression: str | None
+    angle: str
+    expression: str
 
 
 class Tile(Standing):
@@ -46,8 +46,8 @@ class Tile(Standing):
     title: str
     angle: str
     expression: str
-    tags: Said
-    verdict: str | None
+    tags: Shown
+    verdict: IdentityVerdict | None
     score: float | None
     faces: int | None
 

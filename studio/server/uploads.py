@@ -89,7 +89,7 @@ class GuardedBlocks(gr.Blocks):
         return await super().postprocess_data(block_fn, predictions, state)
 
 
-def admit(value: Any, component: Any, uploads: Collection[str]) -> Any:
+def admit(value: object, component: object, uploads: Collection[str]) -> object:
     """The value of an input as it may go on. Raises NotUploaded."""
     if not isinstance(component, FILE_INPUTS):
         refuse_files(value)
@@ -99,27 +99,28 @@ def admit(value: Any, component: Any, uploads: Collection[str]) -> Any:
     return None if value is None else _uploaded(value, uploads)
 
 
-def refuse_files(value: Any) -> None:
+def refuse_files(value: object) -> None:
     """Raises NotUploaded when there is anything in ``value`` that Gradio might take for a file, at any depth."""
     if any(_is_file(part) for part in _dicts(value)):
         raise NotUploaded("This input takes no files. To bring one in, drop it or choose it in the page.")
 
 
-def _is_file(part: dict[Any, Any]) -> bool:
+def _is_file(part: dict[object, object]) -> bool:
     """By its path, as Gradio's older file objects, or by its mark. No value or event of ours has a ``path``."""
     meta = part.get("meta")
     return isinstance(part.get("path"), str) or (isinstance(meta, dict) and meta.get("_type") == META["_type"])
 
 
-def _uploaded(file: Any, uploads: Collection[str]) -> dict[str, Any]:
+def _uploaded(file: object, uploads: Collection[str]) -> dict[str, object]:
     """A file object made anew from what was uploaded: nothing else that came with it (``url``, ...) goes on."""
-    path = file.get("path") if isinstance(file, dict) else None
+    said = file if isinstance(file, dict) else {}
+    path = said.get("path")
     if not isinstance(path, str) or path not in uploads:
         raise NotUploaded("That file was not uploaded from this page. Drop it or choose it anew.")
-    return {"path": path, "orig_name": str(file.get("orig_name") or ""), "meta": META}
+    return {"path": path, "orig_name": str(said.get("orig_name") or ""), "meta": META}
 
 
-def _dicts(value: Any) -> Iterator[dict[Any, Any]]:
+def _dicts(value: object) -> Iterator[dict[object, object]]:
     waiting = [value]
     while waiting:
         part = waiting.pop()
@@ -130,7 +131,7 @@ def _dicts(value: Any) -> Iterator[dict[Any, Any]]:
             waiting.extend(part)
 
 
-def _browser_of(request: Any) -> str:
+def _browser_of(request: object) -> str:
     """Which browser an event comes from; "" when it does not say or when there are several."""
     return str(request.cookies.get(COOKIE, "")) if isinstance(request, gr.Request) else ""
 
@@ -143,7 +144,8 @@ class Doors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what the page asks for, together with the browser that asks."""
-        if scope["type"] == "http" and not is_open(scope["method"], scope["path"]):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if scope["type"] == "http" and not is_open(scope["method"], path):
             await PlainTextResponse("There is nothing here.", 404)(scope, receive, send)
             return
         known = HTTPConnection(scope).cookies.get(COOKIE)
@@ -155,7 +157,7 @@ class Doors:
                 MutableHeaders(scope=message).append("Set-Cookie", cookie)
             await send(message)
 
-        new = known is None and scope["path"] == "/"
+        new = known is None and path == "/"
         await self.app(scope, receive, with_cookie if new else send)
 
 

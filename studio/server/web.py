@@ -2,10 +2,8 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
-from pydantic import Field
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import ANGLES, EXPRESSIONS
@@ -19,33 +17,27 @@ MEDIA = {".js": "text/javascript", ".css": "text/css"}
 FILES = {path.relative_to(WEB).as_posix(): path for path in sorted(WEB.rglob("*")) if path.suffix in MEDIA}
 
 
-class Outcome(Frozen):
-    """What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels,
-    the verdict of a cell of the model card, the list of its state that the value is put into or taken out of."""
-
-    state: dict[str, Any] = Field(default_factory=dict)
-    piles: tuple[str, ...] | None = None
-    cell: str | None = None
-    flips: str | None = None
-
-
 class Facts(Frozen):
     """What the page knows for good: failure modes by their letter, and each in words, what a picture can show, the
-    piles of Review in words, what decisions lead to (by action and value), and the theme at first."""
+    piles of Review in words, what decisions lead to (by action and value), the theme at first, and which workspace it
+    shows: decisions that wait in the browser are its alone."""
 
     failures: dict[str, str]
     failure_words: dict[str, str]
     angles: tuple[str, ...]
     expressions: tuple[str, ...]
     theme: str
+    workspace: str
+    workspace_id: str
     piles: dict[str, str]
-    outcomes: dict[str, dict[str, Outcome]]
+    outcomes: dict[str, dict[str, foresight.Outcome]]
 
 
 def head() -> str:
-    """What the page's head needs: the styles, the first module, and all others ahead of their imports."""
-    ahead = "".join(f'<link rel="modulepreload" href="/ui/{name}">' for name in FILES if name.endswith(".js"))
-    return f'<link rel="stylesheet" href="/ui/studio.css"><script type="module" src="/ui/studio.js"></script>{ahead}'
+    """What the page's head needs: the styles, the first module, and all others ahead of their imports. Beside the page,
+    wherever a proxy serves it."""
+    ahead = "".join(f'<link rel="modulepreload" href="ui/{name}">' for name in FILES if name.endswith(".js"))
+    return f'<link rel="stylesheet" href="ui/studio.css"><script type="module" src="ui/studio.js"></script>{ahead}'
 
 
 def web_routes(studio: Studio) -> APIRouter:
@@ -67,15 +59,16 @@ def web_routes(studio: Studio) -> APIRouter:
     @router.get("/facts")
     def facts() -> Facts:
         modes = studio.session.presets.failures
-        outcomes = foresight.table(studio.session)
         return Facts(
             failures={mode.key: mode.name for mode in modes},
             failure_words={mode.name: mode.words for mode in modes},
             angles=(*ANGLES, "back"),
             expressions=tuple(EXPRESSIONS),
             theme=studio.session.settings.theme,
+            workspace=studio.session.workspace.root.name,
+            workspace_id=studio.workspace_id,
             piles=review.PILES,
-            outcomes={a: {v: Outcome(**o) for v, o in values.items()} for a, values in outcomes.items()},
+            outcomes=foresight.table(studio.session),
         )
 
     return router

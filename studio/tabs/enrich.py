@@ -20,9 +20,10 @@ from pipelines.practice.choices import choices_for
 from pipelines.session import NotFound
 from pipelines.workflow import enrich, review, sources
 from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.sources import angle_of, expression_of
 from studio.components import lora_stack
-from studio.components.coverage import Coverage, grid
+from studio.components.coverage import Coverage, CoverageValue, grid
 from studio.components.estimate import Foot, ahead, build_foot, obtain, obtain_offer, refused, start
 from studio.components.fields import edited, optional
 from studio.components.forms import QUIET, Updates, Value, Values, at_least, event, names, number, picked, whole
@@ -34,7 +35,7 @@ from studio.server.state import Studio
 from studio.tabs import enrich_sources
 from studio.tabs.enrich_sources import NOBODY, Sources, nothing_yet
 
-POOL, PER_SOURCE = 8, enrich.EnrichOptions.per_source
+POOL, PER_SOURCE = 8, EnrichOptions.per_source
 ON_AT_FIRST = ("angle", "expression", "lighting")
 NO_SOURCE = "Drop pictures of the character first."
 ALL_SHOWN = "The sources show all of this already. Tick more, or allow what a source shows."
@@ -87,7 +88,7 @@ class EnrichForm:
     per_source: int = 1
     gaps: bool = False
     count: int | None = None
-    seed: int = 0
+    seed: int = EnrichOptions.seed
     steps: int | None = None
     guidance: float | None = None
     whose: str | None = None
@@ -153,7 +154,7 @@ def _build_numbers() -> Numbers:
         elem_id="enrich-per-source",
     )  # fmt: skip
     gaps = gr.Checkbox(
-        enrich.EnrichOptions.gaps,
+        EnrichOptions.gaps,
         label="Only what no source shows, from the nearest view",
         container=False,
         interactive=True,
@@ -161,7 +162,7 @@ def _build_numbers() -> Numbers:
     )
     with gr.Row(elem_classes="number-row"):
         count = optional("At most", "enrich-count", "all")
-        seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=60, elem_id="enrich-seed")
+        seed = gr.Number(EnrichOptions.seed, label="Seed", minimum=0, precision=0, min_width=60, elem_id="enrich-seed")
         steps = optional("Steps", "enrich-steps")
         guidance = optional("Guidance", "enrich-guidance")
     return Numbers(per_source, gaps, count, seed, steps, guidance)
@@ -249,7 +250,7 @@ def plan_of(studio: Studio, form: EnrichForm) -> Plan:
     plan = enrich.plan(
         studio.session,
         studio.character_id,
-        enrich.EnrichOptions(
+        EnrichOptions(
             sources=chosen,
             edits=form.edits,
             stack=lora_stack.stack_of(studio, form.stack),
@@ -275,7 +276,7 @@ def look_ahead(studio: Studio, tab: EnrichTab, form: EnrichForm) -> Updates:
     return {tab.coverage: coverage_of(studio, plan.shots), **ahead(studio, tab.foot, plan)}
 
 
-def coverage_of(studio: Studio, planned: Iterable[Shot]) -> Value:
+def coverage_of(studio: Studio, planned: Iterable[Shot]) -> CoverageValue:
     """The coverage grid: sources and good pictures fill it, those to review and those planned are marked."""
     if not studio.character_id:
         return grid(())

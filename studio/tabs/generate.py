@@ -20,6 +20,7 @@ from pipelines.practice.choices import choices_for
 from pipelines.session import NotFound
 from pipelines.workflow import datasets, generate, loras, review
 from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow.generate import GenerateOptions
 from studio.components import lora_stack
 from studio.components.estimate import Foot, ahead, build_foot, obtain, obtain_offer, refused, start
 from studio.components.fields import edited, optional
@@ -45,7 +46,7 @@ from studio.components.picture_strip import PictureStrip
 from studio.components.shell import Shell
 from studio.server.state import Studio
 
-POOL, VARIANTS = 4, generate.GenerateOptions.variants
+POOL, VARIANTS = 4, GenerateOptions.variants
 PROMPTS_MOST, STRENGTH_MOST = 200, 2.0
 NOBODY = "Make a character first: New character, above."
 NOTHING_YET = "New pictures of the character arrive here. Preview 4 shows in a moment what the LoRA has learnt."
@@ -107,11 +108,11 @@ class GenerateForm:
     scenarios: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     lora: str = ""
-    strength: float = 1.0
+    strength: float = GenerateOptions.strength
     stack: Draft = field(default_factory=Draft)
     variants: int = 1
     count: int | None = None
-    seed: int = 0
+    seed: int = GenerateOptions.seed
     steps: int | None = None
     guidance: float | None = None
     histogram: Value = field(default_factory=dict)
@@ -126,7 +127,7 @@ def read(tab: GenerateTab, values: Values) -> GenerateForm:
         scenarios=names(values.get(chosen.scenarios)),
         prompts=lines(values.get(chosen.prompts))[:PROMPTS_MOST],
         lora=text(values.get(chosen.lora)),
-        strength=between(0.0, values.get(chosen.strength), STRENGTH_MOST, 1.0),
+        strength=between(0.0, values.get(chosen.strength), STRENGTH_MOST, GenerateOptions.strength),
         stack=Draft.read(tab.loras, values),
         variants=at_least(1, values.get(chosen.variants)),
         count=whole(values.get(chosen.count)),
@@ -189,15 +190,17 @@ def _build_choice(studio: Studio) -> Choice:
     )
     with gr.Row(elem_classes="number-row"):
         count = optional("At most", "generate-count", "all")
-        seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=60, elem_id="generate-seed")
+        seed = gr.Number(
+            GenerateOptions.seed, label="Seed", minimum=0, precision=0, min_width=60, elem_id="generate-seed"
+        )
         steps = optional("Steps", "generate-steps")
         guidance = optional("Guidance", "generate-guidance")
     gr.HTML("<h3>LoRA of the character</h3>", elem_classes="tab-title")
     with gr.Row(elem_classes="number-row"):
         lora = gr.Dropdown([BASE], value="", label="Version", interactive=True, min_width=130, elem_id="generate-lora")
         strength = gr.Slider(
-            0, STRENGTH_MOST, 1.0, step=0.05, label="Strength", interactive=True, min_width=150, buttons=[],
-            elem_id="generate-strength",
+            0, STRENGTH_MOST, GenerateOptions.strength, step=0.05, label="Strength", interactive=True, min_width=150,
+            buttons=[], elem_id="generate-strength",
         )  # fmt: skip
     return Choice(ticks, prompts, variants, count, seed, steps, guidance, lora, strength)
 
@@ -320,7 +323,7 @@ def plan_of(studio: Studio, form: GenerateForm) -> Plan:
     return generate.plan(
         studio.session,
         studio.character_id,
-        generate.GenerateOptions(
+        GenerateOptions(
             lora=form.lora,
             strength=form.strength,
             beside=lora_stack.stack_of(studio, form.stack),

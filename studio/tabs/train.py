@@ -2,9 +2,7 @@
 
 Element ids: ``train-target``, ``train-dataset``, ``train-warnings``, ``train-preset``, ``train-rank``,
 ``train-learning-rate``, ``train-steps``, ``train-resolution``, ``train-face-weight``, ``train-seed``,
-``train-memory``, ``train-plan``, ``train-weights``, ``train-obtain``, ``train-run``; ``train-curve``,
-``train-samples``, ``train-runs`` (``.run[data-id]``), ``train-compare``, ``train-identity``; ``train-grid-*`` (see
-train_grid).
+``train-memory``, ``train-plan``, ``train-weights``, ``train-obtain``, ``train-run``; and those of train_progress.
 """
 
 from collections.abc import Mapping
@@ -15,37 +13,31 @@ from typing import get_args
 
 import gradio as gr
 from gradio.blocks import Block
-from pydantic import ValidationError
 
 from pipelines.domain.presets import TrainingPreset, TrainingSettings
-from pipelines.domain.records import ANGLES, ImageRecord, Job, TrainingRun
+from pipelines.domain.records import ANGLES, Job, Target, TrainingRun
 from pipelines.engine.memory import predict_training
-from pipelines.storage.curves import curve
 from pipelines.workflow import datasets, render, training
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.sources import angle_of
-from studio.components.curve import Curve, series
+from pipelines.workflow.training import TrainOptions
 from studio.components.estimate import Obtain, build_obtain, obtain, obtain_offer, start
 from studio.components.fields import edited
-from studio.components.forms import Event, Updates, Value, Values, event, one_of, picked, text
-from studio.components.meter import Meter, meter
-from studio.components.painted import Words, rev_of
-from studio.components.runs import Curves, Runs, runs
-from studio.components.samples import Samples, identity, samples
+from studio.components.forms import Event, Updates, Value, Values, event, one_of, text
+from studio.components.meter import Meter, MeterValue, meter
+from studio.components.painted import Words
 from studio.components.shell import Shell
-from studio.components.tally import Tally, tally
+from studio.components.tally import Tally, TallyValue, tally
 from studio.server.state import Studio
-from studio.tabs import train_grid
-from studio.tabs.train_grid import Grid, GridForm
+from studio.tabs import train_grid, train_progress
+from studio.tabs.train_progress import Progress, ProgressForm
 
-TARGETS = (("Character LoRA", "character"), ("Editor LoRA", "editor"))
+TARGETS: dict[Target, str] = {"character": "Character LoRA", "editor": "Editor LoRA"}
 NOBODY = "Make a character first: New character, above."
 NO_DATA = {
     "character": "Nothing to learn from yet: sources and the pictures found good in Review come together here.",
     "editor": "No corrections yet: mark a picture as needing correction in Review and give a corrected one.",
 }
-NO_IDENTITY = "How alike the samples are to the sources is drawn here, step by step, when they have been judged."
-NO_RUNS = "Trainings are listed here: v1, v2, and what went into each."
 
 
 @dataclass
@@ -58,23 +50,6 @@ class Settings:
     weights: Obtain
     plan: Words
     make: gr.Button
-
-
-@dataclass
-class Progress:
-    """How the run that is looked at goes."""
-
-    curve: Curve
-    runs: Runs
-    compare: gr.Checkbox
-    samples: Samples
-    identity: Curve
-    grid: Grid
-
-    @property
-    def outputs(self) -> list[Block]:
-        """What changes with the run."""
-        return [self.runs, self.curve, self.samples, self.identity, *self.grid.outputs]
 
 
 @dataclass
@@ -96,29 +71,29 @@ class TrainTab:
 
 @dataclass(frozen=True)
 class TrainForm:
-    """What the page says. ``settings`` are the fields that hold a number; ``runs`` is the value of the list of runs,
-    ``compare`` draws the run before, too; ``at`` tells whose settings are on the screen."""
+    """What the page says. ``settings`` are the fields that hold a number; ``at`` tells whose settings are on the
+    screen."""
 
-    target: training.Target = "character"
-    preset: str = ""
+    target: Target = TrainOptions.target
+    preset: str = TrainOptions.preset
     settings: Mapping[str, float] = field(default_factory=dict)
-    runs: Value = field(default_factory=dict)
-    compare: bool = False
-    grid: GridForm = field(default_factory=GridForm)
+    progress: ProgressForm = field(default_factory=ProgressForm)
     at: str | None = None
+
+    @property
+    def options(self) -> TrainOptions:
+        """What to train, and how."""
+        return TrainOptions(self.target, self.preset, self.settings)
 
 
 def read(tab: TrainTab, values: Values) -> TrainForm:
     """The form of an event of the tab; what the event does not name is empty."""
     said = {name: values.get(part) for name, part in tab.settings.fields.items()}
-    progress = tab.progress
     return TrainForm(
-        target=one_of(values.get(tab.target), get_args(training.Target)) or "character",
+        target=one_of(values.get(tab.target), get_args(Target)) or TrainOptions.target,
         preset=text(values.get(tab.settings.preset)),
         settings={name: value for name, value in said.items() if isinstance(value, int | float)},
-        runs=picked(values.get(progress.runs)),
-        compare=bool(values.get(progress.compare)),
-        grid=train_grid.read(progress.grid, progress.runs, values),
+        progress=train_progress.read(tab.progress, values),
         at=values.get(tab.at),
     )
 
@@ -128,15 +103,15 @@ def build(studio: Studio) -> TrainTab:
     with gr.Row(elem_classes="tab-columns", equal_height=False):
         with gr.Column(elem_classes="side wide", scale=0, min_width=360):
             target = gr.Radio(
-                list(TARGETS), value="character", label="What to train", show_label=False, container=False,
-                interactive=True, elem_id="train-target", elem_classes="switch",
+                [(title, name) for name, title in TARGETS.items()], value=TrainOptions.target, label="What to train",
+                show_label=False, container=False, interactive=True, elem_id="train-target", elem_classes="switch",
             )  # fmt: skip
             gr.HTML("<h3>What it learns from</h3>", elem_classes="tab-title")
             dataset = Tally({"empty": NO_DATA["character"]}, elem_id="train-dataset")
             warnings = Words(elem_id="train-warnings")
             settings = _build_settings()
         with gr.Column(elem_classes="results", scale=1, min_width=320):
-            progress = _build_progress()
+            progress = train_progress.build()
     return TrainTab(target, dataset, warnings, settings, progress, gr.State(None))
 
 
@@ -162,21 +137,6 @@ def _build_settings() -> Settings:
     return Settings(preset, fields | {"face_weight": faces, "seed": seed}, memory, weights, plan, make)
 
 
-def _build_progress() -> Progress:
-    with gr.Row(elem_classes="progress-row", equal_height=False):
-        with gr.Column(scale=3, min_width=300):
-            curve = Curve({"empty": "The loss is drawn here while a training runs."}, elem_id="train-curve")
-        with gr.Column(scale=2, min_width=230):
-            listed = Runs({"empty": NO_RUNS}, elem_id="train-runs")
-            compare = gr.Checkbox(
-                True, label="Draw the version before it, too", container=False, elem_id="train-compare"
-            )
-    gr.HTML("<h3>Samples along the way</h3>", elem_classes="tab-title")
-    shown = Samples({"empty": "Sample pictures appear here, one column for each checkpoint."}, elem_id="train-samples")
-    over = Curve({"empty": NO_IDENTITY}, elem_id="train-identity")
-    return Progress(curve, listed, compare, shown, over, train_grid.build())
-
-
 def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
     """Wire the events."""
     ask, settings, progress = partial(read, tab), tab.settings, tab.progress
@@ -199,11 +159,11 @@ def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
 
 def _watched(tab: TrainTab, studio: Studio) -> Event:
     progress = tab.progress
-    said = [tab.target, progress.runs, progress.compare, *progress.grid.said]
+    said = [tab.target, *progress.said]
     return event(partial(read, tab), partial(watch, studio, tab), said, progress.outputs)
 
 
-def family_of(studio: Studio, target: training.Target) -> str:
+def family_of(studio: Studio, target: Target) -> str:
     """The model preset that a target trains on; "" without a character."""
     character = studio.character
     return (character.generator if target == "character" else character.editor) if character else ""
@@ -214,7 +174,7 @@ def get_weights(studio: Studio, form: TrainForm) -> None:
     obtain(studio, family_of(studio, form.target))
 
 
-def presets_of(studio: Studio, target: training.Target) -> list[TrainingPreset]:
+def presets_of(studio: Studio, target: Target) -> list[TrainingPreset]:
     """The presets meant for a target on the character's model."""
     family = family_of(studio, target)
     return [p for p in studio.session.presets.trainings.values() if p.target == target and family in p.families]
@@ -246,7 +206,7 @@ def refresh(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
     return shown | {tab.settings.preset: choices, **fill(studio, tab, first or "")}
 
 
-def dataset_of(studio: Studio, target: training.Target) -> tuple[Value, Value]:
+def dataset_of(studio: Studio, target: Target) -> tuple[TallyValue | Value, Value]:
     """Values of dataset and warnings: counts by angle and origin, why the gate is closed, what is weak."""
     if not studio.character_id:
         return {"empty": NOBODY}, {}
@@ -258,27 +218,17 @@ def dataset_of(studio: Studio, target: training.Target) -> tuple[Value, Value]:
 
 
 def settings_of(studio: Studio, form: TrainForm) -> TrainingSettings:
-    """The preset's settings with those that matter as the user has them; alpha keeps its ratio to the rank.
-
-    Raises NotAllowed with every field that is wrong.
-    """
-    chosen = studio.session.presets.trainings.get(form.preset)
-    if chosen is None:
+    """The preset's settings with those that matter as the user has them. Raises NotAllowed with all that is wrong."""
+    if form.preset not in studio.session.presets.trainings:
         raise NotAllowed("Choose a preset.")
-    base = chosen.settings
-    alpha = base.alpha * float(form.settings.get("rank", base.rank)) / base.rank
-    try:
-        return TrainingSettings.model_validate(base.model_dump() | dict(form.settings) | {"alpha": alpha})
-    except ValidationError as error:
-        wrong = ", ".join(f"{e['loc'][0]}: {e['msg'].lower()}" for e in error.errors())
-        raise NotAllowed(f"These settings cannot be: {wrong}.") from error
+    return training.settings_of(studio.session, studio.character_id, form.options)
 
 
 def look_ahead(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
     """What the training would take, or why it cannot be; the button is disabled while the gate is closed."""
     shown = tab.settings
 
-    def refused(words: Value, memory: Value) -> Updates:
+    def refused(words: Value, memory: MeterValue | Value) -> Updates:
         return {shown.memory: memory, shown.plan: words, shown.make: gr.update(interactive=False, value="Train")}
 
     if not studio.character_id:
@@ -301,7 +251,10 @@ def look_ahead(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
     one = seconds_a_step(studio, name)
     line = f"{settings.steps} steps, {render.about(one * settings.steps if one else None)}"
     words = {"title": f"{line}, {'fits' if forecast.fits else 'does not fit'}", "tone": "" if forecast.fits else "bad"}
-    button = gr.update(interactive=forecast.fits, value=f"Train {version}")
+    lacking = render.missing_weights(session, name)
+    button = gr.update(interactive=forecast.fits and lacking is None, value=f"Train {version}")
+    if lacking:
+        words = {"title": f"{settings.steps} steps, once the weights are here", "lines": [lacking.what], "tone": "bad"}
     return {shown.memory: memory, shown.plan: words, shown.make: button}
 
 
@@ -319,67 +272,10 @@ def seconds_a_step(studio: Studio, family: str) -> float | None:
 def make(studio: Studio, form: TrainForm) -> None:
     """The training goes into the queue, curve and samples follow it."""
     session, who = studio.session, studio.character_id
-    start(lambda: training.submit(session, who, form.target, form.preset, settings_of(studio, form)))
+    start(lambda: training.submit(session, who, form.options))
 
 
 def watch(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
     """The runs there are, and how the one that is looked at goes."""
     found = training.runs(studio.session, studio.character_id, form.target) if studio.character_id else []
-    curves = {r.id: curve(studio.session.store, r) for r in found}
-    listed = runs(found, _followed(found, form.runs), empty=NO_RUNS, curves=curves)
-    run = next((r for r in found if r.id == listed["selected"]), None)
-    listed |= {"rev": rev_of(form.runs), "newest": found[-1].id if found else ""}
-    same = form.runs.get("selected") == listed["selected"]
-    progress = tab.progress
-    return {
-        progress.runs: listed,
-        progress.curve: curve_of(found, run, form.compare, curves),
-        progress.samples: samples_of(studio, run),
-        progress.identity: identity_of(studio, run),
-        **train_grid.refresh(studio, progress.grid, run, form.grid, followed=same),
-    }
-
-
-def _followed(found: list[TrainingRun], picked: Value) -> str:
-    """The run looked at: the user's choice, until a newer run begins."""
-    newest = found[-1].id if found else ""
-    return str(picked.get("selected", "")) if picked.get("newest") == newest else newest
-
-
-def curve_of(found: list[TrainingRun], run: TrainingRun | None, compare: bool, curves: Curves) -> Value:
-    """The loss of a run, and of the one before it in grey."""
-    empty = {"empty": "The loss is drawn here while a training runs."}
-    if run is None:
-        return empty
-    before = found[found.index(run) - 1 : found.index(run)] if compare else []
-    drawn = [series(r.version, curves[r.id], faded=True) for r in before if curves[r.id]]
-    lines = [*drawn, series(run.version, curves[run.id])]
-    total = int(run.settings.get("steps", 0))
-    return {"series": lines, "title": "Loss", "total": total, **empty}
-
-
-def _sampled(studio: Studio, run: TrainingRun | None) -> list[ImageRecord]:
-    """The pictures that a training made along the way."""
-    if run is None:
-        return []
-    folder = studio.session.workspace.lora_folder(run.character, run.target, run.version)
-    shown = datasets.pictures(studio.session, run.character, "sample", run.version)
-    return [i for i in shown if i.path.startswith(f"{folder}/samples/")]
-
-
-def samples_of(studio: Studio, run: TrainingRun | None) -> Value:
-    """The sample pictures of a run, step by prompt."""
-    return samples(_sampled(studio, run), empty="Sample pictures appear here, one column for each checkpoint.")
-
-
-def identity_of(studio: Studio, run: TrainingRun | None) -> Value:
-    """How alike a run's samples are to the sources, over its steps; the line above which they count as right."""
-    made = _sampled(studio, run)
-    line = identity(made, run.version if run else "")
-    if run is None or line is None:
-        return {"empty": NO_IDENTITY}
-    known = [i.scores.identity.threshold for i in made if i.scores.identity and i.scores.identity.threshold is not None]
-    rule = {"value": known[-1], "words": f"right from {known[-1]:.2f}"} if known else None
-    total = int(run.settings.get("steps", 0))
-    return {"series": [line], "title": "Identity of the samples", "total": total, "rule": rule, "whole": True,
-            "digits": 2, "empty": NO_IDENTITY}  # fmt: skip
+    return train_progress.refresh(studio, tab.progress, found, form.progress)

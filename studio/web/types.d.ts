@@ -25,6 +25,35 @@ export interface Begun {
   job: string;
 }
 
+/** A threshold with what it was calibrated from; ``frr``: right pictures that do not pass. */
+export interface CalibrationTold {
+  genuine: number[];
+  impostor: number[];
+  closest: [string, number][];
+  words: string;
+  version: string;
+  recogniser: string;
+  far: number;
+  far_low: number;
+  far_high: number;
+  tau: number;
+  smallest: number;
+  threshold: number;
+  floor: number;
+  auc: number | null;
+  impostors: number;
+  others: number;
+  effective: number;
+  provisional: boolean;
+  why: string;
+  created: string;
+  rejects: RejectRate[];
+  used: boolean;
+  stale: boolean;
+  frr: Share;
+  report: string;
+}
+
 /** A good picture that could be kept, and the cell that it fills. */
 export interface Candidate {
   state: State;
@@ -38,8 +67,8 @@ export interface Candidate {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   cell: string;
@@ -52,11 +81,13 @@ export interface Candidates {
   pictures: Candidate[];
 }
 
-/** A LoRA that a card can be run for. */
+/** A LoRA that a card can be run for: the character's ``own``, or another, and of whom. */
 export interface CardLora {
   id: string;
   name: string;
   origin: string;
+  own: boolean;
+  whose: string;
 }
 
 /** A cell of a card that was run: its picture, and who judged it how. */
@@ -86,6 +117,11 @@ export interface Cards {
   loras: CardLora[];
   cells: CellTold[];
   seed: number;
+}
+
+/** Who can be practised with. */
+export interface Cast {
+  cast: Practice[];
 }
 
 /** A cell of the benchmark. */
@@ -161,8 +197,27 @@ export interface Facts {
   angles: string[];
   expressions: string[];
   theme: string;
+  workspace: string;
+  workspace_id: string;
   piles: Record<string, string>;
   outcomes: Record<string, Record<string, Outcome>>;
+}
+
+/** What to look at and what to press, at one gate. ``tab`` and ``gate`` say where; ``step`` (of the rail) when: that */
+export interface Hint {
+  name: string;
+  tab: string;
+  gate: string;
+  step: string;
+  title: string;
+  text: string;
+  keys: string[];
+}
+
+/** The hints of practice, and the names of those that were closed. */
+export interface Hints {
+  hints: Hint[];
+  seen: string[];
 }
 
 /** The job at work: ``k`` of ``n`` within the present ``unit``, seconds ``left``, a base64 JPEG; ``stuck`` says what */
@@ -213,6 +268,20 @@ export interface Kept {
   count: number;
 }
 
+/** What was read of one kind of presets: where from, how many there are, and which of them are the user's. */
+export interface KindTold {
+  title: string;
+  files: string;
+  count: number;
+  own: string[];
+}
+
+/** The job that looks at pictures, and how many there are to look at; no job for none. */
+export interface Looked {
+  job: string | null;
+  pictures: number;
+}
+
 /** A survey as a matrix: pictures, prompts, stacks, and the picture of each cell. */
 export interface Matrix {
   id: string;
@@ -233,6 +302,11 @@ export interface Memory {
   resident: string;
 }
 
+/** The folder of the workspace that is open now. */
+export interface Moved {
+  path: string;
+}
+
 /** What the dialog asks for a new character. */
 export interface NewCharacter {
   name: string;
@@ -250,12 +324,17 @@ export interface NextAction {
   gate: string;
 }
 
+/** Nobody is worked on. */
+export interface Nobody {
+  character: null;
+}
+
 /** What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels, */
 export interface Outcome {
-  state: Record<string, unknown>;
-  piles: string[] | null;
-  cell: string | null;
-  flips: string | null;
+  state: Record<string, string | number | null>;
+  piles: string[];
+  cell: "right" | "wrong" | "unsure" | "missing" | null;
+  flips: "failures";
 }
 
 /** Everything about one picture: recipe, lineage, scores, decisions; lines are pairs of a name and words. */
@@ -271,8 +350,8 @@ export interface Picture {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   recipe: [string, string][];
@@ -300,7 +379,7 @@ export interface Pile {
   items: PileItem[];
 }
 
-/** A picture at a gate, with the reference to hold it against and the picture it was made from. */
+/** A picture at a gate, with the reference to hold it against (and what that shows) and the picture it was made */
 export interface PileItem {
   state: State;
   piles: string[];
@@ -313,13 +392,41 @@ export interface PileItem {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   reference: string | null;
+  reference_angle: string;
   parent: string | null;
   correctable: boolean;
+}
+
+/** One practice character: what users see (``number``, ``name``, ``looks``) and the seed it comes from. */
+export interface Practice {
+  number: number;
+  name: string;
+  seed: number;
+  looks: string;
+}
+
+/** The same, with the files just ``written``. */
+export interface PresetsBegun {
+  folder: string;
+  there: boolean;
+  kinds: KindTold[];
+  problems: string[];
+  later: string[];
+  written: string[];
+}
+
+/** What was read of the user's own presets; ``later`` is what the open page does not show yet. */
+export interface PresetsTold {
+  folder: string;
+  there: boolean;
+  kinds: KindTold[];
+  problems: string[];
+  later: string[];
 }
 
 /** One step of the rail. ``count`` is what it has to show (``None``: not counted); ``why`` is in words. */
@@ -344,8 +451,18 @@ export interface RateTold {
   words: string;
 }
 
+/** Of ``total`` right pictures at one angle, how many did not pass the threshold (95 % interval of that rate), and */
+export interface RejectRate {
+  angle: "front" | "half-left" | "profile-left" | "half-right" | "profile-right" | "back" | "unsure";
+  total: number;
+  not_passed: number;
+  failed: number;
+  low: number;
+  high: number;
+}
+
 /** A decision as the page makes it: who and when are added here. */
-export interface SaidInput {
+export interface Said {
   id: string;
   image: string;
   action: "label" | "identity" | "edit" | "failure" | "note" | "undo";
@@ -355,15 +472,15 @@ export interface SaidInput {
   undoes?: string;
 }
 
-/** What a human said that a picture shows. */
-export interface SaidOutput {
-  angle: string | null;
-  expression: string | null;
+/** Decisions in the order they were made, and the ``workspace`` whose pictures they are about; "": the open one. */
+export interface SaidBatch {
+  workspace?: string;
+  decisions: Said[];
 }
 
-/** Decisions in the order they were made. */
-export interface SaidBatch {
-  decisions: SaidInput[];
+/** The names of the hints that were closed. */
+export interface Seen {
+  seen: string[];
 }
 
 /** One setting: its value, what it means, and the choices where it has some. */
@@ -379,6 +496,20 @@ export interface SettingsForm {
   fields: SettingField[];
 }
 
+/** ``out`` of ``total``, and the 95 % interval of that rate. */
+export interface Share {
+  out: number;
+  total: number;
+  low: number;
+  high: number;
+}
+
+/** What a human said that a picture shows. */
+export interface Shown {
+  angle: string;
+  expression: string;
+}
+
 /** What the filter has done. */
 export interface SortedOut {
   rejected: number;
@@ -392,10 +523,17 @@ export interface Standing {
   above: number | null;
 }
 
+/** The practice character that was made, and the job that draws its pictures. */
+export interface Started {
+  id: string;
+  name: string;
+  job: string;
+}
+
 /** What the decisions about a picture add up to. */
 export interface State {
-  label: string | null;
-  who: string | null;
+  label: "good" | "needs_correction" | "reject" | null;
+  who: "human" | "rule" | "simulated" | null;
   reason: string;
   identity: number | null;
   edit: number | null;
@@ -415,6 +553,7 @@ export interface StudioStatus {
   character: Character | null;
   characters: CharacterName[];
   workspace: string;
+  workspace_id: string;
   theme: string;
   notices: string[];
 }
@@ -432,8 +571,8 @@ export interface SurveyCell {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   at: SurveyPlace;
@@ -476,6 +615,26 @@ export interface Tally {
   filter: number;
 }
 
+/** How it stands with the threshold, and where it lies. */
+export interface ThresholdNow {
+  state: "nobody" | "none" | "used" | "provisional" | "stale";
+  threshold: number;
+}
+
+/** The thresholds of the character, and what a new one would be calibrated from. */
+export interface ThresholdsTold {
+  character: string;
+  sources: number;
+  others: number;
+  blocker: string;
+  weak: string[];
+  start: number | null;
+  far: number;
+  failed: string;
+  calibrations: CalibrationTold[];
+  waiting: number;
+}
+
 /** A picture as a thumbnail with what judges it. */
 export interface Tile {
   state: State;
@@ -489,8 +648,8 @@ export interface Tile {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
 }
@@ -513,11 +672,17 @@ export interface Try {
   title: string;
   angle: string;
   expression: string;
-  tags: SaidOutput;
-  verdict: string | null;
+  tags: Shown;
+  verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
   same: boolean;
   how: string;
   prompt: string;
+}
+
+/** The folder of this workspace, and those of others. */
+export interface Workspaces {
+  here: string;
+  others: string[];
 }

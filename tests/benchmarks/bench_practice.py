@@ -71,7 +71,7 @@ def tries(root: Path, wish: Wish, count: int) -> list[list[bool]]:
             made = {card.seed for card in cards.cards(session, run.id) if card.lora == lora.id}
             for seed in range(shipped().card.seed, shipped().card.seed + count):
                 if seed not in made:
-                    run.work("card", cards.submit(session, run.id, lora.id, seed=seed))
+                    run.work("card", cards.submit(session, run.id, cards.CardOptions(lora.id, seed=seed)))
         run.examine(datasets.pictures(session, run.id, "card"))
         told = figures(session, run.id)
     by_lora: dict[str, list[bool]] = {}

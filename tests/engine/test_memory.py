@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from engine_helpers import FLUX, QWEN, family, shot, tensor_shapes
+from engine_helpers import FLUX, QWEN, family, put_in_card, shot, tensor_shapes
 
 from pipelines.domain.presets import Geometry, TrainingSettings
-from pipelines.engine import capacity as machine
 from pipelines.engine import memory
 from pipelines.engine.capacity import capacity
 from pipelines.engine.memory import lora_width, predict_render, predict_training
@@ -28,7 +27,7 @@ ALL_OF_QWEN = (
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> None:
     """A card of 24 GiB: the published figures are for bfloat16."""
-    monkeypatch.setattr(machine, "card_bytes", lambda: 24 * 2**30)
+    put_in_card(monkeypatch)
 
 
 def kept_gib(name: str) -> float:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +16,8 @@ from engine_helpers import FLUX, QWEN, checkpoint, family
 
 from pipelines.domain.presets import Weights
 from pipelines.engine import weights
-from pipelines.engine.weights import WeightsMissing, check_folder, locate, missing, obtain
+from pipelines.engine.memory import predict_render
+from pipelines.engine.weights import LFS, WeightsMissing, check_folder, locate, missing, obtain
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
@@ -233,3 +234,58 @@ def test_weights_that_come_from_nowhere_are_asked_for_by_place(tmp_path: Path) -
     lacking = missing(nowhere, Workspace(tmp_path), Settings())
     assert lacking is not None and lacking.how == "reinstall"
     assert "models/flux1-dev-main" in lacking.what and "comes with FLENwheel" not in lacking.what
+
+
+def damaged(models_dir: Path, tmp_path: Path, content: Callable[[bytes], bytes]) -> Path:
+    """A copy of the small FLUX whose transformer's weights file is something else."""
+    folder = tmp_path / "models" / FLUX
+    shutil.copytree(models_dir / FLUX, folder)
+    [file, *_] = sorted((folder / "transformer").glob("*.safetensors"))
+    file.write_bytes(content(file.read_bytes()))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (lambda b: b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 99\n", "git lfs pull"),
+        (lambda b: b[: len(b) // 2], "is cut off: "),
+        (lambda b: b[:-1], "is cut off: "),
+        (lambda b: b[:100], "cut off or is no safetensors file (100 bytes)"),
+        (lambda b: b"", "cut off or is no safetensors file (0 bytes)"),
+        (lambda b: b"<!DOCTYPE html><html>Not found</html>" * 9, "cut off or is no safetensors file"),
+        (lambda b: b[:8] + b"x" * (len(b) - 8), "its header cannot be read"),
+        (lambda b: (4).to_bytes(8, "little") + b"[42]" + b[8:], "its header cannot be read"),
+    ],
+)
+def test_weights_that_are_not_whole_are_told_before_anything_is_loaded(
+    models_dir: Path, tmp_path: Path, content: Callable[[bytes], bytes], said: str
+) -> None:
+    folder = damaged(models_dir, tmp_path, content)
+    [problem] = check_folder(folder)
+    assert problem.startswith("transformer/")
+    assert said in problem
+
+
+def test_a_file_that_was_mended_is_looked_at_again(models_dir: Path, tmp_path: Path) -> None:
+    folder = damaged(models_dir, tmp_path, lambda b: b[:-1])
+    assert check_folder(folder)
+    [file, *_] = sorted((folder / "transformer").glob("*.safetensors"))
+    shutil.copy(models_dir / FLUX / "transformer" / file.name, file)
+    assert check_folder(folder) == []
+
+
+def test_a_clone_without_its_weights_is_named_and_can_be_planned_with(workspace: Workspace, tmp_path: Path) -> None:
+    """A user's folder of a published model: pointers of git-lfs where the weights should be."""
+    settings, model = Settings(models_dir=tmp_path), family("flux1-dev")
+    for part in ("transformer", "text_encoder", "text_encoder_2", "vae"):
+        (tmp_path / model.name / part).mkdir(parents=True)
+        (tmp_path / model.name / part / "model.safetensors").write_bytes(LFS + b".github.com/spec/v1\n")
+        (tmp_path / model.name / part / "config.json").write_text("{}")
+    index = {part: ["diffusers", "Model"] for part in ("transformer", "text_encoder", "text_encoder_2", "vae")}
+    (tmp_path / model.name / "model_index.json").write_text(json.dumps(index))
+    lacking = missing(model, workspace, settings)
+    assert lacking is not None
+    assert f"{tmp_path / model.name} is there but not whole: " in lacking.what
+    assert "transformer/model.safetensors is a git-lfs pointer" in lacking.what
+    assert predict_render(model, [], workspace, settings).peak_gib > 5

@@ -10,13 +10,13 @@ import pytest
 import torch
 from bitsandbytes.nn import Linear4bit
 from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
+from engine_helpers import put_in_card
 from klein import KLEIN, KleinBench, shot, write_checkpoint
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.shots import Adapter, ImageRef, LoraStack, Shot
-from pipelines.engine import capacity as machine
 from pipelines.engine.adapters import applied, load
 from pipelines.engine.memory import lora_width, predict_render, predict_training
 from pipelines.engine.resident import Resident
@@ -110,7 +110,7 @@ def test_memory_is_foretold_as_it_is_held(bench: KleinBench) -> None:
 def test_the_published_model_fits_where_others_say_it_fits(
     monkeypatch: pytest.MonkeyPatch, workspace_root: Path
 ) -> None:
-    monkeypatch.setattr(machine, "card_bytes", lambda: 24 * 2**30)
+    put_in_card(monkeypatch)
     workspace, settings = Workspace(workspace_root), Settings(device="auto", memory_budget_gib=24)
     drawing = predict_render(FAMILY, [], workspace, settings)
     assert drawing.phases["load"]["transformer"] == pytest.approx(1.86 + 0.27, abs=0.05)

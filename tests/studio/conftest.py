@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
+from guarded import LAN, client_of
 from PIL import Image
 from playwright.sync_api import Browser, Page
+from starlette.types import ASGIApp
 from studio_helpers import NASTY, Served
 
 from pipelines.domain.records import Decision, Identity, ImageRecord, Intake, Scores
@@ -22,7 +24,29 @@ from pipelines.workflow import characters, datasets
 from pipelines.workflow.opening import open_session
 from studio.app import build
 from studio.server.own import own
+from studio.server.place import Place
 from studio.server.state import Studio
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with open_session(tmp_path_factory.mktemp("workspace")) as session:
+        characters.create(session, "Ada", may_use=True)
+        yield Studio(session)
+
+
+@pytest.fixture(scope="module")
+def inside(whole: Studio) -> ASGIApp:
+    """All that stands behind the guard, made once."""
+    app = build(whole)
+    app.user_middleware.clear()
+    return app
+
+
+@pytest.fixture
+def opened(inside: ASGIApp) -> TestClient:
+    """A studio that was opened to the network, and who does not know its password."""
+    return client_of(inside, Place("0.0.0.0"), f"{LAN}:7860")
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_one_file_and_back_on_the_command_line_beside_an_open_studio(
     assert (status, told["ok"], told["path"], told["left_out"]) == (0, True, str(file), [])
     assert told["bytes"] == file.stat().st_size and told["files"] >= 1
     status, out, _ = run("restore", file, "--workspace", new)
-    assert status == 0 and "1 characters" in out and f"--workspace {new}" in out
+    assert status == 0 and "1 character," in out and f"--workspace {new}" in out
     with Store.open(new, read_only=True) as store:
         assert [c.id for c in store.all(Character)] == ["ada"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from playwright.sync_api import Page, expect
-from studio_helpers import Served
+from studio_helpers import NOTHING_WAITS, Served
 
 from pipelines.domain.records import Correction, Decision, ImageRecord
 from pipelines.domain.verdicts import after
@@ -161,14 +161,14 @@ def test_a_better_try_is_chosen_by_keys_and_undone(tries: list[ImageRecord], pag
     expect(page.locator("#review-live")).to_contain_text("undone: corrected by")
     expect(page.locator("#review-filter-good b")).to_have_text("0")
     expect(page.locator("#review-label")).to_have_text("needs correction")
-    page.wait_for_function("localStorage.getItem('flen:unsent') === '[]'")
+    page.wait_for_function(NOTHING_WAITS)
     assert review.corrections(session, "ada") == [] and session.store.verdict(second.id).label is None
     page.keyboard.press("Control+Shift+z")
     expect(page.locator("#review-filter-good b")).to_have_text("1")
-    page.wait_for_function("localStorage.getItem('flen:unsent') === '[]'")
+    page.wait_for_function(NOTHING_WAITS)
     assert [c.id for c in review.corrections(session, "ada")] == [made.id]
     page.keyboard.press("Control+z")
-    page.wait_for_function("localStorage.getItem('flen:unsent') === '[]'")
+    page.wait_for_function(NOTHING_WAITS)
     assert review.corrections(session, "ada") == [] and session.store.verdict(first.id).label is None
 
 

@@ -7,9 +7,9 @@ import gradio as gr
 import pytest
 
 from pipelines.engine import weights
-from pipelines.workflow import generate, render
+from pipelines.workflow import characters, generate, render
 from pipelines.workflow.characters import NotAllowed
-from studio.components.estimate import build_obtain, obtain_offer
+from studio.components.estimate import build_obtain, estimate_words, making, obtain_offer
 from studio.server.state import Studio
 
 
@@ -42,3 +42,21 @@ def test_damaged_weights_of_the_product_are_told_and_nothing_is_made(
     plan = generate.plan(studio.session, studio.character_id, generate.GenerateOptions(prompts=("in the rain",)))
     with pytest.raises(NotAllowed, match="Install FLENwheel again"):
         render.submit(studio.session, plan, "Two pictures")
+
+
+def test_a_plan_without_its_weights_says_so_and_cannot_be_begun(studio: Studio) -> None:
+    ada = characters.create(studio.session, "Ada", origin="drawn here", may_use=True)
+    studio.session.store.put(ada.model_copy(update={"generator": "flux1-dev"}))
+    plan = generate.plan(studio.session, ada.id, generate.GenerateOptions(scenarios=("portrait-front",), variants=2))
+    seen = render.estimate(studio.session, plan)
+    assert not seen.can_begin
+    assert seen.words == "2 pictures, once the weights are here"
+    assert making(studio, plan, "Make") == gr.update(interactive=False, value="Get the weights first (31 GB)")
+    assert "Without a graphics card" in estimate_words(studio, plan)["lines"][-1]
+
+
+def test_a_plan_of_the_practice_models_needs_no_word_about_cards(studio: Studio) -> None:
+    ada = characters.create(studio.session, "Ada", origin="drawn here", may_use=True)
+    plan = generate.plan(studio.session, ada.id, generate.GenerateOptions(scenarios=("portrait-front",), variants=2))
+    assert making(studio, plan, "Make") == gr.update(interactive=True, value="Make 2")
+    assert estimate_words(studio, plan)["lines"] == []

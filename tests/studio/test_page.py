@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, Route, expect
-from studio_helpers import NASTY, Served
+from studio_helpers import NASTY, NOTHING_WAITS, Served
 
 from pipelines.domain.records import Card, ImageRecord, LoraRecord
 from pipelines.workflow import characters
@@ -124,7 +124,7 @@ def test_decisions_outlive_a_studio_that_does_not_answer(
     page.reload()
     eventually(page, lambda: labels(served, pictures)[:2] == ["good", "reject"])
     # the page that went sent them as it closed, the new one sends them again: they count once
-    eventually(page, lambda: page.evaluate("localStorage.getItem('flen:unsent')") == "[]")
+    eventually(page, lambda: page.evaluate(NOTHING_WAITS))
     assert [len(served.studio.session.store.decisions(p.id)) for p in pictures[:2]] == [1, 1]
 
 

@@ -37,7 +37,7 @@ def few_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def drawn(studio: Studio, far: float = 0.2) -> Calibration:
     """A calibration done here and now, as its job would have."""
-    job = calibration.submit(studio.session, "ada", far=far)
+    job = calibration.submit(studio.session, "ada", calibration.CalibrateOptions(far))
     studio.session.jobs.cancel(job.id)
     request = CalibrateRequest.model_validate(job.request)
     found = run(request, workspace=studio.session.workspace, settings=studio.session.settings, emit=lambda e: None,

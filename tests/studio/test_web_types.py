@@ -1,6 +1,9 @@
 """The types that the page's modules are checked with are those of the server's models."""
 
+import json
+import re
 import runpy
+import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,6 +11,9 @@ import pytest
 from pydantic import BaseModel
 
 import studio
+from pipelines.workflow.opening import open_session
+from studio.server.own import own
+from studio.server.state import Studio
 
 ROOT = Path(studio.__file__).parent.parent
 tool = runpy.run_path(str(ROOT / "tools" / "web_types.py"))
@@ -65,3 +71,24 @@ def test_models_in_answers_have_all_their_fields() -> None:
     assert set(known["Facts"]["required"]) == set(known["Facts"]["properties"])
     assert "created" in known["Character"]["required"]
     assert "token" not in known["NewCharacter"].get("required", [])
+
+
+def test_no_shape_is_written_by_hand_that_the_server_says() -> None:
+    declared = re.compile(r"^export (?:interface|type) (\w+)", re.MULTILINE)
+    shapes = declared.findall((tool["TARGET"].parent / "shapes.d.ts").read_text("utf-8"))
+    generated = declared.findall(tool["text"]())
+    assert {"GradioFrame", "Child"} <= set(shapes) and not set(shapes) & set(generated)
+
+
+def test_every_route_that_answers_in_json_says_with_what() -> None:
+    """A picture, a page and a plain file are answered as they are."""
+    with tempfile.TemporaryDirectory() as folder, open_session(Path(folder) / "workspace") as session:
+        paths = own(Studio(session)).openapi()["paths"]
+    untyped = [
+        f"{method} {path}"
+        for path, methods in paths.items()
+        for method, told in methods.items()
+        for content in told["responses"]["200"].get("content", {}).values()
+        if content.get("schema", {}).get("type") == "object" and "$ref" not in json.dumps(content["schema"])
+    ]
+    assert untyped == []

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { distance } from "../../studio/web/card/poster.js";
-import { cellWords, layout, named, noCardWords } from "../../studio/web/card/describe.js";
+import { cellWords, layout, loraWords, named, noCardWords } from "../../studio/web/card/describe.js";
 
 test("a cell says its verdict, who gave it and why", () => {
   const cell = { name: "front/sad", verdict: "wrong", by: "rule", why: "no face", image: { score: 0.25 } };
@@ -13,7 +13,13 @@ test("a cell says its verdict, who gave it and why", () => {
 test("a card has a name; without one it is said what it would be", () => {
   assert.equal(named({ version: "v2", lora: "ada_v2", seed: 7 }), "v2: ada_v2, seed 7");
   assert.match(noCardWords({ cells: Array(23), loras: [] }), /23 pictures .* No LoRA has been trained yet/);
-  assert.doesNotMatch(noCardWords({ cells: Array(23), loras: [{}] }), /No LoRA/);
+  assert.match(noCardWords({ cells: Array(23), loras: [{ own: false }] }), /No LoRA has been trained yet/);
+  assert.doesNotMatch(noCardWords({ cells: Array(23), loras: [{ own: true }] }), /No LoRA/);
+});
+
+test("another character's LoRA says whose it is", () => {
+  assert.equal(loraWords({ name: "ada_v1", whose: "" }), "ada_v1");
+  assert.equal(loraWords({ name: "bo_v1", whose: "Bo" }), "bo_v1 (Bo)");
 });
 
 test("the poster has the studio's order, and only what the card asks for", () => {

@@ -2,28 +2,68 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { foresee } from "../../studio/web/review/foresee.js";
+import { KeptDecisions, readKey, waitingWords } from "../../studio/web/review/kept.js";
 import { BATCH_MS, DecisionQueue, retryMs } from "../../studio/web/review/queue.js";
+
+/** What a browser keeps for all its pages; `room` is how many entries fit. */
+class Shelf {
+  constructor(room = Infinity) {
+    this.map = new Map();
+    this.room = room;
+  }
+  get length() {
+    return this.map.size;
+  }
+  key = (n) => [...this.map.keys()][n] ?? null;
+  getItem = (key) => this.map.get(key) ?? null;
+  removeItem = (key) => this.map.delete(key);
+  setItem(key, value) {
+    if (!this.map.has(key) && this.map.size >= this.room) throw new Error("QuotaExceededError");
+    this.map.set(key, value);
+  }
+}
+
+/** What the studio has, and whether it answers. */
+class Records {
+  map = new Map();
+  silent = false;
+  workspace = "a".repeat(16);
+}
+
+let made = 0;
 
 /** A page with a studio that can be silenced; time passes when `tick` is called. */
 class World {
-  constructor(left = []) {
-    this.stored = JSON.stringify(left);
+  constructor({ shelf = new Shelf(), records = new Records(), owner = "a".repeat(16), name = "Ada" } = {}) {
+    this.shelf = shelf;
+    this.studio = records;
+    this.owner = owner;
+    this.keeping = new KeptDecisions(() => shelf, { id: owner, name });
     this.received = [];
-    this.records = new Map();
-    this.silent = false;
     this.time = 0;
     this.timers = [];
     this.problems = [];
     this.answers = 0;
-    let n = 0;
-    this.newId = () => String((n += 1)).padStart(16, "0");
+    this.never = [];
+    this.newId = () => String((made += 1)).padStart(16, "0");
   }
 
-  read = () => JSON.parse(this.stored);
-  write = (waiting) => (this.stored = JSON.stringify(waiting));
+  get records() {
+    return this.studio.map;
+  }
+
+  set silent(silent) {
+    this.studio.silent = silent;
+  }
+
+  read = () => this.keeping.read();
+  keep = (kept) => this.keeping.keep(kept);
+  drop = (id) => this.keeping.drop(id);
   now = () => this.time;
   answered = () => (this.answers += 1);
   failed = (error, times) => this.problems.push(`${times}: ${error.message}`);
+  refused = (one) => this.never.push(one.image);
+  changed = () => {};
 
   after = (run, ms) => {
     const timer = { at: this.time + ms, run };
@@ -33,7 +73,9 @@ class World {
 
   send = async (decisions) => {
     this.received.push(decisions.map((d) => d.id));
-    if (this.silent) throw new Error("no answer");
+    if (this.studio.silent) throw new Error("no answer");
+    if (this.studio.workspace !== this.owner) throw Object.assign(new Error("another workspace"), { status: 409 });
+    if (decisions.some((d) => d.image === "poison")) throw Object.assign(new Error("not that"), { status: 422 });
     for (const d of decisions) if (!this.records.has(d.id)) this.records.set(d.id, d);
     if (this.lost) {
       this.lost = false;
@@ -67,20 +109,145 @@ test("keys that follow fast go in one request, in order", async () => {
     ["a", null],
   ]);
   assert.deepEqual(queue.waiting, []);
-  assert.equal(world.stored, "[]");
+  assert.equal(world.shelf.length, 0);
 });
 
-test("what waits is mirrored before it is sent, and the next page sends it under the same ids", async () => {
+test("what waits is kept before it is sent, and the next page sends it under the same id", async () => {
   const world = new World();
-  new DecisionQueue(world).decide("a", "label", "good", { where: "review" });
-  const kept = JSON.parse(world.stored);
-  assert.deepEqual(kept, [{ id: "0000000000000001", image: "a", action: "label", value: "good", where: "review" }]);
-  const next = new World(kept);
+  const one = new DecisionQueue(world).decide("a", "label", "good", { where: "review" });
+  const next = new World({ shelf: world.shelf });
   const queue = new DecisionQueue(next);
+  assert.deepEqual(queue.waiting, [{ id: one.id, image: "a", action: "label", value: "good", where: "review" }]);
   queue.start();
   await next.tick(BATCH_MS);
-  assert.deepEqual(next.received, [["0000000000000001"]]);
-  assert.equal(next.stored, "[]");
+  assert.deepEqual(next.received, [[one.id]]);
+  assert.equal(next.shelf.length, 0);
+});
+
+test("two pages keep theirs beside each other, and whoever comes first brings all in the order they were made", async () => {
+  const [shelf, records] = [new Shelf(), new Records()];
+  const [one, two] = [new World({ shelf, records }), new World({ shelf, records })];
+  const [first, second] = [new DecisionQueue(one), new DecisionQueue(two)];
+  records.silent = true;
+  for (const [n, page] of [first, second, first, second, first].entries()) {
+    one.time = two.time = n;
+    page.decide("x", "identity", n + 1);
+  }
+  assert.equal(shelf.length, 5);
+  records.silent = false;
+  await two.tick(BATCH_MS);
+  assert.deepEqual(
+    said(one),
+    [1, 2, 3, 4, 5].map((n) => ["x", n]),
+  );
+  assert.equal(shelf.length, 0);
+  await one.tick(BATCH_MS);
+  assert.equal(records.map.size, 5);
+  assert.deepEqual([first.count, second.count], [0, 0]);
+});
+
+test("a page hears that another has brought its decision", () => {
+  const world = new World();
+  const queue = new DecisionQueue(world);
+  const { id } = queue.decide("a", "label", "good");
+  queue.arrived(id);
+  queue.arrived("another");
+  assert.equal(queue.count, 0);
+});
+
+test("another workspace never gets them: they wait, are told of, and arrive when theirs is open again", async () => {
+  const [shelf, records] = [new Shelf(), new Records()];
+  const ada = new World({ shelf, records });
+  const queue = new DecisionQueue(ada);
+  queue.decide("a", "label", "good");
+  queue.decide("b", "label", "good");
+  records.workspace = "b".repeat(16);
+  await ada.tick(BATCH_MS);
+  assert.equal(records.map.size, 0);
+  const bo = new World({ shelf, records, owner: "b".repeat(16), name: "Bo" });
+  const other = new DecisionQueue(bo);
+  other.start();
+  other.decide("c", "label", "reject");
+  await bo.tick(BATCH_MS);
+  assert.deepEqual(said(bo), [["c", "reject"]]);
+  assert.deepEqual(bo.keeping.others(), [{ name: "Ada", count: 2 }]);
+  records.workspace = "a".repeat(16);
+  await ada.tick(retryMs(1));
+  assert.deepEqual(said(ada).slice(1), [
+    ["a", "good"],
+    ["b", "good"],
+  ]);
+  assert.deepEqual(bo.keeping.others(), []);
+});
+
+test("a browser that is full, or keeps nothing, leaves them to the page, which says so", async () => {
+  const broken = new World();
+  broken.keeping = new KeptDecisions(
+    () => {
+      throw new Error("SecurityError");
+    },
+    { id: "a", name: "" },
+  );
+  for (const world of [new World({ shelf: new Shelf(1) }), broken]) {
+    const queue = new DecisionQueue(world);
+    queue.decide("a", "label", "good");
+    queue.decide("b", "label", "good");
+    assert.equal(queue.unkept, world === broken ? 2 : 1);
+    await world.tick(BATCH_MS);
+    assert.equal(world.records.size, 2);
+    assert.deepEqual([queue.count, queue.unkept], [0, 0]);
+  }
+});
+
+test("one that the studio will never take does not hold up the others", async () => {
+  const world = new World();
+  const queue = new DecisionQueue(world);
+  for (const image of ["a", "poison", "b", "c"]) queue.decide(image, "label", "good");
+  for (let n = 0; n < 6; n += 1) await world.tick(BATCH_MS);
+  assert.deepEqual(
+    said(world).map(([image]) => image),
+    ["a", "b", "c"],
+  );
+  assert.deepEqual(world.never, ["poison"]);
+  assert.equal(world.shelf.length, 0);
+});
+
+test("what an earlier version left in one list is brought over", () => {
+  const shelf = new Shelf();
+  const list = ["1", "2"].map((id) => ({ id: id.repeat(16), image: "a", action: "label", value: "good" }));
+  shelf.setItem("flen:unsent", JSON.stringify(list));
+  assert.deepEqual(new DecisionQueue(new World({ shelf })).waiting, list);
+  assert.equal(shelf.getItem("flen:unsent"), null);
+  assert.equal(shelf.length, 2);
+});
+
+test("what is not ours, or is damaged, is left alone", () => {
+  const shelf = new Shelf();
+  const odd = {
+    "flen:unsent:aaaa:1": "{",
+    "flen:unsent:aaaaaaaaaaaaaaaa:2": "null",
+    "flen:tab": "x",
+    "flen:unsent": "[",
+  };
+  for (const [key, value] of Object.entries(odd)) shelf.setItem(key, value);
+  const queue = new DecisionQueue(new World({ shelf }));
+  queue.decide("a", "label", "good");
+  assert.equal(new DecisionQueue(new World({ shelf })).count, 1);
+  assert.equal(shelf.length, 5);
+  assert.equal(queue.count, 1);
+  assert.equal(readKey("flen:tab"), null);
+});
+
+test("what waits is said in words until it has arrived", () => {
+  const none = { count: 0, unkept: 0, silent: false, others: [] };
+  assert.equal(waitingWords(none), "");
+  assert.equal(waitingWords({ ...none, count: 3 }), "");
+  assert.equal(waitingWords({ ...none, count: 3, silent: true }), "3 decisions wait for the studio.");
+  assert.equal(waitingWords({ ...none, count: 1, silent: true }), "1 decision waits for the studio.");
+  assert.match(waitingWords({ ...none, count: 2, unkept: 2 }), /They are in this page alone.*Leave the page open/);
+  assert.match(waitingWords({ ...none, count: 2, unkept: 1 }), /1 of them is in this page alone/);
+  const others = [{ name: "Ada", count: 2 }];
+  assert.match(waitingWords({ ...none, others }), /^2 decisions wait for the workspace Ada/);
 });
 
 test("an answer that is lost makes them be sent again: they count once", async () => {
@@ -92,7 +259,8 @@ test("an answer that is lost makes them be sent again: they count once", async (
   assert.deepEqual(world.problems, ["1: the answer was lost"]);
   assert.equal(queue.waiting.length, 1);
   await world.tick(retryMs(1));
-  assert.deepEqual(world.received, [["0000000000000001"], ["0000000000000001"]]);
+  assert.equal(world.received.length, 2);
+  assert.deepEqual(world.received[0], world.received[1]);
   assert.deepEqual(said(world), [["a", "good"]]);
   assert.equal(queue.failures, 0);
 });
@@ -107,7 +275,7 @@ test("a studio that is silent is asked less and less often, and nothing is lost 
   for (const times of [1, 2, 3]) await world.tick(retryMs(times));
   assert.deepEqual([1, 2, 3, 4, 5, 9].map(retryMs), [1000, 2000, 4000, 8000, 10000, 10000]);
   assert.equal(world.received.length, 4);
-  assert.equal(JSON.parse(world.stored).length, 2);
+  assert.equal(world.shelf.length, 2);
   world.silent = false;
   await world.tick(retryMs(4));
   assert.deepEqual(said(world), [
@@ -128,7 +296,10 @@ test("what is decided while a batch is on its way goes with the next", async () 
     ["b"],
   );
   await world.tick(BATCH_MS);
-  assert.deepEqual(world.received, [["0000000000000001"], ["0000000000000002"]]);
+  assert.deepEqual(
+    world.received.map((sent) => sent.length),
+    [1, 1],
+  );
 });
 
 test("more than a request may hold goes in several", async () => {

@@ -86,7 +86,7 @@ def pictures(put: Put) -> tuple[ImageRecord, ImageRecord]:
 
 
 def train(session: Session) -> Job:
-    return training.submit(session, "ada", "character", "character-practice")
+    return training.submit(session, "ada", training.TrainOptions("character", "character-practice"))
 
 
 def test_resume_does_not_pass_the_gate(session: Session, pictures: tuple[ImageRecord, ...]) -> None:
@@ -212,7 +212,7 @@ def test_an_editor_learns_nothing_from_sources_that_were_left_out(
         wrong = put("enriched", sources=(ref,))
         review.correct(session, wrong.id, "fixed.png", data, "the nose")
     hold(session)
-    job = training.submit(session, "ada", "editor", "editor-practice")
+    job = training.submit(session, "ada", training.TrainOptions("editor", "editor-practice"))
     (run,) = session.store.all(TrainingRun)
     assert {source.id, other.id, good.id} < set(run.images)  # what stands at an input is seen, too
     sources.remove(session, source.id)
@@ -228,7 +228,9 @@ def test_an_editor_learns_nothing_from_sources_that_were_left_out(
     assert learning.blockers == [] and {c.id for i in learning.items for c in i.controls} == {other.id}
     assert good.id not in {i.image.id for i in learning.items}
     assert any("2 of 3 edits are left out" in warning for warning in learning.warnings)
-    new = session.jobs.wait(training.submit(session, "ada", "editor", "editor-practice").id, WAIT)
+    new = session.jobs.wait(
+        training.submit(session, "ada", training.TrainOptions("editor", "editor-practice")).id, WAIT
+    )
     (request,) = given(session)
     assert new.request == request and source.id not in json.dumps(request)
 

@@ -34,7 +34,7 @@ def session(cleo_session: Session, monkeypatch: pytest.MonkeyPatch) -> Session:
 
 
 def calibrated(session: Session, far: float) -> Job:
-    job = session.jobs.wait(calibration.submit(session, "cleo", far=far).id, WAIT)
+    job = session.jobs.wait(calibration.submit(session, "cleo", calibration.CalibrateOptions(far)).id, WAIT)
     assert job.state == "done", job.error
     return job
 
@@ -146,7 +146,7 @@ def test_what_cannot_be_calibrated_is_said(cleo_session: Session) -> None:
     with pytest.raises(NotAllowed, match="no sources yet"):
         calibration.submit(session, nobody.id)
     with pytest.raises(NotAllowed, match=r"between 0 and 0\.5"):
-        calibration.submit(session, nobody.id, far=2)
+        calibration.submit(session, nobody.id, calibration.CalibrateOptions(2))
     with pytest.raises(NotFound, match="score --calibrate"):
         calibration.current(session, nobody.id)
 
@@ -169,7 +169,7 @@ def test_real_models_are_held_against_no_people_of_clay(cleo_session: Session) -
 
 
 def test_a_source_that_is_gone_is_told_and_the_rest_counts(session: Session) -> None:
-    job = calibration.submit(session, "cleo", far=0.5)
+    job = calibration.submit(session, "cleo", calibration.CalibrateOptions(0.5))
     session.jobs.cancel(job.id)
     request = CalibrateRequest.model_validate(job.request).model_copy(update={"strangers": ()})
     session.workspace.path(request.references[0].image.path).unlink()

@@ -19,12 +19,12 @@ def test_wilson_against_published_values() -> None:
 
 
 def test_the_plan_has_23_cells_and_its_own_version(session: Session, ada: Character) -> None:
-    plan = card.plan(session, ada.id, "")
+    plan = card.plan(session, ada.id, card.CardOptions())
     assert len(plan) == 23
     assert len({s.purpose.cell for s in plan.shots}) == 23
     assert plan.folder == "characters/ada/cards/v1"
     session.store.put(Card(id="ada/v1", character=ada.id, version="v1", lora="", seed=1))
-    assert card.plan(session, ada.id, "").version == "v2"
+    assert card.plan(session, ada.id, card.CardOptions()).version == "v2"
 
 
 def test_eyes_overrule_the_machine_and_only_eyes_say_right(session: Session, ada: Character, put: Any) -> None:

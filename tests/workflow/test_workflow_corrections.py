@@ -129,14 +129,14 @@ def test_the_run_whose_lora_drew_the_pristine_pictures_is_the_parent(
     put("source", label="good")
     assert loras.get(session, lora.id) == lora
     preset = next(iter(training.presets_for(session, ada.id, "character")))
-    job = training.submit(session, ada.id, "character", preset)
+    job = training.submit(session, ada.id, training.TrainOptions("character", preset))
     session.jobs.cancel(job.id)
     (plain,) = [r for r in training.runs(session, ada.id, "character") if r.job == job.id]
     assert plain.parent == ""  # good, but it was not kept for training
     from pipelines.workflow import pristine
 
     pristine.keep(session, ada.id, [drawn.id])
-    again = training.submit(session, ada.id, "character", preset)
+    again = training.submit(session, ada.id, training.TrainOptions("character", preset))
     session.jobs.cancel(again.id)
     (second,) = [r for r in training.runs(session, ada.id, "character") if r.job == again.id]
     assert second.parent == "r1"

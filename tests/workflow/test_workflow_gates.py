@@ -18,7 +18,7 @@ def test_a_training_set_is_shut_while_an_enriched_picture_waits(session: Session
     learning = training.dataset(session, ada.id)
     assert any("1 enriched pictures wait" in why for why in learning.blockers)
     with pytest.raises(training.GateShut, match="wait for review"):
-        training.submit(session, ada.id, "character", "character-practice")
+        training.submit(session, ada.id, training.TrainOptions("character", "character-practice"))
 
     review.decide(session, [Decision(image=waiting.id, who="human", action="label", value="reject")])
     open_now = training.dataset(session, ada.id)
@@ -75,7 +75,7 @@ def test_an_undecided_source_shuts_the_gate_before_anything_is_asked_for(
     (why,) = training.dataset(session, ada.id).blockers
     assert f"{cleared.id[:8]} waits for review" in why
     with pytest.raises(training.GateShut, match=cleared.id[:8]):
-        training.submit(session, ada.id, "character", "character-practice")
+        training.submit(session, ada.id, training.TrainOptions("character", "character-practice"))
     assert session.store.all(TrainingRun) == [] and not any(d.frozen for d in session.store.all(DatasetVersion))
 
 
@@ -84,7 +84,7 @@ def test_a_training_freezes_what_it_uses_and_remembers_every_picture(
 ) -> None:
     source = put("source", label="good")
     good = put("enriched", label="good", sources=(source.ref,), labels={"angle": "half-left"})
-    job = training.submit(session, ada.id, "character", "character-practice")
+    job = training.submit(session, ada.id, training.TrainOptions("character", "character-practice"))
     session.jobs.cancel(job.id)
     (run,) = session.store.all(TrainingRun)
     assert set(run.images) == {source.id, good.id}
@@ -235,4 +235,4 @@ def test_an_editor_is_taught_good_edits_as_often_as_corrections(session: Session
     assert all(i.controls == (source.ref,) and i.caption == "turn the head" for i in learning.items)
     kept = [i.weight for i in learning.items if i.origin == "good edit"]
     assert sum(kept) == pytest.approx(1.0) == learning.items[0].weight
-    assert "1 corrections of" in learning.warnings[0]
+    assert "1 correction of" in learning.warnings[0]

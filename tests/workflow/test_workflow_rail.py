@@ -21,7 +21,7 @@ def test_the_rail_follows_the_wheel(session: Session, ada: Character, put: Any) 
     source = put("source", label="good")
     assert flywheel.status(session, ada.id).next.title == "Enrich the sources"
     waiting = put("enriched", sources=(source.ref,))
-    assert flywheel.status(session, ada.id).next.title == "Review 1 pictures"
+    assert flywheel.status(session, ada.id).next.title == "Review 1 picture"
     steps = {s.key: s for s in flywheel.status(session, ada.id).steps}
     assert (steps["good"].state, steps["train"].state) == ("next", "blocked")
     assert "wait for review" in steps["train"].why

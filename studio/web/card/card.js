@@ -4,15 +4,15 @@
 import { h, put } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { island } from "../core/island.js";
-import { poll, whenSeen } from "../core/status.js";
-import { post, tryGet } from "../core/net.js";
+import { poll, status, whenSeen } from "../core/status.js";
+import { address, post, tryGet } from "../core/net.js";
 import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
 import { openPicture } from "../pictures/open.js";
 import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
-import { named, noCardWords } from "./describe.js";
+import { loraWords, named, noCardWords } from "./describe.js";
 
-/** @import { CardCell, CardSummary, CardList } from "../shapes.js" */
+/** @import { CardPlace, CardSummary, Cards } from "../types.js" */
 /** @import { PosterCell } from "./poster.js" */
 /** @import { CardVerdict } from "./describe.js" */
 
@@ -81,8 +81,9 @@ class Gauge {
 class ModelCard {
   /** @param {HTMLElement} root */
   constructor(root) {
-    /** @type {CardList | null} */
+    /** @type {Cards | null} */
     this.list = null;
+    this.character = "";
     this.version = "";
     this.against = "";
     /** @type {string | null} the LoRA that the user has chosen ("": the base model); until then the newest is offered */
@@ -92,7 +93,7 @@ class ModelCard {
     this.run = button("Run the card", () => this.start(), { id: "card-run", class: "primary", icon: "play" });
     this.versions = new Choice("card-version", "Version", (version) => this.change({ version }));
     this.beside = new Choice("card-compare", "beside", (against) => this.change({ against }));
-    const report = { href: "/practice/report", target: "_blank", rel: "noopener" };
+    const report = { href: address("/practice/report"), target: "_blank", rel: "noopener" };
     this.report = h("a", { id: "card-report", class: "fb", ...report }, "Practice report");
     this.look = button("", () => this.compareWithTruth(), { id: "card-look", class: "quiet", icon: "eye" });
     this.headline = h("p", { id: "card-headline", class: "headline", role: "status", "aria-live": "polite" });
@@ -129,7 +130,7 @@ class ModelCard {
   /** @param {string} id */
   poster(id) {
     const judge = {
-      open: (/** @type {CardCell} */ cell) => this.open(cell),
+      open: (/** @type {CardPlace} */ cell) => this.open(cell),
       key: (/** @type {KeyboardEvent} */ event, /** @type {PosterCell} */ cell) => this.key(event, cell, poster),
     };
     const poster = new Poster(id, judge);
@@ -144,11 +145,21 @@ class ModelCard {
   }
 
   async load() {
-    const list = /** @type {CardList | null} */ (await tryGet("/cards"));
+    const list = /** @type {Cards | null} */ (await tryGet("/cards"));
     if (!list) return;
     if (this.seed.value === "") this.seed.value = String(list.seed);
+    this.follow(status.state?.character?.id ?? "");
     this.list = list;
     this.paint(list);
+  }
+
+  /**
+   * What was chosen was chosen for one character.
+   * @param {string} character
+   */
+  follow(character) {
+    if (character !== this.character) [this.chosen, this.version, this.against] = [null, "", ""];
+    this.character = character;
   }
 
   /** Decisions are on the disk, the card is what the studio makes of them. */
@@ -174,7 +185,7 @@ class ModelCard {
     });
   }
 
-  /** @param {CardCell} cell */
+  /** @param {CardPlace} cell */
   open({ image }) {
     if (image) openPicture(image.id, { where: "card", after: () => this.settle() });
   }
@@ -207,7 +218,7 @@ class ModelCard {
     event.stopPropagation();
   }
 
-  /** @param {CardList} list */
+  /** @param {Cards} list */
   paint(list) {
     const { cards, cells } = list;
     const shown = cards.find((c) => c.version === this.version) ?? cards.at(-1);
@@ -227,14 +238,24 @@ class ModelCard {
   }
 
   /**
-   * @param {CardList} list
+   * What was chosen stays; else the character's own newest is offered, never another's.
+   * @param {Cards["loras"]} loras
+   */
+  paintLoras(loras) {
+    const usable = loras.map((x) => /** @type {[string, string]} */ ([x.id, loraWords(x)]));
+    const there = this.chosen === "" || loras.some((x) => x.id === this.chosen);
+    const offered = loras.find((x) => x.own)?.id ?? "";
+    this.lora.fill([["", "Base model"], ...usable], there ? (this.chosen ?? "") : offered);
+  }
+
+  /**
+   * @param {Cards} list
    * @param {CardSummary | undefined} shown
    * @param {CardSummary | undefined} other
    */
   paintBar({ cards, loras, report, unread }, shown, other) {
     const entry = (/** @type {CardSummary} */ card) => /** @type {[string, string]} */ ([card.version, named(card)]);
-    const usable = loras.map((x) => /** @type {[string, string]} */ ([x.id, x.name]));
-    this.lora.fill([["", "Base model"], ...usable], this.chosen ?? loras[0]?.id ?? "");
+    this.paintLoras(loras);
     this.versions.fill(cards.map(entry), shown?.version ?? "");
     this.beside.fill([["", "nothing"], ...cards.filter((c) => c !== shown).map(entry)], other?.version ?? "");
     this.versions.field.hidden = !cards.length;

@@ -1,9 +1,9 @@
 // @ts-check
 /** What the model card says in words, and how its poster is laid out. No DOM. */
 
-/** @import { CardCell, CardSummary, CardList, CardSpecCell } from "../shapes.js" */
+/** @import { CardPlace, CardSummary, Cards, CellTold } from "../types.js" */
 /** @import { IconName } from "../core/icons.js" */
-/** @typedef {CardCell["verdict"]} CardVerdict */
+/** @typedef {CardPlace["verdict"]} CardVerdict */
 
 /** @type {Record<CardVerdict, IconName>} */
 export const SIGNS = { right: "check", wrong: "cross", unsure: "question", missing: "dash" };
@@ -13,23 +13,33 @@ export function named({ version, lora, seed }) {
   return `${version}: ${lora}, seed ${seed}`;
 }
 
-/** @param {CardCell} cell */
+/**
+ * A LoRA in the list to choose from; another character's says whose it is.
+ * @param {Cards["loras"][number]} lora
+ */
+export function loraWords({ name, whose }) {
+  return whose ? `${name} (${whose})` : name;
+}
+
+/** @param {CardPlace} cell */
 export function cellWords({ name, verdict, by, why, image }) {
   const score = image?.score;
   const identity = score === null || score === undefined ? "" : `identity ${score.toFixed(2)}`;
   return `${name}: ${[`${verdict}${by ? ` (${by})` : ""}`, why, identity].filter(Boolean).join(", ")}`;
 }
 
-/** @param {CardList} list */
+/** @param {Cards} list */
 export function noCardWords({ cells, loras }) {
-  const none = loras.length ? "" : " No LoRA has been trained yet: the base model shows what you start from.";
+  const none = loras.some((x) => x.own)
+    ? ""
+    : " No LoRA has been trained yet: the base model shows what you start from.";
   const what = `It makes the ${cells.length} pictures of the benchmark with one LoRA; then you judge each.`;
   return `No card yet. ${what}${none}`;
 }
 
 /**
  * The poster's columns (angles) and rows (expressions), in the order the studio names them; poses stand apart.
- * @param {CardSpecCell[]} spec
+ * @param {CellTold[]} spec
  * @param {{ angles: readonly string[], expressions: readonly string[] }} known
  */
 export function layout(spec, known) {

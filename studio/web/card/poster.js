@@ -7,9 +7,9 @@ import { icon } from "../core/icons.js";
 import { pictureUrl } from "../core/net.js";
 import { cellWords, layout, SIGNS } from "./describe.js";
 
-/** @import { CardCell, CardSummary, CardSpecCell } from "../shapes.js" */
+/** @import { CardPlace, CardSummary, CellTold } from "../types.js" */
 /** @import { CardVerdict } from "./describe.js" */
-/** @typedef {{ open: (cell: CardCell) => void, key: (event: KeyboardEvent, cell: PosterCell) => void }} Judge */
+/** @typedef {{ open: (cell: CardPlace) => void, key: (event: KeyboardEvent, cell: PosterCell) => void }} Judge */
 /** @typedef {Record<string, number>} Place in the poster's grid */
 
 /** Bodies stand in a column of their own behind the five angles. */
@@ -21,13 +21,13 @@ const ASIDE = 3;
 
 export class PosterCell {
   /**
-   * @param {CardSpecCell} spec
+   * @param {CellTold} spec
    * @param {Place} place
    * @param {Judge} judge
    */
   constructor({ name, title }, place, judge) {
     this.name = name;
-    /** @type {CardCell} */
+    /** @type {CardPlace} */
     this.state = { name, image: null, verdict: "missing", by: "", why: "" };
     this.image = h("img", { alt: "", draggable: false });
     this.mark = h("span", { class: "verdict" });
@@ -45,7 +45,7 @@ export class PosterCell {
     );
   }
 
-  /** @param {CardCell | undefined} state */
+  /** @param {CardPlace | undefined} state */
   paint(state) {
     this.state = state ?? { name: this.name, image: null, verdict: "missing", by: "", why: "" };
     setSource(this.image, this.state.image ? pictureUrl(this.state.image.id, 512) : "");
@@ -90,7 +90,7 @@ export class Poster {
   }
 
   /**
-   * @param {CardSpecCell[]} spec
+   * @param {CellTold[]} spec
    * @param {CardSummary | undefined} card
    */
   paint(spec, card) {
@@ -99,7 +99,7 @@ export class Poster {
     for (const cell of this.cells) cell.paint(known.get(cell.name));
   }
 
-  /** @param {CardSpecCell[]} spec */
+  /** @param {CellTold[]} spec */
   build(spec) {
     const print = JSON.stringify(spec);
     if (print === this.built) return;
@@ -111,7 +111,7 @@ export class Poster {
     });
     const head = (/** @type {string} */ words, /** @type {number} */ column) =>
       h("span", { class: "head", style: at(column, 1) }, words);
-    const cellAt = (/** @type {CardSpecCell} */ c) =>
+    const cellAt = (/** @type {CellTold} */ c) =>
       new PosterCell(c, at(columns.indexOf(c.angle) + 2, rows.indexOf(c.expression) + 2), this.judge);
     const faces = portraits.map(cellAt);
     const poses = bodies.map((c) => new PosterCell(c, {}, this.judge));

@@ -6,7 +6,7 @@ import { percent } from "../core/format.js";
 import { level, plot, stairs, upright, label } from "./plot.js";
 import { decades, linear, passShare, rocPoints } from "./scale.js";
 
-/** @import { Calibration } from "../shapes.js" */
+/** @import { CalibrationTold } from "../types.js" */
 
 const SIZE = 210;
 const LEFT = 30;
@@ -31,7 +31,7 @@ function axes() {
 }
 
 /**
- * @param {Calibration} calibration
+ * @param {CalibrationTold} calibration
  * @returns {HTMLElement}
  */
 export function rocFigure({ genuine, impostor, threshold, auc }) {

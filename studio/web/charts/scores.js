@@ -6,7 +6,7 @@ import { count } from "../core/format.js";
 import { bars, level, plot, upright, label } from "./plot.js";
 import { binned, linear, multiples } from "./scale.js";
 
-/** @import { Calibration } from "../shapes.js" */
+/** @import { CalibrationTold } from "../types.js" */
 
 const WIDTH = 620;
 const HEIGHT = 206;
@@ -18,7 +18,7 @@ const BINS = 44;
 
 /**
  * Where the axis begins and ends: on twentieths, with a little room beside the outermost score.
- * @param {Calibration} calibration
+ * @param {CalibrationTold} calibration
  * @returns {[number, number]}
  */
 function bounds(calibration) {
@@ -27,7 +27,7 @@ function bounds(calibration) {
 }
 
 /**
- * @param {Calibration} calibration
+ * @param {CalibrationTold} calibration
  * @param {[number, number]} axis
  */
 function twoRows(calibration, [low, high]) {
@@ -43,7 +43,7 @@ function twoRows(calibration, [low, high]) {
 }
 
 /**
- * @param {Calibration} calibration
+ * @param {CalibrationTold} calibration
  * @returns {HTMLElement}
  */
 export function scoresFigure(calibration) {

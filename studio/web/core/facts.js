@@ -14,6 +14,8 @@ export const facts = {
   angles: [],
   expressions: [],
   theme: "system",
+  workspace: "",
+  workspace_id: "",
   piles: {},
   outcomes: {},
 };

@@ -1,6 +1,30 @@
 // @ts-check
 /** Requests to the studio's own routes; what it refuses arrives as an Error in words. */
 
+/** Where the studio stands, without a slash at its end: a proxy may serve it under a path. */
+const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+
+/**
+ * The address of a route of the studio's own.
+ * @param {string} path as the server names it, such as `/status`
+ * @returns {string}
+ */
+export function address(path) {
+  return ROOT + path;
+}
+
+/** What the studio refused, in words. */
+export class Refused extends Error {
+  /**
+   * @param {string} words
+   * @param {number} status of the answer, as HTTP has it
+   */
+  constructor(words, status) {
+    super(words);
+    this.status = status;
+  }
+}
+
 /**
  * @param {Response} response
  * @returns {Promise<any>}
@@ -8,7 +32,8 @@
 async function answer(response) {
   const body = await response.json().catch(() => ({}));
   if (response.ok) return body;
-  throw new Error(typeof body.detail === "string" ? body.detail : `The studio said no (${response.status}).`);
+  const words = typeof body.detail === "string" ? body.detail : `The studio said no (${response.status}).`;
+  throw new Refused(words, response.status);
 }
 
 /**
@@ -16,7 +41,7 @@ async function answer(response) {
  * @returns {Promise<any>}
  */
 export async function get(path) {
-  return answer(await fetch(path, { headers: { Accept: "application/json" } }));
+  return answer(await fetch(address(path), { headers: { Accept: "application/json" } }));
 }
 
 /**
@@ -34,9 +59,9 @@ export function tryGet(path) {
  * @returns {Promise<any>}
  */
 export async function post(path, body) {
-  if (body instanceof FormData) return answer(await fetch(path, { method: "POST", body }));
+  if (body instanceof FormData) return answer(await fetch(address(path), { method: "POST", body }));
   const headers = { "Content-Type": "application/json" };
-  return answer(await fetch(path, { method: "POST", headers, body: JSON.stringify(body ?? {}) }));
+  return answer(await fetch(address(path), { method: "POST", headers, body: JSON.stringify(body ?? {}) }));
 }
 
 /**
@@ -46,5 +71,5 @@ export async function post(path, body) {
  * @returns {string}
  */
 export function pictureUrl(id, width) {
-  return `/img/${encodeURIComponent(id)}${width ? `?w=${width}` : ""}`;
+  return address(`/img/${encodeURIComponent(id)}${width ? `?w=${width}` : ""}`);
 }

@@ -4,6 +4,14 @@
 import { within } from "./dom.js";
 
 const BUTTON = /^tab-(\w+)-button$/;
+/** @type {Record<string, string>} the one primary button of each tab */
+const RUNS = {
+  survey: "survey-run",
+  enrich: "enrich-make",
+  train: "train-run",
+  generate: "generate-run",
+  model_card: "card-run",
+};
 /** Gradio draws the tabs before it listens to them: so many clicks are tried, so far apart. */
 const TRIES = 100;
 const APART_MS = 100;
@@ -45,8 +53,27 @@ function insist(name, tries) {
   setTimeout(() => insist(name, tries - 1), APART_MS);
 }
 
+/** The primary button of the open tab, when it can be pressed. */
+function runButton() {
+  const run = document.getElementById(RUNS[openTabName() ?? ""] ?? "");
+  return run instanceof HTMLButtonElement && !run.disabled && run.offsetParent ? run : null;
+}
+
+/**
+ * Ctrl+Enter runs what the open tab is for, from any of its fields. In Review and in a dialog it has its own meaning.
+ * @param {KeyboardEvent} event
+ */
+function runTab(event) {
+  const asked = event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing;
+  const run = asked && runButton();
+  if (!run || document.querySelector("dialog[open]")) return;
+  event.preventDefault();
+  run.click();
+}
+
 /** A reload comes back to the tab that was open; the address names it, so that it can be kept as a bookmark. */
 export function keepTab() {
+  document.addEventListener("keydown", runTab);
   document.addEventListener("click", (event) => {
     const name = nameOf(within(event, "[role=tab]"));
     if (name) history.replaceState(null, "", `#${name}`);

@@ -7,8 +7,10 @@ import { icon } from "./icons.js";
 /** @import { Child, Props } from "../shapes.js" */
 /** @import { IconName } from "./icons.js" */
 
-/** How long a message that is no problem stays. */
-const TOAST_MS = 5000;
+/** How long a message stays, ms: a problem long enough to be read twice. Under the pointer it stays on. */
+const STAYS = { info: 5000, problem: 9000 };
+const READING_MS = 60; // a letter more
+const MOST = 5;
 
 /** @returns {HTMLElement} */
 function toasts() {
@@ -20,16 +22,37 @@ function toasts() {
 }
 
 /**
- * A short message in the corner; problems stay until they are closed.
+ * Takes a message away in time, not while somebody is at it.
+ * @param {HTMLElement} note
+ * @param {number} ms
+ */
+function leaveInTime(note, ms) {
+  let timer = 0;
+  const wait = () => (timer = setTimeout(() => note.remove(), ms));
+  for (const name of ["pointerenter", "focusin"]) note.addEventListener(name, () => clearTimeout(timer));
+  for (const name of ["pointerleave", "focusout"]) note.addEventListener(name, wait);
+  wait();
+}
+
+/**
+ * A short message beside the tabs, where it covers nothing; the newest is seen. Said again, it is one message.
  * @param {string} text
  * @param {"info" | "problem"} [kind]
  */
 export function toast(text, kind = "info") {
+  const box = toasts();
+  for (const same of [...box.children].filter((x) => x.textContent === text)) same.remove();
   const close = () => note.remove();
   const cross = h("button", { type: "button", "aria-label": "Close", onclick: close }, icon("cross"));
-  const note = h("div", { class: `toast ${kind}` }, h("span", {}, text), cross);
-  toasts().append(note);
-  if (kind !== "problem") setTimeout(close, TOAST_MS);
+  const note = h("div", { class: `toast ${kind}`, title: text }, h("span", {}, text), cross);
+  box.append(note);
+  while (box.children.length > MOST) box.firstElementChild?.remove();
+  leaveInTime(note, STAYS[kind] + READING_MS * text.length);
+}
+
+/** What was said of one character is not said of another. */
+export function clearToasts() {
+  toasts().replaceChildren();
 }
 
 /**

@@ -6,7 +6,8 @@ import { hear } from "../core/status.js";
 import { button } from "../core/ui.js";
 import { decide, foresee, LABELS } from "../review/decisions.js";
 
-/** @import { Label, Picture, Settled } from "../shapes.js" */
+/** @import { Label, Settled } from "../shapes.js" */
+/** @import { Picture } from "../types.js" */
 /** @typedef {{ node: HTMLElement, show: () => void }} Part what paints itself anew */
 /** @typedef {(action: "label" | "identity" | "edit", value: string | number | null) => void} Judge */
 

@@ -10,7 +10,8 @@ import { LABELS } from "../review/decisions.js";
 import { judgement } from "./judgement.js";
 import { identity } from "./parts.js";
 
-/** @import { Decided, Label, Picture, Tags } from "../shapes.js" */
+/** @import { Label } from "../shapes.js" */
+/** @import { DecisionSaid, Picture, Tags } from "../types.js" */
 /** @typedef {{ where?: string, after?: () => void }} Options `after` hears of every decision */
 
 /** How many of the latest decisions are told. */
@@ -18,7 +19,7 @@ const TOLD = 8;
 /** @type {Record<string, string>} where a decision about a picture of this kind is made */
 const WHERE = { survey: "survey", card: "card" };
 
-/** @type {Record<Decided["action"], (value: any) => string>} */
+/** @type {Record<DecisionSaid["action"], (value: any) => string>} */
 const SAID = {
   label: (value) => (value ? LABELS[/** @type {Label} */ (value)].words : "label cleared"),
   identity: (value) => `identity ${value ?? "cleared"}`,
@@ -28,7 +29,7 @@ const SAID = {
   undo: () => "undone",
 };
 
-/** @param {Decided} decision */
+/** @param {DecisionSaid} decision */
 function decisionLine({ action, value, who, reason }) {
   const by = who === "rule" ? "a rule" : who;
   return h("li", {}, `${SAID[action](value)} (${[by, reason].filter(Boolean).join(", ")})`);

@@ -8,7 +8,8 @@ import { pictureUrl } from "../core/net.js";
 import { LABELS } from "../review/decisions.js";
 
 /** @import { IconName } from "../core/icons.js" */
-/** @import { Label, Tile, Verdict } from "../shapes.js" */
+/** @import { Label, Verdict } from "../shapes.js" */
+/** @import { Tile } from "../types.js" */
 
 /** @type {Record<Verdict, IconName>} */
 const SIGNS = { right: "check", wrong: "cross", unsure: "question", "cannot tell": "dash" };

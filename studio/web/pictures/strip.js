@@ -11,7 +11,7 @@ import { openPicture } from "./open.js";
 import { identity, labelClass, mark, thumb } from "./parts.js";
 
 /** @import { Frame } from "../core/island.js" */
-/** @import { Tile } from "../shapes.js" */
+/** @import { Tile } from "../types.js" */
 /** @typedef {{ tile: Tile, print: string, node: HTMLElement, tick: HTMLInputElement | null }} Shown */
 
 /**

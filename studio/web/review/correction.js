@@ -8,14 +8,14 @@ import { attempt, button, toast } from "../core/ui.js";
 import { flushDecisions } from "./decisions.js";
 import { openTries } from "./tries.js";
 
-/** @import { CorrectionAnswer, PileTile, Try } from "../shapes.js" */
-/** @typedef {(tile: PileTile, answer: CorrectionAnswer, words: string) => void} Kept hears what the studio kept */
+/** @import { Corrected, PileItem, Try } from "../types.js" */
+/** @typedef {(tile: PileItem, answer: Corrected, words: string) => void} Kept hears what the studio kept */
 
 const KEPT = "The correction is kept: it teaches the editor (flywheel 2).";
 
 export class Correction {
   /**
-   * @param {() => PileTile | undefined} current
+   * @param {() => PileItem | undefined} current
    * @param {Kept} kept
    */
   constructor(current, kept) {
@@ -56,7 +56,7 @@ export class Correction {
     );
   }
 
-  /** @param {PileTile | undefined} tile */
+  /** @param {PileItem | undefined} tile */
   paint(tile) {
     this.node.classList.toggle("off", !tile?.correctable || !tile.piles.includes("needs_correction"));
   }
@@ -89,8 +89,8 @@ export class Correction {
   }
 
   /**
-   * @param {PileTile} tile
-   * @param {CorrectionAnswer} answer
+   * @param {PileItem} tile
+   * @param {Corrected} answer
    * @param {string} words
    */
   done(tile, answer, words) {

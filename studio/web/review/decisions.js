@@ -1,18 +1,25 @@
 // @ts-check
-/** The page's decisions: one queue, mirrored in localStorage. What follows from them the studio says. */
+/** The page's decisions: one queue, kept in localStorage. What follows from them the studio says. */
 
 import { facts } from "../core/facts.js";
 import { announce, poll } from "../core/status.js";
-import { post } from "../core/net.js";
+import { Refused, address, post } from "../core/net.js";
 import { toast, wordsOf } from "../core/ui.js";
 import { foresee as foreseeBy } from "./foresee.js";
+import { KeptDecisions, readKey, waitingWords } from "./kept.js";
 import { DecisionQueue } from "./queue.js";
 
 /** @import { IconName } from "../core/icons.js" */
-/** @import { Action, DecisionAnswer, Label, Said, Settled, Standing } from "../shapes.js" */
+/** @import { Action, Label, Settled } from "../shapes.js" */
+/** @import { Decided, Said, Standing } from "../types.js" */
 /** @import { Outcomes } from "./foresee.js" */
 
-const KEY = "flen:unsent";
+/** Decisions that are on their way so long are told of: until then it is no wait. */
+const SOON_MS = 2000;
+/** The first status of an answer that tells of a fault of the studio's own. */
+const BROKEN = 500;
+/** The most that a page can still send while it is closed (64 KiB); the rest is sent by the next. */
+const PARTING = 200;
 
 /** @type {Record<Label, { words: string, icon: IconName }>} */
 export const LABELS = {
@@ -21,56 +28,73 @@ export const LABELS = {
   reject: { words: "rejected", icon: "cross" },
 };
 
-/** @returns {Said[]} */
-function read() {
-  try {
-    return JSON.parse(localStorage.getItem(KEY) ?? "[]");
-  } catch {
-    return [];
-  }
-}
-
-/** @param {Said[]} waiting */
-function write(waiting) {
-  try {
-    localStorage.setItem(KEY, JSON.stringify(waiting));
-  } catch {
-    // private mode: memory must do
-  }
-  announce("flen:unsent", { count: waiting.length });
-}
-
 /** 64 random bits in hex, as the studio wants ids. */
 function newId() {
   const bytes = [...crypto.getRandomValues(new Uint8Array(8))];
   return bytes.map((b) => b.toString(16).padStart(2, "0")).join("");
 }
 
-/** @type {DecisionQueue | null} */
+/** @type {{ queue: DecisionQueue, kept: KeptDecisions } | null} */
 let made = null;
+let late = 0;
 
-function queue() {
-  made ??= new DecisionQueue({
-    send: (decisions) => post("/decisions", { decisions }),
-    read,
-    write,
+function parts() {
+  if (made) return made;
+  const kept = new KeptDecisions(() => localStorage, { id: facts.workspace_id, name: facts.workspace });
+  const sending = new DecisionQueue({
+    send: (decisions) => post("/decisions", { workspace: facts.workspace_id, decisions }),
+    read: () => kept.read(),
+    keep: (one) => kept.keep(one),
+    drop: (id) => kept.drop(id),
     after: (run, ms) => {
       const timer = setTimeout(run, ms);
       return () => clearTimeout(timer);
     },
-    now: () => performance.now(),
+    now: () => Date.now(),
     newId,
     answered,
     failed: (error, times) => {
-      if (times === 1) toast(`Decisions are kept here and sent again: ${wordsOf(error)}`, "problem");
+      // that they wait is told beside the jobs; why, only where it is no mere silence
+      if (times === 1 && error instanceof Refused && error.status >= BROKEN)
+        toast(`Decisions are kept here and sent again: ${wordsOf(error)}`, "problem");
     },
+    refused: ({ image }, error) =>
+      toast(`A decision about ${image.slice(0, 8)} was refused: ${wordsOf(error)}`, "problem"),
+    changed: () => changed(),
   });
-  return made;
+  return (made = { queue: sending, kept });
 }
 
-/** @param {DecisionAnswer} answer */
+function queue() {
+  return parts().queue;
+}
+
+/** Say now what waits: somebody has come who shows it. */
+export function tellWaiting() {
+  changed();
+}
+
+/** Say how many wait, at once where that is news, else when it takes long: the event `flen:unsent`. */
+function changed() {
+  clearTimeout(late);
+  if (!made) return;
+  if (made.queue.count) late = setTimeout(() => tell(true), SOON_MS);
+  tell(made.queue.failures > 0);
+}
+
+/** @param {boolean} silent */
+function tell(silent) {
+  if (!made) return;
+  const { count, unkept } = made.queue;
+  announce("flen:unsent", { count, words: waitingWords({ count, unkept, silent, others: made.kept.others() }) });
+}
+
+/** @param {Decided} answer */
 function answered(answer) {
   settle(answer);
+  const lost = answer.lost.length;
+  if (lost)
+    toast(`${lost === 1 ? "A decision was" : `${lost} decisions were`} about pictures that are gone.`, "problem");
   poll();
 }
 
@@ -123,9 +147,18 @@ export function flushDecisions() {
 /** Send what an earlier page left; a page that is closed sends what it has. */
 export function startDecisions() {
   queue().start();
+  window.addEventListener("storage", ({ key, newValue }) => {
+    const whose = readKey(key);
+    if (!whose) return;
+    if (newValue === null && whose.owner === facts.workspace_id) queue().arrived(whose.id);
+    changed();
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (queue().unkept) event.preventDefault();
+  });
   window.addEventListener("pagehide", () => {
-    const { waiting: decisions } = queue();
-    const body = new Blob([JSON.stringify({ decisions })], { type: "application/json" });
-    if (decisions.length) navigator.sendBeacon("/decisions", body);
+    const decisions = queue().waiting.slice(0, PARTING);
+    const body = new Blob([JSON.stringify({ workspace: facts.workspace_id, decisions })], { type: "application/json" });
+    if (decisions.length) navigator.sendBeacon(address("/decisions"), body);
   });
 }

@@ -1,8 +1,8 @@
 // @ts-check
 /** What to expect of a picture while a decision is on its way: read off the studio's table, no rule stands here. */
 
-/** @import { Outcome } from "../types.js" */
-/** @import { Action, Standing, State } from "../shapes.js" */
+/** @import { Action } from "../shapes.js" */
+/** @import { Outcome, Standing, State } from "../types.js" */
 /** @typedef {Record<string, Record<string, Outcome>>} Outcomes by action and value */
 
 /**
@@ -22,8 +22,8 @@ export function foresee(outcomes, { state, piles, above }, action, value) {
 }
 
 /**
- * @param {unknown[]} list
- * @param {unknown} value
+ * @param {string[]} list
+ * @param {any} value
  */
 function flip(list, value) {
   return list.includes(value) ? list.filter((v) => v !== value) : [...list, value];

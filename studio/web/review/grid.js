@@ -8,7 +8,7 @@ import { identity, labelClass } from "../pictures/parts.js";
 import { LABELS } from "./decisions.js";
 import { layoutOf, placeOf, rowsInSight, scrolledTo } from "./window.js";
 
-/** @import { PileTile } from "../shapes.js" */
+/** @import { PileItem } from "../types.js" */
 /** @import { ReviewModel } from "./model.js" */
 /** @typedef {{ go: (at: number) => void, single: () => void }} Commands */
 /** @typedef {{ node: HTMLElement, mark: HTMLElement }} Cell */
@@ -77,7 +77,7 @@ export class ReviewGrid {
   }
 
   /**
-   * @param {PileTile} tile
+   * @param {PileItem} tile
    * @returns {Cell}
    */
   add(tile) {

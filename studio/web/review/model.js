@@ -3,7 +3,7 @@
 
 import { clamp } from "../charts/scale.js";
 
-/** @import { Pile, PileTile, Standing, Tally } from "../shapes.js" */
+/** @import { Pile, PileItem, Standing, Tally } from "../types.js" */
 /** @typedef {{ gate?: string, at?: Record<string, string>, advance?: boolean, compare?: boolean, info?: boolean }} Memory */
 
 /**
@@ -38,7 +38,7 @@ export class ReviewModel {
     this.picked = "";
     this.gate = known;
     this.filter = "open";
-    /** @type {Map<string, PileTile>} */
+    /** @type {Map<string, PileItem>} */
     this.tiles = new Map();
     /** @type {Record<string, number>} */
     this.counts = {};
@@ -148,7 +148,7 @@ export class ReviewModel {
 
   /**
    * A picture stands elsewhere now: it leaves its piles for others.
-   * @param {PileTile} tile
+   * @param {PileItem} tile
    * @param {Standing} now
    */
   place(tile, now) {

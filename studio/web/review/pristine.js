@@ -7,7 +7,7 @@ import { flipped } from "../core/sets.js";
 import { attempt, button, dialog, relabel } from "../core/ui.js";
 import { thumb } from "../pictures/parts.js";
 
-/** @import { Candidate, Candidates } from "../shapes.js" */
+/** @import { Candidate, Candidates } from "../types.js" */
 /** @typedef {{ version: string, count: number }} Kept */
 
 const ABOUT =

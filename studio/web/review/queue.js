@@ -1,18 +1,22 @@
 // @ts-check
 /** Decisions on their way: made at once here, sent in batches, kept until the studio has them on disk. No DOM. */
 
-/** @import { DecisionAnswer, Said } from "../shapes.js" */
+/** @import { Decided, Said } from "../types.js" */
+/** @import { Kept } from "./kept.js" */
 /**
  * What the queue needs of the world.
  * @typedef {object} World
- * @property {(decisions: Said[]) => Promise<DecisionAnswer>} send
- * @property {() => Said[]} read the decisions that an earlier page could not send
- * @property {(decisions: Said[]) => void} write keeps those that wait, for a page to come
+ * @property {(decisions: Said[]) => Promise<Decided>} send
+ * @property {() => Kept[]} read all that is kept for this workspace, by whichever page
+ * @property {(kept: Kept) => boolean} keep keeps one for a page to come; whether there was room for it
+ * @property {(id: string) => void} drop it has arrived
  * @property {(run: () => void, ms: number) => () => void} after runs later; answers what stops it
  * @property {() => number} now ms
  * @property {() => string} newId
- * @property {(answer: DecisionAnswer) => void} answered
+ * @property {(answer: Decided) => void} answered
  * @property {(error: unknown, times: number) => void} failed
+ * @property {(said: Said, error: unknown) => void} refused one that the studio will never take
+ * @property {() => void} changed how many wait has changed, or whether the studio answers
  */
 
 /** Keys that follow fast go in one request. */
@@ -29,25 +33,54 @@ export function retryMs(failures) {
   return Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1));
 }
 
+/** Answers that mean "not this one", however often it is sent. */
+const NEVER = [400, 413, 422];
+
+/** @param {unknown} error */
+const isNever = (error) => NEVER.includes(/** @type {any} */ (error)?.status);
+
 export class DecisionQueue {
   /** @param {World} world */
   constructor(world) {
     /** @private */
     this.world = world;
-    /** @type {Said[]} */
-    this.waiting = world.read();
+    /** @private @type {Map<string, Kept>} */
+    this.kept = new Map();
+    /** @private @type {Set<string>} those of this page that no later page would find */
+    this.homeless = new Set();
+    /** @private */
+    this.last = 0;
     this.failures = 0;
+    /** @private the most that goes in one request; 1 to find the one that the studio refuses */
+    this.most = BATCH;
     /** @private @type {Map<string, number>} when the studio confirmed the last decision about a picture */
     this.confirmed = new Map();
     /** @private @type {Promise<void> | null} */
     this.sending = null;
     /** @private @type {(() => void) | null} */
     this.stop = null;
+    this.gather();
+  }
+
+  /** @returns {Said[]} what waits, of every page, in the order in which it was decided */
+  get waiting() {
+    const order = [...this.kept.values()].sort((a, b) => a.at - b.at);
+    return order.map(({ said }) => said);
+  }
+
+  get count() {
+    return this.kept.size;
+  }
+
+  /** How many would be lost if this page were closed now. */
+  get unkept() {
+    return this.homeless.size;
   }
 
   /** Send what an earlier page left. */
   start() {
-    if (this.waiting.length) this.soon(BATCH_MS);
+    if (this.count) this.soon(BATCH_MS);
+    this.world.changed();
   }
 
   /**
@@ -58,11 +91,31 @@ export class DecisionQueue {
    * @returns {Said} the decision with its id: sent twice, it counts once
    */
   decide(image, action, value, more = {}) {
-    const decision = { id: this.world.newId(), image, action, value, ...more };
-    this.waiting.push(decision);
-    this.world.write(this.waiting);
+    const said = { id: this.world.newId(), image, action, value, ...more };
+    this.last = Math.max(this.world.now(), this.last + 0.001);
+    const kept = { said, at: this.last };
+    this.kept.set(said.id, kept);
+    if (!this.world.keep(kept)) this.homeless.add(said.id);
+    this.world.changed();
     if (!this.stop) this.soon(BATCH_MS);
-    return decision;
+    return said;
+  }
+
+  /** What other pages have decided meanwhile waits here, too: it goes in one order. */
+  gather() {
+    for (const kept of this.world.read()) {
+      this.kept.set(kept.said.id, kept);
+      this.last = Math.max(this.last, kept.at);
+    }
+  }
+
+  /**
+   * Another page has brought it to the studio.
+   * @param {string} id
+   */
+  arrived(id) {
+    this.homeless.delete(id);
+    if (this.kept.delete(id)) this.world.changed();
   }
 
   /**
@@ -78,12 +131,12 @@ export class DecisionQueue {
 
   /** @returns {Set<string>} */
   waitingImages() {
-    return new Set(this.waiting.map((d) => d.image));
+    return new Set([...this.kept.values()].map(({ said }) => said.image));
   }
 
   /** Everything that waits is sent; gives up when the studio does not answer (it is sent again later). */
   async flush() {
-    while (this.waiting.length && !this.failures) await this.send();
+    while (this.count && !this.failures) await this.send();
   }
 
   /**
@@ -100,12 +153,13 @@ export class DecisionQueue {
     this.stop?.();
     this.stop = null;
     if (this.sending) return this.sending;
-    if (!this.waiting.length) return undefined;
-    this.sending = this.sendBatch(this.waiting.slice(0, BATCH));
+    this.gather();
+    if (!this.count) return undefined;
+    this.sending = this.sendBatch(this.waiting.slice(0, this.most));
     await this.sending;
     this.sending = null;
-    this.world.write(this.waiting);
-    if (this.waiting.length) this.soon(this.failures ? retryMs(this.failures) : BATCH_MS);
+    this.world.changed();
+    if (this.count) this.soon(this.failures ? retryMs(this.failures) : BATCH_MS);
     return undefined;
   }
 
@@ -117,13 +171,42 @@ export class DecisionQueue {
     try {
       const answer = await this.world.send(batch);
       const known = new Set(answer.known);
-      for (const { image } of batch) this.confirmed.set(image, this.world.now());
-      this.waiting = this.waiting.filter((d) => !known.has(d.id));
+      for (const { id, image } of batch) {
+        this.confirmed.set(image, this.world.now());
+        if (known.has(id)) this.settle(id);
+      }
       this.failures = 0;
+      this.most = Math.min(BATCH, this.most * 2);
       this.world.answered(answer);
     } catch (error) {
+      this.refused(batch, error);
+    }
+  }
+
+  /**
+   * @private
+   * @param {Said[]} batch
+   * @param {unknown} error
+   */
+  refused(batch, error) {
+    if (!isNever(error)) {
       this.failures += 1;
       this.world.failed(error, this.failures);
+    } else if (batch.length > 1) {
+      this.most = 1; // one of them it is: the others shall not wait for it
+    } else {
+      this.settle(batch[0].id);
+      this.world.refused(batch[0], error);
     }
+  }
+
+  /**
+   * @private
+   * @param {string} id
+   */
+  settle(id) {
+    this.kept.delete(id);
+    this.homeless.delete(id);
+    this.world.drop(id);
   }
 }

@@ -15,7 +15,8 @@ import { openPristine } from "./pristine.js";
 import { UndoHistory } from "./undo_history.js";
 import { ReviewView } from "./view.js";
 
-/** @import { Action, Candidates, CorrectionAnswer, Label, PileTile, Settled } from "../shapes.js" */
+/** @import { Action, Label, Settled } from "../shapes.js" */
+/** @import { Candidates, Corrected, PileItem } from "../types.js" */
 /** @import { Memory } from "./model.js" */
 /** @import { CorrectionEntry, DecisionEntry, TagEntry, Tags } from "./undo_history.js" */
 /** @import { What } from "./view.js" */
@@ -141,7 +142,7 @@ export class Review {
   /* ---- deciding */
 
   /**
-   * @param {PileTile} tile
+   * @param {PileItem} tile
    * @param {Action} action
    * @param {string | number | null} value
    * @param {string} words
@@ -210,8 +211,8 @@ export class Review {
   }
 
   /**
-   * @param {PileTile} tile
-   * @param {CorrectionAnswer} answer
+   * @param {PileItem} tile
+   * @param {Corrected} answer
    * @param {string} words
    */
   corrected(tile, answer, words) {
@@ -336,7 +337,7 @@ export class Review {
     const released = (/** @type {KeyboardEvent} */ e) => e.key.toLowerCase() === "r" && model.peek && this.peek(false);
     document.addEventListener("keyup", released, true);
     hear("flen:settled", (said) => this.settle(said));
-    hear("flen:unsent", (unsent) => this.view.unsent(unsent.count));
+    hear("flen:unsent", (unsent) => this.view.unsent(unsent));
     hear("flen:goto", ({ gate }) => gate && gate in model.gates && gate !== model.gate && this.openGate(gate));
     whenSeen(root, () => this.refresh());
   }

@@ -5,7 +5,7 @@ import { h } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { select } from "../core/ui.js";
 
-/** @import { PileTile } from "../shapes.js" */
+/** @import { PileItem } from "../types.js" */
 /** @import { Tags } from "./undo_history.js" */
 
 export class Shows {
@@ -41,7 +41,7 @@ export class Shows {
     this.keyed = document.activeElement === this.expression;
   }
 
-  /** @param {PileTile} tile */
+  /** @param {PileItem} tile */
   paint({ angle, expression }) {
     this.angle.value = angle;
     this.expression.value = expression;

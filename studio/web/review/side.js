@@ -10,7 +10,8 @@ import { Correction } from "./correction.js";
 import { LABELS } from "./decisions.js";
 import { Shows } from "./shows.js";
 
-/** @import { Label, Picture, PileTile } from "../shapes.js" */
+/** @import { Label } from "../shapes.js" */
+/** @import { Picture, PileItem } from "../types.js" */
 /** @import { Review } from "./review.js" */
 
 const STARS = [1, 2, 3, 4, 5];
@@ -99,7 +100,7 @@ export class SidePanel {
     return new Map(Object.entries(facts.failures).map(([letter, name]) => [name, failure(letter, name)]));
   }
 
-  /** @param {PileTile} tile */
+  /** @param {PileItem} tile */
   paint(tile) {
     const noFace = tile.faces === 0 && h("span", { class: "identity v-wrong" }, "no face");
     put(this.scores, identity(tile), noFace, h("span", { class: "rv-title" }, tile.title));
@@ -108,14 +109,14 @@ export class SidePanel {
     this.asked = setTimeout(() => this.paintRecipe(tile), STAY_MS);
   }
 
-  /** @param {PileTile} tile */
+  /** @param {PileItem} tile */
   async paintRecipe(tile) {
     const full = /** @type {Picture | null} */ (await tryGet(`/picture/${tile.id}`));
     if (!full || this.review.model.current?.id !== tile.id) return;
     put(this.recipe, definitionLines([...full.scores, ...full.recipe]));
   }
 
-  /** @param {PileTile | undefined} tile */
+  /** @param {PileItem | undefined} tile */
   paintState(tile) {
     const state = tile?.state;
     for (const [label, node] of this.choices) press(node, state?.label === label);

@@ -6,11 +6,20 @@ import { icon } from "../core/icons.js";
 import { pictureUrl } from "../core/net.js";
 import { LABELS } from "./decisions.js";
 
-/** @import { PileTile } from "../shapes.js" */
+/** @import { PileItem } from "../types.js" */
 /** @import { ReviewModel } from "./model.js" */
 
 /** Pictures that are fetched before they are shown, as places from the present one. */
 const AHEAD = [1, 2, 3, 4, -1];
+
+/**
+ * What stands under the reference: what it shows itself, which may be another angle than the picture's.
+ * @param {PileItem} tile
+ */
+function referenceWords({ reference, reference_angle: angle }) {
+  if (!reference) return "No reference yet";
+  return angle && angle !== "unsure" ? `Reference, ${angle}` : "Reference";
+}
 
 export class Stage {
   /** @param {ReviewModel} model */
@@ -26,7 +35,7 @@ export class Stage {
     this.ahead = new Map();
   }
 
-  /** @param {PileTile} tile */
+  /** @param {PileItem} tile */
   paint(tile) {
     const { peek } = this.model;
     setSource(this.picture, pictureUrl(peek && tile.reference ? tile.reference : tile.id));
@@ -34,12 +43,11 @@ export class Stage {
     this.picture.dataset.id = tile.id;
     this.node.classList.toggle("peek", peek);
     setSource(this.reference, tile.reference ? pictureUrl(tile.reference) : "");
-    const angle = tile.angle === "unsure" ? "" : `, ${tile.angle}`;
-    this.words.textContent = tile.reference ? `Reference${angle}` : "No reference yet";
+    this.words.textContent = referenceWords(tile);
     this.prefetch();
   }
 
-  /** @param {PileTile | undefined} tile */
+  /** @param {PileItem | undefined} tile */
   paintLabel(tile) {
     const label = tile?.state.label;
     this.node.dataset.label = label ?? "open";

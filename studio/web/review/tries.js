@@ -7,13 +7,13 @@ import { attempt, button, dialog, toast } from "../core/ui.js";
 import { makeAgain } from "../pictures/open.js";
 import { identity, mark, thumb } from "../pictures/parts.js";
 
-/** @import { PileTile, Try } from "../shapes.js" */
+/** @import { PileItem, Try } from "../types.js" */
 /** @typedef {(better: Try) => Promise<void>} Chosen hears which it is; done when it is kept */
 
 const ABOUT =
   "What you choose is what the editor should have made. It counts as found good by you. Arrows move, Enter takes it.";
 
-/** @param {PileTile} tile */
+/** @param {PileItem} tile */
 function held({ id, parent }) {
   const figure = (/** @type {string | null} */ image, /** @type {string} */ name) =>
     image && h("figure", {}, h("img", { src: pictureUrl(image, 512), alt: name }), h("figcaption", {}, name));
@@ -22,7 +22,7 @@ function held({ id, parent }) {
 
 class BetterTry {
   /**
-   * @param {PileTile} tile
+   * @param {PileItem} tile
    * @param {Try[]} tries
    * @param {Chosen} chosen
    */
@@ -129,7 +129,7 @@ class BetterTry {
 
 /**
  * Opens the choice of a better try of `tile`.
- * @param {PileTile} tile
+ * @param {PileItem} tile
  * @param {Try[]} tries the likeliest first
  * @param {Chosen} chosen
  */

@@ -1,7 +1,8 @@
 // @ts-check
 /** What can be undone and redone: decisions, corrections, and what a picture is said to show. No DOM. */
 
-/** @import { Action, Standing } from "../shapes.js" */
+/** @import { Action } from "../shapes.js" */
+/** @import { Standing } from "../types.js" */
 /**
  * @typedef {{ angle?: string, expression?: string }} Tags
  * @typedef {{ tile: string, words: string, kind: "decision", action: Action, value: string | number | null, decision: string, before: Standing, after: Standing }} DecisionEntry

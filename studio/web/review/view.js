@@ -146,8 +146,8 @@ export class ReviewView {
     this.live.textContent = words;
   }
 
-  /** @param {number} count */
-  unsent(count) {
-    this.unsentWords.textContent = count > MANY ? `${count} decisions on their way` : "";
+  /** @param {{ count: number, words: string }} waiting */
+  unsent({ count, words }) {
+    this.unsentWords.textContent = words || count <= MANY ? "" : `${count} decisions on their way`;
   }
 }

@@ -7,20 +7,20 @@ import { island } from "../core/island.js";
 import { announce, onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
-import { attempt, button, relabel, toast } from "../core/ui.js";
+import { attempt, button, clearToasts, relabel, toast } from "../core/ui.js";
 import { openNewCharacter } from "./character.js";
 import { noticeLine } from "./notice.js";
 import { openSettings } from "./settings.js";
 import { switchTheme } from "./theme.js";
 import { openWorkspace } from "./workspaces.js";
 
-/** @import { StatusState, NextStep, RailStep } from "../shapes.js" */
+/** @import { NextAction, RailStep, StudioStatus } from "../types.js" */
 
 /** @param {RailStep} step */
 function railStep({ key, title, state, count, why, tab }) {
   const onclick = () => (state === "blocked" ? toast(why || "This comes later.") : openTab(tab));
   const mark = state === "done" ? icon("check") : state === "blocked" ? icon("lock") : null;
-  const number = count === null || count === undefined || count === "" ? null : h("b", {}, String(count));
+  const number = count === null || count === undefined ? null : h("b", {}, String(count));
   const node = h(
     "button",
     { type: "button", id: `rail-${key}`, title: why || "", onclick },
@@ -31,7 +31,7 @@ function railStep({ key, title, state, count, why, tab }) {
   return h("li", { class: `step ${state}`, "aria-current": state === "next" ? "step" : null }, node);
 }
 
-/** @param {NextStep} next */
+/** @param {NextAction} next */
 function goTo(next) {
   openTab(next.tab);
   announce("flen:goto", next);
@@ -48,7 +48,7 @@ class Header {
     this.picker = h("select", { id: "character-picker", hidden: true, "aria-label": "Character", onchange: choose });
     this.rail = h("ol", { class: "rail", "aria-label": "This round" });
     this.why = h("p", { class: "next-why" });
-    /** @type {NextStep | null} */
+    /** @type {NextAction | null} */
     this.next = null;
     this.go = button("", () => this.next && goTo(this.next), { id: "next-action", class: "primary", hidden: true });
     this.place = button("", openWorkspace, {
@@ -58,6 +58,7 @@ class Header {
       title: "This workspace; click to open another",
     });
     this.print = "";
+    this.who = "";
     root.append(this.bar(), this.rail, noticeLine());
   }
 
@@ -76,12 +77,15 @@ class Header {
     );
   }
 
-  /** @param {StatusState} state */
+  /** @param {StudioStatus} state */
   paint(state) {
     relabel(this.place, state.workspace);
     const print = JSON.stringify([state.characters, state.character?.id, state.rail, state.next]);
     if (print === this.print) return;
     this.print = print;
+    const who = state.character?.id ?? "";
+    if (this.who && who !== this.who) clearToasts();
+    this.who = who;
     document.body.classList.toggle("flen-nobody", !state.character);
     this.paintPicker(state);
     const nobody = h("li", { class: "step open" }, h("span", { class: "dim" }, "Nobody is here yet."));
@@ -89,7 +93,7 @@ class Header {
     this.paintNext(state.next);
   }
 
-  /** @param {StatusState} state */
+  /** @param {StudioStatus} state */
   paintPicker({ characters, character }) {
     put(
       this.picker,
@@ -98,7 +102,7 @@ class Header {
     this.picker.hidden = !characters.length;
   }
 
-  /** @param {NextStep | null} next */
+  /** @param {NextAction | null} next */
   paintNext(next) {
     this.next = next;
     this.why.textContent = this.why.title = next?.why ?? "";

@@ -7,7 +7,7 @@ import { post, tryGet } from "../core/net.js";
 import { openTabName } from "../core/tabs.js";
 import { attempt, button } from "../core/ui.js";
 
-/** @import { Hint } from "../shapes.js" */
+/** @import { Hint } from "../types.js" */
 /** @typedef {{ tab?: string, gate?: string, step?: string }} Place */
 
 /** Time for the tab or the pile that was clicked to open. */

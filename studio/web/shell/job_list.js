@@ -4,11 +4,11 @@
 import { h, put } from "../core/dom.js";
 import { button, dialog } from "../core/ui.js";
 
-/** @import { JobState, RunningJob } from "../shapes.js" */
-/** @typedef {JobState & Partial<Pick<RunningJob, "cancelling" | "stuck">>} Listed */
+/** @import { JobNow, JobSummary } from "../types.js" */
+/** @typedef {JobSummary & Partial<Pick<JobNow, "cancelling" | "stuck">>} Listed */
 /** @typedef {(job: Listed, action: "cancel" | "end" | "resume" | "dismiss") => void} Act */
 
-/** @type {Record<JobState["state"], string>} */
+/** @type {Record<JobSummary["state"], string>} */
 export const STATES = {
   queued: "waits",
   running: "runs",
@@ -45,29 +45,58 @@ function doors(job, act) {
   ];
 }
 
-/**
- * @param {Listed} job
- * @param {Act} act
- */
-function entry(job, act) {
-  const { title, state, done, total, stuck, error, warnings, traceback } = job;
-  const words = [h("strong", {}, title), h("span", { class: "state" }, STATES[state])];
-  const counted = h("span", { class: "dim" }, total ? `${done} of ${total}` : "");
-  return h(
-    "li",
-    { class: `job s-${state}` },
-    h("div", { class: "row" }, words, counted, h("span", { class: "grow" }), doors(job, act)),
-    stuck ? h("p", { class: "warn" }, stuckWords(stuck)) : null,
-    error ? h("p", { class: "problem" }, error) : null,
-    warnings?.length
-      ? h(
-          "ul",
-          { class: "warnings" },
-          warnings.map((w) => h("li", {}, w)),
-        )
-      : null,
-    traceback ? h("details", {}, h("summary", {}, "For a bug report"), h("pre", {}, traceback)) : null,
-  );
+/** What a person reads and does at a job, without what changes at each step. */
+const printOf = (/** @type {Listed} */ job) =>
+  JSON.stringify([job.state, job.title, job.total, job.can, job.cancelling, job.stuck, job.error, job.warnings]);
+
+/** @param {Listed} job */
+const countWords = ({ done, total }) => (total ? `${done} of ${total}` : "");
+
+/** A job in the list. It is drawn anew only when there is something else to read or to do, and keeps the focus. */
+class Entry {
+  /** @param {Act} act */
+  constructor(act) {
+    this.act = act;
+    this.counted = h("span", { class: "dim" });
+    this.node = h("li");
+    this.print = "";
+  }
+
+  /** @param {Listed} job */
+  paint(job) {
+    this.counted.textContent = countWords(job);
+    const print = printOf(job);
+    if (print === this.print) return;
+    this.print = print;
+    const focused = this.node.contains(document.activeElement) ? document.activeElement?.id : undefined;
+    this.draw(job);
+    if (focused !== undefined) this.focus(focused);
+  }
+
+  /** @param {Listed} job */
+  draw(job) {
+    const { title, state, stuck, error, warnings, traceback } = job;
+    const words = [h("strong", {}, title), h("span", { class: "state" }, STATES[state])];
+    const noted = (warnings ?? []).map((w) => h("li", {}, w));
+    this.node.className = `job s-${state}`;
+    put(
+      this.node,
+      h("div", { class: "row" }, words, this.counted, h("span", { class: "grow" }), doors(job, this.act)),
+      stuck ? h("p", { class: "warn" }, stuckWords(stuck)) : null,
+      error ? h("p", { class: "problem" }, error) : null,
+      noted.length ? h("ul", { class: "warnings" }, noted) : null,
+      traceback ? h("details", {}, h("summary", {}, "For a bug report"), h("pre", {}, traceback)) : null,
+    );
+  }
+
+  /**
+   * On the same button, else on the first that is left.
+   * @param {string} id
+   */
+  focus(id) {
+    const there = [...this.node.querySelectorAll("button")];
+    (there.find((x) => x.id === id) ?? there[0])?.focus();
+  }
 }
 
 export class JobList {
@@ -75,17 +104,19 @@ export class JobList {
   constructor(act) {
     this.act = act;
     this.list = h("ol", { id: "job-list", class: "job-list" });
+    this.none = h("li", { class: "empty" }, "No job yet.");
     /** @type {HTMLDialogElement | null} */
     this.box = null;
-    this.print = "";
+    /** @type {Map<string, Entry>} */
+    this.entries = new Map();
     /** @type {Listed[]} */
     this.jobs = [];
   }
 
   open() {
     this.box ??= dialog("Jobs", this.list, { id: "jobs-dialog", reusable: true });
+    this.draw(); // before it is seen: what it showed last is old
     if (!this.box.open) this.box.showModal();
-    this.paint(this.jobs);
   }
 
   /**
@@ -94,10 +125,26 @@ export class JobList {
    */
   paint(jobs) {
     this.jobs = jobs;
-    if (!this.box?.open) return;
-    const print = JSON.stringify(jobs.map((j) => [j.id, j.state, j.done, j.warnings, j.cancelling, j.stuck]));
-    if (print === this.print) return;
-    this.print = print;
-    put(this.list, jobs.length ? jobs.map((job) => entry(job, this.act)) : h("li", { class: "empty" }, "No job yet."));
+    if (this.box?.open) this.draw();
   }
+
+  draw() {
+    const before = this.entries;
+    this.entries = new Map(this.jobs.map(({ id }) => [id, before.get(id) ?? new Entry(this.act)]));
+    for (const job of this.jobs) this.entries.get(job.id)?.paint(job);
+    const wanted = this.jobs.length ? [...this.entries.values()].map((entry) => entry.node) : [this.none];
+    arrange(this.list, wanted);
+  }
+}
+
+/**
+ * Puts the children in this order. One that stands where it should is not touched: it keeps focus and clicks.
+ * @param {Element} list
+ * @param {Element[]} wanted
+ */
+function arrange(list, wanted) {
+  for (const child of [...list.children]) if (!wanted.includes(child)) child.remove();
+  wanted.forEach((node, n) => {
+    if (list.children[n] !== node) list.insertBefore(node, list.children[n] ?? null);
+  });
 }

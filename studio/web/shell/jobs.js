@@ -7,10 +7,10 @@ import { island } from "../core/island.js";
 import { hear, status, onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { attempt, button, relabel, toast } from "../core/ui.js";
+import { tellWaiting } from "../review/decisions.js";
 import { JobList, STATES, stuckWords } from "./job_list.js";
 
-/** @import { Memory } from "../types.js" */
-/** @import { JobState, StatusState, RunningJob } from "../shapes.js" */
+/** @import { JobNow, JobSummary, Memory, StudioStatus } from "../types.js" */
 
 /**
  * @param {{ id: string }} job
@@ -33,7 +33,7 @@ export function progressOf({ done, total, k, n }) {
 }
 
 /**
- * @param {RunningJob} job
+ * @param {JobNow} job
  * @param {number} waiting
  */
 export function progressWords(job, waiting) {
@@ -76,7 +76,8 @@ class JobBar {
     this.list = new JobList(actOn);
     this.open = button("Jobs", () => this.list.open(), { id: "job-list-open", icon: "list", class: "quiet" });
     const work = [this.preview, this.title, this.meter, this.numbers, this.pause, this.stop];
-    root.append(h("div", { class: "bar" }, this.memory, h("div", { class: "work" }, work), this.open));
+    this.unsent = h("span", { id: "unsent", class: "unsent", role: "status", hidden: true });
+    root.append(h("div", { class: "bar" }, this.memory, h("div", { class: "work" }, work), this.unsent, this.open));
     /** @type {Map<string, string> | null} the states of jobs that have ended; `null` until they were first heard of */
     this.ended = null;
   }
@@ -87,7 +88,7 @@ class JobBar {
     if (job) actOn(job, action);
   }
 
-  /** @param {StatusState} state */
+  /** @param {StudioStatus} state */
   paint(state) {
     this.root.classList.remove("silent");
     put(this.memory, memoryWords(state.memory));
@@ -103,7 +104,7 @@ class JobBar {
     );
   }
 
-  /** @param {JobState | undefined} last */
+  /** @param {JobSummary | undefined} last */
   paintRest(last) {
     this.title.textContent = last ? `${last.title}: ${STATES[last.state]}` : "No job yet";
     this.numbers.textContent = last?.state === "failed" ? firstLine(last.error) : "";
@@ -111,7 +112,7 @@ class JobBar {
   }
 
   /**
-   * @param {RunningJob} job
+   * @param {JobNow} job
    * @param {number} waiting
    */
   paintJob(job, waiting) {
@@ -136,7 +137,7 @@ class JobBar {
     this.preview.src = `data:image/jpeg;base64,${preview}`;
   }
 
-  /** @param {JobState[]} recent */
+  /** @param {JobSummary[]} recent */
   tellEnds(recent) {
     const before = this.ended;
     this.ended = new Map([...(before ?? []), ...recent.map((job) => /** @type {const} */ ([job.id, job.state]))]);
@@ -147,14 +148,24 @@ class JobBar {
     }
   }
 
-  silent() {
+  /** @param {boolean} locked whether it answers, but asks for its password */
+  silent(locked) {
     this.root.classList.add("silent");
-    this.title.textContent = "The studio does not answer. What you decide is kept here until it does.";
+    const why = locked ? "The studio asks for its password: reload the page." : "The studio does not answer.";
+    this.title.textContent = `${why} What you decide is kept here until it does.`;
+  }
+
+  /** @param {string} words what waits for the studio; "" for nothing */
+  tellUnsent(words) {
+    this.unsent.textContent = this.unsent.title = words;
+    this.unsent.hidden = !words;
   }
 }
 
 island("job-bar", ({ root }) => {
   const bar = new JobBar(root);
   onStatus((state) => bar.paint(state));
-  hear("flen:silent", () => bar.silent());
+  hear("flen:silent", ({ locked }) => bar.silent(locked));
+  hear("flen:unsent", ({ words }) => bar.tellUnsent(words));
+  tellWaiting();
 });

@@ -3,19 +3,19 @@
 
 import { h, put } from "../core/dom.js";
 import { poll } from "../core/status.js";
-import { get, post } from "../core/net.js";
+import { address, get, post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { attempt, dialog, toast } from "../core/ui.js";
 
-/** @import { PracticeCharacter } from "../shapes.js" */
+/** @import { Practice } from "../types.js" */
 
 const PLACES = 10;
-/** @type {PracticeCharacter[] | null} */
+/** @type {Practice[] | null} */
 let cast = null;
 
 /**
  * Create the character and go where its pictures will appear; while that lasts, nobody else can be chosen.
- * @param {PracticeCharacter} who
+ * @param {Practice} who
  * @param {HTMLElement} box
  * @param {HTMLElement} face
  * @param {() => void} begun
@@ -37,13 +37,13 @@ async function begin(who, box, face, begun) {
 }
 
 /**
- * @param {PracticeCharacter} who
+ * @param {Practice} who
  * @param {HTMLElement} box
  * @param {() => void} begun
  */
 function portrait(who, box, begun) {
   const choose = () => attempt(() => begin(who, box, node, begun));
-  const image = { src: `/practice/${who.number}.webp`, alt: "", width: 320, height: 320, draggable: false };
+  const image = { src: address(`/practice/${who.number}.webp`), alt: "", width: 320, height: 320, draggable: false };
   const node = h(
     "button",
     { type: "button", class: "face", dataset: { number: who.number }, title: who.looks, onclick: choose },
@@ -63,7 +63,7 @@ export function faces(begun) {
   const frame = () => h("span", { class: "face" }, h("span", { class: "frame" }));
   const box = h("div", { class: "faces" }, Array.from({ length: PLACES }, frame));
   attempt(async () => {
-    cast ??= /** @type {PracticeCharacter[]} */ ((await get("/practice")).cast);
+    cast ??= /** @type {Practice[]} */ ((await get("/practice")).cast);
     put(
       box,
       cast.map((who) => portrait(who, box, begun)),

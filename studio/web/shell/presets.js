@@ -6,9 +6,9 @@ import { poll } from "../core/status.js";
 import { get, post } from "../core/net.js";
 import { attempt, button } from "../core/ui.js";
 
-/** @import { PresetKind, PresetsRead } from "../shapes.js" */
+/** @import { KindTold, PresetsBegun, PresetsTold } from "../types.js" */
 
-/** @param {PresetKind} kind */
+/** @param {KindTold} kind */
 function kindLine({ title, files, count, own }) {
   const yours = own.length ? `, of these yours: ${own.join(", ")}` : "";
   return h("li", {}, `${title} (${files}): ${count}${yours}`);
@@ -29,7 +29,7 @@ class YourPresets {
   }
 
   /**
-   * @param {PresetsRead} found
+   * @param {PresetsTold} found
    * @param {string} words
    */
   paint(found, words) {
@@ -42,13 +42,13 @@ class YourPresets {
   }
 
   async begin() {
-    const found = /** @type {PresetsRead} */ (await post("/presets/begin"));
-    const written = found.written ?? [];
+    const found = /** @type {PresetsBegun} */ (await post("/presets/begin"));
+    const { written } = found;
     this.paint(found, written.length ? `Written: ${written.join(", ")}.` : "All examples are there already.");
   }
 
   async reload() {
-    const found = /** @type {PresetsRead} */ (await post("/presets/reload"));
+    const found = /** @type {PresetsTold} */ (await post("/presets/reload"));
     this.paint(found, "Read again. Changed failure modes show when this page is loaded again.");
     poll();
   }
@@ -56,7 +56,7 @@ class YourPresets {
 
 export function yourPresets() {
   const shown = new YourPresets();
-  attempt(async () => shown.paint(/** @type {PresetsRead} */ (await get("/presets")), ""));
+  attempt(async () => shown.paint(/** @type {PresetsTold} */ (await get("/presets")), ""));
   const about = "Models, training, prompts, LoRAs and failure modes of your own, as TOML files over ours in ";
   const make = () => attempt(() => shown.begin());
   const buttons = [

@@ -8,11 +8,11 @@ import { attempt, dialog, problemLine, select, toast, wordsOf } from "../core/ui
 import { backupSection } from "./backup.js";
 import { yourPresets } from "./presets.js";
 
-/** @import { Setting } from "../shapes.js" */
+/** @import { SettingField } from "../types.js" */
 /** @typedef {HTMLInputElement | HTMLSelectElement} Control */
 
 /**
- * @param {Setting} setting
+ * @param {SettingField} setting
  * @returns {Control}
  */
 function control({ name, value, choices }) {
@@ -29,8 +29,8 @@ function control({ name, value, choices }) {
 /**
  * What a control says, in the kind of value that the setting had.
  * @param {Control} input
- * @param {Setting["value"]} old
- * @returns {Setting["value"]}
+ * @param {SettingField["value"]} old
+ * @returns {SettingField["value"]}
  */
 export function read(input, old) {
   if (input instanceof HTMLInputElement && input.type === "checkbox") return input.checked;
@@ -39,15 +39,15 @@ export function read(input, old) {
 }
 
 /**
- * @param {[Setting, Control][]} controls
- * @returns {Record<string, Setting["value"]>} what was changed
+ * @param {[SettingField, Control][]} controls
+ * @returns {Record<string, SettingField["value"]>} what was changed
  */
 function changes(controls) {
   const now = controls.map(([{ name, value }, input]) => ({ name, old: value, value: read(input, value) }));
   return Object.fromEntries(now.filter((s) => s.value !== s.old).map((s) => [s.name, s.value]));
 }
 
-/** @param {[Setting, Control]} line */
+/** @param {[SettingField, Control]} line */
 function field([{ name, about }, input]) {
   const words = h("span", {}, name.replaceAll("_", " "));
   return h("label", { class: "field" }, words, input, about ? h("small", {}, about) : null);
@@ -55,8 +55,8 @@ function field([{ name, about }, input]) {
 
 export function openSettings() {
   return attempt(async () => {
-    const { fields } = /** @type {{ fields: Setting[] }} */ (await get("/settings"));
-    const controls = fields.map((f) => /** @type {[Setting, Control]} */ ([f, control(f)]));
+    const { fields } = /** @type {{ fields: SettingField[] }} */ (await get("/settings"));
+    const controls = fields.map((f) => /** @type {[SettingField, Control]} */ ([f, control(f)]));
     const problem = problemLine();
     const onsubmit = async (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();

@@ -8,7 +8,7 @@ import { pictureUrl } from "../core/net.js";
 import { button, dialog, keyHint, select } from "../core/ui.js";
 import { loaded, pixelDifference } from "./difference.js";
 
-/** @import { Tile } from "../shapes.js" */
+/** @import { Tile } from "../types.js" */
 /**
  * @typedef {"a" | "b"} Side
  * @typedef {{ words: string, key: string, pictures: Record<string, Pick<Tile, "id" | "verdict" | "score"> | undefined> }} Spot a place of the survey, with the picture of each column

@@ -1,6 +1,7 @@
 // @ts-check
 /** The comparison matrix: sticky row pictures and column stacks; every output in its cell, rated where it stands. */
 
+import { count } from "../core/format.js";
 import { h, put, within } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { icon } from "../core/icons.js";
@@ -17,7 +18,7 @@ import { DIMENSIONS, MatrixModel } from "./matrix_model.js";
 import { download, drawMatrix } from "./matrix_picture.js";
 
 /** @import { Frame } from "../core/island.js" */
-/** @import { SurveyData, SurveyTile } from "../shapes.js" */
+/** @import { Matrix as MatrixTold, SurveyCell } from "../types.js" */
 /** @import { Value } from "./matrix_model.js" */
 
 /** @type {Record<string, [number, number]>} */
@@ -29,7 +30,7 @@ function heading(value) {
   return [image, h("span", { title: value.about ?? value.words }, value.words)];
 }
 
-/** @param {SurveyTile} tile */
+/** @param {SurveyCell} tile */
 function under(tile) {
   const { identity: stars, edit, failures } = tile.state;
   const rated = stars || edit;
@@ -38,7 +39,9 @@ function under(tile) {
     { class: "mx-under" },
     identity(tile),
     rated ? h("span", { class: "mx-rate", title: "identity, edit quality" }, `${stars ?? "-"} / ${edit ?? "-"}`) : null,
-    failures.length ? h("span", { class: "mx-fail", title: failures.join(", ") }, `${failures.length} flaws`) : null,
+    failures.length
+      ? h("span", { class: "mx-fail", title: failures.join(", ") }, count(failures.length, "flaw"))
+      : null,
   );
 }
 
@@ -75,7 +78,7 @@ class Matrix {
     this.frame = frame;
     this.survey = frame.value || frame.options.survey;
     this.model = new MatrixModel();
-    /** @type {SurveyTile | null} the picture that has, or had last, the keyboard */
+    /** @type {SurveyCell | null} the picture that has, or had last, the keyboard */
     this.focus = null;
     /** the next letter is that of a failure mode */
     this.armed = false;
@@ -103,7 +106,7 @@ class Matrix {
 
   async load() {
     const asked = performance.now();
-    const survey = /** @type {SurveyData | null} */ (
+    const survey = /** @type {MatrixTold | null} */ (
       (await tryGet(`/survey/${this.survey || "latest"}`))?.survey ?? null
     );
     const print = JSON.stringify(survey);
@@ -118,7 +121,7 @@ class Matrix {
 
   /**
    * Pictures that were decided on after `asked` keep the state that they have on the page.
-   * @param {SurveyData | null} survey
+   * @param {MatrixTold | null} survey
    * @param {number} asked
    */
   keepFresh(survey, asked) {
@@ -171,14 +174,14 @@ class Matrix {
     const { model } = this;
     const cells = model.cells();
     const several = model.several ? "several" : "";
-    const cell = (/** @type {SurveyTile[]} */ tiles) =>
+    const cell = (/** @type {SurveyCell[]} */ tiles) =>
       h("td", { class: several }, tiles.length ? tiles.map((tile) => this.figure(tile)) : notMade());
     const row = (/** @type {Value} */ v, /** @type {number} */ n) =>
       h("tr", {}, h("th", { scope: "row" }, heading(v)), cells[n].map(cell));
     return h("tbody", {}, model.values(model.rows).map(row));
   }
 
-  /** @param {SurveyTile} tile */
+  /** @param {SurveyCell} tile */
   figure(tile) {
     const onfocus = () => {
       this.focus = tile;

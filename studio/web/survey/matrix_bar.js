@@ -3,6 +3,7 @@
 
 import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
+import { address } from "../core/net.js";
 import { button, select } from "../core/ui.js";
 import { DIMENSIONS } from "./matrix_model.js";
 
@@ -25,7 +26,7 @@ import { DIMENSIONS } from "./matrix_model.js";
 function reportLink(id, form, words, title) {
   const page = form === "html";
   const where = {
-    href: `/survey-report/${id}?form=${form}`,
+    href: address(`/survey-report/${id}?form=${form}`),
     target: page ? "_blank" : null,
     download: page ? null : "",
   };

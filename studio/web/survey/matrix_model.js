@@ -1,7 +1,7 @@
 // @ts-check
 /** Which pictures of a survey stand where: three dimensions, two of them as axes. No DOM. */
 
-/** @import { SurveyData, SurveyTile } from "../shapes.js" */
+/** @import { Matrix, SurveyCell } from "../types.js" */
 /** @import { Column, Spot } from "./compare.js" */
 /**
  * @typedef {"image" | "prompt" | "stack"} Dimension
@@ -25,7 +25,7 @@ export function shuffled(items) {
 
 export class MatrixModel {
   constructor() {
-    /** @type {SurveyData | null} */
+    /** @type {Matrix | null} */
     this.data = null;
     /** @type {Dimension} */
     this.rows = "image";
@@ -44,7 +44,7 @@ export class MatrixModel {
     return this.data;
   }
 
-  /** @param {SurveyData | null} data */
+  /** @param {Matrix | null} data */
   take(data) {
     this.data = data;
     if (!data || !this.blind) return;
@@ -99,12 +99,13 @@ export class MatrixModel {
 
   /**
    * The pictures of each cell, by row and column.
-   * @returns {SurveyTile[][][]}
+   * @returns {SurveyCell[][][]}
    */
   cells() {
-    const keyOf = (/** @type {string} */ row, /** @type {string} */ column) => JSON.stringify([row, column]);
+    const keyOf = (/** @type {string | null} */ row, /** @type {string | null} */ column) =>
+      JSON.stringify([row, column]);
     const shown = this.survey.cells.filter((t) => !this.only || t.at[this.third] === this.only);
-    /** @type {Map<string, SurveyTile[]>} */
+    /** @type {Map<string, SurveyCell[]>} */
     const at = new Map();
     for (const tile of shown) {
       const key = keyOf(tile.at[this.rows], tile.at[this.columns]);
@@ -117,7 +118,7 @@ export class MatrixModel {
   /**
    * What `openComparison` needs: a place is a picture with a prompt; the stacks stand against each other in it, and the
    * source itself.
-   * @param {SurveyTile | null} tile where to begin
+   * @param {SurveyCell | null} tile where to begin
    * @returns {{ spots: Spot[], columns: Column[], start: { at: number, a: string, b: string } }}
    */
   comparison(tile) {

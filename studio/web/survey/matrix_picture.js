@@ -5,10 +5,10 @@ import { h } from "../core/dom.js";
 import { scoreWords } from "../core/format.js";
 import { pictureUrl } from "../core/net.js";
 
-/** @import { SurveyTile } from "../shapes.js" */
+/** @import { SurveyCell } from "../types.js" */
 /** @import { Value } from "./matrix_model.js" */
 /**
- * @typedef {{ title: string, corner: string, rows: Value[], columns: Value[], cells: SurveyTile[][][] }} Laid
+ * @typedef {{ title: string, corner: string, rows: Value[], columns: Value[], cells: SurveyCell[][][] }} Laid
  * @typedef {{ side: number, first: number, wide: number, tall: number, top: number, width: number, height: number }} Sizes in px
  * @typedef {{ width: number, colour?: string, weight?: number, size?: number }} Hand how words are written
  */
@@ -45,7 +45,7 @@ function fit(pen, words, width) {
   return `${words.slice(0, n)}…`;
 }
 
-/** @param {SurveyTile} tile */
+/** @param {SurveyCell} tile */
 export function caption({ verdict, score, state }) {
   const stars = state.identity ? `${state.identity}/${state.edit ?? "-"}` : "";
   return [verdict, scoreWords(score), stars].filter(Boolean).join(" ");
@@ -136,7 +136,7 @@ class Sheet {
 
   /**
    * @param {Value} row
-   * @param {SurveyTile[][]} cells
+   * @param {SurveyCell[][]} cells
    * @param {number} n
    */
   row(row, cells, n) {
@@ -148,7 +148,7 @@ class Sheet {
   }
 
   /**
-   * @param {SurveyTile} tile
+   * @param {SurveyCell} tile
    * @param {number} x
    * @param {number} y
    */

@@ -4,12 +4,12 @@
 import { h, one, put } from "../core/dom.js";
 import { count } from "../core/format.js";
 import { status, onStatus, poll } from "../core/status.js";
-import { post, tryGet } from "../core/net.js";
+import { address, post, tryGet } from "../core/net.js";
 import { attempt, button, dialog, relabel } from "../core/ui.js";
 import { thresholdBody } from "./view.js";
 import { calibrationIn, calibrationWords } from "./status.js";
 
-/** @import { Calibration, ThresholdData } from "../shapes.js" */
+/** @import { CalibrationTold, ThresholdsTold } from "../types.js" */
 
 /**
  * @param {string} path
@@ -51,7 +51,7 @@ class Progress {
 
 class ThresholdDialog {
   constructor() {
-    /** @type {ThresholdData | null} */
+    /** @type {ThresholdsTold | null} */
     this.data = null;
     /** the recogniser whose calibration is shown */
     this.which = "";
@@ -82,13 +82,13 @@ class ThresholdDialog {
     const print = JSON.stringify(data);
     if (data?.character && print !== this.print) {
       this.print = print;
-      this.data = /** @type {ThresholdData} */ (data);
+      this.data = /** @type {ThresholdsTold} */ (data);
       this.paint(this.data);
     }
     this.paintWork();
   }
 
-  /** @param {ThresholdData} data */
+  /** @param {ThresholdsTold} data */
   paint(data) {
     const calibration = data.calibrations.find((l) => l.recogniser === this.which) ?? data.calibrations[0];
     one(this.box, "h2").textContent = `Identity calibration of ${data.character}`;
@@ -98,7 +98,7 @@ class ThresholdDialog {
     this.rescore.hidden = !data.waiting;
     relabel(this.rescore, `Judge ${count(data.waiting, "picture")} by it`);
     this.report.hidden = !calibration;
-    if (calibration) this.report.href = calibration.report;
+    if (calibration) this.report.href = address(calibration.report);
   }
 
   paintWork() {
@@ -107,12 +107,12 @@ class ThresholdDialog {
   }
 
   /**
-   * @param {Calibration[]} calibrations
-   * @param {Calibration} shown
+   * @param {CalibrationTold[]} calibrations
+   * @param {CalibrationTold} shown
    */
   chooser(calibrations, shown) {
     if (calibrations.length < 2) return null;
-    const choice = (/** @type {Calibration} */ calibration, /** @type {number} */ n) => {
+    const choice = (/** @type {CalibrationTold} */ calibration, /** @type {number} */ n) => {
       const words = n ? `${calibration.recogniser} (second opinion)` : `${calibration.recogniser} (the gate)`;
       const choose = () => {
         this.which = calibration.recogniser;

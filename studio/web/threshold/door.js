@@ -8,7 +8,7 @@ import { whenSeen } from "../core/status.js";
 import { tryGet } from "../core/net.js";
 import { openThreshold } from "./dialog.js";
 
-/** @import { ThresholdNow } from "../shapes.js" */
+/** @import { ThresholdNow } from "../types.js" */
 
 /** @param {ThresholdNow} calibration */
 export function doorWords({ state, threshold }) {

@@ -3,11 +3,11 @@
 
 import { count, dotted, minutes } from "../core/format.js";
 
-/** @import { JobState, Calibration, RunningJob } from "../shapes.js" */
+/** @import { CalibrationTold, JobNow, JobSummary } from "../types.js" */
 /** @typedef {{ tone: "good" | "warn", title: string, words: string }} Standing */
 
 /**
- * @param {Calibration} calibration
+ * @param {CalibrationTold} calibration
  * @param {number} waiting pictures scored by another threshold
  * @returns {Standing}
  */
@@ -33,15 +33,15 @@ export function standing(calibration, waiting) {
 
 /**
  * The calibration of a character that runs or waits.
- * @param {{ job: RunningJob | null, queued: JobState[], character: { id: string } | null } | null} state
- * @returns {JobState | undefined}
+ * @param {{ job: JobNow | null, queued: JobSummary[], character: { id: string } | null } | null} state
+ * @returns {JobSummary | undefined}
  */
 export function calibrationIn(state) {
   const jobs = [state?.job, ...(state?.queued ?? [])];
   return jobs.find((job) => job?.kind === "calibrate" && job.character === state?.character?.id) ?? undefined;
 }
 
-/** @param {JobState & { left?: number | null }} job */
+/** @param {JobSummary & { left?: number | null }} job */
 export function calibrationWords({ state, total, done, note, left }) {
   const far = total ? `${done} of ${total} pictures looked at` : "starting";
   return dotted([state === "queued" ? "waits for the job before it" : far, note, minutes(left)]);
@@ -49,7 +49,7 @@ export function calibrationWords({ state, total, done, note, left }) {
 
 /**
  * The median of a threshold's own scores: another person that scores as high may be the same one.
- * @param {Calibration} calibration
+ * @param {CalibrationTold} calibration
  */
 export function usualScore({ genuine }) {
   return [...genuine].sort((a, b) => a - b)[Math.floor(genuine.length / 2)];

@@ -7,7 +7,8 @@ import { h } from "../core/dom.js";
 import { count, percentRange } from "../core/format.js";
 import { standing, usualScore } from "./status.js";
 
-/** @import { Child, Calibration, ThresholdData } from "../shapes.js" */
+/** @import { Child } from "../shapes.js" */
+/** @import { CalibrationTold, ThresholdsTold } from "../types.js" */
 
 /**
  * @param {string[]} head
@@ -45,7 +46,7 @@ function fact(number, words, title = "") {
   return h("div", { class: "fact", title }, h("b", {}, number), h("span", {}, words));
 }
 
-/** @param {Calibration} calibration */
+/** @param {CalibrationTold} calibration */
 function numbers({ threshold, floor, impostors, far_low, far_high, frr }) {
   const passing = impostors ? percentRange(far_low, far_high) : "not known";
   const failing = frr.total ? percentRange(frr.low, frr.high) : "not known";
@@ -59,15 +60,15 @@ function numbers({ threshold, floor, impostors, far_low, far_high, frr }) {
   );
 }
 
-/** @param {Calibration} calibration */
+/** @param {CalibrationTold} calibration */
 function rejects({ rejects: found }) {
   const head = ["angle", "pictures", "do not pass", "95 % interval", "someone else"];
-  const row = (/** @type {Calibration["rejects"][number]} */ r) =>
+  const row = (/** @type {CalibrationTold["rejects"][number]} */ r) =>
     [r.angle, r.total, r.not_passed, percentRange(r.low, r.high), r.failed].map(String);
   return h("section", {}, h("h3", {}, "Right pictures that do not pass, by angle"), table(head, found.map(row)));
 }
 
-/** @param {Calibration} calibration */
+/** @param {CalibrationTold} calibration */
 function closest(calibration) {
   const usual = usualScore(calibration);
   const row = (/** @type {[string, number]} */ [who, score]) => [
@@ -81,8 +82,8 @@ function closest(calibration) {
 }
 
 /**
- * @param {Calibration} calibration
- * @param {ThresholdData} data
+ * @param {CalibrationTold} calibration
+ * @param {ThresholdsTold} data
  * @returns {Child}
  */
 function drawn(calibration, data) {
@@ -97,7 +98,7 @@ function drawn(calibration, data) {
   ];
 }
 
-/** @param {ThresholdData} data */
+/** @param {ThresholdsTold} data */
 function nothingYet({ character, start }) {
   const value = start === null ? "a starting value" : `a starting value, ${start.toFixed(2)} for a pair of pictures`;
   return h(
@@ -118,7 +119,7 @@ function nothingYet({ character, start }) {
   );
 }
 
-/** @param {ThresholdData} data */
+/** @param {ThresholdsTold} data */
 function needs({ blocker, weak, sources, others }) {
   if (blocker) return h("p", { class: "th-state warn" }, h("b", {}, "Not yet. "), blocker);
   if (weak.length) {
@@ -138,8 +139,8 @@ function needs({ blocker, weak, sources, others }) {
 
 /**
  * The body of the dialog.
- * @param {ThresholdData} data
- * @param {Calibration | undefined} calibration
+ * @param {ThresholdsTold} data
+ * @param {CalibrationTold | undefined} calibration
  * @returns {Child}
  */
 export function thresholdBody(data, calibration) {

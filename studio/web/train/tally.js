@@ -1,6 +1,7 @@
 // @ts-check
 /** What a training set is made of: pictures by angle, each bar cut by origin; and whether the gate is open. */
 
+import { count } from "../core/format.js";
 import { h } from "../core/dom.js";
 import { painted } from "../core/island.js";
 
@@ -61,6 +62,6 @@ function legend(rows, origins) {
 
 painted("tally", () => (/** @type {Value} */ { rows = [], origins = [], total, reasons = [], empty }) => {
   if (!total) return [h("div", { class: "empty" }, empty ?? "No pictures yet."), reasons.length ? gate(reasons) : null];
-  const head = h("p", { class: "pt-head" }, h("b", { class: "num" }, `${total} pictures`), legend(rows, origins));
+  const head = h("p", { class: "pt-head" }, h("b", { class: "num" }, count(total, "picture")), legend(rows, origins));
   return [head, bars(rows, origins), gate(reasons)];
 });

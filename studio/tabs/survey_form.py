@@ -1,0 +1,199 @@
+"""What Survey is made of, and what it says: the components of the tab and its form."""
+
+from dataclasses import dataclass, field
+
+import gradio as gr
+from gradio.blocks import Block
+
+from pipelines.domain.records import Way
+from pipelines.workflow import survey
+from studio.components.catalogue import Catalogue
+from studio.components.estimate import Obtain
+from studio.components.forms import Value, Values, at_least, lines, names, one_of, picked, text
+from studio.components.matrix import Matrix
+from studio.components.painted import Words
+from studio.components.picker import Picker
+from studio.components.standings import Standings, averages, ranking
+from studio.server.state import Studio
+
+COMBINATIONS = {"pairs": "each pair", "all": "all ticked at once"}
+NO_SOURCES = "The test pictures are the character's sources: drop some in Enrich."
+
+
+@dataclass
+class Models:
+    """The LoRAs to test, and how they are combined."""
+
+    catalogue: Catalogue
+    entry: gr.Dropdown
+    upload: gr.UploadButton
+    message: Words
+    combine: gr.CheckboxGroup
+    stacks: gr.CheckboxGroup
+
+
+@dataclass
+class Tests:
+    """What they are tested on; ``axes`` by the names of the axes."""
+
+    axes: dict[str, gr.CheckboxGroup]
+    specialties: gr.Checkbox
+    prompts: gr.Textbox
+    images: Picker
+    seed: gr.Number
+
+
+@dataclass
+class Analysis:
+    """What the survey has shown, and what was decided."""
+
+    averages: Standings
+    ranking: Standings
+    decision: gr.Radio
+    reasons: gr.Textbox
+    decide: gr.Button
+    decided: Words
+
+    @property
+    def said(self) -> list[Block]:
+        """What a decision changes."""
+        return [self.decision, self.reasons, self.decided]
+
+
+@dataclass
+class SurveyTab:
+    """The components of the tab."""
+
+    models: Models
+    tests: Tests
+    weights: Obtain
+    plan: Words
+    make: gr.Button
+    matrix: Matrix
+    analysis: Analysis
+    at: gr.State
+
+    @property
+    def edited(self) -> list[Block]:
+        """The stock components that a plan depends on."""
+        models, tests = self.models, self.tests
+        return [models.combine, models.stacks, tests.specialties, tests.prompts, tests.seed, *tests.axes.values()]
+
+    @property
+    def choice(self) -> list[Block]:
+        """Everything a plan depends on."""
+        return [self.models.catalogue, self.tests.images, *self.edited]
+
+
+@dataclass(frozen=True)
+class SurveyForm:
+    """What the page says. ``listed`` and ``pictures`` are the values of catalogue and picker, ``prompts`` the ticked
+    ones and those of the user's own. ``path`` is a file to bring in, as ``entry`` of the catalogue; ``at`` is the
+    survey on the screen."""
+
+    listed: Value = field(default_factory=dict)
+    combine: tuple[str, ...] = ()
+    stacks: tuple[str, ...] = ()
+    pictures: Value = field(default_factory=dict)
+    specialties: bool = False
+    prompts: tuple[str, ...] = ()
+    seed: int = survey.SurveyOptions.seed
+    path: str = ""
+    entry: str = ""
+    decision: Way | None = None
+    reasons: str = ""
+    at: str = ""
+
+
+def read(tab: SurveyTab, values: Values) -> SurveyForm:
+    """The form of an event of the tab; what the event does not name is empty."""
+    models, tests, analysis = tab.models, tab.tests, tab.analysis
+    ticks = [name for group in tests.axes.values() for name in names(values.get(group))]
+    return SurveyForm(
+        listed=picked(values.get(models.catalogue)),
+        combine=names(values.get(models.combine)),
+        stacks=names(values.get(models.stacks)),
+        pictures=picked(values.get(tests.images)),
+        specialties=bool(values.get(tests.specialties)),
+        prompts=(*ticks, *lines(values.get(tests.prompts))),
+        seed=at_least(0, values.get(tests.seed)),
+        path=text(values.get(models.upload)),
+        entry=text(values.get(models.entry)),
+        decision=one_of(values.get(analysis.decision), survey.CHOICES),
+        reasons=text(values.get(analysis.reasons)),
+        at=text(values.get(tab.at)),
+    )
+
+
+def build_models(studio: Studio) -> Models:
+    """Make the LoRAs to choose from."""
+    gr.HTML("<h3>LoRAs to test</h3>", elem_classes="tab-title")
+    listed = Catalogue(elem_id="survey-catalogue")
+    with gr.Row(elem_classes="lora-add"):
+        known = [e.name for e in studio.session.presets.catalogue if not e.shipped]
+        entry = gr.Dropdown(
+            [("a file of my own", ""), *((name, name) for name in known)], value="", label="Which one it is",
+            show_label=False, container=False, scale=3, min_width=140, interactive=True, elem_id="survey-entry",
+        )  # fmt: skip
+        upload = gr.UploadButton(
+            "Bring in a file...", file_count="single", type="filepath", size="sm", scale=2, min_width=110,
+            elem_id="survey-upload",
+        )  # fmt: skip
+    message = Words(elem_id="survey-message")
+    combine = gr.CheckboxGroup(
+        [(title, key) for key, title in COMBINATIONS.items()], value=[], label="Combined",
+        interactive=True, elem_id="survey-combine", elem_classes="axis",
+    )  # fmt: skip
+    stacks = gr.CheckboxGroup(
+        [], value=[], label="Stacks", interactive=True, visible=False, elem_id="survey-stacks",
+        elem_classes="axis",
+    )  # fmt: skip
+    return Models(listed, entry, upload, message, combine, stacks)
+
+
+def build_tests(studio: Studio) -> Tests:
+    """Make what they are tested on."""
+    gr.HTML("<h3>Prompts</h3>", elem_classes="tab-title")
+    with gr.Column(elem_classes="axes", elem_id="survey-axes"):
+        groups = {
+            axis.name: gr.CheckboxGroup(
+                [(edit.title, f"{axis.name}/{edit.value}") for edit in axis.edits],
+                value=[f"{axis.name}/{axis.edits[0].value}"],
+                label=axis.title,
+                interactive=True,
+                elem_id=f"survey-axis-{axis.name}",
+                elem_classes="axis",
+            )
+            for axis in studio.on_page.survey_prompts
+        }
+        special = gr.Checkbox(
+            False, label="and the ticked LoRAs' own specialties", container=False, elem_id="survey-specialties"
+        )
+    prompts = gr.Textbox(
+        placeholder="own instructions, one a line", show_label=False, container=False, lines=1, max_lines=4,
+        elem_id="survey-prompts",
+    )  # fmt: skip
+    gr.HTML("<h3>Test pictures</h3>", elem_classes="tab-title")
+    images = Picker({"empty": NO_SOURCES}, elem_id="survey-images", elem_classes="short")
+    with gr.Row(elem_classes="number-row"):
+        seed = gr.Number(
+            survey.SurveyOptions.seed, label="Seed", minimum=0, precision=0, min_width=70, elem_id="survey-seed"
+        )
+    return Tests(groups, special, prompts, images, seed)
+
+
+def build_analysis() -> Analysis:
+    """Make what is seen at the end, and the decision."""
+    with gr.Accordion("Averages", open=True, elem_classes="fold"):
+        table = Standings(averages(()), elem_id="survey-averages")
+    with gr.Accordion("Ranking", open=True, elem_classes="fold"):
+        ranked = Standings(ranking(()), elem_id="survey-ranking")
+    with gr.Accordion("Decision", open=True, elem_classes="fold"):
+        decision = gr.Radio(
+            [(f"{key}  {words}", key) for key, words in survey.CHOICES.items()], label="Which way to go",
+            show_label=False, container=False, interactive=True, elem_id="survey-decision", elem_classes="ways",
+        )  # fmt: skip
+        reasons = gr.Textbox(label="Because", lines=3, max_lines=10, interactive=True, elem_id="survey-reasons")
+        button = gr.Button("Write it down", size="sm", elem_id="survey-decide")
+        decided = Words(elem_id="survey-decided")
+    return Analysis(table, ranked, decision, reasons, button, decided)
