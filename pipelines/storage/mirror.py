@@ -21,6 +21,10 @@ from pipelines.storage.migrations import migrate, pending
 from pipelines.storage.workspace import OutsideWorkspace, Workspace
 
 NAME = "records.jsonl"
+KNOWS_MORE = (
+    "The copies of the records beside the pictures know more than the records themselves: some were lost, or a "
+    "character's folder was copied here. `flenwheel rebuild` puts back what is missing."
+)
 PAUSE = 0.3
 """Seconds in which changes are gathered before they are written."""
 TAIL = 2**16
@@ -137,6 +141,12 @@ def _is_older(path: Path) -> bool:
 
 def _documents(changes: Changes, table: str) -> dict[str, Document]:
     return {row: document for row, document in changes.get(table, {}).items() if isinstance(document, dict)}
+
+
+def reach(root: Path) -> int:
+    """The highest number of a line with which a file of the mirror ends: beside an open store at most that of the
+    journal, when this is asked before the journal is read."""
+    return max((number for path in files(Workspace(root)) if (number := _last(path))), default=0)
 
 
 class Homes:

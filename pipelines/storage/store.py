@@ -1,6 +1,5 @@
 """The records of a workspace: the only writer of TinyDB. What ``put`` and ``decide`` have returned from is on disk."""
 
-import heapq
 import json
 import logging
 import threading
@@ -14,11 +13,10 @@ from tinydb import TinyDB
 
 from pipelines.domain import verdicts
 from pipelines.domain.records import Decision, Record, Verdict
-from pipelines.storage import set_aside
+from pipelines.storage import mirror, set_aside
 from pipelines.storage.journal import Journal, StoreUnreadable, StoreWriteFailed
 from pipelines.storage.journal_lines import Document, Tables
 from pipelines.storage.lock import WorkspaceBusy, WorkspaceLock
-from pipelines.storage.mirror import Mirror
 from pipelines.storage.tables import JournalStorage, RecordTable
 from pipelines.storage.upgrade import upgrade, upgraded
 
@@ -26,10 +24,6 @@ __all__ = ["BadRecord", "Store", "StoreReadOnly", "StoreUnreadable", "StoreWrite
 
 R = TypeVar("R", bound=Record)
 COMPACT_BYTES = 16 * 2**20
-MIRROR_KNOWS_MORE = (
-    "The copies of the records that lie beside the pictures know more than the records themselves: some were lost. "
-    "`flenwheel rebuild` puts back what is missing."
-)
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +84,7 @@ class Store:
         self._journal = journal
         self._workspace_lock = lock
         self._lock = threading.RLock()
-        self._mirror = Mirror(journal.root)
+        self._mirror = mirror.Mirror(journal.root)
         self._storage = JournalStorage(journal, tables, self._mirror.note)
         self._storage.sort()
         self._db = _Database(storage=lambda: self._storage)
@@ -113,8 +107,9 @@ class Store:
         """
         journal = Journal(Path(root).resolve())
         if read_only:
+            reach = mirror.reach(journal.root)
             tables, notes = upgraded(journal, journal.load())
-            return cls(journal, tables, None, notes)
+            return cls(journal, tables, None, [*notes, *[mirror.KNOWS_MORE] * (reach > journal.seq)])
         lock = WorkspaceLock(journal.root)
         lock.acquire()
         try:
@@ -124,7 +119,7 @@ class Store:
             store = cls(journal, tables, lock, notes)
             store._compact_now()
             if store._mirror.begin(tables, loaded, journal.seq):
-                store.tell(MIRROR_KNOWS_MORE)
+                store.tell(mirror.KNOWS_MORE)
         except BaseException:
             journal.close()
             lock.release()
@@ -186,24 +181,16 @@ class Store:
             places: dict[str, dict[str, int]] = {}
             for row, record in kept:
                 places.setdefault(record.table, {})[record.id] = row
-            known = {name: [document["id"] for document in self._table(name).documents()] for name in places}
+            known = {name: {document["id"] for document in self._table(name).documents()} for name in places}
             free = {name for name in places if self._table(name).has_free(places[name])}
             self._write(tuple(record for _, record in kept), {name: places[name] for name in free})
             for name in places.keys() - free:
-                self._put_in_order(name, set(known[name]))
+                self._table(name).merge(known[name])
             self._storage.sort()
             for name in places:
                 self._table(name).renumber()
             self._indexes.clear()
             self._verdicts.clear()
-
-    def _put_in_order(self, name: str, known: set[str]) -> None:
-        """Merge what a table has just got into what it had, by time; each keeps its own order."""
-        documents = list(self._table(name).documents())
-        parts = [[d for d in documents if (d["id"] in known) == old] for old in (True, False)]
-        # in UTC, and without its Z a shorter time is the earlier one
-        merged = heapq.merge(*parts, key=lambda d: str(d.get("at") or d.get("created") or "").rstrip("Z"))
-        self._table(name).reorder([document["id"] for document in merged])
 
     def mirrored(self) -> None:
         """Wait until the copies beside the files hold all that is kept."""

@@ -4,7 +4,8 @@ TinyDB's own storages rewrite the whole database at each write, and its tables c
 updater works on a ``Recording`` of the table, which notes what it changes; only that is written and then adopted.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Set
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -143,11 +144,14 @@ class RecordTable(Table):
         fresh = [row for name, row in places.items() if name not in self._rows()]
         return not {*self._rows().values()}.intersection(fresh) and len({*fresh}) == len(fresh) and 0 not in fresh
 
-    def reorder(self, ids: Iterable[str]) -> None:
-        """Give the rows, from the first on, to all documents in this order. Raises StoreWriteFailed."""
-        rows = sorted(self._rows().values())
-        table = self._read_table()
-        ordered = {row: table[str(self._rows()[name])] for row, name in zip(rows, ids, strict=True)}
+    def merge(self, known: Set[str]) -> None:
+        """Put what the table has just got among the ``known`` ids, by time; each part keeps its own order. Raises
+        StoreWriteFailed."""
+        documents = list(self.documents())
+        parts = [[d for d in documents if (d["id"] in known) == old] for old in (True, False)]
+        # in UTC, and without its Z a shorter time is the earlier one
+        merged = heapq.merge(*parts, key=lambda d: str(d.get("at") or d.get("created") or "").rstrip("Z"))
+        ordered = dict(zip(sorted(self._rows().values()), merged, strict=True))
         self._update_table(lambda table: table.update(ordered))
         self.renumber()
 

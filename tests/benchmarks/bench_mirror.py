@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from bench_store import decision, percentiles, picture, timed
 
 from pipelines.domain.records import Character
+from pipelines.storage import mirror
 from pipelines.storage.mirror import Mirror
 from pipelines.storage.store import Store
 
@@ -32,9 +33,7 @@ class Nowhere(Mirror):
 
 
 def opened(root: Path, mirrored: bool) -> Store:
-    import pipelines.storage.store as module
-
-    module.Mirror = Mirror if mirrored else Nowhere
+    mirror.Mirror = Mirror if mirrored else Nowhere
     store = Store.open(root)
     store.put(Character(id="ada", name="Ada", generator="g", editor="e"), *(picture(n) for n in range(PICTURES)))
     store.mirrored()

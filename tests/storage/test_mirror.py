@@ -74,6 +74,22 @@ def test_reading_writes_nothing(tmp_path: Path) -> None:
     assert mirror.files(Workspace(root)) == []
 
 
+def test_whoever_opens_a_workspace_without_its_records_is_told_what_to_do(workspace_root: Path) -> None:
+    with Store.open(workspace_root) as store:
+        store.put(ADA)
+        store.mirrored()
+        assert Store.open(workspace_root, read_only=True).repairs == (), "nor is it beside an open store"
+    assert Store.open(workspace_root, read_only=True).repairs == ()
+    for path in workspace_root.glob("flenwheel.*"):
+        path.unlink()
+    for read_only in (True, False):
+        with Store.open(workspace_root, read_only=read_only) as store:
+            assert any("flenwheel rebuild" in words for words in store.repairs)
+            if not read_only:
+                rebuild(Workspace(workspace_root), store)
+    assert Store.open(workspace_root, read_only=True).repairs == ()
+
+
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[2])
