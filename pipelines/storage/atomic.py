@@ -204,10 +204,10 @@ def read_bytes(path: Path) -> bytes:
 
 def append_line(path: Path, data: bytes, *, sync: bool = False) -> None:
     """Add whole lines to a file that is a second copy of what is kept elsewhere, made if need be: a kill may leave half
-    a line at its end, after which the next call begins a new one. Raises OSError."""
+    a line at its end, after which the next call begins a new one. Raises OSError, also for what is a link."""
     make_folder(path.parent)
     check_home(path)
-    with patiently(lambda: path.open("a+b")) as file:
+    with patiently(lambda: open(path, "a+b", opener=_no_link)) as file:
         if size := file.seek(0, os.SEEK_END):
             file.seek(size - 1)
             data = data if file.read(1) == b"\n" else b"\n" + data
@@ -215,6 +215,10 @@ def append_line(path: Path, data: bytes, *, sync: bool = False) -> None:
         file.flush()
         if sync:
             _sync(file.fileno())
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o644)
 
 
 class Appender:

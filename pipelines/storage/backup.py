@@ -36,6 +36,7 @@ SETTINGS = "settings.toml"
 FOLDERS = ("characters", "loras", "presets")
 FORMAT = 1
 PIECE = 2**20
+GONE = "it was removed while the backup was made, as a training does with old checkpoints"
 # names that Windows gives to devices, whatever follows the first dot
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")}
 _FORBIDDEN = frozenset('<>:"|?*\\')
@@ -151,7 +152,8 @@ def _choose(workspace: Workspace) -> _Chosen:
         try:
             status = path.lstat()
         except FileNotFoundError:
-            continue  # a training removes its old checkpoints
+            chosen.left_out.append(f"{relative!a}: {GONE}.")
+            continue
         if not why and not stat.S_ISREG(status.st_mode):
             why = "it is no file, but a link or a device"
         if not why and same_place(relative) in seen:
@@ -216,9 +218,10 @@ def _write(
             try:
                 with path.open("rb") as source:
                     files.append(_add(archive, relative, iter(lambda s=source: s.read(PIECE), b""), progress))
-            except (FileNotFoundError, PermissionError) as error:
-                if isinstance(error, PermissionError):
-                    chosen.left_out.append(f"{relative!a}: it could not be read ({error.strerror}).")
+            except FileNotFoundError:
+                chosen.left_out.append(f"{relative!a}: {GONE}.")
+            except PermissionError as error:
+                chosen.left_out.append(f"{relative!a}: it could not be read ({error.strerror}).")
         name = workspace.root.name
         manifest = Manifest(version=version("flenwheel"), workspace=name, files=tuple(files))
         archive.writestr(MANIFEST, manifest.model_dump_json(indent=1))
@@ -227,7 +230,8 @@ def _write(
 
 def _add(archive: zipfile.ZipFile, name: str, pieces: Iterable[bytes], progress: _Progress) -> BackedFile:
     digest, size = hashlib.sha256(), 0
-    with archive.open(zipfile.ZipInfo(name, time.gmtime()[:6]), "w", force_zip64=True) as entry:
+    made = max(time.gmtime()[:6], (1980, 1, 1, 0, 0, 0))  # a ZIP knows no earlier time
+    with archive.open(zipfile.ZipInfo(name, made), "w", force_zip64=True) as entry:
         for piece in pieces:
             entry.write(piece)
             digest.update(piece)

@@ -201,6 +201,7 @@ class Mirror:
         self._rest = self._workspace.root / self._workspace.loras() / NAME
         self._changed = threading.Condition()
         self._waiting: list[tuple[int, Changes]] = []
+        self._to_compare: Tables | None = None
         self._busy, self._closing, self._whole = False, False, True
         self._touched: set[Path] = set()
         self._needed: dict[Path, int] = {}
@@ -231,10 +232,19 @@ class Mirror:
             self._waiting.append((seq, changes))
             self._changed.notify_all()
 
+    def compare(self, tables: Tables) -> None:
+        """Look whether the files hold all of ``tables``, the records as they are now, and write what they lack."""
+        with self._changed:
+            self._to_compare = {name: dict(table) for name, table in tables.items()}
+            self._changed.notify_all()
+
     def flush(self) -> None:
         """Wait until all that was noted is written."""
         with self._changed:
-            self._changed.wait_for(lambda: (not self._busy and not self._waiting) or not self._alive())
+            self._changed.wait_for(lambda: not (self._busy or self._has_work()) or not self._alive())
+
+    def _has_work(self) -> bool:
+        return bool(self._waiting) or self._to_compare is not None
 
     def close(self) -> None:
         """Write what waits, and how far it reaches. Without effect when closed."""
@@ -258,10 +268,13 @@ class Mirror:
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: self._waiting or self._closing)
+                self._changed.wait_for(lambda: self._has_work() or self._closing)
                 closing = self._changed.wait_for(lambda: self._closing, PAUSE)
                 batch, self._waiting, self._busy = self._waiting, [], True
+                compared, self._to_compare = self._to_compare, None
             self._guarded(lambda batch=batch: self._write(batch))
+            if compared is not None:
+                self._guarded(lambda tables=compared: self._catch_up(tables, [], self._reach))
         self._guarded(self._note_reach)
 
     def _guarded(self, action: Callable[[], None]) -> None:
@@ -273,12 +286,14 @@ class Mirror:
             log.exception("the copies of the records in %s could not be written", self._workspace.root)
 
     def _catch_up(self, tables: Tables, ahead: list[Path], loaded: int) -> None:
-        """Write what the files lack; what they know that the records do not is kept."""
+        """Write what the files lack, and damaged ones anew; what they know that the records do not stays."""
         for path in ahead:
             append_line(path, encode_line(loaded, {}))
         for path, changes in self._homes.split(tables).items():
-            lacking = _lacking(read(path), changes)
-            if lacking:
+            found = read(path)
+            if found.damaged:
+                write_durably(path, self._anew(found))
+            if lacking := _lacking(found, changes):
                 self._append(path, [*_lines(self._reach, lacking)])
         self._touched.add(self._rest)
 

@@ -59,7 +59,7 @@ def rebuild(workspace: Workspace, store: Store) -> Report:
     gone = (record for record in store.all(ImageRecord) if not workspace.path(record.path).exists())
     report.missing += [record.path for record in gone]
     _name_the_rest(workspace, store, report)
-    store.mirrored()
+    store.mirrored(compare=True)
     return report
 
 

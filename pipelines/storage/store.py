@@ -192,8 +192,11 @@ class Store:
             self._indexes.clear()
             self._verdicts.clear()
 
-    def mirrored(self) -> None:
-        """Wait until the copies beside the files hold all that is kept."""
+    def mirrored(self, *, compare: bool = False) -> None:
+        """Wait until the copies beside the files hold all that is kept; ``compare`` looks at each of them."""
+        if compare:
+            with self._lock:
+                self._mirror.compare(self._storage.tables)
         self._mirror.flush()
 
     def get(self, cls: type[R], id: str) -> R | None:

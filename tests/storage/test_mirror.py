@@ -265,6 +265,34 @@ def test_lines_that_nobody_wrote_harm_nobody(workspace_root: Path, changes: Any)
         assert [c.token for c in store.all(Character)] == ["other"]
 
 
+def test_a_rebuild_mends_the_copies_too(workspace_root: Path) -> None:
+    with Store.open(workspace_root) as store:
+        store.put(ADA, picture(1), decided=[said(1)])
+    path = file(workspace_root)
+    path.write_bytes(path.read_bytes().replace(b"Ada", b"Adx"))
+    with Store.open(workspace_root) as store:
+        assert len(rebuild(Workspace(workspace_root), store).lost) == 1
+        assert rebuild(Workspace(workspace_root), store).lost == []
+    assert kept(path) == {"characters/ada", f"images/{picture(1).id}", "decisions/d1-x"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symlinks")
+def test_nothing_is_written_through_a_link_in_a_workspace_that_you_were_given(
+    workspace_root: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine\n")
+    (tmp_path / "folder").mkdir()
+    for folder in ("loras", "characters/ada"):
+        (workspace_root / folder).mkdir(parents=True)
+        (workspace_root / folder / "records.jsonl").symlink_to(mine)
+    (workspace_root / "characters" / "bob").symlink_to(tmp_path / "folder")
+    with Store.open(workspace_root) as store:
+        store.put(ADA, picture(1), picture(2, "bob"), decided=[said(1)])
+        store.mirrored(compare=True)
+    assert mine.read_bytes() == b"mine\n" and list((tmp_path / "folder").iterdir()) == []
+
+
 def test_half_a_line_at_the_end_is_not_grown_onto(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     path.write_bytes(b"one\nhal")
