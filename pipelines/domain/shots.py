@@ -30,7 +30,7 @@ class Adapter(Frozen):
     name: str
     sha256: str
     path: str
-    weight: float = 1.0
+    weight: float = Field(default=1.0, allow_inf_nan=False)
     sampling: Sampling = Sampling()
 
 

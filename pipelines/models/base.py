@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from pipelines.domain.presets import Geometry, ModelFamily
 from pipelines.domain.sampling import NoiseSchedule
+from pipelines.domain.sizes import fitted
 
 Linear = tuple[str, int, int]
 """A linear layer: its name, its inputs, its outputs."""
@@ -59,7 +60,8 @@ class Architecture(ABC):
     width) the backward pass of a block needs. ``unused``: part, and beginning of the names of its parameters that
     ``drive`` drops after loading. ``schedule``: which values of a noise schedule its pipeline heeds. In LoRA files:
     ``prefix`` before every key, ``modelspec`` the model spec's name of the architecture (a preset may have its own),
-    ``kohya`` its ``ss_base_model_version``, ``claim`` how a header calls the base.
+    ``kohya`` its ``ss_base_model_version``, ``claim`` how a header calls the base. ``grid``: pixels that its pipeline
+    rounds the sides of an edit's inputs to (0: as those of any picture).
     """
 
     name: ClassVar[str]
@@ -73,6 +75,7 @@ class Architecture(ABC):
     modelspec: ClassVar[str]
     kohya: ClassVar[str]
     claim: ClassVar[re.Pattern[str]]
+    grid: ClassVar[int] = 0
 
     @abstractmethod
     def likeness(self, layers: Layers) -> Likeness:
@@ -85,6 +88,15 @@ class Architecture(ABC):
     @abstractmethod
     def normalised(self, tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any] | None:
         """The tensors of a LoRA file in a layout that its diffusers pipeline takes whole, or None when they are."""
+
+    def multiple(self, family: ModelFamily) -> int:
+        """What the sides of an edit are multiples of, pixels."""
+        return family.defaults.multiple or self.grid or family.multiple
+
+    def edit_size(self, width: int, height: int, area: float, multiple: int) -> tuple[int, int]:
+        """Width and height, pixels, of what is made from a picture of that size, on about ``area`` pixels: those that
+        its pipeline sees the picture at."""
+        return fitted(width, height, area, multiple)
 
     def base_version(self, family: ModelFamily) -> str:
         """``ss_base_model_version`` of LoRAs for a model."""

@@ -1,5 +1,6 @@
 """Survey: the base and every LoRA stack on the same pictures with the same prompts and the same seeds."""
 
+from pipelines.domain.bounds import Seed
 from pipelines.domain.presets import Axis, CatalogueEntry
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
@@ -18,7 +19,7 @@ class SurveyChoice(base.Choice):
     axes: tuple[Axis, ...]
     stacks: tuple[LoraStack, ...] = ()
     prompts: tuple[str, ...] = ()
-    seed: int = 0
+    seed: Seed = 0
 
 
 def plan(choice: SurveyChoice) -> Plan:

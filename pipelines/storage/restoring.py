@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipelines.domain.faults import in_words
 from pipelines.domain.records import Character, ImageRecord
 from pipelines.storage import set_aside
 from pipelines.storage.atomic import new_folder, write_durably
@@ -122,7 +123,7 @@ def _in_words(source: Path) -> Iterator[None]:
         raise
     except Exception as error:
         raise BackupRefused(
-            f"{source} is no backup of FLENwheel, or it is damaged ({error or type(error).__name__}). Nothing was "
+            f"{source} is no backup of FLENwheel, or it is damaged ({in_words(error)}). Nothing was "
             "written. Take another copy of it."
         ) from error
 

@@ -75,7 +75,9 @@ class Settings(BaseSettings):
     cache_dir: Place = Field(None, description="The Hugging Face cache. Empty: where the environment says.")
     insightface_root: Place = Field(None, description="The folder that holds insightface's models/<pack>.")
     facenet_weights: Place = Field(None, description="The weights file of facenet's InceptionResnetV1.")
-    memory_budget_gib: float = Field(0, ge=0, description="GPU memory to use at most, GiB. 0: all of the card's.")
+    memory_budget_gib: float = Field(
+        0, ge=0, le=10_000, description="GPU memory to use at most, GiB. 0: all of the card's."
+    )
     device: Literal["auto", "cuda", "cpu"] = Field("auto", description="Where models run.")
     card: str = Field("", description="The graphics card that models run on, by its UUID. Empty: the first.")
     threads: int = Field(0, ge=0, le=1024, description="CPU threads for models. 0: as torch decides.")

@@ -25,7 +25,7 @@ from pipelines.engine.memory import WillNotFit, predict_render
 from pipelines.engine.resident import Resident
 from pipelines.engine.weights import WeightsMissing
 from pipelines.models.driver import Driver
-from pipelines.storage.pictures import read_recipe, save_picture
+from pipelines.storage.pictures import middle_of, read_recipe, save_picture
 from pipelines.storage.presets import load_presets
 from pipelines.storage.workspace import Workspace
 
@@ -210,7 +210,7 @@ class _Rendering:
         if hashlib.sha256(data).hexdigest() != ref.id:
             raise ValueError(f"its source {ref.path} is not the picture it was planned with; plan it again.")
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            return image.convert("RGB")
+            return middle_of(image.convert("RGB"))
 
 
 def _title(shot: Shot) -> str:

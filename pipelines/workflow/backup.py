@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.domain.cancelled import Cancelled
+from pipelines.domain.faults import in_words
 from pipelines.storage.atomic import make_folder
-from pipelines.storage.backup import Backup, BackupRefused, back_up, default_name
-from pipelines.storage.store import StoreUnreadable
+from pipelines.storage.backup import Backup, back_up, default_name
 from pipelines.storage.upgrade import BACKUPS
 
 log = logging.getLogger(__name__)
@@ -61,13 +61,9 @@ class BackupRun:
             ended = BackupState("done", made=back_up(root, target, self._told))
         except Cancelled:
             ended = BackupState("cancelled")
-        except (BackupRefused, StoreUnreadable) as error:
-            ended = BackupState("failed", error=str(error))
-        except OSError as error:
-            ended = BackupState("failed", error=f"Nothing was backed up: {error.strerror or error}.")
         except Exception as error:
-            log.exception("the backup of %s failed", root)
-            ended = BackupState("failed", error=f"Nothing was backed up: {type(error).__name__}: {error}.")
+            log.warning("the backup of %s failed", root, exc_info=True)
+            ended = BackupState("failed", error=f"Nothing was backed up. {in_words(error)}")
         with self._lock:
             self._state = ended
 

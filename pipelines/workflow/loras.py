@@ -1,13 +1,17 @@
 """LoRA files: bring in, list what fits a model, compose a stack."""
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from pipelines.domain.bounds import Weight, fits
+from pipelines.domain.faults import wanted
 from pipelines.domain.presets import CatalogueEntry
 from pipelines.domain.records import LoraRecord, Target, TrainingRun
 from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import Adapter, LoraStack
+from pipelines.domain.spelling import same
 from pipelines.models.lora_files import admit_lora
 from pipelines.planning import sampling
 from pipelines.queue.admission import NotAllowed
@@ -73,7 +77,7 @@ def by_name(session: Session, name: str) -> LoraRecord:
     """The newest LoRA of that name or id, or the one that comes with the product. Raises NotFound."""
     known = session.store.all(LoraRecord)
     for lora in reversed(known):
-        if name in (lora.id, lora.name):
+        if name == lora.id or same(name, lora.name):
             return lora
     own = [e.name for e in session.presets.catalogue if e.shipped]
     if name in own:
@@ -82,12 +86,14 @@ def by_name(session: Session, name: str) -> LoraRecord:
 
 
 def stack(session: Session, rows: Iterable[tuple[str, float]]) -> LoraStack:
-    """A stack of ``(lora id, weight)`` rows. Raises NotFound, and NotAllowed for a weight that is no number."""
+    """A stack of ``(lora id, weight)`` rows. Raises NotFound, and NotAllowed for a weight that is out of bounds."""
     adapters = []
     for lora_id, weight in rows:
         lora = get(session, lora_id)
-        if not math.isfinite(weight):
-            raise NotAllowed(f"{lora.name}: the strength is a number, such as 0.8, not {weight}.")
+        try:
+            fits(Weight, weight)
+        except ValidationError as error:
+            raise NotAllowed(f"The weight of {lora.name} is {wanted(error)}, not {weight}.") from None
         asked = sampling_of(session, lora)
         adapters.append(Adapter(name=lora.name, sha256=lora.id, path=lora.path, weight=weight, sampling=asked))
     return LoraStack(adapters=tuple(adapters))

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.domain.records import Angle, Decision, Expression, ImageRecord, Job
+from pipelines.domain.records import Angle, Character, Decision, Expression, ImageRecord, Job
 from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
+from pipelines.domain.spelling import says
 from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
+from pipelines.storage import sidecars
 from pipelines.storage.intake import Examined, Refused, examine, keep
 from pipelines.storage.pictures import hamming
 from pipelines.workflow import datasets, thresholds
@@ -23,26 +25,39 @@ NEAR_DUPLICATE = 4
 
 @dataclass
 class Arrival:
-    """What became of dropped files: pictures taken in, files refused (name, why), doubtful ones (id, why)."""
+    """What became of files that were brought in: pictures taken in, files refused (name, why), doubtful ones (id, why),
+    what is worth knowing (name, words), and how many captions came with them."""
 
     admitted: list[ImageRecord] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     doubtful: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    captions: int = 0
+
+    @property
+    def noted(self) -> list[str]:
+        """What is worth knowing, one line for files of which the same is to be said."""
+        files: dict[str, list[str]] = {}
+        for name, words in self.notes:
+            files.setdefault(words, []).append(name)
+        return [f"{names[0] if len(names) == 1 else f'{len(names)} files'}: {words}" for words, names in files.items()]
 
 
 def add(
     session: Session, character_id: str, files: Iterable[tuple[str, bytes | Path]], *, first_frame: bool = False
 ) -> Arrival:
-    """Take in ``(file name, bytes or path)``. A file that is refused harms no other. Raises NotFound."""
+    """Take in ``(file name, bytes or path)``: pictures, and captions that lie beside them. A file that is refused harms
+    no other, and leaves nothing. Raises NotFound."""
     character = session.character(character_id)
     version = datasets.open_version(session, character_id, "source")
-    arrival = Arrival()
-    for name, data in files:
+    brought = sidecars.sort(files)
+    arrival = Arrival(refused=list(brought.refused), notes=list(brought.notes))
+    for name, data, caption in brought.pictures:
         try:
             picture = examine(data, name, first_frame=first_frame)
             known = _same_pixels(session, character_id, picture)
             if known and _stands(session, known):
-                raise Refused(f"{name}: this picture is already among the sources.")
+                raise Refused(f"{picture.name}: this picture is already among the sources.")
         except Refused as refusal:
             arrival.refused.append((name, str(refusal)))
             continue
@@ -52,13 +67,23 @@ def add(
             character=character_id,
             kind="source",
             version=version,
-            caption=character.instance,
+            caption=caption or character.instance,
         )
-        near = _near_duplicate(session, image)
-        if near:
+        if _near_duplicate(session, image):
             arrival.doubtful.append((image.id, f"{name} looks almost like another source."))
+        arrival.notes += [(name, words) for words in picture.notes]
+        arrival.captions += bool(caption)
         arrival.admitted.append(_taken_in(session, image, version))
+    arrival.notes += _without_token(character, arrival.admitted)
     return arrival
+
+
+def _without_token(character: Character, images: list[ImageRecord]) -> list[tuple[str, str]]:
+    silent = [image for image in images if not says(image.caption, character.token)]
+    if not silent:
+        return []
+    words = f"{character.token} is not in {len(silent)} of them: it is put before these when a LoRA learns from them"
+    return [("captions", words)]
 
 
 def _taken_in(session: Session, image: ImageRecord, version: str) -> ImageRecord:

@@ -3,16 +3,15 @@
 import argparse
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 from pipelines.domain.words import count
 from pipelines.storage import backup as backups
 from pipelines.storage import restoring
-from pipelines.storage.backup import BackupRefused, Told
+from pipelines.storage.backup import Told
 from studio.cli.answers import Answer, command, workspace_of
+from studio.cli.speech import say
 
 TICK = 1.0
 """Seconds between two words of progress."""
@@ -23,8 +22,7 @@ def backup(options: argparse.Namespace) -> Answer:
     """Write the workspace into one file, and read it again. Works beside a running studio."""
     root = workspace_of(options)
     target = options.file or Path.cwd()
-    with _in_words("backed up"):
-        made = backups.back_up(root, target, _progress("Backing up"))
+    made = backups.back_up(root, target, _progress("Backing up"))
     words = [f"{made.path}: {count(made.files, 'file')}, {size(made.bytes)}, read again and found whole."]
     words += [f"  left out: {line}" for line in made.left_out]
     words.append(f"To restore it: flenwheel restore {made.path} --workspace NEW_FOLDER")
@@ -34,22 +32,9 @@ def backup(options: argparse.Namespace) -> Answer:
 @command
 def restore(options: argparse.Namespace) -> Answer:
     """Make a new workspace of a backup. Nothing is written over."""
-    with _in_words("restored"):
-        made = restoring.restore(options.file, workspace_of(options), _progress("Restoring"))
+    made = restoring.restore(options.file, workspace_of(options), _progress("Restoring"))
     held = f"{count(made.characters, 'character')}, {count(made.pictures, 'picture')}, {size(made.bytes)}"
     return asdict(made), f"{made.path}: {held}.\nTo open it: flenwheel --workspace {made.path}"
-
-
-@contextmanager
-def _in_words(done: str) -> Iterator[None]:
-    """What the disk refuses, and Ctrl-C, are told in words, too. Raises BackupRefused."""
-    try:
-        yield
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        raise BackupRefused(f"Nothing was {done}: {error.strerror or error}{where}.") from error
-    except KeyboardInterrupt:
-        raise BackupRefused(f"Stopped. Nothing was {done}, and nothing is left behind.") from None
 
 
 def _progress(doing: str) -> Told:
@@ -60,7 +45,7 @@ def _progress(doing: str) -> Told:
         nonlocal told
         if time.monotonic() - told >= TICK:
             told = time.monotonic()
-            print(f"{doing}: {size(done)} of {size(of)}, reading included", file=sys.stderr, flush=True)
+            say(f"{doing}: {size(done)} of {size(of)}, reading included", sys.stderr)
 
     return tell
 

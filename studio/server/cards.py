@@ -6,6 +6,7 @@ from typing import Annotated, NotRequired
 from fastapi import APIRouter, Body
 from typing_extensions import TypedDict
 
+from pipelines.domain.bounds import Seed
 from pipelines.domain.presets import CardCell
 from pipelines.domain.records import Card, Character, LoraRecord
 from pipelines.practice import reviewer
@@ -93,7 +94,7 @@ def card_routes(studio: Studio) -> APIRouter:
 
     @router.post("/cards")
     def run_card(
-        lora: Annotated[str, Body()] = CardOptions.lora, seed: Annotated[int | None, Body()] = CardOptions.seed
+        lora: Annotated[str, Body()] = CardOptions.lora, seed: Annotated[Seed | None, Body()] = CardOptions.seed
     ) -> Begun:
         return {"job": cards.submit(studio.session, studio.character_id, CardOptions(lora=lora, seed=seed)).id}
 

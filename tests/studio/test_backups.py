@@ -15,7 +15,7 @@ from pipelines.storage.restoring import restore
 from pipelines.storage.store import Store
 from pipelines.workflow import backup as backups
 from studio.__main__ import main
-from studio.app import build
+from studio.server.own import own
 from studio.server.state import Studio
 
 SLOW = 60_000
@@ -111,8 +111,8 @@ def test_a_backup_that_is_stopped_or_fails_says_so_and_leaves_nothing(
     assert [p.name for p in workspace_root.rglob("*") if p.suffix in (".zip", ".tmp")] == []
 
 
-def test_another_machine_fills_no_disk(studio: Studio) -> None:
-    client = TestClient(build(studio, host=LAN), base_url=f"http://{LAN}:7860", client=("192.168.7.9", 50000))
+def test_another_machine_fills_no_disk_even_with_the_password(studio: Studio) -> None:
+    client = TestClient(own(studio), base_url=f"http://{LAN}:7860", client=("192.168.7.9", 50000))
     for ask in (client.get, client.post):
         assert ask("/backup").status_code == 403
     assert client.post("/backup/cancel").status_code == 403

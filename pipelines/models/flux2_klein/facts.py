@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.domain.presets import Geometry, ModelFamily
+from pipelines.domain.sizes import shrunk
 from pipelines.models import lora_names
 from pipelines.models.base import Architecture, Layers, Likeness, Linear
 
@@ -36,6 +37,9 @@ class Flux2Klein(Architecture):
     modelspec = "Flux.2-klein-4b"
     kohya = "flux_2_klein_4b"
     claim = re.compile(r"flux[ ._-]?2|klein")
+
+    def edit_size(self, width: int, height: int, area: float, multiple: int) -> tuple[int, int]:
+        return shrunk(width, height, area, multiple)
 
     def likeness(self, layers: Layers) -> Likeness:
         if layers.named(_OWN) or any(layers.widening(name, by) for name, by in _WIDENED.items()):

@@ -29,6 +29,7 @@ class QwenImageEdit(Architecture):
     modelspec = "Qwen-Image-Edit-Plus"
     kohya = "qwen_image_edit"
     claim = re.compile("qwen")
+    grid = 32  # whatever the VAE
 
     def likeness(self, layers: Layers) -> Likeness:
         if layers.named(_OWN):
