@@ -38,6 +38,9 @@ _ROW = re.compile(r"[0-9]{1,18}")
 _OWNERS = {owner for owner, _ in _THROUGH.values()}
 log = logging.getLogger(__name__)
 
+Placed = tuple[str, str, Document]
+"""A table, a row in it, the record there."""
+
 
 def _is_record(row: str, document: object) -> bool:
     return isinstance(document, dict) and isinstance(document.get("id"), str) and bool(_ROW.fullmatch(row))
@@ -326,14 +329,13 @@ class Mirror:
         self._needed[path] = path.stat().st_size
 
     def _anew(self, found: Mirrored) -> Iterator[bytes]:
-        old: Changes = {}
-        new: Changes = {}
+        old: list[Placed] = []
+        new: list[Placed] = []
         for key, kept in found.kept.items():
             if key[0] != MIGRATIONS:
-                (old if key in found.ahead else new).setdefault(key[0], {})[str(kept.row)] = kept.document
+                (old if key in found.ahead else new).append((key[0], str(kept.row), kept.document))
         yield self._header()
-        if old:
-            yield from _lines(self._reach + 1, old)
+        yield from _lines(self._reach + 1, old)
         yield from _lines(self._reach, new)
         yield encode_line(self._reach, {})
 
@@ -347,19 +349,25 @@ class Mirror:
         append_line(self._rest, b"".join([*lines, encode_line(self._reach, {})]), sync=True)
 
 
-def _lacking(found: Mirrored, changes: Changes) -> Changes:
-    lacking: Changes = {}
+def _lacking(found: Mirrored, changes: Changes) -> list[Placed]:
+    lacking: list[Placed] = []
     for table, rows in changes.items():
         for row, document in rows.items():
             key = (table, document["id"])  # type: ignore[index]
             known = found.kept.get(key)
             if key not in found.ahead and (known is None or known.document != document):
-                lacking.setdefault(table, {})[row] = document
+                lacking.append((table, row, document))  # type: ignore[arg-type]
     return lacking
 
 
-def _lines(seq: int, changes: Changes) -> Iterator[bytes]:
-    for table, rows in changes.items():
-        items = list(rows.items())
-        for start in range(0, len(items), LINE):
-            yield encode_line(seq, {table: dict(items[start : start + LINE])})
+def _lines(seq: int, records: Iterable[Placed]) -> Iterator[bytes]:
+    """Lines of some records each; two that had the same place, before and after a loss, never share one."""
+    line: dict[str, Document] = {}
+    name = ""
+    for table, row, document in records:
+        if line and (table != name or row in line or len(line) == LINE):
+            yield encode_line(seq, {name: {**line}})
+            line = {}
+        name, line[row] = table, document
+    if line:
+        yield encode_line(seq, {name: {**line}})

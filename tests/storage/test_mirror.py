@@ -156,6 +156,22 @@ def test_what_it_alone_knows_outlives_being_written_anew(workspace_root: Path, m
         assert [d.value for d in store.decisions(picture(1).id)] == ["old", "n0", "n1", "n2"], "as they were made"
 
 
+def test_what_was_lost_twice_at_the_same_place_is_kept_twice(
+    workspace_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror, "SLACK", 0)
+    for n in range(4):
+        for path in workspace_root.glob("flenwheel.*"):
+            path.unlink()
+        with Store.open(workspace_root) as store:
+            store.put(picture(n))
+            store.mirrored()
+            store.put(picture(n).model_copy(update={"caption": "long " * 500}))
+    with Store.open(workspace_root) as store:
+        assert read_copies(Workspace(workspace_root), store).of(ImageRecord) != []
+    assert kept(file(workspace_root)) == {f"images/{picture(n).id}" for n in range(4)}
+
+
 def test_a_folder_speaks_of_its_own_character_alone(workspace_root: Path) -> None:
     with Store.open(workspace_root) as store:
         store.put(ADA, picture(1))
