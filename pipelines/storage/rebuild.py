@@ -8,7 +8,16 @@ from typing import cast, get_args
 
 from PIL import Image
 
-from pipelines.domain.records import Character, DatasetKind, DatasetVersion, ImageRecord, LoraRecord, Record, now
+from pipelines.domain.records import (
+    Character,
+    DatasetKind,
+    DatasetVersion,
+    ImageRecord,
+    LoraRecord,
+    Record,
+    SavedStack,
+    now,
+)
 from pipelines.storage.atomic import make_folder, replace
 from pipelines.storage.copies import KINDS, Copies, read_copies
 from pipelines.storage.journal import Journal, StoreDamaged
@@ -204,7 +213,17 @@ def _name_the_rest(workspace: Workspace, store: Store, report: Report) -> None:
         f"No record says who {name!r} is: create the character again (flenwheel import --new), then its pictures show."
         for name in sorted(strangers)
     ]
+    report.lost += _loras_not_here(store, report)
     known = {record.path for record in store.all(LoraRecord)}
     files = [*workspace.root.glob("loras/*.safetensors"), *workspace.root.glob("characters/*/models/*/*/*.safetensors")]
     paths = sorted(workspace.relative(path) for path in files if workspace.holds(path) and path.name[0] != ".")
     report.left_out += [path for path in paths if path not in known]
+
+
+def _loras_not_here(store: Store, report: Report) -> list[str]:
+    """The LoRAs that restored pictures and saved stacks name and nobody has, as when a character came alone."""
+    restored = [image for id in report.restored if (image := store.get(ImageRecord, id)) and image.shot]
+    stacks = [image.shot.stack for image in restored if image.shot] + [s.stack for s in store.all(SavedStack)]
+    named = {a.sha256: a.name for stack in stacks for a in stack.adapters}
+    gone = sorted(name for sha, name in named.items() if store.get(LoraRecord, sha) is None)
+    return [f"The LoRA {name!r} is not here: its pictures are, and its file can be brought in again." for name in gone]

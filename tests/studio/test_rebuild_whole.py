@@ -14,7 +14,8 @@ from old_workspaces import OLD, copy_of
 from PIL import Image
 from tab_helpers import lora_file
 
-from pipelines.domain.records import Decision, ImageRecord, Job, SavedStack
+from pipelines.domain.records import Decision, ImageRecord, Job, LoraRecord, SavedStack
+from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.storage.copies import KINDS
 from pipelines.storage.journal import Journal
 from pipelines.storage.store import Store
@@ -140,6 +141,10 @@ def test_a_snapshot_of_long_ago_is_brought_up_to_the_present(root: Path) -> None
 
 
 def test_a_characters_folder_alone_becomes_the_character_in_another_workspace(root: Path, tmp_path: Path) -> None:
+    with open_session(root) as session:
+        lora = next(x for x in session.store.all(LoraRecord) if x.name == "mine")
+        stack = LoraStack(adapters=(Adapter(name="mine", sha256=lora.id, path=lora.path),))
+        session.store.put(SavedStack(id="ada/editor/with", character="ada", role="editor", name="with", stack=stack))
     used = in_use(root)
     other = tmp_path / "other"
     told(other, "import", str(lora_file(tmp_path, "others")))
@@ -147,6 +152,7 @@ def test_a_characters_folder_alone_becomes_the_character_in_another_workspace(ro
         shutil.copytree(folder, other / "characters" / folder.name, dirs_exist_ok=True)
     report = told(other, "rebuild")
     assert report["ok"] and report["missing"] == report["left_out"] == []
+    assert [words for words in report["lost"] if "'mine' is not here" in words] == report["lost"] != []
     now = in_use(other)
     for who in used["characters"]:
         assert now[who] == used[who]
