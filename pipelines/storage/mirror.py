@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeGuard
 
 from pipelines.storage.atomic import append_line, read_bytes, write_durably
 from pipelines.storage.journal_lines import Changes, Document, Tables, encode_line, lines_in
@@ -42,7 +43,7 @@ Placed = tuple[str, str, Document]
 """A table, a row in it, the record there."""
 
 
-def _is_record(row: str, document: object) -> bool:
+def _is_record(document: Document | None, row: str) -> TypeGuard[Document]:
     return isinstance(document, dict) and isinstance(document.get("id"), str) and bool(_ROW.fullmatch(row))
 
 
@@ -72,7 +73,7 @@ class Mirrored:
         self.last = seq
         for table, rows in changes.items():
             for row, document in rows.items():
-                if _is_record(row, document):
+                if _is_record(document, row):
                     key = (table, document["id"])
                     self.kept[key] = Kept(int(row), seq, document)
                     self.ahead.discard(key)
@@ -190,7 +191,7 @@ class Homes:
         found: dict[Path, Changes] = {}
         for table, rows in changes.items():
             for row, document in rows.items():
-                if document is not None and table != MIGRATIONS and _is_record(row, document):
+                if table != MIGRATIONS and _is_record(document, row):
                     path = self.path(self.character(table, document))
                     found.setdefault(path, {}).setdefault(table, {})[row] = document
         return found
