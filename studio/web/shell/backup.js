@@ -2,7 +2,7 @@
 /** Settings, Backup: the workspace as one file, written while one goes on, and how to restore it. */
 
 import { h, put } from "../core/dom.js";
-import { bytes } from "../core/format.js";
+import { bytes, count } from "../core/format.js";
 import { post, tryGet } from "../core/net.js";
 import { attempt, button } from "../core/ui.js";
 
@@ -17,7 +17,7 @@ const TICK = 500;
  */
 export function backupWords({ state, done, total, error, path, bytes: size, files }) {
   if (state === "running") return total ? `${bytes(done)} of ${bytes(total)}, reading it again included` : "starting";
-  if (state === "done") return `${path}: ${files} files, ${bytes(size)}, read again and found whole.`;
+  if (state === "done") return `${path}: ${count(files, "file")}, ${bytes(size)}, read again and found whole.`;
   if (state === "cancelled") return "Stopped. Nothing is left of it.";
   return error;
 }
