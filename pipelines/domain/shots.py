@@ -45,6 +45,11 @@ class LoraStack(Frozen):
         return " + ".join(f"{a.name} {a.weight:g}" for a in self.adapters) or "base"
 
     @property
+    def content(self) -> tuple[tuple[str, float], ...]:
+        """Hash and weight of each adapter, whatever it is called: two stacks of the same content are one."""
+        return tuple((a.sha256, a.weight) for a in self.adapters)
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Content hashes of the adapters, whatever their weights: what has to be loaded."""
         return tuple(sorted(a.sha256 for a in self.adapters))
@@ -94,7 +99,7 @@ class Shot(Frozen):
         if self.schedule.values:
             content["schedule"] = self.schedule.values
         content["sources"] = [s.id for s in self.sources]
-        content["stack"] = [(a.sha256, a.weight) for a in self.stack.adapters]
+        content["stack"] = list(self.stack.content)
         return content_hash(content)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Shot":

@@ -53,7 +53,7 @@ def _read_again(record: R) -> tuple[R, Document]:
         json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
     except ValidationError as error:
         raise BadRecord(f"This cannot be kept in {record.table!r}: {set_aside.reasons(error)}.") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:  # what pydantic's serializer and JSON raise
         raise BadRecord(f"This cannot be kept in {record.table!r} ({record.id!a}): {error}.") from error
     return record, document
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from pipelines.domain.records import Job, LoraRecord, TrainingRun
 from pipelines.domain.requests import CalibrateRequest, PracticeRequest, Request, TrainRequest
+from pipelines.engine import weights
 from pipelines.models.lora_files import inspect
+from pipelines.models.lora_targets import target_of
 from pipelines.session import Session
 from pipelines.workflow import calibration, practice
 
@@ -46,4 +48,5 @@ def _trained_lora(session: Session, request: TrainRequest, path: str) -> LoraRec
         character=request.character,
         version=request.version,
         run=request.lineage["run"],
+        width=target_of(family, weights.locate(family, session.workspace, session.settings)).width,
     )

@@ -50,7 +50,7 @@ def bring_in(options: argparse.Namespace) -> Answer:
     given = look_through(options.files)
     if not given.files:
         raise NotFound(_lines(given.refused) or "There is nothing to take in: no file in what was named.")
-    weights = [(name, file) for name, file in given.files if file.suffix.lower() == ".safetensors"]
+    weights = [(name, file) for name, file in given.files if file.suffix.lower() in loras.ENDINGS]
     pictures = [pair for pair in given.files if pair not in weights]
     with in_session(options) as session:
         arrival = _take_in(session, options, pictures) if pictures else sources.Arrival()
@@ -88,7 +88,9 @@ def _loras(
 
 
 def _arrived(added: list[LoraRecord], arrival: sources.Arrival, folders: list[str], pictures: bool) -> Iterator[str]:
-    yield from (f"{lora.name}: {lora.family}, rank {lora.rank}" for lora in added)
+    for lora in added:
+        yield f"{lora.name}: {lora.family}, rank {lora.rank}"
+        yield from loras.told(lora)
     if pictures:
         captions = f", {arrival.captions} with captions" if arrival.captions else ""
         yield f"{len(arrival.admitted)} pictures taken in{captions}"

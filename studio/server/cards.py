@@ -120,12 +120,14 @@ def told(studio: Studio) -> Cards:
 def _offered(studio: Studio, character: Character) -> list[CardLora]:
     """The character's own first, each part newest first."""
     names = {c.id: c.name for c in studio.session.store.all(Character)}
+    usable = loras.usable(studio.session, character.generator)
+    called = loras.titles(usable)
     found = [
         CardLora(
-            id=x.id, name=x.name, origin=x.origin, own=x.character == character.id,
+            id=x.id, name=called[x.id], origin=x.origin, own=x.character == character.id,
             whose="" if x.character in ("", character.id) else names.get(x.character, x.character),
         )
-        for x in loras.usable(studio.session, character.generator)
+        for x in usable
     ]  # fmt: skip
     return sorted(found, key=lambda x: not x["own"])
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from pipelines.domain.records import SavedStack, Survey
+from pipelines.domain.records import LoraRecord, SavedStack, Survey
 from pipelines.domain.shots import LoraStack, Plan
 from pipelines.models.lora_files import LoraRefused
 from pipelines.planning.base import ChoiceError
@@ -160,7 +160,11 @@ def bring(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
     value = catalogue_of(studio, form.listed)
     key = next((i["key"] for i in value["items"] if i["lora"] == lora.id), "")
     value["ticked"] = list(dict.fromkeys([*value["ticked"], *([key] if key else [])]))
-    words = {"lines": [f"{lora.name} is here: rank {lora.rank}, {lora.modules} modules."], "tone": "good"}
+    left = loras.told(lora)
+    words = {
+        "lines": [f"{lora.name} is here: rank {lora.rank}, {lora.modules} modules.", *left],
+        "tone": "warn" if left else "good",
+    }
     return {models.catalogue: value, models.message: words}
 
 
@@ -191,12 +195,17 @@ def plan_of(studio: Studio, form: SurveyForm) -> Plan:
     stacks = columns(studio, form.listed, form.combine, form.stacks)
     prompts = [
         *form.prompts,
-        *(specialties(tuple(stacks), studio.session.presets.catalogue) if form.specialties else ()),
+        *(_specialties(studio, stacks) if form.specialties else ()),
     ]
     if not prompts:
         raise NotAllowed("Tick at least one prompt.")
     options = survey.SurveyOptions(images, tuple(stacks), tuple(prompts), seed=form.seed)
     return survey.plan(studio.session, studio.character_id, options)
+
+
+def _specialties(studio: Studio, stacks: Sequence[LoraStack]) -> tuple[str, ...]:
+    entries = {lora.id: lora.catalogue for lora in studio.session.store.all(LoraRecord)}
+    return specialties(tuple(stacks), studio.session.presets.catalogue, entries)
 
 
 def look_ahead(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
@@ -206,7 +215,7 @@ def look_ahead(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
     except (NotAllowed, ChoiceError, NotFound) as problem:
         words = {"lines": [str(problem)], "tone": "quiet"}
         return {tab.plan: words, tab.make: gr.update(interactive=False, value="Run")}
-    stacks = len({s.stack.label for s in plan.shots})
+    stacks = len({s.stack.content for s in plan.shots})
     images = len({s.sources[0].id for s in plan.shots})
     prompts = len({s.purpose.labels["prompt"] for s in plan.shots})
     words = estimate_words(studio, plan)
