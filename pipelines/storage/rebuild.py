@@ -141,23 +141,29 @@ def _pictures_to_restore(
             report.missing.append(cast(ImageRecord, copied).path)
         elif record.path not in report.unreadable:
             fresh.append((place, record))
-    copied_ids = {record.id for _, record in fresh}
     report.restored = [id for _, record in fresh if store.get(ImageRecord, id := record.id) is None]
-    for record in sorted(found.values(), key=lambda r: (r.created, r.path)):
+    copied_ids = {record.id for _, record in fresh}
+    others = [record for record in found.values() if record.id not in copied_ids]
+    fresh += [(0, record) for record in _known_to_files_alone(workspace, store, others, report)]
+    return fresh
+
+
+def _known_to_files_alone(
+    workspace: Workspace, store: Store, found: list[ImageRecord], report: Report
+) -> Iterator[ImageRecord]:
+    """Of the pictures that the copies have nothing new about: those that were moved, and those that were made here."""
+    for record in sorted(found, key=lambda r: (r.created, r.path)):
         known = store.get(ImageRecord, record.id)
-        if record.id in copied_ids:
-            continue
         if known is not None and workspace.path(known.path).exists():
             report.known += 1
         elif known is not None:
-            fresh.append((0, known.model_copy(update={"path": record.path})))
             report.moved.append(record.id)
+            yield known.model_copy(update={"path": record.path})
         elif record.shot is None:
             report.left_out.append(record.path)
         else:
-            fresh.append((0, record))
             report.restored.append(record.id)
-    return fresh
+            yield record
 
 
 def _where_it_lies(workspace: Workspace, record: ImageRecord, found: dict[str, ImageRecord]) -> ImageRecord | None:
