@@ -85,6 +85,7 @@ def _check(copies: Copies, workspace: Workspace, path: Path, found: mirror.Mirro
             continue
         try:
             record = _record(table, kept.document)
+            workspace.path(getattr(record, "path", ""))  # OutsideWorkspace is a ValueError
         except (ValidationError, ValueError) as error:
             why = set_aside.reasons(error) if isinstance(error, ValidationError) else str(error)
             copies.lost.append(f"{workspace.relative(path)}: a record of {table!r} ({name}) cannot be read. {why}")

@@ -202,6 +202,17 @@ def test_a_record_that_is_none_is_named_and_costs_only_itself(workspace_root: Pa
     assert len(report.lost) == 2 and all("cannot be read" in words for words in report.lost)
 
 
+@pytest.mark.parametrize("path", ["../../mine.png", "/etc/hostname", "characters/eve/\0.png", "C:/mine.png"])
+def test_a_record_that_names_a_file_elsewhere_is_left_out_and_named(workspace_root: Path, path: str) -> None:
+    stray = {"1": {**picture(7, "eve").model_dump(mode="json"), "path": path}}
+    file(workspace_root, "eve").parent.mkdir(parents=True)
+    file(workspace_root, "eve").write_bytes(encode_line(1, {"images": stray}))  # type: ignore[dict-item]
+    with Store.open(workspace_root) as store:
+        report = rebuild(Workspace(workspace_root), store)
+        assert store.all(ImageRecord) == [] and report.restored == []
+    assert len(report.lost) == 1 and "not a path inside the workspace" in report.lost[0]
+
+
 def test_copies_of_a_newer_flenwheel_are_named_and_left_alone(workspace_root: Path) -> None:
     with Store.open(workspace_root) as store:
         store.put(ADA)
