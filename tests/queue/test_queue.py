@@ -15,6 +15,7 @@ from pipelines.domain.records import DatasetVersion, ImageRecord, Job, TrainingR
 from pipelines.domain.requests import RenderRequest, Request, ScoreRequest, ScoringSpec
 from pipelines.queue.admission import NotAllowed
 from pipelines.queue.job_queue import JobQueue, NoSuchJob, QueueClosed
+from pipelines.storage.settings import Settings
 from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
 
@@ -137,14 +138,10 @@ def test_noise_of_libraries_goes_to_the_log_and_not_into_the_protocol(jobs: JobQ
 
 
 def test_a_handler_has_no_stdin_gets_the_settings_and_loads_no_torch(jobs: JobQueue) -> None:
-    class Settings:
-        def model_dump(self, mode: str) -> dict[str, str]:
-            return {"theme": "dark"}
-
-    jobs.settings = Settings()
+    jobs.settings = Settings(threads=3)
     request = ScoreRequest(character="ada", images=(), scoring=ScoringSpec(recogniser="perceptual"))
     job = jobs.wait(jobs.submit(request, "Score").id, 30)
-    assert job.result == {"stdin": "", "settings": {"theme": "dark"}, "torch": False}
+    assert job.result == {"stdin": "", "settings": jobs.settings.model_dump(mode="json"), "torch": False}
 
 
 @pytest.mark.parametrize("word", ["raise:no-such-thing", "exit:broken"])
