@@ -1,5 +1,6 @@
 """LoRA files: bring in, list what fits a model, compose a stack."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -48,7 +49,21 @@ def usable(session: Session, family: str) -> list[LoraRecord]:
     """LoRAs that fit a model preset, newest first; none fits one that is not there any more. Ambiguous files fit when
     the user said so at import."""
     model = session.presets.models.get(family)
-    return session.store.all(LoraRecord, family=model.architecture)[::-1] if model else []
+    return _newest_first(session.store.all(LoraRecord, family=model.architecture)) if model else []
+
+
+def _newest_first(found: list[LoraRecord]) -> list[LoraRecord]:
+    """The last that came first; but of a character's own the highest version, whichever ended last."""
+    trained_of: dict[str, list[LoraRecord]] = defaultdict(list)
+    for lora in found:
+        if lora.origin == "trained":
+            trained_of[lora.character].append(lora)
+    by_age = {who: iter(sorted(theirs, key=_age)) for who, theirs in trained_of.items()}
+    return [next(by_age[x.character]) if x.origin == "trained" else x for x in found][::-1]
+
+
+def _age(lora: LoraRecord) -> int:
+    return int(lora.version.removeprefix("v")) if lora.version.removeprefix("v").isdecimal() else 0
 
 
 def get(session: Session, lora_id: str) -> LoraRecord:
@@ -128,4 +143,5 @@ def trained(session: Session, character_id: str, target: Target) -> list[LoraRec
         return []
     others = {r.id for r in session.store.all(TrainingRun, character=character_id) if r.target != target}
     made = session.store.all(LoraRecord, character=character_id, origin="trained", family=family.architecture)
-    return [lora for lora in made if lora.run not in others]
+    # one that was resumed ends after those that began later
+    return sorted((lora for lora in made if lora.run not in others), key=_age)

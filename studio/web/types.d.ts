@@ -436,6 +436,8 @@ export interface RateTold {
   target: number;
   unsure: number;
   missing: number;
+  judged: number;
+  open: boolean;
   words: string;
 }
 

@@ -3,6 +3,7 @@
 
 import { h } from "../core/dom.js";
 import { painted } from "../core/island.js";
+import { blind, whenBlind } from "./blind.js";
 
 /**
  * @typedef {{ name: string, rate: number, low: number, high: number, words: string }} Bar
@@ -67,8 +68,16 @@ function place({ name, rate, low, high, words }, n) {
   );
 }
 
-painted("standings", () => (/** @type {Value} */ { head, rows, bars, empty }) => {
+const HIDDEN = "Hidden while the survey is blind: names, averages and what machines say come back when you have rated.";
+
+painted("standings", ({ draw }) => {
+  whenBlind(draw);
+  return (/** @type {Value} */ value) => (blind() ? h("div", { class: "empty" }, HIDDEN) : shown(value));
+});
+
+/** @param {Value} value */
+function shown({ head, rows, bars, empty }) {
   if (rows?.length) return table(head, rows);
   if (bars?.length) return h("ol", {}, bars.map(place));
   return h("div", { class: "empty" }, empty ?? "Nothing yet.");
-});
+}
