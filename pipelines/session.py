@@ -45,6 +45,7 @@ class Session:
             workspace.create()
         settings = load(workspace.root, **overrides)
         store = Store.open(workspace.root, read_only=read_only)
+        store.tell(*settings.problems)
         return cls(workspace, store, settings)
 
     @property
@@ -79,9 +80,11 @@ class Session:
 
     def close(self) -> None:
         """Stop the worker and release the workspace."""
-        if self.queue is not None:
-            self.queue.close()
-        self.store.close()
+        try:
+            if self.queue is not None:
+                self.queue.close()
+        finally:
+            self.store.close()
 
     def __enter__(self) -> Session:
         return self

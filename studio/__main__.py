@@ -1,34 +1,39 @@
 """Entry point of ``flenwheel``: without a step it opens the studio, with one it does that step on the command line."""
 
-import argparse
 import logging
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 
-from studio.cli import main as command_line
-from studio.cli.answers import REFUSALS, workspace_of
+from studio.cli.answers import workspace_of
+from studio.cli.main import parser
+from studio.cli.outermost import DONE, Formatter, guarded
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0, or 1 when something was refused or failed."""
-    options = command_line.parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(levelname)s %(message)s")
-    return command_line.run(options) if options.command else _serve(options)
+    """Returns the exit code (``studio.cli.outermost.EXIT_CODES``); raises SystemExit after ``--help`` only."""
+    return guarded(sys.argv[1:] if argv is None else argv, _run)
 
 
-def _serve(options: argparse.Namespace) -> int:
+def _run(argv: Sequence[str]) -> int:
+    options = parser().parse_args(argv)
+    told = logging.StreamHandler()
+    told.setFormatter(Formatter(options.debug))
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, handlers=[told])
+    return options.run(options) if options.command else _serve(options)
+
+
+def _serve(options: Namespace) -> int:
     """Serve the studio until it is stopped. Gradio is imported here: two seconds that no step needs."""
     from studio.app import Opening, serve
     from studio.server.place import allowed_name, root_path
 
-    try:
+    with suppress(KeyboardInterrupt):  # how a studio ends
         names = tuple(dict.fromkeys(allowed_name(name) for name in options.allow_host))
         opening = Opening(options.host, options.port, names, root_path(options.root_path), _password(options.password))
         serve(workspace_of(options), opening, open_browser=not options.no_browser)
-    except (*REFUSALS, OSError, ValueError) as refusal:
-        print(refusal, file=sys.stderr)  # noqa: T201 - told on the terminal
-        return 1
-    return 0
+    return DONE
 
 
 def _password(given: str | None) -> str:

@@ -42,6 +42,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.routing import Mount
 
+from pipelines.storage.atomic import make_folder
 from pipelines.workflow.opening import open_session
 from studio.components.island import Island
 from studio.components.job_bar import JobBar
@@ -115,7 +116,7 @@ def build(
     place = place or Place(host, port)
     uploads = studio.session.workspace.root / "cache" / "uploads"
     shutil.rmtree(uploads, ignore_errors=True)  # what was dropped in earlier sessions has been taken in or refused
-    uploads.mkdir(parents=True, exist_ok=True)
+    make_folder(uploads)
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     app = gr.mount_gradio_app(
         own(studio),

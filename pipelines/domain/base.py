@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
-    """A value that is stored or crosses a process: immutable, unknown fields are refused."""
+    """A value that is stored or crosses a process: immutable, unknown fields are refused, and so are numbers that are
+    none (NaN, infinity)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def content_hash(value: Any) -> str:

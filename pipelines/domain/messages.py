@@ -3,12 +3,14 @@
 JSON and not pickle: what comes out of a broken or captured worker can be refused, never executed.
 """
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.events import Event
+from pipelines.domain.events import Event, Failed, Warned
 from pipelines.domain.requests import Request
 
 
@@ -60,5 +62,25 @@ TO_APP: TypeAdapter[ToApp] = TypeAdapter(ToApp)
 
 
 def line(message: Frozen) -> bytes:
-    """``message`` as one line. JSON escapes newlines inside texts, so a line is a whole message."""
-    return message.model_dump_json().encode() + b"\n"
+    """``message`` as one line. JSON escapes newlines inside texts, so a line is a whole message. Names of files that
+    are no text lose what cannot be said."""
+    try:
+        return message.model_dump_json().encode() + b"\n"
+    except (PydanticSerializationError, UnicodeEncodeError):
+        text = json.dumps(message.model_dump(mode="json"), ensure_ascii=False)
+        return text.encode("utf-8", "replace") + b"\n"
+
+
+def salvaged(text: bytes, why: str) -> Told | None:
+    """What a line from the worker that is no message still says: that its job has ended, or that something was told.
+    None when it names no job."""
+    try:
+        told = json.loads(text)
+        job, event = str(told["job"]), told["event"]
+        end = event["type"] in ("finished", "failed", "cancelled")
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    words = f"The worker told of this job in words that cannot be read ({why})."
+    return Told(
+        job=job, event=Failed(message=f"{words} It has ended; what it made is kept.") if end else Warned(text=words)
+    )

@@ -42,7 +42,8 @@ class Part(Frozen):
 
 
 class Defaults(Frozen):
-    """Starting values of a shot: pixels, steps, guidance scale, and sizes an editor sees its inputs at."""
+    """Starting values of a shot: pixels, steps, guidance scale, and sizes an editor sees its inputs at. ``multiple`` is
+    what the sides of an edit are multiples of, pixels (0: what its architecture's pipeline rounds its inputs to)."""
 
     width: int
     height: int
@@ -51,6 +52,7 @@ class Defaults(Frozen):
     max_sources: int = 0
     vae_px: int = 0
     condition_px: int = 0
+    multiple: int = Field(0, ge=0)
 
 
 class Geometry(Frozen):
@@ -243,12 +245,12 @@ class TrainingSettings(Frozen):
     ``lr_scheduler``: after ``warmup`` steps the learning rate stays, or falls to zero as a cosine does."""
 
     rank: int = Field(16, ge=1, le=256)
-    alpha: float = Field(16, gt=0)
+    alpha: float = Field(16, gt=0, le=10_000)
     learning_rate: float = Field(1e-4, gt=0, lt=1)
-    steps: int = Field(1000, ge=1)
-    batch: int = Field(1, ge=1)
-    accumulate: int = Field(1, ge=1)
-    resolution: int = Field(1024, ge=32)
+    steps: int = Field(1000, ge=1, le=1_000_000)
+    batch: int = Field(1, ge=1, le=1024)
+    accumulate: int = Field(1, ge=1, le=1024)
+    resolution: int = Field(1024, ge=32, le=8192)
     optimizer: Literal["auto", "adamw", "adamw8bit"] = "auto"
     warmup: int = Field(0, ge=0)
     lr_scheduler: Literal["constant", "cosine"] = "constant"
@@ -259,7 +261,7 @@ class TrainingSettings(Frozen):
     checkpoints_total_limit: int = Field(4, ge=1)
     source_share: float = Field(0.4, ge=0, le=1)
     face_weight: float = Field(0.0, ge=0, le=100)
-    seed: int = 0
+    seed: int = Field(0, ge=-(2**63), lt=2**63)
     phases: tuple[Phase, ...] = ()
 
 

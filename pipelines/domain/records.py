@@ -205,9 +205,17 @@ class Verdict(Frozen):
     last: str = ""
 
 
+class LeftOut(Frozen):
+    """Tensors of a LoRA file that are not applied, by their names in the file, and why."""
+
+    why: str
+    keys: tuple[str, ...]
+
+
 class LoraRecord(Record):
-    """A LoRA file. ``id`` is its SHA-256. ``family`` is the kind of base it fits (``flux``, ``qwen-image-edit``).
-    ``sampling`` is what the user says it asks for; ``None``: what its catalogue entry says."""
+    """A LoRA file. ``id`` is its SHA-256. ``family`` is the kind of base it fits (``flux``, ``qwen-image-edit``) and
+    ``width`` the inner width of the transformer that it fits (0: not known). ``left_out`` is what of the file is not
+    applied. ``sampling`` is what the user says it asks for; ``None``: what its catalogue entry says."""
 
     table: ClassVar[str] = "loras"
     name: str
@@ -224,6 +232,8 @@ class LoraRecord(Record):
     character: str = ""
     version: str = ""
     run: str = ""
+    width: int = 0
+    left_out: tuple[LeftOut, ...] = ()
     created: datetime = Field(default_factory=now)
 
 

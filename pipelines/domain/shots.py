@@ -30,7 +30,7 @@ class Adapter(Frozen):
     name: str
     sha256: str
     path: str
-    weight: float = 1.0
+    weight: float = Field(default=1.0, allow_inf_nan=False)
     sampling: Sampling = Sampling()
 
 
@@ -43,6 +43,11 @@ class LoraStack(Frozen):
     def label(self) -> str:
         """The stack in words: ``base`` or ``angles 1.0 + lightning 0.8``."""
         return " + ".join(f"{a.name} {a.weight:g}" for a in self.adapters) or "base"
+
+    @property
+    def content(self) -> tuple[tuple[str, float], ...]:
+        """Hash and weight of each adapter, whatever it is called: two stacks of the same content are one."""
+        return tuple((a.sha256, a.weight) for a in self.adapters)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -94,7 +99,7 @@ class Shot(Frozen):
         if self.schedule.values:
             content["schedule"] = self.schedule.values
         content["sources"] = [s.id for s in self.sources]
-        content["stack"] = [(a.sha256, a.weight) for a in self.stack.adapters]
+        content["stack"] = list(self.stack.content)
         return content_hash(content)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Shot":

@@ -1,12 +1,12 @@
 """LoRA stacks on the resident model: loaded once, kept within a budget, weights set for a shot and restored after it.
 
-Loaders are silent about much: keys in a layout they do not expect load nothing at all, or half an adapter, or weights
-without their scale. So: the header is read first (family, format), the architecture brings the keys into the layout
-that its loader takes, and after loading every module must be found in the model; else all is rolled back.
+The loaders of the libraries are silent about much: keys in a layout they do not expect load nothing at all, or half an
+adapter, or weights without their scale. So what goes where is worked out here (``models.lora_mapping``), the same way
+as when the file was brought in, and put into PEFT's layers tensor by tensor; what cannot be, leaves no trace.
 """
 
-import hashlib
 import re
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +15,28 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.utils.peft_utils import (
+    recurse_remove_peft_layers,
+    set_adapter_layers,
+    set_weights_and_activate_adapters,
+)
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
 from safetensors import safe_open
 
 from pipelines.domain.shots import Adapter, LoraStack
-from pipelines.models import lora_names, registry
+from pipelines.engine.lora_weights import Builder, Halves
+from pipelines.models import registry
+from pipelines.models.base import TRANSFORMER
 from pipelines.models.driver import Driver
-from pipelines.models.lora_files import LoraRefused, inspect
+from pipelines.models.lora_files import LoraHeader, LoraRefused, inspect, opened
+from pipelines.models.lora_mapping import Fit, Patch
+from pipelines.models.lora_scales import Scales, scales_of
+from pipelines.models.lora_targets import LoraTarget, shipped_targets
+from pipelines.storage.safetensors_header import Header
 from pipelines.storage.workspace import Workspace
 
 BUDGET_BYTES = 4 * 2**30
-_DOWN = re.compile(r"(\.lora_A(\.default)?\.weight|\.lora_down(\.default)?\.weight|_lora\d?\.down\.weight)$")
 
 Tensors = dict[str, torch.Tensor]
 
@@ -74,15 +86,24 @@ def _shelf(driver: Driver) -> Shelf:
 
 
 def _activate(driver: Driver, wanted: tuple[tuple[str, float], ...]) -> None:
-    """Make exactly ``wanted`` (file hash, weight) active, in this order."""
+    """Make exactly ``wanted`` (file hash, weight) active, in this order. One of weight 0 is off: a DoRA of weight 0 is
+    not the base, as its magnitudes stay."""
     shelf = _shelf(driver)
-    if wanted:
-        driver.pipe.enable_lora()
-        driver.pipe.set_adapters([shelf.kept[sha].name for sha, _ in wanted], [weight for _, weight in wanted])
-    elif shelf.kept:
-        driver.pipe.disable_lora()
+    on = [(shelf.kept[sha].name, weight) for sha, weight in wanted if weight]
+    for part in _parts(driver).values():
+        if not getattr(part, "peft_config", {}):
+            continue
+        set_adapter_layers(part, enabled=bool(on))
+        if on:
+            set_weights_and_activate_adapters(part, [name for name, _ in on], [weight for _, weight in on])
     shelf.active = wanted
-    driver.text_adapters = tuple((sha, weight) for sha, weight in wanted if shelf.kept[sha].in_text)
+    driver.text_adapters = tuple((sha, weight) for sha, weight in wanted if shelf.kept[sha].in_text and weight)
+
+
+def _parts(driver: Driver) -> dict[str, Any]:
+    """The parts of the pipeline that LoRAs may adapt and that are there."""
+    names = (TRANSFORMER, *registry.of(driver.family).encoders)
+    return {name: part for name in names if (part := getattr(driver.pipe, name, None)) is not None}
 
 
 def _loaded(driver: Driver, adapter: Adapter, workspace: Workspace) -> Loaded:
@@ -106,102 +127,144 @@ def _trim(driver: Driver, needed: set[str], budget: int) -> None:
         if sum(kept.bytes for kept in shelf.kept.values()) <= budget:
             return
         if sha not in needed:
-            driver.pipe.delete_adapters([shelf.kept.pop(sha).name])
+            _remove(driver, shelf.kept.pop(sha).name)
 
 
 def load(driver: Driver, path: Path, name: str, sha256: str = "") -> Loaded:
     """Load one file into the driver's model as adapter ``name``, or leave the model as it was and raise LoraRefused."""
-    header, architecture = inspect(path), registry.of(driver.family)
-    if architecture.name not in (header.family, *header.fits):
-        raise LoraRefused(
-            f"{path.name} is a LoRA for {header.made_for or ' or '.join(header.fits) or header.family}, and"
-            f" {driver.family.title} takes LoRAs for {architecture.name}. Choose another file or another model."
-        )
-    if sha256 and _hash(path) != sha256:
-        raise LoraRefused(f"{path.name} has changed since it was chosen: add it again.")
-    tensors, metadata = _read(path)
-    text = any(key.startswith(lora_names.TEXT) for key in tensors)
+    chosen, scales, header = _fitting(driver, path, sha256)
+    parts, target = _parts(driver), chosen.target
     try:
-        source = architecture.normalised(tensors, metadata)
-        _check(driver, dict(source or tensors), path.name)
-        if source is None:
-            driver.pipe.load_lora_weights(
-                path.parent,
-                weight_name=path.name,
-                adapter_name=name,
-                use_safetensors=True,
-                local_files_only=True,
-            )
-        else:
-            driver.pipe.load_lora_weights(source, adapter_name=name)
-        _verify(driver, tensors, name, path.name)
+        builder = Builder(_read(path, chosen), parts[TRANSFORMER].dtype)
+        for part, patches in _by_part(chosen.patches).items():
+            layers = _injected(parts[part], [patch.place.module for patch in patches], name)
+            for patch, layer in zip(patches, layers, strict=True):
+                inputs, outputs = target.parts[part][patch.place.module]
+                halves = builder.halves(patch, scales.of(patch, header.tensors), inputs, outputs)
+                _put(layer, name, halves, patch, path.name)
     except LoraRefused:
-        _roll_back(driver, name)
+        _remove(driver, name)
         raise
     except torch.OutOfMemoryError:
-        _roll_back(driver, name)
+        _remove(driver, name)
         raise
     except Exception as error:
-        _roll_back(driver, name)
+        _remove(driver, name)
         raise LoraRefused(f"{path.name} does not fit {driver.family.title}: {error}") from error
-    return Loaded(name=name, bytes=path.stat().st_size, in_text=text)
+    text = any(patch.place.part != TRANSFORMER for patch in chosen.patches)
+    return Loaded(name=name, bytes=_bytes(driver, name), in_text=text)
 
 
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _fitting(driver: Driver, path: Path, sha256: str) -> tuple[Fit, Scales, Header]:
+    """How a file fits the model that is loaded: the same that its import asked, of the model's own layers."""
+    target = live_target(driver)
+    header = inspect(path, targets=[target, *shipped_targets()])
+    chosen = next((f for f in header.fitting if f.target is target), None)
+    own = target.architecture.name
+    if chosen is None:
+        found = header.fits or ((header.family,) if header.family in registry.architectures() else ())
+        other = header.made_for or (" or ".join(found) if own not in found else "")
+        if other:
+            why = f"is a LoRA for {other}, and {driver.family.title} takes LoRAs for {own}"
+        else:
+            why = f"does not fit {driver.family.title}: {header.fault or _against(header, target)}"
+        raise LoraRefused(f"{path.name} {why}. Choose another file or another model.")
+    if sha256 not in ("", header.sha256):
+        raise LoraRefused(f"{path.name} has changed since it was chosen: add it again.")
+    told = opened(path, path.name)
+    return chosen, scales_of(path, told), told
 
 
-def _read(path: Path) -> tuple[Tensors, dict[str, str]]:
+def _against(header: LoraHeader, target: LoraTarget) -> str:
+    """Why a file that is none of this model's is not taken."""
+    if header.fitting:
+        return f"its layers are {header.fitting[0].target.width} wide, and the model's {target.width}"
+    return "the names of its layers are not known"
+
+
+def live_target(driver: Driver) -> LoraTarget:
+    """The loaded model as LoRAs see it: its own linear layers."""
+    parts = {name: _linear_layers(part) for name, part in _parts(driver).items()}
+    return LoraTarget(registry.of(driver.family), driver.family.title, dict(driver.pipe.transformer.config), parts)
+
+
+def _linear_layers(part: torch.nn.Module) -> dict[str, tuple[int, int]]:
+    """Inputs and outputs by name. A layer that is adapted already has another inside, which is not meant."""
+    found: dict[str, tuple[int, int]] = {}
+    for name, module in part.named_modules():
+        inside = re.search(r"\.(base_layer|lora_[AB]|lora_magnitude_vector)(\.|$)", name)
+        if not inside and isinstance(module, torch.nn.Linear | LoraLayer):
+            layer: Any = module
+            found[name] = (layer.in_features, layer.out_features)
+    return found
+
+
+def _by_part(patches: tuple[Patch, ...]) -> dict[str, list[Patch]]:
+    found: dict[str, list[Patch]] = {}
+    for patch in patches:
+        found.setdefault(patch.place.part, []).append(patch)
+    return found
+
+
+def _read(path: Path, chosen: Fit) -> Tensors:
+    """The tensors of a file that are used."""
+    wanted = {key for patch in chosen.patches for key in patch.keys.values()}
     with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
-        return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+        return {key: file.get_tensor(key) for key in wanted}
 
 
-def _check(driver: Driver, tensors: Tensors, file: str) -> None:
-    """Compare names and shapes with the model, before anything is loaded.
-
-    A loader that meets a half of another width does not refuse: it dequantizes the base's layer and makes it wider.
-    """
-    converted = driver.pipe.lora_state_dict(tensors)
-    converted = converted[0] if isinstance(converted, tuple) else converted
-    modules = dict(driver.pipe.transformer.named_modules())
-    for key, tensor in converted.items():
-        match = re.fullmatch(r"transformer\.(.+)\.lora_([AB])(\..+)?\.weight", key)
-        if not match:
-            continue
-        module = modules.get(match[1])
-        if module is None:
-            raise LoraRefused(f"{file}: {driver.family.title} has no module {match[1]}. It was made for another model.")
-        size = module.in_features if match[2] == "A" else module.out_features
-        if size != tensor.shape[1 if match[2] == "A" else 0]:
-            raise LoraRefused(f"{file}: its weights for {match[1]} have another size than {driver.family.title}'s.")
+def _injected(part: torch.nn.Module, modules: list[str], name: str) -> list[LoraLayer]:
+    """PEFT layers of adapter ``name`` on exactly these modules, in order, still without weights."""
+    exactly = {f"{module}.lora_A.weight": torch.empty(0) for module in modules}
+    config = LoraConfig(r=1, lora_alpha=1, target_modules=modules, init_lora_weights=False)
+    with warnings.catch_warnings():  # that there are several adapters is meant
+        warnings.simplefilter("ignore")
+        inject_adapter_in_model(config, part, adapter_name=name, low_cpu_mem_usage=True, state_dict=exactly)
+    part._hf_peft_config_loaded = True  # type: ignore[assignment]  # what diffusers and transformers ask
+    layers = [part.get_submodule(module) for module in modules]
+    assert all(isinstance(layer, LoraLayer) and name in layer.lora_A for layer in layers)
+    return layers  # type: ignore[return-value]
 
 
-def _verify(driver: Driver, tensors: Tensors, name: str, file: str) -> None:
-    wanted = {_DOWN.sub("", key) for key in tensors if _DOWN.search(key) and not key.startswith(lora_names.TEXT)}
-    layers = [m for m in driver.pipe.transformer.modules() if name in getattr(m, "lora_A", {})]
-    # A fused projection (qkv) of the file becomes several modules, so there may be more than in the file.
-    if len(layers) < len(wanted) or not layers:
-        raise LoraRefused(
-            f"{file}: only {len(layers)} of its {len(wanted)} modules exist in {driver.family.title}."
-            " It was made for another model."
-        )
-    weights = [half[name].weight for layer in layers for half in (layer.lora_A, layer.lora_B)]
-    if any(weight.is_meta for weight in weights):
-        raise LoraRefused(f"{file}: its weights do not reach the modules they are named after.")
-    if not all(torch.isfinite(weight).all() for weight in weights):
-        raise LoraRefused(f"{file} holds numbers that are not finite: it is damaged.")
+def _put(layer: Any, name: str, halves: Halves, patch: Patch, file: str) -> None:
+    """Set the weights of adapter ``name`` in one layer."""
+    device = layer.get_base_layer().weight.device
+    for half in (halves.down, halves.up):
+        if not all(torch.isfinite(p).all() for p in half.parameters()):
+            raise LoraRefused(f"{file} holds numbers that are not finite, in {patch.layer}: it is damaged.")
+    layer.lora_A[name], layer.lora_B[name] = halves.down.to(device), halves.up.to(device)
+    layer.r[name] = layer.lora_alpha[name] = halves.rank
+    layer.scaling[name] = 1.0
+    if halves.magnitude is not None:
+        variant = layer.resolve_lora_variant(config=LoraConfig(use_dora=True))
+        variant.init(layer, adapter_name=name)
+        layer.lora_variant[name], layer.use_dora[name] = variant, True
+        layer.lora_magnitude_vector[name].weight = torch.nn.Parameter(halves.magnitude.to(device), requires_grad=False)
 
 
-def _roll_back(driver: Driver, name: str) -> None:
+def _bytes(driver: Driver, name: str) -> int:
+    """What adapter ``name`` takes in memory; a tensor that modules share counts once."""
+    held = {
+        p.data_ptr(): p.nbytes
+        for part in _parts(driver).values()
+        for layer in part.modules()
+        if isinstance(layer, LoraLayer) and name in layer.lora_A
+        for half in (layer.lora_A[name], layer.lora_B[name])
+        for p in half.parameters()
+    }
+    return sum(held.values())
+
+
+def _remove(driver: Driver, name: str) -> None:
     """Remove every trace of adapter ``name``, also of one that is half there."""
-    for part in ("transformer", *driver.encoders):
-        module: Any = getattr(driver.pipe, part, None)
-        if module is None:
-            continue
-        for layer in module.modules():
-            if name in getattr(layer, "lora_A", {}):
+    for part in _parts(driver).values():
+        for layer in part.modules():
+            if isinstance(layer, LoraLayer) and name in layer.lora_A:
                 layer.delete_adapter(name)
-        getattr(module, "peft_config", {}).pop(name, None)
-    if not _shelf(driver).kept:
-        driver.pipe.unload_lora_weights()
+        left = getattr(part, "peft_config", {})
+        left.pop(name, None)
+        if not left and getattr(part, "_hf_peft_config_loaded", False):
+            recurse_remove_peft_layers(part)
+            part._hf_peft_config_loaded = False
+            if hasattr(part, "peft_config"):
+                del part.peft_config

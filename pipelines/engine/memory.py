@@ -18,7 +18,7 @@ from pipelines.domain.shots import Shot
 from pipelines.engine import weights
 from pipelines.engine.capacity import Capacity, capacity, computes_bfloat16
 from pipelines.models import registry
-from pipelines.models.base import Architecture
+from pipelines.models.base import Architecture, shape_of
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
@@ -239,8 +239,4 @@ def _geometry(family: ModelFamily, folder: Path | None) -> Geometry:
     if folder is None:
         return family.geometry or registry.of(family).geometry
     config = json.loads((folder / "transformer" / "config.json").read_text(encoding="utf-8"))
-    return Geometry(
-        width=config["num_attention_heads"] * config["attention_head_dim"],
-        double=config["num_layers"],
-        single=config.get("num_single_layers", 0),
-    )
+    return shape_of(config)

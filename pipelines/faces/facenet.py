@@ -11,6 +11,7 @@ from PIL import Image
 
 from pipelines.faces.angle import yaw_from_keypoints
 from pipelines.faces.base import Attributes, Face, RecogniserMissing, Thresholds, file_hash, largest_first, unit
+from pipelines.faces.padded import look_twice
 
 WEIGHTS = "20180402-114759-vggface2.pt"
 SMALLEST = 20
@@ -113,7 +114,9 @@ class Facenet:
 
     def faces(self, image: Image.Image) -> list[Face]:
         """See ``Recogniser.faces``; ``embedding`` is ``None`` while the weights are missing or broken."""
-        rgb = image.convert("RGB")
+        return look_twice(image.convert("RGB"), self._look)
+
+    def _look(self, rgb: Image.Image) -> list[Face]:
         shrink = max(1.0, max(rgb.size) / LARGEST)
         small = rgb if shrink == 1.0 else rgb.resize((round(rgb.width / shrink), round(rgb.height / shrink)))
         if min(small.size) < SMALLEST:

@@ -12,6 +12,7 @@ from PIL import Image
 from pipelines.faces.angle import yaw_from_keypoints
 from pipelines.faces.base import Attributes, Face, RecogniserMissing, Thresholds, file_hash, largest_first, unit
 from pipelines.faces.heads import Heads
+from pipelines.faces.padded import look_twice
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +127,10 @@ class InsightFacePack:
     def faces(self, image: Image.Image) -> list[Face]:
         """See ``Recogniser.faces``. insightface reads BGR."""
         self.load()
-        bgr = np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+        return look_twice(image.convert("RGB"), self._look)
+
+    def _look(self, image: Image.Image) -> list[Face]:
+        bgr = np.ascontiguousarray(np.asarray(image)[:, :, ::-1])
         found = [_face(one) for one in self._analysis.get(bgr)]
         return largest_first([_read(self.heads, image, face) for face in found] if self.heads else found)
 

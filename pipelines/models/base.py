@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -13,10 +13,46 @@ from typing import Any, ClassVar, Literal
 
 from pipelines.domain.presets import Geometry, ModelFamily
 from pipelines.domain.sampling import NoiseSchedule
+from pipelines.domain.sizes import fitted
 
 Linear = tuple[str, int, int]
 """A linear layer: its name, its inputs, its outputs."""
+Sizes = Mapping[str, tuple[int, int]]
+"""Linear layers by name: inputs and outputs."""
+TRANSFORMER = "transformer"
 _BLOCK = re.compile(r"(?<!single_)(?:transformer_blocks|double_blocks)[._](\d+)")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a layer of a LoRA file goes: a module of a part of the pipeline, and which outputs of the file's layer are
+    the module's (``first`` to before ``last``; ``None``: all). ``swapped``: the halves of the outputs stand the other
+    way round in the file (shift and scale of the last modulation)."""
+
+    part: str
+    module: str
+    first: int = 0
+    last: int | None = None
+    swapped: bool = False
+
+
+def side_by_side(modules: Iterable[tuple[str, int]], part: str = TRANSFORMER) -> tuple[Place, ...]:
+    """Modules (name, outputs) that a file has as one layer, such as ``qkv``: its outputs are theirs one after
+    another."""
+    places, at = [], 0
+    for name, outputs in modules:
+        places.append(Place(part, name, at, at + outputs))
+        at += outputs
+    return tuple(places)
+
+
+def shape_of(config: Mapping[str, Any]) -> Geometry:
+    """The shape of a transformer as its diffusers config tells it."""
+    return Geometry(
+        width=config["num_attention_heads"] * config["attention_head_dim"],
+        double=config["num_layers"],
+        single=config.get("num_single_layers", 0),
+    )
 
 
 class Likeness(IntEnum):
@@ -57,15 +93,19 @@ class Architecture(ABC):
     ``name`` is what presets and records call it, ``pipeline`` the diffusers class. ``geometry`` is that of its first
     published model (a preset or a checkpoint's own config goes first) and ``backward`` how many tensors of (tokens,
     width) the backward pass of a block needs. ``unused``: part, and beginning of the names of its parameters that
-    ``drive`` drops after loading. ``schedule``: which values of a noise schedule its pipeline heeds. In LoRA files:
-    ``prefix`` before every key, ``modelspec`` the model spec's name of the architecture (a preset may have its own),
-    ``kohya`` its ``ss_base_model_version``, ``claim`` how a header calls the base.
+    ``drive`` drops after loading. ``schedule``: which values of a noise schedule its pipeline heeds. ``config`` is what
+    the first published transformer's config says of its layers, and ``encoders`` the configs of the text encoders that
+    LoRAs may adapt, by part. In LoRA files: ``prefix`` before every key, ``modelspec`` the model spec's name of the
+    architecture (a preset may have its own), ``kohya`` its ``ss_base_model_version``, ``claim`` how a header calls the
+    base. ``grid``: pixels that its pipeline rounds the sides of an edit's inputs to (0: as those of any picture).
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     pipeline: ClassVar[str]
     geometry: ClassVar[Geometry]
+    config: ClassVar[Mapping[str, Any]]
+    encoders: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     backward: ClassVar[int]
     unused: ClassVar[tuple[str, str]] = ("", "")
     schedule: ClassVar[frozenset[str]] = frozenset(NoiseSchedule.model_fields)
@@ -73,6 +113,7 @@ class Architecture(ABC):
     modelspec: ClassVar[str]
     kohya: ClassVar[str]
     claim: ClassVar[re.Pattern[str]]
+    grid: ClassVar[int] = 0
 
     @abstractmethod
     def likeness(self, layers: Layers) -> Likeness:
@@ -83,8 +124,39 @@ class Architecture(ABC):
         """The linear layers of all blocks."""
 
     @abstractmethod
-    def normalised(self, tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any] | None:
-        """The tensors of a LoRA file in a layout that its diffusers pipeline takes whole, or None when they are."""
+    def other_layers(self, config: Mapping[str, Any]) -> Iterator[Linear]:
+        """The linear layers that ``linear_layers`` leaves out: modulation, and what goes into the blocks and out."""
+
+    @abstractmethod
+    def spellings(self, config: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Place, ...]]]:
+        """What else LoRA files call the transformer's layers besides their names in diffusers, and where these go."""
+
+    def modules(self, config: Mapping[str, Any]) -> Sizes:
+        """All linear layers of a transformer of that diffusers config."""
+        layers = (*self.linear_layers(shape_of(config)), *self.other_layers(config))
+        return {name: (inputs, outputs) for name, inputs, outputs in layers}
+
+    def encoder_modules(self, part: str, config: Mapping[str, Any]) -> Sizes:
+        """The linear layers of a text encoder of that transformers config, which LoRAs may adapt."""
+        return {}
+
+    def config_of(self, family: ModelFamily) -> Mapping[str, Any]:
+        """The transformer's config as far as presets know it."""
+        shape = family.geometry
+        if shape is None:
+            return self.config
+        heads = shape.width // self.config["attention_head_dim"]
+        own = {"num_attention_heads": heads, "num_layers": shape.double, "num_single_layers": shape.single}
+        return {**self.config, **own}
+
+    def multiple(self, family: ModelFamily) -> int:
+        """What the sides of an edit are multiples of, pixels."""
+        return family.defaults.multiple or self.grid or family.multiple
+
+    def edit_size(self, width: int, height: int, area: float, multiple: int) -> tuple[int, int]:
+        """Width and height, pixels, of what is made from a picture of that size, on about ``area`` pixels: those that
+        its pipeline sees the picture at."""
+        return fitted(width, height, area, multiple)
 
     def base_version(self, family: ModelFamily) -> str:
         """``ss_base_model_version`` of LoRAs for a model."""

@@ -48,6 +48,12 @@ class Denoiser(ABC):
         self.driver, self.resolution = driver, resolution
         self.pipe, self.transformer = driver.pipe, driver.pipe.transformer
 
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height, pixels, that a picture of that size is trained at: as its pipeline would see it on the
+        area of ``resolution`` squared."""
+        architecture = registry.of(self.driver.family)
+        return architecture.edit_size(width, height, self.resolution**2, self.multiple)
+
     @abstractmethod
     def encode_picture(self, image: Image.Image) -> Tensor:
         """The normalised latents of a picture whose sides are multiples of ``multiple``: float32, height and width

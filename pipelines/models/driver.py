@@ -26,6 +26,10 @@ class ShotError(ValueError):
     """A shot asks for what its model cannot do."""
 
 
+class NotFinite(RuntimeError):
+    """The numbers of a picture ran out of bounds: what would be shown is black."""
+
+
 class Driver(ABC):
     """A loaded pipeline and how to use it. ``pipe`` is the diffusers pipeline, ``device`` where it computes."""
 
@@ -52,20 +56,25 @@ class Driver(ABC):
         """The picture of ``shot``; ``sources`` are its source pictures, RGB, in order.
 
         ``on_step(k, n)`` is called after each denoising step; what it raises passes through. ``on_preview`` is given
-        a small picture about four times. The same shot gives the same pixels on the same machine. Raises ShotError.
+        a small picture about four times. The same shot gives the same pixels on the same machine. Raises ShotError,
+        NotFinite.
         """
         self._check(shot, sources)
         arguments = self._arguments(shot, sources, self.encode(shot, sources))
         watch = _Watch(self, shot, on_step, on_preview)
         with torch.no_grad(), self._sizes(), self.scheduled(shot):
-            return self.pipe(
+            pixels = self.pipe(
                 **arguments,
                 height=shot.height,
                 width=shot.width,
                 num_inference_steps=shot.steps,
                 generator=torch.Generator("cpu").manual_seed(shot.seed),
                 callback_on_step_end=watch,
-            ).images[0]
+                output_type="pt",
+            ).images
+        _need_finite(pixels, shot, "when it was decoded")
+        numbers = self.pipe.image_processor.pt_to_numpy(pixels)
+        return self.pipe.image_processor.numpy_to_pil(numbers)[0]
 
     @contextmanager
     def scheduled(self, shot: Shot) -> Iterator[None]:
@@ -177,6 +186,17 @@ class Driver(ABC):
         """The picture of a grid of latents, -1 to 1."""
 
 
+def _need_finite(tensor: torch.Tensor, shot: Shot, when: str) -> None:
+    """A picture of what is no number would be black without a word."""
+    if not torch.isfinite(tensor).all():
+        blame = (
+            "a LoRA is damaged, or too strong together with the others: try lower weights"
+            if shot.stack.adapters
+            else "the model or its precision fails here"
+        )
+        raise NotFinite(f"its numbers ran out of bounds {when}, so there is no picture: {blame}.")
+
+
 class _Watch:
     """The step callback of one picture: counts, and now and then shows what the picture will be.
 
@@ -191,6 +211,7 @@ class _Watch:
 
     def __call__(self, pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         done, latents = index + 1, tensors["latents"]
+        _need_finite(latents, self.shot, f"at step {done}")
         if self.on_preview and done < self.shot.steps:
             if self.before is not None and done % self.every == 0:
                 self.on_preview(self.driver.small_picture(self._clean(pipe, index, latents), self.shot))

@@ -1,5 +1,6 @@
 """Which architectures there are: every package beside this file that has ``facts``. Imports no torch."""
 
+from collections.abc import Collection
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -39,13 +40,14 @@ def titles(last: str = "and") -> str:
     return f"{', '.join(others)} {last} {end}"
 
 
-def recognise(layers: Layers, claim: str) -> tuple[Architecture, ...]:
-    """Whose layers a LoRA has: one architecture, several when they leave it open, none.
+def recognise(layers: Layers, claim: str, among: Collection[Architecture] = ()) -> tuple[Architecture, ...]:
+    """Whose layers a LoRA has: one architecture, several when they leave it open, none. ``among``: only these come into
+    question (none: all do).
 
     What the layers say comes first. ``claim``, how the header calls its base model, counts only where they leave it
     open: a FLUX attention LoRA fits into Qwen without a warning, as both are 3072 wide.
     """
-    alike = {a: a.likeness(layers) for a in architectures().values()}
+    alike = {a: a.likeness(layers) for a in among or architectures().values()}
     possible = [a for a, likeness in alike.items() if likeness]
     certain = [a for a in possible if alike[a] is Likeness.CERTAIN]
     claimed = [a for a in possible if a.claim.search(claim.lower())]

@@ -1,17 +1,16 @@
 """What every plan has in common: the choice, the seed of a shot, the size of a shot, the words of a prompt."""
 
 import hashlib
-import math
 
 from pipelines.domain.base import Frozen
+from pipelines.domain.bounds import Guidance, Steps
 from pipelines.domain.presets import Axis, Edit, ModelFamily
 from pipelines.domain.records import Character, ImageRecord
 from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import ImageRef, LoraStack, Plan, Purpose, Shot
+from pipelines.domain.spelling import says
+from pipelines.models import registry
 from pipelines.planning import sampling
-
-WIDEST = 2.0
-"""No picture is planned wider or taller than 2:1; beyond it neither family was trained."""
 
 
 class ChoiceError(ValueError):
@@ -29,8 +28,8 @@ class Choice(Frozen):
     family: ModelFamily
     version: str
     folder: str
-    steps: int | None = None
-    guidance: float | None = None
+    steps: Steps | None = None
+    guidance: Guidance | None = None
 
 
 def shot_seed(base: int, cell: str, variant: int = 0) -> int:
@@ -43,17 +42,13 @@ def shot_seed(base: int, cell: str, variant: int = 0) -> int:
 
 
 def size_like(source: ImageRecord | None, family: ModelFamily) -> tuple[int, int]:
-    """Width and height in pixels: the family's area in the proportions of ``source`` (an edit must not squeeze it)."""
+    """Width and height in pixels: the family's area in the proportions of ``source``, exactly as its pipeline will see
+    ``source`` (an edit must neither squeeze nor shift it)."""
     width, height = family.defaults.width, family.defaults.height
     if source is None:
         return width, height
-    ratio = min(max(source.width / source.height, 1 / WIDEST), WIDEST)
-    side = math.sqrt(width * height)
-    return _on_grid(side * math.sqrt(ratio), family.multiple), _on_grid(side / math.sqrt(ratio), family.multiple)
-
-
-def _on_grid(pixels: float, multiple: int) -> int:
-    return max(multiple, round(pixels / multiple) * multiple)
+    architecture = registry.of(family)
+    return architecture.edit_size(source.width, source.height, width * height, architecture.multiple(family))
 
 
 def make_shot(
@@ -125,7 +120,7 @@ def with_character(prompt: str, character: Character) -> str:
     """
     if "{character}" in prompt:
         return prompt.replace("{character}", character.instance)
-    return prompt if character.token in prompt else f"{character.instance}, {prompt}"
+    return prompt if says(prompt, character.token) else f"{character.instance}, {prompt}"
 
 
 def edits_by_name(axes: tuple[Axis, ...]) -> dict[str, Edit]:

@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from pydantic import Field
-
+from pipelines.domain.bounds import Count, Each, Seed
 from pipelines.domain.presets import Axis, Edit
 from pipelines.domain.records import Angle, ImageRecord
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
@@ -39,9 +38,9 @@ class EnrichChoice(base.Choice):
     axes: tuple[Axis, ...]
     edits: tuple[str, ...] = ()
     stack: LoraStack = LoraStack()
-    seed: int = 0
-    per_source: int = Field(4, ge=1)
-    count: int | None = Field(None, ge=1)
+    seed: Seed = 0
+    per_source: Each = 4
+    count: Count | None = None
     gaps: bool = False
 
 

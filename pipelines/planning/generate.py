@@ -1,8 +1,7 @@
 """Generate: novel pictures of the character, scenario by scenario, several variants each."""
 
-from pydantic import Field
-
 from pipelines.domain.base import content_hash
+from pipelines.domain.bounds import Count, Each, Seed
 from pipelines.domain.presets import Scenario
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
 from pipelines.planning import base
@@ -20,9 +19,9 @@ class GenerateChoice(base.Choice):
     scenarios: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     stack: LoraStack = LoraStack()
-    seed: int = 0
-    variants: int = Field(4, ge=1)
-    count: int | None = Field(None, ge=1)
+    seed: Seed = 0
+    variants: Each = 4
+    count: Count | None = None
 
 
 def plan(choice: GenerateChoice) -> Plan:

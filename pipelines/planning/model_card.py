@@ -1,5 +1,6 @@
 """Model card: the 23 cells of the benchmark, the same prompts and seeds for every LoRA version."""
 
+from pipelines.domain.bounds import Seed
 from pipelines.domain.presets import CardCell, CardSpec
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
 from pipelines.planning import base
@@ -9,7 +10,7 @@ class CardChoice(base.Choice):
     """Which LoRA to prove, by which benchmark. ``seed`` of ``None`` is the card's own; ``cells`` empty: all 23."""
 
     spec: CardSpec
-    seed: int | None = None
+    seed: Seed | None = None
     stack: LoraStack
     cells: tuple[str, ...] = ()
 

@@ -1,10 +1,16 @@
 """Survey: the base and every LoRA stack on the same pictures with the same prompts and the same seeds."""
 
+from collections import Counter
+from collections.abc import Mapping
+
+from pipelines.domain.bounds import Seed
 from pipelines.domain.presets import Axis, CatalogueEntry
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
 from pipelines.planning import base
 from pipelines.planning.enrich import prompt_for
+
+Content = tuple[tuple[str, float], ...]
 
 
 class SurveyChoice(base.Choice):
@@ -18,7 +24,7 @@ class SurveyChoice(base.Choice):
     axes: tuple[Axis, ...]
     stacks: tuple[LoraStack, ...] = ()
     prompts: tuple[str, ...] = ()
-    seed: int = 0
+    seed: Seed = 0
 
 
 def plan(choice: SurveyChoice) -> Plan:
@@ -28,8 +34,9 @@ def plan(choice: SurveyChoice) -> Plan:
     ChoiceError when the family cannot edit.
     """
     base.need("editor", choice)
+    shown = labels(choice.stacks)
     shots = [
-        _shot(choice, stack, image, cell, prompt)
+        _shot(choice, stack, shown[stack.content], image, cell, prompt)
         for stack in columns(choice.stacks)
         for image in choice.images
         for cell, prompt in rows(choice.prompts, choice.axes)
@@ -38,8 +45,21 @@ def plan(choice: SurveyChoice) -> Plan:
 
 
 def columns(stacks: tuple[LoraStack, ...]) -> tuple[LoraStack, ...]:
-    """The columns of the matrix: the base, then every other stack once, in order."""
-    return tuple(dict.fromkeys((LoraStack(), *stacks)))
+    """The columns of the matrix: the base, then every other stack once, in order. What is the same is said by the
+    files and their weights, not by their names."""
+    return tuple({stack.content: stack for stack in (*reversed(stacks), LoraStack())}.values())[::-1]
+
+
+def labels(stacks: tuple[LoraStack, ...]) -> dict[Content, str]:
+    """What each column is called, by the content of its stack: two files of one name are told apart by the beginnings
+    of their hashes."""
+    found = columns(stacks)
+    often = Counter(stack.label for stack in found)
+    return {stack.content: stack.label if often[stack.label] == 1 else _told_apart(stack) for stack in found}
+
+
+def _told_apart(stack: LoraStack) -> str:
+    return " + ".join(f"{a.name} [{a.sha256[:6]}] {a.weight:g}" for a in stack.adapters)
 
 
 def rows(prompts: tuple[str, ...], axes: tuple[Axis, ...]) -> list[tuple[str, str]]:
@@ -51,15 +71,19 @@ def rows(prompts: tuple[str, ...], axes: tuple[Axis, ...]) -> list[tuple[str, st
     return [(p, known.get(p, p)) for p in dict.fromkeys(prompts)]
 
 
-def specialties(stacks: tuple[LoraStack, ...], catalogue: tuple[CatalogueEntry, ...]) -> tuple[str, ...]:
-    """The prompts that the catalogue gives as specialty of the LoRAs in ``stacks``, to be added to the prompts."""
+def specialties(
+    stacks: tuple[LoraStack, ...], catalogue: tuple[CatalogueEntry, ...], known: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """The prompts that the catalogue gives as specialty of the LoRAs in ``stacks``, to be added to the prompts.
+    ``known`` says by a file's hash which entry it is, whatever it is called."""
     own = {entry.name: entry.prompts for entry in catalogue}
-    prompts = (p for stack in stacks for adapter in stack.adapters for p in own.get(adapter.name, ()))
+    entries = ((known or {}).get(a.sha256) or a.name for stack in stacks for a in stack.adapters)
+    prompts = (p for name in entries for p in own.get(name, ()))
     return tuple(dict.fromkeys(prompts))
 
 
-def _shot(choice: SurveyChoice, stack: LoraStack, image: ImageRecord, cell: str, prompt: str) -> Shot:
-    labels = {"stack": stack.label, "image": image.id, "prompt": cell}
+def _shot(choice: SurveyChoice, stack: LoraStack, label: str, image: ImageRecord, cell: str, prompt: str) -> Shot:
+    labels = {"stack": label, "image": image.id, "prompt": cell}
     return base.make_shot(
         choice,
         prompt,

@@ -11,23 +11,24 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from traceback import format_exc
 from typing import Any
 
-from pipelines.domain.events import Event, Failed, Finished, Stopped
+from pipelines.domain.events import Event, Failed, Finished, ImageMade, Stopped
 from pipelines.domain.messages import Claimed, Control, Ready, StartJob, ToApp, Told
 from pipelines.domain.records import Job, JobState, now
 from pipelines.domain.requests import Request
 from pipelines.engine.cards import environment
 from pipelines.queue.admission import Admit, Refusal, ask
 from pipelines.queue.completions import EndCallback, Endings
-from pipelines.queue.recorder import Recorder
+from pipelines.queue.recorder import RETRY, Recorder
 from pipelines.queue.recovery import STUDIO_GONE, recover
-from pipelines.queue.resuming import scored_already
+from pipelines.queue.resuming import scored_already, unrecorded
 from pipelines.queue.state import Current
 from pipelines.queue.stored_request import stored_request
 from pipelines.queue.worker_process import WorkerProcess
 from pipelines.storage.settings import Settings
-from pipelines.storage.store import Store, StoreWriteFailed
+from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
 
 TICK = 0.25
@@ -44,8 +45,9 @@ class Dispatcher:
     ) -> None:
         self._store, self._workspace, self._settings = store, workspace, settings
         self._handlers, self._admit = handlers, admit
-        self._endings = Endings(store)
-        self.jobs, self._completions = recover(store, self._endings)
+        self._endings = Endings()
+        self.jobs, self._completions = recover(store, workspace, self._endings)
+        self._settled = time.monotonic()
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
         self._thread.start()
@@ -96,14 +98,15 @@ class Dispatcher:
         current = self.jobs.running(job_id)
         if current is not None:
             return current.recorder.job
-        return self._endings.unwritten.get(job_id) or self._store.get(Job, job_id)
+        return self._endings.job(job_id) or self._store.get(Job, job_id)
 
     # ---- the thread
 
     def _run(self) -> None:
         while True:
+            owing = RETRY if self._endings or self._completions.owing else None
             try:
-                action = self._inbox.get(timeout=TICK if self.jobs.current else None)
+                action = self._inbox.get(timeout=TICK if self.jobs.current else owing)
             except queue.Empty:
                 action = self._tick
             if action is None:
@@ -117,6 +120,15 @@ class Dispatcher:
     def _tick(self) -> None:
         if self.jobs.current:
             self.jobs.current.recorder.tick()
+        if time.monotonic() - self._settled >= RETRY:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Record what is still to be recorded of earlier jobs, if there is room now."""
+        self._settled = time.monotonic()
+        if self._endings or self._completions.owing:
+            self._endings.write()
+            self._completions.again()
 
     # ---- how a job begins
 
@@ -125,24 +137,29 @@ class Dispatcher:
         if waiting is None:
             return
         job = waiting.model_copy(update={"state": "running", "started": now()})
+        self._settle()
         self.jobs.begin(Current(stored_request(job), Recorder(self._store, job)))
-        self._endings.write()
         try:
             self._store.put(job)
-        except StoreWriteFailed:
+        except Exception:
             log.exception("the beginning of job %s is not recorded; its files will tell", job.id)
         self._hand_over()
 
     def _hand_over(self) -> None:
+        """Give the present job to the worker; whatever keeps it from that ends it, so that the next one can begin."""
         current = self._present()
+        try:
+            self._hand(current)
+        except Exception as error:
+            log.exception("job %s could not be given to the worker", current.recorder.job.id)
+            if self.jobs.current is current:
+                self._finish("failed", error=NO_WORKER.format(how=error), traceback=format_exc())
+
+    def _hand(self, current: Current) -> None:
         if not self._admitted(current):
             return
         job = current.recorder.job
-        try:
-            worker = self.jobs.worker or self._start_worker()
-        except OSError as error:
-            self._finish("failed", error=NO_WORKER.format(how=error))
-            return
+        worker = self.jobs.worker or self._start_worker()
         scored = scored_already(self._store, job, current.request)
         settings = self._settings()
         plain = settings.model_dump(mode="json") if settings else {}
@@ -235,15 +252,28 @@ class Dispatcher:
             state, changes = "failed", {"error": current.refused.words, "traceback": current.refused.traceback}
         if state == "done" and current.recorder.job.total:
             changes["note"] = ""
+        self._take_in_files(current)
         job = self._endings.end(current.recorder, state, **changes)
-        self._over_with(job, current.request)
-        self.dispatch()
+        try:
+            self._over_with(job, current.request)
+        finally:
+            self.dispatch()
+
+    def _take_in_files(self, current: Current) -> None:
+        """Record pictures that were made and not told of: their worker died in between."""
+        try:
+            for image in unrecorded(self._store, self._workspace, current.request):
+                current.recorder.apply(ImageMade(image=image))
+        except Exception:
+            log.exception("pictures of job %s could not be looked for", current.recorder.job.id)
 
     def _over_with(self, job: Job, request: Request) -> None:
-        """Tell all callbacks of an end that is recorded, then everyone who waits for it."""
+        """Tell all callbacks of an end, then everyone who waits for it; its place in the queue is free before that."""
         self.jobs.ended(job)
-        self._completions.tell(job, request)
-        self.jobs.told(job)
+        try:
+            self._completions.tell(job, request)
+        finally:
+            self.jobs.told(job)
 
     def _cancel(self, job_id: str, force: bool) -> None:
         current, worker = self.jobs.running(job_id), self.jobs.worker
@@ -284,5 +314,5 @@ class Dispatcher:
         if current:
             job = self._endings.end(current.recorder, "interrupted", error=STUDIO_GONE)
             self._over_with(job, current.request)
-        self._endings.write()
+        self._settle()
         self.jobs.wake()

@@ -13,7 +13,7 @@ from pipelines.queue.dispatcher import Dispatcher
 from pipelines.queue.resuming import runs_taken_over
 from pipelines.queue.state import RUNNING
 from pipelines.queue.status import Status
-from pipelines.queue.stored_request import stored_request
+from pipelines.queue.stored_request import check, stored_request
 from pipelines.storage.settings import Settings
 from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
@@ -73,6 +73,7 @@ class JobQueue:
             id=new_id(), kind=request.kind, title=title, character=character,
             request=request.model_dump(mode="json"), resumes=resumes,
         )  # fmt: skip
+        check(job)
         if self._jobs.closed:
             raise QueueClosed("The studio is closing and takes no more jobs.")
         self._store.put(job, *runs_taken_over(self._store, job, request), *alongside(job))

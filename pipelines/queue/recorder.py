@@ -3,6 +3,9 @@
 Pictures, scores and ends are written at once, for they must survive whatever comes next; progress and curves are
 written now and then, because they come often, and what the page shows is taken from memory. What is written then does
 not grow with the job: its progress without its request, and the points of a curve that are new.
+
+A disk may be full for a moment or for a day: what could not be written is owed, in its order, and written before
+anything that comes later. The job's end is written last, so a job whose end is recorded owes nothing.
 """
 
 from __future__ import annotations
@@ -43,7 +46,11 @@ from pipelines.storage.store import Store, StoreWriteFailed
 
 INTERVAL = 0.25  # seconds between two writes of progress, at least
 RETRY = 5.0  # seconds until progress is written again that could not be
-UNWRITTEN = "The records could not be written: {why} What has been made is on the disk; `flenwheel rebuild` records it."
+UNWRITTEN = (
+    "The records could not be written for a while: {why} What was made is on the disk, and is recorded as soon as there"
+    " is room, at the latest when the workspace is opened again."
+)
+NOT_TAKEN_IN = "Something that the worker told could not be taken in ({how}); the work went on."
 WARNINGS = 100
 log = logging.getLogger(__name__)
 
@@ -64,6 +71,7 @@ class Recorder:
         self._store, self._clock = store, clock
         self._images: set[str] = set()
         self._points: list[Metric] = []
+        self._owed: list[ImageMade | Scored] = []
         self._dirty = False
         self._written = clock()
 
@@ -75,14 +83,16 @@ class Recorder:
             try:
                 self._write(self.job)
             except StoreWriteFailed as error:
-                self._warn(UNWRITTEN.format(why=error))
+                self._put_off(error)
 
     def apply(self, event: Event) -> None:
-        """Take in one event; ends are told by ``end``. What cannot be written becomes a warning of the job."""
+        """Take in one event; ends are told by ``end``. What cannot be written now becomes a warning of the job and is
+        written later; nothing that is told ends the job."""
         try:
             self._apply(event)
-        except StoreWriteFailed as error:
-            self._warn(UNWRITTEN.format(why=error))
+        except Exception as error:
+            log.exception("an event of job %s could not be taken in", self.job.id)
+            self._warn(NOT_TAKEN_IN.format(how=f"{type(error).__name__}: {error}"))
         self.tick()
 
     def _apply(self, event: Event) -> None:
@@ -97,9 +107,10 @@ class Recorder:
             case Preview():
                 self.preview = event.jpeg
             case ImageMade():
-                self._made(event.image)
+                self._count(event.image)
+                self._keep_or_owe(event)
             case Scored():
-                self._scored(event)
+                self._keep_or_owe(event)
             case Measured():
                 self._measured(event.metric)
             case Memory():
@@ -111,29 +122,39 @@ class Recorder:
 
     def tick(self) -> None:
         """Write what is due; what cannot be written is tried again later."""
-        if self._dirty and self._clock() - self._written >= INTERVAL:
-            try:
-                self._write(_progress(self.job))
-            except StoreWriteFailed as error:
-                self._warn(UNWRITTEN.format(why=error))
-                self._written = self._clock() + RETRY
+        if (self._dirty or self._owed) and self._clock() - self._written >= INTERVAL:
+            self._try_to_write(_progress)
 
     def end(self, state: JobState, **changes: object) -> Job:
-        """The job is over: write everything. Returns its record; ``written`` says whether it is on the disk."""
+        """The job is over: first here, for all who ask, then in the records, if they can be written. Returns it;
+        ``written`` says whether it is on the disk."""
         self.step, self.preview, self.paused_since = None, "", None
         self._change(state=state, ended=now(), **changes)
-        try:
-            self._write(self.job)
-        except StoreWriteFailed as error:
-            # whoever waits hears of it all the same
-            log.exception("the end of job %s is not recorded", self.job.id)
-            self._warn(UNWRITTEN.format(why=error))
+        self.write_end()
         return self.job
+
+    def write_end(self) -> None:
+        """Write the end of the job and whatever is still owed; ``written`` says whether that went well."""
+        self._try_to_write(lambda job: job)
 
     @property
     def written(self) -> bool:
         """Whether the records hold all that was told."""
-        return not self._dirty
+        return not self._dirty and not self._owed
+
+    def _try_to_write(self, record: Callable[[Job], Record]) -> None:
+        try:
+            while self._owed:
+                self._keep(self._owed[0])
+                self._owed.pop(0)
+            self._write(record(self.job))
+        except Exception as error:  # whoever waits for the job hears of it all the same
+            self._put_off(error)
+
+    def _put_off(self, error: Exception) -> None:
+        log.warning("job %s is not recorded: %s", self.job.id, error)
+        self._warn(UNWRITTEN.format(why=error))
+        self._dirty, self._written = True, self._clock() + RETRY
 
     def pause(self, paused: bool) -> None:
         """The job has been paused, or goes on."""
@@ -167,10 +188,27 @@ class Recorder:
             self.step = None
         self._change(done=max(done, self.job.done), note=note)
 
-    def _made(self, image: ImageRecord) -> None:
+    def _count(self, image: ImageRecord) -> None:
         self._images.add(image.id)
         if self.unit == "pictures" and len(self._images) > self.job.done:
             self._advance(len(self._images), "")
+
+    def _keep_or_owe(self, event: ImageMade | Scored) -> None:
+        try:
+            if not self._owed:
+                self._keep(event)
+                return
+        except StoreWriteFailed as error:
+            self._put_off(error)
+        self._owed.append(event)
+
+    def _keep(self, event: ImageMade | Scored) -> None:
+        if isinstance(event, Scored):
+            self._scored(event)
+        else:
+            self._made(event.image)
+
+    def _made(self, image: ImageRecord) -> None:
         records: list[Record] = []
         if self._store.get(ImageRecord, image.id) is None:  # an existing one has scores that its file knows nothing of
             records.append(image)

@@ -1,8 +1,11 @@
-"""What a job that goes on with another's work takes over from the records."""
+"""What a job that goes on with another's work takes over from the records, and from the files."""
 
 from pipelines.domain.records import ImageRecord, Job, TrainingRun
 from pipelines.domain.requests import RenderRequest, Request, TrainRequest
+from pipelines.storage.migrations import MadeByNewer
+from pipelines.storage.pictures import read_recipe
 from pipelines.storage.store import Store
+from pipelines.storage.workspace import OutsideWorkspace, Workspace
 
 
 def runs_taken_over(store: Store, job: Job, request: Request) -> list[TrainingRun]:
@@ -20,3 +23,20 @@ def scored_already(store: Store, job: Job, request: Request) -> tuple[str, ...]:
     plan = request.plan
     there = store.all(ImageRecord, character=plan.character, kind=plan.kind, version=plan.version)
     return tuple(image.id for image in there if image.scores.identity or image.scores.quality)
+
+
+def unrecorded(store: Store, workspace: Workspace, request: Request) -> list[ImageRecord]:
+    """Pictures of the plan that are whole on the disk, with their recipe, and in no record: who was to tell of them, or
+    to write it down, could not."""
+    if not isinstance(request, RenderRequest):
+        return []
+    plan = request.plan
+    lost = [path for path in map(plan.path, plan) if not store.all(ImageRecord, path=path)]
+    return [image for path in lost if (image := _made(workspace, path))]
+
+
+def _made(workspace: Workspace, path: str) -> ImageRecord | None:
+    try:
+        return read_recipe(workspace.path(path), path)
+    except (MadeByNewer, OutsideWorkspace):
+        return None

@@ -4,6 +4,7 @@ from pydantic import ValidationError
 
 from pipelines.domain.records import Job
 from pipelines.domain.requests import REQUEST, Request
+from pipelines.queue.admission import NotAllowed
 
 
 class RequestUnreadable(ValueError):
@@ -15,6 +16,15 @@ class RequestUnreadable(ValueError):
             f"{job.title or job.kind}: what was asked is kept in the words of another version of FLENwheel, which this "
             f"one cannot read ({wrong}). It cannot go on; what it finished is kept. Ask for it anew."
         )
+
+
+def check(job: Job) -> None:
+    """What is put into the queue is what will be read there. Raises NotAllowed."""
+    try:
+        REQUEST.validate_python(job.request)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        raise NotAllowed(f"{job.title or job.kind}: this cannot be asked for ({wrong}).") from error
 
 
 def stored_request(job: Job) -> Request:

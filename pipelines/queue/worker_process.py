@@ -23,7 +23,8 @@ from typing import IO
 from pydantic import ValidationError
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.messages import TO_APP, ToApp, line
+from pipelines.domain.messages import TO_APP, ToApp, line, salvaged
+from pipelines.storage.atomic import make_folder
 
 LOG_BYTES, LOG_FILES, TAIL_LINES = 1_000_000, 3, 40
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class WorkerProcess:
     ) -> None:
         self._on_message, self._on_close = on_message, on_close
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
-        (root / "logs").mkdir(parents=True, exist_ok=True)
+        make_folder(root / "logs")
         command = [sys.executable, "-m", "pipelines.worker.main", "--workspace", str(root), "--handlers", handlers]
         quiet = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "HF_HUB_DISABLE_TELEMETRY": "1"}
         variables = {**os.environ, **quiet, **environment}
@@ -98,9 +99,12 @@ class WorkerProcess:
         for text in _pipe(self._process.stdout):
             try:
                 message = TO_APP.validate_json(text)
-            except ValidationError:
+            except ValidationError as error:
                 log.exception("worker %d sent what is no message: %.200r", self.pid, text)
-                continue
+                wrong = error.errors()[0]
+                message = salvaged(text, f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}")
+                if message is None:
+                    continue
             self._on_message(self, message)
         self._process.wait()
         self._pump.join(1.0)

@@ -3,18 +3,20 @@
 One module, because two systems disagree about what is safe. On Windows a descriptor of ``os.open`` translates line ends
 unless it is opened binary; only descriptors that may write can be synced, and folders not at all; a file or folder that
 anyone has open can be neither replaced nor removed, so both are tried again for a moment; and not every file system has
-hard links.
+hard links. Network drives and shared folders cannot sync all they hold (``_sync``). And a workspace may be moved, or
+its disk taken away, while it is open (``keep_to``).
 """
 
 import errno
 import hashlib
+import logging
 import os
 import re
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,10 +24,67 @@ TEMPORARY = ".tmp"
 PATIENCE = 1.0
 """Seconds for which a name that another process holds open is tried again."""
 _LEFTOVER = re.compile(rf"\..+\.(\d+)-[0-9a-f]+{re.escape(TEMPORARY)}")
-# what file systems answer that cannot sync a folder
-_UNSYNCABLE = {errno.EACCES, errno.EPERM, errno.EBADF, errno.EINVAL, errno.ENOTSUP}
+# what file systems answer that cannot sync a file: network drives, shared folders of virtual machines, FUSE, WSL
+_UNSYNCABLE = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY}
+# and what more they answer for a folder
+_UNSYNCABLE_FOLDER = _UNSYNCABLE | {errno.EACCES, errno.EPERM, errno.EBADF, errno.EISDIR, errno.EROFS}
+# a name that another process holds open, also on a network drive
+_HELD = {errno.EACCES, errno.EPERM, errno.EBUSY}
+_unsynced: set[int] = set()
+_homes: dict[Path, tuple[int, int]] = {}
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+# ---- where
+
+
+def keep_to(root: Path) -> None:
+    """From now on nothing is written below ``root`` unless it is the folder that it is now: when it was moved or its
+    disk is gone, writing would begin a second, empty one at the old place. Raises OSError."""
+    _homes[root] = _identity(root)
+
+
+def check_home(path: Path) -> None:
+    """Raises OSError when ``path`` lies in a workspace that is not at its place any more."""
+    for root, known in _homes.items():
+        if path.is_relative_to(root) and not _is(root, known):
+            raise OSError(
+                errno.ENOENT,
+                "The workspace is not where it was opened: it was moved, or its disk is gone. Nothing was written. "
+                "Put it back, or close it and open it at its new place",
+                str(root),
+            )
+
+
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` with those above it, where they are missing. Raises OSError, in words for a link whose target is
+    not there."""
+    check_home(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        lost = next((path for path in (folder, *folder.parents) if path.is_symlink() and not path.exists()), None)
+        if lost is None:
+            raise
+        words = f"This is a link to {lost.readlink()}, which is not there. Connect that disk, or remove the link"
+        raise OSError(errno.ENOENT, words, str(lost)) from error
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _is(folder: Path, known: tuple[int, int]) -> bool:
+    try:
+        return _identity(folder) == known
+    except OSError:
+        return False
+
+
+# ---- names
 
 
 def temporary(path: Path) -> Path:
@@ -48,14 +107,14 @@ def write_durably(path: Path, chunks: bytes | Iterable[bytes], *, sync: bool = T
     ``sync=False`` is for caches, which can be made again: a kill still leaves no half file. Raises OSError, with
     nothing left behind.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     fresh = temporary(path)
     try:
         with fresh.open("wb") as file:
             file.writelines([chunks] if isinstance(chunks, bytes) else chunks)
             file.flush()
             if sync:
-                os.fsync(file.fileno())
+                _sync(file.fileno())
         replace(fresh, path, sync=sync)
     except BaseException:
         remove(fresh)
@@ -71,6 +130,7 @@ def copy_durably(source: Path, target: Path) -> None:
 def replace(source: Path, target: Path, *, sync: bool = True) -> None:
     """Rename ``source`` to ``target``, in the place of what is there, durably unless ``sync`` is off. Raises OSError;
     PermissionError when another process has one of them open for longer than ``PATIENCE``."""
+    check_home(target)
     patiently(lambda: source.replace(target))
     if sync:
         sync_folder(target.parent)
@@ -86,17 +146,21 @@ def link_second_name(path: Path, second: Path) -> None:
         fresh.hardlink_to(path)
     except OSError:
         fresh = path
-    replace(fresh, second)
-    if fresh is not path:
-        # two names of one file: renaming one to the other does nothing
-        remove(fresh)
+    try:
+        replace(fresh, second)
+    finally:
+        if fresh is not path:
+            # two names of one file: renaming one to the other does nothing
+            remove(fresh)
 
 
 def remove(path: Path) -> bool:
     """Remove a file; whether it is gone. One that another process reads may stay: nothing hangs on its removal."""
     try:
         patiently(lambda: path.unlink(missing_ok=True))
-    except PermissionError:
+    except OSError as error:
+        if error.errno not in _HELD:
+            raise
         return False
     return True
 
@@ -107,8 +171,8 @@ def patiently(action: Callable[[], T]) -> T:
     while True:
         try:
             return action()
-        except PermissionError:
-            if time.monotonic() + pause > until:
+        except OSError as error:
+            if error.errno not in _HELD or time.monotonic() + pause > until:
                 raise
             time.sleep(pause)
             pause = min(2 * pause, 0.1)
@@ -125,7 +189,8 @@ class Appender:
     def __init__(self, path: Path, size: int) -> None:
         """Open ``path``, which is made if need be, and cut it to ``size``: what follows was never acknowledged. Raises
         OSError."""
-        self.path, self.size = path, size
+        self.path, self.size, self._torn = path, size, False
+        check_home(path)
         # without O_BINARY Windows writes \r\n for \n
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._file: int | None = patiently(lambda: os.open(path, flags, 0o644))
@@ -138,39 +203,57 @@ class Appender:
 
     @property
     def closed(self) -> bool:
-        """Whether nothing can be appended any more: closed, or it could not be mended after a failed write."""
+        """Whether nothing can be appended any more."""
         return self._file is None
 
     def append(self, data: bytes) -> None:
-        """Add ``data`` whole. Raises OSError, with the file as it was; ``closed`` says when even that failed."""
+        """Add ``data`` whole. Raises OSError, with the file as it was; when even that fails, the next call sees to it
+        first."""
         if self._file is None:
             raise OSError(errno.EBADF, "the file is closed", str(self.path))
+        check_home(self.path)
+        if self._torn:
+            self._cut(self._file)
         try:
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(self._file, rest) :]
-            os.fsync(self._file)
+            _sync(self._file)
         except OSError:
             self._take_back(self._file)
             raise
         self.size += len(data)
 
     def _take_back(self, file: int) -> None:
-        try:
+        self._torn = True
+        with suppress(OSError):  # it may hold a half, which nothing may follow
             self._cut(file)
-        except OSError:
-            # it may hold a half: nothing may follow that
-            self.close()
 
     def _cut(self, file: int) -> None:
         os.ftruncate(file, self.size)
-        os.fsync(file)
+        _sync(file)
+        self._torn = False
 
     def close(self) -> None:
         """Without effect when closed."""
         file, self._file = self._file, None
         if file is not None:
             os.close(file)
+
+
+def _sync(handle: int, unsyncable: set[int] = _UNSYNCABLE) -> None:
+    """Force what is open as ``handle`` to the disk: the one place that asks for it. A file system that cannot do so is
+    no error: all is written, and a power cut may cost its last seconds. Raises OSError when the disk is full or
+    broken."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in unsyncable:
+            raise
+        device = os.fstat(handle).st_dev
+        if device not in _unsynced:
+            _unsynced.add(device)
+            log.info("a file system cannot sync (%s): a power cut may cost the last seconds there", error.strerror)
 
 
 # ---- folders
@@ -180,13 +263,12 @@ def sync_folder(folder: Path) -> None:
     """Make renames and new names in ``folder`` durable. Where folders cannot be synced (Windows) this does nothing."""
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except PermissionError:
+    except OSError as error:
+        if error.errno not in _UNSYNCABLE_FOLDER:
+            raise
         return
     try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in _UNSYNCABLE:
-            raise
+        _sync(handle, _UNSYNCABLE_FOLDER)
     finally:
         os.close(handle)
 
@@ -198,7 +280,7 @@ def new_folder(final: Path) -> Iterator[Path]:
     A folder that is there gives way; a kill at that very moment leaves neither, never a mixture. Raises OSError, and
     what the block raises, with nothing left behind.
     """
-    final.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(final.parent)
     fresh, old = temporary(final), temporary(final)
     fresh.mkdir()
     try:
@@ -220,7 +302,7 @@ def _sync_tree(folder: Path) -> None:
             sync_folder(path)
         else:
             with path.open("r+b") as file:
-                os.fsync(file.fileno())
+                _sync(file.fileno())
     sync_folder(folder)
 
 

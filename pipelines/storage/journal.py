@@ -1,118 +1,29 @@
 """The store on disk: a snapshot and a journal of what changed since.
 
-``flenwheel.json`` is a snapshot in TinyDB's own JSON layout. Every write appends one line to ``flenwheel.journal`` and
-syncs it: checksum, space, JSON ``{"seq": n, "set": {table: {row: document or null}}}``. Lines are numbered without
-gaps and hold whole documents, so replaying a line twice does no harm.
+``flenwheel.json`` is a snapshot in TinyDB's own JSON layout, with a checksum of all that is before it at its end. Every
+write appends one line to ``flenwheel.journal`` and syncs it: checksum, space, JSON ``{"seq": n, "set": {table: {row:
+document or null}}}``. Lines are numbered without gaps and hold whole documents, so replaying a line twice does no harm,
+and each says itself where it belongs: a damaged one costs only itself, wherever it stands.
 
 To compact, the journal is first rotated to ``flenwheel.journal.<last seq>``; then a new snapshot is written beside the
 old one, which becomes ``flenwheel.json.bak``; then the segments that the backup already holds are deleted. So at any
 instant each snapshot on disk has all the lines that follow it, and a kill anywhere loses nothing.
 """
 
-import json
 import logging
 import time
-import zlib
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from pipelines.storage.atomic import Appender, link_second_name, read_bytes, remove, replace, write_durably
-
-FORMAT = 2
-"""1: before records had migrations. Raised so that a FLENwheel of that time refuses, in words, what came after it."""
-META = "_flenwheel"
-
-Document = dict[str, Any]
-Tables = dict[str, dict[str, Document]]
-Changes = dict[str, dict[str, Document | None]]
+from pipelines.storage.journal_lines import Changes, Damaged, Line, Replay, Tables, encode_line, lines_in
+from pipelines.storage.snapshot import Snapshot, StoreUnreadable, Touched, decode_snapshot, encode_snapshot
 
 log = logging.getLogger(__name__)
 
 
-class StoreUnreadable(RuntimeError):
-    """Neither the snapshot nor its backup can be read together with the journal. Nothing has been changed."""
-
-
 class StoreWriteFailed(RuntimeError):
     """A write did not reach the disk and has been taken back, in memory and in the file."""
-
-
-class _Damaged(ValueError):
-    """One way of loading does not work out; there may be another."""
-
-
-def adopt(tables: Tables, changes: Changes) -> None:
-    """Apply ``changes`` to ``tables``. Documents are replaced, never altered, so shallow copies stay as they are."""
-    for name, rows in changes.items():
-        table = tables.setdefault(name, {})
-        for row, document in rows.items():
-            if document is None:
-                table.pop(row, None)
-            else:
-                table[row] = document
-
-
-def difference(old: Tables, new: Tables) -> Changes:
-    """The changes that make ``new`` of ``old``."""
-    changes: Changes = {}
-    for name in {*old, *new}:
-        before, after = old.get(name, {}), new.get(name, {})
-        changed: dict[str, Document | None] = {row: doc for row, doc in after.items() if before.get(row) != doc}
-        changed.update(dict.fromkeys(before.keys() - after.keys()))
-        if changed:
-            changes[name] = changed
-    return changes
-
-
-def encode_line(seq: int, changes: Changes) -> bytes:
-    """One journal line."""
-    body = json.dumps({"seq": seq, "set": changes}, ensure_ascii=False, separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib.crc32(body), body)
-
-
-def decode_line(line: bytes) -> tuple[int, Changes] | None:
-    """``(seq, changes)`` of a line without its newline, or None when it is damaged."""
-    try:
-        if line[8:9] != b" " or int(line[:8], 16) != zlib.crc32(line[9:]):
-            return None
-        entry = json.loads(line[9:])
-        return entry["seq"], entry["set"]
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def encode_snapshot(tables: Tables, seq: int) -> Iterator[bytes]:
-    """The snapshot, document by document: one big ``json.dumps`` would stall the other threads while it runs."""
-    meta = {"1": {"format": FORMAT, "seq": seq}}
-    yield b'{"%s": %s' % (META.encode(), json.dumps(meta).encode())
-    for name, table in tables.items():
-        yield b",\n%s: {" % json.dumps(name).encode()
-        separator = b"\n"
-        for row, document in table.items():
-            text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-            yield b"%s%s: %s" % (separator, json.dumps(row).encode(), text.encode())
-            separator = b",\n"
-        yield b"}"
-    yield b"}\n"
-
-
-def decode_snapshot(data: bytes, name: str) -> tuple[Tables, int]:
-    """``(tables, seq)``. Raises _Damaged, or StoreUnreadable when a newer program wrote it."""
-    try:
-        tables = json.loads(data)
-        meta = tables.pop(META)["1"]
-        form, seq = int(meta["format"]), int(meta["seq"])
-        if not all(isinstance(table, dict) for table in tables.values()):
-            raise TypeError("a table is none")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _Damaged(f"{name} is damaged ({error})") from error
-    if form > FORMAT:
-        raise StoreUnreadable(
-            f"{name} was written by a newer FLENwheel (format {form}, this one reads {FORMAT}). Nothing was changed. "
-            "Update FLENwheel, or open another workspace."
-        )
-    return tables, seq
 
 
 class Journal:
@@ -131,6 +42,8 @@ class Journal:
         self._snapshot_seq = 0
         self._backup_seq = 0
         self._whole = 0
+        self._set_damaged_aside = False
+        self._unended: list[Line] = []
         self._file: Appender | None = None
 
     @property
@@ -170,67 +83,64 @@ class Journal:
         self.notes = []
         found = [path for path in (self.snapshot, self.backup) if path.exists()]
         problems: list[str] = []
+        touched: Snapshot | None = None
         for path in found:
             try:
-                tables, seq = decode_snapshot(read_bytes(path), path.name)
-                return self._replay(tables, seq, fallback=path != self.snapshot)
-            except (_Damaged, FileNotFoundError) as error:
+                snapshot = decode_snapshot(read_bytes(path), path.name)
+                return self._replay(snapshot, fallback=path != self.snapshot)
+            except Touched as error:
+                touched = touched or error.snapshot
                 problems.append(str(error))
-        try:
-            return self._replay({}, 0, fallback=bool(found))
-        except _Damaged as error:
-            problems.append(str(error))
+            except (Damaged, FileNotFoundError) as error:
+                problems.append(str(error))
+        for other in [Snapshot({}, 0), *([touched] if touched else [])]:
+            try:
+                return self._replay(other, fallback=bool(found) and other is not touched)
+            except Damaged as error:
+                problems.append(str(error))
         raise StoreUnreadable(
             f"The records in {self.root} cannot be read: {'; '.join(problems)}. Nothing was changed. Put back a copy "
             "of the flenwheel.* files, or move them away and run `flenwheel rebuild` to restore the pictures' records."
         )
 
-    def _replay(self, tables: Tables, start: int, fallback: bool) -> Tables:
-        """Apply the lines after ``start``. A fallback must find some: by construction they are always kept."""
-        seq, notes = start, []
+    def _replay(self, snapshot: Snapshot, fallback: bool) -> Tables:
+        """Apply the lines after those that ``snapshot`` holds. A fallback must find some: by construction they are
+        always kept."""
+        replay = Replay(snapshot.tables, snapshot.seq)
         for path in [*self._segments(), self.current]:
-            for number, changes in self._read_lines(path):
-                if number <= seq:
-                    continue
-                if number > seq + 1:
-                    raise _Damaged(f"lines {seq + 1} to {number - 1} of the journal are missing")
-                seq = number
-                if changes is None:
-                    # documents are whole, so what follows is still right
-                    notes.append(f"line {number} of the journal is damaged and was left out ({path.name})")
-                else:
-                    adopt(tables, changes)
-        if fallback and seq == start:
-            raise _Damaged("the journal that should follow the backup is missing")
-        if fallback:
-            notes.append(f"{self.snapshot.name} was missing or damaged; restored from the backup and the journal")
-        self.seq, self.notes = seq, notes
-        self._snapshot_seq = self._backup_seq = start
-        return tables
+            for line in self._read_lines(path):
+                replay.apply(line)
+            replay.end_of_file(path.name, None if path == self.current else _last_of(path))
+        if fallback and not replay.applied:
+            raise Damaged("the journal that should follow the backup is missing")
+        if not snapshot.seq and replay.notes and not replay.applied:
+            raise Damaged("the journal is damaged throughout")
+        restored = f"{self.snapshot.name} was missing or damaged; restored from the backup and the journal"
+        self._set_damaged_aside = fallback
+        self.seq = replay.seq
+        self.notes = [*replay.notes, *([restored] if fallback else []), *([snapshot.doubt] if snapshot.doubt else [])]
+        self._snapshot_seq = self._backup_seq = snapshot.seq
+        return replay.tables
 
     def _segments(self) -> list[Path]:
         return sorted(p for p in self.root.glob("flenwheel.journal.*") if p.suffix[1:].isdigit())
 
-    def _read_lines(self, path: Path) -> list[tuple[int, Changes | None]]:
-        """The lines of a journal file with their numbers, None for a damaged one. Sets ``size`` from the present file.
+    def _read_lines(self, path: Path) -> list[Line]:
+        """The lines of a journal file. Sets ``size`` from the present file.
 
-        A last line there that is incomplete was never acknowledged: it is dropped.
+        A last line there without its end was never acknowledged: it is dropped, unless its checksum says that only the
+        end is damaged.
         """
         try:
             data = read_bytes(path)
         except FileNotFoundError:
             data = b""
-        lines = [decode_line(line) for line in data.split(b"\n")[:-1]]
-        size = data.rfind(b"\n") + 1
+        end = data.rfind(b"\n") + 1
+        found, rest = lines_in(data[:end], path.name), lines_in(data[end:], path.name)
         if path == self.current:
-            if lines and lines[-1] is None:
-                lines.pop()
-                size = data.rfind(b"\n", 0, size - 1) + 1
-            self._whole = size
-        first = next(((entry[0] - n) for n, entry in enumerate(lines) if entry), None)
-        if lines and first is None:
-            raise _Damaged(f"{path.name} is damaged throughout")
-        return [(n + (first or 0), entry and entry[1]) for n, entry in enumerate(lines)]
+            rest = [line for line in rest if line.entry]
+            self._whole, self._unended = end, rest
+        return [*found, *rest]
 
     def files(self) -> list[Path]:
         """All files of the store that are there: together they are a copy of it."""
@@ -243,32 +153,36 @@ class Journal:
         """Open for appending: cut off a torn last line, set a damaged snapshot aside, log what was repaired."""
         for note in self.notes:
             log.warning("%s: %s", self.root, note)
-        if any(self.snapshot.name in note for note in self.notes) and self.snapshot.exists():
+        if self._set_damaged_aside and self.snapshot.exists():
             replace(self.snapshot, self.snapshot.with_name(f"flenwheel.json.damaged-{self.seq}"))
         self._file = Appender(self.current, self._whole)
+        for line in self._unended:
+            if line.entry:
+                self._file.append(encode_line(*line.entry))
+        self._unended = []
 
     def append(self, changes: Changes) -> None:
         """Write one line; it is on the disk when this returns. Raises StoreWriteFailed."""
-        if self._file is None or self._file.closed:
+        if self._file is None:
             raise StoreWriteFailed(f"The records in {self.root} are not open for writing.")
+        line = encode_line(self.seq + 1, changes)
         try:
-            self._file.append(encode_line(self.seq + 1, changes))
+            if self._file.closed:  # ``rotate`` could not open it
+                there = self.current.stat().st_size if self.current.exists() else 0
+                self._file = Appender(self.current, min(self._file.size, there))
+            self._file.append(line)
         except OSError as error:
-            if self._file.closed:
-                log.exception("%s cannot be repaired; writing stops until the workspace is opened again", self.current)
             raise StoreWriteFailed(f"Could not write {self.current}: {error.strerror}. Nothing was changed.") from error
         self.seq += 1
 
     def rotate(self) -> int:
         """First step of compacting: begin a new journal file. Returns the seq that a snapshot of now has."""
         if self._file is not None and self.size:
-            whole = self.size
             self._file.close()
-            try:
-                replace(self.current, self.root / f"flenwheel.journal.{self.seq:012d}")
-                whole = 0
-            finally:
-                self._file = Appender(self.current, whole)
+            replace(self.current, self.root / f"flenwheel.journal.{self.seq:012d}")
+            self._file.size = 0
+            with suppress(OSError):  # the next line tries again
+                self._file = Appender(self.current, 0)
         return self.seq
 
     def write_snapshot(self, tables: Tables, seq: int) -> None:
@@ -288,10 +202,16 @@ class Journal:
     def _delete_segments(self) -> None:
         kept = self._backup_seq if self.backup.exists() else 0
         for path in self._segments():
-            if int(path.suffix[1:]) <= kept:
+            if _last_of(path) <= kept:
                 remove(path)
 
     def close(self) -> None:
         """Stop writing. Without effect when closed."""
         if self._file is not None:
             self._file.close()
+            self._file = None
+
+
+def _last_of(segment: Path) -> int:
+    """The number of the last line of a segment, which its name tells."""
+    return int(segment.suffix[1:])

@@ -1,14 +1,20 @@
 """One process writes a workspace. The lock is the operating system's: it ends with the process, however it dies."""
 
 import contextlib
+import errno
 import json
+import logging
 import os
 from pathlib import Path
 from types import TracebackType
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
-from pipelines.storage.atomic import read_bytes, remove, write_durably
+from pipelines.storage.atomic import keep_to, read_bytes, remove, write_durably
+
+# what network drives answer that have no locks
+_LOCKLESS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+log = logging.getLogger(__name__)
 
 
 class WorkspaceBusy(RuntimeError):
@@ -21,21 +27,36 @@ class WorkspaceBusy(RuntimeError):
         super().__init__(f"The workspace {root} is open in {who}. {advice}")
 
 
+def locked(path: Path, timeout: float) -> BaseFileLock:
+    """The file lock ``path``, taken within ``timeout`` seconds. On a file system without locks it is a file that says
+    who holds it. Raises Timeout and OSError."""
+    try:
+        # not thread-local: the studio opens and closes from different threads
+        lock: BaseFileLock = FileLock(path, thread_local=False)
+        lock.acquire(timeout=timeout)
+    except OSError as error:
+        if error.errno not in _LOCKLESS:
+            raise
+        lock = SoftFileLock(path.with_name(f"{path.name}-held"), thread_local=False)
+        lock.acquire(timeout=timeout)
+    return lock
+
+
 class WorkspaceLock:
     """The right to write a workspace. Use as a context manager, or ``acquire`` and ``release``."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        # not thread-local: the studio opens and closes from different threads
-        self._lock = FileLock(root / "flenwheel.lock", thread_local=False)
+        self._lock: BaseFileLock | None = None
         # apart from the lock file, which every attempt to lock may truncate
         self._holder = root / "flenwheel.holder"
 
     def acquire(self, address: str = "") -> None:
         """Take the lock at once. Raises WorkspaceBusy when another process, or another lock object, holds it."""
         self.root.mkdir(parents=True, exist_ok=True)
+        keep_to(self.root)
         try:
-            self._lock.acquire(timeout=0)
+            self._lock = locked(self.root / "flenwheel.lock", 0)
         except Timeout:
             raise WorkspaceBusy(self.root, *self._read_holder()) from None
         self.announce(address)
@@ -43,13 +64,18 @@ class WorkspaceLock:
     def announce(self, address: str) -> None:
         """Say where the studio that holds the lock answers, for the message that others get."""
         holder = {"pid": os.getpid(), "address": address}
-        write_durably(self._holder, json.dumps(holder).encode(), sync=False)
+        try:
+            write_durably(self._holder, json.dumps(holder).encode(), sync=False)
+        except OSError:  # others are told less; that is no reason not to open
+            log.warning("could not say who has %s open", self.root, exc_info=True)
 
     def release(self) -> None:
         """Give the lock back. Without effect when it is not held."""
-        if self._lock.is_locked:
-            remove(self._holder)
-            self._lock.release()
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            with contextlib.suppress(OSError):
+                remove(self._holder)
+            lock.release()
 
     def _read_holder(self) -> tuple[int, str]:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.domain.records import now
-from pipelines.storage.journal import Document, Tables
+from pipelines.storage.journal_lines import Document, Tables
 
 TABLE = "migrations"
 MARK = "migrated"

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import Shot
+from pipelines.domain.sizes import middle
 from pipelines.storage import migrations
 from pipelines.storage.atomic import file_hash, write_durably
 from pipelines.storage.workspace import Workspace
@@ -109,7 +111,10 @@ def save_picture(workspace: Workspace, image: Image.Image, **fields: Any) -> Ima
         if existing:
             return existing
     record = write_png(workspace.path(fields["path"]), image, fields)
-    _write_thumbnail(workspace.thumbnail(record.id, THUMBNAIL), image.convert("RGB"), THUMBNAIL)
+    with suppress(
+        OSError
+    ):  # the picture is there: no room for its thumbnail is no failure, it is made when it is shown
+        _write_thumbnail(workspace.thumbnail(record.id, THUMBNAIL), image.convert("RGB"), THUMBNAIL)
     return record
 
 
@@ -146,6 +151,15 @@ def thumbnail(workspace: Workspace, record: ImageRecord, width: int = THUMBNAIL)
         with Image.open(workspace.path(record.path), formats=["PNG"]) as image:
             _write_thumbnail(path, image.convert("RGB"), width)
     return path
+
+
+def middle_of(image: Image.Image) -> Image.Image:
+    """The middle of a picture that is wider or taller than any model sees; else the picture itself."""
+    width, height = middle(*image.size)
+    if (width, height) == image.size:
+        return image
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
 
 
 def _write_thumbnail(path: Path, rgb: Image.Image, width: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipelines.domain.records import now
-from pipelines.storage.journal import Changes, Document, Tables
+from pipelines.storage.journal_lines import Changes, Document, Tables
 
 TABLE = "set_aside"
 

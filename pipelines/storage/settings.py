@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import tomli_w
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -64,14 +64,20 @@ else:
 class Settings(BaseSettings):
     """What the user can set. Every field has a description, which the studio shows beside it."""
 
-    model_config = SettingsConfigDict(env_prefix="FLENWHEEL_", extra="forbid", frozen=True, validate_default=True)
+    model_config = SettingsConfigDict(
+        env_prefix="FLENWHEEL_", extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
+
+    _problems: tuple[str, ...] = PrivateAttr(())
 
     character: str = Field("", description="The character that is worked on.")
     models_dir: Place = Field(None, description="A folder with models, looked into after the workspace's own.")
     cache_dir: Place = Field(None, description="The Hugging Face cache. Empty: where the environment says.")
     insightface_root: Place = Field(None, description="The folder that holds insightface's models/<pack>.")
     facenet_weights: Place = Field(None, description="The weights file of facenet's InceptionResnetV1.")
-    memory_budget_gib: float = Field(0, ge=0, description="GPU memory to use at most, GiB. 0: all of the card's.")
+    memory_budget_gib: float = Field(
+        0, ge=0, le=10_000, description="GPU memory to use at most, GiB. 0: all of the card's."
+    )
     device: Literal["auto", "cuda", "cpu"] = Field("auto", description="Where models run.")
     card: str = Field("", description="The graphics card that models run on, by its UUID. Empty: the first.")
     threads: int = Field(0, ge=0, le=1024, description="CPU threads for models. 0: as torch decides.")
@@ -79,6 +85,11 @@ class Settings(BaseSettings):
     editor: Editor = Field("mini-qwen-edit", description="The model that new characters are edited with.")
     seen_hints: str = Field("", description="Practice hints that were closed, by name. Empty: all are shown again.")
     theme: Literal["dark", "light", "system"] = Field("dark", description="Colours of the studio.")
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What of the workspace's file could not be used, in words; usually nothing."""
+        return self._problems
 
     @classmethod
     def settings_customise_sources(
@@ -99,15 +110,20 @@ def places() -> frozenset[str]:
 
 
 def load(root: Path, **overrides: Any) -> Settings:
-    """The settings of the workspace at ``root``. Overrides of None count as not given. Raises BadSettings."""
-    file = root / FILE
-    kept = _read(file)
+    """The settings of the workspace at ``root``. Overrides of None count as not given.
+
+    What cannot be used of its file is left out and told (``problems``): it keeps nobody from the workspace. Raises
+    BadSettings for the environment and for overrides.
+    """
+    kept, problems = _usable(root)
     token = _kept.set(kept)
     try:
         with choosing(_known_to(root, kept)):
-            return Settings(**{key: value for key, value in overrides.items() if value is not None})
+            settings = Settings(**{key: value for key, value in overrides.items() if value is not None})
+            settings._problems = problems
+            return settings
     except ValidationError as error:
-        raise BadSettings(_words(f"Settings ({file}, FLENWHEEL_* or the command line)", error)) from error
+        raise BadSettings(_words("Settings (FLENWHEEL_* or the command line)", error)) from error
     except SettingsError as error:
         raise BadSettings(f"{error}") from error
     finally:
@@ -139,22 +155,54 @@ def _known_to(root: Path, kept: dict[str, Any]) -> dict[str, tuple[Role, ...]]:
     return known
 
 
+def _usable(root: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What the file of the workspace holds that can be used, and words about the rest."""
+    file = root / FILE
+    try:
+        kept = _read(file)
+    except BadSettings as error:
+        return {}, (f"{error} Until then every setting is at its default.",)
+    wrong = _wrong_of(root, kept)
+    if not wrong:
+        return kept, ()
+    lines = "; ".join(f"{name}: {words}" for name, words in wrong.items())
+    told = f"Some of {file} cannot be used and is left out, it stays in the file ({lines})"
+    return {name: value for name, value in kept.items() if name not in wrong}, (told,)
+
+
+def _wrong_of(root: Path, kept: dict[str, Any]) -> dict[str, str]:
+    """The settings of the file that cannot be used, each with why."""
+    try:
+        with choosing(_known_to(root, kept)):
+            Settings(**kept)
+    except ValidationError as error:
+        told = {str(e["loc"][0]): _wrong(e["type"], e["msg"]) for e in error.errors()}
+        return {name: words for name, words in told.items() if name in kept}
+    except SettingsError:  # of the environment
+        return {}
+    return {}
+
+
 def _read(file: Path) -> dict[str, Any]:
     """What the file holds; nothing if there is none. Raises BadSettings."""
     try:
         # some editors put a byte order mark before the first line
         return tomllib.loads(file.read_text(encoding="utf-8-sig")) if file.exists() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise BadSettings(f"{file} cannot be read: {error.strerror}. Mend that, or move it away.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadSettings(f"{file} is not valid TOML: {error}. Mend it, or move it away to start afresh.") from error
 
 
 def save(root: Path, changes: dict[str, Any]) -> None:
-    """Keep ``changes`` in the workspace's file; None removes a setting from it. Comments in the file are lost.
+    """Keep ``changes`` in the workspace's file; None removes a setting from it. What this version cannot use of it
+    stays; comments are lost.
 
     Raises BadSettings, with the file as it was, when a value does not do or the file is broken.
     """
     file = root / FILE
     kept = _read(file)
+    unusable = {name: kept.pop(name) for name in _wrong_of(root, kept)}
     merged = {key: value for key, value in {**kept, **changes}.items() if value is not None}
     # what is kept already need not be known any more; what is changed must
     stays = {name: value for name, value in kept.items() if name not in changes}
@@ -164,7 +212,8 @@ def save(root: Path, changes: dict[str, Any]) -> None:
     except ValidationError as error:
         raise BadSettings(_words("These settings cannot be kept", error)) from error
     values = checked.model_dump(mode="json", include=set(merged), exclude_none=True)
-    write_durably(file, tomli_w.dumps(values).encode())
+    stays_unused = {name: value for name, value in unusable.items() if name not in changes}
+    write_durably(file, tomli_w.dumps(stays_unused | values).encode())
 
 
 def _words(where: str, error: ValidationError) -> str:

@@ -1,5 +1,6 @@
 """The records of a workspace: the only writer of TinyDB. What ``put`` and ``decide`` have returned from is on disk."""
 
+import json
 import logging
 import threading
 from collections.abc import Hashable, Iterable
@@ -13,12 +14,13 @@ from tinydb import TinyDB
 from pipelines.domain import verdicts
 from pipelines.domain.records import Decision, Record, Verdict
 from pipelines.storage import set_aside
-from pipelines.storage.journal import Document, Journal, StoreUnreadable, StoreWriteFailed, Tables
+from pipelines.storage.journal import Journal, StoreUnreadable, StoreWriteFailed
+from pipelines.storage.journal_lines import Document, Tables
 from pipelines.storage.lock import WorkspaceBusy, WorkspaceLock
 from pipelines.storage.tables import JournalStorage, RecordTable
 from pipelines.storage.upgrade import upgrade, upgraded
 
-__all__ = ["Store", "StoreReadOnly", "StoreUnreadable", "StoreWriteFailed", "WorkspaceBusy"]
+__all__ = ["BadRecord", "Store", "StoreReadOnly", "StoreUnreadable", "StoreWriteFailed", "WorkspaceBusy"]
 
 R = TypeVar("R", bound=Record)
 COMPACT_BYTES = 16 * 2**20
@@ -35,6 +37,33 @@ def _is_plain(cls: type[Record], field: str) -> bool:
 
 class StoreReadOnly(RuntimeError):
     """A write to a store that was opened to be read."""
+
+
+class BadRecord(ValueError):
+    """A record that could not be read again: it is not written. The message names the field and what is wrong."""
+
+
+def _read_again(record: R) -> tuple[R, Document]:
+    """A record as it will be read, and what is written for it. Raises BadRecord when it could not be read."""
+    try:
+        document = record.model_dump(mode="json", warnings=False)
+        read = type(record).model_validate(document)
+        if read != record:
+            record, document = read, read.model_dump(mode="json")
+        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    except ValidationError as error:
+        raise BadRecord(f"This cannot be kept in {record.table!r}: {set_aside.reasons(error)}.") from error
+    except (ValueError, TypeError, OverflowError) as error:  # what pydantic's serializer and JSON raise
+        raise BadRecord(f"This cannot be kept in {record.table!r} ({record.id!a}): {error}.") from error
+    return record, document
+
+
+def _gaps_filled(known: R, fresh: R) -> R:
+    """``known``, with what it leaves open as ``fresh`` says."""
+    fields = type(known).model_fields
+    empty = {name: field.get_default() for name, field in fields.items() if not field.is_required()}
+    left = {name: getattr(fresh, name) for name, value in empty.items() if getattr(known, name) == value}
+    return known.model_copy(update=left)
 
 
 class _Database(TinyDB):
@@ -101,6 +130,10 @@ class Store:
         """What was repaired, set aside or brought up to date, in words for the user; usually nothing."""
         return tuple(self._notes)
 
+    def tell(self, *notes: str) -> None:
+        """Say more of what was not right when the workspace was opened."""
+        self._notes += notes
+
     def announce(self, address: str) -> None:
         """Say where the studio answers, for whoever finds the workspace busy."""
         if self._workspace_lock:
@@ -108,15 +141,31 @@ class Store:
 
     # ---- records
 
-    def put(self, *records: Record) -> None:
-        """Insert records, or replace those of the same class and id: all or none, durable on return.
+    def put(self, *records: Record, decided: Iterable[Decision] = ()) -> None:
+        """Insert records, or replace those of the same class and id, and append decisions (as ``decide`` does): all or
+        none, durable on return.
 
-        Raises StoreWriteFailed, with nothing changed, and StoreReadOnly. Decisions go through ``decide``.
+        Raises BadRecord for one that could not be read again, StoreWriteFailed, and StoreReadOnly, with nothing
+        changed.
         """
         if any(isinstance(record, Decision) for record in records):
             raise TypeError("Decisions are only ever appended: use decide().")
+        for decision in (decided := tuple(decided)):
+            verdicts.check(decision)
         with self._lock:
-            self._write(records)
+            fresh = self._unknown(decided)
+            self._write((*records, *fresh))
+            for decision in fresh:
+                self._judge(decision)
+
+    def add(self, record: R, *others: Record, decided: Iterable[Decision] = ()) -> R:
+        """Keep the record of some content, whose hash is its id, and return it. One that is known stays as it is: only
+        what it leaves open is filled in. ``others`` and ``decided`` are kept with it. Raises as ``put`` does."""
+        with self._lock:
+            known = self.get(type(record), record.id)
+            kept = record if known is None else _gaps_filled(known, record)
+            self.put(*([] if kept == known else [kept]), *others, decided=decided)
+            return kept
 
     def get(self, cls: type[R], id: str) -> R | None:
         """The record of this class and id, or None; one that cannot be read is set aside (``repairs`` names it)."""
@@ -154,15 +203,13 @@ class Store:
 
         Raises ValueError for a value that does not suit its action, StoreWriteFailed and StoreReadOnly.
         """
-        for decision in decisions:
-            verdicts.check(decision)
-        with self._lock:
-            table = self._table(Decision.table)
-            fresh = {d.id: d for d in reversed(decisions) if table.by_id(d.id) is None}
-            ordered = tuple(fresh.values())[::-1]
-            self._write(ordered)
-            for decision in ordered:
-                self._judge(decision)
+        self.put(decided=decisions)
+
+    def _unknown(self, decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
+        """Those that are not kept yet, each once, in their order."""
+        table = self._table(Decision.table)
+        fresh = {d.id: d for d in reversed(decisions) if table.by_id(d.id) is None}
+        return tuple(fresh.values())[::-1]
 
     def verdict(self, image_id: str) -> Verdict:
         """What the decisions about a picture add up to; an empty verdict if there are none."""
@@ -247,9 +294,10 @@ class Store:
         if not records:
             return
         groups: dict[str, dict[str, Record]] = {}
-        for record in records:
+        documents: dict[str, list[Document]] = {}
+        for record, document in [_read_again(record) for record in {(r.table, r.id): r for r in records}.values()]:
             groups.setdefault(record.table, {})[record.id] = record
-        documents = {name: [r.model_dump(mode="json") for r in group.values()] for name, group in groups.items()}
+            documents.setdefault(record.table, []).append(document)
         replaced = {name: [self._table(name).by_id(id) for id in group] for name, group in groups.items()}
         with self._storage.one_line():
             for name, fresh in documents.items():
@@ -286,7 +334,11 @@ class Store:
     # ---- compacting and closing
 
     def _compact_now(self) -> None:
-        self._journal.write_snapshot(self._storage.tables, self._journal.rotate())
+        """Write a snapshot, if there is room for one: the lines hold all that it would."""
+        try:
+            self._journal.write_snapshot(self._storage.tables, self._journal.rotate())
+        except OSError:
+            log.exception("could not write a new snapshot of %s", self.root)
 
     def _compact_when_large(self) -> None:
         """Write a new snapshot in the background: the lines that come meanwhile go to a journal file of their own."""
@@ -317,7 +369,7 @@ class Store:
             try:
                 if self._compacting:
                     self._compacting.join()
-                self._compact(self._storage.tables, self._journal.rotate())
+                self._compact_now()
             finally:
                 self._journal.close()
                 lock.release()

@@ -11,7 +11,8 @@ from typing import Any, cast
 from tinydb.storages import Storage
 from tinydb.table import Table
 
-from pipelines.storage.journal import Changes, Document, Journal, Tables, adopt, difference
+from pipelines.storage.journal import Journal
+from pipelines.storage.journal_lines import Changes, Document, Tables, adopt, difference
 
 
 class Recording(MutableMapping[int, Document]):

@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 
 from pipelines.storage import atomic
+from pipelines.storage.workspace import Workspace
 
 UNSWEPT = {"models"}  # big, and other programs' half downloads there can be gone on with
 log = logging.getLogger(__name__)
@@ -14,7 +15,8 @@ log = logging.getLogger(__name__)
 def sweep(root: Path) -> int:
     """Remove what processes that are gone left half in the workspace at ``root``; returns how many there were."""
     removed = 0
-    for path, writer in list(atomic.temp_files(root, UNSWEPT)):
+    linked = [place for name, place in Workspace(root).linked().items() if name not in UNSWEPT]
+    for path, writer in [half for folder in (root, *linked) for half in atomic.temp_files(folder, UNSWEPT)]:
         if psutil.pid_exists(writer):
             continue
         if path.is_dir():

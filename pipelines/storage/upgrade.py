@@ -10,7 +10,8 @@ from pathlib import Path
 from pipelines.domain.records import now
 from pipelines.storage import migrations
 from pipelines.storage.atomic import copy_durably, new_folder
-from pipelines.storage.journal import Journal, StoreUnreadable, Tables, adopt, difference
+from pipelines.storage.journal import Journal, StoreUnreadable
+from pipelines.storage.journal_lines import Tables, adopt, difference
 from pipelines.storage.migrations import MadeByNewer, Migration
 from pipelines.storage.set_aside import misshapen
 

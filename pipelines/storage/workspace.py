@@ -8,9 +8,11 @@ import re
 import secrets
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from pipelines.storage.atomic import read_bytes, write_durably
+from pipelines.storage.atomic import keep_to, make_folder, read_bytes, write_durably
 
 LORA_FOLDERS = {"character": "flux_lora", "editor": "qwen_lora"}
+FIXED = ("characters", "loras", "models", "cache", "presets", "logs", "backups")
+"""The folders of a workspace. Each may be a link that the user made to a bigger disk; what is in it must stay there."""
 _IDENTITY = re.compile(r"[0-9a-f]{16}")
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -35,9 +37,12 @@ class Workspace:
         return f"Workspace({str(self.root)!r})"
 
     def create(self) -> None:
-        """Make the workspace and its fixed folders. Existing ones are left as they are. Raises OSError."""
+        """Make the workspace and its fixed folders. Existing ones, and links to folders, are left as they are. Raises
+        OSError."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        keep_to(self.root)
         for folder in ("characters", self.loras(), "models", "cache/thumbs"):
-            (self.root / folder).mkdir(parents=True, exist_ok=True)
+            make_folder(self.root / folder)
 
     def identity(self) -> str:
         """16 hex digits by which this workspace is told from others, wherever it is moved; made when first asked for,
@@ -53,29 +58,57 @@ class Workspace:
     def path(self, relative: str) -> Path:
         """The absolute path of ``relative``, which need not exist.
 
-        Raises OutsideWorkspace for what is absolute, holds ``..``, ``\\`` or NUL, or leads out through a symlink.
+        Raises OutsideWorkspace for what is absolute, holds ``..``, ``\\`` or NUL, or leads out through a symlink:
+        only the fixed folders themselves may be links to elsewhere.
         """
         pure = PurePosixPath(relative)
         odd = "\0" in relative or "\\" in relative or bool(PureWindowsPath(relative).drive)
         if odd or pure.is_absolute() or ".." in pure.parts:
             raise OutsideWorkspace(f"{relative!r} is not a path inside the workspace.")
         path = self.root / pure
-        if not path.resolve().is_relative_to(self.root):
+        if not self._stays_in(path, pure.parts):
             raise OutsideWorkspace(f"{relative!r} leads out of the workspace through a link.")
         return path
+
+    def _stays_in(self, path: Path, parts: tuple[str, ...]) -> bool:
+        try:
+            resolved = path.resolve()
+            if resolved.is_relative_to(self.root):
+                return True
+            return parts[:1] != () and parts[0] in FIXED and resolved.is_relative_to((self.root / parts[0]).resolve())
+        except (OSError, RuntimeError):  # links in a circle
+            return False
+
+    def linked(self) -> dict[str, Path]:
+        """The fixed folders that are links, each with where it leads."""
+        places = {name: self.root / name for name in FIXED}
+        return {name: place.resolve() for name, place in places.items() if place.is_symlink()}
 
     def relative(self, path: Path) -> str:
         """``path`` as records name it. Raises OutsideWorkspace when it lies elsewhere."""
         try:
             relative = (self.root / path).relative_to(self.root).as_posix()
         except ValueError:
-            # the same place by another name, such as /tmp and /private/tmp
-            resolved = path.resolve()
-            if not resolved.is_relative_to(self.root):
+            # the same place by another name, such as /tmp and /private/tmp, or where a link leads
+            relative = self._named_otherwise(path.resolve())
+            if relative is None:
                 raise OutsideWorkspace(f"{path} is not inside the workspace {self.root}.") from None
-            relative = resolved.relative_to(self.root).as_posix()
         self.path(relative)
         return relative
+
+    def _named_otherwise(self, resolved: Path) -> str | None:
+        for above, place in [("", self.root), *self.linked().items()]:
+            if resolved.is_relative_to(place):
+                return (above / PurePosixPath(resolved.relative_to(place).as_posix())).as_posix()
+        return None
+
+    def holds(self, path: Path) -> bool:
+        """Whether ``path`` lies in the workspace, so that it has a relative name."""
+        try:
+            self.relative(path)
+        except OutsideWorkspace:
+            return False
+        return True
 
     def character(self, character: str) -> str:
         """``characters/ada``"""

@@ -8,6 +8,7 @@ from pipelines.domain.presets import ModelFamily, changed_since
 from pipelines.domain.requests import TrainRequest
 from pipelines.engine.memory import WillNotFit, predict_training
 from pipelines.engine.resident import Resident
+from pipelines.storage.atomic import make_folder
 from pipelines.storage.presets import load_presets
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
@@ -40,7 +41,7 @@ def train(
     ``cancelled()`` turning true.
     """
     family = check(request, load_presets(workspace.root).models)
-    workspace.path(request.folder).mkdir(parents=True, exist_ok=True)
+    make_folder(workspace.path(request.folder))
     if done := finished(request, workspace):
         return done
     resident.folder(family)

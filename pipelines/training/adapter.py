@@ -1,7 +1,7 @@
 """The LoRA being learned: put on the resident transformer, read, restored, and taken off again without a trace."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ import torch
 from diffusers.training_utils import cast_training_params
 from peft import LoraConfig
 from torch import Tensor
+from torch.nn import Linear
 
 from pipelines.models.lora_export import folded
 
@@ -79,16 +80,33 @@ class LearnedAdapter:
                 module.scaling[NAME] = value
 
 
+def targeted(transformer: torch.nn.Module, targets: Collection[str]) -> list[str]:
+    """The linear layers within blocks that ``targets`` name by the ends of their names. Outside the blocks there are
+    others of the same names, ``proj_out`` of FLUX.1, which are not meant. Raises ValueError when there are none."""
+    names = (name.removesuffix(".base_layer") for name, m in transformer.named_modules() if isinstance(m, Linear))
+    whole = set(targets)
+    found = [n for n in names if "blocks." in n and (n in whole or any(n.endswith(f".{t}") for t in targets))]
+    if not found:
+        raise ValueError(f"The transformer has no layers called {', '.join(targets)}.")
+    return found
+
+
+def modules_of(tensors: Iterable[str]) -> set[str]:
+    """The layers that weights of a LoRA are for, by the weights' names."""
+    return {name.rpartition(".lora_")[0] for name in tensors}
+
+
 @contextmanager
 def attached(
-    transformer: Any, targets: tuple[str, ...], rank: int, alpha: float, seed: int, checkpointing: bool
+    transformer: Any, targets: Collection[str], rank: int, alpha: float, seed: int, checkpointing: bool
 ) -> Iterator[LearnedAdapter]:
     """A fresh LoRA on ``targets`` of ``transformer``, A gaussian from ``seed``, B zero; removed on leaving.
 
     ``prepare_model_for_kbit_training`` is left out on purpose: it would turn the transformer's dtype to float32.
     """
     transformer.requires_grad_(False)
-    config = LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=list(targets))  # type: ignore[arg-type]
+    modules = targeted(transformer, targets)
+    config = LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=modules)  # type: ignore[arg-type]
     try:
         with torch.random.fork_rng():
             torch.manual_seed(seed)

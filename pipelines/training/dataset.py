@@ -7,7 +7,6 @@ the GPU while the steps run.
 import hashlib
 import io
 import logging
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,8 @@ from pipelines.domain.base import content_hash
 from pipelines.domain.requests import TrainItem
 from pipelines.domain.shots import ImageRef
 from pipelines.models.denoiser import Denoiser, Text
-from pipelines.storage.atomic import write_durably
+from pipelines.storage.atomic import make_folder, write_durably
+from pipelines.storage.pictures import middle_of
 from pipelines.training.task import TrainingDataError
 
 log = logging.getLogger(__name__)
@@ -50,18 +50,6 @@ class Example:
 
 
 Weigh = Callable[[Image.Image, int, int], Tensor | None]
-
-
-def bucket(width: int, height: int, resolution: int, multiple: int) -> tuple[int, int]:
-    """The size in pixels (width, height) a picture is trained at.
-
-    The area is at most ``resolution`` squared, give or take one rounding, the aspect the nearest there is, and both
-    sides are multiples of ``multiple``. Aspects beyond 2:1 are cut to 2:1: longer strips teach borders.
-    """
-    aspect = min(max(width / height, 0.5), 2.0)
-    ideal = (resolution * math.sqrt(aspect), resolution / math.sqrt(aspect))
-    w, h = (max(multiple, round(side / multiple) * multiple) for side in ideal)
-    return w, h
 
 
 def crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -97,7 +85,7 @@ class Cache:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     def get(self, key: Sequence[object], make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """What is kept under ``key``, or what ``make`` returns, which is then kept. Always on the CPU."""
@@ -109,7 +97,10 @@ class Cache:
                 log.warning("%s is damaged and is made again", path)
         with torch.no_grad():
             made = {name: tensor.detach().cpu().contiguous() for name, tensor in make().items()}
-        write_durably(path, save(made), sync=False)
+        try:
+            write_durably(path, save(made), sync=False)
+        except OSError as error:
+            log.warning("%s could not be kept (%s): it is made again when it is needed", path, error)
         return made
 
 
@@ -132,13 +123,21 @@ class Encoder:
     def example(self, item: TrainItem) -> Example:
         """One item, encoded. Raises TrainingDataError, naming the file that cannot be used."""
         picture = load_picture(item.image, self.locate(item.image.path))
-        size = bucket(*picture.size, self.resolution, self.denoiser.multiple)
+        inputs = [(ref, middle_of(load_picture(ref, self.locate(ref.path)))) for ref in item.controls]
+        size = self._size(picture, [image for _, image in inputs])
         cut = crop(picture, size)
         latents = self._latents(["picture", item.image.id, size], lambda: self.denoiser.encode_picture(cut))
-        inputs = [(ref, load_picture(ref, self.locate(ref.path))) for ref in item.controls]
         controls = tuple(self._control(ref, image) for ref, image in inputs)
         text, empty = (self._text(words, inputs) for words in (item.caption, self.denoiser.dropped_caption))
         return Example(item, latents, controls, text, empty, self.weigh(cut, *latents.shape[-2:]))
+
+    def _size(self, picture: Image.Image, inputs: list[Image.Image]) -> tuple[int, int]:
+        """That of the first input when the picture has nearly its proportions (an edit was made at another size, and
+        rounded there): what an editor sees and what it is to make lie on one grid."""
+        own = self.denoiser.size(*picture.size)
+        like = self.denoiser.size(*inputs[0].size) if inputs else own
+        near = all(abs(a - b) <= self.denoiser.multiple for a, b in zip(own, like, strict=True))
+        return like if near else own
 
     def _control(self, ref: ImageRef, image: Image.Image) -> Tensor:
         return self._latents(["control", ref.id, self.resolution], lambda: self.denoiser.encode_control(image))

@@ -27,7 +27,7 @@ from pipelines.storage.atomic import file_hash, remove_folder
 from pipelines.storage.safetensors_file import read_metadata
 from pipelines.storage.workspace import Workspace
 from pipelines.training import checkpoints
-from pipelines.training.adapter import LearnedAdapter, attached
+from pipelines.training.adapter import LearnedAdapter, attached, modules_of
 from pipelines.training.character import CharacterTask
 from pipelines.training.checkpoints import Checkpoint
 from pipelines.training.context import TrainingContext
@@ -127,7 +127,8 @@ class Training:
         if kept:
             self.samples.announce()
         examples = self._encode()
-        targets = self.family.lora_targets
+        # a run that began when the preset named other layers goes on with its own
+        targets = modules_of(kept.adapter) if kept else self.family.lora_targets
         with (
             self.offload.offloaded(),
             attached(transformer, targets, s.rank, s.alpha, s.seed, s.gradient_checkpointing) as self.adapter,
@@ -272,4 +273,6 @@ class Training:
         return result(self.request, sha256, learned.loss) | pace
 
     def _measure(self, name: str, value: float) -> None:
+        if not math.isfinite(value):
+            raise Diverged(f"The {name} is not a number at step {self.done}. Train again with a lower learning rate.")
         self.emit(Measured(metric=Metric(name=name, step=self.done, value=value)))

@@ -4,10 +4,10 @@ from contextlib import suppress
 
 from PIL import Image
 
-from pipelines.domain.events import ImageMade, StepDone
+from pipelines.domain.events import ImageMade, StepDone, Warned
 from pipelines.domain.requests import TrainRequest
 from pipelines.domain.shots import LoraStack, Shot
-from pipelines.models.driver import Driver
+from pipelines.models.driver import Driver, NotFinite
 from pipelines.storage.migrations import MadeByNewer
 from pipelines.storage.pictures import read_recipe, save_picture
 from pipelines.training.adapter import LearnedAdapter
@@ -41,8 +41,12 @@ class Samples:
     def make(self, step: int, adapter: LearnedAdapter) -> None:
         """Render what is missing at ``step``; ImageMade for each. Raises Cancelled from within a picture."""
         for n in self.missing(step):
-            with adapter.as_exported():
-                image = self._render(self.request.samples[n])
+            try:
+                with adapter.as_exported():
+                    image = self._render(self.request.samples[n])
+            except NotFinite as error:  # a training that blew up is seen in its loss; what it has learnt is kept
+                self.context.emit(Warned(text=f"Sample {n + 1} at step {step}: {error}"))
+                continue
             record = save_picture(
                 self.workspace,
                 image,

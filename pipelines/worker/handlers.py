@@ -210,7 +210,7 @@ def obtain(request: ObtainRequest, context: JobContext) -> Result:
     folder = run(family, context.workspace, context.settings,
                  lambda share, note: context.emit(Progress(done=int(100 * share), note=note)),
                  context.cancelled)  # fmt: skip
-    inside = folder.resolve().is_relative_to(context.workspace.root)
+    inside = context.workspace.holds(folder)
     return {"folder": context.workspace.relative(folder) if inside else str(folder)}
 
 

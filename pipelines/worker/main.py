@@ -22,12 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, Failed, Finished, Stopped
 from pipelines.domain.messages import TO_WORKER, Claimed, Ready, StartJob, Told, line
+from pipelines.storage.atomic import keep_to
+from pipelines.storage.lock import locked
 from pipelines.storage.temp_files import sweep
 from pipelines.storage.workspace import Workspace
 from pipelines.worker.handlers import Handler, JobContext, Shared
@@ -117,7 +119,15 @@ class Worker:
         except BaseException as error:  # nothing a job does may end the worker
             log.exception("job %s failed", start.job)
             event = Failed(message=words(error), traceback="".join(traceback.format_exception(error)))
-            self._send(Told(job=start.job, event=event))
+            self._tell_failure(start.job, event)
+
+    def _tell_failure(self, job: str, event: Failed) -> None:
+        """The end of a job is told, whatever its error holds: the queue waits for it."""
+        try:
+            self._send(Told(job=job, event=event))
+        except Exception:
+            log.exception("how job %s failed could not be told", job)
+            self._send(Told(job=job, event=Failed(message="It failed, and how cannot be told; see logs/worker.log.")))
 
     def _send(self, message: Frozen) -> None:
         data = line(message)
@@ -191,13 +201,14 @@ def main() -> NoReturn:
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--handlers", default="pipelines.worker.handlers")
     args = parser.parse_args()
-    lock = FileLock(args.workspace / "logs" / "worker.lock")
     try:
-        lock.acquire(timeout=LOCK_SECONDS)
+        held = locked(args.workspace / "logs" / "worker.lock", LOCK_SECONDS)
     except Timeout:
         sys.exit(f"Another worker has been busy in {args.workspace} for {LOCK_SECONDS} seconds.")
+    keep_to(args.workspace.resolve())
     sweep(args.workspace)
-    Worker(Workspace(args.workspace), load_handlers(args.handlers), pipes).serve()
+    with held:  # for as long as this process lives
+        Worker(Workspace(args.workspace), load_handlers(args.handlers), pipes).serve()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import groupby
 
+import numpy as np
 from PIL import Image
 
 from pipelines.domain.cancelled import Cancelled
@@ -25,16 +26,24 @@ from pipelines.engine.memory import WillNotFit, predict_render
 from pipelines.engine.resident import Resident
 from pipelines.engine.weights import WeightsMissing
 from pipelines.models.driver import Driver
-from pipelines.storage.pictures import read_recipe, save_picture
+from pipelines.storage.pictures import middle_of, read_recipe, save_picture
 from pipelines.storage.presets import load_presets
 from pipelines.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
 PREVIEW_PX = 256
+FLAT = 1
+"""Steps of a channel (of 255) that a picture of one colour may differ by: what rounding leaves."""
+NAMED = 20
+"""So many failed pictures are told one by one alone; of more, the end names as many."""
 
 
 class RenderFailed(RuntimeError):
     """None of the pictures of a plan could be made."""
+
+
+class BlankPicture(RuntimeError):
+    """A picture came out as one flat colour."""
 
 
 class OutOfMemory(RuntimeError):
@@ -64,6 +73,8 @@ def render(
         rendering.of_family(rendering.models[name], list(shots))
     if to_do and rendering.first_error and not any(shot.id in rendering.made for shot in to_do):
         raise RenderFailed(f"None of the {len(to_do)} pictures could be made. The first: {rendering.first_error}")
+    if len(rendering.failed) > NAMED:
+        emit(Warned(text=_failures(rendering.failed, len(to_do))))
     return [rendering.made[shot.id] for shot in plan if shot.id in rendering.made]
 
 
@@ -84,6 +95,7 @@ class _Rendering:
         self.models = load_presets(workspace.root).models
         self.made: dict[str, ImageRecord] = {}
         self.first_error = ""
+        self.failed: list[str] = []
 
     def find_existing(self) -> None:
         """Take what an earlier run has made. A file without a readable recipe is made again."""
@@ -142,6 +154,7 @@ class _Rendering:
             log.warning("shot %s failed", shot.id, exc_info=True)
             words = f"{_title(shot)}: {error}"
             self.first_error = self.first_error or words
+            self.failed.append(_title(shot))
             self.emit(Warned(text=words))
             return
         self.made[shot.id] = record
@@ -158,6 +171,7 @@ class _Rendering:
         started = time.monotonic()
         image = self._with_ladder(driver, shot, sources)
         seconds = round(time.monotonic() - started, 3)
+        _refuse_blank(image)
         self._preview(image)
         return save_picture(
             self.workspace,
@@ -210,7 +224,26 @@ class _Rendering:
         if hashlib.sha256(data).hexdigest() != ref.id:
             raise ValueError(f"its source {ref.path} is not the picture it was planned with; plan it again.")
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            return image.convert("RGB")
+            return middle_of(image.convert("RGB"))
+
+
+def _failures(failed: list[str], of: int) -> str:
+    """Which pictures failed: said at the end too, as a job keeps its last warnings only."""
+    more = len(failed) - NAMED
+    names = ", ".join(failed[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"{len(failed)} of {of} pictures failed: {names}."
+
+
+def _refuse_blank(image: Image.Image) -> None:
+    """A picture of one colour all over is a failure that looks like a picture. Raises BlankPicture."""
+    pixels = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    if (high - low <= FLAT).all():
+        colour = ", ".join(map(str, low))
+        raise BlankPicture(
+            f"the picture came out as one flat colour ({colour}), so it was not kept. A LoRA may be too strong or"
+            " damaged: try lower weights, or without it."
+        )
 
 
 def _title(shot: Shot) -> str:

@@ -5,6 +5,7 @@ still gets its faces counted, its angle and its quality, and identity says in wo
 """
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -111,7 +112,7 @@ class Scorer:
             second_opinion=self._identity(self._second, ref, image, found, angle) if self._second else None,
             faces=None if found is None else len(found),
             angle=angle,
-            yaw=None if face is None or face.yaw is None else round(face.yaw, 1),
+            yaw=None if face is None or face.yaw is None or math.isnan(face.yaw) else round(face.yaw, 1),
             expression=_expression(face),
             pose=sure_attribute(scene, "pose"),
             framing=sure_attribute(scene, "framing"),

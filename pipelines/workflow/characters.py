@@ -1,20 +1,29 @@
 """Characters: whom a wheel turns for."""
 
-import re
 import unicodedata
+from typing import Any
 
 from pipelines.domain.records import CLASS_PROMPT, TOKEN, Character
+from pipelines.domain.spelling import composed, is_word, same
 from pipelines.queue.admission import NotAllowed
-from pipelines.session import Session
+from pipelines.session import NotFound, Session
+from pipelines.storage.names import slug
 
 
-def slug(name: str) -> str:
-    """A folder name for a character's name: lower case ASCII letters, digits and hyphens, at most 40 characters."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].rstrip("-") or "character"
+def folder_name(name: str) -> str:
+    """A folder name for a character's name: lower case ASCII letters, digits and hyphens, at most 40 characters; on any
+    system, also where case does not count."""
+    return slug(name.replace("_", " "), "character", 40).lower()
 
 
-def create(
+def create(session: Session, name: str, **fields: Any) -> Character:
+    """A new character (``new``), kept. Raises as that does."""
+    character = new(session, name, **fields)
+    session.store.put(character)
+    return character
+
+
+def new(
     session: Session,
     name: str,
     *,
@@ -26,20 +35,22 @@ def create(
     generator: str = "",
     editor: str = "",
 ) -> Character:
-    """A new character, of the settings' models unless others are named. ``practice``: which of the mini world's people
-    it is, if any. Raises NotFound for a model that is none, NotAllowed without a name, or without the word that its
-    pictures may be used."""
-    name = " ".join(name.split())
+    """A new character, not kept yet, of the settings' models unless others are named. ``practice``: which of the mini
+    world's people it is, if any. Raises NotFound for a model that is none, NotAllowed without a name, or without the
+    word that its pictures may be used."""
+    name, token = " ".join(composed(name).split()), composed(token)
     if not name:
         raise NotAllowed("Give the character a name.")
     if len(name) > 80:
         raise NotAllowed("That name is too long: 80 characters at most.")
     if not may_use:
         raise NotAllowed("Say first that you may use the pictures of this character.")
-    if not re.fullmatch(r"\w[\w-]{1,39}", token):
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
+        raise NotAllowed("That name holds characters that cannot be shown: type it anew.")
+    if not is_word(token, least=2):
         raise NotAllowed(f"The token is one word of 2 to 40 letters, digits, _ or -, such as {TOKEN}.")
-    character = Character(
-        id=_free_id(session, slug(name)),
+    return Character(
+        id=_free_id(session, folder_name(name)),
         name=name,
         token=token,
         class_prompt=" ".join(class_prompt.split()) or CLASS_PROMPT,
@@ -49,8 +60,17 @@ def create(
         may_use=may_use,
         practice=practice,
     )
-    session.store.put(character)
-    return character
+
+
+def named(session: Session, name: str) -> Character:
+    """The character of that id or name. Raises NotFound, also when several go by it: an id names one alone."""
+    known = session.store.all(Character)
+    match = [c for c in known if c.id == name or same(c.name, name)]
+    exactly = [c for c in match if c.id == name and same(c.name, name)]
+    if len(match) > 1 and not exactly:
+        which = " or ".join(f"{c.name if c.id == name else c.id!r} for {c.name}" for c in match)
+        raise NotFound(f"{name!r} names {len(match)} characters: say {which}.")
+    return (exactly or match or [session.character(name)])[0]
 
 
 def _free_id(session: Session, base: str) -> str:

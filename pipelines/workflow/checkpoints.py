@@ -135,8 +135,7 @@ def export(session: Session, run: TrainingRun, step: int) -> LoraRecord:
         character=run.character,
         run=run.id,
     )
-    session.store.put(lora)
-    return lora
+    return session.store.add(lora)
 
 
 def _missing(run: TrainingRun, step: int) -> LoraRecord:

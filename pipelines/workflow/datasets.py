@@ -7,8 +7,9 @@ from pipelines.session import Session
 
 
 def number(version: str) -> int:
-    """3 for ``v3``."""
-    return int(version.removeprefix("v"))
+    """3 for ``v3``; 0 for what is no version, so that one odd record stops nothing."""
+    digits = version.removeprefix("v")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
 
 
 def following(versions: Iterable[str]) -> str:
@@ -32,15 +33,22 @@ def open_version(session: Session, character: str, kind: DatasetKind) -> str:
 
 def include(session: Session, character: str, kind: DatasetKind, version: str, images: Iterable[str]) -> DatasetVersion:
     """Add pictures to a version, which comes into being if need be. Raises ValueError when it is frozen."""
+    dataset = including(session, character, kind, version, images)
+    session.store.put(dataset)
+    return dataset
+
+
+def including(
+    session: Session, character: str, kind: DatasetKind, version: str, images: Iterable[str]
+) -> DatasetVersion:
+    """The version with these pictures in it, as it is to be kept. Raises ValueError when it is frozen."""
     dataset_id = f"{character}/{kind}/{version}"
     dataset = session.store.get(DatasetVersion, dataset_id) or DatasetVersion(
         id=dataset_id, character=character, kind=kind, version=version
     )
     if dataset.frozen:
         raise ValueError(f"{dataset_id} is frozen: a training has used it. New pictures go into the next version.")
-    dataset = dataset.model_copy(update={"images": tuple(dict.fromkeys((*dataset.images, *images)))})
-    session.store.put(dataset)
-    return dataset
+    return dataset.model_copy(update={"images": tuple(dict.fromkeys((*dataset.images, *images)))})
 
 
 def holding(session: Session, character: str, images: Iterable[str]) -> list[DatasetVersion]:

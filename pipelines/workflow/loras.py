@@ -1,33 +1,70 @@
 """LoRA files: bring in, list what fits a model, compose a stack."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipelines.domain.presets import CatalogueEntry
+from pydantic import ValidationError
+
+from pipelines.domain.bounds import Weight, fits
+from pipelines.domain.faults import wanted
+from pipelines.domain.presets import CatalogueEntry, ModelFamily
 from pipelines.domain.records import LoraRecord, Target, TrainingRun
 from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import Adapter, LoraStack
-from pipelines.models.lora_files import admit_lora
+from pipelines.domain.spelling import same
+from pipelines.engine import weights
+from pipelines.models.lora_files import FILES, admit_lora
+from pipelines.models.lora_targets import LoraTarget, target_of
 from pipelines.planning import sampling
+from pipelines.queue.admission import NotAllowed
 from pipelines.session import NotFound, Session
 from pipelines.storage.preset_files import PRESETS
 
 ANYBODYS = {"pytorch_lora_weights", "diffusion_pytorch_model", "adapter_model", "lora", "model"}
 """Names that trainers give to every LoRA they write: nothing follows from them."""
+ENDINGS = FILES
+"""Ends of names by which a file is meant as a LoRA, and is judged as such."""
 
 
 def add(
-    session: Session, data: bytes | Path, filename: str, *, family: str | None = None, name: str = ""
+    session: Session,
+    data: bytes | Path,
+    filename: str,
+    *,
+    family: str | None = None,
+    name: str = "",
+    catalogue: str = "",
 ) -> LoraRecord:
-    """Bring a LoRA file into the workspace. ``family`` (a model preset) says what it must fit.
+    """Bring a LoRA file into the workspace. ``family`` (a model preset) says what it must fit, ``catalogue`` which
+    entry it is of. One that is known, such as one trained here, stays what it is: the same file is the same LoRA.
 
+    A file that is here already, such as one that was trained here, keeps its record: what that leaves open is filled.
     Raises LoraRefused for a pickle, a broken file, or a file made for another kind of model.
     """
-    expected = session.family(family).architecture if family else None
-    lora = admit_lora(session.workspace, data, filename, expected, name or Path(filename).stem)
-    session.store.put(lora)
-    return lora
+    lora = _admitted(session, data, filename, family, name or Path(filename).stem)
+    if catalogue:
+        lora = lora.model_copy(update={"catalogue": catalogue, "origin": "catalogue"})
+    return session.store.add(lora)
+
+
+def _admitted(session: Session, data: bytes | Path, filename: str, family: str | None, name: str) -> LoraRecord:
+    model = session.family(family) if family else None
+    return admit_lora(
+        session.workspace,
+        data,
+        filename,
+        model.architecture if model else None,
+        name,
+        model=_target(session, model) if model else None,
+        targets=[_target(session, f) for f in session.presets.models.values()],
+        known=lambda sha256: session.store.get(LoraRecord, sha256),
+    )
+
+
+def _target(session: Session, model: ModelFamily) -> LoraTarget:
+    """A model as LoRAs see it: by its own config where its weights are here, else by what its preset says."""
+    return target_of(model, weights.locate(model, session.workspace, session.settings))
 
 
 def shipped(session: Session, name: str) -> LoraRecord:
@@ -39,9 +76,8 @@ def shipped(session: Session, name: str) -> LoraRecord:
     there = next((x for x in session.store.all(LoraRecord) if x.catalogue == name), None)
     if there is None:
         path = PRESETS / entry.shipped
-        brought = admit_lora(session.workspace, path, path.name, entry.suits[0], name)
-        there = brought.model_copy(update={"catalogue": name, "origin": "catalogue"})
-        session.store.put(there)
+        family = next(m.name for m in session.presets.models.values() if m.architecture == entry.suits[0])
+        there = add(session, path, path.name, family=family, name=name, catalogue=name)
     return there
 
 
@@ -49,7 +85,13 @@ def usable(session: Session, family: str) -> list[LoraRecord]:
     """LoRAs that fit a model preset, newest first; none fits one that is not there any more. Ambiguous files fit when
     the user said so at import."""
     model = session.presets.models.get(family)
-    return _newest_first(session.store.all(LoraRecord, family=model.architecture)) if model else []
+    if model is None:
+        return []
+    found = _newest_first(session.store.all(LoraRecord, family=model.architecture))
+    if not any(lora.width for lora in found):
+        return found
+    width = _target(session, model).width
+    return [lora for lora in found if lora.width in (0, width)]
 
 
 def _newest_first(found: list[LoraRecord]) -> list[LoraRecord]:
@@ -66,6 +108,23 @@ def _age(lora: LoraRecord) -> int:
     return int(lora.version.removeprefix("v")) if lora.version.removeprefix("v").isdecimal() else 0
 
 
+def titles(loras: Iterable[LoraRecord]) -> dict[str, str]:
+    """What LoRAs are called in a list, by id: their names, told apart by the beginning of the file's hash where two
+    have the same (``pytorch_lora_weights`` is a common one)."""
+    listed = list(loras)
+    often = Counter(lora.name for lora in listed)
+    return {x.id: x.name if often[x.name] == 1 else f"{x.name} [{x.id[:6]}]" for x in listed}
+
+
+def told(lora: LoraRecord) -> list[str]:
+    """What of a file is not applied, in words; nothing when all of it is."""
+    return [
+        f"Not applied: {len(left.keys)} of its tensors, {left.why} ({', '.join(left.keys[:2])}"
+        + (", ...)" if len(left.keys) > 2 else ")")
+        for left in lora.left_out
+    ]
+
+
 def get(session: Session, lora_id: str) -> LoraRecord:
     """The LoRA of that id. Raises NotFound."""
     lora = session.store.get(LoraRecord, lora_id)
@@ -75,24 +134,34 @@ def get(session: Session, lora_id: str) -> LoraRecord:
 
 
 def by_name(session: Session, name: str) -> LoraRecord:
-    """The newest LoRA of that name or id, or the one that comes with the product. Raises NotFound."""
+    """The LoRA of that name or id, or the one that comes with the product. Raises NotFound, and for a name that more
+    than one have."""
     known = session.store.all(LoraRecord)
+    called = titles(known)
     for lora in reversed(known):
-        if name in (lora.id, lora.name):
+        if name == lora.id or same(name, called[lora.id]):
             return lora
+    if any(same(name, lora.name) for lora in known):
+        alike = ", ".join(called[lora.id] for lora in known if same(name, lora.name))
+        raise NotFound(f"Several LoRAs are called {name!r}: say which ({alike}).")
     own = [e.name for e in session.presets.catalogue if e.shipped]
     if name in own:
         return shipped(session, name)
-    raise NotFound(f"There is no LoRA {name!r} (known: {', '.join([*(x.name for x in known), *own])}).")
+    raise NotFound(f"There is no LoRA {name!r} (known: {', '.join([*called.values(), *own])}).")
 
 
 def stack(session: Session, rows: Iterable[tuple[str, float]]) -> LoraStack:
-    """A stack of ``(lora id, weight)`` rows. Raises NotFound."""
+    """A stack of ``(lora id, weight)`` rows. Raises NotFound, and NotAllowed for a weight that is out of bounds."""
+    names = titles(session.store.all(LoraRecord))
     adapters = []
     for lora_id, weight in rows:
         lora = get(session, lora_id)
-        asked = sampling_of(session, lora)
-        adapters.append(Adapter(name=lora.name, sha256=lora.id, path=lora.path, weight=weight, sampling=asked))
+        try:
+            fits(Weight, weight)
+        except ValidationError as error:
+            raise NotAllowed(f"The weight of {lora.name} is {wanted(error)}, not {weight}.") from None
+        name, asked = names[lora.id], sampling_of(session, lora)
+        adapters.append(Adapter(name=name, sha256=lora.id, path=lora.path, weight=weight, sampling=asked))
     return LoraStack(adapters=tuple(adapters))
 
 
@@ -104,7 +173,8 @@ def catalogued(entries: Iterable[CatalogueEntry], lora: LoraRecord) -> Catalogue
         stem = Path(entry.file).stem.lower()
         if lora.catalogue and lora.catalogue in (entry.name, entry.repo):
             return entry
-        if not lora.catalogue and stem and stem == name and stem not in ANYBODYS:
+        own = lora.catalogue or lora.origin == "trained"
+        if not own and stem and stem == name and stem not in ANYBODYS:
             return entry
     return None
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from pipelines.domain.records import Job, LoraRecord, TrainingRun
 from pipelines.domain.requests import CalibrateRequest, PracticeRequest, Request, TrainRequest
+from pipelines.engine import weights
 from pipelines.models.lora_files import inspect
+from pipelines.models.lora_targets import target_of
 from pipelines.session import Session
 from pipelines.workflow import calibration, practice
 
@@ -23,7 +25,7 @@ def _training_ended(session: Session, job: Job, request: TrainRequest) -> None:
     run = session.store.get(TrainingRun, request.lineage["run"])
     lora = _trained_lora(session, request, job.result["lora"]) if job.state == "done" else None
     if lora is not None:
-        session.store.put(lora)
+        lora = session.store.add(lora)
     if run is not None:
         update = {"state": job.state, "job": job.id, "lora": lora.id if lora else run.lora}
         session.store.put(run.model_copy(update=update))
@@ -46,4 +48,5 @@ def _trained_lora(session: Session, request: TrainRequest, path: str) -> LoraRec
         character=request.character,
         version=request.version,
         run=request.lineage["run"],
+        width=target_of(family, weights.locate(family, session.workspace, session.settings)).width,
     )

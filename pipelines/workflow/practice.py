@@ -23,12 +23,13 @@ def start(session: Session, which: int, *, held_out: bool = False) -> tuple[Char
     except KeyError as error:
         raise NotFound(f"There is {error.args[0]}.") from None
     origin = f"FLENwheel practice character {which}, rendered on this machine"
-    made = characters.create(
+    made = characters.new(
         session, who.name, origin=origin, may_use=True, practice=which, generator=GENERATOR, editor=EDITOR
     )
     folder = f"cache/practice/{made.id}"
     request = PracticeRequest(character=made.id, number=which, size=SIZE, folder=folder, held_out=held_out)
-    return made, session.jobs.submit(request, f"Draw the pictures of {who.name}", made.id)
+    # both or none: a queue that is closing, or a full disk, leaves no character without pictures
+    return made, session.jobs.submit(request, f"Draw the pictures of {who.name}", made.id, alongside=lambda job: [made])
 
 
 def drawing(session: Session, character_id: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.domain.records import DatasetVersion, ImageRecord
 from pipelines.session import Session
+from pipelines.storage.atomic import new_folder
 from pipelines.storage.export import copy_with_caption
 from pipelines.workflow import datasets, review
 from pipelines.workflow.characters import NotAllowed
@@ -93,6 +94,7 @@ def keep(session: Session, character_id: str, image_ids: Iterable[str]) -> Datas
         )
     version = datasets.following(d.version for d in datasets.versions(session, character_id, "pristine"))
     folder = session.workspace.path(session.workspace.dataset(character_id, "pristine", version))
-    for image in chosen:
-        copy_with_caption(session.workspace.path(image.path), folder, image.caption)
+    with new_folder(folder) as whole:  # what an earlier try left half gives way
+        for image in chosen:
+            copy_with_caption(session.workspace.path(image.path), whole, image.caption)
     return datasets.include(session, character_id, "pristine", version, [image.id for image in chosen])

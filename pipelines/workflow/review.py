@@ -149,13 +149,14 @@ def tally(session: Session, character_id: str, gate: Gate) -> Counter[str]:
 
 def out_above(image: ImageRecord, verdict: Verdict) -> float | None:
     """The filter sorts a picture out at every cut line (cosine) above this; ``None``: at none. Only what Generate made
-    is filtered, only what nobody has labelled, and only what could be looked at; no face goes at every line."""
+    is filtered, only what nobody has labelled, and only what is measured as someone else: a rule decides no doubt,
+    wherever the line is drawn. No face goes at every line: it was looked for twice (``faces.padded``)."""
     identity = image.scores.identity
     if image.kind != "synthetic" or verdict.label is not None or identity is None or not identity.model_hash:
         return None
     if image.scores.faces == 0 and angle_of(image) not in FACELESS:
         return NO_FACE
-    return identity.score
+    return identity.score if identity.verdict == "wrong" else None
 
 
 def _why_out(image: ImageRecord, verdict: Verdict, cut: float | None) -> str:
@@ -167,7 +168,7 @@ def _why_out(image: ImageRecord, verdict: Verdict, cut: float | None) -> str:
         return "no face found"
     if cut is None:
         line = f"{above:.2f} below {identity.threshold:.2f}" if identity.threshold is not None else f"{above:.2f}"
-        return f"someone else ({line})" if identity.verdict == "wrong" else ""
+        return f"someone else ({line})"
     return f"below the cut line ({above:.2f} below {cut:.2f})" if above < cut else ""
 
 
@@ -179,10 +180,11 @@ def would_go(session: Session, character_id: str, *, cut: float | None = None) -
 
 
 def apply_filter(session: Session, character_id: str, *, cut: float | None = None) -> Sorted:
-    """Sort out synthetic pictures without a face or of someone else; unsure ones stay for the human.
+    """Sort out synthetic pictures without a face or of someone else; unsure ones, and those of which it cannot be told,
+    stay for the human.
 
-    ``cut`` replaces the recogniser's own verdict by a line through the identity scores (cosine). Pictures that were
-    labelled already are left alone, and every rejection is a decision by ``rule`` that a human can overturn.
+    ``cut`` (cosine) spares what lies at or above it. Pictures that were labelled already are left alone, and every
+    rejection is a decision by ``rule`` that a human can overturn.
     """
     report = Sorted(rejected=would_go(session, character_id, cut=cut))
     session.store.decide(
@@ -212,7 +214,6 @@ def correct(
         version=version,
         caption=wrong.caption,
     )
-    session.store.put(target)
     return _triplet(session, wrong, target, version, what_was_wrong, who)
 
 
@@ -312,7 +313,6 @@ def _triplet(
         what_was_wrong=what_was_wrong.strip(),
         chosen=found_good.id,
     )
-    session.store.put(correction)
-    session.store.decide(found_good, found_wrong)
-    datasets.include(session, wrong.character, "qwen_training", version, [target.id])
+    dataset = datasets.including(session, wrong.character, "qwen_training", version, [target.id])
+    session.store.add(target, correction, dataset, decided=[found_good, found_wrong])
     return correction

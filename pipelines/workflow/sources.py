@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.domain.records import Angle, Decision, Expression, ImageRecord, Job
+from pipelines.domain.records import Angle, Character, Decision, Expression, ImageRecord, Job
 from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
+from pipelines.domain.spelling import says
 from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
-from pipelines.storage.intake import Refused, admit
+from pipelines.storage import sidecars
+from pipelines.storage.intake import Examined, Refused, examine, keep
 from pipelines.storage.pictures import hamming
 from pipelines.workflow import datasets, thresholds
 
@@ -23,46 +25,74 @@ NEAR_DUPLICATE = 4
 
 @dataclass
 class Arrival:
-    """What became of dropped files: pictures taken in, files refused (name, why), doubtful ones (id, why)."""
+    """What became of files that were brought in: pictures taken in, files refused (name, why), doubtful ones (id, why),
+    what is worth knowing (name, words), and how many captions came with them."""
 
     admitted: list[ImageRecord] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     doubtful: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    captions: int = 0
+
+    @property
+    def noted(self) -> list[str]:
+        """What is worth knowing, one line for files of which the same is to be said."""
+        files: dict[str, list[str]] = {}
+        for name, words in self.notes:
+            files.setdefault(words, []).append(name)
+        return [f"{names[0] if len(names) == 1 else f'{len(names)} files'}: {words}" for words, names in files.items()]
 
 
 def add(
     session: Session, character_id: str, files: Iterable[tuple[str, bytes | Path]], *, first_frame: bool = False
 ) -> Arrival:
-    """Take in ``(file name, bytes or path)``. A file that is refused harms no other. Raises NotFound."""
+    """Take in ``(file name, bytes or path)``: pictures, and captions that lie beside them. A file that is refused harms
+    no other, and leaves nothing. Raises NotFound."""
     character = session.character(character_id)
     version = datasets.open_version(session, character_id, "source")
-    arrival = Arrival()
-    for name, data in files:
+    brought = sidecars.sort(files)
+    arrival = Arrival(refused=list(brought.refused), notes=list(brought.notes))
+    for name, data, caption in brought.pictures:
         try:
-            image = admit(
-                session.workspace,
-                data,
-                name,
-                character=character_id,
-                kind="source",
-                version=version,
-                first_frame=first_frame,
-                caption=character.instance,
-            )
-            twin = _same_pixels(session, image)
-            if twin:
-                raise Refused(f"{name}: this picture is already among the sources.")
+            picture = examine(data, name, first_frame=first_frame)
+            known = _same_pixels(session, character_id, picture)
+            if known and _stands(session, known):
+                raise Refused(f"{picture.name}: this picture is already among the sources.")
         except Refused as refusal:
             arrival.refused.append((name, str(refusal)))
             continue
-        near = _near_duplicate(session, image)
-        if near:
+        image = known or keep(
+            session.workspace,
+            picture,
+            character=character_id,
+            kind="source",
+            version=version,
+            caption=caption or character.instance,
+        )
+        if _near_duplicate(session, image):
             arrival.doubtful.append((image.id, f"{name} looks almost like another source."))
-        session.store.put(image)
-        session.store.decide(_by_the_user(image))
-        datasets.include(session, character_id, "source", version, [image.id])
-        arrival.admitted.append(image)
+        arrival.notes += [(name, words) for words in picture.notes]
+        arrival.captions += bool(caption)
+        arrival.admitted.append(_taken_in(session, image, version))
+    arrival.notes += _without_token(character, arrival.admitted)
     return arrival
+
+
+def _without_token(character: Character, images: list[ImageRecord]) -> list[tuple[str, str]]:
+    silent = [image for image in images if not says(image.caption, character.token)]
+    if not silent:
+        return []
+    words = f"{character.token} is not in {len(silent)} of them: it is put before these when a LoRA learns from them"
+    return [("captions", words)]
+
+
+def _taken_in(session: Session, image: ImageRecord, version: str) -> ImageRecord:
+    """Keep a source with what makes it one, all or nothing. One that is known keeps what is known of it."""
+    if any(image.id in d.images for d in datasets.versions(session, image.character, "source")):
+        session.store.decide(_by_the_user(image))
+        return image
+    dataset = datasets.including(session, image.character, "source", version, [image.id])
+    return session.store.add(image, dataset, decided=[_by_the_user(image)])
 
 
 def _by_the_user(image: ImageRecord) -> Decision:
@@ -71,16 +101,22 @@ def _by_the_user(image: ImageRecord) -> Decision:
     )
 
 
-def _same_pixels(session: Session, image: ImageRecord) -> ImageRecord | None:
-    same = (s for s in sources(session, image.character) if s.pixels == image.pixels)
-    return next(same, None)
+def _same_pixels(session: Session, character_id: str, picture: Examined) -> ImageRecord | None:
+    """The source of these pixels, one that was removed included; those that stand first."""
+    same = session.store.all(ImageRecord, character=character_id, kind="source", pixels=picture.pixels)
+    there = [s for s in same if session.workspace.path(s.path).exists()]
+    return next(iter(sorted(there, key=lambda s: not _stands(session, s))), None)
+
+
+def _stands(session: Session, source: ImageRecord) -> bool:
+    return session.store.verdict(source.id).label != "reject"
 
 
 def _near_duplicate(session: Session, image: ImageRecord) -> ImageRecord | None:
     near = (
         s
         for s in sources(session, image.character)
-        if s.dhash and image.dhash and hamming(s.dhash, image.dhash) <= NEAR_DUPLICATE
+        if s.id != image.id and s.dhash and image.dhash and hamming(s.dhash, image.dhash) <= NEAR_DUPLICATE
     )
     return next(near, None)
 
@@ -88,7 +124,7 @@ def _near_duplicate(session: Session, image: ImageRecord) -> ImageRecord | None:
 def sources(session: Session, character_id: str) -> list[ImageRecord]:
     """The character's sources that the human has not rejected, oldest first."""
     found = datasets.pictures(session, character_id, "source")
-    return [image for image in found if session.store.verdict(image.id).label != "reject"]
+    return [image for image in found if _stands(session, image)]
 
 
 def remove(session: Session, image_id: str) -> None:

@@ -9,6 +9,7 @@ from pipelines.domain.records import ImageRecord, Job, Survey, Way
 from pipelines.domain.shots import LoraStack, Plan
 from pipelines.domain.words import count
 from pipelines.planning import survey
+from pipelines.planning.survey import Content
 from pipelines.session import NotFound, Session
 from pipelines.workflow import datasets, render, sources
 from pipelines.workflow.characters import NotAllowed
@@ -95,7 +96,7 @@ def _survey(plan: Plan, job: Job) -> Survey:
         character=plan.character,
         version=plan.version,
         family=plan.shots[0].family,
-        stacks=tuple({s.stack.label: s.stack for s in plan.shots}.values()),
+        stacks=tuple({s.stack.content: s.stack for s in plan.shots}.values()),
         prompts=tuple(dict.fromkeys(s.purpose.labels["prompt"] for s in plan.shots)),
         images=tuple(dict.fromkeys(s.sources[0].id for s in plan.shots)),
         job=job.id,
@@ -114,11 +115,12 @@ def results(session: Session, made: Survey) -> list[ImageRecord]:
 
 def standings(session: Session, made: Survey) -> list[Standing]:
     """Averages of every stack, the best identity first."""
-    groups: dict[str, list[ImageRecord]] = defaultdict(list)
+    groups: dict[Content, list[ImageRecord]] = defaultdict(list)
     for image in results(session, made):
         if image.shot:
-            groups[image.shot.stack.label].append(image)
-    table = [_standing(session, label, images) for label, images in groups.items()]
+            groups[image.shot.stack.content].append(image)
+    shown = survey.labels(made.stacks)
+    table = [_standing(session, shown[content], images) for content, images in groups.items() if content in shown]
     return sorted(table, key=lambda s: (s.stars_identity or 0, s.identity or -1), reverse=True)
 
 

@@ -10,7 +10,7 @@ from pipelines.domain.presets import CatalogueEntry, ModelFamily
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import ImageRecord, Job, LoraRecord, Survey
 from pipelines.domain.shots import LoraStack
-from pipelines.planning.survey import columns, rows
+from pipelines.planning.survey import Content, columns, labels, rows
 from pipelines.session import NotFound, Session
 from pipelines.storage import pictures
 from pipelines.storage.pages import document, table
@@ -70,10 +70,11 @@ def _rated(session: Session, image: ImageRecord) -> bool:
 
 def _stacks(session: Session, made: Survey, found: list[ImageRecord]) -> list[Data]:
     """How each stack did, the best first, with its cost beside the base's."""
-    known = {s.label: s for s in columns(made.stacks)}
+    shown = labels(made.stacks)
+    known = {shown[s.content]: s for s in columns(made.stacks)}
     table = [s for s in survey.standings(session, made) if s.stack in known]
     base = next((s for s in table if s.stack == LoraStack().label), None)
-    made_by = {label: [i for i in found if i.shot and i.shot.stack.label == label] for label in known}
+    made_by = {label: [i for i in found if i.shot and shown.get(i.shot.stack.content) == label] for label in known}
     result = []
     for s in table:
         low, high = wilson(s.right, s.measured)
@@ -239,8 +240,10 @@ def _examples(session: Session, s: Data) -> str:
 def _matrix(session: Session, told: Data) -> str:
     """Rows are pictures and prompts, columns the stacks."""
     made = session.store.all(ImageRecord, kind="survey", version=told["survey"])
-    at = {tuple(i.shot.purpose.labels.get(k) for k in ("image", "prompt", "stack")): i for i in made if i.shot}
     stacks = [s["stack"] for s in told["stacks"]]
+    content = {_content(s): s["stack"] for s in told["stacks"]}
+    at = {(*(i.shot.purpose.labels.get(k) for k in ("image", "prompt")), content.get(i.shot.stack.content)): i
+          for i in made if i.shot}  # fmt: skip
     head = "".join(f"<th>{escape(s)}</th>" for s in stacks)
     lines = []
     for source in told["pictures"]:
@@ -251,6 +254,10 @@ def _matrix(session: Session, told: Data) -> str:
             body = "".join(f"<td>{_thumb(session, c) if c else ''}</td>" for c in cells)
             lines.append(f"<tr><th>{first}</th>{body}</tr>")
     return f'<div class="mx"><table><tr><th></th>{head}</tr>{"".join(lines)}</table></div>'
+
+
+def _content(stack: Data) -> Content:
+    return tuple((a["sha256"], a["weight"]) for a in stack["adapters"])
 
 
 def _thumb(session: Session, image: ImageRecord) -> str:

@@ -7,12 +7,15 @@ from statistics import median
 
 from pydantic import ValidationError
 
+from pipelines.domain.faults import wrong_values
 from pipelines.domain.presets import TrainingPreset, TrainingSettings
 from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, Target, TrainingRun, new_id
 from pipelines.domain.requests import TrainItem, TrainRequest, seen_in
 from pipelines.domain.shots import LoraStack, Purpose, Shot
+from pipelines.domain.spelling import says
 from pipelines.domain.words import count
 from pipelines.planning import model_card
+from pipelines.planning.base import size_like, with_character
 from pipelines.session import Session
 from pipelines.workflow import datasets, gate, pristine, review, sources
 from pipelines.workflow.characters import NotAllowed
@@ -163,17 +166,18 @@ def _balanced(items: list[TrainItem], images: list[ImageRecord]) -> list[TrainIt
 
 
 def caption(session: Session, image: ImageRecord) -> str:
-    """The caption a picture is trained with: its own, completed by what is known of angle and expression. A prompt that
-    asked for something else than the human says it shows is no caption of it."""
+    """The caption a picture is trained with: its own, led by the character if it does not say the token, completed by
+    what is known of angle and expression. A prompt that asked for something else than the human says it shows is no
+    caption of it."""
     character = session.character(image.character)
     expression, angle = expression_of(image), angle_of(image)
     asked = image.shot.purpose.labels if image.shot else {}
     otherwise = asked.get("angle", angle) != angle or asked.get("expression", expression) != expression
     own = "" if image.shot and otherwise and image.caption == image.shot.prompt else image.caption.strip()
-    words = [own or character.instance]
+    words = [with_character(own, character) if own else character.instance]
     known = [] if expression == "unsure" else [expression]
     known += [] if angle == "unsure" else [f"{angle} view"]
-    return ", ".join(words + [word for word in known if word not in words[0]])
+    return ", ".join(words + [word for word in known if not says(words[0], word)])
 
 
 def presets_for(session: Session, character_id: str, target: Target) -> list[str]:
@@ -204,7 +208,7 @@ def settings_of(session: Session, character_id: str, options: TrainOptions) -> T
     try:
         settings = TrainingSettings.model_validate(base.model_dump() | dict(options.settings))
     except ValidationError as error:
-        wrong = ", ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors())
+        wrong = ", ".join(wrong_values(error))
         raise NotAllowed(f"These settings cannot be: {wrong}.") from error
     if beyond := _beyond(settings, options, session.family(_family(session, character_id, options.target)).multiple):
         raise NotAllowed(f"These settings cannot be: {'; '.join(beyond)}.")
@@ -289,7 +293,10 @@ def _samples(session: Session, character_id: str, target: Target, learning: Trai
         wanted = model_card.plan(choice).shots
         return tuple(s.model_copy(update={"purpose": s.purpose.model_copy(update={"step": "sample"})}) for s in wanted)
     family = session.family(character.editor)
-    size = family.defaults
+    usual = family.defaults
+    wanted = learning.items[:3]
+    seen = [session.store.get(ImageRecord, item.controls[0].id) for item in wanted]
+    sizes = [size_like(source, family) for source in seen]
     return tuple(
         Shot(
             family=family.name,
@@ -297,13 +304,13 @@ def _samples(session: Session, character_id: str, target: Target, learning: Trai
             prompt=item.caption,
             sources=item.controls,
             seed=n,
-            steps=size.steps,
-            guidance=size.guidance,
-            width=size.width,
-            height=size.height,
+            steps=usual.steps,
+            guidance=usual.guidance,
+            width=width,
+            height=height,
             purpose=Purpose(step="sample", cell=f"correction {n + 1}"),
         )
-        for n, item in enumerate(learning.items[:3])
+        for n, (item, (width, height)) in enumerate(zip(wanted, sizes, strict=True))
     )
 
 

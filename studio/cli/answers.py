@@ -4,34 +4,28 @@ Answers go to standard output (one JSON object with ``--json``), progress to sta
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from pipelines.domain.bounds import Weight, fits
+from pipelines.domain.faults import shown, wanted
 from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord
 from pipelines.domain.shots import Plan
 from pipelines.domain.words import count
-from pipelines.models.lora_files import LoraRefused
-from pipelines.planning.base import ChoiceError
 from pipelines.planning.sampling import notes
 from pipelines.session import NotFound, Session
-from pipelines.storage.intake import Refused
-from pipelines.storage.lock import WorkspaceBusy
-from pipelines.storage.migrations import MadeByNewer
-from pipelines.storage.preset_files import PresetError
-from pipelines.storage.store import StoreUnreadable
-from pipelines.workflow import loras
-from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow import characters, loras
 from pipelines.workflow.opening import open_session
+from studio.cli.outermost import DONE, FAILED
 from studio.cli.progress import follow
+from studio.cli.speech import say, say_json
 
 DEFAULT_WORKSPACE = Path("~/FLENwheel")
 NOBODY = "There is no character yet: flenwheel import --new NAME --may-use FILES, or flenwheel practice"
-REFUSALS = (
-    NotAllowed, NotFound, Refused, LoraRefused, ChoiceError, PresetError, WorkspaceBusy, StoreUnreadable, MadeByNewer,
-)  # fmt: skip
 
 Told = dict[str, object]
 """An answer in JSON."""
@@ -43,20 +37,16 @@ class Usage(ValueError):
 
 
 def command(work: Callable[[argparse.Namespace], Answer]) -> Callable[[argparse.Namespace], int]:
-    """Turn an answer ``(JSON, words)`` into output and exit status; refusals are told in words, not in tracebacks."""
+    """Turn an answer ``(JSON, words)`` into output and exit code. Failures go on to ``studio.cli.outermost``."""
 
     def run(options: argparse.Namespace) -> int:
-        try:
-            data, words = work(options)
-        except (*REFUSALS, Usage) as refusal:
-            if options.json:
-                print(json.dumps({"ok": False, "error": str(refusal)}, ensure_ascii=False))
-            else:
-                print(refusal, file=sys.stderr)
-            return 1
+        data, words = work(options)
         ok = bool(data.get("ok", True))
-        print(json.dumps({"ok": ok, **data}, ensure_ascii=False, default=str) if options.json else words)
-        return 0 if ok else 1
+        if options.json:
+            say_json({"ok": ok, **data})
+        else:
+            say(words)
+        return DONE if ok else FAILED
 
     run.__doc__ = work.__doc__
     run.__name__ = work.__name__
@@ -74,20 +64,18 @@ def in_session(options: argparse.Namespace, *, read_only: bool = False) -> Itera
     only one that knows of it."""
     with open_session(workspace_of(options), read_only=read_only) as session:
         for words in session.store.repairs:
-            print(words, file=sys.stderr)
+            say(words, sys.stderr)
         yield session
 
 
 def character_of(session: Session, options: argparse.Namespace) -> Character:
     """The named character, else the one chosen in the studio, else the only or newest one."""
     known = session.store.all(Character)
-    name = options.character or session.settings.character
     if not known:
         raise NotFound(NOBODY)
-    match = [c for c in known if name in (c.id, c.name)]
-    if options.character and not match:
-        return session.character(options.character)
-    return (match or known)[-1]
+    if options.character:
+        return characters.named(session, options.character)
+    return session.store.get(Character, session.settings.character) or known[-1]
 
 
 def lora_rows(session: Session, rows: Iterable[str]) -> list[tuple[str, float]]:
@@ -96,9 +84,12 @@ def lora_rows(session: Session, rows: Iterable[str]) -> list[tuple[str, float]]:
     for row in rows:
         name, _, weight = row.rpartition("=") if "=" in row else (row, "", "1.0")
         try:
-            parsed.append((loras.by_name(session, name.strip()).id, float(weight)))
-        except ValueError:
-            raise Usage(f"{row!r}: a LoRA is given as NAME=WEIGHT, such as angles=1.0") from None
+            scale = fits(Weight, weight.strip())
+        except ValidationError as error:
+            raise Usage(
+                f"{shown(row)}: a LoRA is given as NAME=WEIGHT, such as angles=1.0, its weight {wanted(error)}"
+            ) from None
+        parsed.append((loras.by_name(session, name.strip()).id, scale))
     return parsed
 
 

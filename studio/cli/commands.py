@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from pipelines.domain.records import Card, Character, Decision, Survey
+from pipelines.domain.records import Card, Character, Decision, LoraRecord, Survey
 from pipelines.domain.requests import ScoreRequest
 from pipelines.domain.shots import LoraStack
 from pipelines.domain.words import count
+from pipelines.models.lora_files import LoraRefused
 from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
+from pipelines.storage.given import look_through
 from pipelines.storage.rebuild import rebuild as rebuild_records
 from pipelines.workflow import calibration as calibrating
 from pipelines.workflow import card as cards
@@ -37,34 +39,77 @@ from studio.cli.answers import (
     work,
     workspace_of,
 )
+from studio.cli.speech import say
 
 WHICH = "Say which pictures: ids as `flenwheel review` lists them."
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
 
 
 @command
 def bring_in(options: argparse.Namespace) -> Answer:
-    """Pictures become sources of a character; ``.safetensors`` files become LoRAs of the library."""
+    """Pictures, with the captions beside them, become sources of a character; ``.safetensors`` files become LoRAs of
+    the library. What is not taken in is named, and stops nothing else."""
+    given = look_through(options.files)
+    if not given.files:
+        raise NotFound(_lines(given.refused) or "There is nothing to take in: no file in what was named.")
+    weights = [(name, file) for name, file in given.files if file.suffix.lower() in loras.ENDINGS]
+    pictures = [pair for pair in given.files if pair not in weights]
     with in_session(options) as session:
-        files = list(_files(options.files))
-        weights = [f for f in files if f.suffix.lower() == ".safetensors"]
-        pictures = [f for f in files if f not in weights]
-        added = [loras.add(session, f, f.name, family=options.family) for f in weights]
-        data: Told = {"loras": [lora.model_dump(mode="json") for lora in added]}
-        words = [f"{lora.name}: {lora.family}, rank {lora.rank}" for lora in added]
+        arrival = _take_in(session, options, pictures) if pictures else sources.Arrival()
+        arrival.refused[:0] = given.refused
+        added = _loras(session, options, weights, arrival)
+        data: Told = {
+            "ok": bool(added or arrival.admitted),
+            "loras": [lora.model_dump(mode="json") for lora in added],
+            "refused": [{"file": name, "reason": why} for name, why in arrival.refused],
+            "folders": given.folders,
+        }
         if pictures:
-            arrival = _take_in(session, options, pictures)
             data |= {
                 "character": character_of(session, options).id,
                 "admitted": [i.id for i in arrival.admitted],
-                "refused": dict(arrival.refused),
+                "captions": arrival.captions,
                 "doubtful": dict(arrival.doubtful),
+                "notes": [{"file": name, "note": note} for name, note in arrival.notes],
             }
-            words += [f"{count(len(arrival.admitted), 'picture')} taken in"] + [why for _, why in arrival.refused]
-        return data, "\n".join(words)
+        if not data["ok"]:
+            data["error"] = _lines(arrival.refused)
+        return data, "\n".join(_arrived(added, arrival, given.folders, bool(pictures)))
 
 
-def _take_in(session: Session, options: argparse.Namespace, pictures: list[Path]) -> sources.Arrival:
+def _loras(
+    session: Session, options: argparse.Namespace, weights: Iterable[tuple[str, Path]], arrival: sources.Arrival
+) -> list[LoraRecord]:
+    added = []
+    for name, file in weights:
+        try:
+            added.append(loras.add(session, file, file.name, family=options.family))
+        except LoraRefused as refusal:
+            arrival.refused.append((name, str(refusal)))
+    return added
+
+
+def _arrived(added: list[LoraRecord], arrival: sources.Arrival, folders: list[str], pictures: bool) -> Iterator[str]:
+    for lora in added:
+        yield f"{lora.name}: {lora.family}, rank {lora.rank}"
+        yield from loras.told(lora)
+    if pictures:
+        captions = f", {arrival.captions} with captions" if arrival.captions else ""
+        yield f"{len(arrival.admitted)} pictures taken in{captions}"
+    if folders:
+        yield f"looked into {', '.join(folders)}, too"
+    if arrival.refused:
+        yield f"{len(arrival.refused)} files not taken in:"
+        yield _lines(arrival.refused)
+    yield from (words for _, words in arrival.doubtful)
+    yield from arrival.noted
+
+
+def _lines(refused: Iterable[tuple[str, str]]) -> str:
+    """Names with reasons, one a line; a reason that names its file says it all."""
+    return "\n".join(why if Path(name).name in why else f"{name}: {why}" for name, why in refused)
+
+
+def _take_in(session: Session, options: argparse.Namespace, pictures: list[tuple[str, Path]]) -> sources.Arrival:
     if options.new:
         if not options.may_use:
             raise Usage("Say first that you may use the pictures of this character: --may-use")
@@ -77,22 +122,10 @@ def _take_in(session: Session, options: argparse.Namespace, pictures: list[Path]
             may_use=options.may_use,
         )
         options.character = character.id
-    arrival = sources.add(
-        session, character_of(session, options).id, [(p.name, p) for p in pictures], first_frame=options.first_frame
-    )
+    arrival = sources.add(session, character_of(session, options).id, pictures, first_frame=options.first_frame)
     for image in arrival.admitted:
         sources.tag(session, image.id, angle=options.angle, expression=options.expression)
     return arrival
-
-
-def _files(named: Iterable[Path]) -> Iterator[Path]:
-    for path in named:
-        if path.is_dir():
-            yield from sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
-        elif path.is_file():
-            yield path
-        else:
-            raise NotFound(f"There is no file {path}.")
 
 
 @command
@@ -338,7 +371,7 @@ def status(options: argparse.Namespace) -> Answer:
         data["repairs"] = list(session.store.repairs)
         data["presets"] = list(own_presets.read(session).problems)
         for problem in data["presets"]:
-            print(f"your presets: {problem}", file=sys.stderr)
+            say(f"your presets: {problem}", sys.stderr)
         if not everyone:
             return data | {"rail": None}, NOBODY
         character = character_of(session, options)

@@ -4,10 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import get_args
 
-from pipelines.domain.records import CLASS_PROMPT, TOKEN, Angle, Expression, Label, Target, Way
+from pipelines.domain.bounds import Cosine, Count, Each, Fraction, Guidance, Seed, Steps, Weight
+from pipelines.domain.records import CLASS_PROMPT, TOKEN, Angle, Expression, ImageKind, Label, Target, Way
 from pipelines.practice.run import Wish
 from pipelines.workflow.calibration import CalibrateOptions
 from pipelines.workflow.card import CardOptions
@@ -17,6 +17,7 @@ from pipelines.workflow.review import GATES
 from pipelines.workflow.survey import SurveyOptions
 from pipelines.workflow.training import TrainOptions
 from studio.cli import commands, lora_command, practice_command
+from studio.cli.values import Parser, exit_codes, file, folder, number
 
 DEFAULT_PORT = 7860
 LAST_PORT = 65535
@@ -25,7 +26,9 @@ PASSWORD = "FLENWHEEL_PASSWORD"
 
 def parser() -> argparse.ArgumentParser:
     """All options of all commands."""
-    top = argparse.ArgumentParser(prog="flenwheel", description=__doc__)
+    top = Parser(
+        prog="flenwheel", description=__doc__, epilog=exit_codes(), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     _everywhere(top, defaults=True)
     top.add_argument("--version", action=_Version, nargs=0, dest=argparse.SUPPRESS, help="say which version this is")
     _serving(top)
@@ -81,10 +84,14 @@ class _Version(argparse.Action):
 def _everywhere(p: argparse.ArgumentParser, *, defaults: bool) -> None:
     """Options that every command takes, before or after its name."""
     absent = None if defaults else argparse.SUPPRESS
-    p.add_argument("--workspace", type=Path, default=absent, help="folder of the workspace (default ~/FLENwheel)")
+    p.add_argument("--workspace", type=folder, default=absent, help="folder of the workspace (default ~/FLENwheel)")
     p.add_argument("--character", default="" if defaults else absent, help="which character (default: the current one)")
     p.add_argument("--json", action="store_true", default=False if defaults else absent, help="answer in JSON")
     p.add_argument("--verbose", action="store_true", default=False if defaults else absent, help="tell more")
+    p.add_argument(
+        "--debug", action="store_true", default=False if defaults else absent,
+        help="show where an error came from (a traceback)",
+    )  # fmt: skip
 
 
 Sampled = type[SurveyOptions] | type[EnrichOptions] | type[GenerateOptions]
@@ -92,9 +99,9 @@ Sampled = type[SurveyOptions] | type[EnrichOptions] | type[GenerateOptions]
 
 def _sampling(p: argparse.ArgumentParser, usual: Sampled) -> None:
     asked = "(default: what the LoRAs ask for, else the model's)"
-    p.add_argument("--seed", type=int, default=usual.seed)
-    p.add_argument("--steps", type=int, default=usual.steps, help=f"denoising steps {asked}")
-    p.add_argument("--guidance", type=float, default=usual.guidance, help=f"guidance scale {asked}")
+    p.add_argument("--seed", type=number(Seed), default=usual.seed)
+    p.add_argument("--steps", type=number(Steps), default=usual.steps, help=f"denoising steps {asked}")
+    p.add_argument("--guidance", type=number(Guidance), default=usual.guidance, help=f"guidance scale {asked}")
 
 
 def _lora_rows(p: argparse.ArgumentParser) -> None:
@@ -102,7 +109,7 @@ def _lora_rows(p: argparse.ArgumentParser) -> None:
 
 
 def _import(p: argparse.ArgumentParser) -> None:
-    p.add_argument("files", nargs="+", type=Path, help="pictures, folders of pictures, or LoRA files (.safetensors)")
+    p.add_argument("files", nargs="+", type=file, help="pictures, folders of pictures, or LoRA files (.safetensors)")
     p.add_argument("--new", metavar="NAME", help="create a character of that name first")
     p.add_argument("--class-prompt", default=CLASS_PROMPT)
     p.add_argument("--token", default=TOKEN)
@@ -128,12 +135,12 @@ def _enrich(p: argparse.ArgumentParser) -> None:
     _lora_rows(p)
     p.add_argument("--source", action="append", default=[], help="id of a source (default: all)")
     p.add_argument("--edit", action="append", default=[], help="such as angle/half-left (default: all)")
-    p.add_argument("--per-source", type=int, default=EnrichOptions.per_source)
+    p.add_argument("--per-source", type=number(Each), default=EnrichOptions.per_source)
     p.add_argument(
         "--gaps", action=argparse.BooleanOptionalAction, default=EnrichOptions.gaps,
         help="leave out turns and expressions that a source shows already, and turns that others are nearer to",
     )  # fmt: skip
-    p.add_argument("--count", type=int, default=EnrichOptions.count, help="at most so many pictures")
+    p.add_argument("--count", type=number(Count), default=EnrichOptions.count, help="at most so many pictures")
 
 
 def _review(p: argparse.ArgumentParser) -> None:
@@ -149,7 +156,7 @@ def _review(p: argparse.ArgumentParser) -> None:
         help="what corrects it: a better try of the same source, or the file of a corrected picture",
     )  # fmt: skip
     p.add_argument("--filter", action="store_true", help="sort out synthetic pictures by rule")
-    p.add_argument("--cut", type=float, help="with --filter: sort out below this identity score")
+    p.add_argument("--cut", type=number(Cosine), help="with --filter: sort out below this identity score")
     p.add_argument(
         "--pristine", action="store_true", help="keep IMAGE as the next pristine version; without IMAGE the best 20"
     )
@@ -167,34 +174,40 @@ def _generate(p: argparse.ArgumentParser) -> None:
     _sampling(p, GenerateOptions)
     _lora_rows(p)
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
-    p.add_argument("--strength", type=float, default=GenerateOptions.strength)
+    p.add_argument("--strength", type=number(Weight), default=GenerateOptions.strength)
     p.add_argument("--scenario", action="append", default=[])
     p.add_argument("--prompt", action="append", default=[])
-    p.add_argument("--variants", type=int, default=GenerateOptions.variants)
-    p.add_argument("--count", type=int, default=GenerateOptions.count)
+    p.add_argument("--variants", type=number(Each), default=GenerateOptions.variants)
+    p.add_argument("--count", type=number(Count), default=GenerateOptions.count)
 
 
 def _score(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--kind", choices=["source", *GATES], default="source")
+    p.add_argument("--kind", choices=get_args(ImageKind), default="source")
     p.add_argument("--calibrate", action="store_true", help="draw the character's own identity line, with a report")
     far = CalibrateOptions.far
-    p.add_argument("--far", type=float, default=far, help=f"with --calibrate: share of others that may pass ({far})")
+    p.add_argument(
+        "--far", type=number(Fraction), default=far, help=f"with --calibrate: share of others that may pass ({far})"
+    )
 
 
 def _practice(p: argparse.ArgumentParser) -> None:
     """``--character`` takes a number here. Without it, or with ``--list``: who there is."""
     p.add_argument("--list", action="store_true", help="say who there is; the same as without a number")
-    p.add_argument("--start", type=int, metavar="NUMBER", help="begin with a practice character and its 12 sources")
-    p.add_argument("--rounds", type=int, help="how often to train (2)")
-    p.add_argument("--seed", type=int, default=Wish.seed)
-    p.add_argument("--error", type=float, help="share of decisions that the simulated reviewer gets wrong (0.05)")
+    p.add_argument(
+        "--start", type=number(Seed), metavar="NUMBER", help="begin with a practice character and its 12 sources"
+    )
+    p.add_argument("--rounds", type=number(int), help="how often to train (2)")
+    p.add_argument("--seed", type=number(Seed), default=Wish.seed)
+    p.add_argument(
+        "--error", type=number(float), help="share of decisions that the simulated reviewer gets wrong (0.05)"
+    )
     p.add_argument("--corrections", action="store_true", help="correct wrong edits and train the editor with them")
 
 
 def _card(p: argparse.ArgumentParser) -> None:
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
-    p.add_argument("--strength", type=float, default=CardOptions.strength)
-    p.add_argument("--seed", type=int, default=CardOptions.seed)
+    p.add_argument("--strength", type=number(Weight), default=CardOptions.strength)
+    p.add_argument("--seed", type=number(Seed), default=CardOptions.seed)
     p.add_argument("--show", metavar="vN", help="show a card that was run instead of running one")
 
 
@@ -204,8 +217,8 @@ def _presets(p: argparse.ArgumentParser) -> None:
 
 def _loras(p: argparse.ArgumentParser) -> None:
     p.add_argument("name", nargs="?", default="", help="name or id of a LoRA (default: list all)")
-    p.add_argument("--steps", type=int, help="it was made for so many steps")
-    p.add_argument("--guidance", type=float, help="it was made for this guidance scale")
+    p.add_argument("--steps", type=number(Steps), help="it was made for so many steps")
+    p.add_argument("--guidance", type=number(Guidance), help="it was made for this guidance scale")
     p.add_argument(
         "--schedule", action="append", default=[], metavar="KEY=VALUE",
         help="a value of the noise schedule that it was made for, such as base_shift=1.0986",
@@ -234,12 +247,3 @@ COMMANDS: dict[str, Command] = {
     "rebuild": (commands.rebuild, "restore the records of pictures from the files alone", _nothing),
     "doctor": (commands.doctor, "what this machine has and what fits", _nothing),
 }
-
-
-def run(options: argparse.Namespace) -> int:
-    """Do the step that was asked for. Returns the exit status: 0, or 1 when something was refused or failed."""
-    try:
-        return options.run(options)
-    except BrokenPipeError:  # who was reading (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1

@@ -1,11 +1,13 @@
 """``flenwheel practice``: begin without pictures of one's own, or watch a simulated reviewer turn the whole wheel."""
 
 import argparse
-import json
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
+from pipelines.domain.bounds import Seed, fits
 from pipelines.domain.records import Job
 from pipelines.practice import report
 from pipelines.practice.choices import choices
@@ -17,7 +19,9 @@ from pipelines.workflow import practice as practising
 from pipelines.workflow import sources
 from studio.cli.answers import Answer, Usage, command, in_session, work
 from studio.cli.progress import follow
+from studio.cli.speech import say, say_json
 
+MOST_ROUNDS = 100
 TICK = 2.0
 """Seconds between two lines of progress, in JSON."""
 
@@ -25,10 +29,11 @@ TICK = 2.0
 @command
 def practice(options: argparse.Namespace) -> Answer:
     """Who can be practised with, a start with one of them, or the whole run."""
+    rounds, error = _bounded(options)
     if options.start is not None:
         return _start(options)
     if options.character and not options.list:
-        return _run(options)
+        return _run(options, rounds, error)
     cast = practising.cast()
     words = [f"{who.number:3}  {who.name:6} seed {who.seed:<3} {who.looks}" for who in cast]
     words.append("Turn the wheel with one:  flenwheel practice --character NUMBER")
@@ -48,8 +53,8 @@ def _start(options: argparse.Namespace) -> Answer:
         return data, f"{words}\n{character.name} ({character.id}) has {len(there)} sources."
 
 
-def _run(options: argparse.Namespace) -> Answer:
-    wish = _wish(options)
+def _run(options: argparse.Namespace, rounds: int, error: float) -> Answer:
+    wish = Wish(_number(options), rounds, error, options.seed, options.corrections)
     with in_session(options) as session:
         teller = Teller(session, in_json=options.json)
         try:
@@ -63,15 +68,21 @@ def _run(options: argparse.Namespace) -> Answer:
         return data, "\n".join([*summary(told), f"Report: {path}"])
 
 
-def _wish(options: argparse.Namespace) -> Wish:
+def _bounded(options: argparse.Namespace) -> tuple[int, float]:
+    """How often to train, and the share of wrong decisions. Raises Usage."""
     known = choices()
-    if not options.character.isdigit():
-        raise Usage("--character takes the number of a practice character: flenwheel practice lists them.")
     rounds = known.rounds if options.rounds is None else options.rounds
     error = known.error if options.error is None else options.error
-    if rounds < 1 or not 0 <= error <= 0.5:
-        raise Usage("--rounds is at least 1, --error between 0 and 0.5.")
-    return Wish(int(options.character), rounds, error, options.seed, options.corrections)
+    if not 1 <= rounds <= MOST_ROUNDS or not 0 <= error <= 0.5:
+        raise Usage(f"--rounds is at least 1 (and at most {MOST_ROUNDS}), --error between 0 and 0.5.")
+    return rounds, error
+
+
+def _number(options: argparse.Namespace) -> int:
+    try:
+        return fits(Seed, options.character)
+    except ValidationError:
+        raise Usage("--character takes the number of a practice character: flenwheel practice lists them.") from None
 
 
 @dataclass
@@ -89,9 +100,9 @@ class Teller:
     def tell(self, event: dict[str, Any]) -> None:
         """An event of the run."""
         if self.in_json:
-            print(json.dumps(event, ensure_ascii=False, default=str), flush=True)
+            say_json(event)
         elif words := _words(event):
-            print(words, flush=True)
+            say(words)
 
     def _progress(self, status: Status) -> None:
         if status.job is None or time.monotonic() - self._told < TICK:

@@ -6,7 +6,7 @@ from typing_extensions import TypedDict
 
 from pipelines.domain.presets import CatalogueEntry
 from pipelines.domain.records import LoraRecord
-from pipelines.workflow.loras import catalogued
+from pipelines.workflow.loras import catalogued, titles, told
 from studio.components.painted import Painted, Value, rev_of
 
 
@@ -67,7 +67,8 @@ def catalogue(
         lora = match(entry, loras)
         known.add(lora.id if lora else "")
         items.append(_entry(entry, lora, family))
-    own = [_own(x) for x in loras if x.id not in known and x.family == family]
+    called = titles(loras)
+    own = [_own(x, called[x.id]) for x in loras if x.id not in known and x.family == family]
     keys = {i["key"] for i in (*own, *items) if i["ready"]}
     ticked = [k for k in before.get("ticked", []) if k in keys]
     return {"items": [*own, *items], "ticked": ticked, "rev": rev_of(before)}
@@ -83,9 +84,9 @@ def chosen(value: Value, allowed: Iterable[LoraRecord]) -> list[str]:
 
 def absent(value: Value, known: Iterable[str]) -> list[str]:
     """Names of the ticked entries that come with the product (``known``) and are not in the workspace yet."""
-    ticked = set(value.get("ticked", []))
+    wanted = set(value.get("ticked", [])) & set(known)
     keys = (i.get("key", "") for i in value.get("items", []) if not i.get("lora"))
-    return [key for key in keys if key in ticked and key in set(known)]
+    return [key for key in keys if key in wanted]
 
 
 def _entry(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> CatalogueItem:
@@ -106,14 +107,14 @@ def _entry(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> Catal
     }
 
 
-def _own(lora: LoraRecord) -> CatalogueItem:
+def _own(lora: LoraRecord, title: str) -> CatalogueItem:
     return {
         "key": lora.id,
-        "title": lora.name,
+        "title": title,
         "kind": "trained here" if lora.origin == "trained" else "brought in",
         "relevance": 0,
         "card": f"Rank {lora.rank}" + (f", trigger {lora.trigger}" if lora.trigger else ""),
-        "warning": "",
+        "warning": " ".join(told(lora)),
         "repo": "",
         "licence": "",
         "status": "here",

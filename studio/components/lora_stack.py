@@ -238,12 +238,14 @@ def record(studio: Studio, role: Role, rows: Draft, name: str = "") -> SavedStac
 def show(studio: Studio, rows: LoraRows, draft: Draft) -> Updates:
     """The rows as a draft has them; rows that it has not are hidden."""
     updates: Updates = {rows.ids: draft.ids}
+    called = loras.titles(studio.session.store.all(LoraRecord))
     for n, row in enumerate(rows.pool):
         if n >= len(draft.ids):
             updates[row.frame] = gr.update(visible=False)
             continue
         lora = loras.get(studio.session, draft.ids[n])
-        label = f"{lora.name} ({lora.version})" if lora.version and lora.version not in lora.name else lora.name
+        name = called[lora.id]
+        label = f"{name} ({lora.version})" if lora.version and lora.version not in name else name
         updates |= {
             row.frame: gr.update(visible=True),
             row.use: gr.update(value=draft.uses[n], label=label),
@@ -282,7 +284,8 @@ def _grown(studio: Studio, rows: LoraRows, draft: Draft, lora: LoraRecord | None
         words = _told(f"A stack has {pool} rows at most: remove one first.", "warn")
     elif lora is not None:
         draft = draft.with_lora(lora, loras.weight_of(studio.session, lora))
-        words = _told(_facts(studio, lora), "quiet")
+        left = loras.told(lora)
+        words = {"lines": [_facts(studio, lora), *left], "tone": "warn" if left else "quiet"}
     if studio.character_id:
         record(studio, rows.role, draft)
     return show(studio, rows, draft) | {rows.message: words}
@@ -325,7 +328,8 @@ def load(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
 def follow(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
     """The records or the character changed. Rows change with the character only: a slider that is being dragged must
     not jump."""
-    choices = [ADD, *((f"{x.name}  (rank {x.rank})", x.id) for x in usable(studio, rows.role))]
+    called = loras.titles(studio.session.store.all(LoraRecord))
+    choices = [ADD, *((f"{called[x.id]}  (rank {x.rank})", x.id) for x in usable(studio, rows.role))]
     offered: Updates = {rows.add: gr.update(choices=choices), rows.saved: _saved_choices(studio, rows.role)}
     if form.at == studio.character_id:
         return offered

@@ -6,6 +6,7 @@ from typing import Annotated, NotRequired
 from fastapi import APIRouter, Body
 from typing_extensions import TypedDict
 
+from pipelines.domain.bounds import Seed
 from pipelines.domain.presets import CardCell
 from pipelines.domain.records import Card, Character, LoraRecord
 from pipelines.practice import reviewer
@@ -95,7 +96,7 @@ def card_routes(studio: Studio) -> APIRouter:
 
     @router.post("/cards")
     def run_card(
-        lora: Annotated[str, Body()] = CardOptions.lora, seed: Annotated[int | None, Body()] = CardOptions.seed
+        lora: Annotated[str, Body()] = CardOptions.lora, seed: Annotated[Seed | None, Body()] = CardOptions.seed
     ) -> Begun:
         return {"job": cards.submit(studio.session, studio.character_id, CardOptions(lora=lora, seed=seed)).id}
 
@@ -121,12 +122,14 @@ def told(studio: Studio) -> Cards:
 def _offered(studio: Studio, character: Character) -> list[CardLora]:
     """The character's own first, each part newest first."""
     names = {c.id: c.name for c in studio.session.store.all(Character)}
+    usable = loras.usable(studio.session, character.generator)
+    called = loras.titles(usable)
     found = [
         CardLora(
-            id=x.id, name=x.name, origin=x.origin, own=x.character == character.id,
+            id=x.id, name=called[x.id], origin=x.origin, own=x.character == character.id,
             whose="" if x.character in ("", character.id) else names.get(x.character, x.character),
         )
-        for x in loras.usable(studio.session, character.generator)
+        for x in usable
     ]  # fmt: skip
     return sorted(found, key=lambda x: not x["own"])
 

@@ -6,7 +6,10 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from pydantic import ValidationError
 from typing_extensions import TypedDict
+
+from pipelines.domain.faults import in_words
 
 # A report is a page of our own making with styles of its own; nothing in it may run or reach anywhere.
 STILL = {
@@ -54,4 +57,4 @@ class InWords(APIRoute):
 
 
 def _words(error: Exception) -> str:
-    return str(error.args[0]) if error.args else str(error)
+    return in_words(error) if isinstance(error, ValidationError) else str(error.args[0]) if error.args else str(error)

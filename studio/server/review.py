@@ -7,6 +7,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
+from pipelines.domain.bounds import Cosine
 from pipelines.domain.records import Correction, Decision, ImageRecord
 from pipelines.workflow import pristine, review
 from studio.server import foresight, piles
@@ -86,7 +87,7 @@ def review_routes(studio: Studio) -> APIRouter:
         return {"known": sorted(known), "lost": sorted(known - {s.id for s in there}), **settled}
 
     @router.post("/review/filter")
-    def sort_out(cut: Annotated[float | None, Body(embed=True)] = None) -> SortedOut:
+    def sort_out(cut: Annotated[Cosine | None, Body(embed=True)] = None) -> SortedOut:
         done = review.apply_filter(studio.session, studio.character_id, cut=cut)
         return {"rejected": len(done.rejected), "left": done.left}
 

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from pipelines.domain.records import Survey
 from pipelines.domain.shots import Shot
-from pipelines.planning.survey import columns, rows
+from pipelines.planning.survey import Content, labels, rows
 from pipelines.workflow import datasets, survey_report
 from studio.server.in_words import STILL, InWords
 from studio.server.state import Studio
@@ -90,20 +90,20 @@ def matrix(studio: Studio, survey_id: str) -> Matrix | None:
     if chosen is None or chosen.character != studio.character_id:
         return None
     made = datasets.pictures(studio.session, chosen.character, "survey", chosen.version)
-    stacks = [s.label for s in columns(chosen.stacks)]
+    shown = labels(chosen.stacks)
     return {
         "id": chosen.id,
         "version": chosen.version,
         "versions": [{"id": s.id, "version": s.version} for s in known],
         "images": list(chosen.images),
-        "stacks": stacks,
+        "stacks": list(shown.values()),
         "prompts": [
             {"key": cell, "text": text} for cell, text in rows(chosen.prompts, studio.session.presets.survey_prompts)
         ],
-        "cells": [{**tile(i, store.verdict(i.id)), "at": _place(i.shot)} for i in made if i.shot],
+        "cells": [{**tile(i, store.verdict(i.id)), "at": _place(i.shot, shown)} for i in made if i.shot],
     }
 
 
-def _place(shot: Shot) -> SurveyPlace:
-    labels = shot.purpose.labels
-    return {"stack": labels.get("stack"), "image": labels.get("image"), "prompt": labels.get("prompt")}
+def _place(shot: Shot, shown: dict[Content, str]) -> SurveyPlace:
+    why = shot.purpose.labels
+    return {"stack": shown.get(shot.stack.content), "image": why.get("image"), "prompt": why.get("prompt")}

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, HTTPException, Response
 from fastapi.responses import FileResponse
 from typing_extensions import TypedDict
 
+from pipelines.domain.bounds import Fraction
 from pipelines.domain.calibrations import Calibration, RejectRate
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import Job
@@ -104,7 +105,7 @@ def threshold_routes(studio: Studio) -> APIRouter:
         return studio.remembered("thresholds-now", lambda: brief(studio))
 
     @router.post("/thresholds")
-    def draw(far: Annotated[float, Body(embed=True)] = CalibrateOptions.far) -> Begun:
+    def draw(far: Annotated[Fraction, Body(embed=True)] = CalibrateOptions.far) -> Begun:
         return {"job": calibration.submit(studio.session, studio.character_id, CalibrateOptions(far)).id}
 
     @router.post("/thresholds/score")

@@ -180,10 +180,13 @@ def measure(studio: Studio) -> None:
 def arrival_words(arrival: sources.Arrival) -> Value:
     """What became of dropped files, one line for each that was refused or is doubtful."""
     taken, lost = len(arrival.admitted), len(arrival.refused)
-    title = f"{taken} picture{'' if taken == 1 else 's'} taken in" + (f", {lost} refused" if lost else "")
+    title = f"{taken} picture{'' if taken == 1 else 's'} taken in"
+    title += f", {arrival.captions} with captions" if arrival.captions else ""
+    title += f", {lost} refused" if lost else ""
     lines = [words if name in words else f"{name}: {words}" for name, words in arrival.refused]
     lines += [words for _, words in arrival.doubtful]
-    return {"title": title, "lines": lines, "bullets": True, "tone": "bad" if lost else "warn" if lines else "good"}
+    tone = "bad" if lost else "warn" if lines else "good"
+    return {"title": title, "lines": [*lines, *arrival.noted], "bullets": True, "tone": tone}
 
 
 def _selected(studio: Studio, form: SourcesForm) -> ImageRecord | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.blocks import Block
 
-from pipelines.domain.records import SavedStack, Survey
+from pipelines.domain.records import LoraRecord, SavedStack, Survey
 from pipelines.domain.shots import LoraStack, Plan
 from pipelines.models.lora_files import LoraRefused
 from pipelines.planning.base import ChoiceError
@@ -194,18 +194,20 @@ def bring(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
     """A file joins the library; it is ticked when it is taken in."""
     models, path = tab.models, Path(form.path)
     family = editor_of(studio) or studio.session.settings.editor
+    entry = form.entry if form.entry in {e.name for e in studio.session.presets.catalogue} else ""
     try:
-        lora = loras.add(studio.session, path, path.name, family=family)
+        lora = loras.add(studio.session, path, path.name, family=family, catalogue=entry)
     except LoraRefused as refusal:
         words = {"lines": [str(refusal)], "tone": "bad"}
         return {models.catalogue: catalogue_of(studio, form.listed), models.message: words}
-    if form.entry in {e.name for e in studio.session.presets.catalogue}:
-        lora = lora.model_copy(update={"catalogue": form.entry, "origin": "catalogue"})
-        studio.session.store.put(lora)
     value = catalogue_of(studio, form.listed)
     key = next((i["key"] for i in value["items"] if i["lora"] == lora.id), "")
     value["ticked"] = list(dict.fromkeys([*value["ticked"], *([key] if key else [])]))
-    words = {"lines": [f"{lora.name} is here: rank {lora.rank}, {lora.modules} modules."], "tone": "good"}
+    left = loras.told(lora)
+    words = {
+        "lines": [f"{lora.name} is here: rank {lora.rank}, {lora.modules} modules.", *left],
+        "tone": "warn" if left else "good",
+    }
     return {models.catalogue: value, models.message: words}
 
 
@@ -239,12 +241,17 @@ def plan_of(studio: Studio, form: SurveyForm) -> Plan:
     stacks = columns(studio, form.listed, form.combine, form.stacks)
     prompts = [
         *form.prompts,
-        *(specialties(tuple(stacks), studio.session.presets.catalogue) if form.specialties else ()),
+        *(_specialties(studio, stacks) if form.specialties else ()),
     ]
     if not prompts:
         raise NotAllowed("Tick at least one prompt.")
     options = survey.SurveyOptions(images, tuple(stacks), tuple(prompts), seed=form.seed)
     return survey.plan(studio.session, studio.character_id, options)
+
+
+def _specialties(studio: Studio, stacks: Sequence[LoraStack]) -> tuple[str, ...]:
+    entries = {lora.id: lora.catalogue for lora in studio.session.store.all(LoraRecord)}
+    return specialties(tuple(stacks), studio.session.presets.catalogue, entries)
 
 
 def look_ahead(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
@@ -254,7 +261,7 @@ def look_ahead(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
     except (NotAllowed, ChoiceError, NotFound) as problem:
         words = {"lines": [str(problem)], "tone": "quiet"}
         return {tab.plan: words, tab.make: gr.update(interactive=False, value="Run")}
-    stacks = len({s.stack.label for s in plan.shots})
+    stacks = len({s.stack.content for s in plan.shots})
     images = len({s.sources[0].id for s in plan.shots})
     prompts = len({s.purpose.labels["prompt"] for s in plan.shots})
     words = estimate_words(studio, plan)

@@ -148,3 +148,25 @@ def test_with_weights_a_face_is_described(astronaut, tmp_path):
     assert one.embedding.shape == (512,)
     assert np.linalg.norm(one.embedding) == pytest.approx(1, abs=1e-5)
     assert np.array_equal(one.embedding, two.embedding)
+
+
+def test_a_face_that_fills_the_picture_is_found_where_it_is() -> None:
+    """A real photograph, cut tighter and tighter around the face."""
+    photograph = Image.fromarray(data.astronaut())
+    finder = Facenet()
+    x0, y0, x1, y1 = finder.faces(photograph)[0].box
+    for share in (0.1, 0.0, -0.1, -0.15, -0.2):
+        dx, dy = share * (x1 - x0), share * (y1 - y0)
+        tight = photograph.crop((round(x0 - dx), round(y0 - dy), round(x1 + dx), round(y1 + dy)))
+        for scale in (1, 8):
+            seen = tight.resize((tight.width * scale, tight.height * scale), Image.Resampling.LANCZOS)
+            (face,) = finder.faces(seen)
+            assert face.keypoints is not None
+            assert all(0 <= x <= seen.width and 0 <= y <= seen.height for x, y in face.keypoints)
+            assert face.area > 0.3 * seen.width * seen.height
+
+
+def test_where_there_is_no_face_none_is_made_up() -> None:
+    finder = Facenet()
+    for picture in (data.coffee(), data.rocket(), np.full((200, 200, 3), 127, np.uint8)):
+        assert finder.faces(Image.fromarray(picture)) == []

@@ -389,7 +389,7 @@ def test_it_learns_and_its_file_says_what_it_is(bench: KleinBench, target: str) 
     assert {t.dtype for t in tensors.values()} == {torch.bfloat16}
     header = inspect(path)
     assert (header.family, header.format, header.rank, header.trigger) == ("flux2-klein", "diffusers", 8, "ohwx_char")
-    assert header.modules == 2 * 12 + 3
+    assert header.modules == 2 * 12 + 3 * 2
     assert told["modelspec.architecture"] == "Flux.2-klein-4b/lora"
     assert told["ss_base_model_version"] == "flux_2_klein_4b"
     assert told["flenwheel.base"] == "black-forest-labs/FLUX.2-klein-base-4B"

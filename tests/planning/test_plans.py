@@ -216,7 +216,7 @@ def test_enrich_keeps_the_proportions_of_the_source():
     square = enrich.plan(enriching(count=1)).shots[0]
     assert (square.width, square.height) == (64, 64)
     real = base.size_like(picture(1, size=(600, 900)), shipped().models["qwen-image-edit-2509"])
-    assert real == (832, 1248)  # 836.1 x 1254.1, to multiples of 16
+    assert real == (832, 1248)  # 836.1 x 1254.1, to multiples of 32
 
 
 def test_wrong_names_and_wrong_families_are_refused_in_words():

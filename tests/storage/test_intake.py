@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, TiffImagePlugin
 
 from pipelines.domain.records import ImageRecord
 from pipelines.storage import intake
@@ -406,3 +406,78 @@ def test_hostile_names_are_harmless(take: Any, workspace: Workspace, hostile: st
     with pytest.raises(Refused) as refusal:
         take(b"junk", hostile)
     assert not set(str(refusal.value)) & set("<>\0\n\x1b\u202e")
+
+
+# ---- as phones and programs make them
+
+
+def heic(image: Image.Image, **options: Any) -> bytes:
+    import pillow_heif
+
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(image).save(buffer, quality=90, **options)
+    return buffer.getvalue()
+
+
+def test_heic_comes_in_and_a_cut_one_is_told(take: Any) -> None:
+    data = heic(photo())
+    record, pixels = take(data, "IMG_0001.HEIC")
+    assert record.intake.format == "HEIF" and record.intake.original.endswith(".heic")
+    assert np.abs(pixels.astype(int) - np.asarray(photo()).astype(int)).mean() < 12
+    assert take(data + b"\0\0\0\x18ftypisom" + b"\0" * 500, "motion.heic")[0].pixels == record.pixels
+    with pytest.raises(Refused, match=r"half\.heic: .*HEIC|half\.heic: .*could not be read"):
+        take(data[: len(data) // 2], "half.heic")
+
+
+def test_a_png_with_a_long_text_or_a_large_profile_is_a_fine_picture(take: Any, workspace: Workspace) -> None:
+    data = file(photo())
+    place = data.index(b"IDAT") - 4
+    texts = chunk(b"zTXt", b"workflow\0\0" + zlib.compress(b"node " * 300_000))
+    texts += chunk(b"iTXt", b"prompt\0\1\0\0\0" + zlib.compress(b"node " * 300_000)) + chunk(
+        b"tEXt", b"a\0" + b"x" * 1_500_000
+    )
+    long = data[:place] + texts + data[place:]
+    record, pixels = take(long, "comfy.png")
+    assert np.array_equal(pixels, np.asarray(photo())) and record.intake.notes == ()
+    assert workspace.path(record.intake.original).read_bytes() == long
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    large = file(photo(63), icc_profile=profile + np.random.default_rng(0).bytes(1_500_000))
+    assert take(large, "printer.png")[0].width == 63
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\xff\x0a" + b"\1" * 99, "JPEG XL, which isn't read here: save it as PNG or JPEG"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n" + b"\1" * 99, "JPEG XL"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git-lfs"),
+        (b"<!DOCTYPE html><title>404</title>", "web page"),
+        (b"II*\0\x10\0\0\0CR\x02\0" + b"\0" * 99, "raw file"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1" + b"\0" * 99, "raw file"),
+        (b"FUJIFILMCCD-RAW 0201", "raw file"),
+        (b"\0\0\0\x18ftypisom\0\0\0\1" + b"\0" * 99, "film"),
+        (b"8BPS\0\1" + b"\0" * 99, "Photoshop"),
+        (b"\0" * 4096, "nothing but zeros"),
+        (b"\0\5\x16\7" + b"\0" * 99, "AppleDouble"),
+        (b"\x01\x02\x03\xfe\xfd" * 99, "not a picture that can be read"),
+    ],
+)
+def test_what_it_is_instead_is_said_only_when_its_bytes_say_so(take: Any, data: bytes, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        take(data, "thing.jpg")
+
+
+def test_a_raw_file_in_the_clothes_of_a_tiff_is_not_taken_for_its_preview(take: Any) -> None:
+    for tag, value, kind in ((50706, b"\1\4\0\0", 1), (254, 1, 4)):
+        tags = TiffImagePlugin.ImageFileDirectory_v2()
+        tags[tag] = value
+        tags.tagtype[tag] = kind
+        with pytest.raises(Refused, match="raw file"):
+            take(file(photo(), "TIFF", tiffinfo=tags), "a.dng")
+
+
+def test_a_refused_picture_leaves_nothing(take: Any, workspace: Workspace) -> None:
+    for data in (b"junk", file(photo())[:100], heic(photo())[:300], file(Image.new("RGB", (1, 1)))):
+        with pytest.raises(Refused):
+            take(data)
+    assert [p for p in workspace.root.rglob("*") if p.is_file()] == []

@@ -14,7 +14,7 @@ from pipelines.domain.requests import RenderRequest, TrainRequest
 from pipelines.queue.stored_request import stored_request
 from pipelines.storage import migrations, pictures
 from pipelines.storage.curves import curve
-from pipelines.storage.journal import Document, Tables
+from pipelines.storage.journal_lines import Document, Tables
 from pipelines.storage.migrations import ALL, MadeByNewer, Migration, migrate, reshaped
 from pipelines.storage.pictures import read_recipe, thumbnail
 from pipelines.storage.rebuild import rebuild

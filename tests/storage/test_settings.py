@@ -5,9 +5,9 @@ import pytest
 from own_presets import own_flux
 
 from pipelines.storage import settings
-from pipelines.storage.preset_files import PresetError
 from pipelines.storage.presets import shipped
 from pipelines.storage.settings import BadSettings, Settings
+from pipelines.workflow.opening import open_session
 
 
 def write(root: Path, text: str) -> None:
@@ -43,31 +43,39 @@ def test_one_workspace_does_not_see_the_file_of_another(workspace_root: Path, tm
     assert Settings().theme == "dark"
 
 
-def test_all_errors_are_told_at_once_with_where_they_are(workspace_root: Path) -> None:
-    write(
-        workspace_root, 'theme = "pink"\nthread = 2\nmemory_budget_gib = -1\ngenerator = "sdxl"\neditor = "mini-flux"'
-    )
-    with pytest.raises(BadSettings) as error:
-        settings.load(workspace_root)
-    for word in (
-        "theme",
-        "thread",
-        "memory_budget_gib",
-        "no generator 'sdxl'",
-        "no editor 'mini-flux'",
-        "settings.toml",
-        *shipped().models,
-    ):
-        assert word in str(error.value)
-    assert isinstance(error.value, PresetError)
+def test_what_cannot_be_used_of_the_file_is_left_out_and_all_of_it_told_at_once(workspace_root: Path) -> None:
+    content = 'theme = "pink"\nthread = 2\nmemory_budget_gib = -1\ngenerator = "sdxl"\neditor = "mini-flux"\n'
+    content += "threads = 3"
+    write(workspace_root, content)
+    loaded = settings.load(workspace_root)
+    assert loaded.model_dump() == Settings(threads=3).model_dump()
+    (told,) = loaded.problems
+    known = shipped().models
+    for word in ("theme", "thread", "memory_budget_gib", "no generator 'sdxl'", "no editor 'mini-flux'", *known):
+        assert word in told
+    assert "settings.toml" in told and (workspace_root / "settings.toml").read_text() == content
+    with open_session(workspace_root) as session:
+        assert told in session.store.repairs
 
 
-@pytest.mark.parametrize("broken", ["theme = ", "\ufeff\0", "theme = 'a"])
+def test_what_another_version_can_use_stays_in_the_file(workspace_root: Path) -> None:
+    write(workspace_root, 'surprise = [1]\nthreads = "many"\ntheme = "light"')
+    settings.save(workspace_root, {"device": "cpu"})
+    kept = tomllib.loads((workspace_root / "settings.toml").read_text())
+    assert kept == {"surprise": [1], "threads": "many", "theme": "light", "device": "cpu"}
+    settings.save(workspace_root, {"threads": 2, "surprise": None})
+    kept = tomllib.loads((workspace_root / "settings.toml").read_text())
+    assert kept == {"threads": 2, "theme": "light", "device": "cpu"}
+    assert settings.load(workspace_root).problems == ()
+
+
+@pytest.mark.parametrize("broken", ["theme = ", "\ufeff\0", "theme = 'a", "a = " + "[" * 5000])
 def test_a_file_that_is_not_toml_is_named_and_left(workspace_root: Path, broken: str) -> None:
     write(workspace_root, broken)
-    for use in (lambda: settings.load(workspace_root), lambda: settings.save(workspace_root, {"threads": 1})):
-        with pytest.raises(BadSettings, match=r"settings\.toml"):
-            use()
+    loaded = settings.load(workspace_root)
+    assert loaded.model_dump() == Settings().model_dump() and "settings.toml" in loaded.problems[0]
+    with pytest.raises(BadSettings, match=r"settings\.toml"):
+        settings.save(workspace_root, {"threads": 1})
     assert (workspace_root / "settings.toml").read_text() == broken
 
 

@@ -48,7 +48,7 @@ def test_half_folders_of_dead_processes_go_with_all_that_is_in_them(tmp_path: Pa
 def test_a_lora_that_was_arriving_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace, seen = Workspace(tmp_path), []
 
-    def killed(path: Path, shown: str) -> None:
+    def killed(path: Path, *_: object) -> None:
         seen.append(path)
         raise KeyboardInterrupt
 

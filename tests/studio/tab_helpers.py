@@ -15,6 +15,8 @@ from studio.components.lora_stack import Draft, LoraRows
 Tab = TypeVar("Tab")
 
 PREFIX = {"qwen": "diffusion_model.transformer_blocks.0.attn.", "flux": "transformer.transformer_blocks.0.attn."}
+WIDTH = {"qwen": 160, "flux": 192}
+"""Of the small models."""
 BASE = {"qwen": "qwen-image-edit-2509/lora", "flux": "flux-1-dev/lora"}
 
 
@@ -22,9 +24,9 @@ def lora_file(folder: Path, name: str, kind: str = "qwen", rank: int = 4) -> Pat
     """A small LoRA file of one attention layer."""
     tensors = {}
     for n, module in enumerate(("to_q", "to_k")):
-        down = np.full((rank, 8), float(len(name) + n), dtype=np.float32)
+        down = np.full((rank, WIDTH[kind]), float(len(name) + n), dtype=np.float32)
         tensors[f"{PREFIX[kind]}{module}.lora_A.weight"] = down
-        tensors[f"{PREFIX[kind]}{module}.lora_B.weight"] = np.zeros((8, rank), dtype=np.float32)
+        tensors[f"{PREFIX[kind]}{module}.lora_B.weight"] = np.zeros((WIDTH[kind], rank), dtype=np.float32)
     path = folder / f"{name}.safetensors"
     save_file(tensors, path, metadata={"modelspec.architecture": BASE[kind], "title": name})
     return path

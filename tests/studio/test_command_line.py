@@ -1,5 +1,6 @@
 """The command line without a browser: answers in JSON, refusals in words, nothing but steps underneath."""
 
+import codecs
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
 from own_presets import own_flux
 from PIL import Image
@@ -19,6 +21,7 @@ from pipelines.storage import settings
 from pipelines.storage.pictures import save_picture
 from pipelines.storage.presets import shipped
 from pipelines.storage.store import Store
+from pipelines.workflow import training
 from pipelines.workflow.opening import open_session
 from studio.__main__ import main
 from studio.cli import doctor
@@ -67,7 +70,9 @@ def test_every_command_of_the_readme_is_there() -> None:
 def test_import_takes_in_what_it_can_and_names_what_it_cannot(run: Any, pictures: Path) -> None:
     status, told = run("import", str(pictures), "--new", "Ada", "--may-use", "--angle", "front")
     assert status == 0
-    assert (told["character"], len(told["admitted"]), list(told["refused"])) == ("ada", 3, ["broken.jpg"])
+    assert (told["character"], len(told["admitted"])) == ("ada", 3)
+    (refused,) = told["refused"]
+    assert refused["file"] == "broken.jpg" and refused["reason"].startswith("broken.jpg: ")
     status, told = run("status")
     assert [s["count"] for s in told["rail"]["steps"] if s["key"] == "sources"] == [3]
     assert told["rail"]["next"]["tab"] == "enrich"
@@ -251,6 +256,54 @@ def test_a_failure_mode_is_noted_by_name_or_letter_and_taken_back(
     assert run("review", "--failure", "ears", first[:12])[1]["failures"] == {first: ["hands"]}
     status, told = run("review", "--failure", "beard", first[:12])
     assert status == 1 and "'beard'" in told["error"] and "r ears" in told["error"]
+
+
+def test_a_folder_of_everything_comes_in_or_is_named(run: Any, tmp_path: Path, workspace_root: Path) -> None:
+    folder = tmp_path / "camera roll"
+    (folder / "more").mkdir(parents=True)
+    noise = np.random.default_rng(0).integers(0, 255, (6, 64, 64, 3), dtype=np.uint8)
+    pictures = [Image.fromarray(pixels) for pixels in noise]
+    pictures[0].save(folder / "a.JPG", "JPEG")
+    pictures[1].save(folder / "b.jfif", "JPEG")
+    pictures[2].save(folder / "c.AVIF", "AVIF")
+    pillow_heif.from_pillow(pictures[3]).save(folder / "d.HEIC")
+    pictures[4].save(folder / "more" / "मीरा.tiff")
+    (folder / "a.txt").write_bytes(codecs.BOM_UTF8 + b"ana in a red dress")
+    (folder / "more" / "metadata.jsonl").write_text(json.dumps({"file_name": "मीरा.tiff", "text": "a banana"}))
+    (folder / "e.jxl").write_bytes(b"\xff\x0a" + b"\1" * 50)
+    (folder / "notes.docx").write_bytes(b"PK\3\4 words")
+    (folder / ".DS_Store").write_bytes(b"hidden")
+    gone = tmp_path / "gone.png"
+    status, told = run("import", str(folder), str(gone), "--new", "Ana", "--token", "ana", "--may-use")
+    assert status == 0 and len(told["admitted"]) == 5 and told["captions"] == 2 and told["folders"] == ["more"]
+    refused = {one["file"]: one["reason"] for one in told["refused"]}
+    assert set(refused) == {"gone.png", "e.jxl", "notes.docx"} and "JPEG XL" in refused["e.jxl"]
+    with open_session(workspace_root) as session:
+        known = {i.intake.filename: i for i in session.store.all(ImageRecord) if i.intake}
+        assert known["a.JPG"].caption == "ana in a red dress" and known["d.HEIC"].caption == "ana person"
+        assert training.caption(session, known["a.JPG"]) == "ana in a red dress"
+        assert training.caption(session, known["मीरा.tiff"]) == "ana person, a banana"
+    status, told = run("import", str(gone), "--new", "Nobody", "--may-use")
+    assert status == 1 and "no file" in told["error"]
+    assert run("status")[1]["characters"] == ["ana"], "nobody is made for nothing"
+
+
+def test_ana_and_ana_are_two(run: Any, pictures: Path) -> None:
+    for name in ("Ana", "ana", "CON", "मीरा", "👩‍🎨"):
+        assert run("import", str(pictures), "--new", name, "--may-use")[0] == 0
+    _, told = run("status")
+    assert told["characters"] == ["ana", "ana-2", "con_", "character", "character-2"]
+    assert run("status", "--character", "Ana")[1]["character"] == "ana"
+    assert run("status", "--character", "ana-2")[1]["character"] == "ana-2"
+    status, told = run("status", "--character", "ana")
+    assert status == 1 and "Ana" in told["error"] and "ana-2" in told["error"]
+    assert run("status", "--character", "मीरा")[1]["character"] == "character"
+
+
+@pytest.mark.parametrize("token", ["a b", "<x>", "", "x" * 60, "-"])
+def test_a_token_that_is_none_is_refused_and_nobody_is_made(run: Any, pictures: Path, token: str) -> None:
+    status, told = run("import", str(pictures), "--new", "Ada", "--may-use", f"--token={token}")
+    assert status == 1 and "token" in told["error"] and run("status")[1]["characters"] == []
 
 
 LOADED = """

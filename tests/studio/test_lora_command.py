@@ -69,7 +69,7 @@ def test_the_user_says_what_a_lora_was_made_for_and_takes_it_back(run: Any, tmp_
 def test_nonsense_is_refused_in_words_and_changes_nothing(run: Any, tmp_path: Path, said: Any, why: str) -> None:
     run("import", str(lora_file(tmp_path, "mine")))
     status, answer = run("loras", "mine", *said)
-    assert status == 1
+    assert status in (1, 2)
     assert why in answer["error"]
     assert row(run("loras")[1], "mine")["says"] == ""
 

@@ -132,7 +132,7 @@ def test_two_ticks_in_a_row_both_count(page: Page, served: Served, put: Put) -> 
 
 
 def test_the_cut_line_is_moved_by_keys_and_by_dragging(page: Page, served: Served, put: Put) -> None:
-    made = [put("synthetic", score=score) for score in (0.2, 0.4, 0.6, 0.8)]
+    made = [put("synthetic", score=score, verdict="wrong") for score in (0.2, 0.4, 0.6, 0.8)]
     session = served.studio.session
     session.store.decide(Decision(image=made[1].id, who="human", action="label", value="good"))
     page.click("#tab-generate-button")

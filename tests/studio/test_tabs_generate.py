@@ -142,7 +142,7 @@ def test_what_is_no_number_on_the_page_is_as_good_as_not_said(tab: GenerateTab) 
 @pytest.fixture
 def judged(studio: Studio, put: Put) -> list[ImageRecord]:
     """Five synthetic pictures with known scores."""
-    return [put("synthetic", score=s) for s in (0.2, 0.4, 0.5, 0.6, 0.8)]
+    return [put("synthetic", score=s, verdict="wrong") for s in (0.2, 0.4, 0.5, 0.6, 0.8)]
 
 
 def test_the_histogram_starts_at_the_threshold(studio: Studio, judged: list[ImageRecord]) -> None:
@@ -170,6 +170,21 @@ def test_sorting_out_rejects_what_is_below_and_says_that_it_can_be_taken_back(
     assert [v.label for v in verdicts] == ["reject"] * 3 + [None] * 2
     assert {v.who for v in verdicts[:3]} == {"rule"}
     assert words["title"].startswith("3 sorted out") and "taken back" in words["lines"][0]
+
+
+def test_what_is_in_doubt_is_never_sorted_out_and_the_button_says_what_it_does(
+    studio: Studio, tab: GenerateTab, put: Put
+) -> None:
+    doubts = [put("synthetic", score=0.1, verdict=v) for v in ("cannot tell", "unsure", "right")]
+    profile = put("synthetic", score=0.05, verdict="cannot tell", cell="profile-left/neutral")
+    wrong = [put("synthetic", score=s, verdict="wrong") for s in (0.1, 0.3)]
+    for cut, count in ((0.2, 1), (1.0, 1)):
+        line = generate.scores_of(studio, {}) | {"cut": cut}
+        assert generate.filter_button(studio, line)["value"] == f"Sort out {count} below the line"
+        title = generate.sort_out(studio, tab, generate.read(tab, {tab.histogram: line}))[tab.filtered]["title"]
+        assert title.startswith(f"{count} sorted out")
+    labels = [studio.session.store.verdict(i.id).label for i in (*doubts, profile, *wrong)]
+    assert labels == [None] * 4 + ["reject"] * 2
 
 
 def test_pictures_without_a_score_are_counted_apart() -> None:

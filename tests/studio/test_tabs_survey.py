@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from tab_helpers import groups_say, lora_file, on_page, rows_say
 
-from pipelines.domain.records import ImageRecord, Survey
+from pipelines.domain.records import ImageRecord, Job, LoraRecord, Survey
 from pipelines.storage.presets import shipped
+from pipelines.workflow import loras
+from pipelines.workflow import survey as survey_steps
 from pipelines.workflow.survey import Standing
 from studio.components import lora_stack
 from studio.components.catalogue import chosen, match, status
@@ -103,6 +105,63 @@ def test_a_lora_of_another_family_is_refused_in_words(studio: Studio, tab: Surve
     value, words = bring(studio, tab, lora_file(tmp_path, "grain", "flux"), "multiple-angles", {})
     assert words["tone"] == "bad" and "grain" in words["lines"][0]
     assert not any(i["lora"] for i in value["items"])
+
+
+def trained(studio: Studio, path: Path) -> LoraRecord:
+    """A LoRA of the character's editor, as a training leaves it."""
+    record = loras.add(studio.session, path, "ada_v1.safetensors", family="mini-qwen-edit")
+    own = record.model_copy(update={"origin": "trained", "character": "ada", "version": "v1", "run": "r", "alpha": 2.0})
+    studio.session.store.put(own)
+    return own
+
+
+def test_what_is_ticked_is_tested_after_an_own_lora_was_trained(studio: Studio, tab: SurveyTab, tmp_path: Path) -> None:
+    """Entries without a repository have an empty name, as own LoRAs have none in the catalogue: these are not alike."""
+    own = trained(studio, lora_file(tmp_path, "ada_v1"))
+    listed = shown(studio, tab)[tab.models.catalogue] | {"ticked": ["mini-expressions", "mini-angles"]}
+    titles = {i["key"]: i["lora"] for i in listed["items"]}
+    assert titles["mini-expressions"] == titles["mini-angles"] == "" and titles[own.id] == own.id
+    value = survey.fetch(studio, tab, SurveyForm(listed))[tab.models.catalogue]
+    columns = survey.columns(studio, value, [], [])
+    assert {c.adapters[0].name for c in columns} == {"mini-expressions", "mini-angles"}
+    assert own.id not in {a.sha256 for c in columns for a in c.adapters}
+
+
+def test_two_files_of_one_name_are_two_lines_and_two_columns(
+    studio: Studio, tab: SurveyTab, put: Put, tmp_path: Path
+) -> None:
+    put("source")
+    pictures = shown(studio, tab)[tab.tests.images]
+    value: dict[str, Any] = {}
+    for folder, rank in (("one", 4), ("two", 2)):
+        (tmp_path / folder).mkdir()
+        path = lora_file(tmp_path / folder, "pytorch_lora_weights", rank=rank)
+        value, _ = bring(studio, tab, path, "", value)
+    own = [i for i in value["items"] if i["kind"] == "brought in"]
+    assert len({i["title"] for i in own}) == 2
+    plan = survey.plan_of(studio, choice(tab, value, pictures))
+    assert len({s.purpose.labels["stack"] for s in plan.shots}) == 3  # the base and both
+    made = survey_steps._survey(plan, Job(id="j", kind="render", title="t", request={}))
+    assert len(made.stacks) == 3
+
+
+def test_an_own_lora_brought_in_again_stays_the_characters(studio: Studio, tab: SurveyTab, tmp_path: Path) -> None:
+    path = lora_file(tmp_path, "ada_v1")
+    own = trained(studio, path)
+    value, _ = bring(studio, tab, path, "multiple-angles", {})
+    kept = loras.get(studio.session, own.id)
+    assert (kept.origin, kept.character, kept.version, kept.run, kept.catalogue) == ("trained", "ada", "v1", "r", "")
+    assert (kept.name, kept.alpha, kept.path) == (own.name, own.alpha, own.path)
+    assert len(list(studio.session.workspace.path("loras").glob("*.safetensors"))) == 1
+    assert not any(i["lora"] for i in value["items"] if i["key"] == "multiple-angles")
+
+
+def test_a_file_that_was_lost_comes_back_to_its_record(studio: Studio, tmp_path: Path) -> None:
+    path = lora_file(tmp_path, "ada_v1")
+    own = trained(studio, path)
+    studio.session.workspace.path(own.path).unlink()
+    again = loras.add(studio.session, path, "other.safetensors", family="mini-qwen-edit")
+    assert again.origin == "trained" and studio.session.workspace.path(again.path).is_file()
 
 
 def test_ids_from_the_page_are_not_trusted(studio: Studio, brought: dict[str, Any]) -> None:

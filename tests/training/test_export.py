@@ -105,7 +105,7 @@ def test_loras_kept_for_rendering_are_not_disturbed_by_a_training(bench: Bench) 
 
 @pytest.mark.parametrize(
     ("target", "prefix", "family"),
-    [("character", "transformer.", "flux"), ("editor", "diffusion_model.transformer_blocks.", "qwen-image-edit")],
+    [("character", "transformer.", "flux"), ("editor", "transformer.transformer_blocks.", "qwen-image-edit")],
 )
 def test_keys_are_named_as_the_readers_expect(bench: Bench, target: str, prefix: str, family: str) -> None:
     request = bench.request(target, steps=1)

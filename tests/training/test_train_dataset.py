@@ -10,9 +10,10 @@ from train_helpers import Bench
 
 from pipelines.domain.requests import TrainItem
 from pipelines.domain.shots import ImageRef
+from pipelines.domain.sizes import fitted
 from pipelines.models.flux.train import FluxDenoiser
 from pipelines.training import TrainingDataError
-from pipelines.training.dataset import Cache, Encoder, Example, bucket, crop
+from pipelines.training.dataset import Cache, Encoder, Example, crop
 
 
 class Counted(FluxDenoiser):
@@ -42,7 +43,7 @@ def equal(a: Example, b: Example) -> bool:
 @pytest.mark.parametrize("multiple", [8, 16, 32])
 @pytest.mark.parametrize("size", [(1000, 1000), (1920, 1080), (683, 1024), (40, 4000), (16, 16)])
 def test_buckets_keep_area_and_aspect_on_the_grid(size: tuple[int, int], multiple: int) -> None:
-    w, h = bucket(*size, resolution=512, multiple=multiple)
+    w, h = fitted(*size, 512**2, multiple)
     assert w % multiple == 0 and h % multiple == 0
     assert w * h == pytest.approx(512 * 512, rel=0.1)
     aspect = min(max(size[0] / size[1], 0.5), 2)
@@ -50,7 +51,7 @@ def test_buckets_keep_area_and_aspect_on_the_grid(size: tuple[int, int], multipl
 
 
 def test_a_square_picture_gets_exactly_the_resolution() -> None:
-    assert bucket(700, 700, 768, 16) == (768, 768)
+    assert fitted(700, 700, 768**2, 16) == (768, 768)
 
 
 def test_a_crop_keeps_the_middle_and_does_not_stretch() -> None:
@@ -61,7 +62,7 @@ def test_a_crop_keeps_the_middle_and_does_not_stretch() -> None:
 
 def test_an_example_has_latents_of_the_bucket_and_the_captions_embeddings(bench: Bench) -> None:
     example = encoder(bench).example(bench.item(0))
-    w, h = bucket(128, 96, 64, 8)
+    w, h = fitted(128, 96, 64**2, 8)
     assert (w, h) == (72, 56)
     assert example.latents.shape == (1, 16, h // 4, w // 4) and example.latents.dtype == torch.float32
     assert example.text.pooled is not None and example.text.embeds.shape[0] == 1

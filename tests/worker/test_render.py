@@ -9,12 +9,16 @@ import pytest
 import torch
 from engine_helpers import (
     FLUX,
+    FLUX_TARGETS,
     QWEN,
     events,
     family,
     flux_lora,
+    lora_tensors,
     models_dir,
+    prefixed,
     qwen_lora,
+    ramp,
     resident,
     settings,
     shot,
@@ -22,6 +26,7 @@ from engine_helpers import (
     stack,
     weighted,
     workspace,
+    write_lora,
 )
 from own_presets import own_flux
 from PIL import Image
@@ -29,7 +34,7 @@ from PIL import Image
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import ImageMade, Memory, Preview, Progress, Started, StepDone, Warned
 from pipelines.domain.records import ImageRecord
-from pipelines.domain.shots import ImageRef, Plan, Shot
+from pipelines.domain.shots import Adapter, ImageRef, Plan, Shot
 from pipelines.engine.memory import WillNotFit
 from pipelines.engine.resident import Resident
 from pipelines.engine.weights import WeightsMissing
@@ -38,7 +43,7 @@ from pipelines.storage.pictures import pixel_hash, read_recipe
 from pipelines.storage.presets import load_presets
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
-from pipelines.worker.render import RenderFailed, render
+from pipelines.worker.render import BlankPicture, RenderFailed, _refuse_blank, render
 
 __all__ = ["events", "models_dir", "resident", "settings", "workspace"]
 
@@ -187,6 +192,35 @@ def test_one_failed_shot_warns_and_the_rest_goes_on(
         "no source",
     ):
         assert words in warned
+
+
+def test_a_picture_that_is_none_is_a_failed_shot_in_words(
+    resident: Resident, events: list, workspace: Workspace, models_dir: Path
+) -> None:
+    """A LoRA that throws the model out of its numbers: as files they pass, each weight is below what is refused."""
+    halves = lora_tensors(models_dir / FLUX, FLUX_TARGETS)
+    sha = write_lora(workspace.path("loras/huge.safetensors"), prefixed({n: t * 3000 for n, t in halves.items()}))
+    huge = Adapter(name="huge", sha256=sha, path="loras/huge.safetensors", weight=1e30)
+    shots = [shot(stack=stack(huge)), shot()]
+    made = run(plan(*shots), resident, events)
+    assert [record.shot for record in made] == [shots[1]]
+    (warned,) = of(Warned, events)
+    assert "portrait" in warned.text and ("out of bounds" in warned.text or "flat colour" in warned.text)
+    assert "LoRA" in warned.text
+    assert not workspace.path(plan(*shots).path(shots[0])).exists()
+
+
+def test_a_flat_picture_is_not_kept() -> None:
+    with pytest.raises(BlankPicture, match=r"one flat colour \(0, 0, 0\)"):
+        _refuse_blank(Image.new("RGB", (64, 64)))
+    _refuse_blank(ramp())
+
+
+def test_many_failures_are_named_together_at_the_end(resident: Resident, events: list) -> None:
+    shots = [shot(revision="of old", seed=n) for n in range(22)]
+    run(plan(shot(), *shots), resident, events)
+    assert of(Warned, events)[-1].text.startswith("22 of 23 pictures failed: ")
+    assert of(Warned, events)[-1].text.endswith("and 2 more.")
 
 
 def test_when_nothing_at_all_can_be_made_the_run_fails(resident: Resident, events: list) -> None:
