@@ -46,8 +46,8 @@ EMPTY = "When a survey has run, its averages appear here."
 
 
 def averages(table: Sequence[Standing]) -> Averages:
-    """The averages of every stack as a table, without columns that nothing was measured of: no peak on a CPU, no stars
-    before anybody rated."""
+    """The averages of every stack as a table; the page leaves out columns that nothing was measured of (no peak on a
+    CPU, no stars before anybody rated)."""
 
     def number(value: float | None, form: str) -> str:
         return "" if value is None else format(value, form)
@@ -64,8 +64,7 @@ def averages(table: Sequence[Standing]) -> Averages:
         ]
         for s in table
     ]
-    said = [n for n in range(len(HEAD)) if n == 0 or any(row[n] for row in rows)]
-    return {"head": [HEAD[n] for n in said], "rows": [[row[n] for n in said] for row in rows], "empty": EMPTY}
+    return {"head": list(HEAD), "rows": rows, "empty": EMPTY}
 
 
 def ranking(table: Sequence[Standing]) -> Ranking:

@@ -11,10 +11,21 @@ import { blind, whenBlind } from "./blind.js";
  */
 
 /**
+ * A table without the columns that nothing was measured of.
  * @param {string[]} head
  * @param {string[][]} rows
  */
 function table(head, rows) {
+  const told = head.map((_, n) => n === 0 || rows.some((row) => row[n]));
+  const kept = (/** @type {string[]} */ row) => row.filter((_, n) => told[n]);
+  return whole(kept(head), rows.map(kept));
+}
+
+/**
+ * @param {string[]} head
+ * @param {string[][]} rows
+ */
+function whole(head, rows) {
   const cell = (/** @type {string} */ text, /** @type {number} */ n) =>
     n ? h("td", { class: "num" }, text) : h("th", { scope: "row", title: text }, text);
   const heads = h(
