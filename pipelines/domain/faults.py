@@ -2,6 +2,8 @@
 
 import errno
 import os
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -45,7 +47,12 @@ def expected(error: BaseException) -> bool:
 
 def wrong_values(error: ValidationError) -> list[str]:
     """One line for each value that does not do: where it stands, what it is, what is wanted."""
-    return [_wrong_value(e["loc"], e["input"], e["type"], e["msg"], e.get("ctx") or {}) for e in error.errors()]
+    return values_in_words(error.errors())
+
+
+def values_in_words(errors: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The same for the errors alone, as pydantic and FastAPI list them."""
+    return [_wrong_value(e["loc"], e["input"], e["type"], e["msg"], e.get("ctx") or {}) for e in errors]
 
 
 def wanted(error: ValidationError) -> str:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 TEMPORARY = ".tmp"
 PATIENCE = 1.0
@@ -121,6 +121,25 @@ def write_durably(path: Path, chunks: bytes | Iterable[bytes], *, sync: bool = T
         raise
 
 
+@contextmanager
+def new_file(final: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    """A file that appears whole, for what is written bit by bit and looked at again before: the block fills the one it
+    is given under its temporary name, then that is synced and becomes ``final``. Raises FileExistsError when that is
+    there, OSError, and what the block raises, with nothing left behind."""
+    make_folder(final.parent)
+    fresh = temporary(final)
+    try:
+        with fresh.open("w+b") as file:
+            yield fresh, file
+            file.flush()
+            _sync(file.fileno())
+        if final.exists():
+            raise FileExistsError(errno.EEXIST, "There is a file already, which stays as it is", str(final))
+        replace(fresh, final)
+    finally:
+        remove(fresh)
+
+
 def copy_durably(source: Path, target: Path) -> None:
     """Copy a file, byte for byte. Raises OSError, with ``target`` as it was."""
     with source.open("rb") as file:
@@ -181,6 +200,25 @@ def patiently(action: Callable[[], T]) -> T:
 def read_bytes(path: Path) -> bytes:
     """The whole file, also while another process puts a new one in its place. Raises OSError."""
     return patiently(path.read_bytes)
+
+
+def append_line(path: Path, data: bytes, *, sync: bool = False) -> None:
+    """Add whole lines to a file that is a second copy of what is kept elsewhere, made if need be: a kill may leave half
+    a line at its end, after which the next call begins a new one. Raises OSError, also for what is a link."""
+    make_folder(path.parent)
+    check_home(path)
+    with patiently(lambda: open(path, "a+b", opener=_no_link)) as file:
+        if size := file.seek(0, os.SEEK_END):
+            file.seek(size - 1)
+            data = data if file.read(1) == b"\n" else b"\n" + data
+        file.write(data)
+        file.flush()
+        if sync:
+            _sync(file.fileno())
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o644)
 
 
 class Appender:
@@ -274,11 +312,11 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def new_folder(final: Path) -> Iterator[Path]:
+def new_folder(final: Path, *, over: bool = True) -> Iterator[Path]:
     """A folder that appears whole: the block fills the one it is given, then that is synced and becomes ``final``.
 
-    A folder that is there gives way; a kill at that very moment leaves neither, never a mixture. Raises OSError, and
-    what the block raises, with nothing left behind.
+    A folder that is there gives way; a kill at that very moment leaves neither, never a mixture. With ``over`` off only
+    an empty one does. Raises OSError, and what the block raises, with nothing left behind.
     """
     make_folder(final.parent)
     fresh, old = temporary(final), temporary(final)
@@ -286,7 +324,10 @@ def new_folder(final: Path) -> Iterator[Path]:
     try:
         yield fresh
         _sync_tree(fresh)
-        if final.exists():
+        if not over:
+            with suppress(FileNotFoundError):
+                final.rmdir()
+        elif final.exists():
             patiently(lambda: final.rename(old))
         patiently(lambda: fresh.rename(final))
         sync_folder(final.parent)

@@ -17,7 +17,14 @@ from pathlib import Path
 
 from pipelines.storage.atomic import Appender, link_second_name, read_bytes, remove, replace, write_durably
 from pipelines.storage.journal_lines import Changes, Damaged, Line, Replay, Tables, encode_line, lines_in
-from pipelines.storage.snapshot import Snapshot, StoreUnreadable, Touched, decode_snapshot, encode_snapshot
+from pipelines.storage.snapshot import (
+    Snapshot,
+    StoreDamaged,
+    StoreUnreadable,
+    Touched,
+    decode_snapshot,
+    encode_snapshot,
+)
 
 log = logging.getLogger(__name__)
 
@@ -98,9 +105,10 @@ class Journal:
                 return self._replay(other, fallback=bool(found) and other is not touched)
             except Damaged as error:
                 problems.append(str(error))
-        raise StoreUnreadable(
+        raise StoreDamaged(
             f"The records in {self.root} cannot be read: {'; '.join(problems)}. Nothing was changed. Put back a copy "
-            "of the flenwheel.* files, or move them away and run `flenwheel rebuild` to restore the pictures' records."
+            "of the flenwheel.* files, or run `flenwheel rebuild`: it moves them into backups and restores the records "
+            "from their copies beside the pictures."
         )
 
     def _replay(self, snapshot: Snapshot, fallback: bool) -> Tables:

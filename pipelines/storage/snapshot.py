@@ -23,6 +23,10 @@ class StoreUnreadable(RuntimeError):
     """Neither the snapshot nor its backup can be read together with the journal. Nothing has been changed."""
 
 
+class StoreDamaged(StoreUnreadable):
+    """The files of the records are damaged or do not belong together: a rebuild may begin anew without them."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """The tables as they were at line ``seq`` of the journal; ``doubt`` says in words what is odd about their file."""

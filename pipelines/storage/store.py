@@ -3,7 +3,7 @@
 import json
 import logging
 import threading
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, cast, get_args
@@ -13,7 +13,7 @@ from tinydb import TinyDB
 
 from pipelines.domain import verdicts
 from pipelines.domain.records import Decision, Record, Verdict
-from pipelines.storage import set_aside
+from pipelines.storage import mirror, set_aside
 from pipelines.storage.journal import Journal, StoreUnreadable, StoreWriteFailed
 from pipelines.storage.journal_lines import Document, Tables
 from pipelines.storage.lock import WorkspaceBusy, WorkspaceLock
@@ -84,7 +84,9 @@ class Store:
         self._journal = journal
         self._workspace_lock = lock
         self._lock = threading.RLock()
-        self._storage = JournalStorage(journal, tables)
+        self._mirror = mirror.Mirror(journal.root)
+        self._storage = JournalStorage(journal, tables, self._mirror.note)
+        self._storage.sort()
         self._db = _Database(storage=lambda: self._storage)
         self._parsed: dict[str, dict[str, Record]] = {}
         self._indexes: dict[tuple[str, str], dict[Any, dict[str, None]]] = {}
@@ -105,15 +107,19 @@ class Store:
         """
         journal = Journal(Path(root).resolve())
         if read_only:
+            reach = mirror.reach(journal.root)
             tables, notes = upgraded(journal, journal.load())
-            return cls(journal, tables, None, notes)
+            return cls(journal, tables, None, [*notes, *[mirror.KNOWS_MORE] * (reach > journal.seq)])
         lock = WorkspaceLock(journal.root)
         lock.acquire()
         try:
             tables = journal.load()
+            loaded = journal.seq
             notes = upgrade(journal, tables)
             store = cls(journal, tables, lock, notes)
             store._compact_now()
+            if store._mirror.begin(tables, loaded, journal.seq):
+                store.tell(mirror.KNOWS_MORE)
         except BaseException:
             journal.close()
             lock.release()
@@ -166,6 +172,32 @@ class Store:
             kept = record if known is None else _gaps_filled(known, record)
             self.put(*([] if kept == known else [kept]), *others, decided=decided)
             return kept
+
+    def put_back(self, *kept: tuple[int, Record]) -> None:
+        """Put what was lost, each record with the row that it had (0: none): it gets that again where all are free;
+        else what is here and what comes back are put in order by their times, so that decisions count as they were
+        made. Raises as ``put`` does."""
+        with self._lock:
+            places: dict[str, dict[str, int]] = {}
+            for row, record in kept:
+                places.setdefault(record.table, {})[record.id] = row
+            known = {name: {document["id"] for document in self._table(name).documents()} for name in places}
+            free = {name for name in places if self._table(name).has_free(places[name])}
+            self._write(tuple(record for _, record in kept), {name: places[name] for name in free})
+            for name in places.keys() - free:
+                self._table(name).merge(known[name])
+            self._storage.sort()
+            for name in places:
+                self._table(name).renumber()
+            self._indexes.clear()
+            self._verdicts.clear()
+
+    def mirrored(self, *, compare: bool = False) -> None:
+        """Wait until the copies beside the files hold all that is kept; ``compare`` looks at each of them."""
+        if compare:
+            with self._lock:
+                self._mirror.compare(self._storage.tables)
+        self._mirror.flush()
 
     def get(self, cls: type[R], id: str) -> R | None:
         """The record of this class and id, or None; one that cannot be read is set aside (``repairs`` names it)."""
@@ -288,7 +320,7 @@ class Store:
         self._reindex(table, document, None)
         self.revision += 1
 
-    def _write(self, records: tuple[Record, ...]) -> None:
+    def _write(self, records: tuple[Record, ...], places: Mapping[str, Mapping[str, int]] | None = None) -> None:
         if self.read_only:
             raise StoreReadOnly(f"The workspace {self.root} is closed, or was opened only to be read.")
         if not records:
@@ -301,7 +333,7 @@ class Store:
         replaced = {name: [self._table(name).by_id(id) for id in group] for name, group in groups.items()}
         with self._storage.one_line():
             for name, fresh in documents.items():
-                self._table(name).put(fresh)
+                self._table(name).put(fresh, (places or {}).get(name))
         for name, group in groups.items():
             self._parsed.setdefault(name, {}).update(group)
             for old, new in zip(replaced[name], documents[name], strict=True):
@@ -371,6 +403,7 @@ class Store:
                     self._compacting.join()
                 self._compact_now()
             finally:
+                self._mirror.close()
                 self._journal.close()
                 lock.release()
 

@@ -4,7 +4,8 @@ TinyDB's own storages rewrite the whole database at each write, and its tables c
 updater works on a ``Recording`` of the table, which notes what it changes; only that is written and then adopted.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Set
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -57,12 +58,14 @@ class Recording(MutableMapping[int, Document]):
 
 
 class JournalStorage(Storage):
-    """TinyDB's storage: ``tables`` in memory, every change through the journal first."""
+    """TinyDB's storage: ``tables`` in memory, every change through the journal first. ``told`` hears of each, with the
+    number of its line."""
 
-    def __init__(self, journal: Journal, tables: Tables) -> None:
+    def __init__(self, journal: Journal, tables: Tables, told: Callable[[int, Changes], None]) -> None:
         super().__init__()
         self.tables = tables
         self._journal = journal
+        self._told = told
         self._pending: Changes | None = None
 
     def read(self) -> dict[str, dict[str, Any]]:
@@ -82,6 +85,15 @@ class JournalStorage(Storage):
         elif changes:
             self._journal.append(changes)
             adopt(self.tables, changes)
+            self._told(self._journal.seq, changes)
+
+    def sort(self) -> None:
+        """Put the tables in the order of their rows, which is that of insertion: what was lost and put back stands at
+        its old place."""
+        for name, rows in self.tables.items():
+            places = [*map(int, rows)]
+            if places != sorted(places):
+                self.tables[name] = {str(place): rows[str(place)] for place in sorted(places)}
 
     @contextmanager
     def one_line(self) -> Iterator[None]:
@@ -111,13 +123,14 @@ class RecordTable(Table):
             self._next_id = max(self._row_of.values(), default=0) + 1
         return self._row_of
 
-    def put(self, documents: Iterable[Document]) -> None:
-        """Insert each document, or replace the one of the same ``id`` in its place. Raises StoreWriteFailed."""
+    def put(self, documents: Iterable[Document], places: Mapping[str, int] | None = None) -> None:
+        """Insert each document, or replace the one of the same ``id`` in its place. ``places`` are the rows that new
+        ones are to have, by id: ``has_free`` says whether they can. Raises StoreWriteFailed."""
         rows = self._rows()
         numbered: dict[int, Mapping[str, Any]] = {}
         for document in documents:
             if document["id"] not in rows:
-                rows[document["id"]] = self._get_next_id()
+                rows[document["id"]] = places[document["id"]] if places else self._get_next_id()
             numbered[rows[document["id"]]] = document
         self._update_table(lambda table: table.update(numbered))
 
@@ -125,6 +138,22 @@ class RecordTable(Table):
         """Remove the document of this ``id``. Raises StoreWriteFailed."""
         row = self._rows()[record_id]
         self._update_table(lambda table: table.__delitem__(row))
+
+    def has_free(self, places: Mapping[str, int]) -> bool:
+        """Whether those of these ids that are new could all have their rows."""
+        fresh = [row for name, row in places.items() if name not in self._rows()]
+        return not {*self._rows().values()}.intersection(fresh) and len({*fresh}) == len(fresh) and 0 not in fresh
+
+    def merge(self, known: Set[str]) -> None:
+        """Put what the table has just got among the ``known`` ids, by time; each part keeps its own order. Raises
+        StoreWriteFailed."""
+        documents = list(self.documents())
+        parts = [[d for d in documents if (d["id"] in known) == old] for old in (True, False)]
+        # in UTC, and without its Z a shorter time is the earlier one
+        merged = heapq.merge(*parts, key=lambda d: str(d.get("at") or d.get("created") or "").rstrip("Z"))
+        ordered = dict(zip(sorted(self._rows().values()), merged, strict=True))
+        self._update_table(lambda table: table.update(ordered))
+        self.renumber()
 
     def renumber(self) -> None:
         """Look anew where each document lies, after some were taken out."""

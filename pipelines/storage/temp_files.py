@@ -1,5 +1,6 @@
 """Half files and half folders that a kill leaves under a temporary name (``storage.atomic``)."""
 
+import glob
 import logging
 from pathlib import Path
 
@@ -27,3 +28,11 @@ def sweep(root: Path) -> int:
     if removed:
         log.info("removed %d half files that an earlier process left", removed)
     return removed
+
+
+def sweep_beside(final: Path) -> None:
+    """Remove what processes that are gone left half beside ``final``, which was to become that."""
+    for path in final.parent.glob(f".{glob.escape(final.name[:50])}.*{atomic.TEMPORARY}"):
+        writer = atomic.writer_of(path.name)
+        if writer is not None and not psutil.pid_exists(writer):
+            (atomic.remove_folder if path.is_dir() and not path.is_symlink() else atomic.remove)(path)

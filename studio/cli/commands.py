@@ -14,7 +14,6 @@ from pipelines.models.lora_files import LoraRefused
 from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
 from pipelines.storage.given import look_through
-from pipelines.storage.rebuild import rebuild as rebuild_records
 from pipelines.workflow import calibration as calibrating
 from pipelines.workflow import card as cards
 from pipelines.workflow import characters, datasets, flywheel, loras, pristine, sources, training
@@ -380,20 +379,6 @@ def status(options: argparse.Namespace) -> Answer:
         words += [f"  {s.state:5} {s.title:10} {'' if s.count is None else s.count:>5}  {s.why}" for s in rail.steps]
         words.append(f"next: {rail.next.title} ({rail.next.why})")
         return data | {"character": character.id, "rail": asdict(rail)}, "\n".join(words)
-
-
-@command
-def rebuild(options: argparse.Namespace) -> Answer:
-    """Restore the records of pictures from the files alone."""
-    with in_session(options) as session:
-        report = rebuild_records(session.workspace, session.store)
-        words = [
-            f"{count(len(report.restored), 'record')} restored, {count(len(report.unreadable), 'file')} unreadable"
-        ]
-        if report.newer:
-            words.append(f"{len(report.newer)} pictures were made by a newer FLENwheel and left out: update this one.")
-        told: Told = {**asdict(report), "repairs": session.store.repairs}
-        return told, "\n".join([*words, *session.store.repairs])
 
 
 @command

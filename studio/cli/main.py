@@ -16,7 +16,7 @@ from pipelines.workflow.generate import GenerateOptions
 from pipelines.workflow.review import GATES
 from pipelines.workflow.survey import SurveyOptions
 from pipelines.workflow.training import TrainOptions
-from studio.cli import commands, lora_command, practice_command
+from studio.cli import backup_command, commands, lora_command, practice_command, rebuild_command
 from studio.cli.values import Parser, exit_codes, file, folder, number
 
 DEFAULT_PORT = 7860
@@ -226,6 +226,14 @@ def _loras(p: argparse.ArgumentParser) -> None:
     p.add_argument("--as-known", action="store_true", help="forget what you said: what the catalogue knows holds again")
 
 
+def _backup(p: argparse.ArgumentParser) -> None:
+    p.add_argument("file", nargs="?", type=file, help="the file to write, or a folder for it (default: this folder)")
+
+
+def _restore(p: argparse.ArgumentParser) -> None:
+    p.add_argument("file", type=file, help="what `flenwheel backup` wrote; --workspace names the folder to make")
+
+
 def _nothing(p: argparse.ArgumentParser) -> None:
     del p
 
@@ -244,6 +252,8 @@ COMMANDS: dict[str, Command] = {
     "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
     "status": (commands.status, "where the wheel stands", _nothing),
     "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),
-    "rebuild": (commands.rebuild, "restore the records of pictures from the files alone", _nothing),
+    "rebuild": (rebuild_command.rebuild, "restore lost records from the files alone", _nothing),
+    "backup": (backup_command.backup, "write the workspace into one file, without downloaded weights", _backup),
+    "restore": (backup_command.restore, "make a new workspace of a backup", _restore),
     "doctor": (commands.doctor, "what this machine has and what fits", _nothing),
 }

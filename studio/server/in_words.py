@@ -4,12 +4,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from typing_extensions import TypedDict
 
-from pipelines.domain.faults import in_words
+from pipelines.domain.faults import in_words, values_in_words
 
 # A report is a page of our own making with styles of its own; nothing in it may run or reach anywhere.
 STILL = {
@@ -48,12 +49,19 @@ class InWords(APIRoute):
                 return await handler(request)
             except (KeyError, IndexError):
                 raise  # a fault of ours: its words are a key
+            except RequestValidationError as error:
+                return _refused("; ".join(values_in_words(error.errors())), 422)
             except LookupError as error:
-                return JSONResponse({"detail": _words(error)}, 404)
+                return _refused(_words(error), 404)
             except ValueError as error:
-                return JSONResponse({"detail": _words(error)}, 422)
+                return _refused(_words(error), 422)
 
         return answer
+
+
+def _refused(words: str, status: int) -> JSONResponse:
+    """An answer in words. They may quote what was asked, and that half a character, which no encoding has."""
+    return JSONResponse({"detail": words.encode("utf-8", "backslashreplace").decode()}, status)
 
 
 def _words(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from studio.server import (
+    backups,
     cards,
     characters,
     pictures,
@@ -29,6 +30,7 @@ def own(studio: Studio) -> FastAPI:
         status.status_routes(studio),
         characters.character_routes(studio),
         settings.settings_routes(studio),
+        backups.backup_routes(studio),
         cards.card_routes(studio),
         thresholds.threshold_routes(studio),
         start.practice_routes(studio),

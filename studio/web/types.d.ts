@@ -8,6 +8,18 @@ export interface Again {
   title: string;
 }
 
+/** The newest backup of this session: how far it is, in bytes; where it lies, how large it is and what was left out */
+export interface BackupShown {
+  state: "none" | "running" | "done" | "failed" | "cancelled";
+  done: number;
+  total: number;
+  error: string;
+  path: string;
+  bytes: number;
+  files: number;
+  left_out: string[];
+}
+
 /** The job that does what was asked. */
 export interface Begun {
   job: string;

@@ -227,3 +227,10 @@ def test_a_training_on_what_was_rejected_since_is_not_resumed(studio: Studio, cl
     assert answer.status_code == 422
     assert f"{picture.id[:8]} (ada.png) was left out of the sources" in answer.json()["detail"]
     assert session.store.revision == before and session.jobs.status().queued == []
+
+
+def test_a_body_that_does_not_do_is_refused_in_words_even_if_it_holds_half_a_character(client: TestClient) -> None:
+    body = b'{"angle": {"\\ud800": null}}'
+    refused = client.post("/picture/ada/tags", content=body, headers={"content-type": "application/json"})
+    assert refused.status_code == 422
+    assert "angle" in refused.json()["detail"]

@@ -44,6 +44,16 @@ export function gigabytes(gib) {
 }
 
 /**
+ * The size of a file.
+ * @param {number} n
+ */
+export function bytes(n) {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  const power = n < 1024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(n) / 10));
+  return `${power ? (n / 1024 ** power).toFixed(1) : n} ${units[power]}`;
+}
+
+/**
  * A number of an axis, as short as it can be.
  * @param {number} x
  */

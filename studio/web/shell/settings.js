@@ -5,6 +5,7 @@ import { h } from "../core/dom.js";
 import { poll } from "../core/status.js";
 import { get, post } from "../core/net.js";
 import { attempt, dialog, problemLine, select, toast, wordsOf } from "../core/ui.js";
+import { backupSection } from "./backup.js";
 import { yourPresets } from "./presets.js";
 
 /** @import { SettingField } from "../types.js" */
@@ -78,7 +79,9 @@ export function openSettings() {
       problem,
       h("div", { class: "row end" }, save),
     );
-    const box = dialog("Settings of this workspace", h("div", {}, form, yourPresets()), { id: "settings-dialog" });
+    const box = dialog("Settings of this workspace", h("div", {}, form, backupSection(), yourPresets()), {
+      id: "settings-dialog",
+    });
     box.showModal();
   });
 }
