@@ -84,7 +84,7 @@ def test_each_card_is_a_pile_of_its_own_and_the_newest_is_reviewed(session: Sess
         shot = Shot(family="mini-flux", revision="1", prompt="x", seed=0, steps=1, guidance=1, width=8, height=8,
                     purpose=Purpose(step="model_card", cell="front/neutral"))  # fmt: skip
         image = ImageRecord(id=version.rjust(64, "0").replace("v", "a"), character=ada, kind="card", version=version,
-                            path=f"{version}.png", width=8, height=8, shot=shot)  # fmt: skip
+                            path=f"{version}.png", width=8, height=8, shot=shot, pixels="0" * 64)  # fmt: skip
         session.store.put(image)
     assert [i.image.version for i in review.pile(session, ada, "card")] == ["v10"]
     assert sum(review.tally(session, ada, "card").values()) == 1
