@@ -295,6 +295,7 @@ def test_a_finished_training_answers_again_without_training(bench: Bench) -> Non
     request = bench.request("editor")
     first, _ = bench.train(request)
     second, events = bench.train(request)
+    assert first.pop("seconds_a_step") > 0, "nothing was timed the second time"
     assert second == first and curve(events) == {}
 
 
