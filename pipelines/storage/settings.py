@@ -1,5 +1,6 @@
 """Settings: defaults < ``settings.toml`` in the workspace < ``FLENWHEEL_*`` in the environment < given values."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -70,21 +71,39 @@ class Settings(BaseSettings):
 
     _problems: tuple[str, ...] = PrivateAttr(())
 
-    character: str = Field("", description="The character that is worked on.")
-    models_dir: Place = Field(None, description="A folder with models, looked into after the workspace's own.")
-    cache_dir: Place = Field(None, description="The Hugging Face cache. Empty: where the environment says.")
-    insightface_root: Place = Field(None, description="The folder that holds insightface's models/<pack>.")
-    facenet_weights: Place = Field(None, description="The weights file of facenet's InceptionResnetV1.")
-    memory_budget_gib: float = Field(
-        0, ge=0, le=10_000, description="GPU memory to use at most, GiB. 0: all of the card's."
+    character: str = Field("", title="Character", description="The character that is worked on.")
+    models_dir: Place = Field(
+        None, title="Models folder", description="A folder with models, looked into after the workspace's own."
     )
-    device: Literal["auto", "cuda", "cpu"] = Field("auto", description="Where models run.")
-    card: str = Field("", description="The graphics card that models run on, by its UUID. Empty: the first.")
-    threads: int = Field(0, ge=0, le=1024, description="CPU threads for models. 0: as torch decides.")
-    generator: Generator = Field("mini-flux", description="The model that new characters generate with.")
-    editor: Editor = Field("mini-qwen-edit", description="The model that new characters are edited with.")
-    seen_hints: str = Field("", description="Practice hints that were closed, by name. Empty: all are shown again.")
-    theme: Literal["dark", "light", "system"] = Field("dark", description="Colours of the studio.")
+    cache_dir: Place = Field(
+        None, title="Hugging Face cache", description="The Hugging Face cache. Empty: where the environment says."
+    )
+    insightface_root: Place = Field(
+        None, title="insightface folder", description="The folder that holds insightface's models/<pack>."
+    )
+    facenet_weights: Place = Field(
+        None, title="facenet weights", description="The weights file of facenet's InceptionResnetV1."
+    )
+    memory_budget_gib: float = Field(
+        0, ge=0, le=10_000, title="GPU memory, GiB", description="GPU memory to use at most, GiB. 0: all of the card's."
+    )
+    device: Literal["auto", "cuda", "cpu"] = Field("auto", title="Run models on", description="Where models run.")
+    card: str = Field(
+        "", title="Graphics card", description="The graphics card that models run on, by its UUID. Empty: the first."
+    )
+    threads: int = Field(
+        0, ge=0, le=1024, title="CPU threads", description="CPU threads for models. 0: as torch decides."
+    )
+    generator: Generator = Field(
+        "mini-flux", title="Generator", description="The model that new characters generate with."
+    )
+    editor: Editor = Field(
+        "mini-qwen-edit", title="Editor", description="The model that new characters are edited with."
+    )
+    seen_hints: str = Field(
+        "", title="Closed hints", description="Practice hints that were closed, by name. Empty: all are shown again."
+    )
+    theme: Literal["dark", "light", "system"] = Field("dark", title="Colours", description="Colours of the studio.")
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -107,6 +126,36 @@ class Settings(BaseSettings):
 def places() -> frozenset[str]:
     """The settings that name a folder or a file."""
     return frozenset(name for name, field in Settings.model_fields.items() if Path in get_args(field.annotation))
+
+
+def title_of(name: str) -> str:
+    """What people call a setting; its own name when there is no such setting."""
+    field = Settings.model_fields.get(name)
+    return (field.title if field else None) or name
+
+
+FILES = ("facenet_weights",)
+"""The places that are files; the others are folders."""
+
+
+def there(changes: Mapping[str, Any]) -> None:
+    """Raises BadSettings, by name, for places that are to be set and are not there. Whoever sets one sees it now; one
+    that is gone later is no reason to keep a workspace shut."""
+    lines = []
+    for name in sorted(places() & changes.keys()):
+        if changes[name] and not isinstance(changes[name], str | Path):
+            continue  # told as what it is
+        place = Path(changes[name]).expanduser() if changes[name] else None
+        if place is not None and not (place.is_file() if name in FILES else place.is_dir()):
+            kind = "file" if name in FILES else "folder"
+            lines.append(f"  {name}: there is no {kind} {place}")
+    if lines:
+        raise BadSettings("\n".join(["These settings cannot be kept:", *lines]))
+
+
+def in_titles(words: str) -> str:
+    """A refusal with what people call the settings instead of their names in the file."""
+    return re.sub(r"(?m)^  (\w+):", lambda line: f"  {title_of(line[1])}:", words)
 
 
 def load(root: Path, **overrides: Any) -> Settings:
@@ -221,8 +270,20 @@ def _words(where: str, error: ValidationError) -> str:
     return "\n".join([f"{where}:", *lines])
 
 
+PLAIN = {
+    "float_parsing": "it has to be a number",
+    "int_parsing": "it has to be a whole number",
+    "int_from_float": "it has to be a whole number",
+    "int_type": "it has to be a whole number",
+    "float_type": "it has to be a number",
+    "finite_number": "it has to be a number",
+    "string_type": "it has to be text",
+    "path_type": "it has to be a folder or a file",
+}
+
+
 def _wrong(kind: str, message: str) -> str:
     if kind != "extra_forbidden":
-        return message
+        return PLAIN.get(kind, message.removeprefix("Value error, ")).replace("Input should be", "it has to be")
     known = ", ".join(sorted(Settings.model_fields))
     return f"there is no such setting; an older or a newer FLENwheel may have had it. Take it out (known: {known})"

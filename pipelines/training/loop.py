@@ -1,9 +1,11 @@
 """The training loop, one for all families: encode, then steps; checkpoints, samples and the file at the end."""
 
 import math
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from statistics import median
 from typing import Any
 
 import torch
@@ -109,6 +111,7 @@ class Training:
         self.offload = Offload(driver)
         self.samples = Samples(request, driver, context)
         self.losses: list[float] = []
+        self.times: list[float] = []  # seconds of each step that was done now, and of nothing else
 
     def run(self) -> dict[str, Any]:
         """Train, from the newest checkpoint if there is one.
@@ -213,7 +216,7 @@ class Training:
 
     def _step(self, examples: list[Example]) -> None:
         """One optimizer step over ``accumulate`` parts of ``batch`` examples."""
-        step = self.done
+        step, began = self.done, time.monotonic()
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate(step)
         self.optimizer.zero_grad(set_to_none=True)
@@ -229,6 +232,7 @@ class Training:
         torch.nn.utils.clip_grad_norm_(list(self.adapter.parameters.values()), GRADIENT_NORM)
         self.optimizer.step()
         self.losses.append(total)
+        self.times.append(time.monotonic() - began)
         self._measure("loss", total)
         self.emit(Progress(done=self.done, note=f"loss {total:.4f}"))
 
@@ -265,7 +269,8 @@ class Training:
         path = self.folder / f"{self.request.name}.safetensors"
         sha256 = lora_export.write(path, learned, self.request, self.family)
         remove_folder(self.folder / "cache")
-        return result(self.request, sha256, learned.loss)
+        pace = {"seconds_a_step": median(self.times)} if self.times else {}
+        return result(self.request, sha256, learned.loss) | pace
 
     def _measure(self, name: str, value: float) -> None:
         if not math.isfinite(value):

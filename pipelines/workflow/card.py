@@ -7,6 +7,7 @@ from pipelines.domain.presets import CardCell
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import Card, ImageRecord, Job, Record, Verdict
 from pipelines.domain.shots import LoraStack, Plan
+from pipelines.domain.words import count
 from pipelines.planning import model_card
 from pipelines.session import Session
 from pipelines.storage.presets import shipped
@@ -28,7 +29,8 @@ class Cell:
 
 @dataclass
 class Rate:
-    """How many cells are right at the first try, of how many; the 95 % interval; whether the target is proven."""
+    """How many cells are right at the first try, of how many; the 95 % interval; whether the target is proven.
+    ``judged``: how many somebody has looked at."""
 
     right: int
     total: int
@@ -37,12 +39,22 @@ class Rate:
     target: float
     unsure: int
     missing: int
+    judged: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing can be said of the rate yet: pictures wait, and nobody has judged one."""
+        return not self.judged and self.unsure > 0
 
     @property
     def words(self) -> str:
         """As the poster says it."""
         if self.missing == self.total:
             return "No picture of this card has been made yet."
+        if self.open:
+            found = self.total - self.unsure - self.missing
+            wrong = f"; {found} found wrong by machine" if found else ""
+            return f"Nobody has judged this card yet: {count(self.unsure, 'picture')} to look at{wrong}."
         share = f"{self.right} of {self.total} right at the first try"
         interval = f"({self.right / self.total:.0%}, 95 % interval {self.low * 100:.0f}-{self.high * 100:.0f})"
         met = "reached" if self.low >= self.target else "not yet proven"
@@ -153,4 +165,5 @@ def rate(cells: list[Cell]) -> Rate:
         target=shipped().card.target,
         unsure=sum(c.verdict == "unsure" for c in cells),
         missing=sum(c.verdict == "missing" for c in cells),
+        judged=sum(c.by in ("human", "simulated") for c in cells),
     )

@@ -110,7 +110,11 @@ def _next(session: Session, character_id: str, n: _Counts) -> NextAction:
         why = "filter first, then look: the best fill the gaps of the next training"
         return NextAction(f"Review {n.candidates} candidates", why, "review", "synthetic")
     if _new_pristine(session, character_id, latest):
-        return NextAction(f"Train v{len(n.trained) + 1}", "new pristine pictures wait for it", "train")
+        return NextAction(
+            f"Train {training.following(session, character_id, 'character')}",
+            "new pristine pictures wait for it",
+            "train",
+        )
     if not n.pristine and review.good(session, character_id, "synthetic"):
         return NextAction("Keep the best as pristine", "10 to 20 that fill gaps", "review", "synthetic")
     if not any(c.lora == latest.id for c in n.cards):
@@ -142,7 +146,7 @@ def _steps(session: Session, character_id: str, n: _Counts, action: NextAction) 
     blockers = training.dataset(session, character_id).blockers
     advice = " ".join(sources.advice(session, character_id))
     newest = n.trained[-1].version if n.trained else "v1"
-    following = f"v{len(n.trained) + 1}" if n.trained else "v2"
+    following = training.following(session, character_id, "character") if n.trained else "v2"
     untrained = "" if n.trained else "Train v1 first."
     rail = [
         _step("sources", "sources", "enrich", count=n.sources, why=advice or "good enough to start"),

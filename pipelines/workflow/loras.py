@@ -1,6 +1,6 @@
 """LoRA files: bring in, list what fits a model, compose a stack."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -87,11 +87,25 @@ def usable(session: Session, family: str) -> list[LoraRecord]:
     model = session.presets.models.get(family)
     if model is None:
         return []
-    found = session.store.all(LoraRecord, family=model.architecture)
+    found = _newest_first(session.store.all(LoraRecord, family=model.architecture))
     if not any(lora.width for lora in found):
-        return found[::-1]
+        return found
     width = _target(session, model).width
-    return [lora for lora in found[::-1] if lora.width in (0, width)]
+    return [lora for lora in found if lora.width in (0, width)]
+
+
+def _newest_first(found: list[LoraRecord]) -> list[LoraRecord]:
+    """The last that came first; but of a character's own the highest version, whichever ended last."""
+    trained_of: dict[str, list[LoraRecord]] = defaultdict(list)
+    for lora in found:
+        if lora.origin == "trained":
+            trained_of[lora.character].append(lora)
+    by_age = {who: iter(sorted(theirs, key=_age)) for who, theirs in trained_of.items()}
+    return [next(by_age[x.character]) if x.origin == "trained" else x for x in found][::-1]
+
+
+def _age(lora: LoraRecord) -> int:
+    return int(lora.version.removeprefix("v")) if lora.version.removeprefix("v").isdecimal() else 0
 
 
 def titles(loras: Iterable[LoraRecord]) -> dict[str, str]:
@@ -199,4 +213,5 @@ def trained(session: Session, character_id: str, target: Target) -> list[LoraRec
         return []
     others = {r.id for r in session.store.all(TrainingRun, character=character_id) if r.target != target}
     made = session.store.all(LoraRecord, character=character_id, origin="trained", family=family.architecture)
-    return [lora for lora in made if lora.run not in others]
+    # one that was resumed ends after those that began later
+    return sorted((lora for lora in made if lora.run not in others), key=_age)

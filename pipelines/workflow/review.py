@@ -67,11 +67,20 @@ def get(session: Session, image_id: str) -> ImageRecord:
     return image
 
 
+def at_gate(session: Session, character_id: str, gate: Gate) -> list[ImageRecord]:
+    """The pictures of a gate; of model cards those of the newest: each card is a measurement of its own."""
+    found = datasets.pictures(session, character_id, gate)
+    if gate != "card":
+        return found
+    newest = max((image.version for image in found), key=datasets.number, default="")
+    return [image for image in found if image.version == newest]
+
+
 def pile(session: Session, character_id: str, gate: Gate) -> list[Item]:
     """Every picture of a gate, decided or not, in the order they were made."""
     references = references_by_angle(session, character_id)
     anyone = next(iter(references.values()), None)
-    found = datasets.pictures(session, character_id, gate)
+    found = at_gate(session, character_id, gate)
     return [
         Item(
             image,
@@ -104,13 +113,13 @@ def decide(session: Session, decisions: Iterable[Decision]) -> None:
 
 def undecided(session: Session, character_id: str, gate: Gate) -> list[ImageRecord]:
     """Pictures of a gate that nobody and no rule has labelled yet."""
-    found = datasets.pictures(session, character_id, gate)
+    found = at_gate(session, character_id, gate)
     return [image for image in found if session.store.verdict(image.id).label is None]
 
 
 def good(session: Session, character_id: str, gate: Gate) -> list[ImageRecord]:
     """Pictures that a human (or a simulated one) let through."""
-    found = datasets.pictures(session, character_id, gate)
+    found = at_gate(session, character_id, gate)
     return [image for image in found if let_through(session.store.verdict(image.id))]
 
 
@@ -134,7 +143,7 @@ def piles(image: ImageRecord, verdict: Verdict) -> list[str]:
 
 def tally(session: Session, character_id: str, gate: Gate) -> Counter[str]:
     """How many pictures of a gate lie in each pile."""
-    found = datasets.pictures(session, character_id, gate)
+    found = at_gate(session, character_id, gate)
     return Counter(chain.from_iterable(piles(image, session.store.verdict(image.id)) for image in found))
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import median
 
 from pydantic import ValidationError
 
@@ -24,8 +25,19 @@ from pipelines.workflow.sources import angle_of, cell_of, expression_of
 GOOD_WANTED = 30
 TRIPLETS_WANTED = 10
 EXPRESSIONS_WANTED = 3
+TELLING = 100
+"""Steps from which the whole time of a training tells the pace of its steps."""
 FEW = 3
 """Pictures of an angle with an expression below which they share less than its due."""
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    "rank": (1, 256),
+    "learning_rate": (1e-8, 0.1),
+    "steps": (1, 100_000),
+    "resolution": (32, 4096),
+    "face_weight": (0, 100),
+    "seed": (0, 2**32 - 1),
+}
+"""From where to where a new training may set what people set most; a resolution is a multiple of the model's, too."""
 SAMPLE_CELLS = ("front/neutral", "half-left/smiling", "profile-right/neutral")
 
 
@@ -198,9 +210,23 @@ def settings_of(session: Session, character_id: str, options: TrainOptions) -> T
     except ValidationError as error:
         wrong = ", ".join(wrong_values(error))
         raise NotAllowed(f"These settings cannot be: {wrong}.") from error
+    if beyond := _beyond(settings, options, session.family(_family(session, character_id, options.target)).multiple):
+        raise NotAllowed(f"These settings cannot be: {'; '.join(beyond)}.")
     if "alpha" in options.settings:
         return settings
     return settings.model_copy(update={"alpha": base.alpha * settings.rank / base.rank})
+
+
+def _beyond(settings: TrainingSettings, options: TrainOptions, multiple: int) -> list[str]:
+    """Which of the settings that were set are outside what a new training takes, in words."""
+    wrong = []
+    for name, (low, high) in BOUNDS.items():
+        value = float(getattr(settings, name))
+        if name in options.settings and not low <= value <= high:
+            wrong.append(f"{name}: from {low:g} to {high:g}, not {value:g}")
+    if "resolution" in options.settings and settings.resolution % multiple:
+        wrong.append(f"resolution: a multiple of {multiple} for this model, not {settings.resolution}")
+    return wrong
 
 
 def submit(session: Session, character_id: str, options: TrainOptions) -> Job:
@@ -314,6 +340,32 @@ def _parent(session: Session, request: TrainRequest) -> str:
     return max(same, key=lambda run: run.created).id if same else ""
 
 
+def following(session: Session, character_id: str, target: Target) -> str:
+    """The version that the next training of a target has."""
+    return datasets.following(run.version for run in runs(session, character_id, target))
+
+
 def runs(session: Session, character_id: str, target: Target) -> list[TrainingRun]:
     """Trainings of a target, oldest first, whatever became of them."""
-    return session.store.all(TrainingRun, character=character_id, target=target)
+    return sorted(
+        session.store.all(TrainingRun, character=character_id, target=target), key=lambda r: datasets.number(r.version)
+    )
+
+
+def seconds(session: Session, family: str, steps: int) -> float | None:
+    """About how long a training of so many steps takes: the steps at the pace of earlier ones here on this model, and
+    once what goes besides (loading, encoding, samples). None when none tells its pace: a short one that tells only how
+    long it took as a whole was mostly loading."""
+    paces, besides = [], []
+    for run in session.store.all(TrainingRun, family=family, state="done"):
+        job, done = session.store.get(Job, run.job), int(run.settings.get("steps", 0))
+        if job is None or not (job.started and job.ended and done):
+            continue
+        took = (job.ended - job.started).total_seconds()
+        pace = job.result.get("seconds_a_step")
+        if pace is None and done >= TELLING:
+            pace = took / done
+        if pace is not None:
+            paces.append(float(pace))
+            besides.append(max(0.0, took - pace * done))
+    return median(paces) * steps + median(besides) if paces else None

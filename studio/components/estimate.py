@@ -135,6 +135,15 @@ def refused(foot: Foot, problem: Exception) -> Updates:
     }
 
 
+def unknown_yet(foot: Foot) -> Updates:
+    """Another character is shown: nothing is known of its plan until it is looked at."""
+    return {
+        foot.plan: {},
+        foot.preview: gr.update(interactive=False),
+        foot.make: gr.update(interactive=False, value="Make"),
+    }
+
+
 def start(ask: Callable[[], Job]) -> None:
     """Ask for a job, and say that it started or why not. The job bar shows how far it is."""
     try:

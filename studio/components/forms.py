@@ -2,11 +2,12 @@
 
 An event whose ``inputs`` is a set calls its handler with one dict, component to value. A tab reads that dict into its
 form, a frozen dataclass with names and types, and its handlers are plain functions of the form; what they change they
-answer as a dict by component, too. Reading never fails: what is no number is as good as not said, and what may not be
-is told in words by who plans with it.
+answer as a dict by component, too. Reading never fails, and nothing is changed silently: a number that does not do is
+told in words (``Asked.wrong``) beside the button, which stays off.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from math import isfinite
 from typing import Any, TypeVar
@@ -72,21 +73,77 @@ def between(low: float, value: object, high: float, usual: float) -> float:
     return max(low, min(high, float(known)))
 
 
-def at_least(least: int, value: object) -> int:
-    """The whole number that was set; ``least`` for nothing and for less."""
-    return max(least, int(value)) if isinstance(value, int | float) and isfinite(value) else least
+@dataclass(frozen=True)
+class Bound:
+    """What a field for a number takes: from ``low`` to ``high``, both included; ``whole`` numbers only. With ``empty``
+    it may be left empty."""
+
+    name: str
+    low: float
+    high: float
+    whole: bool = True
+    empty: bool = False
+
+    @property
+    def hint(self) -> str:
+        """``1 to 256``, as it stands at the field."""
+        return f"{_told(self.low)} to {_told(self.high)}"
+
+    def read(self, value: object) -> float | None:
+        """The number that was set; None for nothing. Raises ValueError, in words, for what does not do."""
+        if value is None or (isinstance(value, str) and not value.strip()):
+            if self.empty:
+                return None
+            raise ValueError(self._wrong("it is empty"))
+        known = _number(value)
+        if known is None:
+            raise ValueError(self._wrong(f"{str(value).strip()[:20]!r} is no number"))
+        if not self.low <= known <= self.high or (self.whole and known != int(known)):
+            raise ValueError(self._wrong(f"not {_told(known)}"))
+        return int(known) if self.whole else known
+
+    def _wrong(self, what: str) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        left = ", or nothing" if self.empty else ""
+        return f"{self.name}: {kind} from {self.hint}{left}; {what}."
 
 
-def number(value: object) -> float | None:
-    """The positive number that was typed; None for nothing, for 0 and for what is no number."""
+def _told(number: float) -> str:
+    return f"{int(number):,}".replace(",", " ") if number == int(number) else f"{number:g}"
+
+
+def _number(value: object) -> float | None:
     try:
-        known = float(str(value).replace(",", "."))
+        known = float(str(value).strip().replace(",", "."))
     except ValueError:
         return None
-    return known if 0 < known < 1e9 else None
+    return known if isfinite(known) else None
 
 
-def whole(value: object) -> int | None:
-    """The positive whole number that was typed, or None."""
-    known = number(value)
-    return int(known) or None if known is not None else None
+@dataclass
+class Asked:
+    """The numbers that a form asks for: what does not do is no number, and its reason is among ``wrong``. A field that
+    the event does not name is not asked for."""
+
+    values: Values
+    problems: list[str] = field(default_factory=list)
+
+    def number(self, part: Block, bound: Bound) -> float | None:
+        """The number in a field, or None."""
+        if part not in self.values:
+            return None
+        try:
+            return bound.read(self.values[part])
+        except ValueError as problem:
+            self.problems.append(str(problem))
+            return None
+
+    def whole(self, part: Block, bound: Bound) -> int | None:
+        """The whole number in a field, or None."""
+        known = self.number(part, bound)
+        return None if known is None else int(known)
+
+    @property
+    def wrong(self) -> str:
+        """What has to be set otherwise first, in words; "" for nothing."""
+        return " ".join(self.problems)

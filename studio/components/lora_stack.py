@@ -187,7 +187,7 @@ def wire(rows: LoraRows, studio: Studio, shell: Shell, then: Event) -> None:
     told = [rows.saved, rows.name, rows.message]
     rows.save.click(**event(ask, partial(save_as, studio, rows), [rows.name, *known], told))
     seen = [rows.at, rows.add, rows.saved, *shown]
-    shell.changed.select(**event(ask, partial(follow, studio, rows), [rows.at], seen)).then(**then)
+    shell.follow(event(ask, partial(follow, studio, rows), [rows.at], seen), then)
 
 
 def family_of(studio: Studio, role: Role) -> str:
@@ -334,7 +334,7 @@ def follow(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
     if form.at == studio.character_id:
         return offered
     shown = draft(studio, rows.role) if studio.character_id else Draft()
-    return offered | {rows.at: studio.character_id} | show(studio, rows, shown)
+    return offered | {rows.at: studio.character_id, rows.message: {}} | show(studio, rows, shown)
 
 
 def named(studio: Studio, role: Role) -> list[SavedStack]:

@@ -28,8 +28,8 @@ class SamplesValue(TypedDict):
 
 
 class Samples(Painted):
-    """Value: ``steps`` (column titles), ``prompts`` (row titles), ``cells`` (``[row][column]``: ``id``, ``score``,
-    ``verdict``; or null), ``empty`` (words)."""
+    """Value: ``axis`` (what columns are, ``step`` unless said), ``steps`` (column titles), ``prompts`` (row titles),
+    ``cells`` (``[row][column]``: ``id``, ``score``, ``verdict``; or null), ``empty`` (words)."""
 
     island = "samples"
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import gradio as gr
 
+from studio.components.forms import Event
 from studio.components.island import Island
 
 
@@ -14,11 +15,18 @@ class Shell:
     """What surrounds the tabs.
 
     ``changed`` fires ``select`` when the records or the chosen character changed (at most about once a second), so that
-    stock components can follow: ``shell.changed.select(refresh, outputs=[...], show_progress="hidden",
-    api_visibility="private")``. It fires once when the page has opened, too. Its value is the revision.
+    stock components can ``follow``. It fires once when the page has opened, too. Its value is the revision.
     """
 
     changed: Island
+
+    def follow(self, *events: Event) -> None:
+        """What follows the records: these events, one after the other. A change that comes while they are at work is
+        followed afterwards: Gradio's own way is to drop it, and the page would stay behind for good."""
+        first, *others = events
+        done = self.changed.select(trigger_mode="always_last", **first)
+        for other in others:
+            done = done.then(trigger_mode="always_last", **other)
 
     @staticmethod
     def notify(text: str, kind: Literal["info", "warning"] = "info") -> None:

@@ -46,7 +46,8 @@ EMPTY = "When a survey has run, its averages appear here."
 
 
 def averages(table: Sequence[Standing]) -> Averages:
-    """The averages of every stack as a table."""
+    """The averages of every stack as a table; the page leaves out columns that nothing was measured of (no peak on a
+    CPU, no stars before anybody rated)."""
 
     def number(value: float | None, form: str) -> str:
         return "" if value is None else format(value, form)

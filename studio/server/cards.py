@@ -28,6 +28,8 @@ class RateTold(TypedDict):
     target: float
     unsure: int
     missing: int
+    judged: int
+    open: bool
     words: str
 
 
@@ -141,7 +143,7 @@ def _card_summary(studio: Studio, card: Card) -> CardSummary:
         "version": card.version,
         "lora": lora.name if lora else "base model",
         "seed": card.seed,
-        "rate": RateTold(**asdict(rate), words=rate.words),
+        "rate": RateTold(**asdict(rate), open=rate.open, words=rate.words),
         "cells": [_cell(studio, cell) for cell in board],
     }
 

@@ -1,24 +1,44 @@
 """The settings as a form, and changing them."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
 from typing_extensions import TypedDict
 
+from pipelines.domain.words import count
 from pipelines.engine.cards import GIB, usable
-from pipelines.storage.settings import choosing, places, roles_of
-from studio.server.in_words import Done, InWords
+from pipelines.storage.settings import BadSettings, choosing, in_titles, places, roles_of, there, title_of
+from studio.server.in_words import InWords
 from studio.server.loopback import from_here, only_from_here
 from studio.server.state import Studio
 
+INSIDE = {
+    "models_dir": ("*/model_index.json", "*/*/model_index.json", "*.safetensors", "*.gguf"),
+    "cache_dir": ("models--*", "hub/models--*"),
+    "insightface_root": ("models/*/",),
+}
+"""By what the models in a folder are known."""
+
 
 class SettingField(TypedDict):
-    """One setting: its value, what it means, and the choices where it has some."""
+    """One setting: what it is called, its value, what it means, the choices where it has some, from where to where a
+    number goes."""
 
     name: str
+    title: str
     value: str | float | int | bool | None
     about: str
     choices: list[str] | None
+    low: float | None
+    high: float | None
+
+
+class Saved(TypedDict):
+    """Settings are kept; ``found`` is what was found at the places that were set, in words."""
+
+    ok: bool
+    found: list[str]
 
 
 class SettingsForm(TypedDict):
@@ -43,20 +63,37 @@ def settings_routes(studio: Studio) -> APIRouter:
         return {"fields": [_with_cards(f) if f["name"] == "card" else f for f in fields]}
 
     @router.post("/settings")
-    def change(request: Request, changes: Annotated[dict[str, Any], Body()]) -> Done:
+    def change(request: Request, changes: Annotated[dict[str, Any], Body()]) -> Saved:
         if changes.keys() & places():
             only_from_here(request)
-        studio.save(changes)
-        return {"ok": True}
+        try:
+            there(changes)
+            studio.save(changes)
+        except BadSettings as refusal:
+            raise BadSettings(in_titles(str(refusal))) from refusal
+        return {"ok": True, "found": found(changes)}
 
     return router
+
+
+def found(changes: dict[str, Any]) -> list[str]:
+    """What is at the places that were set, in words: a folder that is there may still be the wrong one."""
+    told = []
+    for name, inside in INSIDE.items():
+        if changes.get(name):
+            many = sum(1 for pattern in inside for _ in Path(changes[name]).glob(pattern))
+            told.append(f"{title_of(name)}: {count(many, 'model')} found there")
+    return told
 
 
 def _field(name: str, schema: dict[str, Any], value: Any) -> SettingField:
     choices = schema.get("enum") or next((s["enum"] for s in schema.get("anyOf", []) if "enum" in s), None)
     if choices and value not in choices:
         choices = [value, *choices]  # a model whose preset is gone: it stays until another is chosen
-    return {"name": name, "value": value, "about": schema.get("description", ""), "choices": choices}
+    low, high = schema.get("minimum"), schema.get("maximum")
+    about = schema.get("description", "") + (f" From {low:g} to {high:g}." if None not in (low, high) else "")
+    return {"name": name, "title": title_of(name), "value": value, "about": about, "choices": choices,
+            "low": low, "high": high}  # fmt: skip
 
 
 def _with_cards(field: SettingField) -> SettingField:

@@ -1,10 +1,14 @@
 """A picture as the page shows it in small, with what judges it."""
 
+from textwrap import shorten
+
 from typing_extensions import TypedDict
 
 from pipelines.domain.records import IdentityVerdict, ImageRecord, Label, Verdict, Who
 from pipelines.workflow import review
 from pipelines.workflow.sources import angle_of, expression_of
+
+OWN = "own/"
 
 
 class State(TypedDict):
@@ -93,7 +97,10 @@ def state(verdict: Verdict) -> State:
 
 
 def title(image: ImageRecord) -> str:
-    """A picture in a few words: its cell, or the name of the file it came in as."""
+    """A picture in a few words: its cell, the user's own prompt, or the name of the file it came in as."""
     if image.intake:
         return image.intake.filename
-    return image.shot.purpose.cell if image.shot else image.id[:8]
+    if image.shot is None:
+        return image.id[:8]
+    cell = image.shot.purpose.cell
+    return shorten(image.shot.prompt, 60, placeholder="...") if cell.startswith(OWN) else cell

@@ -24,10 +24,12 @@ from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.sources import angle_of, expression_of
 from studio.components import lora_stack
 from studio.components.coverage import Coverage, CoverageValue, grid
-from studio.components.estimate import Foot, ahead, build_foot, obtain, obtain_offer, refused, start
-from studio.components.fields import edited, optional
-from studio.components.forms import QUIET, Updates, Value, Values, at_least, event, names, number, picked, whole
+from studio.components.estimate import Foot, ahead, build_foot, obtain, obtain_offer, refused, start, unknown_yet
+from studio.components.fields import COUNT, GUIDANCE, SEED, STEPS, edited, optional, seed
+from studio.components.forms import QUIET, Asked, Updates, Value, Values, between, event, names, picked
+from studio.components.kept import KeptParts, note, shows, ticks_before
 from studio.components.lora_stack import Draft, LoraRows
+from studio.components.painted import rev_of
 from studio.components.picker import ticked
 from studio.components.picture_strip import PictureStrip
 from studio.components.shell import Shell
@@ -35,7 +37,7 @@ from studio.server.state import Studio
 from studio.tabs import enrich_sources
 from studio.tabs.enrich_sources import NOBODY, Sources, nothing_yet
 
-POOL, PER_SOURCE = 8, EnrichOptions.per_source
+POOL, PER_SOURCE, PER_SOURCE_MOST = 8, EnrichOptions.per_source, 12
 ON_AT_FIRST = ("angle", "expression", "lighting")
 NO_SOURCE = "Drop pictures of the character first."
 ALL_SHOWN = "The sources show all of this already. Tick more, or allow what a source shows."
@@ -67,7 +69,7 @@ class EnrichTab:
     axes: dict[str, gr.CheckboxGroup]
     loras: LoraRows
     numbers: Numbers
-    whose: gr.State
+    whose: gr.Textbox
     foot: Foot
     results: PictureStrip
 
@@ -76,11 +78,21 @@ class EnrichTab:
         """Everything a plan depends on."""
         return [self.sources.picker, *self.numbers.all, *self.axes.values(), *self.loras.inputs]
 
+    @property
+    def kept(self) -> KeptParts:
+        """What is kept for each character."""
+        n = self.numbers
+        parts = {"sources": self.sources.picker, **{f"axis/{name}": group for name, group in self.axes.items()}}
+        parts |= {"per_source": n.per_source, "gaps": n.gaps, "count": n.count, "seed": n.seed}
+        parts |= {"steps": n.steps, "guidance": n.guidance}
+        bounds = {"count": COUNT, "seed": SEED, "steps": STEPS, "guidance": GUIDANCE}
+        return KeptParts("enrich", self.whose, parts, bounds)
+
 
 @dataclass(frozen=True)
 class EnrichForm:
     """What the page says: the picker's value, the ticked edits (``angle/front``) of all axes, the LoRAs, and how many.
-    ``whose`` choice is on the screen."""
+    ``whose`` choice is on the screen; ``wrong`` tells which numbers do not do."""
 
     shown: Value = field(default_factory=dict)
     edits: tuple[str, ...] = ()
@@ -92,22 +104,24 @@ class EnrichForm:
     steps: int | None = None
     guidance: float | None = None
     whose: str | None = None
+    wrong: str = ""
 
 
 def read(tab: EnrichTab, values: Values) -> EnrichForm:
     """The form of an event of the tab; what the event does not name is empty."""
-    numbers = tab.numbers
+    numbers, asked = tab.numbers, Asked(values)
     return EnrichForm(
         shown=picked(values.get(tab.sources.picker)),
         edits=tuple(name for group in tab.axes.values() for name in names(values.get(group))),
         stack=Draft.read(tab.loras, values),
-        per_source=at_least(1, values.get(numbers.per_source)),
+        per_source=int(between(1, values.get(numbers.per_source), PER_SOURCE_MOST, 1)),
         gaps=bool(values.get(numbers.gaps)),
-        count=whole(values.get(numbers.count)),
-        seed=at_least(0, values.get(numbers.seed)),
-        steps=whole(values.get(numbers.steps)),
-        guidance=number(values.get(numbers.guidance)),
-        whose=values.get(tab.whose),
+        count=asked.whole(numbers.count, COUNT),
+        seed=asked.whole(numbers.seed, SEED) or 0,
+        steps=asked.whole(numbers.steps, STEPS),
+        guidance=asked.number(numbers.guidance, GUIDANCE),
+        whose=values.get(tab.whose) or None,
+        wrong=asked.wrong,
     )
 
 
@@ -122,7 +136,7 @@ def build(studio: Studio) -> EnrichTab:
             groups = _build_axes(studio)
             gr.HTML("<h3>LoRA stack</h3>", elem_classes="tab-title")
             stack = lora_stack.build("enrich", "editor", POOL)
-            numbers, whose = _build_numbers(), gr.State(None)
+            numbers, whose = _build_numbers(), note()
             foot = build_foot("enrich", "enrich-make")
         with gr.Column(elem_classes="results", scale=1, min_width=280):
             results = PictureStrip(
@@ -150,7 +164,7 @@ def _build_axes(studio: Studio) -> dict[str, gr.CheckboxGroup]:
 
 def _build_numbers() -> Numbers:
     per_source = gr.Slider(
-        1, 12, PER_SOURCE, step=1, label="Edits of each source", interactive=True, buttons=[],
+        1, PER_SOURCE_MOST, PER_SOURCE, step=1, label="Edits of each source", interactive=True, buttons=[],
         elem_id="enrich-per-source",
     )  # fmt: skip
     gaps = gr.Checkbox(
@@ -161,31 +175,33 @@ def _build_numbers() -> Numbers:
         elem_id="enrich-gaps",
     )
     with gr.Row(elem_classes="number-row"):
-        count = optional("At most", "enrich-count", "all")
-        seed = gr.Number(EnrichOptions.seed, label="Seed", minimum=0, precision=0, min_width=60, elem_id="enrich-seed")
-        steps = optional("Steps", "enrich-steps")
-        guidance = optional("Guidance", "enrich-guidance")
-    return Numbers(per_source, gaps, count, seed, steps, guidance)
+        count = optional(COUNT, "enrich-count", "all")
+        first = seed(EnrichOptions.seed, "enrich-seed")
+        steps = optional(STEPS, "enrich-steps")
+        guidance = optional(GUIDANCE, "enrich-guidance")
+    return Numbers(per_source, gaps, count, first, steps, guidance)
 
 
 def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     """Wire the events."""
-    ask = partial(read, tab)
-    look = event(ask, partial(look_ahead, studio, tab), tab.choice, [tab.coverage, *tab.foot.outputs])
+    ask, choice = partial(read, tab), [*tab.choice, tab.whose]
+    ahead, told = partial(look_ahead, studio, tab), [tab.coverage, *tab.foot.outputs]
+    look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
     groups = list(tab.axes.values())
     for part in [*groups, *tab.numbers.all]:
-        edited(part)(trigger_mode="always_last", **look)
-    tab.sources.picker.ticks(trigger_mode="always_last", **look)
-    tab.coverage.pick(clicked(studio, tab), set(groups), set(groups), **QUIET).then(**look)
+        edited(part)(trigger_mode="always_last", **edit)
+    tab.sources.picker.ticks(trigger_mode="always_last", **edit)
+    tab.coverage.pick(clicked(studio, tab), set(groups), set(groups), **QUIET).then(**edit)
     enrich_sources.wire(tab.sources, studio, look)
     lora_stack.wire(tab.loras, studio, shell, look)
     foot = tab.foot
-    foot.preview.click(**event(ask, partial(make, studio, True), tab.choice))
-    foot.make.click(**event(ask, partial(make, studio, False), tab.choice))
+    foot.preview.click(**event(ask, partial(make, studio, True), choice))
+    foot.make.click(**event(ask, partial(make, studio, False), choice))
     foot.weights.button.click(lambda: obtain(studio, editor_of(studio)), None, None, **QUIET)
-    seen = [*tab.sources.outputs, *foot.weights.outputs, tab.whose, tab.numbers.per_source, *groups]
+    seen = [*tab.sources.outputs, *tab.sources.said_of_one, *foot.outputs, *foot.weights.outputs, tab.whose]
+    seen += [*tab.numbers.all, *groups]
     followed = event(ask, partial(refresh, studio, tab), [tab.sources.picker, tab.whose], seen)
-    shell.changed.select(**followed).then(**look)
+    shell.follow(followed, look)
 
 
 def editor_of(studio: Studio) -> str:
@@ -196,21 +212,23 @@ def editor_of(studio: Studio) -> str:
 def refresh(studio: Studio, tab: EnrichTab, form: EnrichForm) -> Updates:
     """The records or the character changed: a character comes with its first choice, afterwards the choice is the
     user's."""
-    shown = enrich_sources.shown(studio, tab.sources, form.shown)
-    shown |= obtain_offer(studio, tab.foot.weights, editor_of(studio)) | {tab.whose: studio.character_id}
-    return shown if studio.character_id == form.whose else shown | first_choice(studio, tab)
+    offer = obtain_offer(studio, tab.foot.weights, editor_of(studio)) | {tab.whose: studio.character_id}
+    if studio.character_id == form.whose:
+        return offer | enrich_sources.shown(studio, tab.sources, form.shown)
+    before = ticks_before(tab.kept.read(studio), "sources") | {"rev": rev_of(form.shown)}
+    shown = offer | enrich_sources.shown(studio, tab.sources, before) | enrich_sources.nothing_said(tab.sources)
+    return shown | unknown_yet(tab.foot) | first_choice(studio, tab) | tab.kept.restore(studio)
 
 
 def first_choice(studio: Studio, tab: EnrichTab) -> Updates:
     """Edits of each source, and the ticked edits of each axis: for a practice character those its hint speaks of."""
-    practice_choices = choices_for(studio.character)
+    n, practice_choices = tab.numbers, choices_for(studio.character)
+    usually: Updates = {n.gaps: EnrichOptions.gaps, n.seed: EnrichOptions.seed}
+    usually |= {n.count: "", n.steps: "", n.guidance: ""}
     if practice_choices is None:
-        return {
-            tab.numbers.per_source: PER_SOURCE,
-            **{tab.axes[axis.name]: usual(axis) for axis in studio.on_page.axes},
-        }
+        return usually | {n.per_source: PER_SOURCE, **{tab.axes[a.name]: usual(a) for a in studio.on_page.axes}}
     wanted = practice_choices.enrich
-    return {tab.numbers.per_source: wanted.per_source, **ticks(studio, tab, wanted.edits)}
+    return usually | {n.per_source: wanted.per_source, **ticks(studio, tab, wanted.edits)}
 
 
 def edits_of(axis: Axis) -> list[str]:
@@ -242,6 +260,9 @@ def plan_of(studio: Studio, form: EnrichForm) -> Plan:
     """The plan of what is chosen. Raises NotAllowed, ChoiceError, NotFound."""
     if not studio.character_id:
         raise NotAllowed(NOBODY)
+    shows(studio, form.whose)
+    if form.wrong:
+        raise NotAllowed(form.wrong)
     chosen = ticked(form.shown)
     if not chosen:
         raise NotAllowed("Tick at least one source." if form.shown.get("items") else nothing_yet(studio, NO_SOURCE))

@@ -49,6 +49,11 @@ class Sources:
         """What changes with the sources."""
         return [self.picker, self.advice]
 
+    @property
+    def said_of_one(self) -> list[Block]:
+        """What was said of pictures of the character that is shown."""
+        return [self.arrival, self.tag, self.undo, self.removed]
+
 
 @dataclass(frozen=True)
 class SourcesForm:
@@ -138,6 +143,16 @@ def shown(studio: Studio, column: Sources, before: Value) -> Updates:
     words = {"title": "The bootstrap is still weak", "lines": advice, "tone": "warn", "bullets": True}
     seen = picks(found, before, empty=nothing_yet(studio))
     return {column.picker: seen, column.advice: words if advice else {}}
+
+
+def nothing_said(column: Sources) -> Updates:
+    """Another character is shown: nothing has arrived, no picture is selected, none was left out."""
+    return {
+        column.arrival: {},
+        column.tag: gr.update(visible=False),
+        column.undo: gr.update(visible=False),
+        column.removed: "",
+    }
 
 
 def nothing_yet(studio: Studio, words: str = NO_SOURCES) -> str:

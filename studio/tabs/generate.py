@@ -22,31 +22,30 @@ from pipelines.workflow import datasets, generate, loras, review
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.generate import GenerateOptions
 from studio.components import lora_stack
-from studio.components.estimate import Foot, ahead, build_foot, obtain, obtain_offer, refused, start
-from studio.components.fields import edited, optional
+from studio.components.estimate import Foot, ahead, build_foot, obtain, obtain_offer, refused, start, unknown_yet
+from studio.components.fields import COUNT, GUIDANCE, SEED, STEPS, edited, optional, seed
 from studio.components.forms import (
     QUIET,
+    Asked,
     Updates,
     Value,
     Values,
-    at_least,
     between,
     event,
     lines,
     names,
-    number,
     picked,
     text,
-    whole,
 )
 from studio.components.histogram import Histogram, histogram
+from studio.components.kept import KeptParts, note, shows
 from studio.components.lora_stack import Draft, LoraRows
 from studio.components.painted import Words, rev_of
 from studio.components.picture_strip import PictureStrip
 from studio.components.shell import Shell
 from studio.server.state import Studio
 
-POOL, VARIANTS = 4, GenerateOptions.variants
+POOL, VARIANTS, VARIANTS_MOST = 4, GenerateOptions.variants, 8
 PROMPTS_MOST, STRENGTH_MOST = 200, 2.0
 NOBODY = "Make a character first: New character, above."
 NOTHING_YET = "New pictures of the character arrive here. Preview 4 shows in a moment what the LoRA has learnt."
@@ -85,7 +84,7 @@ class GenerateTab:
 
     chosen: Choice
     newest: gr.State
-    whose: gr.State
+    whose: gr.Textbox
     loras: LoraRows
     foot: Foot
     histogram: Histogram
@@ -98,12 +97,22 @@ class GenerateTab:
         """Everything a plan depends on."""
         return [*self.chosen.all, *self.loras.inputs]
 
+    @property
+    def kept(self) -> KeptParts:
+        """What is kept for each character; ``newest`` is the LoRA that was the latest then."""
+        c = self.chosen
+        parts = {"scenarios": c.scenarios, "prompts": c.prompts, "variants": c.variants, "count": c.count}
+        parts |= {"seed": c.seed, "steps": c.steps, "guidance": c.guidance, "lora": c.lora, "strength": c.strength}
+        parts["newest"] = self.newest
+        bounds = {"count": COUNT, "seed": SEED, "steps": STEPS, "guidance": GUIDANCE}
+        return KeptParts("generate", self.whose, parts, bounds)
+
 
 @dataclass(frozen=True)
 class GenerateForm:
     """What the page says: scenarios and own prompts, the LoRA of the character at its strength and the stack beside
     it, how many. ``histogram`` is its value; ``newest`` the LoRA that was last chosen by itself, ``whose`` choice is on
-    the screen."""
+    the screen; ``wrong`` tells what does not do."""
 
     scenarios: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
@@ -118,25 +127,30 @@ class GenerateForm:
     histogram: Value = field(default_factory=dict)
     newest: str | None = None
     whose: str | None = None
+    wrong: str = ""
 
 
 def read(tab: GenerateTab, values: Values) -> GenerateForm:
     """The form of an event of the tab; what the event does not name is empty."""
-    chosen = tab.chosen
+    chosen, asked = tab.chosen, Asked(values)
+    prompts = lines(values.get(chosen.prompts))
+    if len(prompts) > PROMPTS_MOST:
+        asked.problems.append(f"Own prompts: {PROMPTS_MOST} at most; not {len(prompts)}.")
     return GenerateForm(
         scenarios=names(values.get(chosen.scenarios)),
-        prompts=lines(values.get(chosen.prompts))[:PROMPTS_MOST],
+        prompts=prompts,
         lora=text(values.get(chosen.lora)),
         strength=between(0.0, values.get(chosen.strength), STRENGTH_MOST, GenerateOptions.strength),
         stack=Draft.read(tab.loras, values),
-        variants=at_least(1, values.get(chosen.variants)),
-        count=whole(values.get(chosen.count)),
-        seed=at_least(0, values.get(chosen.seed)),
-        steps=whole(values.get(chosen.steps)),
-        guidance=number(values.get(chosen.guidance)),
+        variants=int(between(1, values.get(chosen.variants), VARIANTS_MOST, 1)),
+        count=asked.whole(chosen.count, COUNT),
+        seed=asked.whole(chosen.seed, SEED) or 0,
+        steps=asked.whole(chosen.steps, STEPS),
+        guidance=asked.number(chosen.guidance, GUIDANCE),
         histogram=picked(values.get(tab.histogram)),
         newest=values.get(tab.newest),
-        whose=values.get(tab.whose),
+        whose=values.get(tab.whose) or None,
+        wrong=asked.wrong,
     )
 
 
@@ -145,7 +159,7 @@ def build(studio: Studio) -> GenerateTab:
     with gr.Row(elem_classes="tab-columns", equal_height=False):
         with gr.Column(elem_classes="side wide", scale=0, min_width=400):
             chosen = _build_choice(studio)
-            newest, whose = gr.State(None), gr.State(None)
+            newest, whose = gr.State(None), note()
             gr.HTML("<h3>Beside it</h3>", elem_classes="tab-title")
             stack = lora_stack.build("generate", "generator", POOL)
             foot = build_foot("generate", "generate-run")
@@ -186,15 +200,14 @@ def _build_choice(studio: Studio) -> Choice:
         elem_id="generate-prompts",
     )
     variants = gr.Slider(
-        1, 8, VARIANTS, step=1, label="Variants of each", interactive=True, buttons=[], elem_id="generate-variants"
-    )
+        1, VARIANTS_MOST, VARIANTS, step=1, label="Variants of each", interactive=True, buttons=[],
+        elem_id="generate-variants",
+    )  # fmt: skip
     with gr.Row(elem_classes="number-row"):
-        count = optional("At most", "generate-count", "all")
-        seed = gr.Number(
-            GenerateOptions.seed, label="Seed", minimum=0, precision=0, min_width=60, elem_id="generate-seed"
-        )
-        steps = optional("Steps", "generate-steps")
-        guidance = optional("Guidance", "generate-guidance")
+        count = optional(COUNT, "generate-count", "all")
+        first = seed(GenerateOptions.seed, "generate-seed")
+        steps = optional(STEPS, "generate-steps")
+        guidance = optional(GUIDANCE, "generate-guidance")
     gr.HTML("<h3>LoRA of the character</h3>", elem_classes="tab-title")
     with gr.Row(elem_classes="number-row"):
         lora = gr.Dropdown([BASE], value="", label="Version", interactive=True, min_width=130, elem_id="generate-lora")
@@ -202,26 +215,27 @@ def _build_choice(studio: Studio) -> Choice:
             0, STRENGTH_MOST, GenerateOptions.strength, step=0.05, label="Strength", interactive=True, min_width=150,
             buttons=[], elem_id="generate-strength",
         )  # fmt: skip
-    return Choice(ticks, prompts, variants, count, seed, steps, guidance, lora, strength)
+    return Choice(ticks, prompts, variants, count, first, steps, guidance, lora, strength)
 
 
 def wire(tab: GenerateTab, studio: Studio, shell: Shell) -> None:
     """Wire the events."""
     ask, foot, chosen = partial(read, tab), tab.foot, tab.chosen
-    look = event(ask, partial(look_ahead, studio, tab), tab.choice, foot.outputs)
+    choice, ahead = [*tab.choice, tab.whose], partial(look_ahead, studio, tab)
+    look, edit = event(ask, ahead, choice, foot.outputs), tab.kept.event(studio, ask, ahead, choice, foot.outputs)
     for part in chosen.edited:
-        edited(part)(trigger_mode="always_last", **look)
-    chosen.strength.release(**look)
+        edited(part)(trigger_mode="always_last", **edit)
+    chosen.strength.release(**edit)
     lora_stack.wire(tab.loras, studio, shell, look)
-    foot.preview.click(**event(ask, partial(make, studio, True), tab.choice))
-    foot.make.click(**event(ask, partial(make, studio, False), tab.choice))
+    foot.preview.click(**event(ask, partial(make, studio, True), choice))
+    foot.make.click(**event(ask, partial(make, studio, False), choice))
     foot.weights.button.click(lambda: obtain(studio, generator_of(studio)), None, None, **QUIET)
     tab.histogram.cut(**event(ask, partial(cut_moved, studio, tab), [tab.histogram], [tab.filter]))
     tab.filter.click(**event(ask, partial(sort_out, studio, tab), [tab.histogram], [tab.filtered]))
-    first = [tab.whose, chosen.scenarios, chosen.variants, chosen.guidance]
-    seen = [tab.newest, chosen.lora, tab.histogram, tab.filter, *foot.weights.outputs, *first]
+    seen = [tab.newest, tab.histogram, tab.filter, tab.filtered, *foot.outputs, *foot.weights.outputs, tab.whose]
+    seen += chosen.all
     known = [tab.newest, tab.histogram, tab.whose]
-    shell.changed.select(**event(ask, partial(refresh, studio, tab), known, seen)).then(**look)
+    shell.follow(event(ask, partial(refresh, studio, tab), known, seen), look)
 
 
 def generator_of(studio: Studio) -> str:
@@ -242,7 +256,13 @@ def refresh(studio: Studio, tab: GenerateTab, form: GenerateForm) -> Updates:
     own = own_loras(studio)
     latest = f"{studio.character_id}/{own[0].id if own else ''}"
     choices = [*((f"{x.version}  (rank {x.rank})", x.id) for x in own), BASE]
+    same = studio.character_id == form.whose
+    offered = {"lora": [value for _, value in choices]}
+    kept = {} if same else tab.kept.restore(studio, offered)
+    mine = kept.pop(tab.chosen.lora, None)
     chosen = {} if latest == form.newest else {"value": choices[0][1]}
+    if mine is not None and tab.kept.read(studio, offered).get("newest") == latest:
+        chosen = {"value": mine}
     value = scores_of(studio, form.histogram)
     shown: Updates = {
         tab.newest: latest,
@@ -252,16 +272,18 @@ def refresh(studio: Studio, tab: GenerateTab, form: GenerateForm) -> Updates:
         tab.whose: studio.character_id,
     }
     shown |= obtain_offer(studio, tab.foot.weights, generator_of(studio))
-    return shown if studio.character_id == form.whose else shown | first_choice(studio, tab)
+    return shown if same else shown | unknown_yet(tab.foot) | {tab.filtered: {}} | first_choice(studio, tab) | kept
 
 
 def first_choice(studio: Studio, tab: GenerateTab) -> Updates:
     """Scenarios, variants of each, guidance: for a practice character those its hint speaks of."""
     chosen, practice_choices = tab.chosen, choices_for(studio.character)
+    usually: Updates = {chosen.prompts: "", chosen.count: "", chosen.seed: GenerateOptions.seed, chosen.steps: ""}
+    usually[chosen.strength] = GenerateOptions.strength
     if practice_choices is None:
-        return {chosen.scenarios: everything(studio), chosen.variants: VARIANTS, chosen.guidance: ""}
+        return usually | {chosen.scenarios: everything(studio), chosen.variants: VARIANTS, chosen.guidance: ""}
     wanted = practice_choices.generate
-    return {
+    return usually | {
         chosen.scenarios: list(wanted.scenarios),
         chosen.variants: wanted.variants,
         chosen.guidance: f"{wanted.guidance:g}" if wanted.guidance else "",
@@ -318,6 +340,9 @@ def plan_of(studio: Studio, form: GenerateForm) -> Plan:
     """The plan of what is chosen. Raises NotAllowed, ChoiceError, NotFound."""
     if not studio.character_id:
         raise NotAllowed(NOBODY)
+    shows(studio, form.whose)
+    if form.wrong:
+        raise NotAllowed(form.wrong)
     if not form.scenarios and not form.prompts:
         raise NotAllowed("Tick a scenario or write a prompt.")
     return generate.plan(

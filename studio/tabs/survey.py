@@ -13,6 +13,7 @@ from itertools import combinations
 from pathlib import Path
 
 import gradio as gr
+from gradio.blocks import Block
 
 from pipelines.domain.records import LoraRecord, SavedStack, Survey
 from pipelines.domain.shots import LoraStack, Plan
@@ -26,9 +27,10 @@ from studio.components.catalogue import CatalogueValue, absent, catalogue, chose
 from studio.components.estimate import build_obtain, estimate_words, making, obtain, obtain_offer, start
 from studio.components.fields import edited
 from studio.components.forms import QUIET, Updates, Value, event
+from studio.components.kept import note, shows, ticks_before
 from studio.components.lora_stack import named, usable
 from studio.components.matrix import Matrix
-from studio.components.painted import Words
+from studio.components.painted import Words, rev_of
 from studio.components.picker import picks, ticked
 from studio.components.shell import Shell
 from studio.components.standings import averages, ranking
@@ -42,6 +44,7 @@ from studio.tabs.survey_form import (
     build_models,
     build_tests,
     read,
+    usual,
 )
 
 TEST_PICTURES = 5
@@ -65,29 +68,33 @@ def build(studio: Studio) -> SurveyTab:
             matrix = Matrix(empty=NO_SURVEY, elem_id="survey-matrix")
         with gr.Column(elem_classes="side", scale=0, min_width=270):
             analysis = build_analysis()
-    return SurveyTab(models, tests, weights, plan, make, matrix, analysis, gr.State(""))
+    return SurveyTab(models, tests, weights, plan, make, matrix, analysis, note(), note())
 
 
 def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
     """Wire the events."""
     ask, models, tests, analysis = partial(read, tab), tab.models, tab.tests, tab.analysis
-    look = event(ask, partial(look_ahead, studio, tab), tab.choice, [tab.plan, tab.make])
+    choice, ahead, told = [*tab.choice, tab.whose], partial(look_ahead, studio, tab), [tab.plan, tab.make]
+    look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
     for part in tab.edited:
-        edited(part)(trigger_mode="always_last", **look)
+        edited(part)(trigger_mode="always_last", **edit)
     fetched = event(ask, partial(fetch, studio, tab), [models.catalogue], [models.catalogue])
-    models.catalogue.ticks(trigger_mode="always_last", **fetched).then(**look)
-    tests.images.ticks(trigger_mode="always_last", **look)
+    models.catalogue.ticks(trigger_mode="always_last", **fetched).then(**edit)
+    tests.images.ticks(trigger_mode="always_last", **edit)
     file = [models.upload, models.entry, models.catalogue]
     brought = event(ask, partial(bring, studio, tab), file, [models.catalogue, models.message])
-    models.upload.upload(**brought).then(**look)
-    tab.make.click(**event(ask, partial(make, studio), tab.choice))
+    models.upload.upload(**brought).then(**edit)
+    tab.make.click(**event(ask, partial(make, studio), choice))
     tab.weights.button.click(lambda: obtain(studio, editor_of(studio)), None, None, **QUIET)
-    said = [analysis.decision, analysis.reasons]
+    said = [analysis.decision, analysis.reasons, tab.whose]
+    drafted = tab.draft.event(studio, ask, lambda form: None, said)
+    for part in (analysis.decision, analysis.reasons):
+        edited(part)(trigger_mode="always_last", **drafted)
     analysis.decide.click(**event(ask, partial(decide, studio, tab), said, analysis.said))
     shown = [models.catalogue, tests.images, models.stacks, analysis.averages, analysis.ranking, tab.at]
-    shown += [*analysis.said, *tab.weights.outputs]
-    before = [models.catalogue, tests.images, tab.at]
-    shell.changed.select(**event(ask, partial(refresh, studio, tab), before, shown)).then(**look)
+    shown += [*analysis.said, *tab.weights.outputs, tab.whose, models.message, tab.plan, tab.make, *tab.edited]
+    before = [models.catalogue, tests.images, tab.at, tab.whose]
+    shell.follow(event(ask, partial(refresh, studio, tab), before, shown), look)
 
 
 def editor_of(studio: Studio) -> str:
@@ -117,16 +124,52 @@ def refresh(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
     empty = NO_SOURCES if studio.character_id else NOBODY
     saved = named(studio, "editor") if studio.character_id else []
     table = survey.standings(studio.session, made) if made else []
+    another = studio.character_id != form.whose
+    listed, pictures = before(studio, tab, form) if another else (form.listed, form.pictures)
+    stacks = {"choices": [(s.name, s.id) for s in saved], "visible": bool(saved)}
+    if another:
+        stacks["value"] = tab.kept.read(studio, {"stacks": [s.id for s in saved]}).get("stacks", [])
     shown: Updates = {
-        tab.models.catalogue: catalogue_of(studio, form.listed),
-        tab.models.stacks: gr.update(choices=[(s.name, s.id) for s in saved], visible=bool(saved)),
-        tab.tests.images: picks(found, form.pictures, empty=empty, first=TEST_PICTURES),
+        tab.models.catalogue: catalogue_of(studio, listed),
+        tab.models.stacks: gr.update(**stacks),
+        tab.tests.images: picks(found, pictures, empty=empty, first=TEST_PICTURES),
         tab.analysis.averages: averages(table),
         tab.analysis.ranking: ranking(table),
         tab.at: made.id if made else studio.character_id,
+        tab.whose: studio.character_id,
     }
     shown |= obtain_offer(studio, tab.weights, editor_of(studio))
-    return shown if shown[tab.at] == form.at else shown | decision_of(tab.analysis, made)
+    if another:
+        shown |= first_choice(studio, tab) | _but(tab.kept.restore(studio), tab.models.stacks)
+    return shown if shown[tab.at] == form.at and not another else shown | drafted(studio, tab, made)
+
+
+def before(studio: Studio, tab: SurveyTab, form: SurveyForm) -> tuple[Value, Value]:
+    """What was ticked in the catalogue and among the pictures for the character that is worked on."""
+    kept = tab.kept.read(studio)
+    listed = {"ticked": kept.get("listed", []), "rev": rev_of(form.listed)}
+    return listed, ticks_before(kept, "images") | {"rev": rev_of(form.pictures)}
+
+
+def first_choice(studio: Studio, tab: SurveyTab) -> Updates:
+    """What is ticked for a new character; nothing is said of another's."""
+    models, tests = tab.models, tab.tests
+    ticks: Updates = {tests.axes[axis.name]: usual(axis) for axis in studio.on_page.survey_prompts}
+    ticks |= {models.combine: [], tests.specialties: False, tests.prompts: "", tests.seed: survey.SurveyOptions.seed}
+    return ticks | {models.message: {}, tab.plan: {}, tab.make: gr.update(interactive=False, value="Run")}
+
+
+def drafted(studio: Studio, tab: SurveyTab, made: Survey | None) -> Updates:
+    """What was decided on a survey, or what was being written on it."""
+    known, written = decision_of(tab.analysis, made), tab.draft.read(studio)
+    if written.get("at") != (made.id if made else studio.character_id):
+        return known
+    parts = {"decision": tab.analysis.decision, "reasons": tab.analysis.reasons}
+    return known | {part: written[name] for name, part in parts.items() if name in written}
+
+
+def _but(shown: Updates, part: Block) -> Updates:
+    return {block: value for block, value in shown.items() if block is not part}
 
 
 def decision_of(analysis: Analysis, made: Survey | None) -> Updates:
@@ -189,6 +232,9 @@ def plan_of(studio: Studio, form: SurveyForm) -> Plan:
     """The plan of what is chosen. Raises NotAllowed, ChoiceError, NotFound."""
     if not studio.character_id:
         raise NotAllowed(NOBODY)
+    shows(studio, form.whose)
+    if form.wrong:
+        raise NotAllowed(form.wrong)
     images = ticked(form.pictures)
     if not images:
         raise NotAllowed("Tick at least one test picture." if form.pictures.get("items") else NO_SOURCES)
@@ -240,6 +286,8 @@ def decide(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
         words = "Choose A, B, C or D." if made else "Run a survey first: a decision belongs to what was seen."
         return {tab.analysis.decided: {"lines": [words], "tone": "warn"}}
     try:
-        return decision_of(tab.analysis, survey.decide(studio.session, made.id, form.decision, form.reasons))
+        written = survey.decide(studio.session, made.id, form.decision, form.reasons)
+        tab.draft.forget(studio)
+        return decision_of(tab.analysis, written)
     except NotAllowed as problem:
         return {tab.analysis.decided: {"lines": [str(problem)], "tone": "warn"}}

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 import gradio as gr
 from gradio.blocks import Block
 
+from pipelines.domain.presets import Axis
 from pipelines.domain.records import Way
 from pipelines.workflow import survey
 from studio.components.catalogue import Catalogue
 from studio.components.estimate import Obtain
-from studio.components.forms import Value, Values, at_least, lines, names, one_of, picked, text
+from studio.components.fields import SEED, seed
+from studio.components.forms import Asked, Value, Values, lines, names, one_of, picked, text
+from studio.components.kept import KeptParts
 from studio.components.matrix import Matrix
 from studio.components.painted import Words
 from studio.components.picker import Picker
@@ -71,7 +74,8 @@ class SurveyTab:
     make: gr.Button
     matrix: Matrix
     analysis: Analysis
-    at: gr.State
+    at: gr.Textbox
+    whose: gr.Textbox
 
     @property
     def edited(self) -> list[Block]:
@@ -84,12 +88,27 @@ class SurveyTab:
         """Everything a plan depends on."""
         return [self.models.catalogue, self.tests.images, *self.edited]
 
+    @property
+    def kept(self) -> KeptParts:
+        """What is kept for each character of the tests."""
+        models, tests = self.models, self.tests
+        parts = {"listed": models.catalogue, "combine": models.combine, "stacks": models.stacks}
+        parts |= {"images": tests.images, "specialties": tests.specialties, "prompts": tests.prompts}
+        parts |= {"seed": tests.seed, **{f"axis/{name}": group for name, group in tests.axes.items()}}
+        return KeptParts("survey", self.whose, parts, {"seed": SEED})
+
+    @property
+    def draft(self) -> KeptParts:
+        """What is kept of a decision that is not written down yet; ``at`` is the survey it is on."""
+        parts = {"at": self.at, "decision": self.analysis.decision, "reasons": self.analysis.reasons}
+        return KeptParts("survey-decision", self.whose, parts)
+
 
 @dataclass(frozen=True)
 class SurveyForm:
     """What the page says. ``listed`` and ``pictures`` are the values of catalogue and picker, ``prompts`` the ticked
     ones and those of the user's own. ``path`` is a file to bring in, as ``entry`` of the catalogue; ``at`` is the
-    survey on the screen."""
+    survey on the screen, ``whose`` choice is; ``wrong`` tells which numbers do not do."""
 
     listed: Value = field(default_factory=dict)
     combine: tuple[str, ...] = ()
@@ -103,11 +122,13 @@ class SurveyForm:
     decision: Way | None = None
     reasons: str = ""
     at: str = ""
+    whose: str | None = None
+    wrong: str = ""
 
 
 def read(tab: SurveyTab, values: Values) -> SurveyForm:
     """The form of an event of the tab; what the event does not name is empty."""
-    models, tests, analysis = tab.models, tab.tests, tab.analysis
+    models, tests, analysis, asked = tab.models, tab.tests, tab.analysis, Asked(values)
     ticks = [name for group in tests.axes.values() for name in names(values.get(group))]
     return SurveyForm(
         listed=picked(values.get(models.catalogue)),
@@ -116,12 +137,14 @@ def read(tab: SurveyTab, values: Values) -> SurveyForm:
         pictures=picked(values.get(tests.images)),
         specialties=bool(values.get(tests.specialties)),
         prompts=(*ticks, *lines(values.get(tests.prompts))),
-        seed=at_least(0, values.get(tests.seed)),
+        seed=asked.whole(tests.seed, SEED) or 0,
         path=text(values.get(models.upload)),
         entry=text(values.get(models.entry)),
         decision=one_of(values.get(analysis.decision), survey.CHOICES),
         reasons=text(values.get(analysis.reasons)),
         at=text(values.get(tab.at)),
+        whose=values.get(tab.whose) or None,
+        wrong=asked.wrong,
     )
 
 
@@ -151,6 +174,11 @@ def build_models(studio: Studio) -> Models:
     return Models(listed, entry, upload, message, combine, stacks)
 
 
+def usual(axis: Axis) -> list[str]:
+    """The prompts of an axis that are ticked at first."""
+    return [f"{axis.name}/{axis.edits[0].value}"]
+
+
 def build_tests(studio: Studio) -> Tests:
     """Make what they are tested on."""
     gr.HTML("<h3>Prompts</h3>", elem_classes="tab-title")
@@ -158,7 +186,7 @@ def build_tests(studio: Studio) -> Tests:
         groups = {
             axis.name: gr.CheckboxGroup(
                 [(edit.title, f"{axis.name}/{edit.value}") for edit in axis.edits],
-                value=[f"{axis.name}/{axis.edits[0].value}"],
+                value=usual(axis),
                 label=axis.title,
                 interactive=True,
                 elem_id=f"survey-axis-{axis.name}",
@@ -176,10 +204,8 @@ def build_tests(studio: Studio) -> Tests:
     gr.HTML("<h3>Test pictures</h3>", elem_classes="tab-title")
     images = Picker({"empty": NO_SOURCES}, elem_id="survey-images", elem_classes="short")
     with gr.Row(elem_classes="number-row"):
-        seed = gr.Number(
-            survey.SurveyOptions.seed, label="Seed", minimum=0, precision=0, min_width=70, elem_id="survey-seed"
-        )
-    return Tests(groups, special, prompts, images, seed)
+        first = seed(survey.SurveyOptions.seed, "survey-seed")
+    return Tests(groups, special, prompts, images, first)
 
 
 def build_analysis() -> Analysis:

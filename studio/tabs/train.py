@@ -8,30 +8,40 @@ Element ids: ``train-target``, ``train-dataset``, ``train-warnings``, ``train-pr
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from statistics import median
 from typing import get_args
 
 import gradio as gr
 from gradio.blocks import Block
 
 from pipelines.domain.presets import TrainingPreset, TrainingSettings
-from pipelines.domain.records import ANGLES, Job, Target, TrainingRun
+from pipelines.domain.records import ANGLES, Target
 from pipelines.engine.memory import predict_training
-from pipelines.workflow import datasets, render, training
+from pipelines.workflow import render, training
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.sources import angle_of
 from pipelines.workflow.training import TrainOptions
 from studio.components.estimate import Obtain, build_obtain, obtain, obtain_offer, start
-from studio.components.fields import edited
-from studio.components.forms import Event, Updates, Value, Values, event, one_of, text
+from studio.components.fields import SEED, edited, needed, seed
+from studio.components.forms import Asked, Bound, Event, Updates, Value, Values, event, one_of, text
+from studio.components.kept import KeptParts, note, shows
 from studio.components.meter import Meter, MeterValue, meter
 from studio.components.painted import Words
 from studio.components.shell import Shell
 from studio.components.tally import Tally, TallyValue, tally
+from studio.server import choices
 from studio.server.state import Studio
 from studio.tabs import train_grid, train_progress
 from studio.tabs.train_progress import Progress, ProgressForm
 
+NAMES = {
+    "rank": "Rank",
+    "learning_rate": "Learning rate",
+    "steps": "Steps",
+    "resolution": "Resolution, px",
+    "face_weight": "Face weight",
+}
+BROKEN = {"learning_rate", "face_weight"}
+BOUNDS = {n: Bound(title, *training.BOUNDS[n], whole=n not in BROKEN) for n, title in NAMES.items()} | {"seed": SEED}
 TARGETS: dict[Target, str] = {"character": "Character LoRA", "editor": "Editor LoRA"}
 NOBODY = "Make a character first: New character, above."
 NO_DATA = {
@@ -51,6 +61,11 @@ class Settings:
     plan: Words
     make: gr.Button
 
+    @property
+    def told(self) -> list[Block]:
+        """What is said of a training before it begins."""
+        return [self.memory, self.plan, self.make]
+
 
 @dataclass
 class TrainTab:
@@ -61,24 +76,30 @@ class TrainTab:
     warnings: Words
     settings: Settings
     progress: Progress
-    at: gr.State
+    at: gr.Textbox
 
     @property
     def choice(self) -> list[Block]:
         """Everything a training depends on."""
         return [self.target, self.settings.preset, *self.settings.fields.values()]
 
+    @property
+    def kept(self) -> KeptParts:
+        """What is kept for each character and target."""
+        return KeptParts("train", self.at, {"preset": self.settings.preset, **self.settings.fields}, BOUNDS)
+
 
 @dataclass(frozen=True)
 class TrainForm:
-    """What the page says. ``settings`` are the fields that hold a number; ``at`` tells whose settings are on the
-    screen."""
+    """What the page says. ``settings`` are the fields that hold a number that does, ``wrong`` tells which do not;
+    ``at`` tells whose settings are on the screen."""
 
     target: Target = TrainOptions.target
     preset: str = TrainOptions.preset
     settings: Mapping[str, float] = field(default_factory=dict)
     progress: ProgressForm = field(default_factory=ProgressForm)
     at: str | None = None
+    wrong: str = ""
 
     @property
     def options(self) -> TrainOptions:
@@ -88,13 +109,15 @@ class TrainForm:
 
 def read(tab: TrainTab, values: Values) -> TrainForm:
     """The form of an event of the tab; what the event does not name is empty."""
-    said = {name: values.get(part) for name, part in tab.settings.fields.items()}
+    asked = Asked(values)
+    said = {name: asked.number(part, BOUNDS[name]) for name, part in tab.settings.fields.items()}
     return TrainForm(
         target=one_of(values.get(tab.target), get_args(Target)) or TrainOptions.target,
         preset=text(values.get(tab.settings.preset)),
-        settings={name: value for name, value in said.items() if isinstance(value, int | float)},
+        settings={name: value for name, value in said.items() if value is not None},
         progress=train_progress.read(tab.progress, values),
-        at=values.get(tab.at),
+        at=values.get(tab.at) or None,
+        wrong=asked.wrong,
     )
 
 
@@ -112,48 +135,47 @@ def build(studio: Studio) -> TrainTab:
             settings = _build_settings()
         with gr.Column(elem_classes="results", scale=1, min_width=320):
             progress = train_progress.build()
-    return TrainTab(target, dataset, warnings, settings, progress, gr.State(None))
+    return TrainTab(target, dataset, warnings, settings, progress, note())
 
 
 def _build_settings() -> Settings:
     gr.HTML("<h3>How</h3>", elem_classes="tab-title")
     preset = gr.Dropdown([], value=None, label="Preset", interactive=True, elem_id="train-preset")
     with gr.Row(elem_classes="number-row"):
-        rank = gr.Number(16, label="Rank", minimum=1, maximum=256, precision=0, min_width=60, elem_id="train-rank")
-        rate = gr.Number(1e-4, label="Learning rate", minimum=0, step=1e-5, min_width=92, elem_id="train-learning-rate")
-        steps = gr.Number(1000, label="Steps", minimum=1, precision=0, min_width=66, elem_id="train-steps")
+        rank = needed(BOUNDS["rank"], 16, "train-rank")
+        rate = needed(BOUNDS["learning_rate"], 1e-4, "train-learning-rate", step=1e-5, min_width=92)
+        steps = needed(BOUNDS["steps"], 1000, "train-steps", min_width=66)
     with gr.Row(elem_classes="number-row"):
-        side = gr.Number(
-            1024, label="Resolution, px", minimum=32, step=8, precision=0, min_width=90, elem_id="train-resolution"
-        )
-        faces = gr.Number(0, label="Face weight", minimum=0, maximum=100, min_width=80, elem_id="train-face-weight")
-        seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=60, elem_id="train-seed")
+        side = needed(BOUNDS["resolution"], 1024, "train-resolution", step=16, min_width=90)
+        faces = needed(BOUNDS["face_weight"], 0, "train-face-weight", min_width=80)
+        first = seed(0, "train-seed")
     memory = Meter(elem_id="train-memory")
     with gr.Column(elem_classes="foot", min_width=0):
         weights = build_obtain("train")
         plan = Words(elem_id="train-plan", elem_classes="plan-line")
         make = gr.Button("Train", variant="primary", interactive=False, elem_id="train-run")
     fields = {"rank": rank, "learning_rate": rate, "steps": steps, "resolution": side}
-    return Settings(preset, fields | {"face_weight": faces, "seed": seed}, memory, weights, plan, make)
+    return Settings(preset, fields | {"face_weight": faces, "seed": first}, memory, weights, plan, make)
 
 
 def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
     """Wire the events."""
     ask, settings, progress = partial(read, tab), tab.settings, tab.progress
     fields = list(settings.fields.values())
-    look = event(ask, partial(look_ahead, studio, tab), tab.choice, [settings.memory, settings.plan, settings.make])
+    choice, ahead, told = [*tab.choice, tab.at], partial(look_ahead, studio, tab), settings.told
+    look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
     for part in fields:
-        edited(part)(trigger_mode="always_last", **look)
-    settings.preset.input(**event(ask, partial(choose, studio, tab), [settings.preset], fields)).then(**look)
-    data = [tab.at, tab.dataset, tab.warnings, settings.preset, *fields, *settings.weights.outputs]
+        edited(part)(trigger_mode="always_last", **edit)
+    settings.preset.input(**event(ask, partial(choose, studio, tab), [settings.preset], fields)).then(**edit)
+    data = [tab.at, tab.target, *told, tab.dataset, tab.warnings, settings.preset, *fields, *settings.weights.outputs]
     followed = event(ask, partial(refresh, studio, tab), [tab.target, settings.preset, tab.at], data)
     watched = _watched(tab, studio)
     tab.target.input(**followed).then(**look).then(**watched)
-    shell.changed.select(**followed).then(**look).then(**watched)
+    shell.follow(followed, look, watched)
     progress.runs.pick(**watched)
     progress.compare.input(**watched)
     train_grid.wire(progress.grid, studio, progress.runs)
-    settings.make.click(**event(ask, partial(make, studio), tab.choice))
+    settings.make.click(**event(ask, partial(make, studio), choice))
     settings.weights.button.click(**event(ask, partial(get_weights, studio), [tab.target]))
 
 
@@ -194,16 +216,34 @@ def choose(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
 def refresh(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
     """The records, the character or the target changed. Settings that the user changed stay until the character or the
     target changes."""
-    key = f"{studio.character_id}/{form.target}"
-    dataset, warnings = dataset_of(studio, form.target)
+    target = target_of(studio, form)
+    key = f"{studio.character_id}/{target}"
+    dataset, warnings = dataset_of(studio, target)
     shown: Updates = {tab.at: key, tab.dataset: dataset, tab.warnings: warnings}
-    shown |= obtain_offer(studio, tab.settings.weights, family_of(studio, form.target))
-    if key == form.at:
-        return shown
-    offered = presets_of(studio, form.target)
-    first = offered[0].name if offered else None
-    choices = gr.update(choices=[(p.title, p.name) for p in offered], value=first)
-    return shown | {tab.settings.preset: choices, **fill(studio, tab, first or "")}
+    shown |= obtain_offer(studio, tab.settings.weights, family_of(studio, target))
+    return shown if key == form.at else shown | first_settings(studio, tab, target)
+
+
+def first_settings(studio: Studio, tab: TrainTab, target: Target) -> Updates:
+    """What was set for the character and the target, over the first preset there is; nothing is said of others'."""
+    offered = presets_of(studio, target)
+    kept = tab.kept.restore(studio, {"preset": [p.name for p in offered]}, target)
+    preset = kept.pop(tab.settings.preset, offered[0].name if offered else None)
+    listed = gr.update(choices=[(p.title, p.name) for p in offered], value=preset)
+    off = gr.update(interactive=False, value="Train")
+    unsaid: Updates = {tab.settings.memory: {}, tab.settings.plan: {}, tab.settings.make: off, tab.target: target}
+    return unsaid | {tab.settings.preset: listed, **fill(studio, tab, preset or ""), **kept}
+
+
+def target_of(studio: Studio, form: TrainForm) -> Target:
+    """What is trained: what the user chose, which is kept; for another character what was chosen for it."""
+    root, who = studio.session.workspace.root, studio.character_id
+    if (form.at or "").partition("/")[0] != who:
+        kept = choices.read(root, who, "train-target").get("target")
+        return one_of(kept, get_args(Target)) or TrainOptions.target
+    if who and form.at != f"{who}/{form.target}":
+        choices.write(root, who, "train-target", {"target": form.target})
+    return form.target
 
 
 def dataset_of(studio: Studio, target: Target) -> tuple[TallyValue | Value, Value]:
@@ -219,8 +259,11 @@ def dataset_of(studio: Studio, target: Target) -> tuple[TallyValue | Value, Valu
 
 def settings_of(studio: Studio, form: TrainForm) -> TrainingSettings:
     """The preset's settings with those that matter as the user has them. Raises NotAllowed with all that is wrong."""
+    shows(studio, None if form.at is None else form.at.partition("/")[0])
     if form.preset not in studio.session.presets.trainings:
         raise NotAllowed("Choose a preset.")
+    if form.wrong:
+        raise NotAllowed(form.wrong)
     return training.settings_of(studio.session, studio.character_id, form.options)
 
 
@@ -247,9 +290,8 @@ def look_ahead(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
     blockers = training.dataset(session, studio.character_id, form.target).blockers
     if blockers:
         return refused({"title": "The gate is shut", "lines": blockers, "tone": "warn"}, memory)
-    version = datasets.following(r.version for r in training.runs(session, studio.character_id, form.target))
-    one = seconds_a_step(studio, name)
-    line = f"{settings.steps} steps, {render.about(one * settings.steps if one else None)}"
+    version = training.following(session, studio.character_id, form.target)
+    line = f"{settings.steps} steps, {render.about(training.seconds(session, name, settings.steps))}"
     words = {"title": f"{line}, {'fits' if forecast.fits else 'does not fit'}", "tone": "" if forecast.fits else "bad"}
     lacking = render.missing_weights(session, name)
     button = gr.update(interactive=forecast.fits and lacking is None, value=f"Train {version}")
@@ -258,21 +300,16 @@ def look_ahead(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
     return {shown.memory: memory, shown.plan: words, shown.make: button}
 
 
-def seconds_a_step(studio: Studio, family: str) -> float | None:
-    """Median seconds a step of the trainings that ended well here on this model; None when there were none."""
-    times = []
-    for run in studio.session.store.all(TrainingRun, family=family, state="done"):
-        job = studio.session.store.get(Job, run.job)
-        steps = int(run.settings.get("steps", 0))
-        if job and job.started and job.ended and steps:
-            times.append((job.ended - job.started).total_seconds() / steps)
-    return median(times) if times else None
-
-
 def make(studio: Studio, form: TrainForm) -> None:
     """The training goes into the queue, curve and samples follow it."""
     session, who = studio.session, studio.character_id
-    start(lambda: training.submit(session, who, form.options))
+    start(lambda: training.submit(session, who, settled(studio, form)))
+
+
+def settled(studio: Studio, form: TrainForm) -> TrainOptions:
+    """What is asked for, all of which does. Raises NotAllowed."""
+    settings_of(studio, form)
+    return form.options
 
 
 def watch(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:

@@ -4,7 +4,7 @@ Element ids: ``train-grid-steps``, ``train-grid-strengths``, ``train-grid-plan``
 ``train-grid-shown``, ``train-grid-best``, ``train-grid-step``, ``train-grid-export``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,7 +20,7 @@ from studio.components.estimate import estimate_words
 from studio.components.forms import Updates, Value, Values, event, names, picked, text
 from studio.components.painted import Words
 from studio.components.runs import Runs
-from studio.components.samples import Samples, step_of, tile
+from studio.components.samples import SampleCell, Samples, step_of, tile
 from studio.components.shell import Shell
 from studio.server.state import Studio
 
@@ -193,14 +193,29 @@ def _do(studio: Studio, form: GridForm, work: Callable[[TrainingRun], str]) -> N
 
 
 def shown_of(made: list[ImageRecord]) -> Value:
-    """The grid as a Samples value: a column for each step, a row for each prompt at each strength."""
+    """The grid as a Samples value: a column for each step, a row for each prompt at each strength; of one step a column
+    for each strength, since rows alone would be a tall strip."""
     tiles = {(i.shot.purpose.cell, *checkpoints.place(i)): tile(i) for i in made if i.shot}
     steps = sorted({step_of(i) for i in made})
+    if len(steps) == 1:
+        return _by_strength(tiles, steps[0])
     rows = sorted({(cell, strength) for cell, _, strength in tiles})
     return {
         "steps": [str(s) for s in steps],
         "prompts": [f"{cell} at {strength:g}" for cell, strength in rows],
         "cells": [[tiles.get((cell, step, strength)) for step in steps] for cell, strength in rows],
+        "empty": EMPTY,
+    }
+
+
+def _by_strength(tiles: Mapping[tuple[str, int, float], SampleCell], step: int) -> Value:
+    strengths = sorted({strength for _, _, strength in tiles})
+    prompts = sorted({cell for cell, _, _ in tiles})
+    return {
+        "axis": f"step {step} at",
+        "steps": [f"{s:g}" for s in strengths],
+        "prompts": prompts,
+        "cells": [[tiles.get((prompt, step, s)) for s in strengths] for prompt in prompts],
         "empty": EMPTY,
     }
 

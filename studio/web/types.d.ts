@@ -448,6 +448,8 @@ export interface RateTold {
   target: number;
   unsure: number;
   missing: number;
+  judged: number;
+  open: boolean;
   words: string;
 }
 
@@ -478,17 +480,26 @@ export interface SaidBatch {
   decisions: Said[];
 }
 
+/** Settings are kept; ``found`` is what was found at the places that were set, in words. */
+export interface Saved {
+  ok: boolean;
+  found: string[];
+}
+
 /** The names of the hints that were closed. */
 export interface Seen {
   seen: string[];
 }
 
-/** One setting: its value, what it means, and the choices where it has some. */
+/** One setting: what it is called, its value, what it means, the choices where it has some, from where to where a */
 export interface SettingField {
   name: string;
+  title: string;
   value: string | number | boolean | null;
   about: string;
   choices: string[] | null;
+  low: number | null;
+  high: number | null;
 }
 
 /** What can be set. */

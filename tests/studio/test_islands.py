@@ -60,6 +60,47 @@ def test_the_matrix_rates_by_key_swaps_and_goes_blind(
     assert {d.where for d in served.studio.session.store.decisions(first.id)} == {"survey"}
 
 
+def test_nothing_on_the_page_leads_who_rates_blind(put: Put, page: Page, served: Served) -> None:
+    """Not an opened picture, not the averages, not what machines say."""
+    source = put("source")
+    store = served.studio.session.store
+    survey = Survey(id="ada/v1", character="ada", version="v1", family="mini-qwen-edit", stacks=(STACK,),
+                    images=(source.id,), prompts=PROMPTS[:1])  # fmt: skip
+    store.put(survey)
+    for stack, label in ((None, "base"), (STACK, STACK.label)):
+        labels = {"stack": label, "image": source.id, "prompt": PROMPTS[0]}
+        made = put("survey", labels=labels, sources=(source.ref,), verdict="right", score=0.81)
+        if stack and made.shot:
+            store.put(made.model_copy(update={"shot": made.shot.model_copy(update={"stack": stack})}))
+    page.click("#tab-survey-button")
+    matrix = page.locator(".matrix")
+    expect(matrix.locator(".identity")).to_have_count(2, timeout=60_000)
+    expect(page.locator("#survey-averages")).to_contain_text(STACK.label, timeout=60_000)
+    matrix.get_by_text("Blind", exact=True).click()
+    expect(matrix.locator(".identity")).to_have_count(0)
+    for told in ("#survey-averages", "#survey-ranking"):
+        expect(page.locator(told)).to_contain_text("Hidden while the survey is blind")
+        expect(page.locator(told)).not_to_contain_text("angles")
+    matrix.locator(".mx-pic").first.click()
+    dialog = page.locator("#picture-dialog")
+    expect(dialog.locator(".stars")).to_have_count(2)
+    expect(dialog).not_to_contain_text("angles")
+    expect(dialog).not_to_contain_text("0.81")
+    expect(dialog.locator("dl")).to_have_count(0)
+    dialog.locator(".lineage button").first.click()
+    expect(dialog.locator(".lineage")).to_have_count(0)  # what became of the source would tell
+    page.keyboard.press("Escape")
+    matrix.locator(".mx-pic").first.focus()
+    page.keyboard.press("c")
+    compare = page.locator("dialog[open]")
+    expect(compare).to_be_visible()
+    expect(compare).not_to_contain_text("right 0.81")
+    page.keyboard.press("Escape")
+    matrix.get_by_text("Blind", exact=True).click()
+    expect(page.locator("#survey-averages")).to_contain_text(STACK.label)
+    expect(matrix.locator(".identity")).to_have_count(2)
+
+
 def test_two_stacks_are_held_against_each_other_by_keys_and_the_matrix_is_a_picture(
     cells: dict[tuple[str, str], ImageRecord], page: Page, served: Served
 ) -> None:

@@ -32,7 +32,7 @@ def tab(studio: Studio) -> EnrichTab:
 
 
 def picker(studio: Studio, tab: EnrichTab, before: dict[str, Any] | None = None) -> dict[str, Any]:
-    return enrich.refresh(studio, tab, EnrichForm(before or {}))[tab.sources.picker]
+    return enrich.refresh(studio, tab, EnrichForm(before or {}, whose="ada" if before else None))[tab.sources.picker]
 
 
 def form(
@@ -217,7 +217,7 @@ def test_steps_and_guidance_of_a_distilled_lora(studio: Studio, tab: EnrichTab, 
     shots = enrich.plan_of(studio, form(tab, picker(studio, tab), steps="8", guidance="1,0")).shots
     assert {(s.steps, s.guidance) for s in shots} == {(8, 1.0)}
     family = studio.session.family(enrich.editor_of(studio)).defaults
-    shots = enrich.plan_of(studio, form(tab, picker(studio, tab), steps="", guidance="soon")).shots
+    shots = enrich.plan_of(studio, form(tab, picker(studio, tab), steps="", guidance=" ")).shots
     assert {(s.steps, s.guidance) for s in shots} == {(family.steps, family.guidance)}
 
 

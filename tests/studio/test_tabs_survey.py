@@ -30,7 +30,7 @@ def tab(studio: Studio) -> SurveyTab:
 
 
 def shown(studio: Studio, tab: SurveyTab, at: str = "") -> Updates:
-    return survey.refresh(studio, tab, SurveyForm(at=at))
+    return survey.refresh(studio, tab, SurveyForm(at=at, whose="ada" if at else None))
 
 
 def choice(tab: SurveyTab, listed: dict[str, Any], pictures: dict[str, Any], **fields: Any) -> SurveyForm:

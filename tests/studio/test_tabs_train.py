@@ -9,14 +9,15 @@ from tab_helpers import on_page
 
 from pipelines.domain.records import CurvePart, Decision, ImageRecord, Job, Metric, TrainingRun, now
 from pipelines.storage.presets import shipped
-from pipelines.workflow import review, sources
+from pipelines.workflow import checkpoints, review, sources
 from pipelines.workflow.characters import NotAllowed
 from studio.components.curve import metrics, series, smooth, thin
 from studio.components.forms import Updates
 from studio.components.runs import runs
 from studio.components.samples import samples
 from studio.server.state import Studio
-from studio.tabs import train
+from studio.server.tiles import title
+from studio.tabs import train, train_grid
 from studio.tabs.train import TrainForm, TrainTab
 
 Put = Callable[..., ImageRecord]
@@ -131,10 +132,10 @@ def test_the_five_settings_change_the_preset_and_alpha_keeps_its_ratio(studio: S
 
 
 def test_every_wrong_setting_is_named_at_once(studio: Studio, tab: TrainTab) -> None:
-    with pytest.raises(NotAllowed, match=r"(?s)rank.*learning_rate"):
+    with pytest.raises(NotAllowed, match=r"Rank.*Learning rate"):
         train.settings_of(studio, form(tab, rank=0, learning_rate=5))
     _, words, button = look(studio, tab, form(tab, resolution=2))
-    assert "resolution" in words["lines"][0] and not button["interactive"]
+    assert "Resolution" in words["lines"][0] and not button["interactive"]
 
 
 def test_settings_stay_until_the_target_changes(studio: Studio, tab: TrainTab) -> None:
@@ -159,8 +160,9 @@ def test_time_is_told_from_trainings_that_ended_well_here(studio: Studio, tab: T
     put("source")
     start = now()
     job = Job(
-        id="j", kind="train", title="t", request={}, state="done", started=start, ended=start + timedelta(seconds=50)
-    )
+        id="j", kind="train", title="t", request={}, state="done", started=start, ended=start + timedelta(seconds=50),
+        result={"seconds_a_step": 5.0},
+    )  # fmt: skip
     studio.session.store.put(job, run_of("v1", job="j"))
     words = look(studio, tab, form(tab, steps=100))[1]
     assert words["title"].startswith("100 steps, about 8 min")
@@ -281,3 +283,22 @@ def test_what_is_ticked_in_the_grid_stays_until_another_run_is_looked_at(studio:
 def test_a_failed_run_is_marked(studio: Studio) -> None:
     rows = runs([run_of("v1", state="failed")], "", empty="", curves={})["rows"]
     assert rows[0]["tone"] == "bad" and rows[0]["state"] == "failed"
+
+
+def test_a_grid_of_one_step_has_its_strengths_side_by_side(put: Put) -> None:
+    made = []
+    for cell in ("front/neutral", "half-left/smiling"):
+        for strength in ("0.6", "1"):
+            image = put("sample", cell=cell, labels={"training_step": "300", "strength": strength})
+            made.append(image)
+    places = {checkpoints.place(i) for i in made}
+    shown = train_grid.shown_of(made)
+    assert len(shown["steps"]) == len({strength for _, strength in places}) and len(shown["prompts"]) == 2
+    assert shown["axis"] == "step 300 at" and len(shown["cells"]) == 2
+
+
+def test_a_picture_of_ones_own_prompt_is_called_by_it(put: Put) -> None:
+    image = put("synthetic", cell="own/5d21b7d7")
+    assert image.shot
+    image = image.model_copy(update={"shot": image.shot.model_copy(update={"prompt": "ohwx, on a boat"})})
+    assert title(image) == "ohwx, on a boat"

@@ -250,7 +250,8 @@ def test_events_tell_what_goes_on(bench: Bench) -> None:
     assert [e.done for e in events if e.type == "progress" and e.done] == [1, 2, 3]
     assert any(e.type == "progress" and e.note == "Encoding picture 2 of 2" for e in events)
     assert [(e.k, e.n) for e in events if e.type == "step"] == [(1, 3), (2, 3), (3, 3)]
-    assert set(result) == {"lora", "sha256", "rank", "alpha", "steps", "loss"}
+    assert set(result) == {"lora", "sha256", "rank", "alpha", "steps", "loss", "seconds_a_step"}
+    assert result["seconds_a_step"] > 0
 
 
 def test_the_base_is_left_as_it_was(bench: Bench) -> None:
@@ -294,6 +295,7 @@ def test_a_finished_training_answers_again_without_training(bench: Bench) -> Non
     request = bench.request("editor")
     first, _ = bench.train(request)
     second, events = bench.train(request)
+    assert first.pop("seconds_a_step") > 0, "nothing was timed the second time"
     assert second == first and curve(events) == {}
 
 

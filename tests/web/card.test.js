@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { distance } from "../../studio/web/card/poster.js";
-import { cellWords, layout, loraWords, named, noCardWords } from "../../studio/web/card/describe.js";
+import { besideWords, cellWords, layout, loraWords, named, noCardWords } from "../../studio/web/card/describe.js";
 
 test("a cell says its verdict, who gave it and why", () => {
   const cell = { name: "front/sad", verdict: "wrong", by: "rule", why: "no face", image: { score: 0.25 } };
@@ -11,7 +11,7 @@ test("a cell says its verdict, who gave it and why", () => {
 });
 
 test("a card has a name; without one it is said what it would be", () => {
-  assert.equal(named({ version: "v2", lora: "ada_v2", seed: 7 }), "v2: ada_v2, seed 7");
+  assert.equal(named({ version: "v2", lora: "ada_v2", seed: 7 }), "Card v2: ada_v2, seed 7");
   assert.match(noCardWords({ cells: Array(23), loras: [] }), /23 pictures .* No LoRA has been trained yet/);
   assert.match(noCardWords({ cells: Array(23), loras: [{ own: false }] }), /No LoRA has been trained yet/);
   assert.doesNotMatch(noCardWords({ cells: Array(23), loras: [{ own: true }] }), /No LoRA/);
@@ -42,4 +42,12 @@ test("arrows reach what lies ahead, the straight way first", () => {
   assert.equal(distance(from, box(-20, 0), [1, 0]), Infinity);
   assert.equal(distance(from, box(0, 20), [1, 0]), Infinity);
   assert.ok(distance(from, box(0, 20), [0, 1]) < Infinity);
+});
+
+test("cards of other seeds are not held against each other without a word, and no rate is told that nobody gave", () => {
+  const card = { version: "v2", lora: "base model", seed: 7, rate: { right: 0, total: 23, open: true } };
+  const words = besideWords(card, { ...card, seed: 3 });
+  assert.match(words, /^Card v2: base model \(not judged yet\)\. Other seed \(7, not 3\)/);
+  const judged = { ...card, rate: { right: 5, total: 23, open: false } };
+  assert.equal(besideWords(judged, card), "Card v2: base model (5 of 23)");
 });

@@ -10,7 +10,7 @@ import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
 import { openPicture } from "../pictures/open.js";
 import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
-import { loraWords, named, noCardWords } from "./describe.js";
+import { besideWords, loraWords, named, noCardWords } from "./describe.js";
 
 /** @import { CardPlace, CardSummary, Cards } from "../types.js" */
 /** @import { PosterCell } from "./poster.js" */
@@ -64,8 +64,8 @@ class Gauge {
 
   /** @param {CardSummary["rate"] | undefined} rate */
   paint(rate) {
-    this.node.hidden = !rate;
-    if (!rate) return;
+    this.node.hidden = !rate || rate.open;
+    if (!rate || rate.open) return;
     const percent = (/** @type {number} */ share) => `${(share * 100).toFixed(1)}%`;
     const { low, high, right, total, target } = rate;
     put(
@@ -227,13 +227,12 @@ class ModelCard {
     this.headline.textContent = shown ? shown.rate.words : noCardWords(list);
     this.gauge.paint(shown?.rate);
     this.keys.hidden = !shown;
-    this.first.title.textContent = shown ? `${shown.version}: ${shown.lora}` : "";
+    this.first.title.textContent = shown ? `Card ${shown.version}: ${shown.lora}` : "";
     this.first.poster.paint(cells, shown);
     this.second.section.hidden = !other;
     this.posters.classList.toggle("two", Boolean(other));
-    if (!other) return;
-    const { right, total } = other.rate;
-    this.second.title.textContent = `${other.version}: ${other.lora} (${right} of ${total})`;
+    if (!other || !shown) return;
+    this.second.title.textContent = besideWords(other, shown);
     this.second.poster.paint(cells, other);
   }
 

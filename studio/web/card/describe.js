@@ -10,7 +10,22 @@ export const SIGNS = { right: "check", wrong: "cross", unsure: "question", missi
 
 /** @param {CardSummary} card */
 export function named({ version, lora, seed }) {
-  return `${version}: ${lora}, seed ${seed}`;
+  return `Card ${version}: ${lora}, seed ${seed}`;
+}
+
+/**
+ * What a card says that stands beside another; cards of other seeds show other pictures, whatever the LoRA.
+ * @param {CardSummary} other
+ * @param {CardSummary} shown
+ */
+export function besideWords(other, shown) {
+  const { right, total, open } = other.rate;
+  const rate = open ? "not judged yet" : `${right} of ${total}`;
+  const seeds =
+    other.seed === shown.seed
+      ? ""
+      : `. Other seed (${other.seed}, not ${shown.seed}): compare the rates, not cell by cell`;
+  return `Card ${other.version}: ${other.lora} (${rate})${seeds}`;
 }
 
 /**

@@ -35,7 +35,10 @@ export class OwnValue {
    * @returns {boolean} whether it was such an answer
    */
   settle() {
-    if ((this.read().rev ?? 0) >= this.rev) return false;
+    if ((this.read().rev ?? 0) >= this.rev) {
+      this.mine = {};
+      return false;
+    }
     this.write({ ...this.read(), ...this.mine, rev: this.rev });
     return true;
   }

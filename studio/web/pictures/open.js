@@ -12,7 +12,10 @@ import { identity } from "./parts.js";
 
 /** @import { Label } from "../shapes.js" */
 /** @import { DecisionSaid, Picture, Tags } from "../types.js" */
-/** @typedef {{ where?: string, after?: () => void }} Options `after` hears of every decision */
+/**
+ * @typedef {{ where?: string, blind?: boolean, after?: () => void }} Options `after` hears of every decision; `blind`
+ *   shows nothing that tells how the picture was made, or what machines say of it
+ */
 
 /** How many of the latest decisions are told. */
 const TOLD = 8;
@@ -46,11 +49,17 @@ function history({ decisions, trained }) {
 /**
  * @param {string} title
  * @param {string[]} ids
+ * @param {Options} [options] for those that are opened from here
  */
-function lineage(title, ids) {
+function lineage(title, ids, options) {
   if (!ids.length) return null;
   const link = (/** @type {string} */ id) => {
-    const props = { type: "button", class: "tiny", onclick: () => openPicture(id), "aria-label": "Open picture" };
+    const props = {
+      type: "button",
+      class: "tiny",
+      onclick: () => openPicture(id, options),
+      "aria-label": "Open picture",
+    };
     return h("button", props, h("img", { src: pictureUrl(id, 256), alt: "" }));
   };
   return h("section", {}, h("h3", {}, title), h("div", { class: "lineage" }, ids.map(link)));
@@ -124,9 +133,10 @@ function againButtons({ id }, close) {
  * @param {Options} options
  * @param {() => void} close
  */
-function panel(picture, { where, after }, close) {
+function panel(picture, { where, blind, after }, close) {
   const judged =
     picture.kind === "source" ? tags(picture) : judgement(picture, where ?? WHERE[picture.kind] ?? "review", after);
+  if (blind) return h("aside", {}, judged, lineage("Made from", picture.parents, { blind }));
   const section = (/** @type {string} */ title, /** @type {Picture["recipe"]} */ lines) =>
     lines.length ? h("section", {}, h("h3", {}, title), definitions(lines)) : null;
   return h(

@@ -15,7 +15,7 @@ import { yourPresets } from "./presets.js";
  * @param {SettingField} setting
  * @returns {Control}
  */
-function control({ name, value, choices }) {
+function control({ name, value, choices, low, high }) {
   if (choices)
     return select(
       choices.map((c) => [String(c), String(c)]),
@@ -23,7 +23,8 @@ function control({ name, value, choices }) {
       { name },
     );
   if (typeof value === "boolean") return h("input", { name, type: "checkbox", checked: value });
-  return h("input", { name, type: typeof value === "number" ? "number" : "text", step: "any", value: value ?? "" });
+  if (typeof value !== "number") return h("input", { name, type: "text", value: value ?? "" });
+  return h("input", { name, type: "number", step: "any", min: low ?? "", max: high ?? "", value });
 }
 
 /**
@@ -48,8 +49,8 @@ function changes(controls) {
 }
 
 /** @param {[SettingField, Control]} line */
-function field([{ name, about }, input]) {
-  const words = h("span", {}, name.replaceAll("_", " "));
+function field([{ title, about }, input]) {
+  const words = h("span", {}, title);
   return h("label", { class: "field" }, words, input, about ? h("small", {}, about) : null);
 }
 
@@ -61,9 +62,10 @@ export function openSettings() {
     const onsubmit = async (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       try {
-        await post("/settings", changes(controls));
+        const { found } = /** @type {{ found: string[] }} */ (await post("/settings", changes(controls)));
         box.close();
-        toast("Settings are saved in the workspace. What is loaded already changes with the next start.");
+        const kept = "Settings are saved in the workspace. What is loaded already changes with the next start.";
+        toast([kept, ...found].join("\n"));
         poll();
       } catch (error) {
         problem.textContent = wordsOf(error);

@@ -12,6 +12,7 @@ import { attempt, keyHint } from "../core/ui.js";
 import { openPicture } from "../pictures/open.js";
 import { identity, labelClass, thumb } from "../pictures/parts.js";
 import { decide, flushDecisions, foresee, fresher } from "../review/decisions.js";
+import { blind, goBlind, unled } from "./blind.js";
 import { openComparison } from "./compare.js";
 import { matrixBar } from "./matrix_bar.js";
 import { DIMENSIONS, MatrixModel } from "./matrix_model.js";
@@ -37,7 +38,7 @@ function under(tile) {
   return h(
     "span",
     { class: "mx-under" },
-    identity(tile),
+    identity(unled(tile)),
     rated ? h("span", { class: "mx-rate", title: "identity, edit quality" }, `${stars ?? "-"} / ${edit ?? "-"}`) : null,
     failures.length
       ? h("span", { class: "mx-fail", title: failures.join(", ") }, count(failures.length, "flaw"))
@@ -156,6 +157,7 @@ class Matrix {
     return {
       change: (/** @type {() => void} */ change) => {
         change();
+        if (this.model.blind !== blind()) goBlind(this.model.blind);
         this.paint();
       },
       open: (/** @type {string} */ survey) => this.open(survey),
@@ -189,7 +191,7 @@ class Matrix {
     };
     const onclick = () => {
       this.frame.trigger("select", { image: tile.id });
-      openPicture(tile.id, { where: "survey", after: () => this.settle() });
+      openPicture(tile.id, { where: "survey", blind: blind(), after: () => this.settle() });
     };
     const look = {
       type: "button",
@@ -230,7 +232,13 @@ class Matrix {
       const [rows, columns, corner] = [model.values(model.rows), model.values(model.columns), DIMENSIONS[model.rows]];
       const { id, version } = model.survey;
       const title = `Survey ${version}${model.only ? `, ${model.words(model.third, model.only)}` : ""}`;
-      const canvas = await drawMatrix({ title, corner, rows, columns, cells: model.cells() });
+      const canvas = await drawMatrix({
+        title,
+        corner,
+        rows,
+        columns,
+        cells: model.cells().map((row) => row.map((tiles) => tiles.map(unled))),
+      });
       canvas.toBlob((blob) => blob && download(blob, `survey-${id.replace("/", "-")}.png`));
     });
   }

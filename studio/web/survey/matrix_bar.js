@@ -53,7 +53,7 @@ function filters(model, doors) {
  */
 function axes(model, doors) {
   const rows = `Rows: ${DIMENSIONS[model.rows]}`;
-  const blind = { "aria-pressed": String(model.blind), title: "Hide the names of the stacks" };
+  const blind = { "aria-pressed": String(model.blind), title: "Hide the names of the stacks, and what machines say" };
   return [
     button("Swap axes", () => doors.change(() => model.swap()), { icon: "swap", class: "quiet" }),
     button(rows, () => doors.change(() => model.turn()), { class: "quiet" }),

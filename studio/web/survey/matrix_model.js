@@ -155,7 +155,7 @@ export class MatrixModel {
     const made = this.survey.cells.filter((t) => t.at.image === image && t.at.prompt === prompt);
     return {
       source: { id: image, verdict: null, score: null },
-      ...Object.fromEntries(made.map((t) => [t.at.stack, t])),
+      ...Object.fromEntries(made.map((t) => [t.at.stack, this.blind ? { id: t.id, verdict: null, score: null } : t])),
     };
   }
 }

@@ -3,6 +3,7 @@
 
 import { h } from "../core/dom.js";
 import { painted } from "../core/island.js";
+import { blind, whenBlind } from "./blind.js";
 
 /**
  * @typedef {{ name: string, rate: number, low: number, high: number, words: string }} Bar
@@ -10,10 +11,21 @@ import { painted } from "../core/island.js";
  */
 
 /**
+ * A table without the columns that nothing was measured of.
  * @param {string[]} head
  * @param {string[][]} rows
  */
 function table(head, rows) {
+  const told = head.map((_, n) => n === 0 || rows.some((row) => row[n]));
+  const kept = (/** @type {string[]} */ row) => row.filter((_, n) => told[n]);
+  return whole(kept(head), rows.map(kept));
+}
+
+/**
+ * @param {string[]} head
+ * @param {string[][]} rows
+ */
+function whole(head, rows) {
   const cell = (/** @type {string} */ text, /** @type {number} */ n) =>
     n ? h("td", { class: "num" }, text) : h("th", { scope: "row", title: text }, text);
   const heads = h(
@@ -67,8 +79,16 @@ function place({ name, rate, low, high, words }, n) {
   );
 }
 
-painted("standings", () => (/** @type {Value} */ { head, rows, bars, empty }) => {
+const HIDDEN = "Hidden while the survey is blind: names, averages and what machines say come back when you have rated.";
+
+painted("standings", ({ draw }) => {
+  whenBlind(draw);
+  return (/** @type {Value} */ value) => (blind() ? h("div", { class: "empty" }, HIDDEN) : shown(value));
+});
+
+/** @param {Value} value */
+function shown({ head, rows, bars, empty }) {
   if (rows?.length) return table(head, rows);
   if (bars?.length) return h("ol", {}, bars.map(place));
   return h("div", { class: "empty" }, empty ?? "Nothing yet.");
-});
+}

@@ -8,7 +8,7 @@ import { pictureUrl } from "../core/net.js";
 
 /**
  * @typedef {{ id: string, score: number | null, verdict: string }} Cell
- * @typedef {{ steps?: string[], prompts?: string[], cells: (Cell | null)[][], empty?: string }} Value
+ * @typedef {{ axis?: string, steps?: string[], prompts?: string[], cells: (Cell | null)[][], empty?: string }} Value
  */
 
 /** @param {Cell} cell */
@@ -29,19 +29,19 @@ function sample(cell, prompt, step) {
     href: pictureUrl(cell.id),
     target: "_blank",
     rel: "noopener",
-    title: `${prompt}\nstep ${step}`,
+    title: `${prompt}\n${step}`,
   };
-  const image = { src: pictureUrl(cell.id, 256), alt: `step ${step}: ${prompt}`, loading: "lazy" };
+  const image = { src: pictureUrl(cell.id, 256), alt: `${step}: ${prompt}`, loading: "lazy" };
   return h("a", props, h("img", image), score(cell));
 }
 
-painted("samples", () => (/** @type {Value} */ { steps = [], prompts = [], cells, empty }) => {
+painted("samples", () => (/** @type {Value} */ { axis = "step", steps = [], prompts = [], cells, empty }) => {
   if (!prompts.length) return h("div", { class: "empty" }, empty ?? "No samples yet.");
   const style = { "grid-template-columns": `minmax(90px, 150px) repeat(${steps.length}, minmax(72px, 128px))` };
-  const heads = steps.map((step) => h("span", { class: "col num" }, `step ${step}`));
+  const heads = steps.map((step) => h("span", { class: "col num" }, `${axis} ${step}`));
   const rows = prompts.map((prompt, r) => [
     h("span", { class: "row", title: prompt }, prompt),
-    steps.map((step, c) => sample(cells[r][c], prompt, step)),
+    steps.map((step, c) => sample(cells[r][c], prompt, `${axis} ${step}`)),
   ]);
   return h("div", { class: "scroll" }, h("div", { class: "grid", style }, h("span"), heads, rows));
 });
