@@ -42,24 +42,34 @@ def add(
     A file that is here already, such as one that was trained here, keeps its record: what that leaves open is filled.
     Raises LoraRefused for a pickle, a broken file, or a file made for another kind of model.
     """
-    lora = _admitted(session, data, filename, family, name or Path(filename).stem)
-    if catalogue:
-        lora = lora.model_copy(update={"catalogue": catalogue, "origin": "catalogue"})
-    return session.store.add(lora)
-
-
-def _admitted(session: Session, data: bytes | Path, filename: str, family: str | None, name: str) -> LoraRecord:
     model = session.family(family) if family else None
-    return admit_lora(
+    architecture = model.architecture if model else None
+    return _taken_in(session, data, filename, architecture, model, name or Path(filename).stem, catalogue)
+
+
+def _taken_in(
+    session: Session,
+    data: bytes | Path,
+    filename: str,
+    architecture: str | None,
+    model: ModelFamily | None,
+    name: str,
+    catalogue: str,
+) -> LoraRecord:
+    lora = admit_lora(
         session.workspace,
         data,
         filename,
-        model.architecture if model else None,
+        architecture,
         name,
         model=_target(session, model) if model else None,
         targets=[_target(session, f) for f in session.presets.models.values()],
         known=lambda sha256: session.store.get(LoraRecord, sha256),
     )
+    before = session.store.get(LoraRecord, lora.id)
+    if catalogue and not (before and before.origin == "trained"):
+        lora = lora.model_copy(update={"catalogue": catalogue, "origin": "catalogue"})
+    return session.store.add(lora)
 
 
 def _target(session: Session, model: ModelFamily) -> LoraTarget:
@@ -76,8 +86,7 @@ def shipped(session: Session, name: str) -> LoraRecord:
     there = next((x for x in session.store.all(LoraRecord) if x.catalogue == name), None)
     if there is None:
         path = PRESETS / entry.shipped
-        family = next(m.name for m in session.presets.models.values() if m.architecture == entry.suits[0])
-        there = add(session, path, path.name, family=family, name=name, catalogue=name)
+        there = _taken_in(session, path, path.name, entry.suits[0], None, name, name)
     return there
 
 

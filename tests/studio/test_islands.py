@@ -26,11 +26,16 @@ def cells(put: Put, served: Served) -> dict[tuple[str, str], ImageRecord]:
         prompts=PROMPTS,
     )  # fmt: skip
     served.studio.session.store.put(survey)
-    return {
-        (stack, prompt): put("survey", labels={"stack": stack, "image": source.id, "prompt": prompt})
-        for stack in ("base", STACK.label)
-        for prompt in PROMPTS
-    }
+    made = {}
+    for stack in (LoraStack(), STACK):
+        for prompt in PROMPTS:
+            image = put("survey", labels={"stack": stack.label, "image": source.id, "prompt": prompt})
+            assert image.shot
+            made[stack.label, prompt] = image.model_copy(
+                update={"shot": image.shot.model_copy(update={"stack": stack})}
+            )
+    served.studio.session.store.put(*made.values())
+    return made
 
 
 def test_the_matrix_rates_by_key_swaps_and_goes_blind(

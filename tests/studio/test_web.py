@@ -62,7 +62,7 @@ def test_modules_and_styles_reach_each_other_and_nothing_foreign() -> None:
 
 
 def test_every_module_is_fetched_ahead() -> None:
-    assert set(re.findall(r'modulepreload" href="/ui/([^"]+)"', head())) == {n for n in FILES if n.endswith(".js")}
+    assert set(re.findall(r'modulepreload" href="ui/([^"]+)"', head())) == {n for n in FILES if n.endswith(".js")}
 
 
 def test_what_an_island_is_made_of_is_no_template() -> None:

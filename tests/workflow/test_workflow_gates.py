@@ -134,7 +134,7 @@ def test_a_picture_that_shows_something_else_than_asked_is_not_captioned_by_its_
 ) -> None:
     asked = {"angle": "front", "expression": "angry"}
     drawn = put("synthetic", labels=asked, caption="turn the head")  # the shot's own prompt
-    assert training.caption(session, drawn) == "turn the head, angry, front view"
+    assert training.caption(session, drawn) == f"{ada.instance}, turn the head, angry, front view"
     seen = sources.tag(session, drawn.id, expression="neutral")
     assert training.caption(session, seen) == f"{ada.instance}, neutral, front view"
     by_hand = sources.tag(session, drawn.id, caption="ohwx_char person in the rain")
