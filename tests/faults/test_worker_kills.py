@@ -83,11 +83,11 @@ def test_worker_killed_in_a_plan_of_twenty_resume_makes_each_once(jobs: JobQueue
     assert ended.result["scored"] > 0  # pictures that had been judged before were not judged again
 
 
-def test_a_picture_whose_event_was_lost_is_recorded_on_resume(jobs: JobQueue, workspace: Workspace) -> None:
+def test_a_picture_whose_event_was_lost_is_recorded_at_the_end_and_once(jobs: JobQueue, workspace: Workspace) -> None:
     request = scripted_plan("a", "lose", "c")
     job = jobs.wait(jobs.submit(request, "Lost", "ada").id, 30)
     assert job.state == "interrupted"
-    assert len(jobs._store.all(ImageRecord)) == 1 and len(list((workspace.root / request.plan.folder).iterdir())) == 2
+    assert len(jobs._store.all(ImageRecord)) == 2 and len(list((workspace.root / request.plan.folder).iterdir())) == 2
     assert jobs.wait(jobs.resume(job.id).id, 30).state == "done"
     assert_each_once(jobs._store, workspace, request)
 
