@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from pipelines.domain.records import ImageRecord
-from pipelines.storage.journal import FORMAT, encode_snapshot
+from pipelines.storage import snapshot
 from pipelines.storage.store import Store
 from pipelines.workflow import characters
 from pipelines.workflow.opening import open_session
@@ -95,9 +95,9 @@ def broken_workspaces(folder: Path) -> dict[str, Path]:
     file.write_text("not a folder")
     future = folder / "future"
     future.mkdir()
-    (future / "flenwheel.json").write_bytes(
-        b"".join(encode_snapshot({}, 0)).replace(b'"format": %d' % FORMAT, b'"format": %d' % (FORMAT + 7))
-    )
+    with pytest.MonkeyPatch.context() as later:
+        later.setattr(snapshot, "FORMAT", snapshot.FORMAT + 7)
+        (future / "flenwheel.json").write_bytes(b"".join(snapshot.encode_snapshot({}, 0)))
     garbage = folder / "garbage"
     garbage.mkdir()
     (garbage / "flenwheel.json").write_bytes(b"\x00\xff" * 99)
