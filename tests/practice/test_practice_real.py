@@ -1,12 +1,14 @@
 """One small practice run from the command line with the mini models, as a newcomer has it: JSON lines, a report."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pipelines.domain.records import Decision, ImageRecord
 from pipelines.practice import choices as chosen
+from pipelines.practice.run import Wish
 from pipelines.storage.presets import shipped
 from pipelines.storage.store import Store
 from studio import __main__ as cli
@@ -27,13 +29,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
             "train": known.train.model_copy(update={"settings": settings}),
         }
     )
-    original = practice_command._wish
-
-    def wish(options):
-        asked = original(options)
-        return type(asked)(**{**vars(asked), "choices": less})
-
-    monkeypatch.setattr(practice_command, "_wish", wish)
+    monkeypatch.setattr(practice_command, "Wish", partial(Wish, choices=less))
 
 
 @pytest.mark.slow
