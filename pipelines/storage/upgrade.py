@@ -47,7 +47,8 @@ def upgrade(journal: Journal, tables: Tables) -> list[str]:
     if copied is None:
         return notes
     done = " ".join(change.words for change in todo)
-    note = f"The records were brought up to this version of FLENwheel: {done} They are as they were in {copied}."
+    kept = f"{BACKUPS}/{copied.name}"
+    note = f"The records were brought up to this version of FLENwheel: {done} They are as they were in {kept}."
     log.info("%s: %s", journal.root, note)
     return [note, *notes]
 

@@ -107,11 +107,9 @@ def _machine_note(session: Session, families: Iterable[str]) -> str:
 
 
 def _seconds_a_picture(session: Session, family: str) -> float | None:
-    timed = [
-        image.seconds
-        for image in session.store.all(ImageRecord)[-200:]
-        if image.seconds and image.shot and image.shot.family == family
-    ]
+    """The median of the last 200 that this model made; ``None`` when it made none here."""
+    made = (i for i in session.store.all(ImageRecord) if i.seconds and i.shot and i.shot.family == family)
+    timed = [i.seconds for i in made if i.seconds][-200:]
     return median(timed) if timed else None
 
 

@@ -60,3 +60,13 @@ def test_a_plan_of_the_practice_models_needs_no_word_about_cards(studio: Studio)
     plan = generate.plan(studio.session, ada.id, generate.GenerateOptions(scenarios=("portrait-front",), variants=2))
     assert making(studio, plan, "Make") == gr.update(interactive=True, value="Make 2")
     assert estimate_words(studio, plan)["lines"] == []
+
+
+def test_the_time_of_a_model_is_known_however_many_pictures_another_made_since(studio: Studio, put: Any) -> None:
+    edited = put("enriched")
+    assert edited.shot
+    by_editor = edited.shot.model_copy(update={"family": "mini-qwen-edit"})
+    drawn = [edited.model_copy(update={"id": f"{n:064x}", "seconds": 9.0}) for n in range(201)]
+    studio.session.store.put(edited.model_copy(update={"shot": by_editor, "seconds": 2.0}), *drawn)
+    assert render._seconds_a_picture(studio.session, "mini-qwen-edit") == 2.0
+    assert render._seconds_a_picture(studio.session, "mini-flux") == 9.0
