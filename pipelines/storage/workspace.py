@@ -4,6 +4,7 @@ Everything that is stored names files relative to the workspace, with ``/``, so 
 """
 
 import contextlib
+import errno
 import re
 import secrets
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -73,10 +74,12 @@ class Workspace:
     def _stays_in(self, path: Path, parts: tuple[str, ...]) -> bool:
         try:
             resolved = path.resolve()
+            if _circles(path):
+                return False
             if resolved.is_relative_to(self.root):
                 return True
             return parts[:1] != () and parts[0] in FIXED and resolved.is_relative_to((self.root / parts[0]).resolve())
-        except (OSError, RuntimeError):  # links in a circle
+        except (OSError, RuntimeError):  # links in a circle, before Python 3.13
             return False
 
     def linked(self) -> dict[str, Path]:
@@ -155,3 +158,12 @@ class Workspace:
     def thumbnail(self, image_id: str, width: int) -> Path:
         """Where the thumbnail of a picture lies, absolute; it may not exist."""
         return self.root / "cache" / "thumbs" / _segment(image_id)[:2] / f"{image_id}-{width}.webp"
+
+
+def _circles(path: Path) -> bool:
+    """Whether links on the way to ``path`` lead back to themselves: since Python 3.13 resolving says nothing of it."""
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
