@@ -74,7 +74,7 @@ def test_bringing_in_ones_own_trained_lora_makes_it_no_stranger_s(session: Sessi
     for name, catalogue in (("copy.safetensors", ""), ("other.safetensors", "Something")):
         brought = loras.add(session, data, name, catalogue=catalogue)
         assert (brought.origin, brought.run, brought.path, brought.name) == ("trained", "r", path, "ada_v1")
-    assert loras.trained(session, ada.id, "editor") == [brought] and brought.catalogue == "Something"
+    assert loras.trained(session, ada.id, "editor") == [brought] and brought.catalogue == ""
     assert everything(session)[0] == before[0], "no second file"
     session.workspace.path(path).unlink()
     assert loras.add(session, data, "back.safetensors") == brought
