@@ -16,6 +16,7 @@ from gradio.blocks import Block
 from pipelines.domain.presets import TrainingPreset, TrainingSettings
 from pipelines.domain.records import ANGLES, Target
 from pipelines.engine.memory import predict_training
+from pipelines.session import NotFound
 from pipelines.workflow import render, training
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.sources import angle_of
@@ -278,7 +279,7 @@ def look_ahead(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
         return refused({"lines": [NOBODY], "tone": "quiet"}, {})
     try:
         settings = settings_of(studio, form)
-    except NotAllowed as problem:
+    except (NotAllowed, NotFound) as problem:
         return refused({"lines": [str(problem)], "tone": "warn"}, {})
     session, name = studio.session, family_of(studio, form.target)
     family = session.presets.models.get(name)
