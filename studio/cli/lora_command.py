@@ -3,11 +3,8 @@
 import argparse
 from typing import Any
 
-from pydantic import ValidationError
-
 from pipelines.domain.records import LoraRecord
 from pipelines.domain.sampling import NoiseSchedule, Sampling
-from pipelines.planning.sampling import SamplingConflict
 from pipelines.session import Session
 from pipelines.workflow import loras
 from studio.cli.answers import Answer, Usage, command, in_session
@@ -41,13 +38,8 @@ def _said(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _changed(session: Session, lora: LoraRecord, said: dict[str, Any] | None) -> LoraRecord:
-    try:
-        known = loras.sampling_of(session, lora).model_dump()
-        return loras.ask_for(session, lora.id, None if said is None else Sampling.model_validate({**known, **said}))
-    except ValidationError as error:
-        raise Usage("; ".join(f"{e['loc'][-1]}: {e['msg']}, not {e['input']!r}" for e in error.errors())) from error
-    except SamplingConflict as error:
-        raise Usage(str(error)) from error
+    known = loras.sampling_of(session, lora).model_dump()
+    return loras.ask_for(session, lora.id, None if said is None else Sampling.model_validate({**known, **said}))
 
 
 def _row(session: Session, lora: LoraRecord) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What a page of another origin, another host, another machine or a hostile name may not do."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,6 @@ from fastapi import Request
 from fastapi.testclient import TestClient
 
 from pipelines.storage.settings import places
-from pipelines.workflow import characters
 from pipelines.workflow.opening import open_session
 from studio.app import build
 from studio.server.loopback import from_here
@@ -38,13 +36,6 @@ ESCAPES = (
     "/ui/../server.py",
     "/ui/%2e%2e%2fserver.py",
 )
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with open_session(tmp_path_factory.mktemp("workspace")) as session:
-        characters.create(session, "Ada", may_use=True)
-        yield Studio(session)
 
 
 @pytest.fixture(scope="module")
