@@ -110,7 +110,7 @@ def back_up(root: Path, target: Path, told: Told = lambda done, of: None) -> Bac
     records = list(encode_snapshot(journal.load(), journal.seq))
     chosen = _choose(workspace)
     total = 2 * (sum(map(len, records)) + sum(size for _, _, size in chosen.files))
-    progress = _Progress(told, total)
+    progress = Bytes(told, total)
     with new_file(target) as (fresh, file):
         manifest = _write(workspace, file, records, chosen, progress)
         file.flush()
@@ -132,12 +132,15 @@ def _free_place(workspace: Workspace, target: Path) -> Path:
 
 
 @dataclass
-class _Progress:
+class Bytes:
+    """How many bytes of ``total`` are done, told at each step."""
+
     told: Told
     total: int
     done: int = 0
 
     def add(self, count: int) -> None:
+        """Count ``count`` more and tell."""
         self.done += count
         self.told(min(self.done, self.total), self.total)
 
@@ -209,9 +212,7 @@ def same_place(relative: str) -> str:
 # ---- writing
 
 
-def _write(
-    workspace: Workspace, file: IO[bytes], records: list[bytes], chosen: _Chosen, progress: _Progress
-) -> Manifest:
+def _write(workspace: Workspace, file: IO[bytes], records: list[bytes], chosen: _Chosen, progress: Bytes) -> Manifest:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         files = [_add(archive, RECORDS, records, progress)]
         for relative, path, _ in chosen.files:
@@ -228,7 +229,7 @@ def _write(
     return manifest
 
 
-def _add(archive: zipfile.ZipFile, name: str, pieces: Iterable[bytes], progress: _Progress) -> BackedFile:
+def _add(archive: zipfile.ZipFile, name: str, pieces: Iterable[bytes], progress: Bytes) -> BackedFile:
     digest, size = hashlib.sha256(), 0
     made = max(time.gmtime()[:6], (1980, 1, 1, 0, 0, 0))  # a ZIP knows no earlier time
     with archive.open(zipfile.ZipInfo(name, made), "w", force_zip64=True) as entry:
@@ -240,7 +241,7 @@ def _add(archive: zipfile.ZipFile, name: str, pieces: Iterable[bytes], progress:
     return BackedFile(path=name, size=size, sha256=digest.hexdigest())
 
 
-def _compare(path: Path, manifest: Manifest, progress: _Progress) -> None:
+def _compare(path: Path, manifest: Manifest, progress: Bytes) -> None:
     """Read all of it again from the disk. Raises BackupRefused when something else is there than what was written."""
     with zipfile.ZipFile(path) as archive:
         for file in manifest.files:

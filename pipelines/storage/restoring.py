@@ -23,6 +23,7 @@ from pipelines.storage.backup import (
     RECORDS,
     BackedFile,
     BackupRefused,
+    Bytes,
     Manifest,
     Told,
     pieces_of,
@@ -61,7 +62,7 @@ def restore(source: Path, root: Path, told: Told = lambda done, of: None) -> Res
     _refuse_a_taken_place(root)
     with _opened(source) as archive:
         manifest = _checked_manifest(archive, source)
-        done = _Done(told, 2 * manifest.bytes)
+        done = Bytes(told, 2 * manifest.bytes)
         tables = _checked_content(archive, manifest, source, done)
         _refuse_a_full_disk(root, manifest.bytes)
         sweep_beside(root)
@@ -70,17 +71,6 @@ def restore(source: Path, root: Path, told: Told = lambda done, of: None) -> Res
                 write_durably(folder / file.path, _checked(archive, file, source, done), sync=False)
     counts = [len(tables.get(kind.table, {})) for kind in (Character, ImageRecord)]
     return Restored(root, len(manifest.files), manifest.bytes, *counts, seconds=time.monotonic() - begun)
-
-
-@dataclass
-class _Done:
-    told: Told
-    total: int
-    bytes: int = 0
-
-    def add(self, count: int) -> None:
-        self.bytes += count
-        self.told(self.bytes, self.total)
 
 
 def _refuse_a_taken_place(root: Path) -> None:
@@ -199,7 +189,7 @@ def _refuse_names(manifest: Manifest, source: Path) -> None:
         raise _refused(source, "it holds no records")
 
 
-def _checked_content(archive: zipfile.ZipFile, manifest: Manifest, source: Path, done: _Done) -> Tables:
+def _checked_content(archive: zipfile.ZipFile, manifest: Manifest, source: Path, done: Bytes) -> Tables:
     """The records, after all files were read and are as the manifest says. Raises BackupRefused."""
     records: list[bytes] = []
     for file in manifest.files:
@@ -216,7 +206,7 @@ def _checked_content(archive: zipfile.ZipFile, manifest: Manifest, source: Path,
     return tables
 
 
-def _checked(archive: zipfile.ZipFile, file: BackedFile, source: Path, done: _Done) -> Iterator[bytes]:
+def _checked(archive: zipfile.ZipFile, file: BackedFile, source: Path, done: Bytes) -> Iterator[bytes]:
     """The content of a file, piece by piece; BackupRefused at its end when it was not what the manifest says, and
     before more than its size was given out."""
     digest, size = hashlib.sha256(), 0
