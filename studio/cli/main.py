@@ -16,7 +16,7 @@ from pipelines.workflow.generate import GenerateOptions
 from pipelines.workflow.review import GATES
 from pipelines.workflow.survey import SurveyOptions
 from pipelines.workflow.training import TrainOptions
-from studio.cli import backup_command, commands, lora_command, practice_command, rebuild_command
+from studio.cli import backup_command, commands, import_command, lora_command, practice_command, rebuild_command
 from studio.cli.values import Parser, exit_codes, file, folder, number
 
 DEFAULT_PORT = 7860
@@ -241,7 +241,7 @@ def _nothing(p: argparse.ArgumentParser) -> None:
 Command = tuple[Callable[[argparse.Namespace], int], str, Callable[[argparse.ArgumentParser], None]]
 COMMANDS: dict[str, Command] = {
     "practice": (practice_command.practice, "turn the wheel with a character that comes with FLENwheel", _practice),
-    "import": (commands.bring_in, "take in pictures of a character, or LoRA files", _import),
+    "import": (import_command.bring_in, "take in pictures of a character, or LoRA files", _import),
     "survey": (commands.survey, "compare LoRAs on the same pictures and prompts", _survey),
     "enrich": (commands.enrich, "edit the sources along angle, light, background, expression, style", _enrich),
     "review": (commands.review, "list a gate's pictures, decide on them, correct, filter, keep the best", _review),

@@ -1,0 +1,97 @@
+"""``flenwheel import``: pictures, captions beside them, and LoRA files come in; what does not is named."""
+
+import argparse
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pipelines.domain.records import LoraRecord
+from pipelines.domain.words import count
+from pipelines.models.lora_files import LoraRefused
+from pipelines.session import NotFound, Session
+from pipelines.storage.given import look_through
+from pipelines.workflow import characters, loras, sources
+from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session
+
+
+@command
+def bring_in(options: argparse.Namespace) -> Answer:
+    """Pictures, with the captions beside them, become sources of a character; ``.safetensors`` files become LoRAs of
+    the library. What is not taken in is named, and stops nothing else."""
+    given = look_through(options.files)
+    if not given.files:
+        raise NotFound(_lines(given.refused) or "There is nothing to take in: no file in what was named.")
+    weights = [(name, file) for name, file in given.files if file.suffix.lower() in loras.ENDINGS]
+    pictures = [pair for pair in given.files if pair not in weights]
+    with in_session(options) as session:
+        arrival = _take_in(session, options, pictures) if pictures else sources.Arrival()
+        arrival.refused[:0] = given.refused
+        added = _loras(session, options, weights, arrival)
+        data: Told = {
+            "ok": bool(added or arrival.admitted),
+            "loras": [lora.model_dump(mode="json") for lora in added],
+            "refused": [{"file": name, "reason": why} for name, why in arrival.refused],
+            "folders": given.folders,
+        }
+        if pictures:
+            data |= {
+                "character": character_of(session, options).id,
+                "admitted": [i.id for i in arrival.admitted],
+                "captions": arrival.captions,
+                "doubtful": dict(arrival.doubtful),
+                "notes": [{"file": name, "note": note} for name, note in arrival.notes],
+            }
+        if not data["ok"]:
+            data["error"] = _lines(arrival.refused)
+        return data, "\n".join(_arrived(added, arrival, given.folders, bool(pictures)))
+
+
+def _loras(
+    session: Session, options: argparse.Namespace, weights: Iterable[tuple[str, Path]], arrival: sources.Arrival
+) -> list[LoraRecord]:
+    added = []
+    for name, file in weights:
+        try:
+            added.append(loras.add(session, file, file.name, family=options.family))
+        except LoraRefused as refusal:
+            arrival.refused.append((name, str(refusal)))
+    return added
+
+
+def _arrived(added: list[LoraRecord], arrival: sources.Arrival, folders: list[str], pictures: bool) -> Iterator[str]:
+    for lora in added:
+        yield f"{lora.name}: {lora.family}, rank {lora.rank}"
+        yield from loras.told(lora)
+    if pictures:
+        captions = f", {arrival.captions} with captions" if arrival.captions else ""
+        yield f"{count(len(arrival.admitted), 'picture')} taken in{captions}"
+    if folders:
+        yield f"looked into {', '.join(folders)}, too"
+    if arrival.refused:
+        yield f"{count(len(arrival.refused), 'file')} not taken in:"
+        yield _lines(arrival.refused)
+    yield from (words for _, words in arrival.doubtful)
+    yield from arrival.noted
+
+
+def _lines(refused: Iterable[tuple[str, str]]) -> str:
+    """Names with reasons, one a line; a reason that names its file says it all."""
+    return "\n".join(why if Path(name).name in why else f"{name}: {why}" for name, why in refused)
+
+
+def _take_in(session: Session, options: argparse.Namespace, pictures: list[tuple[str, Path]]) -> sources.Arrival:
+    if options.new:
+        if not options.may_use:
+            raise Usage("Say first that you may use the pictures of this character: --may-use")
+        character = characters.create(
+            session,
+            options.new,
+            class_prompt=options.class_prompt,
+            token=options.token,
+            origin=options.origin,
+            may_use=options.may_use,
+        )
+        options.character = character.id
+    arrival = sources.add(session, character_of(session, options).id, pictures, first_frame=options.first_frame)
+    for image in arrival.admitted:
+        sources.tag(session, image.id, angle=options.angle, expression=options.expression)
+    return arrival
