@@ -1,6 +1,5 @@
 """The records of a workspace: the only writer of TinyDB. What ``put`` and ``decide`` have returned from is on disk."""
 
-import json
 import logging
 import threading
 from collections.abc import Hashable, Iterable, Mapping
@@ -14,6 +13,7 @@ from tinydb import TinyDB
 from pipelines.domain import verdicts
 from pipelines.domain.records import Decision, Record, Verdict
 from pipelines.storage import mirror, set_aside
+from pipelines.storage.checked import BadRecord, gaps_filled, read_again
 from pipelines.storage.journal import Journal, StoreUnreadable, StoreWriteFailed
 from pipelines.storage.journal_lines import Document, Tables
 from pipelines.storage.lock import WorkspaceBusy, WorkspaceLock
@@ -37,33 +37,6 @@ def _is_plain(cls: type[Record], field: str) -> bool:
 
 class StoreReadOnly(RuntimeError):
     """A write to a store that was opened to be read."""
-
-
-class BadRecord(ValueError):
-    """A record that could not be read again: it is not written. The message names the field and what is wrong."""
-
-
-def _read_again(record: R) -> tuple[R, Document]:
-    """A record as it will be read, and what is written for it. Raises BadRecord when it could not be read."""
-    try:
-        document = record.model_dump(mode="json", warnings=False)
-        read = type(record).model_validate(document)
-        if read != record:
-            record, document = read, read.model_dump(mode="json")
-        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
-    except ValidationError as error:
-        raise BadRecord(f"This cannot be kept in {record.table!r}: {set_aside.reasons(error)}.") from error
-    except (ValueError, TypeError, OverflowError) as error:  # what pydantic's serializer and JSON raise
-        raise BadRecord(f"This cannot be kept in {record.table!r} ({record.id!a}): {error}.") from error
-    return record, document
-
-
-def _gaps_filled(known: R, fresh: R) -> R:
-    """``known``, with what it leaves open as ``fresh`` says."""
-    fields = type(known).model_fields
-    empty = {name: field.get_default() for name, field in fields.items() if not field.is_required()}
-    left = {name: getattr(fresh, name) for name, value in empty.items() if getattr(known, name) == value}
-    return known.model_copy(update=left)
 
 
 class _Database(TinyDB):
@@ -169,7 +142,7 @@ class Store:
         what it leaves open is filled in. ``others`` and ``decided`` are kept with it. Raises as ``put`` does."""
         with self._lock:
             known = self.get(type(record), record.id)
-            kept = record if known is None else _gaps_filled(known, record)
+            kept = record if known is None else gaps_filled(known, record)
             self.put(*([] if kept == known else [kept]), *others, decided=decided)
             return kept
 
@@ -327,7 +300,7 @@ class Store:
             return
         groups: dict[str, dict[str, Record]] = {}
         documents: dict[str, list[Document]] = {}
-        for record, document in [_read_again(record) for record in {(r.table, r.id): r for r in records}.values()]:
+        for record, document in [read_again(record) for record in {(r.table, r.id): r for r in records}.values()]:
             groups.setdefault(record.table, {})[record.id] = record
             documents.setdefault(record.table, []).append(document)
         replaced = {name: [self._table(name).by_id(id) for id in group] for name, group in groups.items()}
