@@ -31,13 +31,12 @@ def capacity(settings: Settings) -> Capacity:
     """The device of the settings and its memory: what is free, and what this program holds, which a new model replaces;
     ``memory_budget_gib`` above 0 is the limit where it is lower."""
     card = cards.chosen(settings)
-    held = card.taken(cards.ours) if card else 0
+    held, holders = cards.held_by_others(card) if card else (0, ())
     usable = card.total * (1 - SPARE) - held if card else _main_memory_usable()
     total = card.total if card else psutil.virtual_memory().total
     if settings.memory_budget_gib:
         usable = min(usable, settings.memory_budget_gib * GIB)
     device: Literal["cuda", "cpu"] = "cuda" if card else "cpu"
-    holders = tuple(holder.words for holder in card.others(cards.ours)) if card and held else ()
     return Capacity(device, total / GIB, max(0.0, usable) / GIB, holders, cards.why_not(settings))
 
 

@@ -53,14 +53,17 @@ class Card:
     used: int = 0
     holders: tuple[Holder, ...] = ()
 
-    def taken(self, ours: Callable[[int], bool]) -> int:
-        """Bytes that are held by others: by no process for which ``ours`` is true. Memory in use that the driver
-        ascribes to nobody (the desktop, programs of another container) is theirs, unless one of ours is among those of
-        which it does not say how much they hold: then nothing is known, and nothing is counted."""
+    def taken(self, ours: Callable[[int], bool], idle: bool) -> int:
+        """Bytes that others hold: processes for which ``ours`` is not true. ``idle``: no process of ours can hold any.
+
+        Memory in use that the driver ascribes to nobody may be the desktop's, or our own (WSL lists no processes, a
+        container sees those of its host by other numbers): it counts as theirs only where ours is known."""
         own = [holder for holder in self.holders if ours(holder.pid)]
         if any(holder.size is None for holder in own):
             return 0
-        return max(0, self.used - sum(holder.size or 0 for holder in own))
+        named = sum(holder.size or 0 for holder in self.others(ours))
+        rest = max(0, self.used - named - sum(holder.size or 0 for holder in own))
+        return named + (rest if own or idle else 0)
 
     def others(self, ours: Callable[[int], bool]) -> list[Holder]:
         """Who else holds memory here, the largest first."""
@@ -72,8 +75,22 @@ def cards() -> list[Card]:
     with _driver() as there:
         if not there:
             return []
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())]
-        return [_card(handle) for handle in handles]
+        asked = [_asked(pynvml.nvmlDeviceGetHandleByIndex, n) for n in range(pynvml.nvmlDeviceGetCount())]
+        return [card for card in asked if card]
+
+
+def slice_of(uuid: str) -> Card | None:
+    """A slice of a card (MIG) by its UUID; ``None`` when there is none."""
+    with _driver() as there:
+        return _asked(pynvml.nvmlDeviceGetHandleByUUID, uuid) if there else None
+
+
+def _asked(find: Callable[[Any], Any], which: int | str) -> Card | None:
+    """A card; ``None`` when the driver cannot tell of it: one that has failed must not keep the page from opening."""
+    try:
+        return _card(find(which))
+    except pynvml.NVMLError:
+        return None
 
 
 @contextmanager
@@ -94,7 +111,7 @@ def _card(handle: Any) -> Card:
     holders: dict[int, int | None] = {}
     for ask in (pynvml.nvmlDeviceGetComputeRunningProcesses, pynvml.nvmlDeviceGetGraphicsRunningProcesses):
         try:
-            holders |= {p.pid: p.usedGpuMemory for p in ask(handle)}
+            holders |= {p.pid: p.usedGpuMemory for p in ask(handle) if psutil.pid_exists(p.pid)}
         except pynvml.NVMLError:  # the driver does not say (some containers, some Windows drivers)
             continue
     return Card(
@@ -118,7 +135,9 @@ def visible(found: Sequence[Card], mask: str | None) -> list[Card]:
     left: list[Card] = []
     for entry in (part.strip() for part in mask.split(",")):
         named = [c for c in found if entry.startswith("GPU-") and c.uuid.startswith(entry)]
-        if re.fullmatch(r"\d+", entry):
+        if entry.startswith("MIG-"):
+            named = [part for part in [slice_of(entry)] if part]
+        elif re.fullmatch(r"\d+", entry):
             named = list(found[int(entry) : int(entry) + 1])
         if len(named) != 1 or named[0] in left:
             break
@@ -175,7 +194,11 @@ def environment(settings: Settings) -> dict[str, str]:
     return told
 
 
-def ours(pid: int) -> bool:
-    """Whether a process is this one or one that it started: what it holds, a new model replaces."""
+def held_by_others(card: Card) -> tuple[int, tuple[str, ...]]:
+    """Bytes of a card that other programs hold, and who they are, in words, the largest first. What this process and
+    those that it started hold, a new model replaces."""
     me = psutil.Process()
-    return pid == me.pid or pid in {child.pid for child in me.children(recursive=True)}
+    children = {child.pid for child in me.children(recursive=True)}
+    mine = {me.pid, *children}
+    size = card.taken(mine.__contains__, idle=not children and "torch" not in sys.modules)
+    return size, tuple(holder.words for holder in card.others(mine.__contains__)) if size else ()

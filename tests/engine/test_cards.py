@@ -128,3 +128,27 @@ def test_freed_pieces_of_memory_are_joined_unless_the_user_says_otherwise(three:
     assert cards.environment(Settings())["PYTORCH_ALLOC_CONF"] == "expandable_segments:True"
     three.setenv("PYTORCH_CUDA_ALLOC_CONF", "backend:native")
     assert "PYTORCH_ALLOC_CONF" not in cards.environment(Settings())
+
+
+def test_what_nobody_is_named_for_may_be_our_own_while_a_model_is_loaded() -> None:
+    """WSL lists no processes: the 20 GiB in use are those of our own worker."""
+    silent = Card(NEW.uuid, NEW.name, 24 * GIB, 20 * GIB)
+    assert silent.taken(lambda pid: False, idle=False) == 0
+    assert silent.taken(lambda pid: False, idle=True) == 20 * GIB
+
+
+def test_what_is_named_is_counted_whether_or_not_we_are() -> None:
+    busy = Card(NEW.uuid, NEW.name, 24 * GIB, 20 * GIB, (Holder(7, 6 * GIB),))
+    assert busy.taken(lambda pid: False, idle=False) == 6 * GIB
+    listed = Card(NEW.uuid, NEW.name, 24 * GIB, 20 * GIB, (Holder(7, 6 * GIB), Holder(8, 10 * GIB)))
+    assert listed.taken(lambda pid: pid == 8, idle=False) == 10 * GIB  # the desktop has the rest
+
+
+def test_a_slice_of_a_card_is_a_card(three: pytest.MonkeyPatch) -> None:
+    part = Card("MIG-77", "NVIDIA A100 MIG 3g.20gb", 20 * GIB)
+    three.setattr(cards, "slice_of", lambda uuid: part if uuid == part.uuid else None)
+    three.setenv(cards.VISIBLE, "MIG-77")
+    assert capacity.capacity(Settings()).total_gib == 20
+    assert cards.environment(Settings())[cards.VISIBLE] == "MIG-77"
+    three.setenv(cards.VISIBLE, "MIG-78,0")
+    assert capacity.capacity(Settings()).device == "cpu"
