@@ -7,7 +7,6 @@ with the constants below; they are estimates, good to about 0.1 GiB for training
 """
 
 import json
-import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -19,6 +18,7 @@ from pipelines.engine import weights
 from pipelines.engine.capacity import Capacity, capacity, computes_bfloat16
 from pipelines.models import registry
 from pipelines.models.base import Architecture, shape_of
+from pipelines.storage.safetensors_header import read_header
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
@@ -223,15 +223,11 @@ def _skipped(module: str, skip: Iterable[str]) -> bool:
     return any(name in (own, module) or f"{name}." in module for name in skip)
 
 
-def _tensors(folder: Path) -> Iterator[tuple[str, list[int]]]:
+def _tensors(folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Names and shapes of all tensors of a part, from the headers of its files."""
     for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length))
-        for name, entry in header.items():
-            if name != "__metadata__":
-                yield name, entry["shape"]
+        for name, entry in read_header(path).tensors.items():
+            yield name, entry.shape
 
 
 def _geometry(family: ModelFamily, folder: Path | None) -> Geometry:

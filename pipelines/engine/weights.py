@@ -16,6 +16,7 @@ from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.presets import REVISION_MARK, ModelFamily
 from pipelines.models import registry
 from pipelines.storage.preset_files import PRESETS
+from pipelines.storage.safetensors_header import NotSafetensors, read_header
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
@@ -23,9 +24,6 @@ INDEX = "model_index.json"
 # The repositories also hold single-file copies of the same weights at their top level: only the folders are needed.
 PATTERNS = [INDEX, "*/*.json", "*/*.txt", "*/*.model", "*/*.jinja", "*/*.safetensors"]
 _TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
-
-LFS = b"version https://git-lfs"
-"""What a file begins with that git-lfs has not fetched yet."""
 
 OnProgress = Callable[[float, str], None]
 
@@ -174,32 +172,19 @@ def _damage(path: Path) -> str:
     """What is wrong with a weights file, in words; empty when it is whole as far as its header tells."""
     try:
         told = path.stat()
+        return _look_into(path, told.st_size, told.st_mtime_ns)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    return damage(path, told.st_size, told.st_mtime_ns)
 
 
 @lru_cache(maxsize=4096)
-def damage(path: Path, size: int, changed: int) -> str:
-    """What is wrong with the safetensors file at ``path`` of ``size`` bytes, read from its first bytes and its header;
-    empty when nothing is. ``changed``, when it was written, makes an answer hold for that file alone."""
+def _look_into(path: Path, size: int, changed: int) -> str:
+    """The same for the file of that size and time: it is read once."""
     try:
-        with path.open("rb") as file:
-            start = file.read(len(LFS))
-            if start == LFS:
-                return "is a git-lfs pointer, not the weights themselves: run 'git lfs pull' in its repository"
-            length = int.from_bytes(start[:8], "little")
-            if size < 8 or length > size - 8:
-                return f"is cut off or is no safetensors file ({size:,} bytes)"
-            file.seek(8)
-            header = json.loads(file.read(length))
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        whole = 8 + length + max(ends, default=0)
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return "is no safetensors file: its header cannot be read"
-    return f"is cut off: {size / 2**30:.2f} of {whole / 2**30:.2f} GiB" if size < whole else ""
+        read_header(path)
+    except NotSafetensors as problem:
+        return f"cannot be used: {problem}"
+    return ""
 
 
 def _absent_tensors(folder: Path) -> list[str]:

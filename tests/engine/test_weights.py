@@ -17,7 +17,7 @@ from engine_helpers import FLUX, QWEN, checkpoint, family
 from pipelines.domain.presets import Weights
 from pipelines.engine import weights
 from pipelines.engine.memory import predict_render
-from pipelines.engine.weights import LFS, WeightsMissing, check_folder, locate, missing, obtain
+from pipelines.engine.weights import WeightsMissing, check_folder, locate, missing, obtain
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
@@ -249,13 +249,13 @@ def damaged(models_dir: Path, tmp_path: Path, content: Callable[[bytes], bytes])
     ("content", "said"),
     [
         (lambda b: b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 99\n", "git lfs pull"),
-        (lambda b: b[: len(b) // 2], "is cut off: "),
-        (lambda b: b[:-1], "is cut off: "),
-        (lambda b: b[:100], "cut off or is no safetensors file (100 bytes)"),
-        (lambda b: b"", "cut off or is no safetensors file (0 bytes)"),
-        (lambda b: b"<!DOCTYPE html><html>Not found</html>" * 9, "cut off or is no safetensors file"),
-        (lambda b: b[:8] + b"x" * (len(b) - 8), "its header cannot be read"),
-        (lambda b: (4).to_bytes(8, "little") + b"[42]" + b[8:], "its header cannot be read"),
+        (lambda b: b[: len(b) // 2], "the file is cut off: "),
+        (lambda b: b[:-1], "the file is cut off: "),
+        (lambda b: b[:100], "cut off within its header: 100 bytes"),
+        (lambda b: b"", "empty or cut off"),
+        (lambda b: b"<!DOCTYPE html><html>Not found</html>" * 9, "a web page"),
+        (lambda b: b[:8] + b"x" * (len(b) - 8), "this is not a safetensors file"),
+        (lambda b: (4).to_bytes(8, "little") + b"[42]" + b[8:], "not a safetensors file"),
     ],
 )
 def test_weights_that_are_not_whole_are_told_before_anything_is_loaded(
@@ -280,12 +280,14 @@ def test_a_clone_without_its_weights_is_named_and_can_be_planned_with(workspace:
     settings, model = Settings(models_dir=tmp_path), family("flux1-dev")
     for part in ("transformer", "text_encoder", "text_encoder_2", "vae"):
         (tmp_path / model.name / part).mkdir(parents=True)
-        (tmp_path / model.name / part / "model.safetensors").write_bytes(LFS + b".github.com/spec/v1\n")
+        (tmp_path / model.name / part / "model.safetensors").write_bytes(
+            b"version https://git-lfs.github.com/spec/v1\n"
+        )
         (tmp_path / model.name / part / "config.json").write_text("{}")
     index = {part: ["diffusers", "Model"] for part in ("transformer", "text_encoder", "text_encoder_2", "vae")}
     (tmp_path / model.name / "model_index.json").write_text(json.dumps(index))
     lacking = missing(model, workspace, settings)
     assert lacking is not None
     assert f"{tmp_path / model.name} is there but not whole: " in lacking.what
-    assert "transformer/model.safetensors is a git-lfs pointer" in lacking.what
+    assert "transformer/model.safetensors cannot be used: this is a git-lfs pointer" in lacking.what
     assert predict_render(model, [], workspace, settings).peak_gib > 5
