@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.storage.safetensors_header import NotSafetensors, read_header
+
 if TYPE_CHECKING:
     import numpy as np
 
 PAYLOAD_HASH = "modelspec.hash_sha256"
-MAX_HEADER = 100 * 2**20
 
 
 def to_bfloat16(numbers: np.ndarray) -> np.ndarray:
@@ -51,9 +52,6 @@ def encoded(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> b
 def read_metadata(path: Path) -> dict[str, str]:
     """The metadata of the file at ``path``; empty when there is no such file or its header cannot be read."""
     try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            told = json.loads(file.read(min(length, MAX_HEADER))).get("__metadata__")
-    except (OSError, ValueError, AttributeError, struct.error):
+        return dict(read_header(path).metadata)
+    except (OSError, NotSafetensors):
         return {}
-    return {str(key): str(value) for key, value in told.items()} if isinstance(told, dict) else {}
