@@ -1,5 +1,6 @@
 """A studio around a small workspace, spoken to in process or through Chromium."""
 
+import json
 import socket
 import threading
 import time
@@ -22,6 +23,7 @@ from pipelines.domain.shots import ImageRef, Purpose, Shot
 from pipelines.storage.pictures import save_picture
 from pipelines.workflow import characters, datasets
 from pipelines.workflow.opening import open_session
+from studio.__main__ import main
 from studio.app import build
 from studio.server.own import own
 from studio.server.place import Place
@@ -104,6 +106,17 @@ def put(studio: Studio) -> Callable[..., ImageRecord]:
         return record
 
     return _put
+
+
+@pytest.fixture
+def run(workspace_root: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run a command with ``--json``; its exit status and its answer."""
+
+    def _run(*words: str) -> tuple[int, dict[str, Any]]:
+        status = main([*words, "--workspace", str(workspace_root), "--json"])
+        return status, json.loads(capsys.readouterr().out)
+
+    return _run
 
 
 @pytest.fixture

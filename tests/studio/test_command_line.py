@@ -29,17 +29,6 @@ from studio.cli.main import COMMANDS
 
 
 @pytest.fixture
-def run(workspace_root: Path, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run a command with ``--json``; its exit status and its answer."""
-
-    def _run(*words: str) -> tuple[int, dict[str, Any]]:
-        status = main([*words, "--workspace", str(workspace_root), "--json"])
-        return status, json.loads(capsys.readouterr().out)
-
-    return _run
-
-
-@pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     folder = tmp_path / "pictures"
     folder.mkdir()

@@ -1,6 +1,5 @@
 """``flenwheel loras``: what a LoRA asks of the sampling, as the catalogue and the user say, down to the shots."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,8 @@ from pipelines.domain.sampling import Sampling
 from pipelines.planning import sampling
 from pipelines.workflow import enrich, loras
 from pipelines.workflow.opening import open_session
-from studio.__main__ import main
 
 LIGHTNING = "Qwen-Image-Edit-2509-Lightning-4steps-V1.0-bf16"
-
-
-@pytest.fixture
-def run(workspace_root: Path, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run a command with ``--json``; its exit status and its answer."""
-
-    def _run(*words: str) -> tuple[int, dict[str, Any]]:
-        status = main([*words, "--workspace", str(workspace_root), "--json"])
-        return status, json.loads(capsys.readouterr().out)
-
-    return _run
 
 
 def row(answer: dict[str, Any], name: str) -> dict[str, Any]:
