@@ -99,6 +99,6 @@ def _field(name: str, schema: dict[str, Any], value: Any) -> SettingField:
 def _with_cards(field: SettingField) -> SettingField:
     """The setting of the card, with the cards of this machine to choose from."""
     there = usable()
-    named = "; ".join(f"{c.uuid}: {c.name}, {c.total / GIB:.0f} GiB" for c in there) or "there is none here"
+    named = "; ".join(f"{c.uuid}: {c.name}, {c.total / GIB:.0f} GiB" for c in there) or "none"
     choices = list(dict.fromkeys(["", *(c.uuid for c in there), str(field["value"])]))
-    return {**field, "choices": choices, "about": f"{field['about']} ({named})"}
+    return {**field, "choices": choices, "about": f"{field['about']} Here: {named}."}

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 from studio_helpers import NASTY, Served
 from tab_helpers import lora_file
 
-from pipelines.domain.records import DatasetVersion, Decision, ImageRecord, LoraRecord, SavedStack
+from pipelines.domain.records import Card, Character, DatasetVersion, Decision, ImageRecord, LoraRecord, SavedStack
 from pipelines.workflow import loras, review
 
 Put = Callable[..., ImageRecord]
@@ -190,3 +191,21 @@ def _until(stack: Callable[[], SavedStack | None], page: Page) -> SavedStack:
             return found
         page.wait_for_timeout(100)
     raise AssertionError(f"the stack never arrived: {stack()}")
+
+
+@pytest.mark.parametrize("width", [1024, 1280, 1440])
+def test_all_of_the_card_s_bar_is_on_screen(page: Page, served: Served, put: Put, width: int) -> None:
+    """A practice character's has the most in it: versions, report, a look at the truth, LoRA, seed, run."""
+    store = served.studio.session.store
+    [ada] = store.all(Character)
+    store.put(ada.model_copy(update={"practice": 8500010}))
+    shown = put("card", verdict="right", score=0.9)
+    store.put(Card(id="ada/v1", character="ada", version="v1", lora="", seed=1))
+    store.decide(Decision(image=shown.id, who="human", action="label", value="good", where="card"))
+    page.set_viewport_size({"width": width, "height": 800})
+    page.click("#tab-model_card-button")
+    expect(page.locator("#card-look")).to_be_visible(timeout=SLOW)
+    expect(page.locator("#card-report")).to_be_visible()
+    for part in ("#card-run", "#card-seed", "#card-look", "#card-headline"):
+        place = page.locator(part).bounding_box()
+        assert place and place["x"] + place["width"] <= width, part
