@@ -293,6 +293,7 @@ class Campaign:
         self.root, self.dice, self.share = root, random.Random(seed), jobs
         self.ledger, self.kills, self.steps = Ledger(), Counter[str](), Counter[str]()
         self.wrong: list[str] = []
+        self.looking = 0.0
 
     def go(self, kills: int, told: bool = False) -> None:
         """Kill so often."""
@@ -310,7 +311,14 @@ class Campaign:
             if checks % REBUILT_EVERY == 0:
                 self.wrong += rebuilt(self.root, self.ledger)
             if told:
-                print(self.kills.total(), dict(self.kills), len(self.wrong), self.wrong[-1:], flush=True)
+                print(
+                    self.kills.total(),
+                    dict(self.kills),
+                    round(self.looking),
+                    len(self.wrong),
+                    self.wrong[-1:],
+                    flush=True,
+                )
         nursery.close()
 
     def settle(self, victim: Victim) -> None:
@@ -319,7 +327,9 @@ class Campaign:
         self.ledger.add(victim.said())
         self.wrong += [f"orphan {pid}" for pid in gone(victim.seen)]
         self.steps[next((s["step"] for s in reversed(victim.said()) if s["what"] == "begin"), "opening")] += 1
+        began = time.monotonic()
         found = self.ledger.check(self.root)
+        self.looking += time.monotonic() - began
         self.wrong += [f"after {self.kills.total()} kills ({self.steps}): {words}" for words in found]
 
     def _small(self, victim: Victim) -> None:
@@ -339,7 +349,7 @@ class Campaign:
             if worker:
                 self._kill(victim, "worker", signal.SIGTERM if self.dice.random() < 0.1 else signal.SIGKILL, worker)
             victim.until(len(said) + 2)
-        victim.until(len(victim.said()) + self.dice.randint(1, 60))
+        victim.until(len(victim.said()) + self.dice.randint(1, 40))
         time.sleep(self.dice.uniform(0, 0.3))
         worker = victim.worker()
         if worker and self.dice.random() < 0.3:
@@ -366,7 +376,7 @@ def main() -> None:
         try:
             campaign.go(chosen.kills, told=True)
         finally:
-            print((Path(folder) / "victim.log").read_text("utf-8", "replace")[-3000:])
+            print((Path(folder) / "victim.log").read_text("utf-8", "replace")[-3000:], file=sys.stderr)
             ledger = {kind: len(ids) for kind, ids in campaign.ledger.ids.items()}
             print(json.dumps({"kills": campaign.kills, "steps": campaign.steps, "acknowledged": ledger,
                               "unrecorded files": campaign.ledger.unrecorded, "wrong": campaign.wrong,

@@ -27,7 +27,7 @@ from pipelines.workflow import card, enrich, generate, loras, pristine, review, 
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.opening import open_session
 
-LONGEST = 240.0
+LONGEST = 1800.0
 ADA, BO = "ada", "bo"
 
 
@@ -86,6 +86,7 @@ class Victim:
         """Wait for a job as the page does: what is seen is acknowledged."""
         seen = {i.id for i in self.session.store.all(ImageRecord)}
         self.say("job", id=job.id, state="queued", title=job.title)
+        last: tuple[int, int] | None = None
         while True:
             now = self.session.jobs.job(job.id)
             for image in self.session.store.all(ImageRecord):
@@ -93,8 +94,9 @@ class Victim:
                     seen.add(image.id)
                     self.say("image", id=image.id)
             status = self.session.jobs.status()
-            if status.job and status.worker_pid:
-                self.say("at work", worker=status.worker_pid, done=status.job.done, step=status.step)
+            if status.job and (at := (status.job.done, status.step)) != last:
+                last = at
+                self.say("at work", done=at[0], step=at[1])
             if now.state not in ("queued", "running"):
                 break
             time.sleep(0.03)
