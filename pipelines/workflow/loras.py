@@ -9,11 +9,13 @@ from pydantic import ValidationError
 from pipelines.domain.bounds import Weight, fits
 from pipelines.domain.faults import wanted
 from pipelines.domain.presets import CatalogueEntry, ModelFamily
-from pipelines.domain.records import LoraRecord, Target, TrainingRun
+from pipelines.domain.records import Job, LoraRecord, Target, TrainingRun
+from pipelines.domain.requests import ObtainLoraRequest
 from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.domain.spelling import same
-from pipelines.engine import weights
+from pipelines.engine import hub_files, weights
+from pipelines.engine.hub_files import Address, Remote, parse
 from pipelines.models.lora_files import FILES, admit_lora
 from pipelines.models.lora_targets import LoraTarget, target_of
 from pipelines.planning import sampling
@@ -88,6 +90,36 @@ def shipped(session: Session, name: str) -> LoraRecord:
         path = PRESETS / entry.shipped
         there = _taken_in(session, path, path.name, entry.suits[0], None, name, name)
     return there
+
+
+def address_of(session: Session, said: str) -> tuple[Address, str]:
+    """Where the LoRA is that a person means, and the catalogue's entry that it is of: an entry's name, a repository, or
+    an address. Raises CannotFetch."""
+    entry = next((e for e in session.presets.catalogue if e.repo and same(said, e.name)), None)
+    if entry is not None:
+        return Address(repo=entry.repo, file=entry.file), entry.name
+    address = parse(said)
+    listed = (e for e in session.presets.catalogue if e.repo == address.repo and e.file == address.file and e.file)
+    entry = next(listed, None)
+    return address, entry.name if entry else ""
+
+
+def look_up(session: Session, said: str) -> Remote:
+    """What lies where a LoRA is said to be, asked of the hub or the server: name and size. Raises CannotFetch."""
+    return hub_files.look_up(address_of(session, said)[0])
+
+
+def obtain(session: Session, said: str, *, family: str = "") -> Job:
+    """Download a LoRA into the library, as the user asked after seeing what it is. ``family`` is the model preset that
+    it must fit. Raises CannotFetch, and NotAllowed for an entry that is here already or is no LoRA for any model."""
+    address, name = address_of(session, said)
+    entry = next((e for e in session.presets.catalogue if e.name == name), None)
+    if entry and not entry.suits:
+        raise NotAllowed(f"{entry.name} is nothing to test here: {entry.warning or entry.kind}")
+    request = ObtainLoraRequest(
+        repo=address.repo, file=address.file, revision=address.revision, url=address.url, family=family, catalogue=name
+    )
+    return session.jobs.submit(request, f"Get {name or address.words}")
 
 
 def usable(session: Session, family: str) -> list[LoraRecord]:

@@ -22,6 +22,8 @@ def bring_in(options: argparse.Namespace) -> Answer:
         raise NotFound(_lines(given.refused) or "There is nothing to take in: no file in what was named.")
     weights = [(name, file) for name, file in given.files if file.suffix.lower() in loras.ENDINGS]
     pictures = [pair for pair in given.files if pair not in weights]
+    if options.new and not pictures:
+        raise Usage("--new makes a character of pictures, and there is none among what was named.")
     with in_session(options) as session:
         arrival = _take_in(session, options, pictures) if pictures else sources.Arrival()
         arrival.refused[:0] = given.refused
@@ -33,11 +35,12 @@ def bring_in(options: argparse.Namespace) -> Answer:
             "folders": given.folders,
         }
         if pictures:
-            character = character_of(session, options)
+            stands = arrival.admitted or not options.new
+            character = character_of(session, options) if stands else None
             data |= {
-                "character": character.id,
-                "generator": character.generator,
-                "editor": character.editor,
+                "character": character.id if character else "",
+                "generator": character.generator if character else "",
+                "editor": character.editor if character else "",
                 "admitted": [i.id for i in arrival.admitted],
                 "captions": arrival.captions,
                 "doubtful": dict(arrival.doubtful),
@@ -46,7 +49,7 @@ def bring_in(options: argparse.Namespace) -> Answer:
         if not data["ok"]:
             data["error"] = _lines(arrival.refused)
         words = list(_arrived(added, arrival, given.folders, bool(pictures)))
-        if pictures and options.new:
+        if arrival.admitted and options.new:
             words += models.words_of(session, character_of(session, options))
         return data, "\n".join(words)
 
@@ -90,6 +93,8 @@ def _take_in(session: Session, options: argparse.Namespace, pictures: list[tuple
     if options.new:
         if not options.may_use:
             raise Usage("Say first that you may use the pictures of this character: --may-use")
+        if refused := sources.none_would_do(pictures, first_frame=options.first_frame):
+            return sources.Arrival(refused=refused)
         character = models.create(
             session,
             options.new,

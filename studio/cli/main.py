@@ -237,6 +237,11 @@ def _loras(p: argparse.ArgumentParser) -> None:
         help="a value of the noise schedule that it was made for, such as base_shift=1.0986",
     )  # fmt: skip
     p.add_argument("--as-known", action="store_true", help="forget what you said: what the catalogue knows holds again")
+    p.add_argument(
+        "--get", default="", metavar="WHAT",
+        help="download one: an entry of the catalogue, owner/name, owner/name/file.safetensors, or an address",
+    )  # fmt: skip
+    p.add_argument("--catalogue", action="store_true", help="list the LoRAs that are known, here or not")
 
 
 def _models(p: argparse.ArgumentParser) -> None:

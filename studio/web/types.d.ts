@@ -313,6 +313,14 @@ export interface Looked {
   pictures: number;
 }
 
+/** What would be downloaded: the file's name, from where, its size in bytes (0: not told), what is known of its */
+export interface LoraThere {
+  name: string;
+  place: string;
+  bytes: number;
+  licence: string;
+}
+
 /** A survey as a matrix: pictures, prompts, stacks, and the picture of each cell. */
 export interface Matrix {
   id: string;
@@ -747,6 +755,12 @@ export interface Try {
   same: boolean;
   how: string;
   prompt: string;
+}
+
+/** A LoRA by an entry's name, a repository or an address, and the model preset that it must fit ("": any). */
+export interface WhatLora {
+  what: string;
+  family?: string;
 }
 
 /** The folder of this workspace, and those of others. */
