@@ -128,11 +128,23 @@ def usable(session: Session, family: str) -> list[LoraRecord]:
     model = session.presets.models.get(family)
     if model is None:
         return []
-    found = _newest_first(session.store.all(LoraRecord, family=model.architecture))
-    if not any(lora.width for lora in found):
+    return _of_width(session, model, _newest_first(session.store.all(LoraRecord, family=model.architecture)))
+
+
+def _of_width(session: Session, model: ModelFamily, found: list[LoraRecord]) -> list[LoraRecord]:
+    """Those that are as wide as a model, or whose width is not known: one that was trained here before that was kept
+    is as wide as the model of its training."""
+    widths = [lora.width or _width_of_run(session, lora) for lora in found]
+    if not any(widths):
         return found
     width = _target(session, model).width
-    return [lora for lora in found if lora.width in (0, width)]
+    return [lora for lora, its in zip(found, widths, strict=True) if its in (0, width)]
+
+
+def _width_of_run(session: Session, lora: LoraRecord) -> int:
+    run = session.store.get(TrainingRun, lora.run) if lora.run else None
+    model = session.presets.models.get(run.family) if run else None
+    return _target(session, model).width if model else 0
 
 
 def _newest_first(found: list[LoraRecord]) -> list[LoraRecord]:
@@ -252,7 +264,8 @@ def trained(session: Session, character_id: str, target: Target) -> list[LoraRec
     family = session.presets.models.get(character.generator if target == "character" else character.editor)
     if family is None:  # a preset of the user's own that is gone or broken
         return []
-    others = {r.id for r in session.store.all(TrainingRun, character=character_id) if r.target != target}
-    made = session.store.all(LoraRecord, character=character_id, origin="trained", family=family.architecture)
+    runs = {run.id: run for run in session.store.all(TrainingRun, character=character_id)}
+    found = session.store.all(LoraRecord, character=character_id, origin="trained", family=family.architecture)
+    made = [lora for lora in found if lora.run not in runs or runs[lora.run].target == target]
     # one that was resumed ends after those that began later
-    return sorted((lora for lora in made if lora.run not in others), key=_age)
+    return sorted(_of_width(session, family, made), key=_age)

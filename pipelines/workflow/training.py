@@ -17,7 +17,7 @@ from pipelines.domain.words import count
 from pipelines.planning import model_card
 from pipelines.planning.base import size_like, with_character
 from pipelines.session import Session
-from pipelines.workflow import datasets, gate, pristine, review, sources
+from pipelines.workflow import datasets, gate, pristine, render, review, sources
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.gate import GateShut
 from pipelines.workflow.sources import angle_of, cell_of, expression_of
@@ -238,6 +238,8 @@ def submit(session: Session, character_id: str, options: TrainOptions) -> Job:
     learning = dataset(session, character_id, options.target)
     if learning.blockers:
         raise GateShut(" ".join(learning.blockers))
+    if lacking := render.missing_weights(session, _family(session, character_id, options.target)):
+        raise NotAllowed(lacking.what)
     request = _request(session, character_id, learning, settings)
 
     def alongside(job: Job) -> list[Record]:

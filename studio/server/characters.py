@@ -5,19 +5,21 @@ from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import CLASS_PROMPT, TOKEN
-from pipelines.workflow import characters
+from pipelines.workflow import models
 from studio.server.in_words import InWords
 from studio.server.state import Studio
 
 
 class NewCharacter(Frozen):
-    """What the dialog asks for a new character."""
+    """What the dialog asks for a new character. No model named: what is recommended on this machine."""
 
     name: str
     class_prompt: str = CLASS_PROMPT
     token: str = TOKEN
     origin: str = ""
     may_use: bool = False
+    generator: str = ""
+    editor: str = ""
 
 
 class Chosen(TypedDict):
@@ -32,7 +34,7 @@ def character_routes(studio: Studio) -> APIRouter:
 
     @router.post("/characters")
     def create(asked: NewCharacter) -> Chosen:
-        character = characters.create(studio.session, **asked.model_dump())
+        character = models.create(studio.session, **asked.model_dump())
         studio.choose(character.id)
         return {"id": character.id}
 
