@@ -85,6 +85,7 @@ def _take_in(session: Session, options: argparse.Namespace, pictures: list[tuple
         character = characters.create(
             session,
             options.new,
+            kind=options.kind,
             class_prompt=options.class_prompt,
             token=options.token,
             origin=options.origin,

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import CLASS_PROMPT, TOKEN
+from pipelines.domain.records import TOKEN
 from pipelines.workflow import characters
 from studio.server.in_words import InWords
 from studio.server.state import Studio
@@ -14,10 +14,18 @@ class NewCharacter(Frozen):
     """What the dialog asks for a new character."""
 
     name: str
-    class_prompt: str = CLASS_PROMPT
+    kind: str = ""
+    class_prompt: str = ""
     token: str = TOKEN
     origin: str = ""
     may_use: bool = False
+
+
+class Changes(Frozen):
+    """What a character is, said anew; ``None`` leaves it."""
+
+    kind: str | None = None
+    class_prompt: str | None = None
 
 
 class Chosen(TypedDict):
@@ -35,6 +43,10 @@ def character_routes(studio: Studio) -> APIRouter:
         character = characters.create(studio.session, **asked.model_dump())
         studio.choose(character.id)
         return {"id": character.id}
+
+    @router.post("/characters/{character_id}")
+    def change(character_id: str, asked: Changes) -> Chosen:
+        return {"id": characters.change(studio.session, character_id, **asked.model_dump()).id}
 
     @router.post("/characters/{character_id}/choose")
     def choose(character_id: str) -> Chosen:
