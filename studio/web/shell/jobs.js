@@ -77,13 +77,16 @@ class JobBar {
       id: "unload",
       class: "quiet",
       hidden: true,
-      title: "Give the memory of the loaded model back, to other programs or another model. The next job loads it again.",
+      title:
+        "Give the memory of the loaded model back, to other programs or another model. The next job loads it again.",
     });
     this.list = new JobList(actOn);
     this.open = button("Jobs", () => this.list.open(), { id: "job-list-open", icon: "list", class: "quiet" });
     const work = [this.preview, this.title, this.meter, this.numbers, this.pause, this.stop];
     this.unsent = h("span", { id: "unsent", class: "unsent", role: "status", hidden: true });
-    root.append(h("div", { class: "bar" }, this.memory, this.unload, h("div", { class: "work" }, work), this.unsent, this.open));
+    root.append(
+      h("div", { class: "bar" }, this.memory, this.unload, h("div", { class: "work" }, work), this.unsent, this.open),
+    );
     /** @type {Map<string, string> | null} the states of jobs that have ended; `null` until they were first heard of */
     this.ended = null;
   }
