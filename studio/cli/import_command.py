@@ -100,6 +100,7 @@ def _take_in(session: Session, options: argparse.Namespace, pictures: list[tuple
             options.new,
             generator=options.generator,
             editor=options.editor,
+            kind=options.kind,
             class_prompt=options.class_prompt,
             token=options.token,
             origin=options.origin,

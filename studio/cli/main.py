@@ -7,18 +7,23 @@ from collections.abc import Callable
 from typing import get_args
 
 from pipelines.domain.bounds import Cosine, Count, Each, Fraction, Guidance, Seed, Steps, Weight
-from pipelines.domain.records import CLASS_PROMPT, TOKEN, Angle, Expression, ImageKind, Label, Target, Way
+from pipelines.domain.records import PERSON, TOKEN, Angle, Expression, ImageKind, Label, Target, Way
 from pipelines.practice.run import Wish
 from pipelines.workflow.calibration import CalibrateOptions
+from pipelines.workflow.caption_edits import KINDS
 from pipelines.workflow.card import CardOptions
 from pipelines.workflow.enrich import EnrichOptions
+from pipelines.workflow.export import TITLES, WHAT
 from pipelines.workflow.generate import GenerateOptions
 from pipelines.workflow.review import GATES
 from pipelines.workflow.survey import SurveyOptions
 from pipelines.workflow.training import TrainOptions
 from studio.cli import (
     backup_command,
+    captions_command,
+    character_command,
     commands,
+    export_command,
     import_command,
     lora_command,
     models_command,
@@ -121,7 +126,8 @@ def _lora_rows(p: argparse.ArgumentParser) -> None:
 def _import(p: argparse.ArgumentParser) -> None:
     p.add_argument("files", nargs="+", type=file, help="pictures, folders of pictures, or LoRA files (.safetensors)")
     p.add_argument("--new", metavar="NAME", help="create a character of that name first")
-    p.add_argument("--class-prompt", default=CLASS_PROMPT)
+    p.add_argument("--kind", default="", help=f"with --new: what it is, such as cat or robot (default: {PERSON})")
+    p.add_argument("--class-prompt", default="", help="with --new: what prompts call it (default: what it is)")
     p.add_argument("--token", default=TOKEN)
     p.add_argument("--origin", default="", help="where the pictures come from")
     p.add_argument("--may-use", action="store_true", help="you may use these pictures")
@@ -133,6 +139,31 @@ def _import(p: argparse.ArgumentParser) -> None:
     p.add_argument("--expression", choices=get_args(Expression), help="the expression that all these pictures show")
     p.add_argument("--first-frame", action="store_true", help="take the first frame of animations")
     p.add_argument("--family", help="model preset that a LoRA file is for, when its header does not say")
+
+
+def _character(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--kind", help="what it is: person, cat, robot; instructions to the editor say so")
+    p.add_argument("--class-prompt", help="what prompts and captions call it (default: what it is)")
+
+
+def _export(p: argparse.ArgumentParser) -> None:
+    told = "; ".join(f"{name}: {words}" for name, words in TITLES.items())
+    p.add_argument("what", choices=WHAT, help=told)
+    p.add_argument("--to", type=file, required=True, metavar="FOLDER", help="a folder that is made, or an empty one")
+
+
+def _captions(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--kind", action="append", choices=KINDS, help="only pictures of this kind (default: all)")
+    p.add_argument("--tag", default="", help="only pictures of this angle, expression or tag of their caption")
+    p.add_argument("--lint", action="store_true", help="only captions that something is to be said of")
+    p.add_argument("--find", default="", metavar="WORDS", help="edit: words to be replaced wherever they stand")
+    p.add_argument("--replace", metavar="WORDS", help="with --find: what stands there instead (default: nothing)")
+    p.add_argument("--remove", default="", metavar="TAGS", help="edit: tags (between commas) to take out")
+    p.add_argument("--add", default="", metavar="TAGS", help="edit: tags to add where they are missing")
+    p.add_argument("--front", action="store_true", help="with --add: in front")
+    p.add_argument("--dry-run", action="store_true", help="only say what would change")
+    p.add_argument("--undo", action="store_true", help="take the last edit back")
+    p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
 
 
 def _survey(p: argparse.ArgumentParser) -> None:
@@ -272,6 +303,9 @@ Command = tuple[Callable[[argparse.Namespace], int], str, Callable[[argparse.Arg
 COMMANDS: dict[str, Command] = {
     "practice": (practice_command.practice, "turn the wheel with a character that comes with FLENwheel", _practice),
     "import": (import_command.bring_in, "take in pictures of a character, or LoRA files", _import),
+    "captions": (captions_command.captions, "list, check and edit what pictures are learnt with", _captions),
+    "export": (export_command.export_dataset, "write a dataset for other trainers", _export),
+    "character": (character_command.character, "say what a character is, or change it", _character),
     "survey": (commands.survey, "compare LoRAs on the same pictures and prompts", _survey),
     "enrich": (commands.enrich, "edit the sources along angle, light, background, expression, style", _enrich),
     "review": (commands.review, "list a gate's pictures, decide on them, correct, filter, keep the best", _review),

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from studio.server import (
     backups,
+    captions,
     cards,
     characters,
     lora_downloads,
@@ -33,6 +34,7 @@ def own(studio: Studio) -> FastAPI:
         status.status_routes(studio),
         characters.character_routes(studio),
         models.model_routes(studio),
+        captions.caption_routes(studio),
         settings.settings_routes(studio),
         backups.backup_routes(studio),
         cards.card_routes(studio),

@@ -21,6 +21,7 @@ from pipelines.workflow import render, training
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.sources import angle_of
 from pipelines.workflow.training import TrainOptions
+from studio.components.captions_door import CaptionsDoor
 from studio.components.estimate import Obtain, build_obtain, obtain, obtain_offer, start
 from studio.components.fields import SEED, edited, needed, seed
 from studio.components.forms import Asked, Bound, Event, Updates, Value, Values, event, one_of, text
@@ -132,6 +133,7 @@ def build(studio: Studio) -> TrainTab:
             )  # fmt: skip
             gr.HTML("<h3>What it learns from</h3>", elem_classes="tab-title")
             dataset = Tally({"empty": NO_DATA["character"]}, elem_id="train-dataset")
+            CaptionsDoor("train-captions", elem_id="train-captions-door")
             warnings = Words(elem_id="train-warnings")
             settings = _build_settings()
         with gr.Column(elem_classes="results", scale=1, min_width=320):

@@ -87,6 +87,56 @@ export interface Candidates {
   pictures: Candidate[];
 }
 
+/** What is to be done with captions, in this order: ``find`` becomes ``replace`` wherever it stands; tags (parts */
+export interface CaptionChange {
+  find?: string;
+  replace?: string;
+  remove?: string;
+  add?: string;
+  front?: boolean;
+}
+
+/** A picture's caption as it is learnt, and what is to be said of it. */
+export interface CaptionRow {
+  id: string;
+  kind: string;
+  name: string;
+  caption: string;
+  tokens: number;
+  notes: string[];
+}
+
+/** What is to be done with the captions of which pictures. */
+export interface CaptionsAsked {
+  images: string[];
+  change: CaptionChange;
+}
+
+/** How many captions are as before, and what was taken back. */
+export interface CaptionsBack {
+  captions: number;
+  words: string;
+}
+
+/** Captions that change, by picture, as they become. */
+export interface CaptionsChanged {
+  captions: Record<string, string>;
+}
+
+/** Captions of a character; ``undo`` says what would be taken back ("": nothing), ``exact`` whether the model's own */
+export interface CaptionsTold {
+  rows: CaptionRow[];
+  notes: string[];
+  exact: boolean;
+  most: number;
+  undo: string;
+}
+
+/** Captions by picture, word for word. */
+export interface CaptionsWritten {
+  captions: Record<string, string>;
+}
+
 /** Before a card is run: why it cannot be, short (``obstacle``; empty: it can), what is missing, in words, and the */
 export interface CardAhead {
   obstacle: string;
@@ -154,12 +204,20 @@ export interface Changed {
   editor: string;
 }
 
+/** What a character is, said anew; ``None`` leaves it. */
+export interface Changes {
+  kind?: string | null;
+  class_prompt?: string | null;
+}
+
 /** Whom a wheel turns for. ``id`` is a slug and names folders; ``token`` and ``class_prompt`` build captions. */
 export interface Character {
   id: string;
   name: string;
   token: string;
   class_prompt: string;
+  kind: string;
+  formerly: string[];
   generator: string;
   editor: string;
   origin: string;
@@ -349,6 +407,7 @@ export interface Moved {
 /** What the dialog asks for a new character. No model named: what is recommended on this machine. */
 export interface NewCharacter {
   name: string;
+  kind?: string;
   class_prompt?: string;
   token?: string;
   origin?: string;
@@ -682,6 +741,7 @@ export interface SurveyVersion {
 export interface Tags {
   angle?: "front" | "half-left" | "profile-left" | "half-right" | "profile-right" | "back" | "unsure" | null;
   expression?: "neutral" | "smiling" | "angry" | "sad" | "unsure" | null;
+  framing?: "portrait" | "bust" | "full" | "unsure" | null;
   caption?: string | null;
 }
 

@@ -8,7 +8,7 @@ import { announce, onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { attempt, button, clearToasts, relabel, toast } from "../core/ui.js";
-import { openNewCharacter } from "./character.js";
+import { openCharacter, openNewCharacter } from "./character.js";
 import { openModels } from "./models.js";
 import { noticeLine } from "./notice.js";
 import { openSettings } from "./settings.js";
@@ -47,6 +47,16 @@ class Header {
         poll();
       });
     this.picker = h("select", { id: "character-picker", hidden: true, "aria-label": "Character", onchange: choose });
+    /** @type {StudioStatus["character"]} */
+    this.character = null;
+    this.edit = button("", () => this.character && openCharacter(this.character), {
+      id: "character-edit",
+      icon: "pen",
+      class: "quiet",
+      hidden: true,
+      "aria-label": "What this character is",
+      title: "What this character is",
+    });
     this.rail = h("ol", { class: "rail", "aria-label": "This round" });
     this.why = h("p", { class: "next-why" });
     /** @type {NextAction | null} */
@@ -79,6 +89,7 @@ class Header {
       this.place,
       this.picker,
       this.models,
+      this.edit,
       button("New character", openNewCharacter, { id: "new-character", icon: "plus", class: "quiet" }),
       h("div", { class: "next" }, this.why, this.go),
       button("", switchTheme, { id: "theme-switch", icon: "theme", ...quiet("Dark or light") }),
@@ -89,6 +100,8 @@ class Header {
   /** @param {StudioStatus} state */
   paint(state) {
     relabel(this.place, state.workspace);
+    this.character = state.character;
+    this.edit.hidden = !state.character;
     const print = JSON.stringify([state.characters, state.character, state.rail, state.next]);
     if (print === this.print) return;
     this.print = print;
