@@ -24,6 +24,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from safetensors import safe_open
 
+from pipelines.domain.faults import out_of_memory
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.engine.lora_weights import Builder, Halves
 from pipelines.engine.memory import LORAS_KEPT
@@ -152,11 +153,10 @@ def load(driver: Driver, path: Path, name: str, sha256: str = "") -> Loaded:
     except LoraRefused:
         _remove(driver, name)
         raise
-    except torch.OutOfMemoryError:
-        _remove(driver, name)
-        raise
     except Exception as error:
         _remove(driver, name)
+        if out_of_memory(error):
+            raise
         raise LoraRefused(f"{path.name} does not fit {driver.family.title}: {error}") from error
     text = any(patch.place.part != TRANSFORMER for patch in chosen.patches)
     return Loaded(name=name, bytes=_bytes(driver, name), in_text=text)

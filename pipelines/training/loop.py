@@ -4,7 +4,6 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import suppress
 from statistics import median
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor
 from pipelines.domain.base import content_hash
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Measured, Progress, Started, Warned
+from pipelines.domain.faults import out_of_memory
 from pipelines.domain.presets import ModelFamily
 from pipelines.domain.records import Metric
 from pipelines.domain.requests import TrainRequest
@@ -190,8 +190,11 @@ class Training:
     # -- the steps
 
     def _steps(self, examples: list[Example]) -> None:
-        with suppress(torch.OutOfMemoryError):
+        try:
             return self._all_steps(examples)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
         # Outside the handler: a live traceback would hold on to the tensors that have to go before the other parts of
         # the pipeline come back to the card.
         raise WillNotFit(

@@ -9,7 +9,6 @@ import io
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import groupby
 
 import numpy as np
@@ -17,11 +16,11 @@ from PIL import Image
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, ImageMade, Preview, Progress, Started, StepDone, Warned
+from pipelines.domain.faults import in_words, out_of_memory
 from pipelines.domain.presets import ModelFamily, changed_since
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import ImageRef, Plan, Shot
 from pipelines.engine.adapters import applied, keep_only
-from pipelines.engine.device import DeviceOutOfMemory
 from pipelines.engine.memory import LORAS_KEPT, WillNotFit, predict_render
 from pipelines.engine.resident import Resident
 from pipelines.engine.weights import WeightsMissing
@@ -155,7 +154,7 @@ class _Rendering:
             raise
         except Exception as error:
             log.warning("shot %s failed", shot.id, exc_info=True)
-            words = f"{_title(shot)}: {error}"
+            words = f"{_title(shot)}: {str(error) or in_words(error)}"
             self.first_error = self.first_error or words
             self.failed.append(_title(shot))
             self.emit(Warned(text=words))
@@ -193,8 +192,11 @@ class _Rendering:
     def _with_ladder(self, driver: Driver, shot: Shot, sources: list[Image.Image]) -> Image.Image:
         """The picture; out of memory, the next measure is taken and it is tried again, until none is left."""
         while True:
-            with suppress(DeviceOutOfMemory):
+            try:
                 return self._attempt(driver, shot, sources)
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
             # Outside the handler: a live traceback would hold on to the tensors that have to go.
             spared = keep_only(driver, {a.sha256 for a in shot.stack.adapters})
             self.resident.release()
