@@ -14,6 +14,7 @@ from studio.server import (
     start,
     status,
     surveys,
+    tags,
     thresholds,
     web,
 )
@@ -31,6 +32,7 @@ def own(studio: Studio) -> FastAPI:
         status.status_routes(studio),
         characters.character_routes(studio),
         captions.caption_routes(studio),
+        tags.tag_routes(studio),
         settings.settings_routes(studio),
         backups.backup_routes(studio),
         cards.card_routes(studio),

@@ -22,7 +22,8 @@ export function captionRow(row, after, write) {
   const words = h("textarea", { rows: "2", maxlength: "2000", "aria-label": `Caption of ${row.name}` });
   words.value = row.caption;
   words.addEventListener("change", () => words.value !== row.caption && write(words.value));
-  const then = after === undefined ? null : h("p", { class: "capt-after" }, after || "(only the character's own words)");
+  const then =
+    after === undefined ? null : h("p", { class: "capt-after" }, after || "(only the character's own words)");
   const notes = row.notes.map((note) => h("p", { class: "capt-note" }, note));
   const tokens = h("span", { class: "capt-tokens", title: "tokens" }, String(row.tokens));
   return h(
