@@ -3,6 +3,7 @@
 import unicodedata
 from typing import Any
 
+from pipelines.domain.presets import Role
 from pipelines.domain.records import CLASS_PROMPT, PERSON, TOKEN, Character
 from pipelines.domain.spelling import composed, is_word, same
 from pipelines.queue.admission import NotAllowed
@@ -38,8 +39,9 @@ def new(
     generator: str = "",
     editor: str = "",
 ) -> Character:
-    """A new character, not kept yet, of the settings' models unless others are named. ``kind`` is what it is (empty: as
-    its class prompt says) and ``class_prompt`` what prompts call it (empty: its kind). ``practice``: which of the mini
+    """A new character, not kept yet, of the settings' models unless others are named (``models.create`` asks what
+    is recommended). ``kind`` is what it is (empty: as its class prompt says) and ``class_prompt`` what prompts call it
+    (empty: its kind). ``practice``: which of the mini
     world's people it is, if any. Raises NotFound for a model that is none, NotAllowed without a name, or without the
     word that its pictures may be used."""
     name, token = " ".join(composed(name).split()), composed(token)
@@ -60,8 +62,8 @@ def new(
         token=token,
         class_prompt=class_prompt or kind or CLASS_PROMPT,
         kind=kind or class_prompt or PERSON,
-        generator=session.family(generator or session.settings.generator).name,
-        editor=session.family(editor or session.settings.editor).name,
+        generator=able(session, "generator", generator or session.settings.generator),
+        editor=able(session, "editor", editor or session.settings.editor),
         origin=origin.strip(),
         may_use=may_use,
         practice=practice,
@@ -94,6 +96,15 @@ def _phrase(words: str) -> str:
             f"Say what it is in a few words without commas, such as cat: at most {LONGEST_KIND} characters."
         )
     return words
+
+
+def able(session: Session, role: Role, name: str) -> str:
+    """The name of a model that can do a role. Raises NotFound for a model that is none, NotAllowed for another's."""
+    model = session.family(name)
+    if role not in model.roles:
+        known = ", ".join(m.name for m in session.presets.models.values() if role in m.roles)
+        raise NotAllowed(f"{model.title} is no {role}: choose one of {known}.")
+    return model.name
 
 
 def named(session: Session, name: str) -> Character:

@@ -79,6 +79,21 @@ def add(
     return arrival
 
 
+def none_would_do(files: Iterable[tuple[str, bytes | Path]], *, first_frame: bool = False) -> list[tuple[str, str]]:
+    """Why no picture among ``files`` could be taken in, by anybody (name, why); empty as soon as one could. Writes
+    nothing, and looks no further than the first that would do."""
+    brought = sidecars.sort(files)
+    refused = list(brought.refused)
+    for name, data, _ in brought.pictures:
+        try:
+            examine(data, name, first_frame=first_frame)
+        except Refused as refusal:
+            refused.append((name, str(refusal)))
+        else:
+            return []
+    return refused
+
+
 def _without_token(character: Character, images: list[ImageRecord]) -> list[tuple[str, str]]:
     silent = [image for image in images if not says(image.caption, character.token)]
     if not silent:

@@ -16,7 +16,7 @@ from pipelines.domain.words import count
 from pipelines.planning import model_card
 from pipelines.planning.base import size_like
 from pipelines.session import Session
-from pipelines.workflow import datasets, gate, pristine, review, sources
+from pipelines.workflow import datasets, gate, pristine, render, review, sources
 from pipelines.workflow.captions import Captions
 from pipelines.workflow.captions import caption as caption
 from pipelines.workflow.characters import NotAllowed
@@ -224,6 +224,8 @@ def submit(session: Session, character_id: str, options: TrainOptions) -> Job:
     learning = dataset(session, character_id, options.target)
     if learning.blockers:
         raise GateShut(" ".join(learning.blockers))
+    if lacking := render.missing_weights(session, _family(session, character_id, options.target)):
+        raise NotAllowed(lacking.what)
     request = _request(session, character_id, learning, settings)
 
     def alongside(job: Job) -> list[Record]:

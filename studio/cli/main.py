@@ -27,6 +27,7 @@ from studio.cli import (
     export_command,
     import_command,
     lora_command,
+    models_command,
     practice_command,
     rebuild_command,
     tag_command,
@@ -108,6 +109,7 @@ def _everywhere(p: argparse.ArgumentParser, *, defaults: bool) -> None:
     )  # fmt: skip
 
 
+RECOMMENDED = "(default: what `flenwheel models` recommends here)"
 Sampled = type[SurveyOptions] | type[EnrichOptions] | type[GenerateOptions]
 
 
@@ -130,6 +132,10 @@ def _import(p: argparse.ArgumentParser) -> None:
     p.add_argument("--token", default=TOKEN)
     p.add_argument("--origin", default="", help="where the pictures come from")
     p.add_argument("--may-use", action="store_true", help="you may use these pictures")
+    p.add_argument(
+        "--generator", default="", metavar="MODEL", help=f"with --new: the model that draws it {RECOMMENDED}"
+    )
+    p.add_argument("--editor", default="", metavar="MODEL", help=f"with --new: the model that edits it {RECOMMENDED}")
     p.add_argument("--angle", choices=get_args(Angle), help="the angle that all these pictures show")
     p.add_argument("--expression", choices=get_args(Expression), help="the expression that all these pictures show")
     p.add_argument("--first-frame", action="store_true", help="take the first frame of animations")
@@ -270,6 +276,22 @@ def _loras(p: argparse.ArgumentParser) -> None:
         help="a value of the noise schedule that it was made for, such as base_shift=1.0986",
     )  # fmt: skip
     p.add_argument("--as-known", action="store_true", help="forget what you said: what the catalogue knows holds again")
+    p.add_argument(
+        "--get", default="", metavar="WHAT",
+        help="download one: an entry of the catalogue, owner/name, owner/name/file.safetensors, or an address",
+    )  # fmt: skip
+    p.add_argument("--catalogue", action="store_true", help="list the LoRAs that are known, here or not")
+
+
+def _models(p: argparse.ArgumentParser) -> None:
+    """Without an option: what there is, what is recommended here, what the character works with."""
+    p.add_argument("--generator", default="", metavar="MODEL", help="let the character be drawn by this model")
+    p.add_argument("--editor", default="", metavar="MODEL", help="let its pictures be edited by this model")
+    p.add_argument(
+        "--new-round", action="store_true",
+        help="also where something was made with the present model: that stays, the next training begins anew",
+    )  # fmt: skip
+    p.add_argument("--get", action="append", default=[], metavar="MODEL", help="download the weights of a model")
 
 
 def _backup(p: argparse.ArgumentParser) -> None:
@@ -299,6 +321,7 @@ COMMANDS: dict[str, Command] = {
     "generate": (commands.generate, "draw the character anew with its LoRA", _generate),
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "card": (commands.card, "run or show the model card", _card),
+    "models": (models_command.models, "which models there are, what is recommended here; change or get them", _models),
     "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
     "status": (commands.status, "where the wheel stands", _nothing),
     "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),

@@ -5,13 +5,13 @@ from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import TOKEN
-from pipelines.workflow import characters
+from pipelines.workflow import characters, models
 from studio.server.in_words import InWords
 from studio.server.state import Studio
 
 
 class NewCharacter(Frozen):
-    """What the dialog asks for a new character."""
+    """What the dialog asks for a new character. No model named: what is recommended on this machine."""
 
     name: str
     kind: str = ""
@@ -19,6 +19,8 @@ class NewCharacter(Frozen):
     token: str = TOKEN
     origin: str = ""
     may_use: bool = False
+    generator: str = ""
+    editor: str = ""
 
 
 class Changes(Frozen):
@@ -40,7 +42,7 @@ def character_routes(studio: Studio) -> APIRouter:
 
     @router.post("/characters")
     def create(asked: NewCharacter) -> Chosen:
-        character = characters.create(studio.session, **asked.model_dump())
+        character = models.create(studio.session, **asked.model_dump())
         studio.choose(character.id)
         return {"id": character.id}
 

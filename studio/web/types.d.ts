@@ -20,6 +20,12 @@ export interface BackupShown {
   left_out: string[];
 }
 
+/** What was made with the models of a character, in words; nothing while they can simply be changed. */
+export interface Beginning {
+  choosing: Choosing;
+  made: string[];
+}
+
 /** The job that does what was asked. */
 export interface Begun {
   job: string;
@@ -131,6 +137,14 @@ export interface CaptionsWritten {
   captions: Record<string, string>;
 }
 
+/** Before a card is run: why it cannot be, short (``obstacle``; empty: it can), what is missing, in words, and the */
+export interface CardAhead {
+  obstacle: string;
+  words: string[];
+  get: string;
+  gib: number;
+}
+
 /** A LoRA that a card can be run for: the character's ``own``, or another, and of whom. */
 export interface CardLora {
   id: string;
@@ -167,6 +181,7 @@ export interface Cards {
   loras: CardLora[];
   cells: CellTold[];
   seed: number;
+  ahead: CardAhead;
 }
 
 /** Who can be practised with. */
@@ -181,6 +196,12 @@ export interface CellTold {
   angle: string;
   expression: string;
   pose: string;
+}
+
+/** What a character works with now. */
+export interface Changed {
+  generator: string;
+  editor: string;
 }
 
 /** What a character is, said anew; ``None`` leaves it. */
@@ -209,6 +230,16 @@ export interface Character {
 export interface CharacterName {
   id: string;
   name: string;
+}
+
+/** What there is for each role, what the machine has, in words, and what is chosen. ``place`` says where downloads */
+export interface Choosing {
+  generators: Offer[];
+  editors: Offer[];
+  generator: string;
+  editor: string;
+  machine: string;
+  place: string;
 }
 
 /** Who is worked on now. */
@@ -340,6 +371,14 @@ export interface Looked {
   pictures: number;
 }
 
+/** What would be downloaded: the file's name, from where, its size in bytes (0: not told), what is known of its */
+export interface LoraThere {
+  name: string;
+  place: string;
+  bytes: number;
+  licence: string;
+}
+
 /** A survey as a matrix: pictures, prompts, stacks, and the picture of each cell. */
 export interface Matrix {
   id: string;
@@ -365,7 +404,7 @@ export interface Moved {
   path: string;
 }
 
-/** What the dialog asks for a new character. */
+/** What the dialog asks for a new character. No model named: what is recommended on this machine. */
 export interface NewCharacter {
   name: string;
   kind?: string;
@@ -373,6 +412,8 @@ export interface NewCharacter {
   token?: string;
   origin?: string;
   may_use?: boolean;
+  generator?: string;
+  editor?: string;
 }
 
 /** The next best action: what, why, and the tab where it is done (``gate`` preselects the pile in Review). */
@@ -386,6 +427,30 @@ export interface NextAction {
 /** Nobody is worked on. */
 export interface Nobody {
   character: null;
+}
+
+/** A model that can be chosen for a role. ``gib`` is the download that is still to be made (0: the weights are */
+export interface Offer {
+  name: string;
+  title: string;
+  here: boolean;
+  gib: number;
+  peak_gib: number;
+  training_gib: number;
+  fits: boolean;
+  why: string;
+  licence: string;
+  lines: string[];
+  practice: boolean;
+  parameters: number;
+  recommended: boolean;
+}
+
+/** The models that a character is to work with from now on; an empty name: that one stays. ``new_round``: what was */
+export interface OtherModels {
+  generator?: string;
+  editor?: string;
+  new_round?: boolean;
 }
 
 /** What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels, */
@@ -770,6 +835,12 @@ export interface Try {
   same: boolean;
   how: string;
   prompt: string;
+}
+
+/** A LoRA by an entry's name, a repository or an address, and the model preset that it must fit ("": any). */
+export interface WhatLora {
+  what: string;
+  family?: string;
 }
 
 /** The folder of this workspace, and those of others. */

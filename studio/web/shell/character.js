@@ -6,6 +6,7 @@ import { poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { button, dialog, problemLine, wordsOf } from "../core/ui.js";
+import { forNew } from "./models.js";
 import { openPractice } from "./practice.js";
 
 /** @import { Character, NewCharacter } from "../types.js" */
@@ -44,12 +45,13 @@ export function openNewCharacter() {
   const token = field("character-token", "Word that stands for it in prompts", "ohwx_char");
   const origin = field("character-origin", "Where the pictures come from", "", "my own drawings; photos of me");
   const mayUse = h("input", { id: "character-may-use", type: "checkbox" });
+  const models = forNew();
   const problem = problemLine();
   const close = () => box.close();
   const onsubmit = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     const words = { name: name.input.value, kind: kind.input.value, token: token.input.value };
-    create({ ...words, origin: origin.input.value, may_use: mayUse.checked }, problem, close);
+    create({ ...words, ...models.chosen(), origin: origin.input.value, may_use: mayUse.checked }, problem, close);
   };
   const practise = () => {
     close();
@@ -58,10 +60,9 @@ export function openNewCharacter() {
   const form = h(
     "form",
     { class: "form", onsubmit },
-    name.line,
-    kind.line,
-    token.line,
-    origin.line,
+    h("div", { class: "pair" }, name.line, kind.line),
+    h("div", { class: "pair" }, origin.line, token.line),
+    models.box,
     h("label", { class: "check" }, mayUse, "I may use these pictures to train a model."),
     problem,
     h(

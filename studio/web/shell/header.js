@@ -9,6 +9,7 @@ import { post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { attempt, button, clearToasts, relabel, toast } from "../core/ui.js";
 import { openCharacter, openNewCharacter } from "./character.js";
+import { openModels } from "./models.js";
 import { noticeLine } from "./notice.js";
 import { openSettings } from "./settings.js";
 import { switchTheme } from "./theme.js";
@@ -67,6 +68,13 @@ class Header {
       class: "quiet place-name",
       title: "This workspace; click to open another",
     });
+    this.models = button("Models", () => this.character && openModels(this.character), {
+      id: "character-models-open",
+      class: "quiet",
+      hidden: true,
+    });
+    /** @type {StudioStatus["character"]} */
+    this.character = null;
     this.print = "";
     this.who = "";
     root.append(this.bar(), this.rail, noticeLine());
@@ -81,6 +89,7 @@ class Header {
       this.place,
       this.picker,
       this.edit,
+      this.models,
       button("New character", openNewCharacter, { id: "new-character", icon: "plus", class: "quiet" }),
       h("div", { class: "next" }, this.why, this.go),
       button("", switchTheme, { id: "theme-switch", icon: "theme", ...quiet("Dark or light") }),
@@ -93,7 +102,7 @@ class Header {
     relabel(this.place, state.workspace);
     this.character = state.character;
     this.edit.hidden = !state.character;
-    const print = JSON.stringify([state.characters, state.character?.id, state.rail, state.next]);
+    const print = JSON.stringify([state.characters, state.character, state.rail, state.next]);
     if (print === this.print) return;
     this.print = print;
     const who = state.character?.id ?? "";
@@ -108,6 +117,10 @@ class Header {
 
   /** @param {StudioStatus} state */
   paintPicker({ characters, character }) {
+    this.character = character;
+    this.models.hidden = !character;
+    const { generator, editor } = character ?? { generator: "", editor: "" };
+    this.models.title = `Drawn by ${generator}, edited by ${editor}; click to see what else there is`;
     put(
       this.picker,
       characters.map(({ id, name }) => h("option", { value: id, selected: id === character?.id }, name)),
