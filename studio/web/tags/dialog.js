@@ -23,6 +23,8 @@ class TagDialog {
     /** @type {Step[]} what was said, the last at the end */
     this.steps = [];
     this.at = 0;
+    /** @type {Promise<unknown>} what was said is kept one after the other */
+    this.sent = Promise.resolve();
     this.image = h("img", { alt: "" });
     this.name = h("p", { class: "tag-name" });
     this.groups = h("div", { class: "tag-groups" });
@@ -113,11 +115,22 @@ class TagDialog {
    * @param {string} value
    */
   send(id, tag, value) {
-    return attempt(async () => {
-      await post(`/picture/${id}/tags`, { [tag]: value });
-      this.take(await get("/tags"));
-      this.paint();
-    });
+    const picture = this.pictures.find((p) => p.id === id);
+    if (picture && value !== "unsure") picture.tags[tag] = { value, by: "you", human: value };
+    this.paint();
+    this.sent = this.sent.then(() => attempt(() => this.keep(id, tag, value))); // one after the other, as they were said
+    return this.sent;
+  }
+
+  /**
+   * @param {string} id
+   * @param {Tag} tag
+   * @param {string} value
+   */
+  async keep(id, tag, value) {
+    await post(`/picture/${id}/tags`, { [tag]: value });
+    this.take(await get("/tags"));
+    this.paint();
   }
 
   paint() {
