@@ -70,6 +70,15 @@ def new(
     )
 
 
+def able(session: Session, role: Role, name: str) -> str:
+    """The name of a model that can do a role. Raises NotFound for a model that is none, NotAllowed for another's."""
+    model = session.family(name)
+    if role not in model.roles:
+        known = ", ".join(m.name for m in session.presets.models.values() if role in m.roles)
+        raise NotAllowed(f"{model.title} is no {role}: choose one of {known}.")
+    return model.name
+
+
 def change(
     session: Session, character_id: str, *, kind: str | None = None, class_prompt: str | None = None
 ) -> Character:
@@ -96,15 +105,6 @@ def _phrase(words: str) -> str:
             f"Say what it is in a few words without commas, such as cat: at most {LONGEST_KIND} characters."
         )
     return words
-
-
-def able(session: Session, role: Role, name: str) -> str:
-    """The name of a model that can do a role. Raises NotFound for a model that is none, NotAllowed for another's."""
-    model = session.family(name)
-    if role not in model.roles:
-        known = ", ".join(m.name for m in session.presets.models.values() if role in m.roles)
-        raise NotAllowed(f"{model.title} is no {role}: choose one of {known}.")
-    return model.name
 
 
 def named(session: Session, name: str) -> Character:

@@ -230,15 +230,17 @@ def change(
     """
     character = session.character(character_id)
     wanted: dict[Role, str] = {"generator": generator, "editor": editor}
-    changed = {role: name for role, name in wanted.items() if name and name != getattr(character, role)}
+    changed: dict[Role, str] = {
+        role: name for role, name in wanted.items() if name and name != getattr(character, role)
+    }
     if not changed:
         return character
     _check(session, character, changed)
-    made = {role: words for role in changed if (words := made_with(session, character, role))}
+    made: dict[Role, list[str]] = {role: words for role in changed if (words := made_with(session, character, role))}
     if made and not new_round:
         raise NotAllowed(_stands(character, made))
     judged_by = session.presets.models.get(character.generator)
-    other = character.model_copy(update=changed)
+    other = character.model_copy(update={**changed})
     session.store.put(other)
     now = session.family(other.generator)
     if judged_by is None or judged_by.recogniser != now.recogniser:

@@ -98,9 +98,9 @@ def _take_in(session: Session, options: argparse.Namespace, pictures: list[tuple
         character = models.create(
             session,
             options.new,
-            kind=options.kind,
             generator=options.generator,
             editor=options.editor,
+            kind=options.kind,
             class_prompt=options.class_prompt,
             token=options.token,
             origin=options.origin,

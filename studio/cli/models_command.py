@@ -9,7 +9,7 @@ from pipelines.domain.records import Character
 from pipelines.session import Session
 from pipelines.workflow import models as choice
 from pipelines.workflow import render
-from studio.cli.answers import Answer, Usage, character_of, command, in_session, work
+from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, work
 
 
 @command
@@ -59,7 +59,7 @@ def _list(session: Session, character: Character | None) -> Answer:
     words += list(_offers("edits its pictures", found.editors, found.editor))
     if character:
         words += choice.words_of(session, character)
-    who = {"character": character.id if character else None}
+    who: Told = {"character": character.id if character else None}
     return who | asdict(found), "\n".join(words)
 
 
