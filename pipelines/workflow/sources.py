@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from PIL import ImageOps
+
 from pipelines.domain.records import Angle, Character, Decision, Expression, Framing, ImageRecord, Job
 from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
 from pipelines.domain.spelling import says
@@ -11,7 +13,7 @@ from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
 from pipelines.storage import sidecars
 from pipelines.storage.intake import Examined, Refused, examine, keep
-from pipelines.storage.pictures import hamming
+from pipelines.storage.pictures import dhash, hamming
 from pipelines.workflow import datasets, thresholds
 
 WANTED = 10
@@ -70,8 +72,8 @@ def add(
             caption=caption or character.instance,
             came=brought.came.get(name, ""),
         )
-        if _near_duplicate(session, image):
-            arrival.doubtful.append((image.id, f"{name} looks almost like another source."))
+        if like := _near_duplicate(session, image, picture):
+            arrival.doubtful.append((image.id, f"{name} looks almost like {like}."))
         arrival.notes += [(name, words) for words in picture.notes]
         arrival.captions += bool(caption)
         arrival.admitted.append(_taken_in(session, image, version))
@@ -128,13 +130,15 @@ def _stands(session: Session, source: ImageRecord) -> bool:
     return session.store.verdict(source.id).label != "reject"
 
 
-def _near_duplicate(session: Session, image: ImageRecord) -> ImageRecord | None:
-    near = (
-        s
-        for s in sources(session, image.character)
-        if s.id != image.id and s.dhash and image.dhash and hamming(s.dhash, image.dhash) <= NEAR_DUPLICATE
-    )
-    return next(near, None)
+def _near_duplicate(session: Session, image: ImageRecord, picture: Examined) -> str:
+    """Which other source a picture looks almost like, itself or in a mirror; empty for none. One beside its mirror
+    image teaches that a parting or a mole may be on either side."""
+    others = [s for s in sources(session, image.character) if s.id != image.id and s.dhash]
+    for how, own in (("", dhash(picture.image)), (" in a mirror", dhash(ImageOps.mirror(picture.image)))):
+        near = next((s for s in others if hamming(s.dhash, own) <= NEAR_DUPLICATE), None)
+        if near:
+            return f"another source{how}, {near.intake.filename if near.intake else near.id[:8]}"
+    return ""
 
 
 def sources(session: Session, character_id: str) -> list[ImageRecord]:

@@ -17,6 +17,7 @@ from pipelines.workflow.export import TITLES, WHAT
 from pipelines.workflow.generate import GenerateOptions
 from pipelines.workflow.review import GATES
 from pipelines.workflow.survey import SurveyOptions
+from pipelines.workflow.tagging import WORDS
 from pipelines.workflow.training import TrainOptions
 from studio.cli import (
     backup_command,
@@ -29,6 +30,7 @@ from studio.cli import (
     models_command,
     practice_command,
     rebuild_command,
+    tag_command,
     unload_command,
 )
 from studio.cli.values import Parser, exit_codes, file, folder, number
@@ -150,6 +152,12 @@ def _export(p: argparse.ArgumentParser) -> None:
     told = "; ".join(f"{name}: {words}" for name, words in TITLES.items())
     p.add_argument("what", choices=WHAT, help=told)
     p.add_argument("--to", type=file, required=True, metavar="FOLDER", help="a folder that is made, or an empty one")
+
+
+def _tag(p: argparse.ArgumentParser) -> None:
+    for name, words in WORDS.items():
+        p.add_argument(f"--{name}", choices=words, help=f"the {name} that IMAGE shows")
+    p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
 
 
 def _captions(p: argparse.ArgumentParser) -> None:
@@ -303,6 +311,7 @@ Command = tuple[Callable[[argparse.Namespace], int], str, Callable[[argparse.Arg
 COMMANDS: dict[str, Command] = {
     "practice": (practice_command.practice, "turn the wheel with a character that comes with FLENwheel", _practice),
     "import": (import_command.bring_in, "take in pictures of a character, or LoRA files", _import),
+    "tag": (tag_command.tag, "say what pictures show, or who says so", _tag),
     "captions": (captions_command.captions, "list, check and edit what pictures are learnt with", _captions),
     "export": (export_command.export_dataset, "write a dataset for other trainers", _export),
     "character": (character_command.character, "say what a character is, or change it", _character),

@@ -16,6 +16,7 @@ from studio.server import (
     start,
     status,
     surveys,
+    tags,
     thresholds,
     web,
 )
@@ -35,6 +36,7 @@ def own(studio: Studio) -> FastAPI:
         characters.character_routes(studio),
         models.model_routes(studio),
         captions.caption_routes(studio),
+        tags.tag_routes(studio),
         settings.settings_routes(studio),
         backups.backup_routes(studio),
         cards.card_routes(studio),

@@ -86,9 +86,8 @@ def read(column: Sources, values: Values) -> SourcesForm:
 def build() -> Sources:
     """Make the components inside the open column."""
     gr.HTML("<h3>Sources</h3>", elem_classes="tab-title")
-    with gr.Row(elem_classes="doors"):
-        IdentityThreshold("enrich-threshold", elem_id="enrich-identity")
-        CaptionsDoor("enrich-captions", elem_id="enrich-captions-door")
+    IdentityThreshold("enrich-threshold", elem_id="enrich-identity")
+    CaptionsDoor("enrich-captions", tags="enrich-tags", elem_id="enrich-captions-door")
     picker = Picker({"empty": NO_SOURCES}, elem_id="enrich-sources")
     with gr.Group(visible=False, elem_id="enrich-tag", elem_classes="tag-panel") as panel:
         with gr.Row():

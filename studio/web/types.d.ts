@@ -737,12 +737,32 @@ export interface SurveyVersion {
   version: string;
 }
 
+/** A tag's value, who says so in words, and what a human said (``unsure``: nothing). */
+export interface TagSaid {
+  value: string;
+  by: string;
+  human: string;
+}
+
+/** A source and its tags: angle, expression, framing. */
+export interface TaggedPicture {
+  id: string;
+  name: string;
+  tags: Record<string, TagSaid>;
+}
+
 /** What a picture shows, as the human says; ``None`` leaves a tag as it is. */
 export interface Tags {
   angle?: "front" | "half-left" | "profile-left" | "half-right" | "profile-right" | "back" | "unsure" | null;
   expression?: "neutral" | "smiling" | "angry" | "sad" | "unsure" | null;
   framing?: "portrait" | "bust" | "full" | "unsure" | null;
   caption?: string | null;
+}
+
+/** The sources of the character, and who reads which tag here ("": nobody). */
+export interface TagsTold {
+  pictures: TaggedPicture[];
+  readers: Record<string, string>;
 }
 
 /** How many pictures of a gate lie in each pile, and how many the filter would sort out now. */

@@ -170,3 +170,21 @@ def test_the_command_line_lists_edits_and_takes_back(
     assert run("export", "pristine", "--to", str(tmp_path / "none"), status=1)["ok"] is False
     assert run("character", "--kind", "cat")["character"]["class_prompt"] == "cat"
     assert run("captions")["captions"][0]["caption"] == "ohwx_char cat, blue eyes"
+
+
+def test_duplicates_are_known_by_their_look(session: Session, ada: Character, tmp_path: Path) -> None:
+    from PIL import Image, ImageOps
+
+    with Image.open(_png(tmp_path, 7)) as noise:
+        first = ImageOps.autocontrast(noise.resize((7, 7)).resize((128, 128), Image.Resampling.BICUBIC))
+    first.save(tmp_path / "first.png")
+    ImageOps.mirror(first).resize((96, 96)).save(tmp_path / "mirrored.jpg", quality=90)
+    first.resize((80, 80)).save(tmp_path / "small.webp", quality=80)
+    other = _png(tmp_path, 8)
+    names = ["first.png", "mirrored.jpg", "small.webp"]
+    arrival = sources.add(session, ada.id, [(n, tmp_path / n) for n in names] + [("other.png", other)])
+    assert len(arrival.admitted) == 4
+    assert [words for _, words in arrival.doubtful] == [
+        "mirrored.jpg looks almost like another source in a mirror, first.png.",
+        "small.webp looks almost like another source, first.png.",
+    ]
