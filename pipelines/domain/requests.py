@@ -191,6 +191,13 @@ class ObtainRequest(Frozen):
     family: str
 
 
+class PrepareRequest(Frozen):
+    """Make the prepared copy of a model family of the weights that are here (``pipelines.storage.prepared``)."""
+
+    kind: Literal["prepare"] = "prepare"
+    family: str
+
+
 Request = Annotated[
     RenderRequest
     | ScoreRequest
@@ -199,7 +206,8 @@ Request = Annotated[
     | ExamineRequest
     | TargetsRequest
     | TrainRequest
-    | ObtainRequest,
+    | ObtainRequest
+    | PrepareRequest,
     Field(discriminator="kind"),
 ]
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)

@@ -1,8 +1,9 @@
 """Where the weights of a model family lie, what is missing, and how it is obtained. Imports no torch.
 
 Looked up in the workspace (``models/<name>-<revision>``), then in the models folder of the settings, then among what
-comes with the product (``presets/<folder>``), then in the hub cache. A download is never started but by ``obtain``,
-which the user asks for after seeing size and licence.
+comes with the product (``presets/<folder>``), then in the hub cache. Where a prepared copy of what is found there
+(``storage.prepared``) stands, that is loaded instead; it may be all that is left. A download is never started but by
+``obtain``, which the user asks for after seeing size and licence.
 """
 
 import json
@@ -14,17 +15,21 @@ from typing import Any, Literal
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.presets import REVISION_MARK, ModelFamily
+from pipelines.engine.sources import INDEX, Source, quantized, recipe
 from pipelines.models import registry
+from pipelines.storage import prepared
+from pipelines.storage.prepared import Copy
 from pipelines.storage.preset_files import PRESETS
 from pipelines.storage.safetensors_header import NotSafetensors, read_header
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
-INDEX = "model_index.json"
 # The repositories also hold single-file copies of the same weights at their top level: only the folders are needed.
 PATTERNS = [INDEX, "*/*.json", "*/*.txt", "*/*.model", "*/*.jinja", "*/*.safetensors"]
 _TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
 
+WORTH = 2 * 2**30
+"""Bytes to quantize from which a prepared copy is made by itself: below, loading takes seconds either way."""
 OnProgress = Callable[[float, str], None]
 
 
@@ -47,11 +52,36 @@ class Missing:
 
 
 def locate(family: ModelFamily, workspace: Workspace, settings: Settings) -> Path | None:
-    """The folder that holds complete weights of ``family``, or None. Raises nothing: broken folders are passed over."""
+    """The folder that ``family`` is loaded from: a prepared copy, else the complete weights themselves; or None. Raises
+    nothing: what is broken is passed over."""
+    source = source_of(family, workspace, settings)
+    copy = copy_of(family, source, workspace, settings)
+    return copy.folder if copy else source.frame if source else None
+
+
+def source_of(family: ModelFamily, workspace: Workspace, settings: Settings) -> Source | None:
+    """The complete weights of ``family`` that were brought here, whatever copy there is of them. Raises nothing."""
     for folder in _candidates(family, workspace, settings):
         if (folder / INDEX).is_file() and not check_folder(folder):
-            return folder
+            return Source(folder)
     return None
+
+
+def copy_of(family: ModelFamily, source: Source | None, workspace: Workspace, settings: Settings) -> Copy | None:
+    """The prepared copy of ``family`` that is whole: that of ``source``, or the newest where there is no source any
+    more. Raises nothing."""
+    copies = prepared.copies(workspace, settings)
+    mine = [c for c in copies if (c.manifest.family, c.manifest.revision) == (family.name, family.weights_revision)]
+    if not mine:
+        return None
+    how = recipe(family, settings)
+    try:
+        made_of = source.hash() if source else None
+        fits = [c for c in mine if c.manifest.recipe == how and made_of in (None, c.manifest.source)]
+        newest = sorted(fits, key=lambda c: -(c.folder / prepared.MANIFEST).stat().st_mtime)
+    except (OSError, ValueError):
+        return None
+    return next((c for c in newest if not prepared.damage(c)), None)
 
 
 def missing(family: ModelFamily, workspace: Workspace, settings: Settings) -> Missing | None:
@@ -65,6 +95,30 @@ def require(family: ModelFamily, workspace: Workspace, settings: Settings) -> Pa
     if here is None:
         raise WeightsMissing(_lacking(family, workspace, settings).what)
     return here
+
+
+def source_to_prepare(family: ModelFamily, workspace: Workspace, settings: Settings) -> Source:
+    """What a copy of ``family`` can be made of. Raises WeightsMissing: nothing is here, or what is here is no more than
+    a copy already."""
+    source = source_of(family, workspace, settings)
+    if source is None:
+        copy = copy_of(family, None, workspace, settings)
+        held = f"{copy.folder} is the copy already, and what it was made of is gone." if copy else ""
+        raise WeightsMissing(held or _lacking(family, workspace, settings).what)
+    if not unpacked(family, source):
+        raise WeightsMissing(f"{source.frame} holds {family.title} in 4 bits already: it needs no copy.")
+    return source
+
+
+def worth_a_copy(family: ModelFamily, source: Source) -> bool:
+    """Whether quantizing ``source`` at every load takes long enough to make a copy of it by itself (``WORTH``)."""
+    return sum(p.stat().st_size for part in unpacked(family, source) for p in source.weights(part)) >= WORTH
+
+
+def unpacked(family: ModelFamily, source: Source) -> list[str]:
+    """The parts of ``source`` that a copy would quantize, or take from a file that cannot be loaded as it is."""
+    wanted = [name for name, part in family.parts.items() if part.quantize == "nf4" and name in source.weighty]
+    return [n for n in source.weighty if n in source.files or (n in wanted and not quantized(source.config(n)))]
 
 
 def _lacking(family: ModelFamily, workspace: Workspace, settings: Settings) -> Missing:
@@ -154,11 +208,25 @@ def _check_part(folder: Path, kind: str) -> list[str]:
         if kind.endswith("Processor") and not any(folder.glob("*processor*_config.json")):
             problems += _absent(folder, "preprocessor_config.json")
         return problems
-    return _absent(folder, "config.json") + _check_tensors(folder)
+    return _absent(folder, "config.json") + _foreign(folder) + _check_tensors(folder)
 
 
 def _absent(folder: Path, name: str) -> list[str]:
     return [] if (folder / name).is_file() else [f"{name} is missing"]
+
+
+def _foreign(folder: Path) -> list[str]:
+    """A part that is quantized in another way than bitsandbytes' 4 bits: it would load as something that LoRAs and
+    training do not know."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    said = config.get("quantization_config")
+    if not said or quantized(config):
+        return []
+    method = said.get("quant_method", "an unknown method")
+    return [f"config.json: its weights are quantized with {method}; bfloat16 or bitsandbytes' 4 bits can be used"]
 
 
 def _check_tensors(folder: Path) -> list[str]:

@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     cache_dir: Place = Field(
         None, title="Hugging Face cache", description="The Hugging Face cache. Empty: where the environment says."
     )
+    keep_copies: bool = Field(
+        True, title="Keep quantized copies", description="Keep the 4-bit copy of a model, so that it loads in seconds."
+    )
     insightface_root: Place = Field(
         None, title="insightface folder", description="The folder that holds insightface's models/<pack>."
     )

@@ -16,7 +16,15 @@ from pipelines.workflow.generate import GenerateOptions
 from pipelines.workflow.review import GATES
 from pipelines.workflow.survey import SurveyOptions
 from pipelines.workflow.training import TrainOptions
-from studio.cli import backup_command, commands, import_command, lora_command, practice_command, rebuild_command
+from studio.cli import (
+    backup_command,
+    commands,
+    import_command,
+    lora_command,
+    practice_command,
+    rebuild_command,
+    weights_command,
+)
 from studio.cli.values import Parser, exit_codes, file, folder, number
 
 DEFAULT_PORT = 7860
@@ -226,6 +234,13 @@ def _loras(p: argparse.ArgumentParser) -> None:
     p.add_argument("--as-known", action="store_true", help="forget what you said: what the catalogue knows holds again")
 
 
+def _weights(p: argparse.ArgumentParser) -> None:
+    """Without an option: list them."""
+    p.add_argument("--make-copy", metavar="MODEL", help="make the quantized copy that is loaded from then on")
+    p.add_argument("--verify", metavar="NAME", help="read a copy whole and compare it with its hashes")
+    p.add_argument("--remove", metavar="NAME", help="remove a copy, by its name or its model's")
+
+
 def _backup(p: argparse.ArgumentParser) -> None:
     p.add_argument("file", nargs="?", type=file, help="the file to write, or a folder for it (default: this folder)")
 
@@ -250,6 +265,7 @@ COMMANDS: dict[str, Command] = {
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "card": (commands.card, "run or show the model card", _card),
     "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
+    "weights": (weights_command.model_weights, "which models are here or missing; copies of them", _weights),
     "status": (commands.status, "where the wheel stands", _nothing),
     "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),
     "rebuild": (rebuild_command.rebuild, "restore lost records from the files alone", _nothing),
