@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from pipelines.engine import quantize
 from pipelines.engine.shards import Shards, room_for
 from pipelines.engine.sources import Source, quantized, recipe
 from pipelines.engine.tensors import TensorFile
+from pipelines.models import registry
+from pipelines.models.part_files import Piece, Pieces, as_named
 from pipelines.storage import prepared
 from pipelines.storage.atomic import file_hash, make_folder, new_folder, write_durably
 from pipelines.storage.prepared import Copy, Held, Manifest
@@ -51,6 +54,11 @@ class _Part:
     files: list[TensorFile]
     quantizer: Any
     names: Callable[[str], str | None]
+    pieces: Pieces = as_named
+
+    def parts_of(self, name: str) -> tuple[Piece, ...]:
+        """What becomes of a tensor of a file, by names that the library reads."""
+        return self.pieces(name) or (Piece(name),)
 
     def packed(self, name: str) -> bool:
         """Whether the tensor that a file calls so is held in 4 bits."""
@@ -106,7 +114,8 @@ def make(
         making.fill(fresh)
         manifest = Manifest(
             family=family.name, revision=family.weights_revision, recipe=how, source=made_of,
-            origins=source.origins(), files=dict(making.told(fresh)),
+            origins=source.origins(),
+            notes=source.warnings(), files=dict(making.told(fresh)),
         )  # fmt: skip
         write_durably(fresh / prepared.MANIFEST, manifest.model_dump_json(indent=1).encode())
     return Copy(final, manifest)
@@ -140,10 +149,10 @@ class _Making:
         return sum(self._held(part, file, name) for part in self.parts for file in part.files for name in file)
 
     def _held(self, part: _Part, file: TensorFile, name: str) -> float:
-        numbers = 1
-        for side in file.shape(name):
-            numbers *= side
-        return numbers * NF4 if part.packed(name) else file.bytes_of(name)
+        numbers = prod(file.shape(name))
+        if part.packed(part.parts_of(name)[0].name):
+            return numbers * NF4
+        return max(file.bytes_of(name), 2 * numbers) if file.foreign else file.bytes_of(name)
 
     def _opened(self, name: str) -> _Part:
         library, kind = self.source.index[name]
@@ -151,8 +160,35 @@ class _Making:
         model = hollow(library, kind, config)
         wanted = quantize.config_of(self.family.parts[name], name, self.dtype) if name in self.family.parts else None
         quantizer = None if wanted is None or quantized(config) else quantize.put_in_place(model, wanted)
-        names = (lambda key: key) if library == "diffusers" else transformers_names(model)
-        return _Part(name, model, [TensorFile(path) for path in self.source.weights(name)], quantizer, names)
+        shapes = model.state_dict()
+        names = (lambda key: key if key in shapes else None) if library == "diffusers" else transformers_names(model)
+        own = self.source.files.get(name)
+        if own is None:
+            return _Part(name, model, [TensorFile(path) for path in self.source.weights(name)], quantizer, names)
+        files = [TensorFile(own.owned.path, own.content.prefix, foreign=True)]
+        part = _Part(name, model, files, quantizer, names, own.content.file.pieces(config))
+        self._need_whole(part, own.owned.path)
+        return part
+
+    def _need_whole(self, part: _Part, path: Path) -> None:
+        """Raises CannotPrepare when a file does not hold all of a part, in its sizes."""
+        found: dict[str, tuple[int, ...]] = {}
+        for name in part.files[0]:
+            for piece in part.parts_of(name):
+                if known := part.names(piece.name):
+                    found[known] = _cut(part.files[0].shape(name), piece)
+        tied = getattr(part.model, "all_tied_weights_keys", None) or {}
+        owner, unused = registry.of(self.family).unused
+        for name, tensor in part.model.state_dict().items():
+            spared = owner == part.name and name.startswith(unused)
+            sides = found.get(name) or found.get(tied.get(name, ""))
+            if sides is None and not spared:
+                raise CannotPrepare(f"{path} does not hold all of the {part.name} of {self.family.title}: no {name}.")
+            if sides is not None and not _alike(sides, tuple(tensor.shape)):
+                raise CannotPrepare(
+                    f"{path} is not the {part.name} of {self.family.title}: {name} has the sides {sides}, not"
+                    f" {tuple(tensor.shape)}."
+                )
 
     def fill(self, folder: Path) -> None:
         """Write everything but the manifest."""
@@ -163,8 +199,8 @@ class _Making:
             self._write(part, folder / part.name)
 
     def _write(self, part: _Part, folder: Path) -> None:
-        counts = {name: 6 if part.packed(name) else 1 for file in part.files for name in file}
-        with Shards(folder, part.stem, room_for(counts)) as shards:
+        pieces = [piece.name for file in part.files for name in file for piece in part.parts_of(name)]
+        with Shards(folder, part.stem, room_for({name: 6 if part.packed(name) else 1 for name in pieces})) as shards:
             for file in part.files:
                 for name in file:
                     self._tell(part)
@@ -177,12 +213,22 @@ class _Making:
             path.write_text(json.dumps(config, indent=2), encoding="utf-8")
 
     def _turned(self, part: _Part, file: TensorFile, name: str) -> Iterator[tuple[str, torch.Tensor]]:
-        tensor, known = file.read(name), part.names(name)
-        if known is None or not part.packed(name):
-            yield name, part.kept(known or name, tensor, self.dtype)
-            return
-        for ending, piece in quantize.packed(tensor.to(self.dtype), part.parameter(known), self.device).items():
-            yield name + ending, piece
+        if file.foreign and not any(part.names(piece.name) for piece in part.parts_of(name)):
+            return  # what other programs keep beside the part
+        whole = file.read(name)
+        for piece in part.parts_of(name):
+            tensor, known = _taken(whole, piece), part.names(piece.name)
+            if known is None:
+                yield piece.name, tensor
+                continue
+            layer = part.parameter(known)
+            if file.foreign:
+                tensor = tensor.reshape(layer.shape)
+            if not part.packed(piece.name):
+                yield piece.name, part.kept(known, tensor, self.dtype)
+                continue
+            for ending, packed in quantize.packed(tensor.to(self.dtype), layer, self.device).items():
+                yield piece.name + ending, packed
 
     def _tell(self, part: _Part) -> None:
         if self.cancelled():
@@ -200,6 +246,22 @@ class _Making:
                 path.relative_to(folder).as_posix(),
                 Held(size=path.stat().st_size, sha256=file_hash(path), glance=prepared.glance(path)),
             )
+
+
+def _cut(shape: tuple[int, ...], piece: Piece) -> tuple[int, ...]:
+    rows, *sides = shape or (1,)
+    return (rows if piece.last is None else min(rows, piece.last)) - piece.first, *sides
+
+
+def _taken(whole: torch.Tensor, piece: Piece) -> torch.Tensor:
+    """The rows of a tensor that are meant."""
+    rows = whole[piece.first : piece.last] if piece.first or piece.last is not None else whole
+    return torch.cat(rows.chunk(2)[::-1]) if piece.swapped else rows
+
+
+def _alike(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether two shapes differ by sides of 1 alone: some files hold a linear layer as a convolution."""
+    return [side for side in a if side != 1] == [side for side in b if side != 1]
 
 
 def hollow(library: str, kind: str, config: Mapping[str, Any]) -> nn.Module:

@@ -11,6 +11,7 @@ from typing import Any
 from pipelines.domain.presets import ModelFamily
 from pipelines.engine import cards
 from pipelines.engine.capacity import computes_bfloat16
+from pipelines.models.owned_files import Content, Owned
 from pipelines.storage import prepared
 from pipelines.storage.prepared import Recipe
 from pipelines.storage.settings import Settings
@@ -21,12 +22,20 @@ _USUAL = ("diffusion_pytorch_model.safetensors", "model.safetensors")
 
 
 @dataclass(frozen=True)
+class OwnPart:
+    """A part of a pipeline in a file of the user's own."""
+
+    owned: Owned
+    content: Content
+
+
+@dataclass(frozen=True)
 class Source:
     """``frame`` is the folder: ``model_index.json``, and of each part its config and, unless ``files`` has it, its
     weights."""
 
     frame: Path
-    files: Mapping[str, Path] = field(default_factory=dict)
+    files: Mapping[str, OwnPart] = field(default_factory=dict)
 
     @property
     def index(self) -> dict[str, Any]:
@@ -48,7 +57,7 @@ class Source:
 
     def weights(self, part: str) -> list[Path]:
         """The files that hold the weights of a part, in their order."""
-        return [self.files[part]] if part in self.files else weight_files(self.frame / part)
+        return [self.files[part].owned.path] if part in self.files else weight_files(self.frame / part)
 
     @property
     def weighty(self) -> list[str]:
@@ -63,7 +72,12 @@ class Source:
 
     def origins(self) -> tuple[str, ...]:
         """Where it lies, for people."""
-        return str(self.frame), *(str(path) for path in self.files.values())
+        return str(self.frame), *dict.fromkeys(str(part.owned.path) for part in self.files.values())
+
+    def warnings(self) -> tuple[str, ...]:
+        """What is worth knowing of its files, in words."""
+        files = {part.owned.path: part.owned.warning for part in self.files.values() if part.owned.warning}
+        return tuple(f"{path.name}: {warning}" for path, warning in files.items())
 
 
 def parts_of(index: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

@@ -7,7 +7,7 @@ comes with the product (``presets/<folder>``), then in the hub cache. Where a pr
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.presets import REVISION_MARK, ModelFamily
+from pipelines.engine.assemble import assembled, fillings
+from pipelines.engine.shared_folders import found
 from pipelines.engine.sources import INDEX, Source, quantized, recipe
 from pipelines.models import registry
 from pipelines.storage import prepared
@@ -28,6 +30,8 @@ from pipelines.storage.workspace import Workspace
 PATTERNS = [INDEX, "*/*.json", "*/*.txt", "*/*.model", "*/*.jinja", "*/*.safetensors"]
 _TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
 
+SMALL = 0.02
+"""GiB of the configs and tokenizers of a model, about."""
 WORTH = 2 * 2**30
 """Bytes to quantize from which a prepared copy is made by itself: below, loading takes seconds either way."""
 OnProgress = Callable[[float, str], None]
@@ -41,6 +45,7 @@ class WeightsMissing(RuntimeError):
 class Missing:
     """What has to be obtained. ``what`` says it in words; ``gib`` is the size of the download.
 
+    ``prepare``: nothing is missing, the copy of the user's own files is still to be made (the same job does it).
     ``reinstall``: nothing can be obtained here: the weights come with the product and are damaged, or a user's own
     preset names a place where they are not, or none.
     """
@@ -48,7 +53,7 @@ class Missing:
     what: str
     gib: float
     licence: str
-    how: Literal["download", "reinstall"]
+    how: Literal["download", "reinstall", "prepare"]
 
 
 def locate(family: ModelFamily, workspace: Workspace, settings: Settings) -> Path | None:
@@ -56,15 +61,22 @@ def locate(family: ModelFamily, workspace: Workspace, settings: Settings) -> Pat
     nothing: what is broken is passed over."""
     source = source_of(family, workspace, settings)
     copy = copy_of(family, source, workspace, settings)
-    return copy.folder if copy else source.frame if source else None
+    return copy.folder if copy else source.frame if source and not source.files else None
 
 
 def source_of(family: ModelFamily, workspace: Workspace, settings: Settings) -> Source | None:
     """The complete weights of ``family`` that were brought here, whatever copy there is of them. Raises nothing."""
+    frames: dict[Path, list[str]] = {}
     for folder in _candidates(family, workspace, settings):
-        if (folder / INDEX).is_file() and not check_folder(folder):
-            return Source(folder)
-    return None
+        if not (folder / INDEX).is_file():
+            continue
+        lacking = without_weights(folder)
+        if not check_folder(folder, lacking):
+            if not lacking and not family.weights.files:
+                return Source(folder)
+            frames[folder] = lacking
+    files = [file for one in found(settings) for file in one.files] if frames else []
+    return assembled(family, frames, files, frames)
 
 
 def copy_of(family: ModelFamily, source: Source | None, workspace: Workspace, settings: Settings) -> Copy | None:
@@ -121,7 +133,31 @@ def unpacked(family: ModelFamily, source: Source) -> list[str]:
     return [n for n in source.weighty if n in source.files or (n in wanted and not quantized(source.config(n)))]
 
 
+def _own_files(family: ModelFamily, workspace: Workspace, settings: Settings) -> Missing | None:
+    """What is to be done where files of the user's own have some of the weights; None when they have none."""
+    source = source_of(family, workspace, settings)
+    if source is not None:
+        names = ", ".join(dict.fromkeys(own.owned.path.name for own in source.files.values()))
+        notes = "".join(f" {warning}." for warning in source.warnings())
+        what = f"The weights of {family.title} are here ({names}) and are turned once into a copy that loads.{notes}"
+        return Missing(f"{what} Get them first (flenwheel weights --make-copy {family.name}).", 0.0, "", "prepare")
+    filled = fillings(family, [file for one in found(settings) for file in one.files])
+    if not filled or not family.weights.hub:
+        return None
+    rest = [part for part in family.parts if part not in filled]
+    gib = sum(family.parts[part].parameters for part in rest) * 2 / 2**30 + SMALL
+    held = "; ".join(f"{part} in {own.owned.path}" for part, own in filled.items())
+    named = ", ".join([*rest, "configs and tokenizers"])
+    what = (
+        f"Of {family.title} there is {held}. Missing are {named}: {gib:.1f} GiB from {family.weights.hub}, licence:"
+        f" {family.licence}. Download them first, then run again."
+    )
+    return Missing(what, round(gib, 1), family.licence, "download")
+
+
 def _lacking(family: ModelFamily, workspace: Workspace, settings: Settings) -> Missing:
+    if here := _own_files(family, workspace, settings):
+        return here
     if not family.weights.hub and (REVISION_MARK in family.revision or not family.weights.folder):
         return Missing(_not_there(family), 0.0, family.licence, "reinstall")
     if not family.weights.hub:
@@ -180,8 +216,18 @@ def _hub_cache(settings: Settings) -> Path | None:
     return Path(settings.cache_dir).expanduser() if settings.cache_dir else None
 
 
-def check_folder(folder: Path) -> list[str]:
-    """What is missing in a diffusers folder, in words; empty when complete.
+def without_weights(folder: Path) -> list[str]:
+    """The parts of a diffusers folder that have a config, and no weights that can be used."""
+    try:
+        parts = Source(folder).index
+    except (OSError, ValueError):
+        return []
+    return [part for part in parts if (folder / part / "config.json").is_file() and _check_tensors(folder / part)]
+
+
+def check_folder(folder: Path, but: Collection[str] = ()) -> list[str]:
+    """What is missing in a diffusers folder, in words; empty when complete. ``but``: parts whose weights come from
+    elsewhere.
 
     The loaders are silent about some of it: without ``tokenizer.json`` a tokenizer of a few tokens loads, without a
     text encoder's ``config.json`` a model of default size, without ``tokenizer_config.json`` there is no length limit.
@@ -193,7 +239,8 @@ def check_folder(folder: Path) -> list[str]:
     problems: list[str] = []
     for part, spec in index.items():
         if isinstance(spec, list) and len(spec) == 2 and spec[0]:
-            problems += [f"{part}/{problem}" for problem in _check_part(folder / part, str(spec[1]))]
+            wrong = _foreign(folder / part) if part in but else _check_part(folder / part, str(spec[1]))
+            problems += [f"{part}/{problem}" for problem in wrong]
     architecture = registry.with_pipeline(str(index.get("_class_name")))
     return problems + (architecture.lacking(folder) if architecture else [])
 
@@ -284,27 +331,41 @@ def obtain(
     lacking = _lacking(family, workspace, settings)
     if lacking.how == "reinstall":
         raise WeightsMissing(lacking.what)
-    folder = _download(family, _hub_cache(settings), on_progress, cancelled)
-    problems = check_folder(folder)
+    if lacking.how == "prepare":
+        return source_to_prepare(family, workspace, settings).frame
+    filled = fillings(family, [file for one in found(settings) for file in one.files])
+    folder = _download(family, _hub_cache(settings), on_progress, cancelled, filled)
+    problems = check_folder(folder, filled)
     if problems:
         raise WeightsMissing(f"The download of {family.title} is incomplete: {'; '.join(problems[:3])}.")
     return folder
 
 
-def _download(family: ModelFamily, cache: Path | None, on_progress: OnProgress, cancelled: Callable[[], bool]) -> Path:
+def _download(
+    family: ModelFamily, cache: Path | None, on_progress: OnProgress, cancelled: Callable[[], bool],
+    but: Collection[str] = (),
+) -> Path:  # fmt: skip
+    """``but``: parts whose weights are here."""
     from huggingface_hub import hf_hub_download, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     repo, revision = family.weights.hub, family.weights_revision
+    wanted: Any = {"allow_patterns": PATTERNS, "ignore_patterns": [f"{part}/*.safetensors" for part in but]}
     try:
-        files: Any = snapshot_download(repo, revision=revision, cache_dir=cache, allow_patterns=PATTERNS, dry_run=True)
+        files: Any = snapshot_download(repo, revision=revision, cache_dir=cache, **wanted, dry_run=True)
         meter = _Meter(family.title, files, on_progress, cancelled)
         for file in (f for f in files if f.will_download):
             meter.check()
             hf_hub_download(repo, file.filename, revision=file.commit_hash, cache_dir=cache, tqdm_class=meter.bar())
         commit = files[0].commit_hash
         return Path(
-            snapshot_download(repo, revision=commit, cache_dir=cache, allow_patterns=PATTERNS, local_files_only=True)
+            snapshot_download(
+                repo,
+                revision=commit,
+                cache_dir=cache,
+                **wanted,
+                local_files_only=True,
+            )
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise WeightsMissing(

@@ -203,12 +203,18 @@ def train(request: TrainRequest, context: JobContext) -> Result:
 
 
 def obtain(request: ObtainRequest, context: JobContext) -> Result:
-    """Download the weights of a family, in percent. Result: ``folder``, relative if in the workspace."""
+    """Download what lacks of the weights of a family, in percent, and make the copy where they are files of the user's
+    own. Result: ``folder``, relative if in the workspace."""
+    from pipelines.engine.weights import copy_of, source_of
     from pipelines.engine.weights import obtain as run
 
     family = _family(request.family, context)
     context.emit(Started(total=100, unit="percent"))
-    return _folder(run(family, context.workspace, context.settings, _percent(context), context.cancelled), context)
+    folder = run(family, context.workspace, context.settings, _percent(context), context.cancelled)
+    source = source_of(family, context.workspace, context.settings)
+    if source and source.files and not copy_of(family, source, context.workspace, context.settings):
+        folder = context.resident.make_copy(family, source, _percent(context), context.cancelled).folder
+    return _folder(folder, context)
 
 
 def prepare(request: PrepareRequest, context: JobContext) -> Result:

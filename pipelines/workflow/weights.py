@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.domain.presets import ModelFamily
 from pipelines.domain.records import Job
 from pipelines.domain.requests import PrepareRequest
+from pipelines.engine.assemble import fits
+from pipelines.engine.shared_folders import found
 from pipelines.engine.weights import copy_of, missing, source_of, source_to_prepare, unpacked
+from pipelines.models.owned_files import Owned
 from pipelines.session import NotFound, Session
 from pipelines.storage import prepared
 from pipelines.storage.prepared import Copy
@@ -55,7 +59,7 @@ def standing(session: Session, name: str) -> Standing:
         name=name,
         title=family.title,
         source=str(source.frame) if source else "",
-        files={part: str(path) for part, path in source.files.items()} if source else {},
+        files={part: str(own.owned.path) for part, own in source.files.items()} if source else {},
         copy=str(copy.folder) if copy else "",
         copyable=bool(source and unpacked(family, source) and not copy),
         missing=lacking.what if lacking else "",
@@ -78,6 +82,46 @@ def _kept(copy: Copy) -> Kept:
 
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """A file of another program's folder: its numbers (``kind``), what it holds, the models that it fits (by preset),
+    and in words why it cannot be used (``problem``) or what is worth knowing (``warning``)."""
+
+    path: str
+    gib: float
+    kind: str
+    holds: tuple[str, ...]
+    fits: tuple[str, ...]
+    problem: str
+    warning: str
+
+
+@dataclass(frozen=True)
+class OwnFolder:
+    """A shared folder, what was found there, and what is wrong with it."""
+
+    folder: str
+    files: tuple[OwnFile, ...]
+    problem: str
+
+
+def shared(session: Session) -> list[OwnFolder]:
+    """The folders of other programs that Settings name, and the models folder, looked through."""
+    models = list(session.presets.models.values())
+    return [
+        OwnFolder(str(one.folder), tuple(_own(file, models) for file in one.files), one.problem)
+        for one in found(session.settings)
+    ]
+
+
+def _own(file: Owned, models: list[ModelFamily]) -> OwnFile:
+    holds = dict.fromkeys(f"{content.file.what} ({content.file.part})" for content in file.contents)
+    told = {} if file.problem else fits(file, models)
+    good = tuple(name for name, parts in told.items() if any(not part.wrong for part in parts))
+    why = next((part.wrong for parts in told.values() for part in parts if part.wrong), "") if not good else ""
+    return OwnFile(str(file.path), file.size / GIB, file.kind, tuple(holds), good, file.problem or why, file.warning)
 
 
 def make_copy(session: Session, name: str) -> Job:

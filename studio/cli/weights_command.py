@@ -4,8 +4,9 @@ import argparse
 import sys
 from dataclasses import asdict
 
+from pipelines.domain.words import count
 from pipelines.workflow import weights
-from pipelines.workflow.weights import Kept, Standing
+from pipelines.workflow.weights import Kept, OwnFolder, Standing
 from studio.cli.answers import Answer, Told, Usage, command, in_session, work
 from studio.cli.speech import say
 
@@ -24,7 +25,7 @@ def model_weights(options: argparse.Namespace) -> Answer:
         if options.remove:
             gone = weights.remove(session, options.remove)
             return {"removed": asdict(gone)}, f"Removed {gone.folder} ({gone.gib:.2f} GiB)"
-        return _listed(weights.standings(session), weights.kept(session))
+        return _listed(weights.standings(session), weights.kept(session), weights.shared(session))
 
 
 def _verified(files: list[tuple[str, str]]) -> Answer:
@@ -35,10 +36,22 @@ def _verified(files: list[tuple[str, str]]) -> Answer:
     return told, f"{len(files)} files read, {len(wrong) or 'none'} damaged"
 
 
-def _listed(models: list[Standing], copies: list[Kept]) -> Answer:
+def _listed(models: list[Standing], copies: list[Kept], folders: list[OwnFolder]) -> Answer:
     lines = [line for model in models for line in _model(model)]
     lines += [f"copy   {k.name}: {k.gib:.2f} GiB in {k.folder}{f'; {k.wrong}' if k.wrong else ''}" for k in copies]
-    return {"models": [asdict(m) for m in models], "copies": [asdict(k) for k in copies]}, "\n".join(lines)
+    lines += [line for one in folders for line in _folder(one)]
+    told = {"models": models, "copies": copies, "folders": folders}
+    return {name: [asdict(each) for each in found] for name, found in told.items()}, "\n".join(lines)
+
+
+def _folder(one: OwnFolder) -> list[str]:
+    usable = [file for file in one.files if file.fits]
+    lines = [f"folder {one.folder}: {one.problem or count(len(usable), 'file that fits', 'files that fit')}"]
+    for file in one.files:
+        words = file.problem or f"{', '.join(file.holds)}, fits {', '.join(file.fits)}"
+        lines.append(f"         {file.path}: {file.gib:.2f} GiB {file.kind}; {words}")
+        lines += [f"           {file.warning}"] if file.warning else []
+    return lines
 
 
 def _model(model: Standing) -> list[str]:
