@@ -180,7 +180,7 @@ def q4_0(rows: np.ndarray) -> bytes:
 
 def write_gguf(path: Path, tensors: Tensors, architecture: str, kind: str = "Q8_0") -> None:
     """A GGUF file of version 3: layers packed where their rows are whole blocks, the rest float32."""
-    packers = {"Q8_0": (8, q8_0), "Q4_0": (2, q4_0)}
+    packers = {"Q8_0": (8, q8_0), "Q4_0": (2, q4_0), "Q2_K": (10, q8_0)}
 
     def text(words: str) -> bytes:
         return struct.pack("<Q", len(words.encode())) + words.encode()

@@ -27,6 +27,7 @@ from PIL import Image
 from pipelines.domain.presets import ModelFamily, Weights
 from pipelines.engine import assemble, prepare, shared_folders, weights
 from pipelines.engine.resident import Resident
+from pipelines.engine.tensors import TensorFile
 from pipelines.models.owned_files import look, named_for
 from pipelines.models.part_files import latent_diffusion_vae, transformer, wan_vae
 from pipelines.models.registry import architectures
@@ -70,15 +71,23 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Image.Image]:
     return {name: picture(family(name), place, Settings(device="cpu"), name) for name in (FLUX, QWEN)}
 
 
-KINDS: list[tuple[str, str, float]] = [
-    # the mean of all differences, of 255, that such numbers may bring (fp8 has 3 bits of fraction, Q4_0 16 values)
-    ("bf16", "bf16", 0.0),
-    ("fp8", "bf16", 6.0),
-    ("fp8_scaled", "fp8_scaled", 6.0),
-    ("newer", "fp8", 6.0),
-    ("Q8_0", "bf16", 3.0),
-    ("Q4_0", "bf16", 12.0),
+KINDS: list[tuple[str, str, float, float]] = [
+    # Of a layer's numbers, how far they are off at most (fp8 has 3 bits of fraction, Q4_0 16 values), and the mean
+    # difference of the picture, of 255. Making 4 bits of bf16, as all do, changes it by 4.1 (FLUX) and 15.8 (Qwen).
+    ("bf16", "bf16", 0.0, 0.0),
+    ("fp8", "bf16", 0.04, 9.0),
+    ("fp8_scaled", "fp8_scaled", 0.04, 9.0),
+    ("newer", "fp8", 0.04, 9.0),
+    ("Q8_0", "bf16", 0.015, 5.0),
+    ("Q4_0", "bf16", 0.17, 14.0),
 ]
+
+
+def off(own: Tensors, models: Path) -> float:
+    """How far the numbers of the worst layer are off, as a share of their size."""
+    file = TensorFile(next((models / "diffusion_models").iterdir()), foreign=True)
+    layers = {name: tensor.float() for name, tensor in own.items() if tensor.dim() == 2}
+    return max(float((file.read(name).float() - t).norm() / t.norm()) for name, t in layers.items())
 
 
 def write_transformer(kind: str, own: Tensors, models: Path, name: str) -> None:
@@ -91,13 +100,21 @@ def write_transformer(kind: str, own: Tensors, models: Path, name: str) -> None:
         save(made[kind](own), path)
 
 
-@pytest.mark.parametrize(("kind", "encoders", "most"), KINDS)
+@pytest.mark.parametrize(("kind", "encoders", "share", "most"), KINDS)
 def test_flux_from_comfyui_files_draws_the_same_picture(
-    kind: str, encoders: str, most: float, tmp_path: Path, workspace: Workspace, stock: dict[str, Image.Image]
+    kind: str,
+    encoders: str,
+    share: float,
+    most: float,
+    tmp_path: Path,
+    workspace: Workspace,
+    stock: dict[str, Image.Image],
 ) -> None:
     models = tmp_path / "ComfyUI/models"
     flux_comfy(models, encoders=encoders)
-    write_transformer(kind, black_forest(part(FLUX, "transformer")), models, "flux1-dev")
+    own = black_forest(part(FLUX, "transformer"))
+    write_transformer(kind, own, models, "flux1-dev")
+    assert off(own, models) <= share
     model, settings = copied(FLUX, models, tmp_path, workspace)
     made = picture(model, workspace, settings, FLUX)
     if most == 0:
@@ -108,7 +125,7 @@ def test_flux_from_comfyui_files_draws_the_same_picture(
     assert bool(copy.manifest.notes) == (kind == "Q4_0")
 
 
-@pytest.mark.parametrize(("kind", "most"), [("bf16", 0.0), ("fp8_scaled", 6.0), ("Q8_0", 3.0)])
+@pytest.mark.parametrize(("kind", "most"), [("bf16", 0.0), ("fp8_scaled", 20.0), ("Q8_0", 12.0)])
 def test_qwen_from_comfyui_files_draws_the_same_picture(
     kind: str, most: float, tmp_path: Path, workspace: Workspace, stock: dict[str, Image.Image]
 ) -> None:
@@ -207,10 +224,8 @@ def test_what_cannot_be_used_is_told_from_the_header(tmp_path: Path) -> None:
     for length, words in ((len(data) - 1, "the file is cut off"), (400, "within its header"), (3, "")):
         (tmp_path / "cut.gguf").write_bytes(data[:length])
         assert words in look(tmp_path / "cut.gguf").problem and look(tmp_path / "cut.gguf").problem
-    coarse = data.replace(
-        b"\x08\x00\x00\x00" + (0).to_bytes(8, "little"), b"\x0a\x00\x00\x00" + (0).to_bytes(8, "little"), 1
-    )
-    (tmp_path / "coarse.gguf").write_bytes(coarse)
+    write_gguf(tmp_path / "coarse.gguf", own, "flux", "Q2_K")
+    assert "quantized as Q2_K, which is too coarse" in look(tmp_path / "coarse.gguf").problem
     assert look(tmp_path / "missing.gguf").problem.startswith("it cannot be read")
 
 
@@ -245,7 +260,7 @@ def test_a_part_that_lacks_a_tensor_is_refused_before_anything_is_written(tmp_pa
         Settings(device="cpu", shared_folders=str(models)),
     )
     found = weights.source_to_prepare(model, workspace, settings)
-    with pytest.raises(prepare.CannotPrepare, match=r"does not hold all of the transformer .* norm_q\.weight"):
+    with pytest.raises(prepare.CannotPrepare, match=r"does not hold all of the transformer .*norm_q\.weight"):
         prepare.make(model, found, workspace, settings, torch.device("cpu"))
     assert list((workspace.root / "models/prepared").iterdir()) == []
 
@@ -304,16 +319,15 @@ def test_folders_of_comfyui_are_found_by_its_own_file_of_paths(tmp_path: Path) -
     save(black_forest(part(FLUX, "transformer")), other / "unet/flux1-dev.safetensors")
     (other / "unet/again.safetensors").symlink_to(other / "unet/flux1-dev.safetensors")
     (other / "unet/round").symlink_to(other)
-    (comfy / "extra_model_paths.yaml").write_text(
-        f"a111:\n  base_path: {other}\n  is_default: true\n  diffusion_models: |\n    models/none\n    unet\n  loras: lost\n"
-    )
+    section = f"a111:\n  base_path: {other}\n  is_default: true\n  loras: lost\n"
+    (comfy / "extra_model_paths.yaml").write_text(section + "  diffusion_models: |\n    models/none\n    unet\n")
     [found] = shared_folders.found(Settings(shared_folders=str(comfy)))
     assert not found.problem
     assert sorted(file.path.name for file in found.files if not file.problem) == [
         "ae.safetensors", "clip_l.safetensors", "flux1-dev.safetensors", "t5xxl_bf16.safetensors",
     ]  # fmt: skip
     [by_file] = shared_folders.found(Settings(shared_folders=str(comfy / "extra_model_paths.yaml")))
-    assert [file.path.name for file in by_file.files] == ["again.safetensors"] or len(by_file.files) == 1
+    assert len(by_file.files) == 1
     (comfy / "extra_model_paths.yaml").write_text("a: [1, 2")
     [broken] = shared_folders.found(Settings(shared_folders=str(comfy)))
     assert broken.problem and not broken.files
