@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -60,8 +61,8 @@ class Running:
         return "libtorch" in Path(f"/proc/{self.process.pid}/maps").read_text()
 
 
-def start(workspace: Path) -> Running:
-    """``flenwheel --no-browser`` on a free port; returns when it answers."""
+def start(workspace: Path, log: IO[bytes] | None = None) -> Running:
+    """``flenwheel --no-browser`` on a free port; returns when it answers. What it says goes to ``log``, if any."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -75,7 +76,7 @@ def start(workspace: Path) -> Running:
         str(port),
         "--no-browser",
     ]
-    running = Running(workspace, port, subprocess.Popen(command))
+    running = Running(workspace, port, subprocess.Popen(command, stdout=log, stderr=log and subprocess.STDOUT))
     for _ in range(1200):
         try:
             urllib.request.urlopen(running.url, timeout=10).close()

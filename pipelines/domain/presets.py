@@ -79,7 +79,9 @@ class ModelFamily(Frozen):
     ``factor`` is how many pixels of a side one latent stands for. ``text_length`` is the number of tokens of a prompt:
     FLUX pads to it; Qwen pads nothing, there it is the typical length that memory is foretold with. ``world`` names the
     world of drawn people that is all it knows (``pipelines.world``): there strangers can be drawn, and what is true of
-    a picture is known.
+    a picture is known. ``caption_from``: what captions of its trainings are built from besides what a human said and
+    angle and expression: what an edit changed, what is left of a prompt that was not followed in all, and what was
+    measured.
     """
 
     name: str
@@ -100,6 +102,7 @@ class ModelFamily(Frozen):
     world: Literal["", "mini"] = ""
     modelspec: str = ""
     geometry: Geometry | None = None
+    caption_from: tuple[Literal["edit", "prompt", "measured"], ...] = ("edit", "prompt", "measured")
 
     @property
     def weights_revision(self) -> str:
@@ -168,11 +171,13 @@ class CatalogueEntry(Frozen):
 
 
 class Edit(Frozen):
-    """One value of an enrichment axis, such as angle ``half-left``, and the instruction that asks for it."""
+    """One value of an enrichment axis, such as angle ``half-left``, and the instruction that asks for it. ``caption``
+    is how a caption says that a picture shows it (empty: derived from the value, ``planning.captions``)."""
 
     value: str
     title: str
     prompt: str
+    caption: str = ""
     angle: Angle | Literal[""] = ""
     expression: Expression | Literal[""] = ""
 
@@ -187,7 +192,8 @@ class Axis(Frozen):
 
 class Scenario(Frozen):
     """A prompt template for novel pictures. ``{character}`` is replaced by ``ohwx_char person``; ``pose`` is what a
-    whole figure does, of which several scenarios may be pictures."""
+    whole figure does, of which several scenarios may be pictures. ``caption`` says what else of it varies, place and
+    light, of a picture that does not show all that was asked for (empty: what is left of the prompt)."""
 
     name: str
     title: str
@@ -196,15 +202,43 @@ class Scenario(Frozen):
     expression: Expression | Literal[""] = ""
     focus: Literal["head", "body"] = "head"
     pose: str = ""
+    caption: str = ""
+
+
+class CaptionFactor(Frozen):
+    """Something that a caption can speak of: what varies from picture to picture, such as an axis of enrichment of the
+    same ``name``, or what ``belongs`` to the character and is never named.
+
+    A part of a caption speaks of the first factor one of whose ``words`` (whole words, in any case) stands in it, else
+    of one whose ``openings`` it begins with. ``phrase`` says a ``{value}`` that has no words of its own.
+    """
+
+    name: str
+    title: str = ""
+    words: tuple[str, ...] = ()
+    openings: tuple[str, ...] = ()
+    phrase: str = ""
+    belongs: bool = False
+
+
+class CharacterKind(Frozen):
+    """What a character can be. Instructions are written for a person: of the kinds ``of``, ``words`` are what stands in
+    for words of theirs (``{kind}``: the kind itself). The one that is of nothing stands for all others."""
+
+    name: str
+    of: tuple[str, ...] = ()
+    words: dict[str, str] = Field(default_factory=dict)
 
 
 class FailureMode(Frozen):
     """Something that is wrong with a picture. ``name`` is what decisions record, ``title`` the words on screen (empty:
-    the name), ``key`` the letter that notes it after F."""
+    the name), ``key`` the letter that notes it after F. ``factor`` is what a picture with it does not show as it was
+    asked for (``CaptionFactor``), so that no caption says so."""
 
     name: str = Field(min_length=1, max_length=80)
     title: str = Field("", max_length=80)
     key: str = Field(pattern=r"^[a-z]$")
+    factor: str = ""
 
     @property
     def words(self) -> str:

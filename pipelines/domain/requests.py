@@ -198,6 +198,19 @@ class PrepareRequest(Frozen):
     family: str
 
 
+class ObtainLoraRequest(Frozen):
+    """Download a LoRA file into the library: ``file`` of a repository of the hub (empty: its only one), or what lies at
+    ``url``. ``family`` is the model preset that it must fit, ``catalogue`` the entry that it is of."""
+
+    kind: Literal["obtain-lora"] = "obtain-lora"
+    repo: str = ""
+    file: str = ""
+    revision: str = "main"
+    url: str = ""
+    family: str = ""
+    catalogue: str = ""
+
+
 Request = Annotated[
     RenderRequest
     | ScoreRequest
@@ -207,7 +220,8 @@ Request = Annotated[
     | TargetsRequest
     | TrainRequest
     | ObtainRequest
-    | PrepareRequest,
+    | PrepareRequest
+    | ObtainLoraRequest,
     Field(discriminator="kind"),
 ]
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)

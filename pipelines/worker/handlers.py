@@ -14,6 +14,7 @@ from pipelines.domain.events import Event, ImageMade, Progress, Scored, Started,
 from pipelines.domain.requests import (
     CalibrateRequest,
     ExamineRequest,
+    ObtainLoraRequest,
     ObtainRequest,
     PracticeRequest,
     PrepareRequest,
@@ -247,6 +248,18 @@ def _folder(folder: Path, context: JobContext) -> Result:
     return {"folder": context.workspace.relative(folder) if inside else str(folder)}
 
 
+def obtain_lora(request: ObtainLoraRequest, context: JobContext) -> Result:
+    """Download a LoRA file, in percent, and put it into the library's folder; what its header forbids is refused before
+    the rest is loaded. Result: ``lora``, its record."""
+    from pipelines.engine.lora_download import download
+
+    context.emit(Started(total=100, unit="percent"))
+    lora = download(request, context.presets, context.workspace, context.settings,
+                    lambda share, note: context.emit(Progress(done=int(100 * share), note=note)),
+                    context.cancelled)  # fmt: skip
+    return {"lora": lora.model_dump(mode="json")}
+
+
 def warm() -> None:
     """Import what nearly every job needs, seconds of work, while nobody waits for it."""
     import pipelines.worker.render  # noqa: F401
@@ -262,4 +275,5 @@ HANDLERS: dict[str, Handler] = {
     "train": train,
     "obtain": obtain,
     "prepare": prepare,
+    "obtain-lora": obtain_lora,
 }

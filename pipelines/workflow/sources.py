@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.domain.records import Angle, Character, Decision, Expression, ImageRecord, Job
+from pipelines.domain.records import Angle, Character, Decision, Expression, Framing, ImageRecord, Job
 from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
 from pipelines.domain.spelling import says
 from pipelines.domain.words import count
@@ -68,6 +68,7 @@ def add(
             kind="source",
             version=version,
             caption=caption or character.instance,
+            came=brought.came.get(name, ""),
         )
         if _near_duplicate(session, image):
             arrival.doubtful.append((image.id, f"{name} looks almost like another source."))
@@ -76,6 +77,21 @@ def add(
         arrival.admitted.append(_taken_in(session, image, version))
     arrival.notes += _without_token(character, arrival.admitted)
     return arrival
+
+
+def none_would_do(files: Iterable[tuple[str, bytes | Path]], *, first_frame: bool = False) -> list[tuple[str, str]]:
+    """Why no picture among ``files`` could be taken in, by anybody (name, why); empty as soon as one could. Writes
+    nothing, and looks no further than the first that would do."""
+    brought = sidecars.sort(files)
+    refused = list(brought.refused)
+    for name, data, _ in brought.pictures:
+        try:
+            examine(data, name, first_frame=first_frame)
+        except Refused as refusal:
+            refused.append((name, str(refusal)))
+        else:
+            return []
+    return refused
 
 
 def _without_token(character: Character, images: list[ImageRecord]) -> list[tuple[str, str]]:
@@ -149,13 +165,14 @@ def tag(
     *,
     angle: Angle | None = None,
     expression: Expression | None = None,
+    framing: Framing | None = None,
     caption: str | None = None,
 ) -> ImageRecord:
     """Say what a picture shows; ``None`` leaves a tag as it is. Raises NotFound."""
     image = session.store.get(ImageRecord, image_id)
     if image is None:
         raise NotFound(f"There is no picture {image_id[:12]} in this workspace.")
-    said = {"angle": angle, "expression": expression, "caption": caption}
+    said = {"angle": angle, "expression": expression, "framing": framing, "caption": caption}
     image = image.model_copy(update={key: value for key, value in said.items() if value is not None})
     session.store.put(image)
     return image

@@ -25,6 +25,7 @@ LOSES = {
     "examine": "What is read stays; Resume reads the rest.",
     "targets": "What is drawn stays; Resume draws the rest.",
     "obtain": "What has arrived stays; Resume fetches the rest.",
+    "obtain-lora": "What has arrived stays; Resume fetches the rest.",
 }
 """What becomes of the work when a job's process is ended instead of waiting for its next step."""
 

@@ -7,7 +7,7 @@ import { painted } from "../core/island.js";
 
 /**
  * @typedef {{ name: string, gib: number }} Part
- * @typedef {{ parts?: Part[], total?: number, fits?: boolean, words?: string }} Value
+ * @typedef {{ parts?: Part[], total?: number, fits?: boolean, words?: string, unproven?: string }} Value
  */
 
 /**
@@ -35,10 +35,11 @@ function legend(parts) {
   return h("p", { class: "legend" }, parts.map(entry));
 }
 
-painted("meter", () => (/** @type {Value} */ { parts = [], total = 0, fits, words }) => {
+painted("meter", () => (/** @type {Value} */ { parts = [], total = 0, fits, words, unproven }) => {
   if (!parts.length) return words ? h("p", { class: "quiet" }, words) : null;
   const sum = parts.reduce((a, p) => a + p.gib, 0);
-  const verdict = h("span", { class: `chip ${fits ? "good" : "bad"}` }, fits ? "fits" : "does not fit");
+  const tone = !fits ? "bad" : unproven ? "" : "good";
+  const verdict = h("span", { class: `chip ${tone}` }, !fits ? "does not fit" : unproven || "fits");
   return [
     h(
       "p",
