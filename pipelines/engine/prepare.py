@@ -62,7 +62,7 @@ class _Part:
 
     def packed(self, name: str) -> bool:
         """Whether the tensor that a file calls so is held in 4 bits."""
-        from bitsandbytes.nn import Params4bit
+        from bitsandbytes.nn.modules import Params4bit
 
         known = self.names(name) if self.quantizer else None
         return known is not None and isinstance(self.parameter(known), Params4bit)

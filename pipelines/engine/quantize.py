@@ -117,9 +117,10 @@ def put_in_place(model: Any, wanted: DiffusersConfig | TransformersConfig) -> An
 def packed(weight: torch.Tensor, layer: Any, device: torch.device) -> dict[str, torch.Tensor]:
     """A weight in 4 bits as its ``layer`` (the empty parameter of a 4-bit layer) has it: tensors on the CPU by what
     follows the weight's name in files."""
-    from bitsandbytes.nn import Params4bit
+    from bitsandbytes.nn.modules import Params4bit
 
-    held = Params4bit(weight, requires_grad=False, **layer.__dict__).to(device)
+    empty: Any = Params4bit(weight, requires_grad=False, **layer.__dict__)
+    held = empty.to(device)
     state = held.quant_state
     assert state is not None
     parts = {f".{name}": value for name, value in state.as_dict(packed=True).items()}

@@ -1,7 +1,7 @@
 """Model files where they lie: folders of other programs, such as ComfyUI's. Nothing is copied. Without torch."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,12 @@ def found(settings: Settings) -> list[Found]:
     given = several(settings.shared_folders)
     if settings.models_dir:
         given.append(Path(settings.models_dir).expanduser())
-    return [_looked(folder) for folder in dict.fromkeys(given)]
+    return look_through(given)
+
+
+def look_through(folders: Iterable[Path]) -> list[Found]:
+    """These folders, each looked through once. Raises nothing."""
+    return [_looked(folder) for folder in dict.fromkeys(folders)]
 
 
 def _looked(folder: Path) -> Found:

@@ -82,6 +82,7 @@ def scale_of(name: str, header: Header) -> str:
 
 def look(path: Path) -> Owned:
     """What the file at ``path`` is. Raises nothing."""
+    size = 0
     try:
         size = path.stat().st_size
         header = header_of(path)

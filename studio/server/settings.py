@@ -8,15 +8,15 @@ from typing_extensions import TypedDict
 
 from pipelines.domain.words import count
 from pipelines.engine.cards import GIB, usable
-from pipelines.engine.shared_folders import found as looked_through
+from pipelines.engine.shared_folders import look_through as looked_through
 from pipelines.storage.settings import (
     SEVERAL,
     BadSettings,
-    Settings,
     choosing,
     in_titles,
     places,
     roles_of,
+    several,
     there,
     title_of,
 )
@@ -95,7 +95,7 @@ def found(changes: dict[str, Any]) -> list[str]:
             many = sum(1 for pattern in inside for _ in Path(changes[name]).glob(pattern))
             told.append(f"{title_of(name)}: {count(many, 'model')} found there")
     if changes.get(SEVERAL):
-        for one in looked_through(Settings(shared_folders=str(changes[SEVERAL]))):
+        for one in looked_through(several(str(changes[SEVERAL]))):
             usable = sum(1 for file in one.files if not file.problem)
             there_are = f"{count(usable, 'model file')} found there"
             told.append(f"{one.folder}: {one.problem or there_are}")
