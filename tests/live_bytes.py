@@ -55,7 +55,8 @@ class Fused(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.nn.functional.scaled_dot_product_attention:
-            query, value = args[0], args[2] if len(args) > 2 else (kwargs or {})["value"]
+            named = dict(zip(("query", "key", "value"), args, strict=False)) | (kwargs or {})
+            query, value = named["query"], named["value"]
             return query.new_empty((*query.shape[:-1], value.shape[-1]))
         return func(*args, **(kwargs or {}))
 

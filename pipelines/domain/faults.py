@@ -23,13 +23,15 @@ _SYSTEM = {
     errno.EADDRINUSE: "that address is in use",
 }
 _LONGEST = 60
+_NO_MEMORY = ("can't allocate memory", "out of memory", "_ALLOC_FAILED", "bad allocation", "bad_alloc")
+"""How torch, CUDA and ONNX Runtime say it in errors that have no type of their own for it."""
 
 
 def in_words(error: BaseException) -> str:
     """What happened, in one or more sentences, never empty."""
     if isinstance(error, ValidationError):
         return "; ".join(wrong_values(error))
-    if isinstance(error, MemoryError):
+    if out_of_memory(error):
         return "There is not enough memory for this."
     if isinstance(error, OSError):
         return _of_the_system(error)
@@ -39,10 +41,18 @@ def in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, of a card or of the machine. torch has a type for cards alone: on the CPU it raises a
+    plain RuntimeError."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and not _ours(error) and any(said in str(error) for said in _NO_MEMORY)
+
+
 def expected(error: BaseException) -> bool:
     """Whether the words of an error are made for who reads them: one of ours, of values, or of the system. Others tell
     of a mistake in the program."""
-    return _ours(error) or isinstance(error, ValidationError | OSError | MemoryError)
+    return _ours(error) or isinstance(error, ValidationError | OSError) or out_of_memory(error)
 
 
 def wrong_values(error: ValidationError) -> list[str]:

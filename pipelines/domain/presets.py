@@ -2,7 +2,7 @@
 
 ``pipelines.storage.presets`` reads them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -278,7 +278,9 @@ class TrainingSettings(Frozen):
     """Everything a training depends on besides its pictures. ``source_share`` is the sampling weight that sources
     keep in every round (against drift; 0: they count like all others); ``resolution`` is the side of the square area in
     pixels; ``face_weight`` is how much more than the rest the middle of a face counts in the loss (0: all alike);
-    ``lr_scheduler``: after ``warmup`` steps the learning rate stays, or falls to zero as a cosine does."""
+    ``lr_scheduler``: after ``warmup`` steps the learning rate stays, or falls to zero as a cosine does. ``smaller``:
+    sides below ``resolution`` at which pictures are seen as often as at it. ``ema``: the LoRA that is sampled and kept
+    is the moving average of the weights with this decay (0: the weights of the last step)."""
 
     rank: int = Field(16, ge=1, le=256)
     alpha: float = Field(16, gt=0, le=10_000)
@@ -299,10 +301,18 @@ class TrainingSettings(Frozen):
     face_weight: float = Field(0.0, ge=0, le=100)
     seed: int = Field(0, ge=-(2**63), lt=2**63)
     phases: tuple[Phase, ...] = ()
+    smaller: tuple[Annotated[int, Field(ge=32, le=8192)], ...] = ()
+    ema: float = Field(0.0, ge=0, lt=1)
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Every side that pictures are seen at, ``resolution`` first; a smaller one that is not smaller is none."""
+        return (self.resolution, *(side for side in dict.fromkeys(self.smaller) if side < self.resolution))
 
 
 class TrainingPreset(Frozen):
-    """Named training settings for one kind of LoRA. ``families`` are the model families it is meant for."""
+    """Named training settings for one kind of LoRA. ``families`` are the model families it is meant for.
+    ``steps_per_picture`` above 0: as many steps for each picture, from ``fewest`` to ``most``, unless steps are set."""
 
     name: str
     title: str
@@ -310,3 +320,12 @@ class TrainingPreset(Frozen):
     families: tuple[str, ...]
     note: str = ""
     settings: TrainingSettings
+    steps_per_picture: int = Field(0, ge=0, le=10_000)
+    fewest: int = Field(1000, ge=1)
+    most: int = Field(3000, ge=1)
+
+    def steps(self, pictures: int) -> int:
+        """The steps of a training on so many pictures."""
+        if not self.steps_per_picture or not pictures:
+            return self.settings.steps
+        return max(self.fewest, min(self.most, self.steps_per_picture * pictures))

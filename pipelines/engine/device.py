@@ -6,8 +6,6 @@ from typing import Any
 import torch
 
 GIB = 2**30
-# raised by torch when a card has no room left; rooms without torch catch it by this name
-DeviceOutOfMemory = torch.OutOfMemoryError
 
 
 def describe() -> dict[str, Any]:

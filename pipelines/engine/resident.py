@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import diffusers
@@ -22,6 +22,7 @@ from pipelines.domain.events import Event, Memory, Warned
 from pipelines.domain.faults import in_words
 from pipelines.domain.presets import ModelFamily
 from pipelines.engine import attention, precision, prepare, quantize, weights
+from pipelines.engine.memory import WillNotFit, why_not_loaded
 from pipelines.engine.sources import quantized
 from pipelines.models import registry
 from pipelines.models.driver import Driver, driver_of
@@ -54,11 +55,12 @@ class Resident:
 
     @contextmanager
     def use(self, family: ModelFamily) -> Iterator[Driver]:
-        """The driver of ``family``, loaded. Raises WeightsMissing, RuntimeError when the folder holds another model."""
+        """The driver of ``family``, loaded. Raises WeightsMissing, WillNotFit, RuntimeError when the folder holds
+        another model."""
         with self._lock:
             if not self.holds(family):
                 self.drop()
-                self._driver, self._key = self._load(family), self._key_of(family)
+                self._driver, self._key = self._loaded(family), self._key_of(family)
                 self.emit(self.memory())
             assert self._driver is not None
             yield self._driver
@@ -150,6 +152,16 @@ class Resident:
         """Make the copy of ``family`` from ``source`` on this device. Raises as ``prepare.make`` does."""
         with self._lock:
             return prepare.make(family, source, self.workspace, self.settings, self.device, on_progress, cancelled)
+
+    def _loaded(self, family: ModelFamily) -> Driver:
+        """Loaded; when the card is full on the way, once more with all given back that was taken. Raises WillNotFit, in
+        words: at loading no picture is too large."""
+        for _ in range(2):
+            with suppress(torch.OutOfMemoryError):
+                return self._load(family)
+            # Outside the handler: a live traceback would hold on to what was loaded so far.
+            self.release()
+        raise WillNotFit(why_not_loaded(family, self.workspace, self.settings))
 
     def _key_of(self, family: ModelFamily) -> Hashable:
         parts = tuple((name, part.quantize, part.skip) for name, part in family.parts.items())

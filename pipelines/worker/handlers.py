@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, ImageMade, Progress, Scored, Started, Warned
+from pipelines.domain.faults import in_words
 from pipelines.domain.requests import (
     CalibrateRequest,
     ExamineRequest,
@@ -122,7 +123,7 @@ class Scoring:
         except Exception as error:
             log.exception("judging %s failed", made.image.path)
             self._able = False
-            c.emit(Warned(text=f"The pictures of this job are not scored: {error}"))
+            c.emit(Warned(text=f"The pictures of this job are not scored: {in_words(error)}"))
 
     def _pass_on(self, event: Event) -> None:
         if isinstance(event, Scored | Warned):  # counting is the render's business

@@ -27,6 +27,7 @@ from filelock import Timeout
 from pipelines.domain.base import Frozen
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, Failed, Finished, Stopped
+from pipelines.domain.faults import out_of_memory
 from pipelines.domain.messages import TO_WORKER, Claimed, Ready, StartJob, Told, line
 from pipelines.storage.atomic import keep_to
 from pipelines.storage.lock import locked
@@ -157,8 +158,9 @@ def words(error: BaseException) -> str:
     """``error`` for the person who asked for the work."""
     text = str(error) or type(error).__name__
     kind = type(error)
-    if isinstance(error, MemoryError) or kind.__name__ == "OutOfMemoryError":
-        return f"Out of memory: {text} Smaller pictures, fewer steps at once or a smaller model need less."
+    if out_of_memory(error):
+        said = "" if isinstance(error, MemoryError) else f" ({text.splitlines()[0][:200]})"
+        return f"Out of memory{said}. Smaller pictures, fewer steps at once or a smaller model need less."
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
         return f"{error.strerror}{where}."

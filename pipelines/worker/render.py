@@ -9,7 +9,6 @@ import io
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import groupby
 
 import numpy as np
@@ -17,12 +16,12 @@ from PIL import Image
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, ImageMade, Preview, Progress, Started, StepDone, Warned
+from pipelines.domain.faults import in_words, out_of_memory
 from pipelines.domain.presets import ModelFamily, changed_since
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import ImageRef, Plan, Shot
-from pipelines.engine.adapters import applied
-from pipelines.engine.device import DeviceOutOfMemory
-from pipelines.engine.memory import WillNotFit, predict_render
+from pipelines.engine.adapters import applied, keep_only
+from pipelines.engine.memory import LORAS_KEPT, WillNotFit, predict_render
 from pipelines.engine.resident import Resident
 from pipelines.engine.weights import WeightsMissing
 from pipelines.models.driver import Driver
@@ -96,6 +95,7 @@ class _Rendering:
         self.made: dict[str, ImageRecord] = {}
         self.first_error = ""
         self.failed: list[str] = []
+        self.loras_kept = LORAS_KEPT
 
     def find_existing(self) -> None:
         """Take what an earlier run has made. A file without a readable recipe is made again."""
@@ -131,8 +131,10 @@ class _Rendering:
             self.resident.prepare(family, lambda share, note: self._note(note), self.cancelled)
             self._note(f"Loading {family.title}")
         with self.resident.use(family) as driver:
-            for _ in ladder[int(driver.tiled) + int(not driver.encoders_stay) :]:
-                driver.shrink()
+            keep_only(driver, {a.sha256 for shot in shots for a in shot.stack.adapters})
+            self.loras_kept = 0 if "loras" in ladder else LORAS_KEPT
+            for measure in ladder:
+                driver.take(measure)
             for shot in shots:
                 self._stop_if_asked()
                 self._note(_title(shot))
@@ -153,7 +155,7 @@ class _Rendering:
             raise
         except Exception as error:
             log.warning("shot %s failed", shot.id, exc_info=True)
-            words = f"{_title(shot)}: {error}"
+            words = f"{_title(shot)}: {str(error) or in_words(error)}"
             self.first_error = self.first_error or words
             self.failed.append(_title(shot))
             self.emit(Warned(text=words))
@@ -191,18 +193,22 @@ class _Rendering:
     def _with_ladder(self, driver: Driver, shot: Shot, sources: list[Image.Image]) -> Image.Image:
         """The picture; out of memory, the next measure is taken and it is tried again, until none is left."""
         while True:
-            with suppress(DeviceOutOfMemory):
+            try:
                 return self._attempt(driver, shot, sources)
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
             # Outside the handler: a live traceback would hold on to the tensors that have to go.
+            spared = keep_only(driver, {a.sha256 for a in shot.stack.adapters})
             self.resident.release()
-            measure = driver.shrink()
+            measure = "only its own LoRAs stay in the model" if spared else driver.shrink()
             if not measure:
                 raise OutOfMemory(f"{shot.width} x {shot.height} px does not fit into memory. Choose a smaller size.")
             self.emit(Warned(text=f"Memory ran out at {_title(shot)}. From now on {measure}; trying again."))
 
     def _attempt(self, driver: Driver, shot: Shot, sources: list[Image.Image]) -> Image.Image:
         self.resident.reset_peak()
-        with applied(driver, shot.stack, self.workspace):
+        with applied(driver, shot.stack, self.workspace, self.loras_kept):
             return driver.render(shot, sources, self._step, self._preview)
 
     def _step(self, k: int, n: int) -> None:

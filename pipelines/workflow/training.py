@@ -36,9 +36,12 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "steps": (1, 100_000),
     "resolution": (32, 4096),
     "face_weight": (0, 100),
+    "ema": (0, 0.9999),
     "seed": (0, 2**32 - 1),
 }
 """From where to where a new training may set what people set most; a resolution is a multiple of the model's, too."""
+SAMPLE_STEPS = 20
+"""Steps of an editor's samples at most: they are to be compared with each other, and are made with each checkpoint."""
 SAMPLE_CELLS = ("front/neutral", "half-left/smiling", "profile-right/neutral")
 
 
@@ -187,10 +190,18 @@ def preset_of(session: Session, character_id: str, options: TrainOptions) -> Tra
     return chosen
 
 
+def suggested(session: Session, character_id: str, preset: TrainingPreset) -> TrainingSettings:
+    """A preset's settings, with as many steps as what would be learnt from now asks for."""
+    if not preset.steps_per_picture or not character_id:
+        return preset.settings
+    steps = preset.steps(len(dataset(session, character_id, preset.target).items))
+    return preset.settings.model_copy(update={"steps": steps})
+
+
 def settings_of(session: Session, character_id: str, options: TrainOptions) -> TrainingSettings:
     """The preset's settings with those that were set otherwise; alpha keeps its ratio to the rank unless it was set,
     too. Raises NotAllowed with every setting that is wrong."""
-    base = preset_of(session, character_id, options).settings
+    base = suggested(session, character_id, preset_of(session, character_id, options))
     try:
         settings = TrainingSettings.model_validate(base.model_dump() | dict(options.settings))
     except ValidationError as error:
@@ -292,7 +303,7 @@ def _samples(session: Session, character_id: str, target: Target, learning: Trai
             prompt=item.caption,
             sources=item.controls,
             seed=n,
-            steps=usual.steps,
+            steps=min(usual.steps, SAMPLE_STEPS),
             guidance=usual.guidance,
             width=width,
             height=height,

@@ -29,6 +29,7 @@ from studio.cli import (
     models_command,
     practice_command,
     rebuild_command,
+    unload_command,
     weights_command,
 )
 from studio.cli.values import Parser, exit_codes, file, folder, number
@@ -321,6 +322,7 @@ COMMANDS: dict[str, Command] = {
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "card": (commands.card, "run or show the model card", _card),
     "models": (models_command.models, "which models there are, what is recommended here; change or get them", _models),
+    "unload": (unload_command.unload, "let a running studio give back the memory of its models", _nothing),
     "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
     "weights": (weights_command.model_weights, "which models are here or missing; copies of them", _weights),
     "status": (commands.status, "where the wheel stands", _nothing),

@@ -1,5 +1,6 @@
 """How the studio's own routes fail, and what holds a page of our own making still."""
 
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -11,12 +12,17 @@ from pydantic import ValidationError
 from typing_extensions import TypedDict
 
 from pipelines.domain.faults import in_words, values_in_words
+from pipelines.storage.store import StoreWriteFailed
 
 # A report is a page of our own making with styles of its own; nothing in it may run or reach anywhere.
 STILL = {
     "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox; "
     "frame-ancestors 'none'"
 }
+
+THE_MACHINE = 507
+"""Insufficient storage: nothing is wrong with what was asked."""
+log = logging.getLogger(__name__)
 
 
 def unchecked(model: type) -> dict[str, Any]:
@@ -41,7 +47,8 @@ class InWords(APIRoute):
     """A route whose expected failures reach the user in words."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, with errors of the steps turned into 404 and 422 answers."""
+        """The handler, with errors of the steps turned into 404 and 422 answers, and those of the machine (a full
+        disk, no memory) into 507: the page keeps what it sends, and sends it again."""
         handler = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
@@ -55,6 +62,9 @@ class InWords(APIRoute):
                 return _refused(_words(error), 404)
             except ValueError as error:
                 return _refused(_words(error), 422)
+            except (OSError, StoreWriteFailed, MemoryError) as error:
+                log.warning("%s %s: %s", request.method, request.url.path, in_words(error))
+                return _refused(in_words(error), THE_MACHINE)
 
         return answer
 

@@ -115,6 +115,12 @@ def status_routes(studio: Studio) -> APIRouter:
             getattr(jobs, action)(job_id)
         return {"ok": True}
 
+    @router.post("/unload")
+    def unload() -> Done:
+        """Give back the memory of what is loaded."""
+        studio.session.jobs.unload()
+        return {"ok": True}
+
     @router.post("/notices/close")
     def close_notices() -> Done:
         studio.close_notices()

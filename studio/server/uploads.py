@@ -1,24 +1,35 @@
-"""Which files the page may hand in, and which of Gradio's doors stand open.
+"""What the page may hand in, and which of Gradio's doors stand open.
 
 Gradio copies any file that an event's data names (`{"path": ..., "meta": {"_type": "gradio.FileData"}}`) into its cache
 and tells its address, whatever the kind of the input; its check "was this uploaded?" runs in launched apps only, never
 in a mounted one. Hence two walls, both closed unless opened here: a file object is let through at a file input alone,
 and only with the path of a file that the same browser uploaded; and of Gradio's routes those alone are answered that
 the page asks for. The page shows pictures by the studio's own routes: no file ever goes out through Gradio.
+
+A third wall: what no answer could hold (half a character, a number beyond 64 bits) is refused in words, for Gradio
+would send it back and, failing at that, drop the line on which all answers of that page come. And whatever goes wrong
+in an event reaches its user in words, with its traceback in the log alone.
 """
 
+import logging
 import secrets
 from collections.abc import Collection, Iterable, Iterator
 from contextvars import ContextVar
+from math import isfinite
 from typing import Any
 
 import gradio as gr
 from gradio.block_function import BlockFunction
+from gradio.blocks import Block
+from gradio.state_holder import SessionState
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipelines.domain.faults import expected, in_words
+
+log = logging.getLogger(__name__)
 FILE_INPUTS = (gr.File, gr.UploadButton)
 META = {"_type": "gradio.FileData"}
 COOKIE = "flenwheel-browser"
@@ -38,6 +49,10 @@ READ = (
 )
 WRITTEN = ("/gradio_api/queue/join", "/gradio_api/upload")
 
+DEEPEST = 40
+"""So many values may lie within each other."""
+NOT_FORESEEN = "Something went wrong that was not foreseen ({}). Nothing else is harmed; the terminal tells more."
+
 _browser: ContextVar[str] = ContextVar("_browser", default="")
 
 
@@ -46,6 +61,36 @@ class NotUploaded(gr.Error):
 
     def __init__(self, why: str) -> None:
         super().__init__(why, print_exception=False)
+
+
+class NotPlain(gr.Error):
+    """A value that no answer could hold."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why} Change it, or reload the page.", print_exception=False)
+
+
+class WentWrong(gr.Error):
+    """An event failed; the message is for the user."""
+
+    def __init__(self, error: Exception) -> None:
+        words = in_words(error) if expected(error) else NOT_FORESEEN.format(type(error).__name__)
+        super().__init__(words.encode("utf-8", "backslashreplace").decode(), print_exception=False)
+
+
+class OwnIds(dict[int, Block]):
+    """A session's components by their ids. Gradio makes a changed component anew, with an id of its own, and files it
+    under that as well whenever it is an input: a page that was open for hours filled the memory so."""
+
+    def __setitem__(self, key: int, block: Block) -> None:
+        block._id = key
+        super().__setitem__(key, block)
+
+    @classmethod
+    def of(cls, state: SessionState | None) -> None:
+        """Let a session have them."""
+        if state is not None and not isinstance(state.blocks_config.blocks, cls):
+            state.blocks_config.blocks = cls(state.blocks_config.blocks)
 
 
 class Uploads(set[str]):
@@ -73,7 +118,8 @@ class GuardedBlocks(gr.Blocks):
         self.upload_file_set = Uploads()
 
     async def process_api(self, block_fn: BlockFunction | int, inputs: list[Any], *args: Any, **kwargs: Any) -> Any:
-        """Every call of every event comes through here. Raises NotUploaded before anything of it is looked at."""
+        """Every call of every event comes through here. Raises NotUploaded or NotPlain before anything of it is looked
+        at, and WentWrong for whatever the event itself raises."""
         event = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
         uploads = self.upload_file_set.of(_browser_of(kwargs.get("request")))
         # a batch holds lists of values instead of values: none of ours does, so nothing in it may be a file
@@ -81,7 +127,15 @@ class GuardedBlocks(gr.Blocks):
         admitted = [admit(v, kinds[n] if n < len(kinds) else None, uploads) for n, v in enumerate(inputs)]
         told = kwargs.get("event_data")
         refuse_files(told._data if told is not None else None)
-        return await super().process_api(block_fn, admitted, *args, **kwargs)
+        OwnIds.of(kwargs.get("state"))
+        refuse_what_no_answer_holds([inputs, told._data if told is not None else None])
+        try:
+            return await super().process_api(block_fn, admitted, *args, **kwargs)
+        except gr.Error:
+            raise
+        except Exception as error:
+            log.exception("the event %s failed", event.api_name)
+            raise WentWrong(error) from error
 
     async def postprocess_data(self, block_fn: BlockFunction, predictions: Any, state: Any) -> list[Any]:
         """What an event answers. Raises NotUploaded for a file object in it: Gradio would copy that file, too."""
@@ -103,6 +157,25 @@ def refuse_files(value: object) -> None:
     """Raises NotUploaded when there is anything in ``value`` that Gradio might take for a file, at any depth."""
     if any(_is_file(part) for part in _dicts(value)):
         raise NotUploaded("This input takes no files. To bring one in, drop it or choose it in the page.")
+
+
+def refuse_what_no_answer_holds(value: object) -> None:
+    """Raises NotPlain when there is anything in ``value``, at any depth, that JSON cannot be sent back with."""
+    waiting = [(value, 0)]
+    while waiting:
+        part, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise NotPlain("What was sent lies too deep within itself.")
+        if isinstance(part, dict):
+            waiting.extend((inner, depth + 1) for pair in part.items() for inner in pair)
+        elif isinstance(part, list | tuple):
+            waiting.extend((inner, depth + 1) for inner in part)
+        elif isinstance(part, str) and any("\ud800" <= letter <= "\udfff" for letter in part):
+            raise NotPlain("A text holds half a character, as a cut emoji leaves it.")
+        elif isinstance(part, int) and part.bit_length() > 63:
+            raise NotPlain("A number has too many digits.")
+        elif isinstance(part, float) and not isfinite(part):
+            raise NotPlain("A number is not finite.")
 
 
 def _is_file(part: dict[object, object]) -> bool:

@@ -208,7 +208,10 @@ def presets_of(studio: Studio, target: Target) -> list[TrainingPreset]:
 def fill(studio: Studio, tab: TrainTab, preset: str) -> Updates:
     """The settings of a preset."""
     chosen = studio.session.presets.trainings.get(preset)
-    return {part: getattr(chosen.settings, name) for name, part in tab.settings.fields.items()} if chosen else {}
+    if chosen is None:
+        return {}
+    settings = training.suggested(studio.session, studio.character_id, chosen)
+    return {part: getattr(settings, name) for name, part in tab.settings.fields.items()}
 
 
 def choose(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:

@@ -3,12 +3,14 @@
 Spoken to over HTTP as any client could, at every input of every event that ``/config`` tells of.
 """
 
+import gc
 import json
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import httpx
 import pytest
 from PIL import Image
@@ -318,3 +320,21 @@ def test_the_page_names_no_place_on_the_disk(web: httpx.Client, served: Served) 
     root = served.studio.session.workspace.root
     for path in ("/", "/config", "/status", "/ui/studio.js"):
         assert str(root) not in web.get(path).text
+
+
+def test_an_event_that_is_asked_for_hours_keeps_nothing(web: httpx.Client, served: Served) -> None:
+    """Each answer that changed a component left a copy of it in the session, for as long as the page was open."""
+    config = web.get("/config").json()
+    usual = {part["id"]: part["props"].get("value") for part in config["components"]}
+    follow = [e for e in events(web) if len(e["outputs"]) > 20][:4]
+    assert len(follow) == 4
+
+    def components() -> int:
+        for event in follow:
+            join(web, event, [usual[i] for i in event["inputs"]])
+        assert all(m["success"] for m in outcomes(web))
+        gc.collect()
+        return sum(isinstance(o, gr.blocks.Block) for o in gc.get_objects())
+
+    first = [components() for _ in range(2)][-1]
+    assert [components() for _ in range(4)] == [first] * 4

@@ -246,15 +246,36 @@ class Starved(drive.FluxDriver):
     """The real driver on a device that runs out of memory in the second step of a picture, so many times."""
 
     times = 0
+    error: Exception = torch.OutOfMemoryError("CUDA out of memory")
 
     def render(self, shot, sources, on_step=lambda k, n: None, on_preview=None):
         def step(k: int, n: int) -> None:
             on_step(k, n)
             if k == 2 and Starved.times > 0:
                 Starved.times -= 1
-                raise torch.OutOfMemoryError("CUDA out of memory")
+                raise Starved.error
 
         return super().render(shot, sources, step, on_preview)
+
+
+CPU = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError(f"{CPU} 9 bytes."), MemoryError(), RuntimeError("CUDA error: out of memory")]
+)
+def test_memory_that_runs_out_without_a_type_of_its_own_is_known_as_that(
+    error: Exception, resident: Resident, events: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine's own memory gave a plain RuntimeError, and the picture was given up at once, in the allocator's
+    words or (MemoryError) in none."""
+    monkeypatch.setattr(drive, "DRIVER", Starved)
+    monkeypatch.setattr(Starved, "times", 3)
+    monkeypatch.setattr(Starved, "error", error)
+    records = run(plan(*(shot(seed=n) for n in range(2)), version="v3"), resident, events)
+    assert [r.shot.seed for r in records if r.shot] == [1]
+    warned = [e.text for e in of(Warned, events)]
+    assert "decoded in tiles" in warned[0] and "does not fit into memory" in warned[-1]
 
 
 @pytest.mark.parametrize(("times", "made"), [(1, [0, 1, 2]), (2, [0, 1, 2]), (3, [1, 2])])
