@@ -20,11 +20,13 @@ holds it."""
 class Weights(Frozen):
     """Where a model's weights come from. Looked up as a folder in the workspace, then as ``folder`` (relative to
     ``presets``: weights that come with the product; absolute: a user's own), then in the hub cache; obtained from
-    ``hub`` by download. ``gib`` is the download's size."""
+    ``hub`` by download. ``gib`` is the download's size. ``files`` are files of a user's own by the part that they hold
+    (whole paths); a transformer that is called otherwise than the model is named here."""
 
     folder: str = ""
     hub: str = ""
     gib: float = 0.0
+    files: dict[str, str] = Field(default_factory=dict)
 
 
 class Part(Frozen):

@@ -191,6 +191,13 @@ class ObtainRequest(Frozen):
     family: str
 
 
+class PrepareRequest(Frozen):
+    """Make the prepared copy of a model family of the weights that are here (``pipelines.storage.prepared``)."""
+
+    kind: Literal["prepare"] = "prepare"
+    family: str
+
+
 class ObtainLoraRequest(Frozen):
     """Download a LoRA file into the library: ``file`` of a repository of the hub (empty: its only one), or what lies at
     ``url``. ``family`` is the model preset that it must fit, ``catalogue`` the entry that it is of."""
@@ -213,6 +220,7 @@ Request = Annotated[
     | TargetsRequest
     | TrainRequest
     | ObtainRequest
+    | PrepareRequest
     | ObtainLoraRequest,
     Field(discriminator="kind"),
 ]

@@ -16,6 +16,7 @@ from pipelines.domain.presets import Geometry, ModelFamily, TrainingSettings
 from pipelines.domain.shots import Shot
 from pipelines.engine import weights
 from pipelines.engine.capacity import Capacity, capacity, computes_bfloat16
+from pipelines.engine.sources import weight_files
 from pipelines.models import registry
 from pipelines.models.base import TILE, Architecture, shape_of
 from pipelines.storage.safetensors_header import NotSafetensors, read_header
@@ -279,7 +280,7 @@ def _from_headers(family: ModelFamily, name: str, folder: Path, wide: int) -> _P
     part, held, unused = family.parts[name], 0.0, 0.0
     owner, dropped = registry.of(family).unused
     found = False
-    for tensor, shape in _tensors(folder):
+    for tensor, shape, packed in _tensors(folder):
         found = True
         plain = (
             part.quantize == "none"
@@ -287,7 +288,7 @@ def _from_headers(family: ModelFamily, name: str, folder: Path, wide: int) -> _P
             or any(e in tensor for e in _EMBEDDINGS)
             or _skipped(tensor.rpartition(".")[0], part.skip)
         )
-        size = prod(shape) * (wide if plain else NF4)
+        size = packed if packed is not None else prod(shape) * (wide if plain else NF4)
         if owner == name and tensor.startswith(dropped):
             unused += size
         else:
@@ -302,11 +303,15 @@ def _skipped(module: str, skip: Iterable[str]) -> bool:
     return any(name in (own, module) or f"{name}." in module for name in skip)
 
 
-def _tensors(folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names and shapes of all tensors of a part, from the headers of its files."""
-    for path in sorted(folder.glob("*.safetensors")):
-        for name, entry in read_header(path).tensors.items():
-            yield name, entry.shape
+def _tensors(folder: Path) -> Iterator[tuple[str, tuple[int, ...], int | None]]:
+    """Names and shapes of all tensors of a part, from the headers of its files; and the bytes of those that stay as
+    they are: weights in 4 bits, and what belongs to these."""
+    for path in weight_files(folder):
+        tensors = read_header(path).tensors
+        for name, entry in tensors.items():
+            owner = f"{name.rpartition('.weight')[0]}.weight" if ".weight" in name else name
+            packed = f"{owner}.quant_map" in tensors
+            yield name, entry.shape, entry.last - entry.first if packed else None
 
 
 def _geometry(family: ModelFamily, folder: Path | None) -> Geometry:

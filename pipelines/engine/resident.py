@@ -19,11 +19,14 @@ import psutil
 import torch
 
 from pipelines.domain.events import Event, Memory, Warned
+from pipelines.domain.faults import in_words
 from pipelines.domain.presets import ModelFamily
-from pipelines.engine import attention, precision, quantize, weights
+from pipelines.engine import attention, precision, prepare, quantize, weights
 from pipelines.engine.memory import WillNotFit, why_not_loaded
+from pipelines.engine.sources import quantized
 from pipelines.models import registry
 from pipelines.models.driver import Driver, driver_of
+from pipelines.storage.prepared import Copy
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
@@ -117,6 +120,39 @@ class Resident:
         """Where the weights of ``family`` lie. A download is never started here. Raises WeightsMissing."""
         return weights.require(family, self.workspace, self.settings)
 
+    def prepare(
+        self,
+        family: ModelFamily,
+        on_progress: Callable[[float, str], None],
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Make the copy that ``use`` will load from now on, where there is none and quantizing at each load takes long.
+
+        What stands in its way (no room, a folder that can't be written) is told and costs nothing but time. Raises
+        Cancelled.
+        """
+        source = weights.source_of(family, self.workspace, self.settings)
+        if source is None or not self.settings.keep_copies or not weights.worth_a_copy(family, source):
+            return
+        if weights.copy_of(family, source, self.workspace, self.settings):
+            return
+        try:
+            self.make_copy(family, source, on_progress, cancelled)
+        except (prepare.CannotPrepare, OSError) as why:
+            log.warning("no copy of %s", family.name, exc_info=True)
+            self.emit(Warned(text=f"{family.title} is quantized anew each time it is loaded: {in_words(why)}"))
+
+    def make_copy(
+        self,
+        family: ModelFamily,
+        source: weights.Source,
+        on_progress: Callable[[float, str], None],
+        cancelled: Callable[[], bool],
+    ) -> Copy:
+        """Make the copy of ``family`` from ``source`` on this device. Raises as ``prepare.make`` does."""
+        with self._lock:
+            return prepare.make(family, source, self.workspace, self.settings, self.device, on_progress, cancelled)
+
     def _loaded(self, family: ModelFamily) -> Driver:
         """Loaded; when the card is full on the way, once more with all given back that was taken. Raises WillNotFit, in
         words: at loading no picture is too large."""
@@ -145,10 +181,11 @@ class Resident:
             local_files_only=True,
             use_safetensors=True,
             dtype=dtype,
-            quantization_config=quantize.config(family, dtype),
+            quantization_config=quantize.config(family, dtype, _done(folder)),
         )
         for part in pipe.components.values():
             if isinstance(part, torch.nn.Module):
+                quantize.even_out(part, dtype)
                 quantize.settle(part)
                 part.eval().requires_grad_(False)
         if pipe.vae_scale_factor != family.factor:
@@ -161,6 +198,11 @@ class Resident:
         driver.place(self.device, *pipe.components)
         self.loads[family.name] += 1
         return driver
+
+
+def _done(folder: Path) -> list[str]:
+    """The parts that are quantized on disk already."""
+    return [p.parent.name for p in folder.glob("*/config.json") if quantized(json.loads(p.read_text(encoding="utf-8")))]
 
 
 def pick_device(wanted: str) -> torch.device:

@@ -1,12 +1,13 @@
 """Where the weights of a model family lie, what is missing, and how it is obtained. Imports no torch.
 
 Looked up in the workspace (``models/<name>-<revision>``), then in the models folder of the settings, then among what
-comes with the product (``presets/<folder>``), then in the hub cache. A download is never started but by ``obtain``,
-which the user asks for after seeing size and licence.
+comes with the product (``presets/<folder>``), then in the hub cache. Where a prepared copy of what is found there
+(``storage.prepared``) stands, that is loaded instead; it may be all that is left. A download is never started but by
+``obtain``, which the user asks for after seeing size and licence.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,17 +15,25 @@ from typing import Any, Literal
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.presets import REVISION_MARK, ModelFamily
+from pipelines.engine.assemble import assembled, fillings
+from pipelines.engine.shared_folders import found
+from pipelines.engine.sources import INDEX, Source, quantized, recipe
 from pipelines.models import registry
+from pipelines.storage import prepared
+from pipelines.storage.prepared import Copy
 from pipelines.storage.preset_files import PRESETS
 from pipelines.storage.safetensors_header import NotSafetensors, read_header
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
-INDEX = "model_index.json"
 # The repositories also hold single-file copies of the same weights at their top level: only the folders are needed.
 PATTERNS = [INDEX, "*/*.json", "*/*.txt", "*/*.model", "*/*.jinja", "*/*.safetensors"]
 _TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
 
+SMALL = 0.02
+"""GiB of the configs and tokenizers of a model, about."""
+WORTH = 2 * 2**30
+"""Bytes to quantize from which a prepared copy is made by itself: below, loading takes seconds either way."""
 OnProgress = Callable[[float, str], None]
 
 
@@ -36,6 +45,7 @@ class WeightsMissing(RuntimeError):
 class Missing:
     """What has to be obtained. ``what`` says it in words; ``gib`` is the size of the download.
 
+    ``prepare``: nothing is missing, the copy of the user's own files is still to be made (the same job does it).
     ``reinstall``: nothing can be obtained here: the weights come with the product and are damaged, or a user's own
     preset names a place where they are not, or none.
     """
@@ -43,15 +53,47 @@ class Missing:
     what: str
     gib: float
     licence: str
-    how: Literal["download", "reinstall"]
+    how: Literal["download", "reinstall", "prepare"]
 
 
 def locate(family: ModelFamily, workspace: Workspace, settings: Settings) -> Path | None:
-    """The folder that holds complete weights of ``family``, or None. Raises nothing: broken folders are passed over."""
+    """The folder that ``family`` is loaded from: a prepared copy, else the complete weights themselves; or None. Raises
+    nothing: what is broken is passed over."""
+    source = source_of(family, workspace, settings)
+    copy = copy_of(family, source, workspace, settings)
+    return copy.folder if copy else source.frame if source and not source.files else None
+
+
+def source_of(family: ModelFamily, workspace: Workspace, settings: Settings) -> Source | None:
+    """The complete weights of ``family`` that were brought here, whatever copy there is of them. Raises nothing."""
+    frames: dict[Path, list[str]] = {}
     for folder in _candidates(family, workspace, settings):
-        if (folder / INDEX).is_file() and not check_folder(folder):
-            return folder
-    return None
+        if not (folder / INDEX).is_file():
+            continue
+        lacking = without_weights(folder)
+        if not check_folder(folder, lacking):
+            if not lacking and not family.weights.files:
+                return Source(folder)
+            frames[folder] = lacking
+    files = [file for one in found(settings) for file in one.files] if frames else []
+    return assembled(family, frames, files, frames)
+
+
+def copy_of(family: ModelFamily, source: Source | None, workspace: Workspace, settings: Settings) -> Copy | None:
+    """The prepared copy of ``family`` that is whole: that of ``source``, or the newest where there is no source any
+    more. Raises nothing."""
+    copies = prepared.copies(workspace, settings)
+    mine = [c for c in copies if (c.manifest.family, c.manifest.revision) == (family.name, family.weights_revision)]
+    if not mine:
+        return None
+    how = recipe(family, settings)
+    try:
+        made_of = source.hash() if source else None
+        fits = [c for c in mine if c.manifest.recipe == how and made_of in (None, c.manifest.source)]
+        newest = sorted(fits, key=lambda c: -(c.folder / prepared.MANIFEST).stat().st_mtime)
+    except (OSError, ValueError):
+        return None
+    return next((c for c in newest if not prepared.damage(c)), None)
 
 
 def missing(family: ModelFamily, workspace: Workspace, settings: Settings) -> Missing | None:
@@ -67,7 +109,55 @@ def require(family: ModelFamily, workspace: Workspace, settings: Settings) -> Pa
     return here
 
 
+def source_to_prepare(family: ModelFamily, workspace: Workspace, settings: Settings) -> Source:
+    """What a copy of ``family`` can be made of. Raises WeightsMissing: nothing is here, or what is here is no more than
+    a copy already."""
+    source = source_of(family, workspace, settings)
+    if source is None:
+        copy = copy_of(family, None, workspace, settings)
+        held = f"{copy.folder} is the copy already, and what it was made of is gone." if copy else ""
+        raise WeightsMissing(held or _lacking(family, workspace, settings).what)
+    if not unpacked(family, source):
+        raise WeightsMissing(f"{source.frame} holds {family.title} in 4 bits already: it needs no copy.")
+    return source
+
+
+def worth_a_copy(family: ModelFamily, source: Source) -> bool:
+    """Whether quantizing ``source`` at every load takes long enough to make a copy of it by itself (``WORTH``)."""
+    return sum(p.stat().st_size for part in unpacked(family, source) for p in source.weights(part)) >= WORTH
+
+
+def unpacked(family: ModelFamily, source: Source) -> list[str]:
+    """The parts of ``source`` that a copy would quantize, or take from a file that cannot be loaded as it is."""
+    wanted = [name for name, part in family.parts.items() if part.quantize == "nf4" and name in source.weighty]
+    return [n for n in source.weighty if n in source.files or (n in wanted and not quantized(source.config(n)))]
+
+
+def _own_files(family: ModelFamily, workspace: Workspace, settings: Settings) -> Missing | None:
+    """What is to be done where files of the user's own have some of the weights; None when they have none."""
+    source = source_of(family, workspace, settings)
+    if source is not None:
+        names = ", ".join(dict.fromkeys(own.owned.path.name for own in source.files.values()))
+        notes = "".join(f" {warning}." for warning in source.warnings())
+        what = f"The weights of {family.title} are here ({names}) and are turned once into a copy that loads.{notes}"
+        return Missing(f"{what} Get them first (flenwheel weights --make-copy {family.name}).", 0.0, "", "prepare")
+    filled = fillings(family, [file for one in found(settings) for file in one.files])
+    if not filled or not family.weights.hub:
+        return None
+    rest = [part for part in family.parts if part not in filled]
+    gib = sum(family.parts[part].parameters for part in rest) * 2 / 2**30 + SMALL
+    held = "; ".join(f"{part} in {own.owned.path}" for part, own in filled.items())
+    named = ", ".join([*rest, "configs and tokenizers"])
+    what = (
+        f"Of {family.title} there is {held}. Missing are {named}: {gib:.1f} GiB from {family.weights.hub}, licence:"
+        f" {family.licence}. Download them first, then run again."
+    )
+    return Missing(what, round(gib, 1), family.licence, "download")
+
+
 def _lacking(family: ModelFamily, workspace: Workspace, settings: Settings) -> Missing:
+    if here := _own_files(family, workspace, settings):
+        return here
     if not family.weights.hub and (REVISION_MARK in family.revision or not family.weights.folder):
         return Missing(_not_there(family), 0.0, family.licence, "reinstall")
     if not family.weights.hub:
@@ -134,8 +224,18 @@ def download_folder(settings: Settings) -> Path:
     return _hub_cache(settings) or Path(HF_HUB_CACHE)
 
 
-def check_folder(folder: Path) -> list[str]:
-    """What is missing in a diffusers folder, in words; empty when complete.
+def without_weights(folder: Path) -> list[str]:
+    """The parts of a diffusers folder that have a config, and no weights that can be used."""
+    try:
+        parts = Source(folder).index
+    except (OSError, ValueError):
+        return []
+    return [part for part in parts if (folder / part / "config.json").is_file() and _check_tensors(folder / part)]
+
+
+def check_folder(folder: Path, but: Collection[str] = ()) -> list[str]:
+    """What is missing in a diffusers folder, in words; empty when complete. ``but``: parts whose weights come from
+    elsewhere.
 
     The loaders are silent about some of it: without ``tokenizer.json`` a tokenizer of a few tokens loads, without a
     text encoder's ``config.json`` a model of default size, without ``tokenizer_config.json`` there is no length limit.
@@ -147,7 +247,8 @@ def check_folder(folder: Path) -> list[str]:
     problems: list[str] = []
     for part, spec in index.items():
         if isinstance(spec, list) and len(spec) == 2 and spec[0]:
-            problems += [f"{part}/{problem}" for problem in _check_part(folder / part, str(spec[1]))]
+            wrong = _foreign(folder / part) if part in but else _check_part(folder / part, str(spec[1]))
+            problems += [f"{part}/{problem}" for problem in wrong]
     architecture = registry.with_pipeline(str(index.get("_class_name")))
     return problems + (architecture.lacking(folder) if architecture else [])
 
@@ -162,11 +263,25 @@ def _check_part(folder: Path, kind: str) -> list[str]:
         if kind.endswith("Processor") and not any(folder.glob("*processor*_config.json")):
             problems += _absent(folder, "preprocessor_config.json")
         return problems
-    return _absent(folder, "config.json") + _check_tensors(folder)
+    return _absent(folder, "config.json") + _foreign(folder) + _check_tensors(folder)
 
 
 def _absent(folder: Path, name: str) -> list[str]:
     return [] if (folder / name).is_file() else [f"{name} is missing"]
+
+
+def _foreign(folder: Path) -> list[str]:
+    """A part that is quantized in another way than bitsandbytes' 4 bits: it would load as something that LoRAs and
+    training do not know."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    said = config.get("quantization_config")
+    if not said or quantized(config):
+        return []
+    method = said.get("quant_method", "an unknown method")
+    return [f"config.json: its weights are quantized with {method}; bfloat16 or bitsandbytes' 4 bits can be used"]
 
 
 def _check_tensors(folder: Path) -> list[str]:
@@ -224,27 +339,41 @@ def obtain(
     lacking = _lacking(family, workspace, settings)
     if lacking.how == "reinstall":
         raise WeightsMissing(lacking.what)
-    folder = _download(family, _hub_cache(settings), on_progress, cancelled)
-    problems = check_folder(folder)
+    if lacking.how == "prepare":
+        return source_to_prepare(family, workspace, settings).frame
+    filled = fillings(family, [file for one in found(settings) for file in one.files])
+    folder = _download(family, _hub_cache(settings), on_progress, cancelled, filled)
+    problems = check_folder(folder, filled)
     if problems:
         raise WeightsMissing(f"The download of {family.title} is incomplete: {'; '.join(problems[:3])}.")
     return folder
 
 
-def _download(family: ModelFamily, cache: Path | None, on_progress: OnProgress, cancelled: Callable[[], bool]) -> Path:
+def _download(
+    family: ModelFamily, cache: Path | None, on_progress: OnProgress, cancelled: Callable[[], bool],
+    but: Collection[str] = (),
+) -> Path:  # fmt: skip
+    """``but``: parts whose weights are here."""
     from huggingface_hub import hf_hub_download, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     repo, revision = family.weights.hub, family.weights_revision
+    wanted: Any = {"allow_patterns": PATTERNS, "ignore_patterns": [f"{part}/*.safetensors" for part in but]}
     try:
-        files: Any = snapshot_download(repo, revision=revision, cache_dir=cache, allow_patterns=PATTERNS, dry_run=True)
+        files: Any = snapshot_download(repo, revision=revision, cache_dir=cache, **wanted, dry_run=True)
         meter = _Meter(family.title, files, on_progress, cancelled)
         for file in (f for f in files if f.will_download):
             meter.check()
             hf_hub_download(repo, file.filename, revision=file.commit_hash, cache_dir=cache, tqdm_class=meter.bar())
         commit = files[0].commit_hash
         return Path(
-            snapshot_download(repo, revision=commit, cache_dir=cache, allow_patterns=PATTERNS, local_files_only=True)
+            snapshot_download(
+                repo,
+                revision=commit,
+                cache_dir=cache,
+                **wanted,
+                local_files_only=True,
+            )
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise WeightsMissing(

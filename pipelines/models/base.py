@@ -9,11 +9,14 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pipelines.domain.presets import Geometry, ModelFamily
 from pipelines.domain.sampling import NoiseSchedule
 from pipelines.domain.sizes import fitted
+
+if TYPE_CHECKING:
+    from pipelines.models.part_files import PartFile
 
 Linear = tuple[str, int, int]
 """A linear layer: its name, its inputs, its outputs."""
@@ -147,6 +150,10 @@ class Architecture(ABC):
     def encoder_modules(self, part: str, config: Mapping[str, Any]) -> Sizes:
         """The linear layers of a text encoder of that transformers config, which LoRAs may adapt."""
         return {}
+
+    def files(self) -> "tuple[PartFile, ...]":
+        """Its parts as files of other programs hold them (``part_files``)."""
+        return ()
 
     def config_of(self, family: ModelFamily) -> Mapping[str, Any]:
         """The transformer's config as far as presets know it."""

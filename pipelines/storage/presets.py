@@ -173,6 +173,8 @@ class _Check:
         known = dict.fromkeys(m.architecture for m in self.base.values.values())
         if family.architecture not in known:
             wrong.append(f"architecture: FLENwheel cannot drive {family.architecture!r} (known: {', '.join(known)})")
+        for part, file in family.weights.files.items():
+            wrong += _folder(f"weights.files.{part}", file, ours.weights.files.get(part, "") if ours else "")
         if family.weights.hub and not _HUB.fullmatch(family.weights.hub):
             wrong.append(f"weights.hub: {family.weights.hub!r} is no repository, such as owner/model")
         if not _REVISION.fullmatch(family.revision):

@@ -1,5 +1,6 @@
 """Settings: defaults < ``settings.toml`` in the workspace < ``FLENWHEEL_*`` in the environment < given values."""
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -78,6 +79,14 @@ class Settings(BaseSettings):
     cache_dir: Place = Field(
         None, title="Hugging Face cache", description="The Hugging Face cache. Empty: where the environment says."
     )
+    shared_folders: str = Field(
+        "", title="Folders of other programs",
+        description=f"Folders with models of other programs, such as ComfyUI's; several are divided by '{os.pathsep}'. "
+        "Nothing is copied.",
+    )  # fmt: skip
+    keep_copies: bool = Field(
+        True, title="Keep quantized copies", description="Keep the 4-bit copy of a model, so that it loads in seconds."
+    )
     insightface_root: Place = Field(
         None, title="insightface folder", description="The folder that holds insightface's models/<pack>."
     )
@@ -128,8 +137,14 @@ class Settings(BaseSettings):
 
 
 def places() -> frozenset[str]:
-    """The settings that name a folder or a file."""
-    return frozenset(name for name, field in Settings.model_fields.items() if Path in get_args(field.annotation))
+    """The settings that name a folder or a file, or several."""
+    named = (name for name, field in Settings.model_fields.items() if Path in get_args(field.annotation))
+    return frozenset((*named, SEVERAL))
+
+
+def several(text: str) -> list[Path]:
+    """The places that a setting of several names."""
+    return [Path(one.strip()).expanduser() for one in re.split(rf"[\n{os.pathsep}]", text) if one.strip()]
 
 
 def title_of(name: str) -> str:
@@ -138,6 +153,8 @@ def title_of(name: str) -> str:
     return (field.title if field else None) or name
 
 
+SEVERAL = "shared_folders"
+"""The setting that names several places."""
 FILES = ("facenet_weights",)
 """The places that are files; the others are folders."""
 
@@ -149,6 +166,10 @@ def there(changes: Mapping[str, Any]) -> None:
     for name in sorted(places() & changes.keys()):
         if changes[name] and not isinstance(changes[name], str | Path):
             continue  # told as what it is
+        if name == SEVERAL:
+            lost = [place for place in several(str(changes[name] or "")) if not place.exists()]
+            lines += [f"  {name}: there is no {place}" for place in lost]
+            continue
         place = Path(changes[name]).expanduser() if changes[name] else None
         if place is not None and not (place.is_file() if name in FILES else place.is_dir()):
             kind = "file" if name in FILES else "folder"

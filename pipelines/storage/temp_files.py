@@ -32,7 +32,16 @@ def sweep(root: Path) -> int:
 
 def sweep_beside(final: Path) -> None:
     """Remove what processes that are gone left half beside ``final``, which was to become that."""
-    for path in final.parent.glob(f".{glob.escape(final.name[:50])}.*{atomic.TEMPORARY}"):
+    _sweep(final.parent, f".{glob.escape(final.name[:50])}.*{atomic.TEMPORARY}")
+
+
+def sweep_in(folder: Path) -> None:
+    """Remove what processes that are gone left half in ``folder``, which holds nothing but what we write."""
+    _sweep(folder, f".*{atomic.TEMPORARY}")
+
+
+def _sweep(folder: Path, names: str) -> None:
+    for path in folder.glob(names):
         writer = atomic.writer_of(path.name)
         if writer is not None and not psutil.pid_exists(writer):
             (atomic.remove_folder if path.is_dir() and not path.is_symlink() else atomic.remove)(path)

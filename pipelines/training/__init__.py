@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipelines.domain.events import Event
+from pipelines.domain.events import Event, Progress
 from pipelines.domain.presets import ModelFamily, changed_since
 from pipelines.domain.requests import TrainRequest
 from pipelines.engine.memory import WillNotFit, predict_training
@@ -50,6 +50,7 @@ def train(
     if not prediction.fits:
         raise WillNotFit(prediction.why)
     context = TrainingContext(workspace, emit, cancelled, resident.memory, finder)
+    resident.prepare(family, lambda share, note: emit(Progress(done=0, note=note)), cancelled)
     with resident.use(family) as driver:
         return Training(request, family, driver, context).run()
 

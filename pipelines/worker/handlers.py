@@ -18,6 +18,7 @@ from pipelines.domain.requests import (
     ObtainLoraRequest,
     ObtainRequest,
     PracticeRequest,
+    PrepareRequest,
     RenderRequest,
     ScoreRequest,
     ScoringSpec,
@@ -27,6 +28,9 @@ from pipelines.domain.requests import (
 from pipelines.storage.workspace import Workspace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.domain.presets import ModelFamily
     from pipelines.engine.resident import Resident
     from pipelines.storage.presets import Presets
     from pipelines.storage.settings import Settings
@@ -201,17 +205,46 @@ def train(request: TrainRequest, context: JobContext) -> Result:
 
 
 def obtain(request: ObtainRequest, context: JobContext) -> Result:
-    """Download the weights of a family, in percent. Result: ``folder``, relative if in the workspace."""
-    from pipelines.engine.weights import WeightsMissing
+    """Download what lacks of the weights of a family, in percent, and make the copy where they are files of the user's
+    own. Result: ``folder``, relative if in the workspace."""
+    from pipelines.engine.weights import copy_of, source_of
     from pipelines.engine.weights import obtain as run
 
-    family = context.presets.models.get(request.family)
-    if family is None:
-        raise WeightsMissing(f"There is no model preset {request.family!r} any more: its file is gone or broken.")
+    family = _family(request.family, context)
     context.emit(Started(total=100, unit="percent"))
-    folder = run(family, context.workspace, context.settings,
-                 lambda share, note: context.emit(Progress(done=int(100 * share), note=note)),
-                 context.cancelled)  # fmt: skip
+    folder = run(family, context.workspace, context.settings, _percent(context), context.cancelled)
+    source = source_of(family, context.workspace, context.settings)
+    if source and source.files and not copy_of(family, source, context.workspace, context.settings):
+        folder = context.resident.make_copy(family, source, _percent(context), context.cancelled).folder
+    return _folder(folder, context)
+
+
+def prepare(request: PrepareRequest, context: JobContext) -> Result:
+    """Make the prepared copy of a family, in percent. Result: ``folder``, relative if in the workspace."""
+    from pipelines.engine.weights import copy_of, source_to_prepare
+
+    family = _family(request.family, context)
+    context.emit(Started(total=100, unit="percent"))
+    source = source_to_prepare(family, context.workspace, context.settings)
+    made = copy_of(family, source, context.workspace, context.settings)
+    made = made or context.resident.make_copy(family, source, _percent(context), context.cancelled)
+    return _folder(made.folder, context)
+
+
+def _family(name: str, context: JobContext) -> ModelFamily:
+    from pipelines.engine.weights import WeightsMissing
+
+    family = context.presets.models.get(name)
+    if family is None:
+        raise WeightsMissing(f"There is no model preset {name!r} any more: its file is gone or broken.")
+    return family
+
+
+def _percent(context: JobContext) -> Callable[[float, str], None]:
+    return lambda share, note: context.emit(Progress(done=int(100 * share), note=note))
+
+
+def _folder(folder: Path, context: JobContext) -> Result:
     inside = context.workspace.holds(folder)
     return {"folder": context.workspace.relative(folder) if inside else str(folder)}
 
@@ -242,5 +275,6 @@ HANDLERS: dict[str, Handler] = {
     "targets": targets,
     "train": train,
     "obtain": obtain,
+    "prepare": prepare,
     "obtain-lora": obtain_lora,
 }

@@ -128,6 +128,7 @@ class _Rendering:
         self._stop_if_asked()
         ladder = predict_render(family, shots, self.workspace, self.resident.settings).ladder
         if not self.resident.holds(family):
+            self.resident.prepare(family, lambda share, note: self._note(note), self.cancelled)
             self._note(f"Loading {family.title}")
         with self.resident.use(family) as driver:
             keep_only(driver, {a.sha256 for shot in shots for a in shot.stack.adapters})

@@ -122,7 +122,7 @@ def words_of(session: Session, character: Character) -> list[str]:
         lines.append(f"{', '.join(model.title for model in used if model.world)}: {PRACTICE_ONLY}")
     lacking = {m.name: gone for m in used if (gone := missing(m, session.workspace, session.settings))}
     lines += [gone.what for gone in lacking.values()]
-    if get := [name for name, gone in lacking.items() if gone.how == "download"]:
+    if get := [name for name, gone in lacking.items() if gone.how != "reinstall"]:
         lines.append(f"To get them: flenwheel models {' '.join(f'--get {name}' for name in get)}")
     return lines
 
@@ -145,7 +145,7 @@ def _offer(session: Session, model: ModelFamily, role: Role, machine: Capacity) 
     training = predict_training(model, preset.settings, session.workspace, session.settings) if preset else None
     why = next((p.why for p in (drawing, training) if p and not p.fits), "")
     lines = [PRACTICE_ONLY] if model.world else []
-    lines += [lacking.what if lacking.how == "reinstall" else _download(model, lacking.gib)] if lacking else []
+    lines += [lacking.what if lacking.how != "download" else _download(model, lacking.gib)] if lacking else []
     if not lacking and not model.world:
         lines.append("Its weights are on this machine.")
     lines.append(why or _memory(drawing.peak_gib, training.peak_gib if training else 0.0, drawing.total_gib))

@@ -70,6 +70,8 @@ def obstacle(lacking: Missing, coming: bool) -> str:
     """What is in the way of a button, short enough to stand on it."""
     if lacking.how == "reinstall":
         return "The weights are missing"
+    if lacking.how == "prepare" and not coming:
+        return "Make the copy of your files first"
     return "The weights are on their way" if coming else f"Get the weights first ({lacking.gib:.0f} GB)"
 
 

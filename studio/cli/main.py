@@ -32,6 +32,7 @@ from studio.cli import (
     rebuild_command,
     tag_command,
     unload_command,
+    weights_command,
 )
 from studio.cli.values import Parser, exit_codes, file, folder, number
 
@@ -295,6 +296,13 @@ def _models(p: argparse.ArgumentParser) -> None:
     p.add_argument("--get", action="append", default=[], metavar="MODEL", help="download the weights of a model")
 
 
+def _weights(p: argparse.ArgumentParser) -> None:
+    """Without an option: list them."""
+    p.add_argument("--make-copy", metavar="MODEL", help="make the quantized copy that is loaded from then on")
+    p.add_argument("--verify", metavar="NAME", help="read a copy whole and compare it with its hashes")
+    p.add_argument("--remove", metavar="NAME", help="remove a copy, by its name or its model's")
+
+
 def _backup(p: argparse.ArgumentParser) -> None:
     p.add_argument("file", nargs="?", type=file, help="the file to write, or a folder for it (default: this folder)")
 
@@ -325,6 +333,7 @@ COMMANDS: dict[str, Command] = {
     "models": (models_command.models, "which models there are, what is recommended here; change or get them", _models),
     "unload": (unload_command.unload, "let a running studio give back the memory of its models", _nothing),
     "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
+    "weights": (weights_command.model_weights, "which models are here or missing; copies of them", _weights),
     "status": (commands.status, "where the wheel stands", _nothing),
     "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),
     "rebuild": (rebuild_command.rebuild, "restore lost records from the files alone", _nothing),

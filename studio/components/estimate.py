@@ -73,6 +73,10 @@ def obtain_offer(studio: Studio, offer: Obtain, family: str) -> Updates:
         words = {"lines": [lacking.what], "tone": "bad"}
         return shown | {offer.words: words, offer.button: gr.update(visible=False)}
     model, coming = studio.session.family(family), render.coming(studio.session, family)
+    if lacking.how == "prepare":
+        words = {"title": f"{model.title} is here, in files of your own", "lines": [lacking.what], "tone": "warn"}
+        value = "On its way" if coming else "Make the copy"
+        return shown | {offer.words: words, offer.button: gr.update(value=value, visible=True, interactive=not coming)}
     folder = f"models/{model.name}-{model.weights_revision}"
     lines = [
         f"A download of {lacking.gib:.1f} GB from {model.weights.hub}, or put yours into {folder} of the workspace.",

@@ -139,7 +139,7 @@ def _ahead(studio: Studio, character: Character) -> CardAhead:
         return CardAhead(obstacle="", words=[], get="", gib=0.0)
     seen = render.estimate(session, cards.plan(session, character.id, CardOptions()))
     lacking = seen.lacking
-    can_get = lacking is not None and lacking.how == "download" and not seen.coming
+    can_get = lacking is not None and lacking.how != "reinstall" and not seen.coming
     told = [lacking.what if lacking else seen.words, seen.note] if lacking or not seen.fits or seen.slow else []
     return CardAhead(
         obstacle=seen.obstacle,

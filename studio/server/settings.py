@@ -8,7 +8,18 @@ from typing_extensions import TypedDict
 
 from pipelines.domain.words import count
 from pipelines.engine.cards import GIB, usable
-from pipelines.storage.settings import BadSettings, choosing, in_titles, places, roles_of, there, title_of
+from pipelines.engine.shared_folders import look_through as looked_through
+from pipelines.storage.settings import (
+    SEVERAL,
+    BadSettings,
+    choosing,
+    in_titles,
+    places,
+    roles_of,
+    several,
+    there,
+    title_of,
+)
 from studio.server.in_words import InWords
 from studio.server.loopback import from_here, only_from_here
 from studio.server.state import Studio
@@ -83,6 +94,11 @@ def found(changes: dict[str, Any]) -> list[str]:
         if changes.get(name):
             many = sum(1 for pattern in inside for _ in Path(changes[name]).glob(pattern))
             told.append(f"{title_of(name)}: {count(many, 'model')} found there")
+    if changes.get(SEVERAL):
+        for one in looked_through(several(str(changes[SEVERAL]))):
+            usable = sum(1 for file in one.files if not file.problem)
+            there_are = f"{count(usable, 'model file')} found there"
+            told.append(f"{one.folder}: {one.problem or there_are}")
     return told
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pipelines.domain.presets import Geometry
 from pipelines.models.base import Architecture, Layers, Likeness, Linear, Sizes, shape_of, side_by_side
 from pipelines.models.bfl_names import Spelling, double_block, embedder, one, outer
+from pipelines.models.part_files import PartFile, clip, latent_diffusion_vae, t5, transformer
 
 _OWN = re.compile(
     r"single_transformer_blocks[._]\d+[._](attn[._]to_[qkv](?![a-z])|proj_|norm)|\.norm1(_context)?\.linear"
@@ -110,6 +111,14 @@ class Flux(Architecture):
         for n in range(shape.single):
             yield from _single_block(n, shape.width)
         yield from outer(_OUTER)
+
+    def files(self) -> tuple[PartFile, ...]:
+        return (
+            transformer(self, "double_blocks.0.img_attn.qkv.weight", "single_transformer_blocks.0.proj_mlp.weight"),
+            clip(self, "text_encoder"),
+            t5(self, "text_encoder_2"),
+            latent_diffusion_vae({"latent_channels": 16, "block_out_channels": (128, 256, 512, 512)}),
+        )
 
     def encoder_modules(self, part: str, config: Mapping[str, Any]) -> Sizes:
         """CLIP's and T5's."""

@@ -10,6 +10,7 @@ from pipelines.domain.presets import Geometry, ModelFamily
 from pipelines.domain.sizes import shrunk
 from pipelines.models.base import Architecture, Layers, Likeness, Linear, shape_of
 from pipelines.models.bfl_names import Spelling, double_block, embedder, one, outer
+from pipelines.models.part_files import PartFile, transformer
 
 _OWN = re.compile(
     r"to_qkv_mlp_proj|ff(_context)?[._]linear_(in|out)|(single|double)_stream_modulation|time_guidance_embed"
@@ -57,6 +58,9 @@ class Flux2Klein(Architecture):
     modelspec = "Flux.2-klein-4b"
     kohya = "flux_2_klein_4b"
     claim = re.compile(r"flux[ ._-]?2|klein")
+
+    def files(self) -> tuple[PartFile, ...]:
+        return (transformer(self, "double_blocks.0.img_attn.qkv.weight", "transformer_blocks.0.ff.linear_in.weight"),)
 
     def edit_size(self, width: int, height: int, area: float, multiple: int) -> tuple[int, int]:
         return shrunk(width, height, area, multiple)

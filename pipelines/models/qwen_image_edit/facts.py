@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from pipelines.domain.presets import Geometry, ModelFamily
 from pipelines.models.base import TRANSFORMER, Architecture, Layers, Likeness, Linear, Place, shape_of, side_by_side
+from pipelines.models.part_files import PartFile, qwen_vl, transformer, wan_vae
 
 _OWN = re.compile(r"img_mlp[._]net|txt_mlp[._]net|img_mod[._]1|txt_mod[._]1")
 # outside the blocks; FLUX's own code has inputs of the same names
@@ -14,6 +15,10 @@ _OUTER = re.compile(r"(^|[._])txt_in[._]|(^|[._])img_in\.lora|time_text_embed.*t
 _FUSED = {"to_qkv": ("to_q", "to_k", "to_v"), "to_added_qkv": ("add_q_proj", "add_k_proj", "add_v_proj")}
 _FREQUENCIES = 256
 """Numbers that a time is spread into before it is embedded."""
+_ENCODER = {
+    "hidden_size": 3584, "intermediate_size": 18944, "num_attention_heads": 28, "num_key_value_heads": 4,
+    "num_hidden_layers": 28,
+}  # fmt: skip
 _SEEN = 28
 """Pixels of a side for which the vision side of the text encoder gives one token."""
 
@@ -81,6 +86,13 @@ class QwenImageEdit(Architecture):
             for fused, names in _FUSED.items():
                 yield f"{attn}.{fused}", side_by_side((f"{attn}.{name}", shape.width) for name in names)
             yield f"{attn}.to_out", (Place(TRANSFORMER, f"{attn}.to_out.0"),)
+
+    def files(self) -> tuple[PartFile, ...]:
+        return (
+            transformer(self, "transformer_blocks.0.img_mod.1.weight"),
+            qwen_vl(_ENCODER),
+            wan_vae({"z_dim": 16, "base_dim": 96, "dim_mult": (1, 2, 4, 4), "num_res_blocks": 2}),
+        )
 
     def text_tokens(self, family: ModelFamily, pictures: int) -> int:
         """Those of the words, and one for each 28 x 28 pixels of what the text encoder sees."""
