@@ -132,14 +132,15 @@ class FacePreset(Frozen):
     """A recogniser as data (``pipelines.faces``). ``kind`` is the class that reads it; ``folder`` holds its weights and
     ``heads`` the readers of angle, expression and looks beside it, both relative to ``presets``, or absolute (empty:
     where Settings say, or none). ``thresholds`` are starting values until somebody calibrates (none: those of the
-    ``kind``)."""
+    ``kind``). ``instead`` names the recogniser that judges where the weights of this one are not on disk."""
 
     name: str
-    kind: Literal["insightface", "facenet", "perceptual", "upright"]
+    kind: Literal["insightface", "facenet", "perceptual", "upright", "sface"]
     title: str = ""
     folder: str = ""
     heads: str = ""
     note: str = ""
+    instead: str = ""
     thresholds: FaceLines | None = None
 
 

@@ -47,6 +47,10 @@ def _made(described: str, insightface_root: str, facenet_weights: str) -> "Recog
         from pipelines.faces.insightface_pack import InsightFacePack
 
         return InsightFacePack(str(folder or insightface_root), heads=heads, **known)
+    if preset.kind == "sface":
+        from pipelines.faces.sface import YuNetSFace
+
+        return YuNetSFace(folder or PRESETS, **known)
     if preset.kind == "upright":
         from pipelines.faces.upright import Upright
 

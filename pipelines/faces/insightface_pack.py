@@ -13,11 +13,10 @@ from pipelines.faces.angle import yaw_from_keypoints
 from pipelines.faces.base import Attributes, Face, RecogniserMissing, Thresholds, file_hash, largest_first, unit
 from pipelines.faces.heads import Heads
 from pipelines.faces.padded import look_twice
+from pipelines.storage.face_packs import PACKS, pack_in, packs_root
 
 log = logging.getLogger(__name__)
 
-PACKS = ("buffalo_l", "antelopev2", "auraface")
-"""Looked for in this order; after them any other folder with ONNX files."""
 MODULES = ["detection", "recognition", "landmark_3d_68"]
 CONFIDENCE = 0.5
 OWN = Thresholds(same=0.40, other=0.25)
@@ -43,7 +42,7 @@ class InsightFacePack:
         thresholds: Thresholds = OWN,
         heads: Path | None = None,
     ) -> None:
-        self.root = Path(root or "~/.insightface").expanduser()
+        self.root = packs_root(root)
         self.name, self.thresholds, self._title, self._beside = name, thresholds, title, heads
 
     @property
@@ -57,10 +56,7 @@ class InsightFacePack:
     @property
     def folder(self) -> Path | None:
         """Where the pack's ONNX files are; ``None`` when there are none."""
-        models = self.root / "models"
-        others = sorted(p for p in models.iterdir() if p.is_dir()) if models.is_dir() else []
-        places = [self.root, *(models / name for name in PACKS), *others]
-        return next((p for p in places if any(p.glob("*.onnx"))), None)
+        return pack_in(self.root)
 
     @property
     def model_hash(self) -> str:

@@ -8,7 +8,7 @@ from pipelines.domain.records import Character, Identity, ImageRecord, Job, Lora
 from pipelines.domain.requests import CalibrateRequest, Other, Reference, ScoreRequest
 from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
-from pipelines.workflow import datasets, review, sources
+from pipelines.workflow import datasets, judges, review, sources
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.thresholds import fits, newest
 from pipelines.world.cast import CAST
@@ -83,6 +83,7 @@ def submit(session: Session, character_id: str, options: CalibrateOptions = AS_U
         raise NotAllowed("The share of false accepts lies between 0 and 0.5, such as 0.01.")
     character = session.character(character_id)
     family = session.family(character.generator)
+    judge = judges.judge(session, family)
     references = sources.references(session, character_id)
     if blocker := estimate(session, character_id, options).blocker:
         raise NotAllowed(blocker)
@@ -91,7 +92,7 @@ def submit(session: Session, character_id: str, options: CalibrateOptions = AS_U
         character=character_id,
         name=character.name,
         version=version,
-        recognisers=tuple(name for name in (family.recogniser, family.second_opinion) if name),
+        recognisers=tuple(name for name in (judge.recogniser, judge.second_opinion) if name),
         references=references,
         verified=verified(session, character_id),
         others=others(session, character),
@@ -159,7 +160,7 @@ def record(session: Session, job: Job, request: CalibrateRequest) -> list[Calibr
 def current(session: Session, character_id: str) -> Calibration:
     """The latest calibration by the recogniser that gates the character's pictures. Raises NotFound."""
     character = session.character(character_id)
-    found = newest(session, character_id).get(session.family(character.generator).recogniser)
+    found = newest(session, character_id).get(judges.judge(session, session.family(character.generator)).recogniser)
     if found is None:
         raise NotFound(f"{character.name} is not calibrated yet: flenwheel score --calibrate")
     return found

@@ -12,7 +12,7 @@ from pipelines.session import NotFound, Session
 from pipelines.storage import sidecars
 from pipelines.storage.intake import Examined, Refused, examine, keep
 from pipelines.storage.pictures import hamming
-from pipelines.workflow import datasets, thresholds
+from pipelines.workflow import datasets, judges, thresholds
 
 WANTED = 10
 WANTED_ANGLES = 2
@@ -190,12 +190,13 @@ def scoring_spec(session: Session, character_id: str, family: str) -> ScoringSpe
     """How pictures of a model family are scored: against the character's sources, by calibrated thresholds if there
     are."""
     preset = session.family(family)
+    judge = judges.judge(session, preset)
     known = references(session, character_id)
     calibrated = thresholds.calibrated(session, character_id, known)
     smallest = min(SMALLEST, preset.defaults.width)
     return ScoringSpec(
-        recogniser=preset.recogniser,
-        second_opinion=preset.second_opinion,
+        recogniser=judge.recogniser,
+        second_opinion=judge.second_opinion,
         references=known,
         thresholds=calibrated,
         smallest=smallest,

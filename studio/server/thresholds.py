@@ -13,7 +13,7 @@ from pipelines.domain.calibrations import Calibration, RejectRate
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import Job
 from pipelines.session import NotFound
-from pipelines.workflow import calibration, sources, thresholds
+from pipelines.workflow import calibration, judges, sources, thresholds
 from pipelines.workflow.calibration import CalibrateOptions
 from studio.server.in_words import STILL, Begun, InWords
 from studio.server.state import Studio
@@ -129,7 +129,7 @@ def brief(studio: Studio) -> ThresholdNow:
     if not studio.character:
         return {"state": "nobody"}
     try:
-        recogniser = studio.session.family(studio.character.generator).recogniser
+        recogniser = judges.judge(studio.session, studio.session.family(studio.character.generator)).recogniser
     except NotFound:  # a preset of the user's that is gone: told on the rail
         recogniser = ""
     drawn = thresholds.newest(studio.session, studio.character_id).get(recogniser)
@@ -144,16 +144,16 @@ def view(studio: Studio) -> ThresholdsTold:
     NotFound."""
     session, character = studio.session, studio.session.character(studio.character_id)
     ahead = calibration.estimate(session, character.id)
-    family = session.family(character.generator)
+    judge = judges.judge(session, session.family(character.generator))
     known = thresholds.newest(session, character.id)
-    drawn = [known[name] for name in (family.recogniser, family.second_opinion) if name in known]
+    drawn = [known[name] for name in (judge.recogniser, judge.second_opinion) if name in known]
     return {
         "character": character.name,
         "sources": ahead.sources,
         "others": ahead.others,
         "blocker": ahead.blocker,
         "weak": list(ahead.weak),
-        "start": _starting(studio, family.recogniser),
+        "start": _starting(studio, judge.recogniser),
         "far": CalibrateOptions.far,
         "failed": _failed(studio, drawn[0] if drawn else None),
         "calibrations": [_calibration(studio, c) for c in drawn],
