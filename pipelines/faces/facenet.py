@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.faces.angle import yaw_from_keypoints
-from pipelines.faces.base import Attributes, Face, RecogniserMissing, Thresholds, file_hash, largest_first, unit
+from pipelines.faces.base import Attributes, Face, Limits, RecogniserMissing, Thresholds, file_hash, largest_first, unit
 from pipelines.faces.padded import look_twice
 
 WEIGHTS = "20180402-114759-vggface2.pt"
@@ -38,6 +38,7 @@ class Facenet:
     title = "facenet-pytorch (MTCNN, InceptionResnetV1 trained on VGGFace2)"
     thresholds = Thresholds(same=0.60, other=0.40)
     finds_faces = True
+    limits = Limits()
 
     def __init__(self, weights: str = "") -> None:
         """``weights``: the file, or the folder that holds it; empty: facenet-pytorch's own place."""

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.faces.angle import yaw_from_keypoints
-from pipelines.faces.base import Attributes, Face, RecogniserMissing, Thresholds, file_hash, largest_first, unit
+from pipelines.faces.base import Attributes, Face, Limits, RecogniserMissing, Thresholds, file_hash, largest_first, unit
 from pipelines.faces.heads import Heads
 from pipelines.faces.padded import look_twice
 from pipelines.storage.face_packs import PACKS, pack_in, packs_root
@@ -32,6 +32,7 @@ class InsightFacePack:
     """
 
     finds_faces = True
+    limits = Limits()
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.faces.angle import yaw_from_keypoints
-from pipelines.faces.base import Attributes, Face, RecogniserMissing, Thresholds, file_hash, largest_first, unit
+from pipelines.faces.base import Attributes, Face, Limits, RecogniserMissing, Thresholds, file_hash, largest_first, unit
 from pipelines.faces.padded import look_twice
 
 YUNET = "face_detection_yunet_2023mar_int8bq.onnx"
@@ -32,6 +32,7 @@ class YuNetSFace:
     """See the module. ``folder`` holds both files, byte for byte as the OpenCV zoo has them."""
 
     finds_faces = True
+    limits = Limits()
 
     def __init__(self, folder: Path, *, name: str, title: str, thresholds: Thresholds) -> None:
         self.folder, self.name, self.title, self.thresholds = folder, name, title, thresholds

@@ -75,7 +75,7 @@ def _scoring(session: Session, character_id: str, spec: ScoringSpec | None) -> S
 
 
 def _standing(session: Session, character_id: str, references: tuple[Reference, ...]) -> tuple[Reference, ...]:
-    known = {source.id for source in sources.sources(session, character_id)}
+    known = {reference.image.id for reference in sources.references(session, character_id)}
     return tuple(r for r in references if r.image.id in known)
 
 

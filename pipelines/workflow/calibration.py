@@ -48,7 +48,9 @@ def estimate(session: Session, character_id: str, options: CalibrateOptions = AS
     known = others(session, character)
     extra = strangers(character) if _drawn_here(session, character) else ()
     blocker = ""
-    if not n:
+    if character.judged_by == "none":
+        blocker = f"{character.name} is judged by your eyes alone: no line is drawn. Choose another judge in Enrich."
+    elif not n:
         blocker = f"{character.name} has no sources yet: the line is drawn from them. Add pictures in Enrich."
     elif n < LEAST:
         blocker = "One source has nothing to be held against. Add another in Enrich."
@@ -83,7 +85,7 @@ def submit(session: Session, character_id: str, options: CalibrateOptions = AS_U
         raise NotAllowed("The share of false accepts lies between 0 and 0.5, such as 0.01.")
     character = session.character(character_id)
     family = session.family(character.generator)
-    judge = judges.judge(session, family)
+    judge = judges.judge(session, character, family)
     references = sources.references(session, character_id)
     if blocker := estimate(session, character_id, options).blocker:
         raise NotAllowed(blocker)
@@ -160,10 +162,14 @@ def record(session: Session, job: Job, request: CalibrateRequest) -> list[Calibr
 def current(session: Session, character_id: str) -> Calibration:
     """The latest calibration by the recogniser that gates the character's pictures. Raises NotFound."""
     character = session.character(character_id)
-    found = newest(session, character_id).get(judges.judge(session, session.family(character.generator)).recogniser)
+    found = newest(session, character_id).get(_gate(session, character))
     if found is None:
         raise NotFound(f"{character.name} is not calibrated yet: flenwheel score --calibrate")
     return found
+
+
+def _gate(session: Session, character: Character) -> str:
+    return judges.judge(session, character, session.family(character.generator)).recogniser
 
 
 def otherwise_scored(session: Session, calibration: Calibration) -> list[ImageRecord]:

@@ -3,7 +3,7 @@
 import unicodedata
 from typing import Any
 
-from pipelines.domain.records import CLASS_PROMPT, TOKEN, Character
+from pipelines.domain.records import CLASS_PROMPT, TOKEN, Character, JudgedBy
 from pipelines.domain.spelling import composed, is_word, same
 from pipelines.queue.admission import NotAllowed
 from pipelines.session import NotFound, Session
@@ -32,6 +32,7 @@ def new(
     origin: str = "",
     may_use: bool = False,
     practice: int | None = None,
+    judged_by: JudgedBy = "face",
     generator: str = "",
     editor: str = "",
 ) -> Character:
@@ -59,7 +60,20 @@ def new(
         origin=origin.strip(),
         may_use=may_use,
         practice=practice,
+        judged_by=judged_by,
     )
+
+
+def judge_by(session: Session, character_id: str, judged_by: JudgedBy) -> Character:
+    """Say by what a character is told from now on. Pictures keep the scores they have; those made from now on are
+    judged so, and those that are judged again. Raises NotFound, and NotAllowed for a practice character: its judge is
+    part of the practice."""
+    character = session.character(character_id)
+    if character.practice is not None and judged_by != character.judged_by:
+        raise NotAllowed(f"{character.name} is a practice character: the mini world's own eyes judge it.")
+    changed = character.model_copy(update={"judged_by": judged_by})
+    session.store.put(changed)
+    return changed
 
 
 def named(session: Session, name: str) -> Character:

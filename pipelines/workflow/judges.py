@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipelines.domain.presets import FacePreset, ModelFamily
+from pipelines.domain.records import Character
 from pipelines.session import Session
 from pipelines.storage.face_packs import pack_in, packs_root
 from pipelines.storage.preset_files import PRESETS
@@ -18,9 +19,15 @@ class Judge:
     second_opinion: str = ""
 
 
-def judge(session: Session, family: ModelFamily) -> Judge:
-    """Who judges pictures of a model family: those its preset names, or who stands in for one whose weights are not on
-    disk."""
+LOOK = "look"
+"""The recogniser of characters that are told by their look."""
+
+
+def judge(session: Session, character: Character, family: ModelFamily) -> Judge:
+    """Who judges a character's pictures of a model family. By its face: those the family's preset names, or who stands
+    in for one whose weights are not on disk. By its look: one recogniser for all. By eyes alone: nobody."""
+    if character.judged_by != "face":
+        return Judge(LOOK if character.judged_by == "look" else "")
     first = in_use(family.recogniser, session.presets.faces, session.settings)
     second = in_use(family.second_opinion, session.presets.faces, session.settings)
     return Judge(first, "" if second == first else second)

@@ -14,7 +14,7 @@ from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
 from pipelines.workflow import calibration as calibrating
 from pipelines.workflow import card as cards
-from pipelines.workflow import datasets, flywheel, loras, pristine, sources, training
+from pipelines.workflow import characters, datasets, flywheel, judges, loras, pristine, sources, training
 from pipelines.workflow import enrich as enriching
 from pipelines.workflow import generate as generating
 from pipelines.workflow import presets as own_presets
@@ -28,6 +28,7 @@ from studio.cli.answers import (
     Usage,
     character_of,
     command,
+    doubtful_sources,
     in_session,
     lora_of,
     lora_rows,
@@ -39,6 +40,8 @@ from studio.cli.answers import (
 from studio.cli.speech import say
 
 WHICH = "Say which pictures: ids as `flenwheel review` lists them."
+
+JUDGED = {"face": "its face", "look": "its look", "none": "your eyes alone"}
 
 
 @command
@@ -222,6 +225,8 @@ def score(options: argparse.Namespace) -> Answer:
     """Judge pictures again against the present sources."""
     with in_session(options) as session:
         character = character_of(session, options)
+        for image_id in picture_ids(session, options, options.confirm):
+            sources.confirm(session, image_id)
         if options.calibrate:
             return _calibrate(session, character, calibrating.CalibrateOptions(options.far))
         images = datasets.pictures(session, character.id, options.kind)
@@ -234,7 +239,22 @@ def score(options: argparse.Namespace) -> Answer:
         )
         found = datasets.pictures(session, character.id, options.kind)
         data["scores"] = {i.id: i.scores.model_dump(mode="json") for i in found}
-        return data, words
+        told = doubtful_sources(session, character, data) if options.kind == "source" else []
+        return data, "\n".join((words, *told))
+
+
+@command
+def judge(options: argparse.Namespace) -> Answer:
+    """By what the character is told from others: say it anew, or show it."""
+    with in_session(options) as session:
+        character = character_of(session, options)
+        if options.by:
+            character = characters.judge_by(session, character.id, options.by)
+        by = judges.judge(session, character, session.family(character.generator))
+        data: Told = {"character": character.id, "judged_by": character.judged_by, "recogniser": by.recogniser}
+        words = f"{character.name} is judged by {JUDGED[character.judged_by]}"
+        words += f" ({by.recogniser})." if by.recogniser else "."
+        return data, "\n".join((words, *doubtful_sources(session, character, data)))
 
 
 def _calibrate(session: Session, character: Character, wanted: calibrating.CalibrateOptions) -> Answer:

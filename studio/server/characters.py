@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import CLASS_PROMPT, TOKEN
+from pipelines.domain.records import CLASS_PROMPT, TOKEN, JudgedBy
 from pipelines.workflow import characters
 from studio.server.in_words import InWords
 from studio.server.state import Studio
@@ -18,6 +18,13 @@ class NewCharacter(Frozen):
     token: str = TOKEN
     origin: str = ""
     may_use: bool = False
+    judged_by: JudgedBy = "face"
+
+
+class ToldBy(Frozen):
+    """By what a character is told from now on."""
+
+    judged_by: JudgedBy
 
 
 class Chosen(TypedDict):
@@ -39,5 +46,9 @@ def character_routes(studio: Studio) -> APIRouter:
     @router.post("/characters/{character_id}/choose")
     def choose(character_id: str) -> Chosen:
         return {"id": studio.choose(character_id).id}
+
+    @router.post("/characters/{character_id}/judge")
+    def judge(character_id: str, asked: ToldBy) -> Chosen:
+        return {"id": characters.judge_by(studio.session, character_id, asked.judged_by).id}
 
     return router

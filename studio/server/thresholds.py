@@ -129,7 +129,9 @@ def brief(studio: Studio) -> ThresholdNow:
     if not studio.character:
         return {"state": "nobody"}
     try:
-        recogniser = judges.judge(studio.session, studio.session.family(studio.character.generator)).recogniser
+        recogniser = judges.judge(
+            studio.session, studio.character, studio.session.family(studio.character.generator)
+        ).recogniser
     except NotFound:  # a preset of the user's that is gone: told on the rail
         recogniser = ""
     drawn = thresholds.newest(studio.session, studio.character_id).get(recogniser)
@@ -144,7 +146,7 @@ def view(studio: Studio) -> ThresholdsTold:
     NotFound."""
     session, character = studio.session, studio.session.character(studio.character_id)
     ahead = calibration.estimate(session, character.id)
-    judge = judges.judge(session, session.family(character.generator))
+    judge = judges.judge(session, character, session.family(character.generator))
     known = thresholds.newest(session, character.id)
     drawn = [known[name] for name in (judge.recogniser, judge.second_opinion) if name in known]
     return {

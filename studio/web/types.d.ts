@@ -144,6 +144,7 @@ export interface Character {
   origin: string;
   may_use: boolean;
   practice: number | null;
+  judged_by: "face" | "look" | "none";
   created: string;
 }
 
@@ -314,6 +315,7 @@ export interface NewCharacter {
   token?: string;
   origin?: string;
   may_use?: boolean;
+  judged_by?: "face" | "look" | "none";
 }
 
 /** The next best action: what, why, and the tab where it is done (``gate`` preselects the pile in Review). */
@@ -663,6 +665,11 @@ export interface Tile {
   verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
+}
+
+/** By what a character is told from now on. */
+export interface ToldBy {
+  judged_by: "face" | "look" | "none";
 }
 
 /** What could be the better try of a picture, the likeliest first. */

@@ -38,18 +38,34 @@ async function create(asked, problem, done) {
   }
 }
 
+/** By what a character can be told, with words. */
+const JUDGES = [
+  ["face", "its face: photographs of a person"],
+  ["look", "its look: a toy, an animal, a drawing"],
+  ["none", "my eyes alone"],
+];
+
+function judgeField() {
+  const options = JUDGES.map(([value, words]) => h("option", { value }, words));
+  const input = h("select", { id: "character-judge" }, ...options);
+  return { input, line: h("label", { class: "field" }, h("span", {}, "What tells it from others"), input) };
+}
+
 export function openNewCharacter() {
   const name = field("character-name", "Name", "", "Ada");
   const kind = field("character-class", "What it is", "person", "person, cat, robot");
   const token = field("character-token", "Word that stands for it in prompts", "ohwx_char");
   const origin = field("character-origin", "Where the pictures come from", "", "my own drawings; photos of me");
+  const judge = judgeField();
   const mayUse = h("input", { id: "character-may-use", type: "checkbox" });
   const problem = problemLine();
   const close = () => box.close();
   const onsubmit = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     const words = { name: name.input.value, class_prompt: kind.input.value, token: token.input.value };
-    create({ ...words, origin: origin.input.value, may_use: mayUse.checked }, problem, close);
+    const judged = /** @type {NewCharacter["judged_by"]} */ (judge.input.value);
+    const rest = { origin: origin.input.value, may_use: mayUse.checked, judged_by: judged };
+    create({ ...words, ...rest }, problem, close);
   };
   const practise = () => {
     close();
@@ -62,6 +78,7 @@ export function openNewCharacter() {
     kind.line,
     token.line,
     origin.line,
+    judge.line,
     h("label", { class: "check" }, mayUse, "I may use these pictures to train a model."),
     problem,
     h(
