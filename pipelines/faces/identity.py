@@ -31,8 +31,8 @@ class References:
     def without(self, image_id: str) -> "References":
         """The others: a source is never compared with itself."""
         rest = [i for i, own in enumerate(self.ids) if own != image_id]
-        angles, ids = tuple(self.angles[i] for i in rest), tuple(self.ids[i] for i in rest)
-        return References(self.embeddings[rest], angles, ids, self.enough)
+        angles = tuple(self.angles[i] for i in rest)
+        return References(self.embeddings[rest], angles, tuple(self.ids[i] for i in rest), self.enough)
 
     def facing(self, angle: Angle) -> tuple[str, np.ndarray]:
         """The references of that angle when there are ``enough``, else all of them; and the bin's name."""

@@ -88,10 +88,9 @@ class YuNetSFace:
         return look_twice(image.convert("RGB"), self._look)
 
     def _look(self, image: Image.Image) -> list[Face]:
-        for side in LOOKS:
-            found = self._found(image, side)
-            if found or max(image.size) <= side:
-                break
+        found = self._found(image, LOOKS[0])
+        if not found and max(image.size) > LOOKS[0]:
+            found = self._found(image, LOOKS[1])
         pixels = np.asarray(image)
         return largest_first([self._face(pixels, row) for row in found])
 

@@ -198,6 +198,13 @@ def _score(p: argparse.ArgumentParser) -> None:
         help="this source does show the character, though it is doubted",
     )
     p.add_argument("--calibrate", action="store_true", help="draw the character's own identity line, with a report")
+    p.add_argument(
+        "--others", action="append", type=file, default=[], metavar="DIR",
+        help="with --calibrate: pictures of other people to hold against; a file or a subfolder is a person",
+    )  # fmt: skip
+    p.add_argument(
+        "--draw-strangers", action="store_true", help="draw 120 strangers with the base model alone, to calibrate with"
+    )
     far = CalibrateOptions.far
     p.add_argument(
         "--far", type=number(Fraction), default=far, help=f"with --calibrate: share of others that may pass ({far})"

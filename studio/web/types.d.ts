@@ -331,6 +331,13 @@ export interface Nobody {
   character: null;
 }
 
+/** What became of pictures of other people. */
+export interface OthersKept {
+  taken: number;
+  people: number;
+  refused: string[];
+}
+
 /** What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels, */
 export interface Outcome {
   state: Record<string, string | number | null>;
@@ -634,7 +641,7 @@ export interface ThresholdNow {
   threshold: number;
 }
 
-/** The thresholds of the character, and what a new one would be calibrated from. */
+/** The thresholds of the character, and what a new one would be calibrated from; ``worth``: of the starting line, */
 export interface ThresholdsTold {
   character: string;
   sources: number;
@@ -642,6 +649,8 @@ export interface ThresholdsTold {
   blocker: string;
   weak: string[];
   start: number | null;
+  worth: string;
+  strangers: boolean;
   far: number;
   failed: string;
   calibrations: CalibrationTold[];

@@ -48,7 +48,8 @@ const JUDGES = [
 function judgeField() {
   const options = JUDGES.map(([value, words]) => h("option", { value }, words));
   const input = h("select", { id: "character-judge" }, ...options);
-  return { input, line: h("label", { class: "field" }, h("span", {}, "What tells it from others"), input) };
+  const chosen = () => /** @type {NewCharacter["judged_by"]} */ (input.value);
+  return { chosen, line: h("label", { class: "field" }, h("span", {}, "What tells it from others"), input) };
 }
 
 export function openNewCharacter() {
@@ -63,13 +64,8 @@ export function openNewCharacter() {
   const onsubmit = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     const words = { name: name.input.value, class_prompt: kind.input.value, token: token.input.value };
-    const judged = /** @type {NewCharacter["judged_by"]} */ (judge.input.value);
-    const rest = { origin: origin.input.value, may_use: mayUse.checked, judged_by: judged };
+    const rest = { origin: origin.input.value, may_use: mayUse.checked, judged_by: judge.chosen() };
     create({ ...words, ...rest }, problem, close);
-  };
-  const practise = () => {
-    close();
-    openPractice();
   };
   const form = h(
     "form",
@@ -84,7 +80,10 @@ export function openNewCharacter() {
     h(
       "div",
       { class: "row end" },
-      button("No pictures? Practice characters", practise, { id: "practice-open", class: "quiet" }),
+      button("No pictures? Practice characters", () => (close(), openPractice()), {
+        id: "practice-open",
+        class: "quiet",
+      }),
       h("span", { class: "grow" }),
       h("button", { id: "create-character", type: "submit", class: "fb primary" }, "Create character"),
     ),
