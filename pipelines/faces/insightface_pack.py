@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 MODULES = ["detection", "recognition", "landmark_3d_68"]
 CONFIDENCE = 0.5
+DETECTS = 5
+"""Outputs from which on insightface takes a file for a detector."""
 OWN = Thresholds(same=0.40, other=0.25)
 """For insightface's packs. 0.40 is what its own application uses for one pair of pictures; real pairs of one person go
 down to 0.30, so that only below 0.25 it is called someone else."""
@@ -84,6 +86,21 @@ class InsightFacePack:
         except ImportError as error:
             return f"The package insightface cannot be imported ({error}): pip install insightface onnxruntime."
         return ""
+
+    def fixed_side(self) -> int:
+        """Pixels that the pack's detector looks at, whatever the picture, 0 when it takes any: then faces that fill a
+        picture are looked for twice (``faces.padded``), and small ones in large pictures are lost."""
+        import onnx
+
+        for file in sorted(self.folder.glob("*.onnx")) if self.folder else []:
+            try:
+                graph = onnx.load(str(file), load_external_data=False).graph
+            except Exception:  # a broken pack is told of where it is loaded
+                return 0
+            if len(graph.output) >= DETECTS and graph.input:
+                sides = [d.dim_value for d in graph.input[0].type.tensor_type.shape.dim]
+                return sides[2] if len(sides) == 4 else 0
+        return 0
 
     @cached_property
     def _analysis(self) -> Any:

@@ -109,4 +109,5 @@ def _faces(report: dict[str, Any]) -> list[str]:
         for name, models in judged.items()
         if name in packs
     ]
-    return lines + [f"{name}: {'ready' if pack['ready'] else pack['missing']}" for name, pack in packs.items()]
+    lines += [f"{name}: {'ready' if pack['ready'] else pack['missing']}" for name, pack in packs.items()]
+    return lines + [f"{name}: {pack['note']}" for name, pack in packs.items() if pack["note"]]
