@@ -73,8 +73,8 @@ def test_a_turned_head_is_seen_turned_toward_that_side_of_the_image(mtcnn, yaw):
     face, mirrored = mtcnn.faces(head)[0], mtcnn.faces(ImageOps.mirror(head))[0]
     print(f"turned by {yaw}: {face.yaw:.1f}, mirrored {mirrored.yaw:.1f}")
     # an ellipsoid is flatter than a face: real ones are measured in docs/numbers.md
-    assert face.yaw == pytest.approx(yaw, abs=17)
-    assert mirrored.yaw == pytest.approx(-yaw, abs=17)
+    assert face.yaw == pytest.approx(yaw, abs=20)
+    assert mirrored.yaw == pytest.approx(-yaw, abs=20)
     assert (face.yaw > 5) == (yaw > 0) and (mirrored.yaw > 5) == (yaw < 0)
 
 
