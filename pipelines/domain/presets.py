@@ -137,14 +137,19 @@ class FacePreset(Frozen):
     """A recogniser as data (``pipelines.faces``). ``kind`` is the class that reads it; ``folder`` holds its weights and
     ``heads`` the readers of angle, expression and looks beside it, both relative to ``presets``, or absolute (empty:
     where Settings say, or none). ``thresholds`` are starting values until somebody calibrates (none: those of the
-    ``kind``)."""
+    ``kind``). ``instead`` names the recogniser that judges where the weights of this one are not on disk.
+    ``angle_bin``: references at one angle that have a centroid of their own; ``smallest_face``: pixels of the shorter
+    side of a face below which nothing is told of it (docs/numbers.md)."""
 
     name: str
-    kind: Literal["insightface", "facenet", "perceptual", "upright"]
+    kind: Literal["insightface", "facenet", "perceptual", "upright", "sface", "look"]
     title: str = ""
     folder: str = ""
     heads: str = ""
     note: str = ""
+    instead: str = ""
+    angle_bin: int = Field(8, ge=1)
+    smallest_face: int = Field(28, ge=0)
     thresholds: FaceLines | None = None
 
 

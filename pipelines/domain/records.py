@@ -27,6 +27,10 @@ Target = Literal["character", "editor"]
 Way = Literal["A", "B", "C", "D"]
 """What a survey can come to."""
 Who = Literal["human", "rule", "simulated"]
+JudgedBy = Literal["face", "look", "none"]
+"""By what a character is told: its face, the look of its whole figure, or by a human's eyes alone."""
+FaceKind = Literal["", "none", "drawn", "photographed"]
+"""What face a picture that was brought in shows, if somebody looked."""
 IdentityVerdict = Literal["right", "unsure", "wrong", "cannot tell"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 
@@ -61,6 +65,7 @@ class Character(Record):
     ``kind`` is what instructions to the editor call it (characters of before there were kinds are persons);
     ``formerly`` are the ``instance`` words that it had before its kind was changed, which stand in captions and
     prompts of then.
+    ``judged_by`` says what it is told by.
     """
 
     table: ClassVar[str] = "characters"
@@ -74,6 +79,7 @@ class Character(Record):
     origin: str = ""
     may_use: bool = False
     practice: int | None = None
+    judged_by: JudgedBy = "face"
     created: datetime = Field(default_factory=now)
 
     @property
@@ -87,7 +93,8 @@ class Identity(Frozen):
 
     ``score`` is the cosine to the centroid of ``n`` references (``bin`` says which: an angle or ``all``); ``highest``
     and ``mean`` are over the references one by one. ``threshold`` is the score from which it counts as right.
-    ``score`` is ``None`` when there was nothing to measure, which is an answer and not a failure.
+    ``score`` is ``None`` when there was nothing to measure, which is an answer and not a failure. ``asked`` is the
+    number of sources that references were looked for in (0: not kept).
     """
 
     recogniser: str
@@ -96,6 +103,7 @@ class Identity(Frozen):
     highest: float | None = None
     mean: float | None = None
     n: int = 0
+    asked: int = 0
     bin: str = "all"
     aggregator: str = "centroid"
     threshold: float | None = None
@@ -118,12 +126,14 @@ class Quality(Frozen):
 
 class Scores(Frozen):
     """All judgements of machines about one picture. ``faces`` is how many were found (``None``: not looked for).
+    ``kind`` is what face a source shows.
     ``pose`` (``none`` where no body can be seen, ``standing``, ``t-pose``, ``sitting``) and ``framing`` (``portrait``,
     ``bust``, ``full``) are empty when nobody could tell."""
 
     identity: Identity | None = None
     second_opinion: Identity | None = None
     faces: int | None = None
+    kind: FaceKind = ""
     angle: Angle = "unsure"
     yaw: float | None = None
     expression: Expression = "unsure"

@@ -32,13 +32,15 @@ class CalibratedThreshold(Frozen):
 class ScoringSpec(Frozen):
     """How pictures are scored: which recognisers, against which references. ``thresholds`` are calibrated on exactly
     these references; a recogniser without one uses its starting values. ``smallest``: pixels of the shorter side below
-    which a picture that was brought in is too small to learn from."""
+    which a picture that was brought in is too small to learn from. No ``recogniser``: whom a picture shows is for human
+    eyes alone. ``kinds``: say what face a picture that was brought in shows, so that a judge can be proposed."""
 
     recogniser: str
     second_opinion: str = ""
     references: tuple[Reference, ...] = ()
     thresholds: tuple[CalibratedThreshold, ...] = ()
     smallest: int = 512
+    kinds: bool = False
 
 
 class RenderRequest(Frozen):

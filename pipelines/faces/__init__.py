@@ -5,7 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.domain.presets import FacePreset
-from pipelines.faces.base import Thresholds
+from pipelines.faces.base import Limits, Thresholds
 from pipelines.storage.preset_files import PRESETS
 from pipelines.storage.presets import shipped
 
@@ -39,6 +39,12 @@ def recogniser(name: str, settings: FaceSettings, known: Mapping[str, FacePreset
 @cache
 def _made(described: str, insightface_root: str, facenet_weights: str) -> "Recogniser":
     preset = FacePreset.model_validate_json(described)
+    found = _of_kind(preset, insightface_root, facenet_weights)
+    found.limits = Limits(preset.angle_bin, preset.smallest_face)
+    return found
+
+
+def _of_kind(preset: FacePreset, insightface_root: str, facenet_weights: str) -> "Recogniser":
     folder, heads = (PRESETS / place if place else None for place in (preset.folder, preset.heads))
     known: dict[str, Any] = {"name": preset.name, "title": preset.title}
     if preset.thresholds:
@@ -47,6 +53,14 @@ def _made(described: str, insightface_root: str, facenet_weights: str) -> "Recog
         from pipelines.faces.insightface_pack import InsightFacePack
 
         return InsightFacePack(str(folder or insightface_root), heads=heads, **known)
+    if preset.kind == "sface":
+        from pipelines.faces.sface import YuNetSFace
+
+        return YuNetSFace(folder or PRESETS, **known)
+    if preset.kind == "look":
+        from pipelines.faces.look import Look
+
+        return Look(folder or PRESETS, **known)
     if preset.kind == "upright":
         from pipelines.faces.upright import Upright
 

@@ -52,6 +52,12 @@ class Face:
     attributes: Attributes = field(default_factory=dict)
 
     @property
+    def side(self) -> float:
+        """Pixels of the shorter side of the box."""
+        x0, y0, x1, y1 = self.box
+        return max(0.0, min(x1 - x0, y1 - y0))
+
+    @property
     def area(self) -> float:
         """Square pixels of the box."""
         x0, y0, x1, y1 = self.box
@@ -71,12 +77,22 @@ class Thresholds:
     provisional: bool = True
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a recogniser needs to be heeded: ``angle_bin`` references at one angle before they have a centroid of their
+    own, and faces of ``smallest_face`` pixels (the shorter side of their box) before anything is told of them."""
+
+    angle_bin: int = 3
+    smallest_face: float = 0.0
+
+
 class Recogniser(Protocol):
     """Finds faces and describes them. ``title`` says what it is, in words for the user; ``model_hash`` names the
-    exact weights (empty while they are missing); ``finds_faces`` is False for a stand-in that describes any picture."""
+    exact weights (empty while they are missing); ``finds_faces`` is False for one that describes any picture."""
 
     name: str
     thresholds: Thresholds
+    limits: Limits
     finds_faces: bool
 
     @property

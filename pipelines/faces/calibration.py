@@ -19,7 +19,6 @@ FAR = 0.01
 """The share of pictures of others that may pass, unless another is asked for."""
 SOURCES = 5
 """Sources with a face below which the smallest leave-one-out score says next to nothing (it rejects 1 in n + 1)."""
-PROFILES: tuple[Angle, ...] = ("profile-left", "profile-right")
 SURE = 0.95
 DRAWS = 200_000
 
@@ -130,9 +129,9 @@ def left_out(references: References) -> np.ndarray:
     than three others of its angle: the product does not call those either (``identify``)."""
     scores = np.full(len(references.ids), np.nan)
     for i, (own, angle) in enumerate(zip(references.embeddings, references.angles, strict=True)):
-        name, rows = references.without(references.ids[i]).facing(angle)
-        if not (angle.startswith("profile") and name == "all"):
-            scores[i] = own @ centroid(rows)[0]
+        rest = references.without(references.ids[i])
+        if rest.call(angle):
+            scores[i] = own @ centroid(rest.facing(angle)[1])[0]
     return scores
 
 
@@ -210,7 +209,7 @@ def _rejects(
     if verified is not None and len(verified.ids):
         scores = against(references, verified.embeddings, verified.angles)
         for angle, score in zip(verified.angles, scores, strict=True):
-            if angle not in PROFILES or references.facing(angle)[0] != "all":
+            if references.call(angle):
                 judged.append((angle, float(score), genuine[known]))
     rows: dict[Angle, list[tuple[bool, bool]]] = {}
     for angle, score, rest in judged:

@@ -7,6 +7,7 @@ from html import escape
 
 import numpy as np
 
+from pipelines.domain.rates import between, percent
 from pipelines.faces.calibration import SURE, Calibrated, roc
 from pipelines.storage.pages import document, table
 
@@ -37,12 +38,12 @@ def page(drawn: Calibrated, title: str, facts: Mapping[str, str]) -> str:
 
 def words(drawn: Calibrated) -> str:
     """Why the threshold is where it is, in two or three sentences."""
-    share = f"{_percent(drawn.far_low)} to {_percent(drawn.far_high)}"
+    share = between(drawn.far_low, drawn.far_high)
     sure = f"{SURE * 100:.0f} % interval"
     known = int((~np.isnan(drawn.genuine)).sum())
     others = (
         f"The line by others is {drawn.tau:.2f}: of new pictures of other people, {share} would pass it ({sure}; "
-        f"asked for: {_percent(drawn.far)}). {len(drawn.impostor)} pictures of {len(set(drawn.groups))} "
+        f"asked for: {percent(drawn.far)}). {len(drawn.impostor)} pictures of {len(set(drawn.groups))} "
         f"others say so, worth {drawn.effective:.0f} independent ones: pictures of one person resemble each other."
         if len(drawn.impostor)
         else "There are no pictures of others."
@@ -59,7 +60,7 @@ def _numbers(drawn: Calibrated) -> str:
     told = [
         ("right from", f"{drawn.threshold:.2f}"),
         ("someone else below", floor),
-        ("others that pass", f"{_percent(drawn.far_low)} to {_percent(drawn.far_high)}"),
+        ("others that pass", between(drawn.far_low, drawn.far_high)),
     ]
     if not math.isnan(drawn.auc):
         told.append(("area under the ROC", f"{drawn.auc:.4f}"))
@@ -122,7 +123,7 @@ def curve(drawn: Calibrated) -> str:
     here = ((drawn.impostor >= drawn.threshold).mean(), (genuine >= drawn.threshold).mean())
     parts = [
         f'<line class="axis" x1="{x(math.log10(v)):.1f}" x2="{x(math.log10(v)):.1f}" y1="{y(0)}" y2="{y(1)}"/>'
-        f'<text x="{x(math.log10(v)):.1f}" y="{size - 16}" text-anchor="middle">{_percent(v)}</text>'
+        f'<text x="{x(math.log10(v)):.1f}" y="{size - 16}" text-anchor="middle">{percent(v)}</text>'
         for v in (0.001, 0.01, 0.1, 1)
     ]
     parts += [
@@ -163,19 +164,12 @@ def _closest(drawn: Calibrated) -> str:
 
 
 def _rejects(drawn: Calibrated) -> str:
-    rows = [
-        (r.angle, str(r.total), f"{r.not_passed}", f"{_percent(r.low)} to {_percent(r.high)}", f"{r.failed}")
-        for r in drawn.rejects
-    ]
+    rows = [(r.angle, str(r.total), f"{r.not_passed}", between(r.low, r.high), f"{r.failed}") for r in drawn.rejects]
     unknown = int(np.isnan(drawn.genuine).sum())
     rest = f"{unknown} profiles are not measurable: fewer than three others show that angle." if unknown else ""
     head = ("angle", "pictures", "do not pass", f"{SURE * 100:.0f} % interval", "called someone else")
     note = "Each source is held against the line that the others would have drawn. Those between the lines go to you."
     return f'{table(head, rows)}<p style="margin-top:8px"><small>{note} {rest}</small></p>'
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.2g} %" if share < 0.995 else f"{share * 100:.0f} %"
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:

@@ -9,7 +9,8 @@ from pipelines.domain.records import Angle, Identity, IdentityVerdict
 from pipelines.faces.base import Thresholds, unit
 
 ENOUGH = 3
-"""References that an angle needs for a centroid of its own."""
+"""References that an angle needs for a centroid of its own, unless a recogniser wants more; and profiles among the
+references without which no profile is called."""
 NEAR_DUPLICATE = 4
 """Bits of 64 in which the difference hashes of near-duplicates differ at most."""
 
@@ -18,22 +19,30 @@ NEAR_DUPLICATE = 4
 class References:
     """What identity is measured against: human-verified sources whose face could be described.
 
-    ``embeddings``: (n, d), unit rows; ``angles`` and ``ids``: one for each row.
+    ``embeddings``: (n, d), unit rows; ``angles`` and ``ids``: one for each row. ``enough``: rows at one angle that have
+    a centroid of their own.
     """
 
     embeddings: np.ndarray
     angles: tuple[Angle, ...]
     ids: tuple[str, ...]
+    enough: int = ENOUGH
 
     def without(self, image_id: str) -> "References":
         """The others: a source is never compared with itself."""
         rest = [i for i, own in enumerate(self.ids) if own != image_id]
-        return References(self.embeddings[rest], tuple(self.angles[i] for i in rest), tuple(self.ids[i] for i in rest))
+        angles: tuple[Angle, ...] = tuple(self.angles[i] for i in rest)
+        return References(self.embeddings[rest], angles, tuple(self.ids[i] for i in rest), self.enough)
 
     def facing(self, angle: Angle) -> tuple[str, np.ndarray]:
-        """The references of that angle when there are at least three, else all of them; and the bin's name."""
+        """The references of that angle when there are ``enough``, else all of them; and the bin's name."""
         same = [i for i, own in enumerate(self.angles) if own == angle and angle != "unsure"]
-        return (str(angle), self.embeddings[same]) if len(same) >= ENOUGH else ("all", self.embeddings)
+        return (str(angle), self.embeddings[same]) if len(same) >= self.enough else ("all", self.embeddings)
+
+    def call(self, angle: Angle) -> bool:
+        """Whether a face at that angle can be called someone else: no recogniser is good enough to tell a profile from
+        other angles (EER 0.7 % frontal, 4.7 % to profile)."""
+        return not angle.startswith("profile") or sum(own == angle for own in self.angles) >= ENOUGH
 
 
 class Drawn(NamedTuple):
@@ -82,11 +91,10 @@ def identify(
 ) -> Identity:
     """Compare one unit embedding (d,) with the references, by the calibrated threshold when there is one.
 
-    Score: cosine to the centroid of the references at the same angle when there are three, else of all. Without a
+    Score: cosine to the centroid of the references at the same angle when there are enough, else of all. Without a
     calibrated threshold it is right from ``max(tau, smallest leave-one-out score)`` on, wrong below the lower
     threshold, and unsure between; tau and the lower threshold are then the recogniser's pairwise ones, converted. A
-    profile without profile references is never called wrong: no recogniser is good enough at that (EER 0.7 % frontal,
-    4.7 % to profile).
+    profile without profile references is never called wrong (``References.call``).
     """
     bin_name, rows = references.facing(angle)
     if not len(rows):
@@ -98,7 +106,7 @@ def identify(
     verdict = _verdict(score, threshold, floor)
     how = f", calibrated at {drawn.far:.2g} false accepts" if drawn else _START if thresholds.provisional else ""
     why = _why(verdict, score, threshold, len(rows), bin_name) + f"{how}."
-    if angle.startswith("profile") and bin_name == "all" and verdict != "right":
+    if not references.call(angle) and verdict != "right":
         verdict = "cannot tell"
         why = f"A profile, and fewer than {ENOUGH} sources show one: too little to tell."
     return Identity(

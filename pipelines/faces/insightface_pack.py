@@ -10,16 +10,17 @@ import numpy as np
 from PIL import Image
 
 from pipelines.faces.angle import yaw_from_keypoints
-from pipelines.faces.base import Attributes, Face, RecogniserMissing, Thresholds, file_hash, largest_first, unit
+from pipelines.faces.base import Attributes, Face, Limits, RecogniserMissing, Thresholds, file_hash, largest_first, unit
 from pipelines.faces.heads import Heads
 from pipelines.faces.padded import look_twice
+from pipelines.storage.face_packs import PACKS, pack_in, packs_root
 
 log = logging.getLogger(__name__)
 
-PACKS = ("buffalo_l", "antelopev2", "auraface")
-"""Looked for in this order; after them any other folder with ONNX files."""
 MODULES = ["detection", "recognition", "landmark_3d_68"]
 CONFIDENCE = 0.5
+DETECTS = 5
+"""Outputs from which on insightface takes a file for a detector."""
 OWN = Thresholds(same=0.40, other=0.25)
 """For insightface's packs. 0.40 is what its own application uses for one pair of pictures; real pairs of one person go
 down to 0.30, so that only below 0.25 it is called someone else."""
@@ -33,6 +34,7 @@ class InsightFacePack:
     """
 
     finds_faces = True
+    limits = Limits()
 
     def __init__(
         self,
@@ -43,7 +45,7 @@ class InsightFacePack:
         thresholds: Thresholds = OWN,
         heads: Path | None = None,
     ) -> None:
-        self.root = Path(root or "~/.insightface").expanduser()
+        self.root = packs_root(root)
         self.name, self.thresholds, self._title, self._beside = name, thresholds, title, heads
 
     @property
@@ -57,10 +59,7 @@ class InsightFacePack:
     @property
     def folder(self) -> Path | None:
         """Where the pack's ONNX files are; ``None`` when there are none."""
-        models = self.root / "models"
-        others = sorted(p for p in models.iterdir() if p.is_dir()) if models.is_dir() else []
-        places = [self.root, *(models / name for name in PACKS), *others]
-        return next((p for p in places if any(p.glob("*.onnx"))), None)
+        return pack_in(self.root)
 
     @property
     def model_hash(self) -> str:
@@ -87,6 +86,21 @@ class InsightFacePack:
         except ImportError as error:
             return f"The package insightface cannot be imported ({error}): pip install insightface onnxruntime."
         return ""
+
+    def fixed_side(self) -> int:
+        """Pixels that the pack's detector looks at, whatever the picture, 0 when it takes any: then faces that fill a
+        picture are looked for twice (``faces.padded``), and small ones in large pictures are lost."""
+        import onnx
+
+        for file in sorted(self.folder.glob("*.onnx")) if self.folder else []:
+            try:
+                graph = onnx.load(str(file), load_external_data=False).graph
+            except Exception:  # a broken pack is told of where it is loaded
+                return 0
+            if len(graph.output) >= DETECTS and graph.input:
+                sides = [d.dim_value for d in graph.input[0].type.tensor_type.shape.dim]
+                return sides[2] if len(sides) == 4 else 0
+        return 0
 
     @cached_property
     def _analysis(self) -> Any:

@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 from PIL import Image
 
-from pipelines.faces.base import Attributes, Face, Thresholds, unit
+from pipelines.faces.base import Attributes, Face, Limits, Thresholds, unit
 
 VERSION = "colour-gradient-2"
 MIDDLE = 0.8
@@ -30,6 +30,7 @@ class Perceptual:
     title = "perceptual stand-in (colours and edges), not a face recogniser"
     thresholds = Thresholds(same=0.75, other=-1.0)
     finds_faces = False
+    limits = Limits()
     model_hash = hashlib.sha256(VERSION.encode()).hexdigest()[:16]
 
     def ready(self) -> str:

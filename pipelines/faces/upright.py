@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipelines.faces.base import Attributes, Face, RecogniserMissing, Thresholds, file_hash, unit
+from pipelines.faces.base import Attributes, Face, Limits, RecogniserMissing, Thresholds, file_hash, unit
 from pipelines.faces.heads import Reader, reading, session
 
 FINDER, READER = "finder.onnx", "reader.onnx"
@@ -26,6 +26,7 @@ class Upright:
     ``reader.onnx`` (64 px square in; ``embedding``, ``turn`` and heads out)."""
 
     finds_faces = True
+    limits = Limits()
 
     def __init__(self, folder: Path, *, name: str, title: str, thresholds: Thresholds) -> None:
         self.folder, self.name, self.title, self.thresholds = folder, name, title, thresholds

@@ -23,11 +23,13 @@ from pipelines.faces.base import Recogniser, RecogniserMissing
 from pipelines.faces.calibration import Calibrated, Impostors, TooFewSources, calibrate
 from pipelines.faces.calibration_report import page, words
 from pipelines.faces.identity import References
+from pipelines.faces.main_face import main_face, too_small
 from pipelines.storage.atomic import write_durably
 from pipelines.storage.presets import load_presets
 from pipelines.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
+NOBODY = np.zeros((0, 1), np.float32)
 VIEWS = 5  # of each stranger
 
 
@@ -127,8 +129,9 @@ class Calibration:
             faces = who.faces(picture)
             if faces and angle == "unsure":
                 angle = angle_of(faces[0].yaw, faces[0].pitch)
-            face = next((f for f in faces if f.embedding is not None), None)
-            if face is None or face.embedding is None:
+            sought = np.stack([r.embedding for r in rows[who.name][0]]) if rows[who.name][0] and place < 2 else NOBODY
+            face = main_face(faces, sought)
+            if face is None or face.embedding is None or too_small(face, who.limits.smallest_face):
                 self._faceless[who.name] = self._faceless.get(who.name, 0) + 1
             else:
                 rows[who.name][place].append(Row(name, angle, face.embedding))
@@ -140,11 +143,11 @@ class Calibration:
                 f"{who.name} can compare {len(own)} of {len(request.references)} sources; it needs two."
             )
         drawn = calibrate(
-            _references(own),
+            _references(own, who),
             Impostors(_stack(others, own), tuple(r.angle for r in others), tuple(r.name for r in others)),
             far=request.far,
-            verified=_references(verified) if verified else None,
-            names_others=who.finds_faces,
+            verified=_references(verified, who) if verified else None,
+            names_others=who.thresholds.other > -1,
         )
         report = f"{request.folder}/{who.name}.html"
         known = _values(drawn, who, own) | {"version": request.version, "report": report}
@@ -178,9 +181,11 @@ def run(
     return Calibration(request, workspace=workspace, settings=settings, emit=emit, cancelled=cancelled).run()
 
 
-def _references(rows: Iterable[Row]) -> References:
+def _references(rows: Iterable[Row], who: Recogniser) -> References:
     rows = list(rows)
-    return References(_stack(rows, rows), tuple(r.angle for r in rows), tuple(r.name for r in rows))
+    return References(
+        _stack(rows, rows), tuple(r.angle for r in rows), tuple(r.name for r in rows), who.limits.angle_bin
+    )
 
 
 def _stack(rows: list[Row], like: list[Row]) -> np.ndarray:

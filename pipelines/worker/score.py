@@ -6,7 +6,7 @@ still gets its faces counted, its angle and its quality, and identity says in wo
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,15 +17,16 @@ from PIL import Image
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, Progress, Scored, Started, Warned
-from pipelines.domain.records import EXPRESSIONS, Angle, Expression, Identity, Quality, Scores
+from pipelines.domain.records import EXPRESSIONS, Angle, Expression, FaceKind, Identity, Quality, Scores
 from pipelines.domain.requests import Reference, ScoringSpec
 from pipelines.domain.shots import ImageRef
 from pipelines.faces import FaceSettings, recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import Attributes, Face, Recogniser, RecogniserMissing, sure_attribute
-from pipelines.faces.facenet import Facenet
+from pipelines.faces.face_kind import kind_of_face
 from pipelines.faces.features import Features, of_face
 from pipelines.faces.identity import Drawn, References, identify, is_copy, nothing
+from pipelines.faces.main_face import main_face, too_small
 from pipelines.faces.quality import measure, measure_source
 from pipelines.storage.migrations import MadeByNewer
 from pipelines.storage.pictures import dhash, hamming, read_recipe
@@ -33,6 +34,10 @@ from pipelines.storage.presets import load_presets
 from pipelines.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
+
+PHOTOGRAPHS = "sface"
+"""Who says whether a face is photographed."""
+BY_EYES = Identity(recogniser="", model_hash="", why="Judged by your eyes alone.")
 
 
 def score(
@@ -75,11 +80,6 @@ class Seen:
     faces: tuple[Face, ...]
     dhash: str
 
-    @property
-    def largest(self) -> Face | None:
-        """The face that is compared."""
-        return self.faces[0] if self.faces else None
-
 
 class Scorer:
     """The recognisers of one scoring spec, with the references as each of them sees them."""
@@ -87,7 +87,8 @@ class Scorer:
     def __init__(self, spec: ScoringSpec, workspace: Workspace, settings: FaceSettings) -> None:
         self._spec, self._workspace = spec, workspace
         faces = load_presets(workspace.root).faces
-        self._primary = recogniser(spec.recogniser, settings, faces)
+        self._primary = recogniser(spec.recogniser, settings, faces) if spec.recogniser else None
+        self._photographs = recogniser(PHOTOGRAPHS, settings) if spec.kinds else None
         self._second = recogniser(spec.second_opinion, settings, faces) if spec.second_opinion else None
         self._lacking = {r.name: _why_not(r) for r in (self._primary, self._second) if r}
         self._finder = _finder(self._primary, self.lacking, settings)
@@ -95,8 +96,8 @@ class Scorer:
 
     @property
     def lacking(self) -> str:
-        """Why the primary one cannot tell identities; empty when it can."""
-        return self._lacking[self._primary.name]
+        """Why the primary one cannot tell identities; empty when it can, and when nobody is asked to."""
+        return self._lacking[self._primary.name] if self._primary else ""
 
     def score(self, ref: ImageRef) -> Scores:
         """All scores of one picture. Raises OSError when it cannot be read."""
@@ -104,13 +105,14 @@ class Scorer:
         with Image.open(path) as file:
             image = file.convert("RGB")
         found = None if self._finder is None else self._finder.faces(image)
-        face = found[0] if found else None
+        face = self._meant(found, ref)
         scene = {} if self._finder is None else self._finder.picture(image)
         angle = _angle(face, scene)
         return Scores(
-            identity=self._identity(self._primary, ref, image, found, angle),
+            identity=self._identity(self._primary, ref, image, found, angle) if self._primary else BY_EYES,
             second_opinion=self._identity(self._second, ref, image, found, angle) if self._second else None,
             faces=None if found is None else len(found),
+            kind=self._kind(image, path),
             angle=angle,
             yaw=None if face is None or face.yaw is None or math.isnan(face.yaw) else round(face.yaw, 1),
             expression=_expression(face),
@@ -118,6 +120,19 @@ class Scorer:
             framing=sure_attribute(scene, "framing"),
             quality=self._quality(image, brought_in=_brought_in(path)),
         )
+
+    def _meant(self, found: list[Face] | None, ref: ImageRef) -> Face | None:
+        """The face whose angle and expression are told: the one that is compared, when the finder compares."""
+        if not found:
+            return None
+        if len(found) == 1 or self._finder is not self._primary or self.lacking or self._primary is None:
+            return found[0]
+        return main_face(found, self._seen_by(self._primary).without(ref.id).embeddings) or found[0]
+
+    def _kind(self, image: Image.Image, path: Path) -> FaceKind:
+        if self._photographs is None or self._photographs.ready() or not _brought_in(path):
+            return ""
+        return kind_of_face(image, self._photographs.faces(image))
 
     def _quality(self, image: Image.Image, brought_in: bool) -> Quality:
         """Size counts for pictures that were brought in: what is made here has the size that was planned."""
@@ -131,14 +146,18 @@ class Scorer:
             return nothing(self._lacking[name], recogniser=name, model_hash=model)
         faces = found if who is self._finder and found is not None else who.faces(image)
         references = self._seen_by(who).without(ref.id)
-        face = next((f for f in faces if f.embedding is not None), None)
-        if face is None or face.embedding is None:
-            return nothing("No face to compare.", recogniser=name, model_hash=model, n=len(references.ids))
+        face = main_face(faces, references.embeddings)
+        asked = sum(r.image.id != ref.id for r in self._spec.references)
+        why = too_small(face, who.limits.smallest_face) if face else "No face to compare."
+        if face is None or face.embedding is None or why:
+            missing = nothing(why, recogniser=name, model_hash=model, n=len(references.ids))
+            return missing.model_copy(update={"asked": asked})
         answer = identify(
             face.embedding, references, who.thresholds,
             recogniser=name, model_hash=model, angle=angle, drawn=self._threshold(name, model),
         )  # fmt: skip
-        return answer.model_copy(update={"why": " ".join(self._remarks(answer, faces, ref, image, references, who))})
+        why = " ".join(self._remarks(answer, faces, ref, image, references, who))
+        return answer.model_copy(update={"why": why, "asked": asked})
 
     def _threshold(self, name: str, model: str) -> Drawn | None:
         known = (x for x in self._spec.thresholds if (x.recogniser, x.model_hash) == (name, model))
@@ -155,7 +174,7 @@ class Scorer:
     ) -> list[str]:
         words = [answer.why]
         if len(faces) > 1:
-            words.append(f"{len(faces)} faces; the largest was compared.")
+            words.append(f"{len(faces)} faces; the one nearest the sources was compared.")
         if answer.highest is not None and self._copies(answer.highest, ref, image, references, who):
             words.append("It looks like a copy of a source.")
         return words
@@ -171,17 +190,26 @@ class Scorer:
     def _seen_by(self, who: Recogniser) -> References:
         """The references whose face can be described; angle as the human said, else as measured."""
         if who.name not in self._references:
-            rows = [row for r in self._spec.references if (row := self._row(who, r)) is not None]
+            alone = [face.embedding for face in self._single(who) if face.embedding is not None]
+            like = np.stack(alone) if alone else np.zeros((0, 1), np.float32)
+            rows = [row for r in self._spec.references if (row := self._row(who, r, like)) is not None]
             embeddings = np.stack([row[0] for row in rows]) if rows else np.zeros((0, 1), np.float32)
             self._references[who.name] = References(
-                embeddings, tuple(row[1] for row in rows), tuple(row[2] for row in rows)
+                embeddings, tuple(row[1] for row in rows), tuple(row[2] for row in rows), who.limits.angle_bin
             )
         return self._references[who.name]
 
-    def _row(self, who: Recogniser, reference: Reference) -> tuple[np.ndarray, Angle, str] | None:
+    def _single(self, who: Recogniser) -> Iterator[Face]:
+        """The faces of references that show one alone: by these the others' are chosen."""
+        for reference in self._spec.references:
+            seen = self._seen(who, reference.image)
+            if seen and len(seen.faces) == 1:
+                yield seen.faces[0]
+
+    def _row(self, who: Recogniser, reference: Reference, like: np.ndarray) -> tuple[np.ndarray, Angle, str] | None:
         seen = self._seen(who, reference.image)
-        face = seen.largest if seen else None
-        if face is None or face.embedding is None:
+        face = main_face(seen.faces, like) if seen else None
+        if face is None or face.embedding is None or too_small(face, who.limits.smallest_face):
             return None
         angle = reference.angle if reference.angle != "unsure" else angle_of(face.yaw, face.pitch)
         return face.embedding, angle, reference.image.id
@@ -241,8 +269,8 @@ def finder(
 ) -> Callable[[Image.Image], Features | None] | None:
     """Finds the features of the largest face of an RGB picture, as ``spec`` would find faces; ``None`` when nobody
     there can."""
-    primary = recogniser(spec.recogniser, settings, load_presets(workspace.root).faces)
-    who = _finder(primary, _why_not(primary), settings)
+    primary = recogniser(spec.recogniser, settings, load_presets(workspace.root).faces) if spec.recogniser else None
+    who = _finder(primary, _why_not(primary) if primary else "", settings)
     if who is None:
         return None
 
@@ -253,13 +281,12 @@ def finder(
     return find
 
 
-def _finder(primary: Recogniser, lacking: str, settings: FaceSettings) -> Recogniser | None:
-    """Who finds faces: the primary one, unless something is ``lacking``. Then MTCNN, whose weights come with its
-    package. Nobody when the primary one is a stand-in that does not know faces: a practice figure is not to be called
-    faceless."""
-    if primary.finds_faces and not lacking:
-        return primary
-    if not primary.finds_faces:
+def _finder(primary: Recogniser | None, lacking: str, settings: FaceSettings) -> Recogniser | None:
+    """Who finds faces: the primary one, unless something is ``lacking``. Then YuNet, which comes with the product.
+    Nobody when the primary one does not know faces, or nobody is asked: a toy is not to be called faceless."""
+    if primary is None or not primary.finds_faces:
         return None
-    finder = recogniser("facenet", settings)
-    return finder if isinstance(finder, Facenet) and finder.detects() else None
+    if not lacking:
+        return primary
+    finder = recogniser(PHOTOGRAPHS, settings)
+    return None if finder.ready() else finder

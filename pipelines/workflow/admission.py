@@ -17,7 +17,7 @@ from pipelines.domain.requests import (
 from pipelines.domain.shots import ImageRef
 from pipelines.queue.admission import NotAllowed
 from pipelines.session import Session
-from pipelines.workflow import gate, review, sources, thresholds
+from pipelines.workflow import gate, outsiders, review, sources, thresholds
 
 
 def admit(session: Session, request: Request) -> Request:
@@ -75,7 +75,7 @@ def _scoring(session: Session, character_id: str, spec: ScoringSpec | None) -> S
 
 
 def _standing(session: Session, character_id: str, references: tuple[Reference, ...]) -> tuple[Reference, ...]:
-    known = {source.id for source in sources.sources(session, character_id)}
+    known = {reference.image.id for reference in sources.references(session, character_id)}
     return tuple(r for r in references if r.image.id in known)
 
 
@@ -91,6 +91,9 @@ def _calibration(session: Session, request: CalibrateRequest) -> CalibrateReques
 
 
 def _is_kept(session: Session, ref: ImageRef) -> bool:
-    """Whether a picture of somebody else is in the records, and none of the sources that were left out there."""
+    """Whether a picture of somebody else was brought in as that, or is in the records and none of the sources that were
+    left out there."""
+    if outsiders.is_there(session, ref):
+        return True
     image = session.store.get(ImageRecord, ref.id)
     return image is not None and (image.kind != "source" or session.store.verdict(image.id).label != "reject")

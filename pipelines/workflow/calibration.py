@@ -4,17 +4,21 @@ from dataclasses import dataclass
 from math import ceil
 
 from pipelines.domain.calibrations import Calibration
+from pipelines.domain.rates import between
 from pipelines.domain.records import Character, Identity, ImageRecord, Job, LoraRecord
 from pipelines.domain.requests import CalibrateRequest, Other, Reference, ScoreRequest
 from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
-from pipelines.workflow import datasets, review, sources
+from pipelines.workflow import datasets, generate, judges, outsiders, render, review, sources
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.thresholds import fits, newest
 from pipelines.world.cast import CAST
 
 STRANGERS = range(8_000_000, 8_000_150)
 """Seeds of people of the mini world that serve as impostors and for nothing else: no reader may have learnt them."""
+DRAWN = 120
+"""How many strangers are drawn with a base model: more than the 99 independent ones that a line at 1 % needs."""
+BASE_MODEL = "base model"
 LEAST, ENOUGH = 2, 5
 """Sources without which no threshold can be calibrated, and without which it is not used
 (``faces.calibration.SOURCES``)."""
@@ -46,9 +50,11 @@ def estimate(session: Session, character_id: str, options: CalibrateOptions = AS
     character = session.character(character_id)
     n = len(sources.sources(session, character_id))
     known = others(session, character)
-    extra = strangers(character) if _drawn_here(session, character) else ()
+    extra = strangers(character) if drawn_here(session, character) else ()
     blocker = ""
-    if not n:
+    if character.judged_by == "none":
+        blocker = f"{character.name} is judged by your eyes alone: no line is drawn. Choose another judge in Enrich."
+    elif not n:
         blocker = f"{character.name} has no sources yet: the line is drawn from them. Add pictures in Enrich."
     elif n < LEAST:
         blocker = "One source has nothing to be held against. Add another in Enrich."
@@ -62,18 +68,53 @@ def estimate(session: Session, character_id: str, options: CalibrateOptions = AS
     return Estimate(n, len(known) + len(extra), blocker, tuple(weak))
 
 
+def independent(known: tuple[Other, ...]) -> int:
+    """How many independent pictures others are worth, before anybody has looked at them: all pictures of one person
+    count as one (265 of six people were worth six), each of the base model alone as a person of its own."""
+    return sum(len(o.images) if o.group.startswith(BASE_MODEL) else 1 for o in known)
+
+
 def _few_others(known: tuple[Other, ...], far: float) -> str:
-    """A threshold that a share ``far`` of others passes needs at least 1 / far - 1 pictures of them."""
-    pictures, wanted = sum(len(o.images) for o in known), ceil(1 / far - 1)
-    if pictures >= wanted:
+    """A threshold that a share ``far`` of others passes needs at least 1 / far - 1 independent pictures of them."""
+    pictures, worth, wanted = sum(len(o.images) for o in known), independent(known), ceil(1 / far - 1)
+    if worth >= wanted:
         return ""
     have = (
-        f"{count(pictures, 'picture')} of others of at least {wanted}" if pictures else "Nobody else is known here yet"
+        f"{count(pictures, 'picture')} of {count(len(known), 'other')} "
+        f"{'is' if pictures == 1 else 'are'} worth about {worth} of at least {wanted} independent ones"
+        if pictures
+        else f"Nobody else is known here yet, and {wanted} independent pictures of others are needed"
     )
     return (
-        f"{have}: the line stays provisional. Bring in other characters, or make pictures with the base model "
-        "alone in Generate."
+        f"{have}: pictures of one person resemble each other. The line stays provisional until more people "
+        "are brought in (a folder with a subfolder for each), or strangers are drawn with the base model alone."
     )
+
+
+def worth_of_start(session: Session, character: Character) -> str:
+    """What the line is worth that is used until one is calibrated, in words."""
+    if drawn_here(session, character) or character.judged_by == "none":
+        return ""
+    if character.judged_by == "look":
+        return "Until then a starting line judges: it tells things apart, and knows little of others of the same kind."
+    return (
+        "Until then a starting line judges: on photographs of five people it took no stranger for right, and 79 of 100 "
+        "pictures of the person; the rest waited as unsure. Of drawn faces nothing is known."
+    )
+
+
+def draw_strangers(session: Session, character_id: str) -> Job:
+    """Draw people that nobody knows with the base model alone, by the prompts that the character is drawn with; they
+    lie in no pile of Review and serve for calibrating only. Raises NotFound, and NotAllowed where strangers are drawn
+    anyway."""
+    character = session.character(character_id)
+    if drawn_here(session, character):
+        raise NotAllowed("Strangers of the mini world are drawn at every calibration: there is nothing to make first.")
+    each = ceil(DRAWN / max(1, len(session.presets.scenarios)))
+    made = generate.plan(session, character_id, generate.GenerateOptions(variants=each, count=DRAWN))
+    folder = f"{session.workspace.character(character_id)}/strangers"
+    plan = made.model_copy(update={"kind": "sample", "version": "strangers", "folder": folder})
+    return render.submit(session, plan, f"Draw {count(len(plan), 'stranger')} with the base model")
 
 
 def submit(session: Session, character_id: str, options: CalibrateOptions = AS_USUAL) -> Job:
@@ -83,6 +124,7 @@ def submit(session: Session, character_id: str, options: CalibrateOptions = AS_U
         raise NotAllowed("The share of false accepts lies between 0 and 0.5, such as 0.01.")
     character = session.character(character_id)
     family = session.family(character.generator)
+    judge = judges.judge(session, character, family)
     references = sources.references(session, character_id)
     if blocker := estimate(session, character_id, options).blocker:
         raise NotAllowed(blocker)
@@ -91,11 +133,11 @@ def submit(session: Session, character_id: str, options: CalibrateOptions = AS_U
         character=character_id,
         name=character.name,
         version=version,
-        recognisers=tuple(name for name in (family.recogniser, family.second_opinion) if name),
+        recognisers=tuple(name for name in (judge.recogniser, judge.second_opinion) if name),
         references=references,
         verified=verified(session, character_id),
         others=others(session, character),
-        strangers=strangers(character) if _drawn_here(session, character) else (),
+        strangers=strangers(character) if drawn_here(session, character) else (),
         size=family.defaults.width,
         far=options.far,
         folder=session.workspace.calibration_folder(character_id, version),
@@ -121,9 +163,11 @@ def others(session: Session, character: Character) -> tuple[Other, ...]:
         if own is None or c.practice != own
     }
     for image in session.store.all(ImageRecord):
-        if image.kind in ("synthetic", "card") and image.shot and not image.parents and _base_alone(session, image):
-            groups.setdefault(f"base model, {image.shot.purpose.cell}", []).append(image.ref)
-    return tuple(Other(group=name, images=tuple(images)) for name, images in groups.items() if images)
+        drawn = image.kind in ("synthetic", "card") or (image.kind == "sample" and image.version == "strangers")
+        if drawn and image.shot and not image.parents and _base_alone(session, image):
+            groups.setdefault(f"{BASE_MODEL}, {image.shot.purpose.cell}", []).append(image.ref)
+    found = tuple(Other(group=name, images=tuple(images)) for name, images in groups.items() if images)
+    return (*found, *outsiders.known(session))
 
 
 def _base_alone(session: Session, image: ImageRecord) -> bool:
@@ -132,7 +176,7 @@ def _base_alone(session: Session, image: ImageRecord) -> bool:
     return all(lora is not None and not lora.character for lora in used)
 
 
-def _drawn_here(session: Session, character: Character) -> bool:
+def drawn_here(session: Session, character: Character) -> bool:
     """Whether the character's model is of the mini world, whose people can be drawn on the spot."""
     return session.family(character.generator).world == "mini"
 
@@ -159,10 +203,14 @@ def record(session: Session, job: Job, request: CalibrateRequest) -> list[Calibr
 def current(session: Session, character_id: str) -> Calibration:
     """The latest calibration by the recogniser that gates the character's pictures. Raises NotFound."""
     character = session.character(character_id)
-    found = newest(session, character_id).get(session.family(character.generator).recogniser)
+    found = newest(session, character_id).get(_gate(session, character))
     if found is None:
         raise NotFound(f"{character.name} is not calibrated yet: flenwheel score --calibrate")
     return found
+
+
+def _gate(session: Session, character: Character) -> str:
+    return judges.judge(session, character, session.family(character.generator)).recogniser
 
 
 def otherwise_scored(session: Session, calibration: Calibration) -> list[ImageRecord]:
@@ -197,8 +245,9 @@ def words(session: Session, calibration: Calibration) -> str:
     floor = f", someone else below {c.floor:.2f}" if c.floor > -1 else ""
     lines = [
         f"{c.recogniser}: right from {c.threshold:.2f} on{floor}.",
-        f"The line by others is {c.tau:.2f} ({count(c.impostors, 'picture')} of {c.others}): {c.far_low * 100:.2g} to "
-        f"{c.far_high * 100:.2g} % of new others pass it (95 % interval). The lowest source scores {c.smallest:.2f}.",
+        f"The line by others is {c.tau:.2f} ({count(c.impostors, 'picture')} of {c.others}): "
+        f"{between(c.far_low, c.far_high)} of new others pass it (95 % interval); they are worth {c.effective:.0f} "
+        f"independent ones. The lowest source scores {c.smallest:.2f}.",
         *(
             f"  {r.angle:13} {r.not_passed} of {r.total} right pictures do not pass ({r.low * 100:.0f} to "
             f"{r.high * 100:.0f} %), {r.failed} would be called someone else"

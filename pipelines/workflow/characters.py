@@ -4,7 +4,7 @@ import unicodedata
 from typing import Any
 
 from pipelines.domain.presets import Role
-from pipelines.domain.records import CLASS_PROMPT, PERSON, TOKEN, Character
+from pipelines.domain.records import CLASS_PROMPT, PERSON, TOKEN, Character, JudgedBy
 from pipelines.domain.spelling import composed, is_word, same
 from pipelines.queue.admission import NotAllowed
 from pipelines.session import NotFound, Session
@@ -36,14 +36,14 @@ def new(
     origin: str = "",
     may_use: bool = False,
     practice: int | None = None,
+    judged_by: JudgedBy = "face",
     generator: str = "",
     editor: str = "",
 ) -> Character:
     """A new character, not kept yet, of the settings' models unless others are named (``models.create`` asks what
     is recommended). ``kind`` is what it is (empty: as its class prompt says) and ``class_prompt`` what prompts call it
-    (empty: its kind). ``practice``: which of the mini
-    world's people it is, if any. Raises NotFound for a model that is none, NotAllowed without a name, or without the
-    word that its pictures may be used."""
+    (empty: its kind). ``practice``: which of the mini world's people it is, if any. Raises NotFound for a model that is
+    none, NotAllowed without a name, or without the word that its pictures may be used."""
     name, token = " ".join(composed(name).split()), composed(token)
     if not name:
         raise NotAllowed("Give the character a name.")
@@ -67,6 +67,7 @@ def new(
         origin=origin.strip(),
         may_use=may_use,
         practice=practice,
+        judged_by=judged_by,
     )
 
 
@@ -105,6 +106,18 @@ def _phrase(words: str) -> str:
             f"Say what it is in a few words without commas, such as cat: at most {LONGEST_KIND} characters."
         )
     return words
+
+
+def judge_by(session: Session, character_id: str, judged_by: JudgedBy) -> Character:
+    """Say by what a character is told from now on. Pictures keep the scores they have; those made from now on are
+    judged so, and those that are judged again. Raises NotFound, and NotAllowed for a practice character: its judge is
+    part of the practice."""
+    character = session.character(character_id)
+    if character.practice is not None and judged_by != character.judged_by:
+        raise NotAllowed(f"{character.name} is a practice character: the mini world's own eyes judge it.")
+    changed = character.model_copy(update={"judged_by": judged_by})
+    session.store.put(changed)
+    return changed
 
 
 def named(session: Session, name: str) -> Character:

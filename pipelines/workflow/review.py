@@ -150,11 +150,12 @@ def tally(session: Session, character_id: str, gate: Gate) -> Counter[str]:
 def out_above(image: ImageRecord, verdict: Verdict) -> float | None:
     """The filter sorts a picture out at every cut line (cosine) above this; ``None``: at none. Only what Generate made
     is filtered, only what nobody has labelled, and only what is measured as someone else: a rule decides no doubt,
-    wherever the line is drawn. No face goes at every line: it was looked for twice (``faces.padded``)."""
+    wherever the line is drawn. No face goes at every line where the sources have faces, most of them: it was looked for
+    twice (``faces.padded``). Whose sources have none is not sorted out for having none."""
     identity = image.scores.identity
     if image.kind != "synthetic" or verdict.label is not None or identity is None or not identity.model_hash:
         return None
-    if image.scores.faces == 0 and angle_of(image) not in FACELESS:
+    if image.scores.faces == 0 and angle_of(image) not in FACELESS and 2 * identity.n > identity.asked:
         return NO_FACE
     return identity.score if identity.verdict == "wrong" else None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import ImageOps
 
-from pipelines.domain.records import Angle, Character, Decision, Expression, Framing, ImageRecord, Job
+from pipelines.domain.records import Angle, Character, Decision, Expression, Framing, ImageRecord, Job, JudgedBy
 from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
 from pipelines.domain.spelling import says
 from pipelines.domain.words import count
@@ -14,13 +14,16 @@ from pipelines.session import NotFound, Session
 from pipelines.storage import sidecars
 from pipelines.storage.intake import Examined, Refused, examine, keep
 from pipelines.storage.pictures import dhash, hamming
-from pipelines.workflow import datasets, thresholds
+from pipelines.workflow import datasets, judges, thresholds
 
 WANTED = 10
 WANTED_ANGLES = 2
 SMALLEST = 512
 """Pixels of a source's shorter side: the smallest resolution that the usual trainers use (docs/numbers.md); less for a
 model that draws smaller pictures than that."""
+OTHERS = 3
+"""Other sources that must say so before one is doubted, or another judge is proposed."""
+CONFIRMED = "confirmed: it does show the character"
 # difference hashes of 64 bits that differ in at most this many bits are taken for the same picture
 NEAR_DUPLICATE = 4
 
@@ -210,22 +213,81 @@ def cell_of(image: ImageRecord) -> tuple[str, str]:
 def scoring_spec(session: Session, character_id: str, family: str) -> ScoringSpec:
     """How pictures of a model family are scored: against the character's sources, by calibrated thresholds if there
     are."""
-    preset = session.family(family)
+    preset, character = session.family(family), session.character(character_id)
+    judge = judges.judge(session, character, preset)
     known = references(session, character_id)
     calibrated = thresholds.calibrated(session, character_id, known)
     smallest = min(SMALLEST, preset.defaults.width)
     return ScoringSpec(
-        recogniser=preset.recogniser,
-        second_opinion=preset.second_opinion,
+        recogniser=judge.recogniser,
+        second_opinion=judge.second_opinion,
         references=known,
         thresholds=calibrated,
         smallest=smallest,
+        kinds=character.practice is None,
     )
 
 
 def references(session: Session, character_id: str) -> tuple[Reference, ...]:
-    """The sources as what identity is measured against."""
-    return tuple(Reference(image=s.ref, angle=angle_of(s)) for s in sources(session, character_id))
+    """The sources as what identity is measured against: not those that are doubted (``doubts``)."""
+    found = sources(session, character_id)
+    left_out = {image.id for image, _ in doubts(session, character_id)}
+    return tuple(Reference(image=s.ref, angle=angle_of(s)) for s in found if s.id not in left_out)
+
+
+def doubts(session: Session, character_id: str) -> list[tuple[ImageRecord, str]]:
+    """Sources that look like somebody else, with words on it: no references until a human confirms them. One wrong
+    source of twelve halves the strangers that are turned away (docs/numbers.md). Of fewer than three others nothing is
+    said, nor of a practice character's: those are drawn. Raises NotFound."""
+    if session.character(character_id).practice is not None:
+        return []
+    found = [s for s in sources(session, character_id) if session.store.verdict(s.id).reason != CONFIRMED]
+    return [(s, words) for s in found if (words := _looks_like_another(s))]
+
+
+def _looks_like_another(source: ImageRecord) -> str:
+    identity = source.scores.identity
+    if identity is None or identity.verdict != "wrong" or identity.score is None or identity.n < OTHERS:
+        return ""
+    against = count(identity.n, "other source")
+    return f"{file_of(source)} looks like someone else ({identity.score:.2f} against {against})."
+
+
+def crowded(session: Session, character_id: str) -> list[tuple[ImageRecord, str]]:
+    """Sources in which several faces were found, with words on it."""
+    found = [s for s in sources(session, character_id) if (s.scores.faces or 0) > 1]
+    said = "the one nearest the other sources is taken for the character. Better crop it to one."
+    return [(s, f"{file_of(s)} shows {s.scores.faces} faces: {said}") for s in found]
+
+
+def file_of(source: ImageRecord) -> str:
+    """What a source is called: the file that it came in as."""
+    return source.intake.filename if source.intake else source.id[:8]
+
+
+def confirm(session: Session, image_id: str) -> None:
+    """Say that a doubted source does show the character. Raises NotFound."""
+    if session.store.get(ImageRecord, image_id) is None:
+        raise NotFound(f"There is no picture {image_id[:12]} in this workspace.")
+    session.store.decide(
+        Decision(image=image_id, who="human", action="label", value="good", reason=CONFIRMED, where="source")
+    )
+
+
+def proposed_judge(session: Session, character_id: str) -> tuple[JudgedBy, str] | None:
+    """Another judge than the character has, if its sources ask for one, and why in words. Most of three or more must:
+    photographed faces are told by the face, all else by the look. Raises NotFound."""
+    character = session.character(character_id)
+    kinds = [s.scores.kind for s in sources(session, character_id) if s.scores.kind]
+    if character.practice is not None or character.judged_by == "none" or len(kinds) < OTHERS:
+        return None
+    faces, drawn = kinds.count("photographed"), kinds.count("drawn")
+    wanted: JudgedBy = "face" if 2 * faces > len(kinds) else "look"
+    if wanted == character.judged_by:
+        return None
+    shown = f"{faces} of {count(len(kinds), 'source')} show a photographed face"
+    shown += f", {drawn} a drawn one" if drawn else ""
+    return wanted, f"{shown}: let {character.name} be judged by its {wanted}."
 
 
 def measure(session: Session, character_id: str) -> Job:
@@ -249,6 +311,9 @@ def advice(session: Session, character_id: str) -> list[str]:
     angles = {angle_of(s) for s in found} - {"unsure"}
     if found and len(angles) < WANTED_ANGLES:
         words.append(f"{len(angles)} known angles of at least {WANTED_ANGLES}: say the angle of each picture.")
+    words += [said for _, said in (*doubts(session, character_id), *crowded(session, character_id))]
+    if proposed := proposed_judge(session, character_id):
+        words.append(proposed[1])
     doubtful = [s for s in found if s.scores.quality and s.scores.quality.issues]
-    words += [f"{s.intake.filename if s.intake else s.id[:8]}: {', '.join(s.scores.quality.issues)}." for s in doubtful]  # type: ignore[union-attr]
+    words += [f"{file_of(s)}: {', '.join(s.scores.quality.issues)}." for s in doubtful]  # type: ignore[union-attr]
     return words

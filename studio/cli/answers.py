@@ -18,7 +18,7 @@ from pipelines.domain.shots import Plan
 from pipelines.domain.words import count
 from pipelines.planning.sampling import notes
 from pipelines.session import NotFound, Session
-from pipelines.workflow import characters, loras
+from pipelines.workflow import characters, loras, sources
 from pipelines.workflow.opening import open_session
 from studio.cli.outermost import DONE, FAILED
 from studio.cli.progress import follow
@@ -98,6 +98,19 @@ def work(session: Session, job: Job) -> Answer:
     ended = follow(session.jobs, job)
     data = {"ok": ended.state == "done", "job": ended.model_dump(mode="json", exclude={"request", "traceback"})}
     return data, f"{ended.title}: {ended.state}" + (f". {ended.error}" if ended.error else "")
+
+
+def doubtful_sources(session: Session, character: Character, data: Told) -> list[str]:
+    """Which sources look like somebody else, which show several faces, and which judge they ask for; by id into
+    ``data``, and in words."""
+    doubted, crowded = sources.doubts(session, character.id), sources.crowded(session, character.id)
+    proposed = sources.proposed_judge(session, character.id)
+    data["doubted"] = {image.id: words for image, words in doubted}
+    data["crowded"] = {image.id: words for image, words in crowded}
+    data["proposed"] = {"judged_by": proposed[0], "why": proposed[1]} if proposed else None
+    confirm = "It is no reference until you say so: flenwheel score --confirm"
+    told = [f"{words} {confirm} {image.id[:12]}" for image, words in doubted] + [words for _, words in crowded]
+    return [*told, f"{proposed[1]} flenwheel judge {proposed[0]}"] if proposed else told
 
 
 def make_pictures(session: Session, plan: Plan, job: Job) -> Answer:

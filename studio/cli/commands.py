@@ -12,9 +12,10 @@ from pipelines.domain.shots import LoraStack
 from pipelines.domain.words import count
 from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
+from pipelines.storage.given import look_through
 from pipelines.workflow import calibration as calibrating
 from pipelines.workflow import card as cards
-from pipelines.workflow import datasets, flywheel, loras, pristine, sources, training
+from pipelines.workflow import characters, datasets, flywheel, judges, loras, outsiders, pristine, sources, training
 from pipelines.workflow import enrich as enriching
 from pipelines.workflow import generate as generating
 from pipelines.workflow import presets as own_presets
@@ -28,6 +29,7 @@ from studio.cli.answers import (
     Usage,
     character_of,
     command,
+    doubtful_sources,
     in_session,
     lora_of,
     lora_rows,
@@ -39,6 +41,8 @@ from studio.cli.answers import (
 from studio.cli.speech import say
 
 WHICH = "Say which pictures: ids as `flenwheel review` lists them."
+
+JUDGED = {"face": "its face", "look": "its look", "none": "your eyes alone"}
 
 
 @command
@@ -222,8 +226,21 @@ def score(options: argparse.Namespace) -> Answer:
     """Judge pictures again against the present sources."""
     with in_session(options) as session:
         character = character_of(session, options)
+        for image_id in picture_ids(session, options, options.confirm):
+            sources.confirm(session, image_id)
+        brought: Told = {}
+        if options.others:
+            brought = _bring_in_others(session, options.others)
+        if options.draw_strangers:
+            data, words = work(session, calibrating.draw_strangers(session, character.id))
+            if not data["ok"] or not options.calibrate:
+                return data, words
         if options.calibrate:
-            return _calibrate(session, character, calibrating.CalibrateOptions(options.far))
+            data, words = _calibrate(session, character, calibrating.CalibrateOptions(options.far))
+            return brought | data, words
+        if brought:
+            kept = f"{brought['pictures']} pictures of {brought['people']} others kept"
+            return brought, f"{kept}: flenwheel score --calibrate"
         images = datasets.pictures(session, character.id, options.kind)
         if not images:
             raise NotFound(f"{character.name} has no {options.kind} pictures yet.")
@@ -234,7 +251,34 @@ def score(options: argparse.Namespace) -> Answer:
         )
         found = datasets.pictures(session, character.id, options.kind)
         data["scores"] = {i.id: i.scores.model_dump(mode="json") for i in found}
-        return data, words
+        told = doubtful_sources(session, character, data) if options.kind == "source" else []
+        return data, "\n".join((words, *told))
+
+
+@command
+def judge(options: argparse.Namespace) -> Answer:
+    """By what the character is told from others: say it anew, or show it."""
+    with in_session(options) as session:
+        character = character_of(session, options)
+        if options.by:
+            character = characters.judge_by(session, character.id, options.by)
+        by = judges.judge(session, character, session.family(character.generator))
+        data: Told = {"character": character.id, "judged_by": character.judged_by, "recogniser": by.recogniser}
+        words = f"{character.name} is judged by {JUDGED[character.judged_by]}"
+        words += f" ({by.recogniser})." if by.recogniser else "."
+        return data, "\n".join((words, *doubtful_sources(session, character, data)))
+
+
+def _bring_in_others(session: Session, named: list[Path]) -> Told:
+    given = look_through(named)
+    kept = outsiders.bring_in(session, given.files)
+    refused = [*given.refused, *kept.refused]
+    for name, why in refused:
+        say(f"not taken in: {name}: {why}", sys.stderr)
+    if not kept.taken:
+        raise NotFound("There is no picture of others in what was named: a file or a subfolder is a person.")
+    people = len(kept.people)
+    return {"pictures": kept.taken, "people": people, "refused": [{"file": n, "reason": w} for n, w in refused]}
 
 
 def _calibrate(session: Session, character: Character, wanted: calibrating.CalibrateOptions) -> Answer:

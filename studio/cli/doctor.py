@@ -9,10 +9,11 @@ from typing import Any
 from pipelines.domain.presets import ModelFamily
 from pipelines.engine.memory import predict_render
 from pipelines.engine.weights import locate, missing
-from pipelines.storage.presets import load_presets
+from pipelines.storage.presets import Presets, load_presets
 from pipelines.storage.settings import Settings, load
 from pipelines.storage.store import Store, StoreUnreadable
 from pipelines.storage.workspace import Workspace
+from pipelines.workflow import judges
 from pipelines.workflow.render import SLOW, made_for_a_card
 
 
@@ -26,9 +27,17 @@ def examine(root: Path) -> dict[str, Any]:
     presets = load_presets(workspace.root)
     report["presets"] = list(presets.problems)
     report["models"] = {name: _model(family, workspace, settings) for name, family in presets.models.items()}
+    report["judges"] = _judges(settings, presets)
     chosen = [report["models"].get(name) for name in (settings.generator, settings.editor)]
     report["ok"] = all(m is not None and m["found"] and m["fits"] for m in chosen)
     return report
+
+
+def _judges(settings: Settings, presets: Presets) -> dict[str, str]:
+    """Which recogniser says whom a picture shows, for each model that makes pictures from words: the one its
+    preset names, or who stands in for that where its weights are not on disk."""
+    generators = [family for family in presets.models.values() if "generator" in family.roles]
+    return {family.name: judges.in_use(family.recogniser, presets.faces, settings) for family in generators}
 
 
 def _machine(root: Path) -> dict[str, Any]:
@@ -96,6 +105,20 @@ def words(report: dict[str, Any]) -> str:
         here = "here" if model["found"] else model["missing"]
         fits = _fits(model)
         lines.append(f"model     {name}: {here}; peak {model['peak_gib']} GiB, {fits}")
-    for name, pack in report.get("faces", {}).items():
-        lines.append(f"faces     {name}: {'ready' if pack['ready'] else pack['missing']}")
+    lines += [f"faces     {words}" for words in _faces(report)]
     return "\n".join(lines)
+
+
+def _faces(report: dict[str, Any]) -> list[str]:
+    """Who tells faces: first who judges which models, then every recogniser."""
+    packs, judged = report.get("faces", {}), {}
+    for model, name in report["judges"].items():
+        judged.setdefault(name, []).append(model)
+    lines = [
+        f"pictures of {', '.join(models)} are judged by {name} ({packs[name]['title']}): "
+        + ("ready" if packs[name]["ready"] else packs[name]["missing"])
+        for name, models in judged.items()
+        if name in packs
+    ]
+    lines += [f"{name}: {'ready' if pack['ready'] else pack['missing']}" for name, pack in packs.items()]
+    return lines + [f"{name}: {pack['note']}" for name, pack in packs.items() if pack["note"]]

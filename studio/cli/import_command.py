@@ -4,13 +4,14 @@ import argparse
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipelines.domain.records import LoraRecord
+from pipelines.domain.records import Character, LoraRecord
 from pipelines.domain.words import count
 from pipelines.models.lora_files import LoraRefused
 from pipelines.session import NotFound, Session
 from pipelines.storage.given import look_through
-from pipelines.workflow import loras, models, sources
-from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session
+from pipelines.workflow import characters, loras, models, sources
+from studio.cli.answers import Answer, Told, Usage, character_of, command, doubtful_sources, in_session
+from studio.cli.progress import follow
 
 
 @command
@@ -48,10 +49,18 @@ def bring_in(options: argparse.Namespace) -> Answer:
             }
         if not data["ok"]:
             data["error"] = _lines(arrival.refused)
-        words = list(_arrived(added, arrival, given.folders, bool(pictures)))
+        told = list(_arrived(added, arrival, given.folders, bool(pictures)))
         if arrival.admitted and options.new:
-            words += models.words_of(session, character_of(session, options))
-        return data, "\n".join(words)
+            told += models.words_of(session, character_of(session, options))
+        if options.look and arrival.admitted:
+            told += _looked_at(session, character_of(session, options), data)
+        return data, "\n".join(told)
+
+
+def _looked_at(session: Session, character: Character, data: Told) -> list[str]:
+    """Have the sources judged against each other; what is to be said of them goes into ``data``, and comes back."""
+    follow(session.jobs, sources.measure(session, character.id))
+    return doubtful_sources(session, character, data)
 
 
 def _loras(
@@ -105,8 +114,11 @@ def _take_in(session: Session, options: argparse.Namespace, pictures: list[tuple
             token=options.token,
             origin=options.origin,
             may_use=options.may_use,
+            judged_by=options.judged_by or "face",
         )
         options.character = character.id
+    elif options.judged_by:
+        characters.judge_by(session, character_of(session, options).id, options.judged_by)
     arrival = sources.add(session, character_of(session, options).id, pictures, first_frame=options.first_frame)
     for image in arrival.admitted:
         sources.tag(session, image.id, angle=options.angle, expression=options.expression)

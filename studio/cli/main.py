@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import get_args
 
 from pipelines.domain.bounds import Cosine, Count, Each, Fraction, Guidance, Seed, Steps, Weight
-from pipelines.domain.records import PERSON, TOKEN, Angle, Expression, ImageKind, Label, Target, Way
+from pipelines.domain.records import PERSON, TOKEN, Angle, Expression, ImageKind, JudgedBy, Label, Target, Way
 from pipelines.practice.run import Wish
 from pipelines.workflow.calibration import CalibrateOptions
 from pipelines.workflow.caption_edits import KINDS
@@ -141,6 +141,13 @@ def _import(p: argparse.ArgumentParser) -> None:
     p.add_argument("--angle", choices=get_args(Angle), help="the angle that all these pictures show")
     p.add_argument("--expression", choices=get_args(Expression), help="the expression that all these pictures show")
     p.add_argument("--first-frame", action="store_true", help="take the first frame of animations")
+    p.add_argument(
+        "--judged-by",
+        choices=get_args(JudgedBy),
+        help="what tells the character from others: its face (unless you say otherwise), its look (a toy, an animal, a "
+        "drawing), none (your eyes alone)",
+    )
+    p.add_argument("--look", action="store_true", help="look at the sources at once: who looks like someone else?")
     p.add_argument("--family", help="model preset that a LoRA file is for, when its header does not say")
 
 
@@ -237,11 +244,29 @@ def _generate(p: argparse.ArgumentParser) -> None:
 
 def _score(p: argparse.ArgumentParser) -> None:
     p.add_argument("--kind", choices=get_args(ImageKind), default="source")
+    p.add_argument(
+        "--confirm",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="this source does show the character, though it is doubted",
+    )
     p.add_argument("--calibrate", action="store_true", help="draw the character's own identity line, with a report")
+    p.add_argument(
+        "--others", action="append", type=file, default=[], metavar="DIR",
+        help="with --calibrate: pictures of other people to hold against; a file or a subfolder is a person",
+    )  # fmt: skip
+    p.add_argument(
+        "--draw-strangers", action="store_true", help="draw 120 strangers with the base model alone, to calibrate with"
+    )
     far = CalibrateOptions.far
     p.add_argument(
         "--far", type=number(Fraction), default=far, help=f"with --calibrate: share of others that may pass ({far})"
     )
+
+
+def _judge(p: argparse.ArgumentParser) -> None:
+    p.add_argument("by", nargs="?", choices=get_args(JudgedBy), help="from now on; without it: show what it is")
 
 
 def _practice(p: argparse.ArgumentParser) -> None:
@@ -329,6 +354,7 @@ COMMANDS: dict[str, Command] = {
     "train": (commands.train, "train the next version of a LoRA", _train),
     "generate": (commands.generate, "draw the character anew with its LoRA", _generate),
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
+    "judge": (commands.judge, "what tells the character from others: its face, its look, or your eyes alone", _judge),
     "card": (commands.card, "run or show the model card", _card),
     "models": (models_command.models, "which models there are, what is recommended here; change or get them", _models),
     "unload": (unload_command.unload, "let a running studio give back the memory of its models", _nothing),

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import TOKEN
+from pipelines.domain.records import TOKEN, JudgedBy
 from pipelines.workflow import characters, models
 from studio.server.in_words import InWords
 from studio.server.state import Studio
@@ -21,6 +21,7 @@ class NewCharacter(Frozen):
     may_use: bool = False
     generator: str = ""
     editor: str = ""
+    judged_by: JudgedBy = "face"
 
 
 class Changes(Frozen):
@@ -28,6 +29,12 @@ class Changes(Frozen):
 
     kind: str | None = None
     class_prompt: str | None = None
+
+
+class ToldBy(Frozen):
+    """By what a character is told from now on."""
+
+    judged_by: JudgedBy
 
 
 class Chosen(TypedDict):
@@ -53,5 +60,9 @@ def character_routes(studio: Studio) -> APIRouter:
     @router.post("/characters/{character_id}/choose")
     def choose(character_id: str) -> Chosen:
         return {"id": studio.choose(character_id).id}
+
+    @router.post("/characters/{character_id}/judge")
+    def judge(character_id: str, asked: ToldBy) -> Chosen:
+        return {"id": characters.judge_by(studio.session, character_id, asked.judged_by).id}
 
     return router

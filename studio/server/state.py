@@ -123,6 +123,10 @@ class Studio:
         """Changes whenever something that a page shows may have changed."""
         return f"{id(self.session)}.{self.session.store.revision}.{self.character_id}"
 
+    def forget(self, name: str) -> None:
+        """What was remembered under that name changed without a record of it."""
+        self._memory.pop(name, None)
+
     def remembered(self, name: str, compute: Callable[[], Told]) -> Told:
         """``compute()``, kept until the revision changes: for what many polls ask and few changes alter."""
         revision = self.revision

@@ -4,7 +4,7 @@ report."""
 import json
 from typing import Annotated, Literal, NotRequired
 
-from fastapi import APIRouter, Body, HTTPException, Response
+from fastapi import APIRouter, Body, File, HTTPException, Response, UploadFile
 from fastapi.responses import FileResponse
 from typing_extensions import TypedDict
 
@@ -13,9 +13,10 @@ from pipelines.domain.calibrations import Calibration, RejectRate
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import Job
 from pipelines.session import NotFound
-from pipelines.workflow import calibration, sources, thresholds
+from pipelines.workflow import calibration, judges, outsiders, sources, thresholds
 from pipelines.workflow.calibration import CalibrateOptions
 from studio.server.in_words import STILL, Begun, InWords
+from studio.server.review import PICTURE_LIMIT
 from studio.server.state import Studio
 
 
@@ -35,6 +36,14 @@ class ScoresTold(TypedDict):
     impostor: list[float]
     closest: list[tuple[str, float]]
     words: str
+
+
+class OthersKept(TypedDict):
+    """What became of pictures of other people."""
+
+    taken: int
+    people: int
+    refused: list[str]
 
 
 class CalibrationTold(ScoresTold):
@@ -64,7 +73,8 @@ class CalibrationTold(ScoresTold):
 
 
 class ThresholdsTold(TypedDict):
-    """The thresholds of the character, and what a new one would be calibrated from."""
+    """The thresholds of the character, and what a new one would be calibrated from; ``worth``: of the starting line,
+    in words; ``strangers``: whether strangers can be drawn, and others brought in."""
 
     character: str
     sources: int
@@ -72,6 +82,8 @@ class ThresholdsTold(TypedDict):
     blocker: str
     weak: list[str]
     start: float | None
+    worth: str
+    strangers: bool
     far: float
     failed: str
     calibrations: list[CalibrationTold]
@@ -112,6 +124,22 @@ def threshold_routes(studio: Studio) -> APIRouter:
     def score() -> Begun:
         return {"job": calibration.score_again(studio.session, studio.character_id).id}
 
+    @router.post("/thresholds/strangers")
+    def strangers() -> Begun:
+        return {"job": calibration.draw_strangers(studio.session, studio.character_id).id}
+
+    @router.post("/thresholds/others")
+    def others(files: Annotated[list[UploadFile], File()]) -> OthersKept:
+        """Pictures of other people: the first folder of a file's name is the person, a file alone is one by itself."""
+        given = [(file.filename or "", file.file.read(PICTURE_LIMIT)) for file in files]
+        kept = outsiders.bring_in(studio.session, given)
+        studio.forget("thresholds")
+        return {
+            "taken": kept.taken,
+            "people": len(kept.people),
+            "refused": [f"{name}: {why}" for name, why in kept.refused],
+        }
+
     @router.get("/thresholds/{version}/{recogniser}")
     def report(version: str, recogniser: str) -> Response:
         """The report of a calibration, by its record: no other file of the workspace can be asked for here."""
@@ -129,7 +157,9 @@ def brief(studio: Studio) -> ThresholdNow:
     if not studio.character:
         return {"state": "nobody"}
     try:
-        recogniser = studio.session.family(studio.character.generator).recogniser
+        recogniser = judges.judge(
+            studio.session, studio.character, studio.session.family(studio.character.generator)
+        ).recogniser
     except NotFound:  # a preset of the user's that is gone: told on the rail
         recogniser = ""
     drawn = thresholds.newest(studio.session, studio.character_id).get(recogniser)
@@ -144,16 +174,18 @@ def view(studio: Studio) -> ThresholdsTold:
     NotFound."""
     session, character = studio.session, studio.session.character(studio.character_id)
     ahead = calibration.estimate(session, character.id)
-    family = session.family(character.generator)
+    judge = judges.judge(session, character, session.family(character.generator))
     known = thresholds.newest(session, character.id)
-    drawn = [known[name] for name in (family.recogniser, family.second_opinion) if name in known]
+    drawn = [known[name] for name in (judge.recogniser, judge.second_opinion) if name in known]
     return {
         "character": character.name,
         "sources": ahead.sources,
         "others": ahead.others,
         "blocker": ahead.blocker,
         "weak": list(ahead.weak),
-        "start": _starting(studio, family.recogniser),
+        "worth": calibration.worth_of_start(session, character),
+        "strangers": not calibration.drawn_here(session, character) and character.judged_by != "none",
+        "start": _starting(studio, judge.recogniser),
         "far": CalibrateOptions.far,
         "failed": _failed(studio, drawn[0] if drawn else None),
         "calibrations": [_calibration(studio, c) for c in drawn],

@@ -2,7 +2,8 @@
 
 Element ids: ``enrich-sources`` (a picker: ``.item[data-id]``, ``.tick input``), ``enrich-drop``,
 ``enrich-first-frame``, ``enrich-arrival``, ``enrich-advice``, ``enrich-tag`` (panel), ``enrich-angle``,
-``enrich-expression``, ``enrich-caption``, ``enrich-remove``, ``enrich-undo``, ``enrich-threshold``.
+``enrich-expression``, ``enrich-caption``, ``enrich-confirm``, ``enrich-remove``, ``enrich-undo``, ``enrich-judge``,
+``enrich-threshold``.
 """
 
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ from typing import get_args
 import gradio as gr
 from gradio.blocks import Block
 
-from pipelines.domain.records import Angle, Expression, ImageRecord
-from pipelines.workflow import practice, sources
+from pipelines.domain.records import Angle, Expression, ImageRecord, JudgedBy
+from pipelines.workflow import characters, practice, sources
 from pipelines.workflow.sources import angle_of, expression_of
 from studio.components.captions_door import CaptionsDoor
 from studio.components.forms import QUIET, Event, Updates, Value, Values, event, names, one_of, picked, text
@@ -25,6 +26,7 @@ from studio.server.state import Studio
 
 NO_SOURCES = "Drop 10 to 20 pictures of the character below: photos, sketches or renders, from at least two angles."
 NOBODY = "Make a character first: New character, above."
+JUDGES = [("its face", "face"), ("its look", "look"), ("my eyes alone", "none")]
 BEING_DRAWN = "The pictures are being drawn. They appear here in a moment."
 
 
@@ -41,14 +43,16 @@ class Sources:
     angle: gr.Dropdown
     expression: gr.Dropdown
     caption: gr.Textbox
+    confirm: gr.Button
     remove: gr.Button
+    judge: gr.Radio
     undo: gr.Button
     removed: gr.State
 
     @property
     def outputs(self) -> list[Block]:
         """What changes with the sources."""
-        return [self.picker, self.advice]
+        return [self.picker, self.advice, self.judge]
 
     @property
     def said_of_one(self) -> list[Block]:
@@ -68,6 +72,7 @@ class SourcesForm:
     paths: tuple[str, ...] = ()
     first_frame: bool = False
     removed: str = ""
+    judged_by: JudgedBy | None = None
 
 
 def read(column: Sources, values: Values) -> SourcesForm:
@@ -80,6 +85,7 @@ def read(column: Sources, values: Values) -> SourcesForm:
         paths=names(values.get(column.drop)),
         first_frame=bool(values.get(column.first_frame)),
         removed=text(values.get(column.removed)),
+        judged_by=one_of(values.get(column.judge), get_args(JudgedBy)),
     )
 
 
@@ -99,9 +105,11 @@ def build() -> Sources:
                 elem_id="enrich-expression",
             )  # fmt: skip
         caption = gr.Textbox(label="Caption", lines=1, max_lines=3, interactive=True, elem_id="enrich-caption")
+        confirm = gr.Button("It does show the character", size="sm", visible=False, elem_id="enrich-confirm")
         remove = gr.Button("Leave this picture out", size="sm", elem_id="enrich-remove")
     undo = gr.Button("Undo: take the picture back in", size="sm", visible=False, elem_id="enrich-undo")
     removed = gr.State("")
+    judge = gr.Radio(JUDGES, label="Told from others by", value="face", interactive=True, elem_id="enrich-judge")
     drop = gr.File(
         file_count="multiple", type="filepath", height=96, label="Drop pictures here", show_label=False,
         elem_id="enrich-drop", elem_classes="drop-zone",
@@ -110,13 +118,28 @@ def build() -> Sources:
         False, label="Take the first frame of animations", container=False, elem_id="enrich-first-frame"
     )
     arrival, advice = Words(elem_id="enrich-arrival"), Words(elem_id="enrich-advice")
-    return Sources(picker, drop, first_frame, arrival, advice, panel, angle, expression, caption, remove, undo, removed)
+    return Sources(
+        picker,
+        drop,
+        first_frame,
+        arrival,
+        advice,
+        panel,
+        angle,
+        expression,
+        caption,
+        confirm,
+        remove,
+        judge,
+        undo,
+        removed,
+    )
 
 
 def wire(column: Sources, studio: Studio, look: Event) -> None:
     """Wire the events; ``look`` looks ahead at what the ticked sources would give."""
     ask = partial(read, column)
-    tagged = [column.tag, column.angle, column.expression, column.caption]
+    tagged = [column.tag, column.angle, column.expression, column.caption, column.confirm]
     column.picker.pick(**event(ask, partial(selected, studio, column), [column.picker], tagged))
     said = [column.picker, column.angle, column.expression, column.caption]
     tags = event(ask, partial(tag, studio, column), said, column.outputs)
@@ -126,6 +149,10 @@ def wire(column: Sources, studio: Studio, look: Event) -> None:
         typed(**tags)
     gone = [column.picker, column.tag, column.undo, column.removed]
     column.remove.click(**event(ask, partial(leave_out, studio, column), [column.picker], gone)).then(**look)
+    sure = event(ask, partial(confirm, studio, column), [column.picker], [*column.outputs, column.confirm])
+    column.confirm.click(**sure).then(partial(measure, studio, anew=True), None, None, **QUIET)
+    chosen = event(ask, partial(judge_by, studio, column), [column.judge, column.picker], column.outputs)
+    column.judge.input(**chosen).then(partial(measure, studio, anew=True), None, None, **QUIET)
     back = event(ask, partial(take_back, studio, column), [column.removed, column.picker], [column.picker, column.undo])
     column.undo.click(**back).then(**look)
     dropped = [column.drop, column.first_frame, column.picker]
@@ -139,12 +166,14 @@ def wire(column: Sources, studio: Studio, look: Event) -> None:
 def shown(studio: Studio, column: Sources, before: Value) -> Updates:
     """The sources there are, with the ticks of ``before``, and what would make them a better bootstrap."""
     if not studio.character_id:
-        return {column.picker: {"empty": NOBODY}, column.advice: {}}
+        return {column.picker: {"empty": NOBODY}, column.advice: {}, column.judge: gr.update(visible=False)}
     found = sources.sources(studio.session, studio.character_id)
     advice = sources.advice(studio.session, studio.character_id) if found else []
     words = {"title": "The bootstrap is still weak", "lines": advice, "tone": "warn", "bullets": True}
     seen = picks(found, before, empty=nothing_yet(studio))
-    return {column.picker: seen, column.advice: words if advice else {}}
+    character = studio.session.character(studio.character_id)
+    judge = gr.update(value=character.judged_by, visible=character.practice is None)
+    return {column.picker: seen, column.advice: words if advice else {}, column.judge: judge}
 
 
 def nothing_said(column: Sources) -> Updates:
@@ -172,10 +201,10 @@ def arrive(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
     return {column.drop: None, column.arrival: words, **shown(studio, column, form.shown)}
 
 
-def measure(studio: Studio) -> None:
-    """Sources that nobody has looked at are judged: quality, faces, angle, expression."""
+def measure(studio: Studio, anew: bool = False) -> None:
+    """Sources that nobody has looked at are judged, or all ``anew``: quality, faces, angle, expression."""
     found = sources.sources(studio.session, studio.character_id) if studio.character_id else []
-    if any(image.scores.quality is None for image in found):
+    if found and (anew or any(image.scores.quality is None for image in found)):
         sources.measure(studio.session, studio.character_id)
 
 
@@ -201,7 +230,12 @@ def selected(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
     image = _selected(studio, form)
     if image is None:
         return {column.tag: gr.update(visible=False)}
-    known: Updates = {column.angle: angle_of(image), column.expression: expression_of(image)}
+    doubted = image.id in {found.id for found, _ in sources.doubts(studio.session, studio.character_id)}
+    known: Updates = {
+        column.angle: angle_of(image),
+        column.expression: expression_of(image),
+        column.confirm: gr.update(visible=doubted),
+    }
     return known | {column.tag: gr.update(visible=True), column.caption: image.caption}
 
 
@@ -216,6 +250,21 @@ def tag(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
             expression=form.expression if form.expression != expression_of(image) else None,
             caption=form.caption if form.caption != image.caption else None,
         )
+    return shown(studio, column, form.shown)
+
+
+def confirm(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
+    """The selected picture, which is doubted, does show the character."""
+    image = _selected(studio, form)
+    if image is not None:
+        sources.confirm(studio.session, image.id)
+    return {**shown(studio, column, form.shown), column.confirm: gr.update(visible=False)}
+
+
+def judge_by(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
+    """What the character is told by from now on."""
+    if studio.character_id and form.judged_by:
+        characters.judge_by(studio.session, studio.character_id, form.judged_by)
     return shown(studio, column, form.shown)
 
 

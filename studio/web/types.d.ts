@@ -223,6 +223,7 @@ export interface Character {
   origin: string;
   may_use: boolean;
   practice: number | null;
+  judged_by: "face" | "look" | "none";
   created: string;
 }
 
@@ -414,6 +415,7 @@ export interface NewCharacter {
   may_use?: boolean;
   generator?: string;
   editor?: string;
+  judged_by?: "face" | "look" | "none";
 }
 
 /** The next best action: what, why, and the tab where it is done (``gate`` preselects the pile in Review). */
@@ -451,6 +453,13 @@ export interface OtherModels {
   generator?: string;
   editor?: string;
   new_round?: boolean;
+}
+
+/** What became of pictures of other people. */
+export interface OthersKept {
+  taken: number;
+  people: number;
+  refused: string[];
 }
 
 /** What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels, */
@@ -777,7 +786,7 @@ export interface ThresholdNow {
   threshold: number;
 }
 
-/** The thresholds of the character, and what a new one would be calibrated from. */
+/** The thresholds of the character, and what a new one would be calibrated from; ``worth``: of the starting line, */
 export interface ThresholdsTold {
   character: string;
   sources: number;
@@ -785,6 +794,8 @@ export interface ThresholdsTold {
   blocker: string;
   weak: string[];
   start: number | null;
+  worth: string;
+  strangers: boolean;
   far: number;
   failed: string;
   calibrations: CalibrationTold[];
@@ -808,6 +819,11 @@ export interface Tile {
   verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
+}
+
+/** By what a character is told from now on. */
+export interface ToldBy {
+  judged_by: "face" | "look" | "none";
 }
 
 /** What could be the better try of a picture, the likeliest first. */

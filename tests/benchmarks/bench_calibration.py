@@ -114,7 +114,7 @@ def _verdict(line: Calibrated, mine: References, row: Row | None) -> str:
     score = float(against(mine, row[2][None], (row[1],))[0])
     if score >= line.threshold:
         return "right"
-    if row[1].startswith("profile") and mine.facing(row[1])[0] == "all":
+    if not mine.call(row[1]):
         return "none"
     return "wrong" if score < line.floor else "unsure"
 

@@ -8,7 +8,9 @@ from PIL import Image
 from pipelines.faces import recogniser
 from pipelines.faces.base import RecogniserMissing
 from pipelines.faces.insightface_pack import InsightFacePack
+from pipelines.storage.preset_files import PRESETS
 from pipelines.storage.presets import shipped
+from pipelines.worker.machine import _pack
 
 
 def settings(**given):
@@ -63,3 +65,11 @@ def test_recognisers_by_name(tmp_path):
     assert "not a face recogniser" in recogniser("perceptual", places).title
     with pytest.raises(ValueError, match=r"no recogniser 'eigenfaces'.*insightface.*mini-judge.*perceptual"):
         recogniser("eigenfaces", places)
+
+
+def test_a_detector_of_one_size_is_told(tmp_path):
+    assert InsightFacePack(str(tmp_path)).fixed_side() == 0
+    assert InsightFacePack(str(PRESETS / "mini" / "faces" / "pack")).fixed_side() == 128
+    told = _pack("insightface", settings(insightface_root=PRESETS / "mini" / "faces" / "pack"), shipped().faces)
+    assert "128 px" in told["note"]
+    assert _pack("mini", settings(), shipped().faces)["note"] == ""

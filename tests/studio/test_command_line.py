@@ -235,6 +235,14 @@ def test_presets_of_ones_own_are_begun_listed_and_their_errors_told(run: Any, wo
     assert answer["models"]["mine"]["found"]
 
 
+def test_doctor_says_who_tells_faces_on_a_fresh_machine(workspace_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(workspace_root / "nobody"))
+    report = doctor.examine(workspace_root)
+    assert report["judges"]["flux1-dev"] == "sface" and report["faces"]["sface"]["ready"]
+    (line,) = [line for line in doctor.words(report).splitlines() if "flux1-dev" in line and "faces" in line]
+    assert line.endswith("are judged by sface (YuNet and SFace, which come with FLENwheel): ready")
+
+
 def test_doctor_says_so_when_the_chosen_model_is_gone(workspace_root: Path) -> None:
     file = own_flux(workspace_root)
     settings.save(workspace_root, {"generator": "mine"})

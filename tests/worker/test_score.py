@@ -131,8 +131,8 @@ def test_a_face_recogniser_measures_faces_and_nothing_else(tmp_path):
     both = answers[pair.id]
     assert both.faces == 2
     assert both.identity.score is not None
-    assert (both.identity.n, both.identity.bin) == (3, "front")  # the cup of coffee is no reference
-    assert "2 faces; the largest was compared." in both.identity.why
+    assert (both.identity.n, both.identity.bin) == (3, "all")  # the cup of coffee is no reference
+    assert "2 faces; the one nearest the sources was compared." in both.identity.why
     assert len(both.identity.model_hash) == 16
 
 

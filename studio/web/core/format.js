@@ -25,6 +25,8 @@ export function percent(share) {
  * @param {number} high share, 0 to 1
  */
 export function percentRange(low, high) {
+  if (high < 0.001) return "less than 0.1 %";
+  if (low < 0.001) return `at most ${percent(high)}`;
   return `${percent(low).replace(" %", "")} to ${percent(high)}`;
 }
 

@@ -39,11 +39,26 @@ async function create(asked, problem, done) {
   }
 }
 
+/** By what a character can be told, with words. */
+const JUDGES = [
+  ["face", "its face: photographs of a person"],
+  ["look", "its look: a toy, an animal, a drawing"],
+  ["none", "my eyes alone"],
+];
+
+function judgeField() {
+  const options = JUDGES.map(([value, words]) => h("option", { value }, words));
+  const input = h("select", { id: "character-judge" }, ...options);
+  const chosen = () => /** @type {NewCharacter["judged_by"]} */ (input.value);
+  return { chosen, line: h("label", { class: "field" }, h("span", {}, "What tells it from others"), input) };
+}
+
 export function openNewCharacter() {
   const name = field("character-name", "Name", "", "Ada");
   const kind = field("character-class", "What it is", "person", "person, cat, robot");
   const token = field("character-token", "Word that stands for it in prompts", "ohwx_char");
   const origin = field("character-origin", "Where the pictures come from", "", "my own drawings; photos of me");
+  const judge = judgeField();
   const mayUse = h("input", { id: "character-may-use", type: "checkbox" });
   const models = forNew();
   const problem = problemLine();
@@ -51,24 +66,25 @@ export function openNewCharacter() {
   const onsubmit = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     const words = { name: name.input.value, kind: kind.input.value, token: token.input.value };
-    create({ ...words, ...models.chosen(), origin: origin.input.value, may_use: mayUse.checked }, problem, close);
-  };
-  const practise = () => {
-    close();
-    openPractice();
+    const rest = { origin: origin.input.value, may_use: mayUse.checked, judged_by: judge.chosen() };
+    create({ ...words, ...models.chosen(), ...rest }, problem, close);
   };
   const form = h(
     "form",
     { class: "form", onsubmit },
     h("div", { class: "pair" }, name.line, kind.line),
     h("div", { class: "pair" }, origin.line, token.line),
+    judge.line,
     models.box,
     h("label", { class: "check" }, mayUse, "I may use these pictures to train a model."),
     problem,
     h(
       "div",
       { class: "row end" },
-      button("No pictures? Practice characters", practise, { id: "practice-open", class: "quiet" }),
+      button("No pictures? Practice characters", () => (close(), openPractice()), {
+        id: "practice-open",
+        class: "quiet",
+      }),
       h("span", { class: "grow" }),
       h("button", { id: "create-character", type: "submit", class: "fb primary" }, "Create character"),
     ),

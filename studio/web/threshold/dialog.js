@@ -7,6 +7,7 @@ import { status, onStatus, poll } from "../core/status.js";
 import { address, post, tryGet } from "../core/net.js";
 import { attempt, button, dialog, relabel } from "../core/ui.js";
 import { thresholdBody } from "./view.js";
+import { othersZone } from "./others.js";
 import { calibrationIn, calibrationWords } from "./status.js";
 
 /** @import { CalibrationTold, ThresholdsTold } from "../types.js" */
@@ -62,10 +63,19 @@ class ThresholdDialog {
       id: "threshold-calibrate",
       class: "primary",
     });
+    this.strangers = button("Draw 120 strangers", () => ask("/thresholds/strangers"), { id: "threshold-strangers" });
+    this.others = othersZone(() => this.load());
     this.rescore = button("", () => ask("/thresholds/score"), { id: "threshold-score", class: "primary" });
     this.report = h("a", { id: "threshold-report", class: "fb", target: "_blank", rel: "noopener" }, "Whole report");
-    const foot = [this.progress.node, this.report, h("span", { class: "grow" }), this.rescore, this.draw];
-    const content = h("div", { class: "th" }, this.body, h("div", { class: "th-foot" }, foot));
+    const foot = [
+      this.progress.node,
+      this.report,
+      h("span", { class: "grow" }),
+      this.strangers,
+      this.rescore,
+      this.draw,
+    ];
+    const content = h("div", { class: "th" }, this.body, this.others, h("div", { class: "th-foot" }, foot));
     this.box = dialog("Identity line", content, { id: "threshold-dialog", wide: true });
   }
 
@@ -95,6 +105,7 @@ class ThresholdDialog {
     put(this.body, this.chooser(data.calibrations, calibration), thresholdBody(data, calibration));
     relabel(this.draw, calibration ? "Calibrate again" : "Calibrate");
     this.draw.classList.toggle("primary", !calibration || calibration.provisional || calibration.stale);
+    this.strangers.hidden = this.others.hidden = !data.strangers;
     this.rescore.hidden = !data.waiting;
     relabel(this.rescore, `Judge ${count(data.waiting, "picture")} by it`);
     this.report.hidden = !calibration;

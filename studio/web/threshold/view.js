@@ -99,7 +99,7 @@ function drawn(calibration, data) {
 }
 
 /** @param {ThresholdsTold} data */
-function nothingYet({ character, start }) {
+function nothingYet({ character, start, worth }) {
   const value = start === null ? "a starting value" : `a starting value, ${start.toFixed(2)} for a pair of pictures`;
   return h(
     "div",
@@ -110,6 +110,7 @@ function nothingYet({ character, start }) {
       h("b", {}, `No calibration has been drawn for ${character} yet. `),
       `Until then pictures are called right or wrong by ${value}, the same for everybody.`,
     ),
+    worth ? h("p", { id: "threshold-worth" }, worth) : null,
     h(
       "p",
       { class: "dim" },
