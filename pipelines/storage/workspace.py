@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from pipelines.storage.atomic import keep_to, make_folder, read_bytes, write_durably
 
 LORA_FOLDERS = {"character": "flux_lora", "editor": "qwen_lora"}
-FIXED = ("characters", "loras", "models", "cache", "presets", "logs", "backups")
+FIXED = ("characters", "loras", "models", "cache", "presets", "logs", "backups", "others")
 """The folders of a workspace. Each may be a link that the user made to a bigger disk; what is in it must stay there."""
 _IDENTITY = re.compile(r"[0-9a-f]{16}")
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
