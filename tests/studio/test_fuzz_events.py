@@ -41,7 +41,8 @@ HOSTILE: tuple[Any, ...] = (
 
 @pytest.fixture
 def web(served: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served.url, timeout=120) as client:
+    alone = httpx.Limits(max_keepalive_connections=0)  # none that the server closes at the moment it is used again
+    with httpx.Client(base_url=served.url, timeout=120, limits=alone) as client:
         client.get("/")
         yield client
 
@@ -175,9 +176,12 @@ def nobody(workspace_root: Path) -> Iterator[tuple[Served, httpx.Client]]:
         studio = Studio(session)
         with serving(studio) as port:
             served = Served(studio, f"http://127.0.0.1:{port}")
-            with httpx.Client(base_url=served.url, timeout=120) as client:
-                client.get("/")
-                yield served, client
+            alone = httpx.Limits(
+                max_keepalive_connections=0
+            )  # none that the server closes at the moment it is used again
+    with httpx.Client(base_url=served.url, timeout=120, limits=alone) as client:
+        client.get("/")
+        yield served, client
 
 
 def test_a_studio_without_a_character_answers_every_event_and_keeps_nothing(
