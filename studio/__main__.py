@@ -25,14 +25,17 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _serve(options: Namespace) -> int:
-    """Serve the studio until it is stopped. Gradio is imported here: two seconds that no step needs."""
-    from studio.app import Opening, serve
-    from studio.server.place import allowed_name, root_path
+    """Serve the studio until it is stopped. Gradio is imported when what was asked for can be: two seconds that no step
+    needs, and no refusal."""
+    from studio.server.place import Opening, allowed_name, listen, root_path
 
     with suppress(KeyboardInterrupt):  # how a studio ends
         names = tuple(dict.fromkeys(allowed_name(name) for name in options.allow_host))
         opening = Opening(options.host, options.port, names, root_path(options.root_path), _password(options.password))
-        serve(workspace_of(options), opening, open_browser=not options.no_browser)
+        with listen(opening.host, opening.port) as door:
+            from studio.app import serve
+
+            serve(workspace_of(options), opening, door, open_browser=not options.no_browser)
     return DONE
 
 

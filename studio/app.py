@@ -27,9 +27,9 @@ strip     figure.tile[data-id] with its tick box input.tick, inside the elem_id 
 
 import os
 import shutil
+import socket
 import threading
 import webbrowser
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -54,7 +54,7 @@ from studio.server import web
 from studio.server.entry import QUERY, Entry, made_password
 from studio.server.loopback import LOOPBACK
 from studio.server.own import own
-from studio.server.place import Place, listen
+from studio.server.place import Opening, Place
 from studio.server.security import UPLOAD_LIMIT, Guard
 from studio.server.state import Studio
 from studio.server.uploads import Doors, GuardedBlocks
@@ -95,18 +95,6 @@ can fill your disk. Folders are chosen on this machine alone. Nothing is encrypt
 not trust put a proxy with TLS before it."""
 MADE = "The password is {password} (made for this start; choose your own with --password)."
 GIVEN = "It asks for the password that you gave."
-
-
-@dataclass(frozen=True)
-class Opening:
-    """How the studio is opened: where it listens, the names it answers to besides, the path it stands under behind a
-    proxy, and the password; "" makes one where others can reach it."""
-
-    host: str = "127.0.0.1"
-    port: int = 7860
-    names: tuple[str, ...] = ()
-    root: str = ""
-    password: str = ""
 
 
 def build(
@@ -161,25 +149,23 @@ def welcome(place: Place, workspace: Path, password: str = "", told: bool = True
     return f"{words}\n{MADE.format(password=password) if told else GIVEN}" if password else words
 
 
-def serve(workspace: Path, opening: Opening | None = None, open_browser: bool = True) -> None:
-    """Open the workspace and serve the studio until it is stopped. Raises WorkspaceBusy, OSError (port in use)."""
-    opening = opening or Opening()
-    with listen(opening.host, opening.port) as door:
-        bound, port = door.getsockname()[:2]
-        place = Place(bound, port, opening.names, opening.root, opening.host)
-        password = opening.password or (made_password() if place.shared else "")
-        with Studio(open_session(workspace), place.addresses()[0]) as studio:
-            app = build(studio, place=place, password=password)
-            studio.session.store.announce(studio.address)
-            if open_browser:
-                threading.Timer(1.0, webbrowser.open, entrances(place, password)[:1]).start()
-            warm = threading.Timer(WARM_AFTER, lambda: studio.session.jobs.warm())  # the page comes first
-            warm.daemon = True
-            warm.start()
-            words = welcome(place, workspace, password, told=not opening.password)
-            print(words, flush=True)  # noqa: T201 - told on the terminal
-            trusted: list[str] = list(LOOPBACK)  # a proxy on this machine says for whom it asks
-            config = uvicorn.Config(
-                app, log_level="warning", server_header=False, timeout_graceful_shutdown=2, forwarded_allow_ips=trusted
-            )
-            uvicorn.Server(config).run(sockets=[door])
+def serve(workspace: Path, opening: Opening, door: socket.socket, *, open_browser: bool = True) -> None:
+    """Open the workspace and serve the studio at ``door`` (``listen``) until it is stopped. Raises WorkspaceBusy."""
+    bound, port = door.getsockname()[:2]
+    place = Place(bound, port, opening.names, opening.root, opening.host)
+    password = opening.password or (made_password() if place.shared else "")
+    with Studio(open_session(workspace), place.addresses()[0]) as studio:
+        app = build(studio, place=place, password=password)
+        studio.session.store.announce(studio.address)
+        if open_browser:
+            threading.Timer(1.0, webbrowser.open, entrances(place, password)[:1]).start()
+        warm = threading.Timer(WARM_AFTER, lambda: studio.session.jobs.warm())  # the page comes first
+        warm.daemon = True
+        warm.start()
+        words = welcome(place, workspace, password, told=not opening.password)
+        print(words, flush=True)  # noqa: T201 - told on the terminal
+        trusted: list[str] = list(LOOPBACK)  # a proxy on this machine says for whom it asks
+        config = uvicorn.Config(
+            app, log_level="warning", server_header=False, timeout_graceful_shutdown=2, forwarded_allow_ips=trusted
+        )
+        uvicorn.Server(config).run(sockets=[door])

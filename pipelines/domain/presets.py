@@ -2,7 +2,7 @@
 
 ``pipelines.storage.presets`` reads them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -77,7 +77,9 @@ class ModelFamily(Frozen):
     ``factor`` is how many pixels of a side one latent stands for. ``text_length`` is the number of tokens of a prompt:
     FLUX pads to it; Qwen pads nothing, there it is the typical length that memory is foretold with. ``world`` names the
     world of drawn people that is all it knows (``pipelines.world``): there strangers can be drawn, and what is true of
-    a picture is known.
+    a picture is known. ``caption_from``: what captions of its trainings are built from besides what a human said and
+    angle and expression: what an edit changed, what is left of a prompt that was not followed in all, and what was
+    measured.
     """
 
     name: str
@@ -98,6 +100,7 @@ class ModelFamily(Frozen):
     world: Literal["", "mini"] = ""
     modelspec: str = ""
     geometry: Geometry | None = None
+    caption_from: tuple[Literal["edit", "prompt", "measured"], ...] = ("edit", "prompt", "measured")
 
     @property
     def weights_revision(self) -> str:
@@ -166,11 +169,13 @@ class CatalogueEntry(Frozen):
 
 
 class Edit(Frozen):
-    """One value of an enrichment axis, such as angle ``half-left``, and the instruction that asks for it."""
+    """One value of an enrichment axis, such as angle ``half-left``, and the instruction that asks for it. ``caption``
+    is how a caption says that a picture shows it (empty: derived from the value, ``planning.captions``)."""
 
     value: str
     title: str
     prompt: str
+    caption: str = ""
     angle: Angle | Literal[""] = ""
     expression: Expression | Literal[""] = ""
 
@@ -185,7 +190,8 @@ class Axis(Frozen):
 
 class Scenario(Frozen):
     """A prompt template for novel pictures. ``{character}`` is replaced by ``ohwx_char person``; ``pose`` is what a
-    whole figure does, of which several scenarios may be pictures."""
+    whole figure does, of which several scenarios may be pictures. ``caption`` says what else of it varies, place and
+    light, of a picture that does not show all that was asked for (empty: what is left of the prompt)."""
 
     name: str
     title: str
@@ -194,15 +200,43 @@ class Scenario(Frozen):
     expression: Expression | Literal[""] = ""
     focus: Literal["head", "body"] = "head"
     pose: str = ""
+    caption: str = ""
+
+
+class CaptionFactor(Frozen):
+    """Something that a caption can speak of: what varies from picture to picture, such as an axis of enrichment of the
+    same ``name``, or what ``belongs`` to the character and is never named.
+
+    A part of a caption speaks of the first factor one of whose ``words`` (whole words, in any case) stands in it, else
+    of one whose ``openings`` it begins with. ``phrase`` says a ``{value}`` that has no words of its own.
+    """
+
+    name: str
+    title: str = ""
+    words: tuple[str, ...] = ()
+    openings: tuple[str, ...] = ()
+    phrase: str = ""
+    belongs: bool = False
+
+
+class CharacterKind(Frozen):
+    """What a character can be. Instructions are written for a person: of the kinds ``of``, ``words`` are what stands in
+    for words of theirs (``{kind}``: the kind itself). The one that is of nothing stands for all others."""
+
+    name: str
+    of: tuple[str, ...] = ()
+    words: dict[str, str] = Field(default_factory=dict)
 
 
 class FailureMode(Frozen):
     """Something that is wrong with a picture. ``name`` is what decisions record, ``title`` the words on screen (empty:
-    the name), ``key`` the letter that notes it after F."""
+    the name), ``key`` the letter that notes it after F. ``factor`` is what a picture with it does not show as it was
+    asked for (``CaptionFactor``), so that no caption says so."""
 
     name: str = Field(min_length=1, max_length=80)
     title: str = Field("", max_length=80)
     key: str = Field(pattern=r"^[a-z]$")
+    factor: str = ""
 
     @property
     def words(self) -> str:
@@ -242,7 +276,9 @@ class TrainingSettings(Frozen):
     """Everything a training depends on besides its pictures. ``source_share`` is the sampling weight that sources
     keep in every round (against drift; 0: they count like all others); ``resolution`` is the side of the square area in
     pixels; ``face_weight`` is how much more than the rest the middle of a face counts in the loss (0: all alike);
-    ``lr_scheduler``: after ``warmup`` steps the learning rate stays, or falls to zero as a cosine does."""
+    ``lr_scheduler``: after ``warmup`` steps the learning rate stays, or falls to zero as a cosine does. ``smaller``:
+    sides below ``resolution`` at which pictures are seen as often as at it. ``ema``: the LoRA that is sampled and kept
+    is the moving average of the weights with this decay (0: the weights of the last step)."""
 
     rank: int = Field(16, ge=1, le=256)
     alpha: float = Field(16, gt=0, le=10_000)
@@ -263,10 +299,18 @@ class TrainingSettings(Frozen):
     face_weight: float = Field(0.0, ge=0, le=100)
     seed: int = Field(0, ge=-(2**63), lt=2**63)
     phases: tuple[Phase, ...] = ()
+    smaller: tuple[Annotated[int, Field(ge=32, le=8192)], ...] = ()
+    ema: float = Field(0.0, ge=0, lt=1)
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Every side that pictures are seen at, ``resolution`` first; a smaller one that is not smaller is none."""
+        return (self.resolution, *(side for side in dict.fromkeys(self.smaller) if side < self.resolution))
 
 
 class TrainingPreset(Frozen):
-    """Named training settings for one kind of LoRA. ``families`` are the model families it is meant for."""
+    """Named training settings for one kind of LoRA. ``families`` are the model families it is meant for.
+    ``steps_per_picture`` above 0: as many steps for each picture, from ``fewest`` to ``most``, unless steps are set."""
 
     name: str
     title: str
@@ -274,3 +318,12 @@ class TrainingPreset(Frozen):
     families: tuple[str, ...]
     note: str = ""
     settings: TrainingSettings
+    steps_per_picture: int = Field(0, ge=0, le=10_000)
+    fewest: int = Field(1000, ge=1)
+    most: int = Field(3000, ge=1)
+
+    def steps(self, pictures: int) -> int:
+        """The steps of a training on so many pictures."""
+        if not self.steps_per_picture or not pictures:
+            return self.settings.steps
+        return max(self.fewest, min(self.most, self.steps_per_picture * pictures))

@@ -14,10 +14,13 @@ from pipelines.domain.shots import ImageRef, LoraStack, Shot
 
 Angle = Literal["front", "half-left", "profile-left", "half-right", "profile-right", "back", "unsure"]
 Expression = Literal["neutral", "smiling", "angry", "sad", "unsure"]
+Framing = Literal["portrait", "bust", "full", "unsure"]
+"""How much of the figure is in the picture: a face, down to the chest or waist, head to feet."""
 ImageKind = Literal["source", "enriched", "synthetic", "survey", "card", "sample", "correction"]
 DatasetKind = Literal["source", "enriched", "synthetic", "pristine", "qwen_training"]
 Label = Literal["good", "needs_correction", "reject"]
-TOKEN, CLASS_PROMPT = "ohwx_char", "person"
+PERSON = "person"
+TOKEN, CLASS_PROMPT = "ohwx_char", PERSON
 """What stands for a character in prompts, unless something else was chosen."""
 Target = Literal["character", "editor"]
 """What a LoRA is trained for: to draw a character, or to edit."""
@@ -55,12 +58,17 @@ class Character(Record):
     ``origin`` says where the pictures come from and ``may_use`` that the user is allowed to use them: both are asked
     for, because the people in the pictures have a say. ``generator`` and ``editor`` name model families. ``practice``:
     which person of the mini world this is (``mini.cast``), whose truth is known; ``None`` for everyone else.
+    ``kind`` is what instructions to the editor call it (characters of before there were kinds are persons);
+    ``formerly`` are the ``instance`` words that it had before its kind was changed, which stand in captions and
+    prompts of then.
     """
 
     table: ClassVar[str] = "characters"
     name: str
     token: str = TOKEN
     class_prompt: str = CLASS_PROMPT
+    kind: str = PERSON
+    formerly: tuple[str, ...] = ()
     generator: str
     editor: str
     origin: str = ""
@@ -125,13 +133,15 @@ class Scores(Frozen):
 
 
 class Intake(Frozen):
-    """Where a picture that was not made here comes from. ``original`` is the kept file, byte for byte."""
+    """Where a picture that was not made here comes from. ``original`` is the kept file, byte for byte, ``caption`` the
+    one that came with it, letter for letter."""
 
     filename: str
     original: str
     original_sha256: str
     format: str
     notes: tuple[str, ...] = ()
+    caption: str = ""
 
 
 class ImageRecord(Record):
@@ -139,6 +149,8 @@ class ImageRecord(Record):
 
     ``pixels`` is the SHA-256 of its RGB bytes (finds the same picture in another file) and ``dhash`` a 64-bit
     difference hash in hex (finds near duplicates). Either ``shot`` (made here) or ``intake`` (brought in) is set.
+    ``angle``, ``expression`` and ``framing`` are what a human said. ``caption_whole``: the caption is what a LoRA
+    learns with, word for word; else what is known of the picture is added (``workflow.captions``).
     """
 
     table: ClassVar[str] = "images"
@@ -153,6 +165,8 @@ class ImageRecord(Record):
     caption: str = ""
     angle: Angle = "unsure"
     expression: Expression = "unsure"
+    framing: Framing = "unsure"
+    caption_whole: bool = False
     shot: Shot | None = None
     intake: Intake | None = None
     scores: Scores = Scores()
@@ -247,6 +261,27 @@ class SavedStack(Record):
     name: str = ""
     stack: LoraStack = LoraStack()
     off: tuple[str, ...] = ()
+    created: datetime = Field(default_factory=now)
+
+
+class CaptionBefore(Frozen):
+    """A picture's caption (with ``ImageRecord.caption_whole``) before and after captions were edited together."""
+
+    image: str
+    caption: str
+    whole: bool
+    after: str
+
+
+class CaptionEdit(Record):
+    """Captions that were edited together, so that it can be taken back. ``words`` say what was done."""
+
+    table: ClassVar[str] = "caption_edits"
+    id: str = Field(default_factory=new_id)
+    character: str
+    words: str
+    changed: tuple[CaptionBefore, ...]
+    undone: bool = False
     created: datetime = Field(default_factory=now)
 
 

@@ -191,6 +191,19 @@ class ObtainRequest(Frozen):
     family: str
 
 
+class ObtainLoraRequest(Frozen):
+    """Download a LoRA file into the library: ``file`` of a repository of the hub (empty: its only one), or what lies at
+    ``url``. ``family`` is the model preset that it must fit, ``catalogue`` the entry that it is of."""
+
+    kind: Literal["obtain-lora"] = "obtain-lora"
+    repo: str = ""
+    file: str = ""
+    revision: str = "main"
+    url: str = ""
+    family: str = ""
+    catalogue: str = ""
+
+
 Request = Annotated[
     RenderRequest
     | ScoreRequest
@@ -199,7 +212,8 @@ Request = Annotated[
     | ExamineRequest
     | TargetsRequest
     | TrainRequest
-    | ObtainRequest,
+    | ObtainRequest
+    | ObtainLoraRequest,
     Field(discriminator="kind"),
 ]
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)

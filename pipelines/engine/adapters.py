@@ -27,6 +27,7 @@ from safetensors import safe_open
 from pipelines.domain.faults import out_of_memory
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.engine.lora_weights import Builder, Halves
+from pipelines.engine.memory import LORAS_KEPT
 from pipelines.models import registry
 from pipelines.models.base import TRANSFORMER
 from pipelines.models.driver import Driver
@@ -36,8 +37,6 @@ from pipelines.models.lora_scales import Scales, scales_of
 from pipelines.models.lora_targets import LoraTarget, shipped_targets
 from pipelines.storage.safetensors_header import Header
 from pipelines.storage.workspace import Workspace
-
-BUDGET_BYTES = 4 * 2**30
 
 Tensors = dict[str, torch.Tensor]
 
@@ -61,9 +60,7 @@ class Shelf:
 
 
 @contextmanager
-def applied(
-    driver: Driver, stack: LoraStack, workspace: Workspace, budget: int = BUDGET_BYTES
-) -> Iterator[list[Loaded]]:
+def applied(driver: Driver, stack: LoraStack, workspace: Workspace, budget: int = LORAS_KEPT) -> Iterator[list[Loaded]]:
     """Within, the model is the base with ``stack`` on it; afterwards it is as it was before, whatever happened.
 
     Files are read at their first use only. Raises LoraRefused (wrong family, not a LoRA, changed since it was chosen,
@@ -78,6 +75,16 @@ def applied(
         yield loaded
     finally:
         _activate(driver, before)
+
+
+def keep_only(driver: Driver, files: set[str]) -> int:
+    """Take out all adapters but those of these files (SHA-256); how many bytes that gave back."""
+    shelf = _shelf(driver)
+    gone = [sha for sha in shelf.kept if sha not in files and sha not in dict(shelf.active)]
+    given_back = sum(shelf.kept[sha].bytes for sha in gone)
+    for sha in gone:
+        _remove(driver, shelf.kept.pop(sha).name)
+    return given_back
 
 
 def _shelf(driver: Driver) -> Shelf:

@@ -17,8 +17,8 @@ from pipelines.domain.shots import Shot
 from pipelines.engine import weights
 from pipelines.engine.capacity import Capacity, capacity, computes_bfloat16
 from pipelines.models import registry
-from pipelines.models.base import Architecture, shape_of
-from pipelines.storage.safetensors_header import read_header
+from pipelines.models.base import TILE, Architecture, shape_of
+from pipelines.storage.safetensors_header import NotSafetensors, read_header
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
@@ -33,9 +33,10 @@ TRAINED = 16
 # during the backward pass of a training with gradient checkpointing (its architecture's); and per block without it.
 FORWARD = 24
 KEPT_PER_BLOCK = 18
-# Numbers per pixel when a picture is decoded: three maps of 256 channels at full size; tiles are 512 px.
-DECODE = 3 * 256
-TILE = 512
+# Numbers a pixel of the whole picture, while it is put together of tiles.
+TOGETHER = 8
+# LoRAs that are not in use stay in the model as long as all take no more, bytes.
+LORAS_KEPT = 4 * GIB
 _EMBEDDINGS = ("embed_tokens", "shared.", "embedding", "relative_attention_bias")
 
 
@@ -47,8 +48,8 @@ class WillNotFit(RuntimeError):
 class Prediction:
     """Memory in GiB. ``phases``: what is going on (``load``, ``denoise``, ...) and what is held then, by part.
 
-    ``total_gib`` is what may be used. ``ladder`` names the measures that are needed to fit (``tiling``, ``encoders
-    off``). ``why`` says to the user why it does not fit.
+    ``total_gib`` is what may be used. ``ladder`` names the measures that are needed to fit (``loras``: those of the
+    present picture alone stay; ``tiling``; ``encoders off``). ``why`` says to the user why it does not fit.
     """
 
     phases: dict[str, dict[str, float]]
@@ -89,10 +90,31 @@ def predict_render(family: ModelFamily, shots: Sequence[Shot], workspace: Worksp
     wide, budget = _wide(machine), machine.usable_gib
     parts = _parts(family, folder, wide)
     shape = _geometry(family, folder)
-    ladders: tuple[tuple[str, ...], ...] = ((), ("tiling",), ("tiling", "encoders off"))
-    tried = [Prediction(_render_phases(family, shots, parts, shape, rungs, wide), budget, rungs) for rungs in ladders]
+    loras = _loras(shots, workspace, wide)
+    rungs = _rungs(family, shots, loras)
+    ladders = [rungs[:n] for n in range(len(rungs) + 1)]
+    tried = [Prediction(_render_phases(family, shots, parts, shape, r, wide, loras), budget, r) for r in ladders]
     return next((p for p in tried if p.fits), None) or _refused(
-        tried[-1], f"{family.title} needs", "Choose smaller pictures or a smaller model", machine
+        tried[-1], f"{family.title} needs", _cure(tried[-1]), machine
+    )
+
+
+def _cure(prediction: Prediction) -> str:
+    """What to choose instead: smaller pictures help only where it is the pictures that do not fit."""
+    loading = prediction.phase_gib("load") > prediction.total_gib
+    return "Choose a smaller model" if loading else "Choose smaller pictures or a smaller model"
+
+
+def why_not_loaded(family: ModelFamily, workspace: Workspace, settings: Settings) -> str:
+    """What to say when memory ran out while a model was loaded, by what is free at this moment."""
+    machine = capacity(settings)
+    prediction = predict_render(family, [], workspace, settings)
+    held = f" Other programs hold the rest: {', '.join(machine.holders[:3])}." if machine.holders else ""
+    return (
+        f"Memory ran out while {family.title} was loaded: it takes about {prediction.phase_gib('load'):.1f} GiB, and"
+        f" {machine.usable_gib:.1f} GiB of {machine.total_gib:.1f} may be used here.{held} Smaller pictures would not"
+        " help: end other programs that use the card, unload what is loaded (below at the left, or: flenwheel unload),"
+        " or choose a smaller model (Models, beside the character's name)."
     )
 
 
@@ -118,7 +140,20 @@ def predict_training(
     activations = tokens * training.batch * shape.width * wide * kept
     learned = training.rank * lora_width(architecture, family.lora_targets, shape) * TRAINED
     steps = {"transformer": parts["transformer"].held, "LoRA and optimizer": learned, "activations": activations}
-    phases = {"load": _all(parts, loading=True), "train": _in_gib(steps | {"overhead": OVERHEAD})}
+    pixels = training.resolution**2
+    phases = {
+        "load": _all(parts, loading=True),
+        "encode": _all(parts) | _in_gib({"activations": pixels * architecture.encoded * wide}),
+        "train": _in_gib(steps | {"overhead": OVERHEAD}),
+        "sample": _in_gib(
+            {
+                **{name: parts[name].held for name in ("transformer", "vae")},
+                "LoRA and optimizer": learned,
+                "activations": family.defaults.width * family.defaults.height * architecture.decoded * wide,
+                "overhead": OVERHEAD,
+            }
+        ),
+    }
     prediction = Prediction(phases, machine.usable_gib)
     if prediction.fits:
         return prediction
@@ -141,6 +176,7 @@ def _render_phases(
     shape: Geometry,
     ladder: tuple[str, ...],
     wide: int,
+    loras: "_Loras",
 ) -> dict[str, dict[str, float]]:
     defaults = family.defaults
     pixels = max((s.width * s.height for s in shots), default=defaults.width * defaults.height)
@@ -150,12 +186,55 @@ def _render_phases(
     resident = _all(parts)
     if "encoders off" in ladder:
         resident = {name: gib for name, gib in resident.items() if not name.startswith("text_encoder")}
-    decoded = min(pixels, TILE**2) if "tiling" in ladder else pixels
-    return {
+    if held := loras.largest if "loras" in ladder else loras.kept:
+        resident |= _in_gib({"LoRAs": held})
+    tiled, architecture = "tiling" in ladder, registry.of(family)
+    phases = {
         "load": _all(parts, loading=True),
         "denoise": resident | _in_gib({"activations": tokens * shape.width * wide * FORWARD}),
-        "decode": resident | _in_gib({"activations": decoded * DECODE * wide}),
+        "decode": resident | _in_gib({"activations": _by_vae(pixels, architecture.decoded, tiled) * wide}),
     }
+    if sources:
+        seen = _by_vae(defaults.vae_px**2, architecture.encoded, tiled)
+        phases["encode"] = resident | _in_gib({"activations": seen * wide})
+    return phases
+
+
+def _by_vae(pixels: int, each: int, tiled: bool) -> int:
+    """Numbers alive while a VAE that keeps ``each`` a pixel makes so many pixels: tiled, of one tile and the whole."""
+    return min(pixels, TILE**2) * each + TOGETHER * pixels if tiled else pixels * each
+
+
+@dataclass(frozen=True)
+class _Loras:
+    """Bytes of LoRAs: of the stack that takes most (``largest``), and of what stays of all while a plan runs."""
+
+    largest: float
+    kept: float
+
+
+def _loras(shots: Sequence[Shot], workspace: Workspace, wide: int) -> _Loras:
+    """What the LoRAs of a plan take: their numbers, as the transformer has its own; a file that is gone takes none."""
+    files = {a.sha256: a.path for s in shots for a in s.stack.adapters}
+    sizes = {sha256: _numbers(workspace.path(path)) * wide for sha256, path in files.items()}
+    largest = max((sum(sizes[a.sha256] for a in s.stack.adapters) for s in shots), default=0)
+    return _Loras(largest, max(largest, min(sum(sizes.values()), LORAS_KEPT)))
+
+
+def _numbers(file: Path) -> int:
+    try:
+        return sum(prod(entry.shape) for entry in read_header(file).tensors.values())
+    except (OSError, NotSafetensors):  # told when it is to be used
+        return 0
+
+
+def _rungs(family: ModelFamily, shots: Sequence[Shot], loras: _Loras) -> tuple[str, ...]:
+    """What can be done for a plan, the cheapest first; what would change nothing for it is left out."""
+    sides = [side for shot in shots for side in (shot.width, shot.height)]
+    own = family.defaults
+    sides += [own.width, own.height] if not shots else [own.vae_px] if any(s.sources for s in shots) else []
+    measures = {"loras": loras.kept > loras.largest, "tiling": max(sides, default=0) > TILE, "encoders off": True}
+    return tuple(name for name, helps in measures.items() if helps)
 
 
 def _all(parts: dict[str, _Part], loading: bool = False) -> dict[str, float]:

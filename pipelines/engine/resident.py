@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import diffusers
@@ -21,6 +21,7 @@ import torch
 from pipelines.domain.events import Event, Memory, Warned
 from pipelines.domain.presets import ModelFamily
 from pipelines.engine import attention, precision, quantize, weights
+from pipelines.engine.memory import WillNotFit, why_not_loaded
 from pipelines.models import registry
 from pipelines.models.driver import Driver, driver_of
 from pipelines.storage.settings import Settings
@@ -51,11 +52,12 @@ class Resident:
 
     @contextmanager
     def use(self, family: ModelFamily) -> Iterator[Driver]:
-        """The driver of ``family``, loaded. Raises WeightsMissing, RuntimeError when the folder holds another model."""
+        """The driver of ``family``, loaded. Raises WeightsMissing, WillNotFit, RuntimeError when the folder holds
+        another model."""
         with self._lock:
             if not self.holds(family):
                 self.drop()
-                self._driver, self._key = self._load(family), self._key_of(family)
+                self._driver, self._key = self._loaded(family), self._key_of(family)
                 self.emit(self.memory())
             assert self._driver is not None
             yield self._driver
@@ -114,6 +116,16 @@ class Resident:
     def folder(self, family: ModelFamily) -> Path:
         """Where the weights of ``family`` lie. A download is never started here. Raises WeightsMissing."""
         return weights.require(family, self.workspace, self.settings)
+
+    def _loaded(self, family: ModelFamily) -> Driver:
+        """Loaded; when the card is full on the way, once more with all given back that was taken. Raises WillNotFit, in
+        words: at loading no picture is too large."""
+        for _ in range(2):
+            with suppress(torch.OutOfMemoryError):
+                return self._load(family)
+            # Outside the handler: a live traceback would hold on to what was loaded so far.
+            self.release()
+        raise WillNotFit(why_not_loaded(family, self.workspace, self.settings))
 
     def _key_of(self, family: ModelFamily) -> Hashable:
         parts = tuple((name, part.quantize, part.skip) for name, part in family.parts.items())

@@ -76,7 +76,8 @@ def _lacking(family: ModelFamily, workspace: Workspace, settings: Settings) -> M
         return Missing(what, 0.0, family.licence, "reinstall")
     what = (
         f"The weights of {family.title} are not on this machine: {family.weights.gib:.1f} GiB from"
-        f" {family.weights.hub}, licence: {family.licence}. Download them first, then run again."
+        f" {family.weights.hub}, licence: {family.licence}. Get them first (a button in the tabs, or:"
+        f" flenwheel models --get {family.name}), then run again."
     )
     if damaged := _damaged(family, workspace, settings):
         what = f"{damaged} {what}"
@@ -124,6 +125,13 @@ def _candidates(family: ModelFamily, workspace: Workspace, settings: Settings) -
 def _hub_cache(settings: Settings) -> Path | None:
     """The hub cache of the settings; None means the hub client's own."""
     return Path(settings.cache_dir).expanduser() if settings.cache_dir else None
+
+
+def download_folder(settings: Settings) -> Path:
+    """Where downloads go: the hub cache of the settings, else the hub client's own."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return _hub_cache(settings) or Path(HF_HUB_CACHE)
 
 
 def check_folder(folder: Path) -> list[str]:

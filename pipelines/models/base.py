@@ -20,6 +20,9 @@ Linear = tuple[str, int, int]
 Sizes = Mapping[str, tuple[int, int]]
 """Linear layers by name: inputs and outputs."""
 TRANSFORMER = "transformer"
+TILE = 512
+"""Pixels of a side of the tiles that pictures are decoded and encoded in where memory is short: less than the real
+models' usual 1024, or there would be one tile."""
 _BLOCK = re.compile(r"(?<!single_)(?:transformer_blocks|double_blocks)[._](\d+)")
 
 
@@ -92,12 +95,15 @@ class Architecture(ABC):
 
     ``name`` is what presets and records call it, ``pipeline`` the diffusers class. ``geometry`` is that of its first
     published model (a preset or a checkpoint's own config goes first) and ``backward`` how many tensors of (tokens,
-    width) the backward pass of a block needs. ``unused``: part, and beginning of the names of its parameters that
-    ``drive`` drops after loading. ``schedule``: which values of a noise schedule its pipeline heeds. ``config`` is what
-    the first published transformer's config says of its layers, and ``encoders`` the configs of the text encoders that
-    LoRAs may adapt, by part. In LoRA files: ``prefix`` before every key, ``modelspec`` the model spec's name of the
-    architecture (a preset may have its own), ``kohya`` its ``ss_base_model_version``, ``claim`` how a header calls the
-    base. ``grid``: pixels that its pipeline rounds the sides of an edit's inputs to (0: as those of any picture).
+    width) the backward pass of a block needs. ``decoded`` and ``encoded`` are how many numbers a pixel its VAE keeps
+    alive at once while it makes a picture of latents and latents of a picture (counted on its published configuration
+    without data, ``tests/engine/test_live_bytes.py``). ``unused``: part, and beginning of the names of its parameters
+    that ``drive`` drops after loading. ``schedule``: which values of a noise schedule its pipeline heeds. ``config``
+    is what the first published transformer's config says of its layers, and ``encoders`` the configs of the text
+    encoders that LoRAs may adapt, by part. In LoRA files: ``prefix`` before every key, ``modelspec`` the model spec's
+    name of the architecture (a preset may have its own), ``kohya`` its ``ss_base_model_version``, ``claim`` how a
+    header calls the base. ``grid``: pixels that its pipeline rounds the sides of an edit's inputs to (0: as those of
+    any picture).
     """
 
     name: ClassVar[str]
@@ -107,6 +113,8 @@ class Architecture(ABC):
     config: ClassVar[Mapping[str, Any]]
     encoders: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     backward: ClassVar[int]
+    decoded: ClassVar[int]
+    encoded: ClassVar[int]
     unused: ClassVar[tuple[str, str]] = ("", "")
     schedule: ClassVar[frozenset[str]] = frozenset(NoiseSchedule.model_fields)
     prefix: ClassVar[str]

@@ -15,6 +15,7 @@ from PIL import Image
 from pipelines.domain.presets import ModelFamily
 from pipelines.domain.shots import Shot
 from pipelines.models import registry
+from pipelines.models.base import TILE
 from pipelines.models.embeddings import EmbeddingCache, Tensors
 
 OnStep = Callable[[int, int], None]
@@ -123,9 +124,14 @@ class Driver(ABC):
         self.place("cpu", *self.encoders)
 
     def tile(self) -> None:
-        """Decode pictures in tiles: less memory at large sizes, a little slower."""
-        self.pipe.vae.enable_tiling()
+        """Decode and encode pictures in tiles of ``TILE`` pixels: less memory for larger ones, a little slower."""
+        self._tiles(self.pipe.vae)
         self.tiled = True
+
+    def _tiles(self, vae: Any) -> None:
+        """The VAE's own tiles are as large as the pictures that it was made for: nothing would be tiled."""
+        vae.enable_tiling()
+        vae.tile_sample_min_size, vae.tile_latent_min_size = TILE, TILE // self.family.factor
 
     def shrink(self) -> str:
         """Take the next measure that saves memory and say it in words; an empty text when none is left."""
@@ -136,6 +142,13 @@ class Driver(ABC):
             self.encoders_off()
             return "text encoders leave the device while pictures are made"
         return ""
+
+    def take(self, measure: str) -> None:
+        """Take a measure of a prediction's ladder, if it is one for pipelines: ``tiling``, ``encoders off``."""
+        if measure == "tiling" and not self.tiled:
+            self.tile()
+        if measure == "encoders off" and self.encoders_stay:
+            self.encoders_off()
 
     def prepare(self) -> None:  # noqa: B027  most have nothing to drop
         """Called once after loading: drop what this pipeline never uses."""

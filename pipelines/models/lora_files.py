@@ -142,9 +142,7 @@ def admit_lora(
     _refuse_source(data, shown)
     title = name.strip() or Path(shown).stem
     with _arriving(workspace, data) as arrived:
-        header = inspect(arrived, shown, (*([model] if model else []), *(targets or shipped_targets())))
-        family = _settle(header, expected_family, shown)
-        chosen = _chosen(header, family, model, shown)
+        header, family, chosen = judged(arrived, shown, expected_family, model=model, targets=targets)
         refuse_numbers(arrived, chosen, shown)
         before = known(header.sha256)
         relative = before.path if before else _place(workspace, title, header.sha256)
@@ -164,6 +162,21 @@ def admit_lora(
         width=chosen.target.width,
         left_out=chosen.left_out,
     )
+
+
+def judged(
+    path: Path,
+    shown: str,
+    expected_family: str | None,
+    *,
+    model: LoraTarget | None = None,
+    targets: Collection[LoraTarget] = (),
+) -> tuple[LoraHeader, str, Fit]:
+    """What the header of a file decides: what it is, the architecture that it is for, and what goes where there.
+    Arguments and errors are those of ``admit_lora``."""
+    header = inspect(path, shown, (*([model] if model else []), *(targets or shipped_targets())))
+    family = _settle(header, expected_family, shown)
+    return header, family, _chosen(header, family, model, shown)
 
 
 def _refuse_source(data: bytes | Path, shown: str) -> None:

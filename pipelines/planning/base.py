@@ -4,13 +4,14 @@ import hashlib
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.bounds import Guidance, Steps
-from pipelines.domain.presets import Axis, Edit, ModelFamily
+from pipelines.domain.presets import Axis, CharacterKind, Edit, ModelFamily
 from pipelines.domain.records import Character, ImageRecord
 from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import ImageRef, LoraStack, Plan, Purpose, Shot
 from pipelines.domain.spelling import says
 from pipelines.models import registry
 from pipelines.planning import sampling
+from pipelines.planning.kinds import of_kind
 
 
 class ChoiceError(ValueError):
@@ -21,15 +22,20 @@ class Choice(Frozen):
     """What every step lets the user choose. ``version`` and ``folder`` name where the pictures go.
 
     ``steps`` and ``guidance`` of ``None`` are what the LoRAs of a shot ask for (Lightning: 4 steps, guidance 1), else
-    the family's defaults.
+    the family's defaults. ``kinds`` say how instructions that are written for a person are said of others.
     """
 
     character: Character
+    kinds: tuple[CharacterKind, ...] = ()
     family: ModelFamily
     version: str
     folder: str
     steps: Steps | None = None
     guidance: Guidance | None = None
+
+    def told(self, instruction: str) -> str:
+        """A preset's instruction to the editor, for what the character is."""
+        return of_kind(instruction, self.character.kind, self.kinds)
 
 
 def shot_seed(base: int, cell: str, variant: int = 0) -> int:

@@ -140,7 +140,7 @@ def _shot(choice: EnrichChoice, source: ImageRecord, axis: Axis, edit: Edit) -> 
     }
     return base.make_shot(
         choice,
-        prompt_for(edit, source.angle),
+        choice.told(prompt_for(edit, source.angle)),
         Purpose(step="enrich", cell=cell, labels=labels),
         seed=base.shot_seed(choice.seed, f"{source.pixels}/{cell}"),
         stack=choice.stack,

@@ -1,7 +1,7 @@
 """Survey: the base and every LoRA stack on the same pictures with the same prompts and the same seeds."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pipelines.domain.bounds import Seed
 from pipelines.domain.presets import Axis, CatalogueEntry
@@ -39,7 +39,7 @@ def plan(choice: SurveyChoice) -> Plan:
         _shot(choice, stack, shown[stack.content], image, cell, prompt)
         for stack in columns(choice.stacks)
         for image in choice.images
-        for cell, prompt in rows(choice.prompts, choice.axes)
+        for cell, prompt in rows(choice.prompts, choice.axes, choice.told)
     ]
     return base.make_plan(choice, "survey", shots)
 
@@ -62,10 +62,10 @@ def _told_apart(stack: LoraStack) -> str:
     return " + ".join(f"{a.name} [{a.sha256[:6]}] {a.weight:g}" for a in stack.adapters)
 
 
-def rows(prompts: tuple[str, ...], axes: tuple[Axis, ...]) -> list[tuple[str, str]]:
-    """Name and instruction of every prompt. Text that names none of ``axes`` is an instruction and its own name, so
-    that the names a survey remembers give the same rows again."""
-    known = {name: prompt_for(edit, "front") for name, edit in base.edits_by_name(axes).items()}
+def rows(prompts: tuple[str, ...], axes: tuple[Axis, ...], told: Callable[[str], str] = str) -> list[tuple[str, str]]:
+    """Name and instruction of every prompt, those of ``axes`` as ``told`` of the character. Text that names none of
+    ``axes`` is an instruction and its own name, so that the names a survey remembers give the same rows again."""
+    known = {name: told(prompt_for(edit, "front")) for name, edit in base.edits_by_name(axes).items()}
     if not prompts:
         return list(known.items())
     return [(p, known.get(p, p)) for p in dict.fromkeys(prompts)]

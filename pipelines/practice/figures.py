@@ -19,7 +19,8 @@ from pipelines.world.reading import Reading
 
 STEPS = {
     "practice": "sources", "score": "sources", "calibrate": "calibrate", "examine": "look", "targets": "correct",
-    "obtain": "models", "enriched": "enrich", "synthetic": "generate", "card": "cards", "survey": "survey",
+    "obtain": "models", "obtain-lora": "models",
+    "enriched": "enrich", "synthetic": "generate", "card": "cards", "survey": "survey",
     "character": "train", "editor": "train editor",
     "sample": "checkpoints",
 }  # fmt: skip

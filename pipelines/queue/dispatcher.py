@@ -32,6 +32,8 @@ from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
 
 TICK = 0.25
+CHANGED = 60.0
+"""Seconds after which an idle queue looks whether the settings say something else."""
 WORKER_GONE = "{how} What was finished is kept; resume goes on there."
 NO_WORKER = "The worker process does not start: {how} See logs/worker.log."
 log = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ class Dispatcher:
         self._handlers, self._admit = handlers, admit
         self._endings = Endings()
         self.jobs, self._completions = recover(store, workspace, self._endings)
-        self._settled = time.monotonic()
+        self._settled = self._idle_since = time.monotonic()
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
         self._thread.start()
@@ -62,6 +64,10 @@ class Dispatcher:
     def warm(self) -> None:
         """Start the worker, if there is none."""
         self._inbox.put(self._warm)
+
+    def unload(self) -> None:
+        """Give the memory of all models back, if no job is at work: the worker ends, the next job begins another."""
+        self._inbox.put(self._unload)
 
     def cancel(self, job_id: str, force: bool) -> None:
         """End a job that waits; tell a running one to stop, or end its process (``force``)."""
@@ -104,9 +110,8 @@ class Dispatcher:
 
     def _run(self) -> None:
         while True:
-            owing = RETRY if self._endings or self._completions.owing else None
             try:
-                action = self._inbox.get(timeout=TICK if self.jobs.current else owing)
+                action = self._inbox.get(timeout=self._until())
             except queue.Empty:
                 action = self._tick
             if action is None:
@@ -117,9 +122,41 @@ class Dispatcher:
                 log.exception("the queue stumbled and goes on")
         self._shut()
 
+    def _until(self) -> float | None:
+        """Seconds to wait for what is asked or told, until there is something to be done without."""
+        if self.jobs.current:
+            return TICK
+        due = [RETRY] if self._endings or self._completions.owing else []
+        idle = self._idle_left()
+        return min(due + ([] if idle is None else [max(0.0, idle)]), default=None)
+
+    def _idle_left(self) -> float | None:
+        """Seconds until a worker that has loaded something and nothing to do is ended; None: it stays."""
+        settings = self._settings()
+        if self.jobs.current or self.jobs.worker is None or self.jobs.memory is None:
+            return None
+        if settings is None or not settings.unload_minutes:
+            return CHANGED
+        return min(CHANGED, self._idle_since + 60 * settings.unload_minutes - time.monotonic())
+
+    def _unload_when_idle(self) -> None:
+        settings = self._settings()
+        minutes = settings.unload_minutes if settings else 0
+        if minutes and self.jobs.memory and time.monotonic() - self._idle_since >= 60 * minutes:
+            self._unload()
+
+    def _unload(self) -> None:
+        worker = self.jobs.worker
+        if worker is None or self.jobs.current:
+            return
+        self.jobs.forget_worker()
+        worker.stop()
+
     def _tick(self) -> None:
         if self.jobs.current:
             self.jobs.current.recorder.tick()
+        else:
+            self._unload_when_idle()
         if time.monotonic() - self._settled >= RETRY:
             self._settle()
 
@@ -270,6 +307,7 @@ class Dispatcher:
     def _over_with(self, job: Job, request: Request) -> None:
         """Tell all callbacks of an end, then everyone who waits for it; its place in the queue is free before that."""
         self.jobs.ended(job)
+        self._idle_since = time.monotonic()
         try:
             self._completions.tell(job, request)
         finally:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from pipelines.domain.records import Job, Record, new_id
 from pipelines.domain.requests import Request
-from pipelines.queue.admission import Admit, as_asked
+from pipelines.queue.admission import Admit, NotAllowed, as_asked
 from pipelines.queue.completions import EndCallback
 from pipelines.queue.dispatcher import Dispatcher
 from pipelines.queue.resuming import runs_taken_over
@@ -84,6 +84,14 @@ class JobQueue:
     def warm(self) -> None:
         """Start the worker before there is a job, so that the first one need not wait for its imports."""
         self._dispatcher.warm()
+
+    def unload(self) -> None:
+        """Give back the memory of what is loaded: the worker process ends, the next job begins another. Raises
+        NotAllowed while a job is at work or waits."""
+        status = self.status()
+        if status.job or status.queued:
+            raise NotAllowed("A job is at work: what it needs stays loaded. Wait for it or stop it first.")
+        self._dispatcher.unload()
 
     def cancel(self, job_id: str, force: bool = False) -> None:
         """Take a waiting job off the queue, or stop a running one at its next step; what it finished stays.

@@ -140,6 +140,26 @@ def new_file(final: Path) -> Iterator[tuple[Path, IO[bytes]]]:
         remove(fresh)
 
 
+@contextmanager
+def growing(path: Path, start: int) -> Iterator[IO[bytes]]:
+    """A file that is filled over several runs, open where the last one ended: at byte ``start``, what lies behind is
+    cut off. It is under a name that says it is not whole; ``replace`` gives it its own. Raises OSError."""
+    check_home(path)
+    with path.open("r+b" if start else "wb") as file:
+        file.seek(start)
+        file.truncate()
+        yield file
+
+
+def write_sparse(path: Path, head: bytes, size: int) -> None:
+    """A file for a moment: ``head``, and zeros up to ``size`` that take no room where the file system can do that.
+    Raises OSError."""
+    check_home(path)
+    with path.open("wb") as file:
+        file.write(head)
+        file.truncate(size)
+
+
 def copy_durably(source: Path, target: Path) -> None:
     """Copy a file, byte for byte. Raises OSError, with ``target`` as it was."""
     with source.open("rb") as file:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pipelines.domain import verdicts
 from pipelines.domain.calibrations import Calibration
 from pipelines.domain.records import (
+    CaptionEdit,
     Card,
     Character,
     Correction,
@@ -37,7 +38,7 @@ KINDS: dict[str, type[Record]] = {
     kind.table: kind
     for kind in (
         Character, ImageRecord, LoraRecord, SavedStack, DatasetVersion, CurvePart, TrainingRun, Survey, Card,
-        Correction, Job, JobProgress, Calibration, Decision,
+        Correction, Job, JobProgress, Calibration, CaptionEdit, Decision,
     )
 }  # fmt: skip
 STOPPED = "The records were lost while this was waiting or running. What was finished is kept; resume goes on there."

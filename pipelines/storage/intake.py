@@ -79,9 +79,17 @@ def examine(data: bytes | Path, filename: str, *, first_frame: bool = False, max
 
 
 def keep(
-    workspace: Workspace, picture: Examined, *, character: str, kind: ImageKind, version: str, **fields: Any
+    workspace: Workspace,
+    picture: Examined,
+    *,
+    character: str,
+    kind: ImageKind,
+    version: str,
+    came: str = "",
+    **fields: Any,
 ) -> ImageRecord:
-    """Take a picture that was examined into the dataset ``kind``/``version``; the caller keeps the record.
+    """Take a picture that was examined into the dataset ``kind``/``version``; the caller keeps the record. ``came`` is
+    the caption that came with it, letter for letter.
 
     ``fields`` are further fields of ImageRecord, such as ``caption``. The same pixels once more in the same dataset
     give the record that exists. Raises OSError when the workspace cannot be written, with nothing left behind.
@@ -95,6 +103,7 @@ def keep(
         original_sha256=digest,
         format=picture.format,
         notes=picture.notes,
+        caption=came,
     )
     fresh = not kept.exists()
     if fresh:

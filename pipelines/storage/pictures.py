@@ -20,8 +20,8 @@ from pipelines.storage.workspace import Workspace
 RECIPE = "flenwheel"
 THUMBNAIL = 256
 WIDTHS = (128, THUMBNAIL, 512, 1024, 2048)
-# known only when the file is written, or where it lies
-_NOT_IN_FILE = {"id", "path", "scores"}
+# known only when the file is written, or where it lies, or said later
+_NOT_IN_FILE = {"id", "path", "scores", "framing", "caption_whole"}
 
 
 def parameters(shot: Shot) -> str:

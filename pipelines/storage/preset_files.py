@@ -13,7 +13,9 @@ from pydantic import ValidationError
 from pipelines.domain.base import Frozen
 from pipelines.domain.presets import (
     Axis,
+    CaptionFactor,
     CatalogueEntry,
+    CharacterKind,
     FacePreset,
     FailureMode,
     ModelFamily,
@@ -59,6 +61,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("survey_prompts", "axis", Axis, "prompts/survey.toml", "axis", EDITS, plain=True),
     Kind("scenarios", "scenario", Scenario, "prompts/scenarios.toml", "scenario", plain=True),
     Kind("failures", "failure", FailureMode, "failures.toml", "failure"),
+    Kind("kinds", "kind", CharacterKind, "kinds.toml", "kind"),
+    Kind("factors", "factor", CaptionFactor, "captions.toml", "factor"),
 )
 """In the order they are read: a model names recognisers, a training preset models."""
 

@@ -14,8 +14,10 @@ from pipelines.domain.base import content_hash
 from pipelines.domain.presets import (
     REVISION_MARK,
     Axis,
+    CaptionFactor,
     CardSpec,
     CatalogueEntry,
+    CharacterKind,
     FacePreset,
     FailureMode,
     ModelFamily,
@@ -43,6 +45,7 @@ _ASIDE: dict[str, Any] = {
             "second_opinion",
             "modelspec",
             "geometry",
+            "caption_from",
         ),
         True,
     ),
@@ -65,6 +68,8 @@ class Presets:
     survey_prompts: tuple[Axis, ...]
     scenarios: tuple[Scenario, ...]
     failures: tuple[FailureMode, ...]
+    kinds: tuple[CharacterKind, ...]
+    factors: tuple[CaptionFactor, ...]
     card: CardSpec
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()

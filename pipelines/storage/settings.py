@@ -91,6 +91,10 @@ class Settings(BaseSettings):
     card: str = Field(
         "", title="Graphics card", description="The graphics card that models run on, by its UUID. Empty: the first."
     )
+    unload_minutes: float = Field(
+        30, ge=0, le=10_080, title="Unload after, minutes",
+        description="What is loaded gives its memory back when there was nothing to do for so many minutes. 0: never.",
+    )  # fmt: skip
     threads: int = Field(
         0, ge=0, le=1024, title="CPU threads", description="CPU threads for models. 0: as torch decides."
     )

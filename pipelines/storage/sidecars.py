@@ -1,11 +1,13 @@
 """Captions that lie beside pictures, as other trainers keep them: a text of the same name (``.txt``, ``.caption``,
 ``.json``), or one file for all (``metadata.jsonl`` of Hugging Face and musubi-tuner, ``metadata.csv``, kohya's
-``meta_cap.json``). In whatever encoding they were written.
+``meta_cap.json``). In whatever encoding they were written. The ``.toml`` of a trainer says which other ending captions
+have (``caption_extension``), and what stands for one where there is none (kohya's ``class_tokens``).
 """
 
 import csv
 import io
 import json
+import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -17,9 +19,12 @@ from pipelines.domain.spelling import composed
 BESIDE = (".txt", ".caption", ".json")
 """Endings of a caption of one picture; the first that there is counts."""
 FOR_ALL = (".jsonl", ".csv", ".json")
+SETTINGS = ".toml"
 LONGEST = 10_000
 """Characters of a caption; more is no caption but something else."""
 MAX_BYTES = 64 * 2**20
+SINGLE = 2
+"""Tables of a dataset with one subset: what it says is said of all pictures."""
 _FILE = ("file_name", "image_path", "image", "path", "file", "img")
 _CAPTION = ("caption", "text", "prompt", "tags")
 
@@ -32,10 +37,12 @@ class NoCaption(ValueError):
 
 @dataclass
 class Sorted:
-    """``pictures``: files that are to be looked at, each with its caption (empty: none came with it); ``refused`` names
-    with reasons; ``notes`` names with what is worth knowing."""
+    """``pictures``: files that are to be looked at, each with its caption (empty: none came with it); ``came`` the same
+    captions letter for letter, by picture; ``refused`` names with reasons; ``notes`` names with what is worth knowing.
+    """
 
     pictures: list[tuple[str, bytes | Path, str]] = field(default_factory=list)
+    came: dict[str, str] = field(default_factory=dict)
     refused: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
 
@@ -43,29 +50,88 @@ class Sorted:
 def sort(files: Iterable[File]) -> Sorted:
     """Tell captions from pictures by their names, and give each picture its own. A caption whose picture did not come
     is refused; so is one that cannot be read, and its picture comes without it."""
-    files = list(files)
     found = Sorted()
-    pictures = [file for file in files if _ending(file[0]) not in {*BESIDE, *FOR_ALL}]
-    texts = [file for file in files if _ending(file[0]) in {*BESIDE, *FOR_ALL}]
+    files, told = _settings_first(list(files), found)
+    beside = (*told.endings, *BESIDE)
+    pictures = [file for file in files if _ending(file[0]) not in {*beside, *FOR_ALL}]
+    texts = [file for file in files if _ending(file[0]) in {*beside, *FOR_ALL}]
     captions = {name: "" for name, _ in pictures}
     owners: dict[str, list[str]] = {}
     for name in captions:
         for key in {_key(name), _key(name, whole=True)}:
             owners.setdefault(key, []).append(name)
     left = []
-    for name, data in sorted(texts, key=lambda file: _rank(file[0])):
-        if _ending(name) in BESIDE and _key(name) in owners:
+    for name, data in sorted(texts, key=lambda file: _rank(file[0], beside)):
+        if _ending(name) in beside and _key(name) in owners:
             _beside(name, data, owners[_key(name)], captions, found)
         else:
             left.append((name, data))
     for name, data in left:
         _for_all(name, data, captions, found)
-    found.pictures = [(name, data, captions[name]) for name, data in pictures]
+    for name in captions:
+        captions[name] = captions[name] or told.tokens_for(name)
+    found.came = {name: words for name, words in captions.items() if words}
+    found.pictures = [(name, data, plain(captions[name])) for name, data in pictures]
     return found
 
 
-def _rank(name: str) -> int:
-    return BESIDE.index(_ending(name)) if _ending(name) in BESIDE else len(BESIDE)
+def plain(caption: str) -> str:
+    """A caption as it is worked with: one spelling, one kind of line end, no space around it."""
+    return composed(caption.replace("\r\n", "\n").strip())
+
+
+def _rank(name: str, beside: tuple[str, ...]) -> int:
+    return beside.index(_ending(name)) if _ending(name) in beside else len(beside)
+
+
+# ---- what a trainer's settings say
+
+
+@dataclass
+class _Settings:
+    """Endings of captions that trainers were told of, and class tokens by the folder of their pictures ("": all)."""
+
+    endings: tuple[str, ...] = ()
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def tokens_for(self, picture: str) -> str:
+        """What stands for the caption of a picture without one."""
+        folder = PurePosixPath(picture).parent.name
+        return self.tokens.get(folder, self.tokens.get("", ""))
+
+
+def _settings_first(files: list[File], found: Sorted) -> tuple[list[File], _Settings]:
+    """The files that are no settings, and what the settings say of them."""
+    told, rest = _Settings(), list[File]()
+    for name, data in files:
+        if _ending(name) != SETTINGS:
+            rest.append((name, data))
+            continue
+        try:
+            _read_settings(_decoded(_bytes(data))[0], told)
+        except NoCaption as error:
+            found.refused.append((name, str(error)))
+    return rest, told
+
+
+def _read_settings(text: str, told: _Settings) -> None:
+    """kohya: ``[general]``, ``[[datasets]]``, ``[[datasets.subsets]]``; musubi: the same without subsets. Raises
+    NoCaption."""
+    try:
+        whole = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise NoCaption(f"it is no TOML ({error})") from error
+    datasets = whole.get("datasets")
+    if not isinstance(datasets, list) or not all(isinstance(d, dict) for d in datasets):
+        raise NoCaption("it describes no dataset of a trainer ([[datasets]])")
+    parts = [part for d in datasets for part in (d, *(s for s in d.get("subsets", ()) if isinstance(s, dict)))]
+    for part in [whole.get("general", {}), *parts]:
+        ending, tokens = part.get("caption_extension"), part.get("class_tokens")
+        if isinstance(ending, str) and ending.startswith(".") and ending.lower() not in told.endings:
+            told.endings += (ending.lower(),)
+        if isinstance(tokens, str) and tokens:
+            folder = part.get("image_dir", part.get("image_directory", ""))
+            told.tokens.setdefault(PureWindowsPath(str(folder)).name if len(parts) > SINGLE else "", tokens)
 
 
 def _beside(name: str, data: bytes | Path, owners: list[str], captions: dict[str, str], found: Sorted) -> None:
@@ -76,10 +142,10 @@ def _beside(name: str, data: bytes | Path, owners: list[str], captions: dict[str
         found.refused.append((name, str(error)))
         return
     for picture in owners:
-        if captions[picture] and captions[picture] != caption:
+        if captions[picture] and plain(captions[picture]) != plain(caption):
             found.refused.append((name, f"{picture} has another caption beside it, which was taken"))
         else:
-            captions[picture] = caption
+            captions[picture] = caption if plain(caption) else ""
     if told:
         found.notes.append((name, told))
 
@@ -154,7 +220,6 @@ def _caption_in(data: bytes | Path, ending: str) -> tuple[str, str]:
 
 
 def _checked(caption: str) -> str:
-    caption = composed(caption.replace("\r\n", "\n").strip())
     if len(caption) > LONGEST:
         raise NoCaption(f"a caption of {len(caption)} characters is no caption: at most {LONGEST}")
     return caption

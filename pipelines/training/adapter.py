@@ -30,6 +30,7 @@ class LearnedAdapter:
         self.parameters: dict[str, torch.nn.Parameter] = {
             n.removesuffix(mark) + ".weight": p for n, p in sorted(named, key=lambda pair: pair[0])
         }
+        self.average: dict[str, Tensor] | None = None
 
     @property
     def modules(self) -> int:
@@ -40,17 +41,36 @@ class LearnedAdapter:
         """A copy of the weights, float32, on the CPU."""
         return {name: p.detach().to("cpu", torch.float32, copy=True) for name, p in self.parameters.items()}
 
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Set the weights. Raises ValueError when names or shapes are not this adapter's."""
+    def learned(self) -> dict[str, Tensor]:
+        """What has been learnt so far: the moving average of the weights where one is kept, else the weights."""
+        return self.tensors() if self.average is None else {name: t.clone() for name, t in self.average.items()}
+
+    def follow(self, decay: float, step: int) -> None:
+        """Move the average after ``step`` (from 0) toward the weights; no ``decay``: none is kept. While few steps are
+        done the decay is less, (1 + n) / (10 + n), or the average would be of what was there before."""
+        if not decay:
+            return
+        now = self.tensors()
+        if self.average is None:
+            self.average = now
+            return
+        share = 1 - min(decay, (1 + step) / (10 + step))
+        for name, tensor in self.average.items():
+            tensor.lerp_(now[name], share)
+
+    def load(self, tensors: Mapping[str, Tensor], average: Mapping[str, Tensor] | None = None) -> None:
+        """Set the weights, and their average where one is kept. Raises ValueError when names or shapes are not this
+        adapter's."""
         if {n: t.shape for n, t in tensors.items()} != {n: p.shape for n, p in self.parameters.items()}:
             raise ValueError("The checkpoint is of another LoRA: its layers or its rank differ.")
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(tensors[name])
+        self.average = dict(average) if average is not None else None
 
     def exported(self) -> dict[str, Tensor]:
         """The weights as they go into a file: bfloat16, with ``alpha / rank`` folded into B."""
-        bits = folded({name: t.numpy() for name, t in self.tensors().items()}, self.rank, self.alpha)
+        bits = folded({name: t.numpy() for name, t in self.learned().items()}, self.rank, self.alpha)
         return {name: torch.from_numpy(b).view(torch.bfloat16) for name, b in bits.items()}
 
     @contextmanager

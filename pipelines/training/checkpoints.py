@@ -22,7 +22,8 @@ class Checkpoint:
     """All that a training needs to go on after ``step`` steps as if it had never stopped.
 
     Noise, pictures and dropped captions are drawn from seed and step alone, so there is no generator state besides
-    ``step`` and the settings' seed (which ``fingerprint`` covers).
+    ``step`` and the settings' seed (which ``fingerprint`` covers). ``average``: the moving average of the weights,
+    where one is kept.
     """
 
     step: int
@@ -30,6 +31,7 @@ class Checkpoint:
     adapter: dict[str, Tensor]
     optimizer: dict[str, Any]
     losses: tuple[float, ...]
+    average: dict[str, Tensor] | None = None
 
 
 def _level(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -81,7 +83,10 @@ def save(folder: Path, checkpoint: Checkpoint, total_limit: int) -> Path:
         "optimizer": plain,
     }
     with new_folder(final) as fresh:
-        save_file(checkpoint.adapter, fresh / "adapter.safetensors")
+        # what is learnt lies in adapter.safetensors, which is what becomes a LoRA; the weights in training beside it
+        save_file(checkpoint.average or checkpoint.adapter, fresh / "adapter.safetensors")
+        if checkpoint.average:
+            save_file(checkpoint.adapter, fresh / "weights.safetensors")
         save_file(tensors, fresh / "optimizer.safetensors")
         (fresh / "state.json").write_bytes(json.dumps(state).encode())
     for old in _steps(folder)[:-total_limit]:
@@ -93,8 +98,10 @@ def read(path: Path) -> Checkpoint:
     """The checkpoint in ``path``. Raises OSError, ValueError, KeyError or SafetensorError when it is damaged."""
     state = json.loads((path / "state.json").read_text(encoding="utf-8"))
     optimizer = _unflatten(load_file(path / "optimizer.safetensors"), state["optimizer"])
-    adapter = load_file(path / "adapter.safetensors")
-    return Checkpoint(state["step"], state["fingerprint"], adapter, optimizer, tuple(state["losses"]))
+    adapter, average = load_file(path / "adapter.safetensors"), None
+    if (path / "weights.safetensors").exists():
+        adapter, average = load_file(path / "weights.safetensors"), adapter
+    return Checkpoint(state["step"], state["fingerprint"], adapter, optimizer, tuple(state["losses"]), average)
 
 
 def newest(folder: Path) -> Checkpoint | None:

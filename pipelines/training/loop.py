@@ -55,6 +55,9 @@ def fingerprint(request: TrainRequest) -> str:
     content = request.model_dump(include={"target", "family", "revision", "items", "settings", "trigger"})
     for key in ("save_every", "sample_every", "checkpoints_total_limit"):
         content["settings"].pop(key)
+    for key in ("smaller", "ema"):  # came later: a training begun before goes on
+        if not content["settings"][key]:
+            content["settings"].pop(key)
     for item in content["items"]:
         item["image"], item["controls"] = item["image"]["id"], [c["id"] for c in item["controls"]]
     return content_hash(content)
@@ -136,7 +139,7 @@ class Training:
             parameters = list(self.adapter.parameters.values())
             self.optimizer = checkpoints.make_optimizer(s.optimizer, parameters, s.learning_rate)
             if kept:
-                self.adapter.load(kept.adapter)
+                self.adapter.load(kept.adapter, kept.average)
                 self.optimizer.load_state_dict(kept.optimizer)
             self._steps(examples)
             return self._finish()
@@ -158,15 +161,19 @@ class Training:
         return kept
 
     def _encode(self) -> list[Example]:
-        """All items encoded, from the cache where it has them."""
+        """All items encoded, from the cache where it has them: at the largest side, then at each smaller one."""
         base = f"{self.family.name}@{self.request.revision}"
         cache = Cache(self.folder / "cache")
-        encoder = Encoder(self.denoiser, cache, self.workspace.path, base, self.settings.resolution, self._weigh)
         examples = []
-        for n, item in enumerate(self.request.items):
-            self.context.stop_if_cancelled()
-            self.emit(Progress(done=self.done, note=f"Encoding picture {n + 1} of {len(self.request.items)}"))
-            examples.append(encoder.example(item))
+        for side in self.settings.sides:
+            denoiser = denoiser_of(self.driver, side)
+            encoder = Encoder(denoiser, cache, self.workspace.path, base, side, self._weigh)
+            for n, item in enumerate(self.request.items):
+                self.context.stop_if_cancelled()
+                at = f" at {side} px" if self.settings.smaller else ""
+                note = f"Encoding picture {n + 1} of {len(self.request.items)}{at}"
+                self.emit(Progress(done=self.done, note=note))
+                examples.append(encoder.example(item))
         return examples
 
     def _faceless(self) -> list[str]:
@@ -234,6 +241,7 @@ class Training:
             raise Diverged(f"The loss is not a number at step {step + 1}. Train again with a lower learning rate.")
         torch.nn.utils.clip_grad_norm_(list(self.adapter.parameters.values()), GRADIENT_NORM)
         self.optimizer.step()
+        self.adapter.follow(self.settings.ema, step)
         self.losses.append(total)
         self.times.append(time.monotonic() - began)
         self._measure("loss", total)
@@ -243,7 +251,7 @@ class Training:
         """The batch of one part as groups that can go through the model together, each with its share of the mean."""
         groups = defaultdict(list)
         for n, draw in enumerate(self.schedule.draw(step, part)):
-            example = examples[draw.index]
+            example = examples[draw.side * len(self.request.items) + draw.index]
             sigma, noise = self.loss.draw(example, step, part, n)
             text = example.empty if draw.dropped else example.text
             groups[example.shape, text.embeds.shape].append((example, sigma, noise, draw.dropped))
@@ -254,7 +262,12 @@ class Training:
 
     def _save(self) -> None:
         now = Checkpoint(
-            self.done, self.fingerprint, self.adapter.tensors(), self.optimizer.state_dict(), tuple(self.losses)
+            self.done,
+            self.fingerprint,
+            self.adapter.tensors(),
+            self.optimizer.state_dict(),
+            tuple(self.losses),
+            self.adapter.average,
         )
         checkpoints.save(self.checkpoints, now, self.settings.checkpoints_total_limit)
 
@@ -267,7 +280,7 @@ class Training:
                 self.samples.make(self.done, self.adapter)
 
     def _finish(self) -> dict[str, Any]:
-        weights = {name: t.numpy() for name, t in self.adapter.tensors().items()}
+        weights = {name: t.numpy() for name, t in self.adapter.learned().items()}
         learned = Learned(weights, self.losses, self.fingerprint)
         path = self.folder / f"{self.request.name}.safetensors"
         sha256 = lora_export.write(path, learned, self.request, self.family)

@@ -19,10 +19,12 @@ EVERYTHING = Phase(name="all", share=1, focus="all")
 
 @dataclass(frozen=True)
 class Draw:
-    """One example of a step: the item's index, and whether its caption is dropped."""
+    """One example of a step: the item's index, whether its caption is dropped, and which of the settings' ``sides`` it
+    is seen at."""
 
     index: int
     dropped: bool
+    side: int = 0
 
 
 def phase_at(phases: Sequence[Phase], step: int, steps: int) -> Phase:
@@ -80,7 +82,10 @@ class Schedule:
         source = generator(s.seed, "draw", step, part)
         chosen = torch.multinomial(weights, s.batch, replacement=True, generator=source)
         dropped = torch.rand(s.batch, generator=source) < s.caption_dropout
-        return [Draw(int(i), bool(d)) for i, d in zip(chosen, dropped, strict=True)]
+        sides = [0] * s.batch
+        if len(s.sides) > 1:
+            sides = torch.randint(len(s.sides), (s.batch,), generator=source).tolist()
+        return [Draw(int(i), bool(d), side) for i, d, side in zip(chosen, dropped, sides, strict=True)]
 
     def learning_rate(self, step: int) -> float:
         """The learning rate of ``step`` (from 0): a linear warmup, then constant, or half a cosine down to zero

@@ -15,6 +15,7 @@ from pipelines.domain.faults import in_words
 from pipelines.domain.requests import (
     CalibrateRequest,
     ExamineRequest,
+    ObtainLoraRequest,
     ObtainRequest,
     PracticeRequest,
     RenderRequest,
@@ -215,6 +216,18 @@ def obtain(request: ObtainRequest, context: JobContext) -> Result:
     return {"folder": context.workspace.relative(folder) if inside else str(folder)}
 
 
+def obtain_lora(request: ObtainLoraRequest, context: JobContext) -> Result:
+    """Download a LoRA file, in percent, and put it into the library's folder; what its header forbids is refused before
+    the rest is loaded. Result: ``lora``, its record."""
+    from pipelines.engine.lora_download import download
+
+    context.emit(Started(total=100, unit="percent"))
+    lora = download(request, context.presets, context.workspace, context.settings,
+                    lambda share, note: context.emit(Progress(done=int(100 * share), note=note)),
+                    context.cancelled)  # fmt: skip
+    return {"lora": lora.model_dump(mode="json")}
+
+
 def warm() -> None:
     """Import what nearly every job needs, seconds of work, while nobody waits for it."""
     import pipelines.worker.render  # noqa: F401
@@ -229,4 +242,5 @@ HANDLERS: dict[str, Handler] = {
     "targets": targets,
     "train": train,
     "obtain": obtain,
+    "obtain-lora": obtain_lora,
 }

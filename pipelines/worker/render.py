@@ -20,8 +20,8 @@ from pipelines.domain.faults import in_words, out_of_memory
 from pipelines.domain.presets import ModelFamily, changed_since
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import ImageRef, Plan, Shot
-from pipelines.engine.adapters import applied
-from pipelines.engine.memory import WillNotFit, predict_render
+from pipelines.engine.adapters import applied, keep_only
+from pipelines.engine.memory import LORAS_KEPT, WillNotFit, predict_render
 from pipelines.engine.resident import Resident
 from pipelines.engine.weights import WeightsMissing
 from pipelines.models.driver import Driver
@@ -95,6 +95,7 @@ class _Rendering:
         self.made: dict[str, ImageRecord] = {}
         self.first_error = ""
         self.failed: list[str] = []
+        self.loras_kept = LORAS_KEPT
 
     def find_existing(self) -> None:
         """Take what an earlier run has made. A file without a readable recipe is made again."""
@@ -129,8 +130,10 @@ class _Rendering:
         if not self.resident.holds(family):
             self._note(f"Loading {family.title}")
         with self.resident.use(family) as driver:
-            for _ in ladder[int(driver.tiled) + int(not driver.encoders_stay) :]:
-                driver.shrink()
+            keep_only(driver, {a.sha256 for shot in shots for a in shot.stack.adapters})
+            self.loras_kept = 0 if "loras" in ladder else LORAS_KEPT
+            for measure in ladder:
+                driver.take(measure)
             for shot in shots:
                 self._stop_if_asked()
                 self._note(_title(shot))
@@ -195,15 +198,16 @@ class _Rendering:
                 if not out_of_memory(error):
                     raise
             # Outside the handler: a live traceback would hold on to the tensors that have to go.
+            spared = keep_only(driver, {a.sha256 for a in shot.stack.adapters})
             self.resident.release()
-            measure = driver.shrink()
+            measure = "only its own LoRAs stay in the model" if spared else driver.shrink()
             if not measure:
                 raise OutOfMemory(f"{shot.width} x {shot.height} px does not fit into memory. Choose a smaller size.")
             self.emit(Warned(text=f"Memory ran out at {_title(shot)}. From now on {measure}; trying again."))
 
     def _attempt(self, driver: Driver, shot: Shot, sources: list[Image.Image]) -> Image.Image:
         self.resident.reset_peak()
-        with applied(driver, shot.stack, self.workspace):
+        with applied(driver, shot.stack, self.workspace, self.loras_kept):
             return driver.render(shot, sources, self._step, self._preview)
 
     def _step(self, k: int, n: int) -> None:

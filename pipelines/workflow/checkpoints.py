@@ -1,7 +1,8 @@
 """After a training: which of its checkpoints, at which strength? A grid of both on the prompts that its samples had."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -43,10 +44,11 @@ def plan(session: Session, run: TrainingRun, at: Iterable[int], strengths: Itera
     """Every chosen checkpoint at every strength, on the run's own sample prompts and seeds. Checkpoints become LoRA
     files beside the finished one. Raises NotAllowed, and NotFound for a step that is not kept."""
     chosen, weights, samples = _places(session, run, at, strengths)
+    with _no_file_left_of_a_refusal(session, run, chosen):
+        adapters = {step: _adapter(session, run, step) for step in chosen}
     shots = [
-        _shot(sample, adapter.model_copy(update={"weight": weight}), step)
+        _shot(sample, adapters[step].model_copy(update={"weight": weight}), step)
         for step in chosen
-        for adapter in [_adapter(session, run, step)]
         for weight in weights
         for sample in samples
     ]
@@ -85,9 +87,12 @@ def _plan(session: Session, run: TrainingRun, shots: Iterable[Shot]) -> Plan:
     return Plan(character=run.character, kind="sample", version=run.version, folder=folder, shots=tuple(shots))
 
 
-def submit(session: Session, run: TrainingRun, plan: Plan) -> Job:
-    """Draw the grid; every picture is judged. Raises NotAllowed."""
-    return render.submit(session, plan, f"Grid of {run.version}: {count(len(plan), 'picture')}")
+def submit(session: Session, run: TrainingRun, at: Iterable[int], strengths: Iterable[float]) -> Job:
+    """Draw the grid; every picture is judged. Raises as ``plan`` does; a refusal leaves no file."""
+    chosen = tuple(at)
+    with _no_file_left_of_a_refusal(session, run, chosen):
+        made = plan(session, run, chosen, strengths)
+        return render.submit(session, made, f"Grid of {run.version}: {count(len(made), 'picture')}")
 
 
 def grid(session: Session, run: TrainingRun) -> list[ImageRecord]:
@@ -121,8 +126,9 @@ def export(session: Session, run: TrainingRun, step: int) -> LoraRecord:
     there already. Raises NotFound, LoraRefused."""
     if run.lora and step == _last(run):
         return session.store.get(LoraRecord, run.lora) or _missing(run, step)
-    adapter = _adapter(session, run, step)
-    header = inspect(session.workspace.path(adapter.path))
+    with _no_file_left_of_a_refusal(session, run, [step]):
+        adapter = _adapter(session, run, step)
+        header = inspect(session.workspace.path(adapter.path))
     lora = LoraRecord(
         id=adapter.sha256,
         name=adapter.name,
@@ -175,12 +181,29 @@ def _adapter(session: Session, run: TrainingRun, step: int) -> Adapter:
     own = session.store.get(LoraRecord, run.lora) if run.lora and step == _last(run) else None
     if own is not None:
         return Adapter(name=own.name, sha256=own.id, path=own.path)
-    folder = _folder(session, run)
-    name = f"{folder.rsplit('/', 1)[-1]}_step_{step}"
-    path = f"{folder}/{name}.safetensors"
+    path = _exported(session, run, step)
     if not session.workspace.path(path).is_file():
         _export(session, run, step, session.workspace.path(path))
-    return Adapter(name=name, sha256=file_hash(session.workspace.path(path)), path=path)
+    return Adapter(name=Path(path).stem, sha256=file_hash(session.workspace.path(path)), path=path)
+
+
+def _exported(session: Session, run: TrainingRun, step: int) -> str:
+    """Where the LoRA of a kept checkpoint lies, from the workspace."""
+    folder = _folder(session, run)
+    return f"{folder}/{folder.rsplit('/', 1)[-1]}_step_{step}.safetensors"
+
+
+@contextmanager
+def _no_file_left_of_a_refusal(session: Session, run: TrainingRun, chosen: Iterable[int]) -> Iterator[None]:
+    """What is written for ``chosen`` steps inside is taken away again when an error ends it."""
+    places = [session.workspace.path(_exported(session, run, step)) for step in chosen]
+    new = [place for place in places if not place.exists()]
+    try:
+        yield
+    except BaseException:
+        for place in new:
+            place.unlink(missing_ok=True)
+        raise
 
 
 def _export(session: Session, run: TrainingRun, step: int, path: Path) -> None:

@@ -39,6 +39,7 @@ def plan(session: Session, character_id: str, options: EnrichOptions) -> Plan:
     return enrich.plan(
         enrich.EnrichChoice(
             character=character,
+            kinds=session.presets.kinds,
             family=session.family(character.editor),
             version=version,
             folder=session.workspace.dataset(character_id, "enriched", version),

@@ -102,7 +102,8 @@ def _next(session: Session, character_id: str, n: _Counts) -> NextAction:
         )
     if not n.trained:
         blockers = training.dataset(session, character_id).blockers
-        return NextAction("Train v1", " ".join(blockers) or "the gate is open", "train")
+        first = training.following(session, character_id, "character")
+        return NextAction(f"Train {first}", " ".join(blockers) or "the gate is open", "train")
     latest = n.trained[-1]
     if not n.synthetic:
         return NextAction(f"Generate with {latest.version}", "new angles and scenes to choose from", "generate")
@@ -145,9 +146,10 @@ def _after_the_card(session: Session, character_id: str, n: _Counts) -> NextActi
 def _steps(session: Session, character_id: str, n: _Counts, action: NextAction) -> list[RailStep]:
     blockers = training.dataset(session, character_id).blockers
     advice = " ".join(sources.advice(session, character_id))
-    newest = n.trained[-1].version if n.trained else "v1"
-    following = training.following(session, character_id, "character") if n.trained else "v2"
-    untrained = "" if n.trained else "Train v1 first."
+    coming = training.following(session, character_id, "character")
+    newest = n.trained[-1].version if n.trained else coming
+    following = coming if n.trained else datasets.following([coming])
+    untrained = "" if n.trained else f"Train {coming} first."
     rail = [
         _step("sources", "sources", "enrich", count=n.sources, why=advice or "good enough to start"),
         _step("enriched", "enriched", "enrich", count=n.enriched, blocker="" if n.sources else "Add pictures first."),
@@ -195,7 +197,7 @@ def _step(
 
 def _why_no_retrain(session: Session, character_id: str, n: _Counts, blockers: list[str]) -> str:
     if not n.trained:
-        return "Train v1 first."
+        return f"Train {training.following(session, character_id, 'character')} first."
     if blockers:
         return " ".join(blockers)
     return "" if _new_pristine(session, character_id, n.trained[-1]) else "No new pristine pictures yet."

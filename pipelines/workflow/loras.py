@@ -9,11 +9,13 @@ from pydantic import ValidationError
 from pipelines.domain.bounds import Weight, fits
 from pipelines.domain.faults import wanted
 from pipelines.domain.presets import CatalogueEntry, ModelFamily
-from pipelines.domain.records import LoraRecord, Target, TrainingRun
+from pipelines.domain.records import Job, LoraRecord, Target, TrainingRun
+from pipelines.domain.requests import ObtainLoraRequest
 from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.domain.spelling import same
-from pipelines.engine import weights
+from pipelines.engine import hub_files, weights
+from pipelines.engine.hub_files import Address, Remote, parse
 from pipelines.models.lora_files import FILES, admit_lora
 from pipelines.models.lora_targets import LoraTarget, target_of
 from pipelines.planning import sampling
@@ -90,17 +92,59 @@ def shipped(session: Session, name: str) -> LoraRecord:
     return there
 
 
+def address_of(session: Session, said: str) -> tuple[Address, str]:
+    """Where the LoRA is that a person means, and the catalogue's entry that it is of: an entry's name, a repository, or
+    an address. Raises CannotFetch."""
+    entry = next((e for e in session.presets.catalogue if e.repo and same(said, e.name)), None)
+    if entry is not None:
+        return Address(repo=entry.repo, file=entry.file), entry.name
+    address = parse(said)
+    listed = (e for e in session.presets.catalogue if e.repo == address.repo and e.file == address.file and e.file)
+    entry = next(listed, None)
+    return address, entry.name if entry else ""
+
+
+def look_up(session: Session, said: str) -> Remote:
+    """What lies where a LoRA is said to be, asked of the hub or the server: name and size. Raises CannotFetch."""
+    return hub_files.look_up(address_of(session, said)[0])
+
+
+def obtain(session: Session, said: str, *, family: str = "") -> Job:
+    """Download a LoRA into the library, as the user asked after seeing what it is. ``family`` is the model preset that
+    it must fit. Raises CannotFetch, and NotAllowed for an entry that is here already or is no LoRA for any model."""
+    address, name = address_of(session, said)
+    entry = next((e for e in session.presets.catalogue if e.name == name), None)
+    if entry and not entry.suits:
+        raise NotAllowed(f"{entry.name} is nothing to test here: {entry.warning or entry.kind}")
+    request = ObtainLoraRequest(
+        repo=address.repo, file=address.file, revision=address.revision, url=address.url, family=family, catalogue=name
+    )
+    return session.jobs.submit(request, f"Get {name or address.words}")
+
+
 def usable(session: Session, family: str) -> list[LoraRecord]:
     """LoRAs that fit a model preset, newest first; none fits one that is not there any more. Ambiguous files fit when
     the user said so at import."""
     model = session.presets.models.get(family)
     if model is None:
         return []
-    found = _newest_first(session.store.all(LoraRecord, family=model.architecture))
-    if not any(lora.width for lora in found):
+    return _of_width(session, model, _newest_first(session.store.all(LoraRecord, family=model.architecture)))
+
+
+def _of_width(session: Session, model: ModelFamily, found: list[LoraRecord]) -> list[LoraRecord]:
+    """Those that are as wide as a model, or whose width is not known: one that was trained here before that was kept
+    is as wide as the model of its training."""
+    widths = [lora.width or _width_of_run(session, lora) for lora in found]
+    if not any(widths):
         return found
     width = _target(session, model).width
-    return [lora for lora in found if lora.width in (0, width)]
+    return [lora for lora, its in zip(found, widths, strict=True) if its in (0, width)]
+
+
+def _width_of_run(session: Session, lora: LoraRecord) -> int:
+    run = session.store.get(TrainingRun, lora.run) if lora.run else None
+    model = session.presets.models.get(run.family) if run else None
+    return _target(session, model).width if model else 0
 
 
 def _newest_first(found: list[LoraRecord]) -> list[LoraRecord]:
@@ -220,7 +264,8 @@ def trained(session: Session, character_id: str, target: Target) -> list[LoraRec
     family = session.presets.models.get(character.generator if target == "character" else character.editor)
     if family is None:  # a preset of the user's own that is gone or broken
         return []
-    others = {r.id for r in session.store.all(TrainingRun, character=character_id) if r.target != target}
-    made = session.store.all(LoraRecord, character=character_id, origin="trained", family=family.architecture)
+    runs = {run.id: run for run in session.store.all(TrainingRun, character=character_id)}
+    found = session.store.all(LoraRecord, character=character_id, origin="trained", family=family.architecture)
+    made = [lora for lora in found if lora.run not in runs or runs[lora.run].target == target]
     # one that was resumed ends after those that began later
-    return sorted((lora for lora in made if lora.run not in others), key=_age)
+    return sorted(_of_width(session, family, made), key=_age)

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from pipelines.domain.records import Job, LoraRecord, TrainingRun
-from pipelines.domain.requests import CalibrateRequest, PracticeRequest, Request, TrainRequest
+from pipelines.domain.requests import CalibrateRequest, ObtainLoraRequest, PracticeRequest, Request, TrainRequest
 from pipelines.engine import weights
 from pipelines.models.lora_files import inspect
 from pipelines.models.lora_targets import target_of
 from pipelines.session import Session
+from pipelines.storage.atomic import remove
 from pipelines.workflow import calibration, practice
 
 
@@ -19,6 +20,15 @@ def ended(session: Session, job: Job, request: Request) -> None:
         calibration.record(session, job, request)
     elif isinstance(request, PracticeRequest) and job.state == "done":
         practice.take_in(session, job, request)
+    elif isinstance(request, ObtainLoraRequest) and job.state == "done":
+        _lora_arrived(session, LoraRecord.model_validate(job.result["lora"]))
+
+
+def _lora_arrived(session: Session, arrived: LoraRecord) -> None:
+    """Add a downloaded LoRA to the library. One that was here already stays where and what it is."""
+    kept = session.store.add(arrived)
+    if kept.path != arrived.path and session.workspace.path(kept.path).is_file():
+        remove(session.workspace.path(arrived.path))
 
 
 def _training_ended(session: Session, job: Job, request: TrainRequest) -> None:

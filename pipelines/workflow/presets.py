@@ -18,6 +18,8 @@ TITLES = {
     "survey_prompts": "Survey prompts",
     "scenarios": "Scenarios",
     "failures": "Failure modes",
+    "kinds": "Kinds of characters",
+    "factors": "Captions",
 }
 
 

@@ -10,6 +10,7 @@ from pipelines.session import Session
 from pipelines.storage.atomic import new_folder
 from pipelines.storage.export import copy_with_caption
 from pipelines.workflow import datasets, review
+from pipelines.workflow.captions import Captions
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.sources import cell_of, sources
 
@@ -94,7 +95,8 @@ def keep(session: Session, character_id: str, image_ids: Iterable[str]) -> Datas
         )
     version = datasets.following(d.version for d in datasets.versions(session, character_id, "pristine"))
     folder = session.workspace.path(session.workspace.dataset(character_id, "pristine", version))
+    captions = Captions(session, character_id)
     with new_folder(folder) as whole:  # what an earlier try left half gives way
         for image in chosen:
-            copy_with_caption(session.workspace.path(image.path), whole, image.caption)
+            copy_with_caption(session.workspace.path(image.path), whole, captions.of(image))
     return datasets.include(session, character_id, "pristine", version, [image.id for image in chosen])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
 
+from pipelines.domain.presets import ModelFamily
 from pipelines.domain.records import ImageRecord, Job, Record
 from pipelines.domain.requests import ObtainRequest, RenderRequest
 from pipelines.domain.shots import Plan
@@ -11,11 +12,14 @@ from pipelines.domain.words import count
 from pipelines.engine.capacity import capacity
 from pipelines.engine.memory import predict_render
 from pipelines.engine.weights import Missing, missing
+from pipelines.queue.state import RUNNING
 from pipelines.session import NotFound, Session
+from pipelines.storage.settings import Settings
 from pipelines.workflow import sources
 from pipelines.workflow.characters import NotAllowed
 
 Alongside = Callable[[Job], list[Record]]
+SLOW = "from many minutes to hours"
 LARGE = 1_000_000_000
 """Parameters of a transformer from which a picture on a CPU is a matter of minutes at the least."""
 PREVIEW = 4
@@ -25,7 +29,8 @@ PREVIEW = 4
 @dataclass
 class Estimate:
     """What a plan will take: how many pictures are still to be made, seconds (``None``: never done here), memory.
-    ``lacking`` are weights that have to be obtained first, ``note`` says what is worth knowing of the machine."""
+    ``lacking`` are weights that have to be obtained first (``coming``: they are on their way), ``slow`` says that they
+    will be drawn without a card by a model made for one, ``note`` what is worth knowing of the machine."""
 
     pictures: int
     seconds: float | None
@@ -34,6 +39,8 @@ class Estimate:
     why: str
     lacking: Missing | None = None
     note: str = ""
+    coming: bool = False
+    slow: bool = False
 
     @property
     def words(self) -> str:
@@ -41,6 +48,9 @@ class Estimate:
         pictures = count(self.pictures, "picture")
         if self.lacking:
             return f"{pictures}, once the weights are here"
+        if self.fits and self.slow:
+            time = SLOW if self.seconds is None else about(self.seconds)
+            return f"{pictures} without a graphics card, {time}"
         return f"{pictures}, {about(self.seconds)}, {'fits' if self.fits else self.why}"
 
     @property
@@ -53,9 +63,14 @@ class Estimate:
         """Why it would not, short enough for a button; empty when it would."""
         if self.lacking is None:
             return "" if self.fits else "Does not fit"
-        if self.lacking.how == "reinstall":
-            return "The weights are missing"
-        return f"Get the weights first ({self.lacking.gib:.0f} GB)"
+        return obstacle(self.lacking, self.coming)
+
+
+def obstacle(lacking: Missing, coming: bool) -> str:
+    """What is in the way of a button, short enough to stand on it."""
+    if lacking.how == "reinstall":
+        return "The weights are missing"
+    return "The weights are on their way" if coming else f"Get the weights first ({lacking.gib:.0f} GB)"
 
 
 def about(seconds: float | None) -> str:
@@ -95,15 +110,25 @@ def estimate(session: Session, plan: Plan) -> Estimate:
         why=next((p.why for p in forecast if not p.fits), ""),
         lacking=lacking,
         note=_machine_note(session, families),
+        coming=any(coming(session, family) for family in families),
+        slow=slow(session, families),
     )
 
 
 def _machine_note(session: Session, families: Iterable[str]) -> str:
     """Why no card is used, and that a large model takes its time without one."""
-    machine = capacity(session.settings)
-    large = any(session.family(f).parts["transformer"].parameters >= LARGE for f in families)
-    slow = "Without a graphics card a picture of this model takes from many minutes to hours."
-    return " ".join(filter(None, [machine.no_card, slow if large and machine.device == "cpu" else ""]))
+    told = f"Without a graphics card a picture of this model takes {SLOW}."
+    return " ".join(filter(None, [capacity(session.settings).no_card, told if slow(session, families) else ""]))
+
+
+def slow(session: Session, families: Iterable[str]) -> bool:
+    """Whether one of the models is made for a card, and there is none to be used."""
+    return any(made_for_a_card(session.family(f), session.settings) for f in families)
+
+
+def made_for_a_card(model: ModelFamily, settings: Settings) -> bool:
+    """Whether a model is too large for a processor, and there is nothing else here to run it on."""
+    return model.parts["transformer"].parameters >= LARGE and capacity(settings).device == "cpu"
 
 
 def _seconds_a_picture(session: Session, family: str) -> float | None:
@@ -147,5 +172,20 @@ def missing_weights(session: Session, family: str) -> Missing | None:
 
 
 def obtain(session: Session, family: str) -> Job:
-    """Get a model's weights, as the user asked after seeing size and licence."""
-    return session.jobs.submit(ObtainRequest(family=family), f"Get {session.family(family).title}")
+    """Get a model's weights, as the user asked after seeing size and licence. Raises NotFound, and NotAllowed while
+    they are on their way already."""
+    model = session.family(family)
+    if coming(session, family):
+        raise NotAllowed(f"{model.title} is on its way already: the job bar shows how far.")
+    return session.jobs.submit(ObtainRequest(family=family), _getting(model.title))
+
+
+def coming(session: Session, family: str) -> bool:
+    """Whether a job is getting a model's weights, or will."""
+    model = session.presets.models.get(family)
+    asked = session.store.all(Job, kind="obtain") if model else []
+    return any(job.state in RUNNING and job.title == _getting(model.title) for job in asked if model)
+
+
+def _getting(title: str) -> str:
+    return f"Get {title}"

@@ -4,14 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.domain.records import Angle, Character, Decision, Expression, ImageRecord, Job
+from PIL import ImageOps
+
+from pipelines.domain.records import Angle, Character, Decision, Expression, Framing, ImageRecord, Job
 from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
 from pipelines.domain.spelling import says
 from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
 from pipelines.storage import sidecars
 from pipelines.storage.intake import Examined, Refused, examine, keep
-from pipelines.storage.pictures import hamming
+from pipelines.storage.pictures import dhash, hamming
 from pipelines.workflow import datasets, thresholds
 
 WANTED = 10
@@ -68,14 +70,30 @@ def add(
             kind="source",
             version=version,
             caption=caption or character.instance,
+            came=brought.came.get(name, ""),
         )
-        if _near_duplicate(session, image):
-            arrival.doubtful.append((image.id, f"{name} looks almost like another source."))
+        if like := _near_duplicate(session, image, picture):
+            arrival.doubtful.append((image.id, f"{name} looks almost like {like}."))
         arrival.notes += [(name, words) for words in picture.notes]
         arrival.captions += bool(caption)
         arrival.admitted.append(_taken_in(session, image, version))
     arrival.notes += _without_token(character, arrival.admitted)
     return arrival
+
+
+def none_would_do(files: Iterable[tuple[str, bytes | Path]], *, first_frame: bool = False) -> list[tuple[str, str]]:
+    """Why no picture among ``files`` could be taken in, by anybody (name, why); empty as soon as one could. Writes
+    nothing, and looks no further than the first that would do."""
+    brought = sidecars.sort(files)
+    refused = list(brought.refused)
+    for name, data, _ in brought.pictures:
+        try:
+            examine(data, name, first_frame=first_frame)
+        except Refused as refusal:
+            refused.append((name, str(refusal)))
+        else:
+            return []
+    return refused
 
 
 def _without_token(character: Character, images: list[ImageRecord]) -> list[tuple[str, str]]:
@@ -112,13 +130,15 @@ def _stands(session: Session, source: ImageRecord) -> bool:
     return session.store.verdict(source.id).label != "reject"
 
 
-def _near_duplicate(session: Session, image: ImageRecord) -> ImageRecord | None:
-    near = (
-        s
-        for s in sources(session, image.character)
-        if s.id != image.id and s.dhash and image.dhash and hamming(s.dhash, image.dhash) <= NEAR_DUPLICATE
-    )
-    return next(near, None)
+def _near_duplicate(session: Session, image: ImageRecord, picture: Examined) -> str:
+    """Which other source a picture looks almost like, itself or in a mirror; empty for none. One beside its mirror
+    image teaches that a parting or a mole may be on either side."""
+    others = [s for s in sources(session, image.character) if s.id != image.id and s.dhash]
+    for how, own in (("", dhash(picture.image)), (" in a mirror", dhash(ImageOps.mirror(picture.image)))):
+        near = next((s for s in others if hamming(s.dhash, own) <= NEAR_DUPLICATE), None)
+        if near:
+            return f"another source{how}, {near.intake.filename if near.intake else near.id[:8]}"
+    return ""
 
 
 def sources(session: Session, character_id: str) -> list[ImageRecord]:
@@ -157,13 +177,14 @@ def tag(
     *,
     angle: Angle | None = None,
     expression: Expression | None = None,
+    framing: Framing | None = None,
     caption: str | None = None,
 ) -> ImageRecord:
     """Say what a picture shows; ``None`` leaves a tag as it is. Raises NotFound."""
     image = session.store.get(ImageRecord, image_id)
     if image is None:
         raise NotFound(f"There is no picture {image_id[:12]} in this workspace.")
-    said = {"angle": angle, "expression": expression, "caption": caption}
+    said = {"angle": angle, "expression": expression, "framing": framing, "caption": caption}
     image = image.model_copy(update={key: value for key, value in said.items() if value is not None})
     session.store.put(image)
     return image

@@ -9,6 +9,7 @@ from pipelines.domain.records import ImageRecord, Job, Survey, Way
 from pipelines.domain.shots import LoraStack, Plan
 from pipelines.domain.words import count
 from pipelines.planning import survey
+from pipelines.planning.kinds import of_kind
 from pipelines.planning.survey import Content
 from pipelines.session import NotFound, Session
 from pipelines.workflow import datasets, render, sources
@@ -66,6 +67,7 @@ def plan(session: Session, character_id: str, options: SurveyOptions) -> Plan:
     return survey.plan(
         survey.SurveyChoice(
             character=character,
+            kinds=session.presets.kinds,
             family=session.family(character.editor),
             version=version,
             folder=session.workspace.survey_folder(character_id, version),
@@ -78,6 +80,12 @@ def plan(session: Session, character_id: str, options: SurveyOptions) -> Plan:
             prompts=options.prompts,
         )
     )
+
+
+def asked(session: Session, made: Survey) -> list[tuple[str, str]]:
+    """Name and instruction of every prompt of a survey."""
+    kind, kinds = session.character(made.character).kind, session.presets.kinds
+    return survey.rows(made.prompts, session.presets.survey_prompts, lambda prompt: of_kind(prompt, kind, kinds))
 
 
 def submit(session: Session, plan: Plan) -> Job:

@@ -10,7 +10,7 @@ from pipelines.domain.presets import CatalogueEntry, ModelFamily
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import ImageRecord, Job, LoraRecord, Survey
 from pipelines.domain.shots import LoraStack
-from pipelines.planning.survey import Content, columns, labels, rows
+from pipelines.planning.survey import Content, columns, labels
 from pipelines.session import NotFound, Session
 from pipelines.storage import pictures
 from pipelines.storage.pages import document, table
@@ -40,7 +40,7 @@ def report(session: Session, survey_id: str) -> Data:
     if made is None:
         raise NotFound(f"There is no survey {survey_id!r}.")
     family, job, found = session.family(made.family), session.store.get(Job, made.job), survey.results(session, made)
-    asked = rows(made.prompts, session.presets.survey_prompts)
+    asked = survey.asked(session, made)
     tested = {a.sha256 for s in made.stacks for a in s.adapters}
     return {
         "survey": made.version,

@@ -12,12 +12,13 @@ from pipelines.domain.presets import TrainingPreset, TrainingSettings
 from pipelines.domain.records import Correction, ImageRecord, Job, LoraRecord, Record, Target, TrainingRun, new_id
 from pipelines.domain.requests import TrainItem, TrainRequest, seen_in
 from pipelines.domain.shots import LoraStack, Purpose, Shot
-from pipelines.domain.spelling import says
 from pipelines.domain.words import count
 from pipelines.planning import model_card
-from pipelines.planning.base import size_like, with_character
+from pipelines.planning.base import size_like
 from pipelines.session import Session
-from pipelines.workflow import datasets, gate, pristine, review, sources
+from pipelines.workflow import datasets, gate, pristine, render, review, sources
+from pipelines.workflow.captions import Captions
+from pipelines.workflow.captions import caption as caption
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.gate import GateShut
 from pipelines.workflow.sources import angle_of, cell_of, expression_of
@@ -35,9 +36,12 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "steps": (1, 100_000),
     "resolution": (32, 4096),
     "face_weight": (0, 100),
+    "ema": (0, 0.9999),
     "seed": (0, 2**32 - 1),
 }
 """From where to where a new training may set what people set most; a resolution is a multiple of the model's, too."""
+SAMPLE_STEPS = 20
+"""Steps of an editor's samples at most: they are to be compared with each other, and are made with each checkpoint."""
 SAMPLE_CELLS = ("front/neutral", "half-left/smiling", "profile-right/neutral")
 
 
@@ -83,10 +87,10 @@ def dataset(session: Session, character_id: str, target: Target = "character") -
 
 def _character_set(session: Session, character_id: str) -> TrainingSet:
     found = TrainingSet("character")
-    groups = pristine.learnt_from(session, character_id)
+    groups, captions = pristine.learnt_from(session, character_id), Captions(session, character_id)
     for origin, images in groups.items():
         found.images += images
-        found.items += [_item(session, image, origin) for image in images]
+        found.items += [_item(image, origin, captions.of(image)) for image in images]
     found.items = _balanced(found.items, found.images)
     if not groups["source"]:
         found.blockers.append("There are no sources yet: drop pictures in Enrich.")
@@ -147,9 +151,9 @@ def _edit(image: ImageRecord) -> TrainItem:
     return TrainItem(image=image.ref, caption=image.shot.prompt, controls=image.parents, origin="good edit")
 
 
-def _item(session: Session, image: ImageRecord, origin: str) -> TrainItem:
+def _item(image: ImageRecord, origin: str, caption: str) -> TrainItem:
     focus = "body" if sources.shows_body(image) else "head"
-    return TrainItem(image=image.ref, caption=caption(session, image), origin=origin, focus=focus)
+    return TrainItem(image=image.ref, caption=caption, origin=origin, focus=focus)
 
 
 def _balanced(items: list[TrainItem], images: list[ImageRecord]) -> list[TrainItem]:
@@ -163,21 +167,6 @@ def _balanced(items: list[TrainItem], images: list[ImageRecord]) -> list[TrainIt
     few = min(FEW, share)
     weights = [share / max(few, counts[cell]) if cell in counts else 1.0 for cell in cells]
     return [item.model_copy(update={"weight": weight}) for item, weight in zip(items, weights, strict=True)]
-
-
-def caption(session: Session, image: ImageRecord) -> str:
-    """The caption a picture is trained with: its own, led by the character if it does not say the token, completed by
-    what is known of angle and expression. A prompt that asked for something else than the human says it shows is no
-    caption of it."""
-    character = session.character(image.character)
-    expression, angle = expression_of(image), angle_of(image)
-    asked = image.shot.purpose.labels if image.shot else {}
-    otherwise = asked.get("angle", angle) != angle or asked.get("expression", expression) != expression
-    own = "" if image.shot and otherwise and image.caption == image.shot.prompt else image.caption.strip()
-    words = [with_character(own, character) if own else character.instance]
-    known = [] if expression == "unsure" else [expression]
-    known += [] if angle == "unsure" else [f"{angle} view"]
-    return ", ".join(words + [word for word in known if not says(words[0], word)])
 
 
 def presets_for(session: Session, character_id: str, target: Target) -> list[str]:
@@ -201,10 +190,18 @@ def preset_of(session: Session, character_id: str, options: TrainOptions) -> Tra
     return chosen
 
 
+def suggested(session: Session, character_id: str, preset: TrainingPreset) -> TrainingSettings:
+    """A preset's settings, with as many steps as what would be learnt from now asks for."""
+    if not preset.steps_per_picture or not character_id:
+        return preset.settings
+    steps = preset.steps(len(dataset(session, character_id, preset.target).items))
+    return preset.settings.model_copy(update={"steps": steps})
+
+
 def settings_of(session: Session, character_id: str, options: TrainOptions) -> TrainingSettings:
     """The preset's settings with those that were set otherwise; alpha keeps its ratio to the rank unless it was set,
     too. Raises NotAllowed with every setting that is wrong."""
-    base = preset_of(session, character_id, options).settings
+    base = suggested(session, character_id, preset_of(session, character_id, options))
     try:
         settings = TrainingSettings.model_validate(base.model_dump() | dict(options.settings))
     except ValidationError as error:
@@ -238,6 +235,8 @@ def submit(session: Session, character_id: str, options: TrainOptions) -> Job:
     learning = dataset(session, character_id, options.target)
     if learning.blockers:
         raise GateShut(" ".join(learning.blockers))
+    if lacking := render.missing_weights(session, _family(session, character_id, options.target)):
+        raise NotAllowed(lacking.what)
     request = _request(session, character_id, learning, settings)
 
     def alongside(job: Job) -> list[Record]:
@@ -304,7 +303,7 @@ def _samples(session: Session, character_id: str, target: Target, learning: Trai
             prompt=item.caption,
             sources=item.controls,
             seed=n,
-            steps=usual.steps,
+            steps=min(usual.steps, SAMPLE_STEPS),
             guidance=usual.guidance,
             width=width,
             height=height,

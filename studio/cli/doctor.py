@@ -13,6 +13,7 @@ from pipelines.storage.presets import load_presets
 from pipelines.storage.settings import Settings, load
 from pipelines.storage.store import Store, StoreUnreadable
 from pipelines.storage.workspace import Workspace
+from pipelines.workflow.render import SLOW, made_for_a_card
 
 
 def examine(root: Path) -> dict[str, Any]:
@@ -67,7 +68,17 @@ def _model(family: ModelFamily, workspace: Workspace, settings: Settings) -> dic
         "peak_gib": round(forecast.peak_gib, 1),
         "fits": forecast.fits,
         "why": forecast.why,
+        "slow": made_for_a_card(family, settings),
     }
+
+
+def _fits(model: dict[str, Any]) -> str:
+    """Whether a model could be used, in words: only one that is here, on what it is made for, fits."""
+    if not model["fits"]:
+        return model["why"]
+    if model["slow"]:
+        return f"without a graphics card {SLOW} a picture"
+    return "fits" if model["found"] else "would fit"
 
 
 def words(report: dict[str, Any]) -> str:
@@ -83,7 +94,7 @@ def words(report: dict[str, Any]) -> str:
     lines += [f"presets   {words}" for words in report["presets"]]
     for name, model in report["models"].items():
         here = "here" if model["found"] else model["missing"]
-        fits = "fits" if model["fits"] else model["why"]
+        fits = _fits(model)
         lines.append(f"model     {name}: {here}; peak {model['peak_gib']} GiB, {fits}")
     for name, pack in report.get("faces", {}).items():
         lines.append(f"faces     {name}: {'ready' if pack['ready'] else pack['missing']}")

@@ -9,7 +9,7 @@ from pipelines.domain.words import count
 from pipelines.models.lora_files import LoraRefused
 from pipelines.session import NotFound, Session
 from pipelines.storage.given import look_through
-from pipelines.workflow import characters, loras, sources
+from pipelines.workflow import loras, models, sources
 from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session
 
 
@@ -22,6 +22,8 @@ def bring_in(options: argparse.Namespace) -> Answer:
         raise NotFound(_lines(given.refused) or "There is nothing to take in: no file in what was named.")
     weights = [(name, file) for name, file in given.files if file.suffix.lower() in loras.ENDINGS]
     pictures = [pair for pair in given.files if pair not in weights]
+    if options.new and not pictures:
+        raise Usage("--new makes a character of pictures, and there is none among what was named.")
     with in_session(options) as session:
         arrival = _take_in(session, options, pictures) if pictures else sources.Arrival()
         arrival.refused[:0] = given.refused
@@ -33,8 +35,12 @@ def bring_in(options: argparse.Namespace) -> Answer:
             "folders": given.folders,
         }
         if pictures:
+            stands = arrival.admitted or not options.new
+            character = character_of(session, options) if stands else None
             data |= {
-                "character": character_of(session, options).id,
+                "character": character.id if character else "",
+                "generator": character.generator if character else "",
+                "editor": character.editor if character else "",
                 "admitted": [i.id for i in arrival.admitted],
                 "captions": arrival.captions,
                 "doubtful": dict(arrival.doubtful),
@@ -42,7 +48,10 @@ def bring_in(options: argparse.Namespace) -> Answer:
             }
         if not data["ok"]:
             data["error"] = _lines(arrival.refused)
-        return data, "\n".join(_arrived(added, arrival, given.folders, bool(pictures)))
+        words = list(_arrived(added, arrival, given.folders, bool(pictures)))
+        if arrival.admitted and options.new:
+            words += models.words_of(session, character_of(session, options))
+        return data, "\n".join(words)
 
 
 def _loras(
@@ -79,12 +88,19 @@ def _lines(refused: Iterable[tuple[str, str]]) -> str:
 
 
 def _take_in(session: Session, options: argparse.Namespace, pictures: list[tuple[str, Path]]) -> sources.Arrival:
+    if (options.generator or options.editor) and not options.new:
+        raise Usage("--generator and --editor go with --new NAME. For a character that is here: flenwheel models")
     if options.new:
         if not options.may_use:
             raise Usage("Say first that you may use the pictures of this character: --may-use")
-        character = characters.create(
+        if refused := sources.none_would_do(pictures, first_frame=options.first_frame):
+            return sources.Arrival(refused=refused)
+        character = models.create(
             session,
             options.new,
+            generator=options.generator,
+            editor=options.editor,
+            kind=options.kind,
             class_prompt=options.class_prompt,
             token=options.token,
             origin=options.origin,

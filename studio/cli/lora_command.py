@@ -7,12 +7,16 @@ from pipelines.domain.records import LoraRecord
 from pipelines.domain.sampling import NoiseSchedule, Sampling
 from pipelines.session import Session
 from pipelines.workflow import loras
-from studio.cli.answers import Answer, Usage, command, in_session
+from studio.cli.answers import Answer, Usage, command, in_session, work
 
 
 @command
 def lora_files(options: argparse.Namespace) -> Answer:
-    """List the LoRAs, or say what one of them asks for."""
+    """List the LoRAs, say what one of them asks for, or download one."""
+    if options.get:
+        return _got(options)
+    if options.catalogue:
+        return _catalogue(options)
     said = _said(options)
     changing = bool(said or options.as_known)
     if changing and not options.name:
@@ -26,6 +30,31 @@ def lora_files(options: argparse.Namespace) -> Answer:
             found = [_changed(session, loras.by_name(session, options.name), None if options.as_known else said)]
         rows = [_row(session, lora) for lora in found]
         return {"loras": rows}, "\n".join(_line(row) for row in rows) or "There is no LoRA here yet: flenwheel import"
+
+
+def _got(options: argparse.Namespace) -> Answer:
+    """Download a LoRA into the library."""
+    if options.name or options.as_known or _said(options):
+        raise Usage("--get downloads a LoRA, and goes alone: say afterwards what it asks for.")
+    with in_session(options) as session:
+        data, words = work(session, loras.obtain(session, options.get))
+        return data, words
+
+
+def _catalogue(options: argparse.Namespace) -> Answer:
+    with in_session(options, read_only=True) as session:
+        here = session.store.all(LoraRecord)
+        rows = [
+            {**e.model_dump(mode="json"), "here": bool(e.shipped) or any(loras.catalogued((e,), x) for x in here)}
+            for e in session.presets.catalogue
+        ]
+    return {"catalogue": rows}, "\n".join(_entry(row) for row in rows)
+
+
+def _entry(row: dict[str, Any]) -> str:
+    place = "here" if row["here"] else f"not here ({row['repo']})"
+    warning = f". {row['warning']}" if row["warning"] else ""
+    return f"{row['name']}: {row['kind']}, {place}{warning}"
 
 
 def _said(options: argparse.Namespace) -> dict[str, Any]:

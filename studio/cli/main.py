@@ -7,16 +7,32 @@ from collections.abc import Callable
 from typing import get_args
 
 from pipelines.domain.bounds import Cosine, Count, Each, Fraction, Guidance, Seed, Steps, Weight
-from pipelines.domain.records import CLASS_PROMPT, TOKEN, Angle, Expression, ImageKind, Label, Target, Way
+from pipelines.domain.records import PERSON, TOKEN, Angle, Expression, ImageKind, Label, Target, Way
 from pipelines.practice.run import Wish
 from pipelines.workflow.calibration import CalibrateOptions
+from pipelines.workflow.caption_edits import KINDS
 from pipelines.workflow.card import CardOptions
 from pipelines.workflow.enrich import EnrichOptions
+from pipelines.workflow.export import TITLES, WHAT
 from pipelines.workflow.generate import GenerateOptions
 from pipelines.workflow.review import GATES
 from pipelines.workflow.survey import SurveyOptions
+from pipelines.workflow.tagging import WORDS
 from pipelines.workflow.training import TrainOptions
-from studio.cli import backup_command, commands, import_command, lora_command, practice_command, rebuild_command
+from studio.cli import (
+    backup_command,
+    captions_command,
+    character_command,
+    commands,
+    export_command,
+    import_command,
+    lora_command,
+    models_command,
+    practice_command,
+    rebuild_command,
+    tag_command,
+    unload_command,
+)
 from studio.cli.values import Parser, exit_codes, file, folder, number
 
 DEFAULT_PORT = 7860
@@ -94,6 +110,7 @@ def _everywhere(p: argparse.ArgumentParser, *, defaults: bool) -> None:
     )  # fmt: skip
 
 
+RECOMMENDED = "(default: what `flenwheel models` recommends here)"
 Sampled = type[SurveyOptions] | type[EnrichOptions] | type[GenerateOptions]
 
 
@@ -111,14 +128,50 @@ def _lora_rows(p: argparse.ArgumentParser) -> None:
 def _import(p: argparse.ArgumentParser) -> None:
     p.add_argument("files", nargs="+", type=file, help="pictures, folders of pictures, or LoRA files (.safetensors)")
     p.add_argument("--new", metavar="NAME", help="create a character of that name first")
-    p.add_argument("--class-prompt", default=CLASS_PROMPT)
+    p.add_argument("--kind", default="", help=f"with --new: what it is, such as cat or robot (default: {PERSON})")
+    p.add_argument("--class-prompt", default="", help="with --new: what prompts call it (default: what it is)")
     p.add_argument("--token", default=TOKEN)
     p.add_argument("--origin", default="", help="where the pictures come from")
     p.add_argument("--may-use", action="store_true", help="you may use these pictures")
+    p.add_argument(
+        "--generator", default="", metavar="MODEL", help=f"with --new: the model that draws it {RECOMMENDED}"
+    )
+    p.add_argument("--editor", default="", metavar="MODEL", help=f"with --new: the model that edits it {RECOMMENDED}")
     p.add_argument("--angle", choices=get_args(Angle), help="the angle that all these pictures show")
     p.add_argument("--expression", choices=get_args(Expression), help="the expression that all these pictures show")
     p.add_argument("--first-frame", action="store_true", help="take the first frame of animations")
     p.add_argument("--family", help="model preset that a LoRA file is for, when its header does not say")
+
+
+def _character(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--kind", help="what it is: person, cat, robot; instructions to the editor say so")
+    p.add_argument("--class-prompt", help="what prompts and captions call it (default: what it is)")
+
+
+def _export(p: argparse.ArgumentParser) -> None:
+    told = "; ".join(f"{name}: {words}" for name, words in TITLES.items())
+    p.add_argument("what", choices=WHAT, help=told)
+    p.add_argument("--to", type=file, required=True, metavar="FOLDER", help="a folder that is made, or an empty one")
+
+
+def _tag(p: argparse.ArgumentParser) -> None:
+    for name, words in WORDS.items():
+        p.add_argument(f"--{name}", choices=words, help=f"the {name} that IMAGE shows")
+    p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
+
+
+def _captions(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--kind", action="append", choices=KINDS, help="only pictures of this kind (default: all)")
+    p.add_argument("--tag", default="", help="only pictures of this angle, expression or tag of their caption")
+    p.add_argument("--lint", action="store_true", help="only captions that something is to be said of")
+    p.add_argument("--find", default="", metavar="WORDS", help="edit: words to be replaced wherever they stand")
+    p.add_argument("--replace", metavar="WORDS", help="with --find: what stands there instead (default: nothing)")
+    p.add_argument("--remove", default="", metavar="TAGS", help="edit: tags (between commas) to take out")
+    p.add_argument("--add", default="", metavar="TAGS", help="edit: tags to add where they are missing")
+    p.add_argument("--front", action="store_true", help="with --add: in front")
+    p.add_argument("--dry-run", action="store_true", help="only say what would change")
+    p.add_argument("--undo", action="store_true", help="take the last edit back")
+    p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
 
 
 def _survey(p: argparse.ArgumentParser) -> None:
@@ -224,6 +277,22 @@ def _loras(p: argparse.ArgumentParser) -> None:
         help="a value of the noise schedule that it was made for, such as base_shift=1.0986",
     )  # fmt: skip
     p.add_argument("--as-known", action="store_true", help="forget what you said: what the catalogue knows holds again")
+    p.add_argument(
+        "--get", default="", metavar="WHAT",
+        help="download one: an entry of the catalogue, owner/name, owner/name/file.safetensors, or an address",
+    )  # fmt: skip
+    p.add_argument("--catalogue", action="store_true", help="list the LoRAs that are known, here or not")
+
+
+def _models(p: argparse.ArgumentParser) -> None:
+    """Without an option: what there is, what is recommended here, what the character works with."""
+    p.add_argument("--generator", default="", metavar="MODEL", help="let the character be drawn by this model")
+    p.add_argument("--editor", default="", metavar="MODEL", help="let its pictures be edited by this model")
+    p.add_argument(
+        "--new-round", action="store_true",
+        help="also where something was made with the present model: that stays, the next training begins anew",
+    )  # fmt: skip
+    p.add_argument("--get", action="append", default=[], metavar="MODEL", help="download the weights of a model")
 
 
 def _backup(p: argparse.ArgumentParser) -> None:
@@ -242,6 +311,10 @@ Command = tuple[Callable[[argparse.Namespace], int], str, Callable[[argparse.Arg
 COMMANDS: dict[str, Command] = {
     "practice": (practice_command.practice, "turn the wheel with a character that comes with FLENwheel", _practice),
     "import": (import_command.bring_in, "take in pictures of a character, or LoRA files", _import),
+    "tag": (tag_command.tag, "say what pictures show, or who says so", _tag),
+    "captions": (captions_command.captions, "list, check and edit what pictures are learnt with", _captions),
+    "export": (export_command.export_dataset, "write a dataset for other trainers", _export),
+    "character": (character_command.character, "say what a character is, or change it", _character),
     "survey": (commands.survey, "compare LoRAs on the same pictures and prompts", _survey),
     "enrich": (commands.enrich, "edit the sources along angle, light, background, expression, style", _enrich),
     "review": (commands.review, "list a gate's pictures, decide on them, correct, filter, keep the best", _review),
@@ -249,6 +322,8 @@ COMMANDS: dict[str, Command] = {
     "generate": (commands.generate, "draw the character anew with its LoRA", _generate),
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "card": (commands.card, "run or show the model card", _card),
+    "models": (models_command.models, "which models there are, what is recommended here; change or get them", _models),
+    "unload": (unload_command.unload, "let a running studio give back the memory of its models", _nothing),
     "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
     "status": (commands.status, "where the wheel stands", _nothing),
     "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),

@@ -25,6 +25,7 @@ class CatalogueItem(TypedDict):
     tone: str
     lora: str
     ready: bool
+    get: bool
 
 
 class CatalogueValue(TypedDict):
@@ -37,8 +38,8 @@ class CatalogueValue(TypedDict):
 
 class Catalogue(Painted):
     """Value: ``items`` (``key``, ``title``, ``kind``, ``relevance`` 0-5, ``card``, ``warning``, ``repo``, ``licence``,
-    ``status``, ``tone``, ``lora`` id or empty, ``ready``: it can be ticked), ``ticked`` (keys of those to be tested).
-    Event ``ticks``: the ticked ones changed."""
+    ``status``, ``tone``, ``lora`` id or empty, ``ready``: it can be ticked, ``get``: it can be downloaded), ``ticked``
+    (keys of those to be tested). Event ``ticks``: the ticked ones changed."""
 
     island = "catalogue"
     fires = ("ticks",)
@@ -104,6 +105,7 @@ def _entry(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> Catal
         "tone": tone,
         "lora": lora.id if lora and words == "here" else "",
         "ready": words == "here",
+        "get": bool(entry.repo) and words != "here" and family in entry.suits,
     }
 
 
@@ -121,4 +123,5 @@ def _own(lora: LoraRecord, title: str) -> CatalogueItem:
         "tone": "good",
         "lora": lora.id,
         "ready": True,
+        "get": False,
     }

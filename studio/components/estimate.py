@@ -72,13 +72,19 @@ def obtain_offer(studio: Studio, offer: Obtain, family: str) -> Updates:
     if lacking.how == "reinstall":
         words = {"lines": [lacking.what], "tone": "bad"}
         return shown | {offer.words: words, offer.button: gr.update(visible=False)}
-    model = studio.session.family(family)
-    lines = [f"A download of {lacking.gib:.1f} GB from {model.weights.hub}.", f"Licence: {lacking.licence}."]
+    model, coming = studio.session.family(family), render.coming(studio.session, family)
+    folder = f"models/{model.name}-{model.weights_revision}"
+    lines = [
+        f"A download of {lacking.gib:.1f} GB from {model.weights.hub}, or put yours into {folder} of the workspace.",
+        f"Licence: {lacking.licence}.",
+    ]
     note = [model.licence_note] if model.licence_note else []
     words = {"title": f"{model.title} is not on this machine", "lines": [*lines, *note], "tone": "warn"}
     return shown | {
         offer.words: words,
-        offer.button: gr.update(value=f"Download {lacking.gib:.1f} GB", visible=True),
+        offer.button: gr.update(
+            value="On its way" if coming else f"Download {lacking.gib:.1f} GB", visible=True, interactive=not coming
+        ),
     }
 
 
@@ -86,7 +92,11 @@ def obtain(studio: Studio, family: str) -> None:
     """Inputs: none. No output: queues the job that gets the weights; the job bar shows it."""
     if not family:
         return
-    render.obtain(studio.session, family)
+    try:
+        render.obtain(studio.session, family)
+    except NotAllowed as problem:
+        Shell.notify(str(problem), "warning")
+        return
     Shell.notify(f"{studio.session.family(family).title}: on its way. The job bar shows how far.")
 
 

@@ -19,6 +19,7 @@ class MeterValue(TypedDict):
     total: float
     fits: bool
     words: str
+    unproven: str
 
 
 class Meter(Painted):
@@ -27,12 +28,13 @@ class Meter(Painted):
     island = "meter"
 
 
-def meter(parts: dict[str, float], total: float, fits: bool, words: str) -> MeterValue:
-    """The value of a Meter; parts too small to see are added up as ``other``."""
+def meter(parts: dict[str, float], total: float, fits: bool, words: str, unproven: str = "") -> MeterValue:
+    """The value of a Meter; parts too small to see are added up as ``other``. ``unproven``: what keeps one from saying
+    that it fits although it would by its numbers."""
     whole = max(total, sum(parts.values()), 1e-9)
     large = {name: gib for name, gib in parts.items() if gib / whole >= 0.015}
     rest = sum(parts.values()) - sum(large.values())
     shown: list[MeterPart] = [{"name": name, "gib": gib} for name, gib in large.items()]
     if rest > 1e-9:
         shown.append({"name": "other", "gib": rest})
-    return {"parts": shown, "total": total, "fits": fits, "words": words}
+    return {"parts": shown, "total": total, "fits": fits, "words": words, "unproven": unproven}

@@ -11,7 +11,7 @@ from pipelines.domain.presets import CardCell
 from pipelines.domain.records import Card, Character, LoraRecord
 from pipelines.practice import reviewer
 from pipelines.workflow import card as cards
-from pipelines.workflow import loras
+from pipelines.workflow import loras, render
 from pipelines.workflow.card import CardOptions
 from studio.server.in_words import Begun, InWords
 from studio.server.state import Studio
@@ -74,6 +74,16 @@ class CellTold(TypedDict):
     pose: str
 
 
+class CardAhead(TypedDict):
+    """Before a card is run: why it cannot be, short (``obstacle``; empty: it can), what is missing, in words, and the
+    model whose weights can be got (empty: none), how many GB they are."""
+
+    obstacle: str
+    words: list[str]
+    get: str
+    gib: float
+
+
 class Cards(TypedDict):
     """The cards of the character with their rates, the cells of the benchmark, and the LoRAs it can be run for.
     ``report`` and ``unread``: of a practice character."""
@@ -84,6 +94,7 @@ class Cards(TypedDict):
     loras: list[CardLora]
     cells: list[CellTold]
     seed: int
+    ahead: CardAhead
 
 
 def card_routes(studio: Studio) -> APIRouter:
@@ -107,7 +118,8 @@ def told(studio: Studio) -> Cards:
     """The cards of the character with their rates, the cells of the benchmark, and the LoRAs it can be run for."""
     session, character = studio.session, studio.character
     if character is None:
-        return {"cards": [], "loras": [], "cells": [], "seed": session.presets.card.seed}
+        nothing = CardAhead(obstacle="", words=[], get="", gib=0.0)
+        return {"cards": [], "loras": [], "cells": [], "seed": session.presets.card.seed, "ahead": nothing}
     made = cards.cards(session, character.id)
     return {
         "report": bool(made) and character.practice is not None,
@@ -116,7 +128,25 @@ def told(studio: Studio) -> Cards:
         "loras": _offered(studio, character),
         "cells": [_told(c) for c in session.presets.card.cells],
         "seed": session.presets.card.seed,
+        "ahead": studio.remembered("card ahead", lambda: _ahead(studio, character)),
     }
+
+
+def _ahead(studio: Studio, character: Character) -> CardAhead:
+    """What a new card takes, whichever LoRA it is of."""
+    session = studio.session
+    if character.generator not in session.presets.models:  # told on the rail
+        return CardAhead(obstacle="", words=[], get="", gib=0.0)
+    seen = render.estimate(session, cards.plan(session, character.id, CardOptions()))
+    lacking = seen.lacking
+    can_get = lacking is not None and lacking.how == "download" and not seen.coming
+    told = [lacking.what if lacking else seen.words, seen.note] if lacking or not seen.fits or seen.slow else []
+    return CardAhead(
+        obstacle=seen.obstacle,
+        words=[line for line in told if line],
+        get=character.generator if can_get else "",
+        gib=lacking.gib if lacking else 0.0,
+    )
 
 
 def _offered(studio: Studio, character: Character) -> list[CardLora]:

@@ -4,20 +4,30 @@ from fastapi import APIRouter
 from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import CLASS_PROMPT, TOKEN
-from pipelines.workflow import characters
+from pipelines.domain.records import TOKEN
+from pipelines.workflow import characters, models
 from studio.server.in_words import InWords
 from studio.server.state import Studio
 
 
 class NewCharacter(Frozen):
-    """What the dialog asks for a new character."""
+    """What the dialog asks for a new character. No model named: what is recommended on this machine."""
 
     name: str
-    class_prompt: str = CLASS_PROMPT
+    kind: str = ""
+    class_prompt: str = ""
     token: str = TOKEN
     origin: str = ""
     may_use: bool = False
+    generator: str = ""
+    editor: str = ""
+
+
+class Changes(Frozen):
+    """What a character is, said anew; ``None`` leaves it."""
+
+    kind: str | None = None
+    class_prompt: str | None = None
 
 
 class Chosen(TypedDict):
@@ -32,9 +42,13 @@ def character_routes(studio: Studio) -> APIRouter:
 
     @router.post("/characters")
     def create(asked: NewCharacter) -> Chosen:
-        character = characters.create(studio.session, **asked.model_dump())
+        character = models.create(studio.session, **asked.model_dump())
         studio.choose(character.id)
         return {"id": character.id}
+
+    @router.post("/characters/{character_id}")
+    def change(character_id: str, asked: Changes) -> Chosen:
+        return {"id": characters.change(studio.session, character_id, **asked.model_dump()).id}
 
     @router.post("/characters/{character_id}/choose")
     def choose(character_id: str) -> Chosen:

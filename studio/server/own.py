@@ -4,8 +4,11 @@ from fastapi import FastAPI
 
 from studio.server import (
     backups,
+    captions,
     cards,
     characters,
+    lora_downloads,
+    models,
     pictures,
     presets,
     review,
@@ -13,6 +16,7 @@ from studio.server import (
     start,
     status,
     surveys,
+    tags,
     thresholds,
     web,
 )
@@ -26,9 +30,13 @@ def own(studio: Studio) -> FastAPI:
         web.web_routes(studio),
         pictures.picture_routes(studio),
         surveys.survey_routes(studio),
+        lora_downloads.lora_download_routes(studio),
         review.review_routes(studio),
         status.status_routes(studio),
         characters.character_routes(studio),
+        models.model_routes(studio),
+        captions.caption_routes(studio),
+        tags.tag_routes(studio),
         settings.settings_routes(studio),
         backups.backup_routes(studio),
         cards.card_routes(studio),

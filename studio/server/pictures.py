@@ -9,7 +9,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import Angle, Decision, Expression, ImageRecord, TrainingRun
+from pipelines.domain.records import Angle, Decision, Expression, Framing, ImageRecord, TrainingRun
 from pipelines.storage import pictures as files
 from pipelines.workflow import again, datasets, review, sources
 from studio.server.in_words import Begun, InWords, unchecked
@@ -25,6 +25,7 @@ class Tags(Frozen):
 
     angle: Angle | None = None
     expression: Expression | None = None
+    framing: Framing | None = None
     caption: str | None = Field(None, max_length=2000)
 
 

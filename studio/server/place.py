@@ -108,6 +108,18 @@ def _outer_address(family: socket.AddressFamily) -> str:
     return "" if is_loopback(found) else found
 
 
+@dataclass(frozen=True)
+class Opening:
+    """How the studio is opened: where it listens, the names it answers to besides, the path it stands under behind a
+    proxy, and the password; "" makes one where others can reach it."""
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    names: tuple[str, ...] = ()
+    root: str = ""
+    password: str = ""
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens there; port 0 takes a free one. Raises OSError in words."""
     try:

@@ -25,6 +25,7 @@ LOSES = {
     "examine": "What is read stays; Resume reads the rest.",
     "targets": "What is drawn stays; Resume draws the rest.",
     "obtain": "What has arrived stays; Resume fetches the rest.",
+    "obtain-lora": "What has arrived stays; Resume fetches the rest.",
 }
 """What becomes of the work when a job's process is ended instead of waiting for its next step."""
 
@@ -112,6 +113,12 @@ def status_routes(studio: Studio) -> APIRouter:
             jobs.cancel(job_id, force=True)
         else:
             getattr(jobs, action)(job_id)
+        return {"ok": True}
+
+    @router.post("/unload")
+    def unload() -> Done:
+        """Give back the memory of what is loaded."""
+        studio.session.jobs.unload()
         return {"ok": True}
 
     @router.post("/notices/close")

@@ -8,8 +8,9 @@ from typing_extensions import TypedDict
 
 from pipelines.domain.records import Survey
 from pipelines.domain.shots import Shot
-from pipelines.planning.survey import Content, labels, rows
+from pipelines.planning.survey import Content, labels
 from pipelines.workflow import datasets, survey_report
+from pipelines.workflow import survey as surveying
 from studio.server.in_words import STILL, InWords
 from studio.server.state import Studio
 from studio.server.tiles import Tile, tile
@@ -97,9 +98,7 @@ def matrix(studio: Studio, survey_id: str) -> Matrix | None:
         "versions": [{"id": s.id, "version": s.version} for s in known],
         "images": list(chosen.images),
         "stacks": list(shown.values()),
-        "prompts": [
-            {"key": cell, "text": text} for cell, text in rows(chosen.prompts, studio.session.presets.survey_prompts)
-        ],
+        "prompts": [{"key": cell, "text": text} for cell, text in surveying.asked(studio.session, chosen)],
         "cells": [{**tile(i, store.verdict(i.id)), "at": _place(i.shot, shown)} for i in made if i.shot],
     }
 

@@ -16,6 +16,7 @@ from gradio.blocks import Block
 from pipelines.domain.records import Angle, Expression, ImageRecord
 from pipelines.workflow import practice, sources
 from pipelines.workflow.sources import angle_of, expression_of
+from studio.components.captions_door import CaptionsDoor
 from studio.components.forms import QUIET, Event, Updates, Value, Values, event, names, one_of, picked, text
 from studio.components.identity_threshold import IdentityThreshold
 from studio.components.painted import Words
@@ -86,6 +87,7 @@ def build() -> Sources:
     """Make the components inside the open column."""
     gr.HTML("<h3>Sources</h3>", elem_classes="tab-title")
     IdentityThreshold("enrich-threshold", elem_id="enrich-identity")
+    CaptionsDoor("enrich-captions", tags="enrich-tags", elem_id="enrich-captions-door")
     picker = Picker({"empty": NO_SOURCES}, elem_id="enrich-sources")
     with gr.Group(visible=False, elem_id="enrich-tag", elem_classes="tag-panel") as panel:
         with gr.Row():

@@ -21,6 +21,7 @@ from pipelines.workflow import render, training
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.sources import angle_of
 from pipelines.workflow.training import TrainOptions
+from studio.components.captions_door import CaptionsDoor
 from studio.components.estimate import Obtain, build_obtain, obtain, obtain_offer, start
 from studio.components.fields import SEED, edited, needed, seed
 from studio.components.forms import Asked, Bound, Event, Updates, Value, Values, event, one_of, text
@@ -86,7 +87,7 @@ class TrainTab:
 
     @property
     def kept(self) -> KeptParts:
-        """What is kept for each character and target."""
+        """What is kept for each character, target and model."""
         return KeptParts("train", self.at, {"preset": self.settings.preset, **self.settings.fields}, BOUNDS)
 
 
@@ -132,6 +133,7 @@ def build(studio: Studio) -> TrainTab:
             )  # fmt: skip
             gr.HTML("<h3>What it learns from</h3>", elem_classes="tab-title")
             dataset = Tally({"empty": NO_DATA["character"]}, elem_id="train-dataset")
+            CaptionsDoor("train-captions", elem_id="train-captions-door")
             warnings = Words(elem_id="train-warnings")
             settings = _build_settings()
         with gr.Column(elem_classes="results", scale=1, min_width=320):
@@ -206,7 +208,10 @@ def presets_of(studio: Studio, target: Target) -> list[TrainingPreset]:
 def fill(studio: Studio, tab: TrainTab, preset: str) -> Updates:
     """The settings of a preset."""
     chosen = studio.session.presets.trainings.get(preset)
-    return {part: getattr(chosen.settings, name) for name, part in tab.settings.fields.items()} if chosen else {}
+    if chosen is None:
+        return {}
+    settings = training.suggested(studio.session, studio.character_id, chosen)
+    return {part: getattr(settings, name) for name, part in tab.settings.fields.items()}
 
 
 def choose(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
@@ -218,7 +223,7 @@ def refresh(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
     """The records, the character or the target changed. Settings that the user changed stay until the character or the
     target changes."""
     target = target_of(studio, form)
-    key = f"{studio.character_id}/{target}"
+    key = f"{studio.character_id}/{target}/{family_of(studio, target)}"
     dataset, warnings = dataset_of(studio, target)
     shown: Updates = {tab.at: key, tab.dataset: dataset, tab.warnings: warnings}
     shown |= obtain_offer(studio, tab.settings.weights, family_of(studio, target))
@@ -228,12 +233,21 @@ def refresh(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
 def first_settings(studio: Studio, tab: TrainTab, target: Target) -> Updates:
     """What was set for the character and the target, over the first preset there is; nothing is said of others'."""
     offered = presets_of(studio, target)
-    kept = tab.kept.restore(studio, {"preset": [p.name for p in offered]}, target)
+    names = [p.name for p in offered]
+    kept = tab.kept.restore(studio, {"preset": names}, _kept_for(studio, target, names))
     preset = kept.pop(tab.settings.preset, offered[0].name if offered else None)
     listed = gr.update(choices=[(p.title, p.name) for p in offered], value=preset)
     off = gr.update(interactive=False, value="Train")
     unsaid: Updates = {tab.settings.memory: {}, tab.settings.plan: {}, tab.settings.make: off, tab.target: target}
     return unsaid | {tab.settings.preset: listed, **fill(studio, tab, preset or ""), **kept}
+
+
+def _kept_for(studio: Studio, target: Target, offered: list[str]) -> str:
+    """Where the settings of a target for the character's model are kept. Before models could be changed, one
+    place was enough: what lies there counts while its preset is one for the model."""
+    part, root, who = f"{target}/{family_of(studio, target)}", studio.session.workspace.root, studio.character_id
+    old = choices.read(root, who, f"train/{target}")
+    return target if old.get("preset") in offered and not choices.read(root, who, f"train/{part}") else part
 
 
 def target_of(studio: Studio, form: TrainForm) -> Target:
@@ -242,7 +256,7 @@ def target_of(studio: Studio, form: TrainForm) -> Target:
     if (form.at or "").partition("/")[0] != who:
         kept = choices.read(root, who, "train-target").get("target")
         return one_of(kept, get_args(Target)) or TrainOptions.target
-    if who and form.at != f"{who}/{form.target}":
+    if who and not f"{form.at}/".startswith(f"{who}/{form.target}/"):
         choices.write(root, who, "train-target", {"target": form.target})
     return form.target
 
@@ -287,17 +301,23 @@ def look_ahead(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
         return refused({}, {})
     inputs = 1 if form.target == "editor" else 0
     forecast = predict_training(family, settings, session.workspace, session.settings, inputs)
-    memory = meter(forecast.parts, forecast.total_gib, forecast.fits, "" if forecast.fits else forecast.why)
+    lacking, slow = render.missing_weights(session, name), render.slow(session, [name])
+    why = "" if forecast.fits else forecast.why
+    unproven = "no weights yet" if lacking else "no graphics card" if slow else ""
+    memory = meter(forecast.parts, forecast.total_gib, forecast.fits, why, unproven)
     blockers = training.dataset(session, studio.character_id, form.target).blockers
     if blockers:
         return refused({"title": "The gate is shut", "lines": blockers, "tone": "warn"}, memory)
     version = training.following(session, studio.character_id, form.target)
     line = f"{settings.steps} steps, {render.about(training.seconds(session, name, settings.steps))}"
-    words = {"title": f"{line}, {'fits' if forecast.fits else 'does not fit'}", "tone": "" if forecast.fits else "bad"}
-    lacking = render.missing_weights(session, name)
-    button = gr.update(interactive=forecast.fits and lacking is None, value=f"Train {version}")
-    if lacking:
-        words = {"title": f"{settings.steps} steps, once the weights are here", "lines": [lacking.what], "tone": "bad"}
+    fits = "without a graphics card: days" if slow else "fits"
+    words = {"title": f"{line}, {fits if forecast.fits else 'does not fit'}", "tone": "" if forecast.fits else "bad"}
+    button = gr.update(
+        interactive=forecast.fits and lacking is None, value=f"Train {version}" if forecast.fits else "Does not fit"
+    )
+    if lacking:  # what and how is told beside the button that gets them
+        words = {"title": f"{settings.steps} steps, once the weights are here", "tone": "bad"}
+        button = gr.update(interactive=False, value=render.obstacle(lacking, render.coming(session, name)))
     return {shown.memory: memory, shown.plan: words, shown.make: button}
 
 

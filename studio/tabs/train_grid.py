@@ -168,8 +168,7 @@ def draw(studio: Studio, form: GridForm) -> None:
     """The job goes into the queue, the grid fills."""
 
     def work(run: TrainingRun) -> str:
-        made = checkpoints.plan(studio.session, run, form.steps, form.strengths or ())
-        return f"{checkpoints.submit(studio.session, run, made).title}: started."
+        return f"{checkpoints.submit(studio.session, run, form.steps, form.strengths or ()).title}: started."
 
     _do(studio, form, work)
 

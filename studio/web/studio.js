@@ -9,6 +9,7 @@ import { startDecisions } from "./review/decisions.js";
 import { followHints } from "./shell/hint.js";
 import { followTheme } from "./shell/theme.js";
 
+import "./captions/door.js";
 import "./card/card.js";
 import "./charts/coverage.js";
 import "./charts/curve.js";

@@ -20,6 +20,12 @@ export interface BackupShown {
   left_out: string[];
 }
 
+/** What was made with the models of a character, in words; nothing while they can simply be changed. */
+export interface Beginning {
+  choosing: Choosing;
+  made: string[];
+}
+
 /** The job that does what was asked. */
 export interface Begun {
   job: string;
@@ -81,6 +87,64 @@ export interface Candidates {
   pictures: Candidate[];
 }
 
+/** What is to be done with captions, in this order: ``find`` becomes ``replace`` wherever it stands; tags (parts */
+export interface CaptionChange {
+  find?: string;
+  replace?: string;
+  remove?: string;
+  add?: string;
+  front?: boolean;
+}
+
+/** A picture's caption as it is learnt, and what is to be said of it. */
+export interface CaptionRow {
+  id: string;
+  kind: string;
+  name: string;
+  caption: string;
+  tokens: number;
+  notes: string[];
+}
+
+/** What is to be done with the captions of which pictures. */
+export interface CaptionsAsked {
+  images: string[];
+  change: CaptionChange;
+}
+
+/** How many captions are as before, and what was taken back. */
+export interface CaptionsBack {
+  captions: number;
+  words: string;
+}
+
+/** Captions that change, by picture, as they become. */
+export interface CaptionsChanged {
+  captions: Record<string, string>;
+}
+
+/** Captions of a character; ``undo`` says what would be taken back ("": nothing), ``exact`` whether the model's own */
+export interface CaptionsTold {
+  rows: CaptionRow[];
+  notes: string[];
+  exact: boolean;
+  most: number;
+  undo: string;
+}
+
+/** Captions by picture, word for word. */
+export interface CaptionsWritten {
+  captions: Record<string, string>;
+}
+
+/** Before a card is run: why it cannot be, short (``obstacle``; empty: it can), what is missing, in words, and the */
+export interface CardAhead {
+  obstacle: string;
+  words: string[];
+  get: string;
+  gib: number;
+}
+
 /** A LoRA that a card can be run for: the character's ``own``, or another, and of whom. */
 export interface CardLora {
   id: string;
@@ -117,6 +181,7 @@ export interface Cards {
   loras: CardLora[];
   cells: CellTold[];
   seed: number;
+  ahead: CardAhead;
 }
 
 /** Who can be practised with. */
@@ -133,12 +198,26 @@ export interface CellTold {
   pose: string;
 }
 
+/** What a character works with now. */
+export interface Changed {
+  generator: string;
+  editor: string;
+}
+
+/** What a character is, said anew; ``None`` leaves it. */
+export interface Changes {
+  kind?: string | null;
+  class_prompt?: string | null;
+}
+
 /** Whom a wheel turns for. ``id`` is a slug and names folders; ``token`` and ``class_prompt`` build captions. */
 export interface Character {
   id: string;
   name: string;
   token: string;
   class_prompt: string;
+  kind: string;
+  formerly: string[];
   generator: string;
   editor: string;
   origin: string;
@@ -151,6 +230,16 @@ export interface Character {
 export interface CharacterName {
   id: string;
   name: string;
+}
+
+/** What there is for each role, what the machine has, in words, and what is chosen. ``place`` says where downloads */
+export interface Choosing {
+  generators: Offer[];
+  editors: Offer[];
+  generator: string;
+  editor: string;
+  machine: string;
+  place: string;
 }
 
 /** Who is worked on now. */
@@ -282,6 +371,14 @@ export interface Looked {
   pictures: number;
 }
 
+/** What would be downloaded: the file's name, from where, its size in bytes (0: not told), what is known of its */
+export interface LoraThere {
+  name: string;
+  place: string;
+  bytes: number;
+  licence: string;
+}
+
 /** A survey as a matrix: pictures, prompts, stacks, and the picture of each cell. */
 export interface Matrix {
   id: string;
@@ -307,13 +404,16 @@ export interface Moved {
   path: string;
 }
 
-/** What the dialog asks for a new character. */
+/** What the dialog asks for a new character. No model named: what is recommended on this machine. */
 export interface NewCharacter {
   name: string;
+  kind?: string;
   class_prompt?: string;
   token?: string;
   origin?: string;
   may_use?: boolean;
+  generator?: string;
+  editor?: string;
 }
 
 /** The next best action: what, why, and the tab where it is done (``gate`` preselects the pile in Review). */
@@ -327,6 +427,30 @@ export interface NextAction {
 /** Nobody is worked on. */
 export interface Nobody {
   character: null;
+}
+
+/** A model that can be chosen for a role. ``gib`` is the download that is still to be made (0: the weights are */
+export interface Offer {
+  name: string;
+  title: string;
+  here: boolean;
+  gib: number;
+  peak_gib: number;
+  training_gib: number;
+  fits: boolean;
+  why: string;
+  licence: string;
+  lines: string[];
+  practice: boolean;
+  parameters: number;
+  recommended: boolean;
+}
+
+/** The models that a character is to work with from now on; an empty name: that one stays. ``new_round``: what was */
+export interface OtherModels {
+  generator?: string;
+  editor?: string;
+  new_round?: boolean;
 }
 
 /** What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels, */
@@ -613,11 +737,32 @@ export interface SurveyVersion {
   version: string;
 }
 
+/** A tag's value, who says so in words, and what a human said (``unsure``: nothing). */
+export interface TagSaid {
+  value: string;
+  by: string;
+  human: string;
+}
+
+/** A source and its tags: angle, expression, framing. */
+export interface TaggedPicture {
+  id: string;
+  name: string;
+  tags: Record<string, TagSaid>;
+}
+
 /** What a picture shows, as the human says; ``None`` leaves a tag as it is. */
 export interface Tags {
   angle?: "front" | "half-left" | "profile-left" | "half-right" | "profile-right" | "back" | "unsure" | null;
   expression?: "neutral" | "smiling" | "angry" | "sad" | "unsure" | null;
+  framing?: "portrait" | "bust" | "full" | "unsure" | null;
   caption?: string | null;
+}
+
+/** The sources of the character, and who reads which tag here ("": nobody). */
+export interface TagsTold {
+  pictures: TaggedPicture[];
+  readers: Record<string, string>;
 }
 
 /** How many pictures of a gate lie in each pile, and how many the filter would sort out now. */
@@ -690,6 +835,12 @@ export interface Try {
   same: boolean;
   how: string;
   prompt: string;
+}
+
+/** A LoRA by an entry's name, a repository or an address, and the model preset that it must fit ("": any). */
+export interface WhatLora {
+  what: string;
+  family?: string;
 }
 
 /** The folder of this workspace, and those of others. */

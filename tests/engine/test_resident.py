@@ -12,10 +12,13 @@ from bitsandbytes.nn import Linear4bit
 from engine_helpers import FLUX, QWEN, checkpoint, family, ramp, shot
 
 from pipelines.domain.events import Memory, Warned
+from pipelines.domain.presets import ModelFamily
 from pipelines.domain.shots import ImageRef
 from pipelines.engine import precision
+from pipelines.engine.memory import WillNotFit
 from pipelines.engine.resident import Resident, pick_device
 from pipelines.engine.weights import WeightsMissing
+from pipelines.models.driver import Driver
 from pipelines.models.flux.drive import FluxDriver
 from pipelines.models.qwen_image_edit.drive import QwenEditDriver
 from pipelines.storage.settings import Settings
@@ -164,3 +167,28 @@ def test_what_the_page_needs_of_the_engine_imports_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_out_of_memory_while_loading_is_tried_once_more_and_told_in_words(
+    resident: Resident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No picture is too large while a model is loaded: smaller ones are no advice."""
+    load, tried = resident._load, []
+
+    def starved(model: ModelFamily, times: int) -> Driver:
+        tried.append(model.name)
+        if len(tried) <= times:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return load(model)
+
+    monkeypatch.setattr(resident, "_load", lambda model: starved(model, 1))
+    with resident.use(family(FLUX)):
+        assert len(tried) == 2
+    resident.drop()
+    tried.clear()
+    monkeypatch.setattr(resident, "_load", lambda model: starved(model, 9))
+    words = r"while Mini FLUX .* was loaded.*Smaller pictures would not help"
+    with pytest.raises(WillNotFit, match=words), resident.use(family(FLUX)):
+        raise AssertionError("it was not loaded")
+    assert len(tried) == 2
+    assert not resident.holds(family(FLUX))

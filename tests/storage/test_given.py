@@ -106,3 +106,30 @@ def test_folders_keep_captions_of_the_same_name_apart() -> None:
     files = [("one/a.png", b""), ("two/a.png", b""), ("one/a.txt", b"first"), ("two/metadata.jsonl",
              b'{"file_name": "a.png", "text": "second"}')]  # fmt: skip
     assert [c for _, _, c in sort(files).pictures] == ["first", "second"]
+
+
+def test_a_trainers_settings_say_where_captions_are() -> None:
+    told = b'[general]\ncaption_extension = ".Capt"\n[[datasets]]\n[[datasets.subsets]]\nclass_tokens = "ana person"\n'
+    found = sort(
+        [("a.png", b""), ("a.capt", b"ay"), ("b.png", b""), ("kohya.toml", told), ("c.png", b""), ("c.txt", b"see")]
+    )
+    assert [(n, c) for n, _, c in found.pictures] == [("a.png", "ay"), ("b.png", "ana person"), ("c.png", "see")]
+    assert found.refused == []
+    two = b'[[datasets]]\n[[datasets.subsets]]\nimage_dir = "C:\\\\data\\\\one"\nclass_tokens = "first"\n'
+    two += b'[[datasets.subsets]]\nimage_dir = "/data/two"\nclass_tokens = "second"\n'
+    found = sort(
+        [("one/a.png", b""), ("two/a.png", b""), ("three/a.png", b""), ("d.toml", two.replace(b"\\\\\\\\", b"/"))]
+    )
+    assert [c for _, _, c in found.pictures] == ["first", "second", ""]
+
+
+def test_settings_that_are_none_are_named_with_the_reason() -> None:
+    found = sort([("a.png", b""), ("x.toml", b"= ="), ("y.toml", b"[tool]\nx = 1\n"), ("z.toml", b"datasets = 3")])
+    assert [n for n, _ in found.refused] == ["x.toml", "y.toml", "z.toml"] and all(why for _, why in found.refused)
+
+
+def test_captions_are_kept_letter_for_letter_beside_what_is_worked_with() -> None:
+    came = "  cafe\u0301,\r\nnoir \n"
+    found = sort([("a.png", b""), ("a.txt", came.encode()), ("b.png", b""), ("b.txt", b" \n"), ("b.caption", b"bee ")])
+    assert found.came == {"a.png": came, "b.png": "bee "}
+    assert [c for _, _, c in found.pictures] == ["café,\nnoir", "bee"]

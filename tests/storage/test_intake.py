@@ -269,6 +269,12 @@ def test_the_second_picture_of_a_camera_jpeg_is_no_animation(take: Any) -> None:
     assert record.intake.original.endswith(".jpg")
 
 
+def test_a_photograph_with_a_film_behind_it_is_a_photograph(take: Any) -> None:
+    film = b"\0\0\0\x18ftypmp42" + bytes(4096)  # a phone's motion photo: JPEG, then MP4
+    record, pixels = take(file(photo(), "JPEG", quality=95) + film, "PXL_20240101.MP.jpg")
+    assert pixels.shape == (48, 64, 3) and record.intake.original.endswith(".jpg")
+
+
 def test_the_same_picture_again_is_the_same_record_and_keeps_both_originals(take: Any, workspace: Workspace) -> None:
     first, _ = take(file(photo()), "a.png")
     second, _ = take(file(photo(), "BMP"), "b.bmp")

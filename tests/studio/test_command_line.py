@@ -72,6 +72,17 @@ def test_a_character_needs_leave_to_use_its_pictures(run: Any, pictures: Path) -
     assert status == 1 and not told["ok"] and "may use" in told["error"]
 
 
+def test_nobody_is_made_of_what_is_no_picture(run: Any, tmp_path: Path) -> None:
+    """A refusal leaves no character behind, and what was asked for it is not passed over."""
+    (tmp_path / "notes.jpg").write_text("not a picture")
+    (tmp_path / "empty.safetensors").write_bytes(b"")
+    for files in (["notes.jpg"], ["empty.safetensors"], ["notes.jpg", "empty.safetensors"]):
+        status, told = run("import", *(str(tmp_path / f) for f in files), "--new", "Ada", "--may-use")
+        assert status == 1 and told["error"], files
+    status, told = run("status")
+    assert status == 0 and not told["characters"], told
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

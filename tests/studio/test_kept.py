@@ -146,7 +146,7 @@ def test_what_another_character_had_chosen_is_neither_looked_at_nor_made(studio:
     edits = EnrichForm(shown, edits=("angle/front",), whose="ada")
     draws = GenerateForm(scenarios=tuple(generate.everything(studio)), whose="ada")
     tests = SurveyForm(pictures=shown, prompts=("a hat",), whose="ada")
-    trains = TrainForm(preset="character-practice", at="ada/character")
+    trains = TrainForm(preset="character-practice", at="ada/character/mini-flux")
     for ask in (
         lambda: enrich.plan_of(studio, edits),
         lambda: generate.plan_of(studio, draws),
@@ -179,12 +179,12 @@ def test_each_target_of_training_has_its_own_settings(studio: Studio) -> None:
     tab = on_page(train.build, studio)
     rank = tab.settings.fields["rank"]
     filled = dict.fromkeys(tab.settings.fields.values(), 3)
-    said = {tab.at: "ada/character", tab.settings.preset: "character-practice", **filled, rank: 5}
+    said = {tab.at: "ada/character/mini-flux", tab.settings.preset: "character-practice", **filled, rank: 5}
     tab.kept.write(studio, said)
-    editor = train.refresh(studio, tab, TrainForm("editor", at="ada/character"))
-    assert editor[tab.at] == "ada/editor" and editor[rank] != 5
-    assert train.refresh(studio, tab, TrainForm("character", at="ada/editor"))[rank] == 5
-    train.refresh(studio, tab, TrainForm("editor", at="ada/character"))
+    editor = train.refresh(studio, tab, TrainForm("editor", at="ada/character/mini-flux"))
+    assert editor[tab.at] == "ada/editor/mini-qwen-edit" and editor[rank] != 5
+    assert train.refresh(studio, tab, TrainForm("character", at="ada/editor/mini-qwen-edit"))[rank] == 5
+    train.refresh(studio, tab, TrainForm("editor", at="ada/character/mini-flux"))
     opened = train.refresh(studio, tab, TrainForm())
     assert opened[tab.target] == "editor", "what was trained last is shown again"
 

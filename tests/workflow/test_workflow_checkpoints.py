@@ -127,6 +127,24 @@ def test_what_cannot_be_drawn_is_said(
         checkpoints.plan(session, run, at, strengths)
 
 
+def test_a_grid_that_is_refused_leaves_no_lora(session: Session, run: TrainingRun) -> None:
+    """The weights are gone; or one of two checkpoints cannot be read."""
+    folder = session.workspace.path("characters/ada/models/flux_lora/ada_v1")
+    job = session.store.get(Job, run.job)
+    assert job
+    elsewhere = [sample | {"family": "flux1-dev"} for sample in job.request["samples"]]
+    session.store.put(job.model_copy(update={"request": job.request | {"samples": elsewhere}}))
+    with pytest.raises(NotAllowed, match="FLUX"):
+        checkpoints.submit(session, run, [20], [1.0])
+    assert not list(folder.glob("*_step_*"))
+    damaged = folder / "checkpoints" / "000060"
+    damaged.mkdir()
+    (damaged / "adapter.safetensors").write_bytes(b"nothing")
+    with pytest.raises(LoraRefused):
+        checkpoints.plan(session, run, [20, 60], [1.0])
+    assert not list(folder.glob("*_step_*"))
+
+
 def test_a_step_that_was_dropped_is_named(session: Session, run: TrainingRun) -> None:
     with pytest.raises(NotFound, match=r"Step 30 of v1 is not kept \(there are: 20, 40\)"):
         checkpoints.plan(session, run, [30], [1.0])

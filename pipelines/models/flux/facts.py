@@ -52,6 +52,7 @@ class Flux(Architecture):
         "text_encoder_2": {"d_model": 4096, "d_ff": 10240, "num_heads": 64, "d_kv": 64, "num_layers": 24},
     }
     backward = 63
+    decoded, encoded = 770, 645
     prefix = "transformer."
     modelspec = "flux-1-dev"
     kohya = "flux1"

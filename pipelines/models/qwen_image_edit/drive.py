@@ -10,6 +10,7 @@ from PIL import Image
 
 from pipelines.domain.presets import ModelFamily
 from pipelines.domain.shots import Shot
+from pipelines.models.base import TILE
 from pipelines.models.driver import Driver, ShotError
 from pipelines.models.embeddings import Tensors
 
@@ -80,6 +81,10 @@ class QwenEditDriver(Driver):
 
     def _arguments(self, shot: Shot, sources: list[Image.Image], text: Tensors) -> dict[str, Any]:
         return {**text, "image": sources, "true_cfg_scale": shot.guidance}
+
+    def _tiles(self, vae: Any) -> None:
+        stride = TILE * 3 // 4
+        vae.enable_tiling(TILE, TILE, stride, stride)
 
     def _sizes(self) -> AbstractContextManager[None]:
         return edit_sizes(self.family)

@@ -35,6 +35,7 @@ class QwenImageEdit(Architecture):
         "joint_attention_dim": 3584,
     }
     backward = 67
+    decoded, encoded = 1735, 970  # each convolution keeps its last frames for the next, of which a picture has none
     unused = ("text_encoder", "lm_head.")
     prefix = "transformer."
     modelspec = "Qwen-Image-Edit-Plus"

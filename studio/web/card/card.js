@@ -91,6 +91,8 @@ class ModelCard {
     this.lora = new Choice("card-lora", "LoRA", (id) => (this.chosen = id));
     this.seed = h("input", { id: "card-seed", type: "number", "aria-label": "Seed", min: "0" });
     this.run = button("Run the card", () => this.start(), { id: "card-run", class: "primary", icon: "play" });
+    this.get = button("", () => this.obtain(), { id: "card-obtain", hidden: true });
+    this.ahead = h("p", { id: "card-ahead", class: "card-ahead", role: "status" });
     this.versions = new Choice("card-version", "Version", (version) => this.change({ version }));
     this.beside = new Choice("card-compare", "beside", (against) => this.change({ against }));
     const report = { href: address("/practice/report"), target: "_blank", rel: "noopener" };
@@ -103,12 +105,17 @@ class ModelCard {
     this.second = this.poster("card-poster-beside");
     this.posters = h("div", { class: "posters" }, this.first.section, this.second.section);
     root.classList.add("card-tab");
-    root.append(this.bar(), h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys), this.posters);
+    root.append(
+      this.bar(),
+      this.ahead,
+      h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys),
+      this.posters,
+    );
   }
 
   bar() {
     const left = [this.versions.field, this.beside.field, this.report, this.look];
-    const right = [this.lora.field, inline("Seed", this.seed), this.run];
+    const right = [this.lora.field, inline("Seed", this.seed), this.get, this.run];
     return h("div", { class: "card-bar" }, left, h("span", { class: "grow" }), right);
   }
 
@@ -177,6 +184,16 @@ class ModelCard {
     });
   }
 
+  /** Have the weights downloaded that are missing. */
+  obtain() {
+    return attempt(async () => {
+      await post(`/models/${encodeURIComponent(this.list?.ahead.get ?? "")}/get`);
+      toast("On its way. The job bar shows how far.");
+      await poll();
+      await this.load();
+    });
+  }
+
   compareWithTruth() {
     return attempt(async () => {
       await post("/practice/look");
@@ -224,6 +241,7 @@ class ModelCard {
     const shown = cards.find((c) => c.version === this.version) ?? cards.at(-1);
     const other = cards.find((c) => c.version === this.against && c !== shown);
     this.paintBar(list, shown, other);
+    this.paintAhead(list.ahead);
     this.headline.textContent = shown ? shown.rate.words : noCardWords(list);
     this.gauge.paint(shown?.rate);
     this.keys.hidden = !shown;
@@ -234,6 +252,15 @@ class ModelCard {
     if (!other || !shown) return;
     this.second.title.textContent = besideWords(other, shown);
     this.second.poster.paint(cells, other);
+  }
+
+  /** @param {Cards["ahead"]} ahead */
+  paintAhead({ obstacle, words, get, gib }) {
+    this.run.disabled = Boolean(obstacle);
+    relabel(this.run, obstacle || "Run the card");
+    this.get.hidden = !get;
+    relabel(this.get, `Download ${gib.toFixed(1)} GB`);
+    this.ahead.textContent = words.join(" ");
   }
 
   /**

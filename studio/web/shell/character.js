@@ -6,9 +6,10 @@ import { poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { button, dialog, problemLine, wordsOf } from "../core/ui.js";
+import { forNew } from "./models.js";
 import { openPractice } from "./practice.js";
 
-/** @import { NewCharacter } from "../types.js" */
+/** @import { Character, NewCharacter } from "../types.js" */
 
 /**
  * A line of text to fill in, with what it is.
@@ -44,12 +45,13 @@ export function openNewCharacter() {
   const token = field("character-token", "Word that stands for it in prompts", "ohwx_char");
   const origin = field("character-origin", "Where the pictures come from", "", "my own drawings; photos of me");
   const mayUse = h("input", { id: "character-may-use", type: "checkbox" });
+  const models = forNew();
   const problem = problemLine();
   const close = () => box.close();
   const onsubmit = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
-    const words = { name: name.input.value, class_prompt: kind.input.value, token: token.input.value };
-    create({ ...words, origin: origin.input.value, may_use: mayUse.checked }, problem, close);
+    const words = { name: name.input.value, kind: kind.input.value, token: token.input.value };
+    create({ ...words, ...models.chosen(), origin: origin.input.value, may_use: mayUse.checked }, problem, close);
   };
   const practise = () => {
     close();
@@ -58,10 +60,9 @@ export function openNewCharacter() {
   const form = h(
     "form",
     { class: "form", onsubmit },
-    name.line,
-    kind.line,
-    token.line,
-    origin.line,
+    h("div", { class: "pair" }, name.line, kind.line),
+    h("div", { class: "pair" }, origin.line, token.line),
+    models.box,
     h("label", { class: "check" }, mayUse, "I may use these pictures to train a model."),
     problem,
     h(
@@ -75,4 +76,42 @@ export function openNewCharacter() {
   const box = dialog("New character", form, { id: "character-dialog" });
   box.showModal();
   name.input.focus();
+}
+
+/**
+ * The dialog that says anew what a character is.
+ * @param {Character} who
+ */
+export function openCharacter(who) {
+  const kind = field("character-kind", "What it is", who.kind, "person, cat, robot");
+  const called = field("character-called", "What prompts and captions call it", who.class_prompt);
+  const said = { kind: () => kind.input.value.trim(), called: () => called.input.value.trim() };
+  const together = who.kind === who.class_prompt;
+  kind.input.addEventListener("input", () => {
+    if (together) called.input.value = kind.input.value;
+    show();
+  });
+  called.input.addEventListener("input", () => show());
+  const example = h("p", { class: "dim" });
+  const show = () => {
+    example.textContent = `Captions: "${who.token} ${said.called()}". Edits: "Keep the same ${said.kind()}". What is made already stays as it is.`;
+  };
+  const problem = problemLine();
+  const onsubmit = async (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    try {
+      await post(`/characters/${who.id}`, { kind: said.kind(), class_prompt: said.called() });
+      box.close();
+      await poll();
+    } catch (error) {
+      problem.textContent = wordsOf(error);
+    }
+  };
+  const save = h("button", { id: "save-character", type: "submit", class: "fb primary" }, "Save");
+  const ends = h("div", { class: "row end" }, h("span", { class: "grow" }), save);
+  const form = h("form", { class: "form", onsubmit }, kind.line, called.line, example, problem, ends);
+  const box = dialog(who.name, form, { id: "character-change" });
+  show();
+  box.showModal();
+  kind.input.focus();
 }

@@ -8,7 +8,8 @@ import { announce, onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { attempt, button, clearToasts, relabel, toast } from "../core/ui.js";
-import { openNewCharacter } from "./character.js";
+import { openCharacter, openNewCharacter } from "./character.js";
+import { openModels } from "./models.js";
 import { noticeLine } from "./notice.js";
 import { openSettings } from "./settings.js";
 import { switchTheme } from "./theme.js";
@@ -46,6 +47,16 @@ class Header {
         poll();
       });
     this.picker = h("select", { id: "character-picker", hidden: true, "aria-label": "Character", onchange: choose });
+    /** @type {StudioStatus["character"]} */
+    this.character = null;
+    this.edit = button("", () => this.character && openCharacter(this.character), {
+      id: "character-edit",
+      icon: "pen",
+      class: "quiet",
+      hidden: true,
+      "aria-label": "What this character is",
+      title: "What this character is",
+    });
     this.rail = h("ol", { class: "rail", "aria-label": "This round" });
     this.why = h("p", { class: "next-why" });
     /** @type {NextAction | null} */
@@ -57,6 +68,13 @@ class Header {
       class: "quiet place-name",
       title: "This workspace; click to open another",
     });
+    this.models = button("Models", () => this.character && openModels(this.character), {
+      id: "character-models-open",
+      class: "quiet",
+      hidden: true,
+    });
+    /** @type {StudioStatus["character"]} */
+    this.character = null;
     this.print = "";
     this.who = "";
     root.append(this.bar(), this.rail, noticeLine());
@@ -70,6 +88,8 @@ class Header {
       h("strong", { class: "brand" }, "FLENwheel"),
       this.place,
       this.picker,
+      this.models,
+      this.edit,
       button("New character", openNewCharacter, { id: "new-character", icon: "plus", class: "quiet" }),
       h("div", { class: "next" }, this.why, this.go),
       button("", switchTheme, { id: "theme-switch", icon: "theme", ...quiet("Dark or light") }),
@@ -80,7 +100,9 @@ class Header {
   /** @param {StudioStatus} state */
   paint(state) {
     relabel(this.place, state.workspace);
-    const print = JSON.stringify([state.characters, state.character?.id, state.rail, state.next]);
+    this.character = state.character;
+    this.edit.hidden = !state.character;
+    const print = JSON.stringify([state.characters, state.character, state.rail, state.next]);
     if (print === this.print) return;
     this.print = print;
     const who = state.character?.id ?? "";
@@ -95,6 +117,10 @@ class Header {
 
   /** @param {StudioStatus} state */
   paintPicker({ characters, character }) {
+    this.character = character;
+    this.models.hidden = !character;
+    const { generator, editor } = character ?? { generator: "", editor: "" };
+    this.models.title = `Drawn by ${generator}, edited by ${editor}; click to see what else there is`;
     put(
       this.picker,
       characters.map(({ id, name }) => h("option", { value: id, selected: id === character?.id }, name)),

@@ -73,13 +73,30 @@ class JobBar {
     });
     const pause = () => this.act(status.state?.job?.paused ? "unpause" : "pause");
     this.pause = button("Pause", pause, { id: "job-pause", class: "quiet", hidden: true });
+    this.unload = button("Unload", () => this.giveBack(), {
+      id: "unload",
+      class: "quiet",
+      hidden: true,
+      title:
+        "Give the memory of the loaded model back, to other programs or another model. The next job loads it again.",
+    });
     this.list = new JobList(actOn);
     this.open = button("Jobs", () => this.list.open(), { id: "job-list-open", icon: "list", class: "quiet" });
     const work = [this.preview, this.title, this.meter, this.numbers, this.pause, this.stop];
     this.unsent = h("span", { id: "unsent", class: "unsent", role: "status", hidden: true });
-    root.append(h("div", { class: "bar" }, this.memory, h("div", { class: "work" }, work), this.unsent, this.open));
+    root.append(
+      h("div", { class: "bar" }, this.memory, this.unload, h("div", { class: "work" }, work), this.unsent, this.open),
+    );
     /** @type {Map<string, string> | null} the states of jobs that have ended; `null` until they were first heard of */
     this.ended = null;
+  }
+
+  giveBack() {
+    return attempt(async () => {
+      await post("/unload");
+      toast("Unloaded: its memory is free.");
+      await poll();
+    });
   }
 
   /** @param {"cancel" | "end" | "pause" | "unpause"} action */
@@ -92,6 +109,7 @@ class JobBar {
   paint(state) {
     this.root.classList.remove("silent");
     put(this.memory, memoryWords(state.memory));
+    this.unload.hidden = !state.memory || Boolean(state.job) || state.queued.length > 0;
     this.stop.hidden = this.pause.hidden = this.meter.hidden = !state.job;
     this.root.dataset.state = state.job ? "running" : (state.recent[0]?.state ?? "idle");
     if (state.job) this.paintJob(state.job, state.queued.length);

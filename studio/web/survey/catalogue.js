@@ -4,6 +4,8 @@
 import { h } from "../core/dom.js";
 import { painted } from "../core/island.js";
 import { flipped } from "../core/sets.js";
+import { button } from "../core/ui.js";
+import { getLora } from "./get_lora.js";
 
 /**
  * @typedef {object} Item
@@ -18,6 +20,7 @@ import { flipped } from "../core/sets.js";
  * @property {string} status
  * @property {string} tone
  * @property {boolean} ready it can be ticked
+ * @property {boolean} get it can be downloaded
  */
 /** @typedef {{ items?: Item[], ticked?: string[] }} Value */
 
@@ -45,9 +48,15 @@ function more({ warning, card, repo, licence }) {
  * @param {() => void} flip
  */
 function tick(item, ticked, flip) {
-  const title = item.ready ? "test it" : "not here: bring the file in below";
+  const title = item.ready ? "test it" : "not here: get it, or bring the file in below";
   const props = { type: "checkbox", checked: ticked, disabled: !item.ready, title, onchange: flip };
   return h("input", { ...props, "aria-label": `test ${item.title}` });
+}
+
+/** @param {Item} item */
+function getButton({ key, title, repo }) {
+  const props = { class: "quiet get", title: `download it from ${repo}`, "aria-label": `get ${title}` };
+  return button("Get", () => getLora(key), props);
 }
 
 /**
@@ -76,6 +85,7 @@ function entry(item, open, ticked, on) {
       tick(item, ticked, on.flip),
       name,
       item.relevance ? dots(item.relevance) : null,
+      item.get ? getButton(item) : null,
       h("span", { class: `chip ${item.tone}` }, item.status),
     ),
     h("div", { class: "kind quiet" }, item.kind),
@@ -94,7 +104,7 @@ painted("catalogue", ({ value, set, trigger, onOvertaken }) => {
     trigger("ticks", {});
   };
   const fold = (/** @type {string} */ key) => (open = flipped(open, key)).has(key);
-  return (/** @type {Value} */ { items = [], ticked = [] }) =>
+  return (/** @type {Value} */ { items = [], ticked = [] }) => [
     h(
       "div",
       { class: "list" },
@@ -104,5 +114,7 @@ painted("catalogue", ({ value, set, trigger, onOvertaken }) => {
           fold: () => fold(item.key),
         }),
       ),
-    );
+    ),
+    button("Get another one from the hub or an address...", () => getLora(), { id: "survey-get", class: "quiet" }),
+  ];
 });

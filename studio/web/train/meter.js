@@ -7,7 +7,7 @@ import { painted } from "../core/island.js";
 
 /**
  * @typedef {{ name: string, gib: number }} Part
- * @typedef {{ parts?: Part[], total?: number, fits?: boolean, words?: string }} Value
+ * @typedef {{ parts?: Part[], total?: number, fits?: boolean, words?: string, unproven?: string }} Value
  */
 
 /**
@@ -35,17 +35,26 @@ function legend(parts) {
   return h("p", { class: "legend" }, parts.map(entry));
 }
 
-painted("meter", () => (/** @type {Value} */ { parts = [], total = 0, fits, words }) => {
+/**
+ * Whether it fits, as far as anything proves it.
+ * @param {boolean | undefined} fits
+ * @param {string | undefined} unproven why nothing does
+ */
+function verdict(fits, unproven) {
+  if (!fits) return h("span", { class: "chip bad" }, "does not fit");
+  return h("span", { class: unproven ? "chip" : "chip good" }, unproven || "fits");
+}
+
+painted("meter", () => (/** @type {Value} */ { parts = [], total = 0, fits, words, unproven }) => {
   if (!parts.length) return words ? h("p", { class: "quiet" }, words) : null;
   const sum = parts.reduce((a, p) => a + p.gib, 0);
-  const verdict = h("span", { class: `chip ${fits ? "good" : "bad"}` }, fits ? "fits" : "does not fit");
   return [
     h(
       "p",
       { class: "pt-head" },
       h("b", { class: "num" }, gigabytes(sum)),
       total ? ` of ${gigabytes(total)}` : "",
-      verdict,
+      verdict(fits, unproven),
     ),
     track(parts, total, sum),
     legend(parts),

@@ -1,0 +1,18 @@
+// @ts-check
+/** The buttons that open the captions of the character, and the tags of its sources. */
+
+import { h } from "../core/dom.js";
+import { island } from "../core/island.js";
+import { button } from "../core/ui.js";
+import { openTags } from "../tags/dialog.js";
+import { openCaptions } from "./dialog.js";
+
+island("captions", ({ root, options }) => {
+  const title = "What pictures are learnt with: check, edit, export";
+  const captions = button("Captions", openCaptions, { id: options.id, icon: "list", class: "quiet", title });
+  const keys = "What each picture shows: one key for each angle, expression, framing";
+  const tags = options.tags
+    ? button("Tag", openTags, { id: options.tags, icon: "check", class: "quiet", title: keys })
+    : null;
+  root.append(h("div", { class: "source-doors" }, tags, captions));
+});

@@ -1,0 +1,191 @@
+"""What is foretold of memory beside what lives at true sizes, counted without data. No weights, no card."""
+
+from typing import Any
+
+import pytest
+import torch
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderKLFlux2,
+    AutoencoderKLQwenImage,
+    Flux2Transformer2DModel,
+    FluxTransformer2DModel,
+    QwenImageTransformer2DModel,
+)
+from engine_helpers import family, put_in_card, shot
+from live_bytes import GIB, counted
+from safetensors.torch import save_file
+
+from pipelines.domain.shots import Adapter, ImageRef, LoraStack
+from pipelines.engine.memory import OVERHEAD, predict_render
+from pipelines.models import registry
+from pipelines.models.base import TILE
+from pipelines.models.driver import driver_of
+from pipelines.storage.settings import Settings
+from pipelines.storage.workspace import Workspace
+
+FLUX_VAE: dict[str, Any] = {
+    "block_out_channels": [128, 256, 512, 512], "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "up_block_types": ["UpDecoderBlock2D"] * 4, "layers_per_block": 2, "latent_channels": 16, "sample_size": 1024,
+    "use_quant_conv": False, "use_post_quant_conv": False,
+}  # fmt: skip
+NAMES = ["flux1-dev", "flux2-klein-4b", "qwen-image-edit-2509"]
+
+
+def vae_of(name: str) -> Any:
+    """The VAE of a model by its published configuration, without data."""
+    with torch.device("meta"):
+        made = {
+            "flux1-dev": lambda: AutoencoderKL(**FLUX_VAE),
+            "flux2-klein-4b": AutoencoderKLFlux2,
+            "qwen-image-edit-2509": AutoencoderKLQwenImage,
+        }[name]()
+    return made.bfloat16().eval()
+
+
+def latents_of(name: str, width: int, height: int) -> torch.Tensor:
+    frames = (1,) if name.startswith("qwen") else ()
+    channels = 32 if name == "flux2-klein-4b" else 16
+    return torch.empty((1, channels, *frames, height // 8, width // 8), dtype=torch.bfloat16, device="meta")
+
+
+def decoding(vae: Any, name: str, width: int, height: int) -> float:
+    """GiB alive at once while a picture is decoded."""
+    with torch.no_grad(), counted() as found:
+        vae.decode(latents_of(name, width, height), return_dict=False)
+    return found.peak / GIB
+
+
+def encoding(vae: Any, name: str, side: int) -> float:
+    frames = (1,) if name.startswith("qwen") else ()
+    pixels = torch.empty((1, 3, *frames, side, side), dtype=torch.bfloat16, device="meta")
+    with torch.no_grad(), counted() as found:
+        vae.encode(pixels, return_dict=False)
+    return found.peak / GIB
+
+
+def foretold(name: str, workspace: Workspace, phase: str, *, gib: float = 24, **size: int) -> float:
+    sources = (ImageRef(id="a", path="a"),) if "editor" in family(name).roles else ()
+    wanted = shot(name, sources=sources, **size)
+    seen = predict_render(family(name), [wanted], workspace, Settings(device="auto", memory_budget_gib=gib))
+    return seen.phases[phase]["activations"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("width", "height"), [(512, 512), (1024, 1024), (832, 1248), (1248, 704)])
+def test_decoding_takes_what_is_foretold_and_no_more(
+    name: str, width: int, height: int, monkeypatch: pytest.MonkeyPatch, workspace: Workspace
+) -> None:
+    put_in_card(monkeypatch)
+    alive = decoding(vae_of(name), name, width, height)
+    said = foretold(name, workspace, "decode", width=width, height=height)
+    assert alive <= said <= 1.02 * alive
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_encoding_what_is_edited_takes_what_is_foretold(
+    name: str, monkeypatch: pytest.MonkeyPatch, workspace: Workspace
+) -> None:
+    put_in_card(monkeypatch)
+    alive = encoding(vae_of(name), name, 1024)
+    assert alive <= foretold(name, workspace, "encode", width=1024, height=1024) <= 1.02 * alive
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tiles_save_memory_at_the_usual_size(name: str, monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    """The VAEs' own tiles begin above 1024 pixels: the ladder's first rung did nothing."""
+    put_in_card(monkeypatch)
+    vae = vae_of(name)
+    whole = decoding(vae, name, 1024, 1024)
+
+    class Tiled(driver_of(family(name))):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.family = family(name)
+
+    Tiled()._tiles(vae)
+    alive = decoding(vae, name, 1024, 1024)
+    assert alive < 0.3 * whole
+    each = registry.of(family(name)).decoded
+    assert alive <= (TILE**2 * each + 8 * 1024**2) * 2 / GIB
+
+
+def transformer_of(name: str) -> Any:
+    made = {
+        "flux1-dev": (FluxTransformer2DModel, {"guidance_embeds": True}),
+        "qwen-image-edit-2509": (QwenImageTransformer2DModel, {}),
+        "flux2-klein-4b": (
+            Flux2Transformer2DModel,
+            {
+                "num_layers": 5, "num_single_layers": 20, "num_attention_heads": 24, "joint_attention_dim": 7680,
+                "guidance_embeds": False,
+            },
+        ),
+    }  # fmt: skip
+    kind, values = made[name]
+    with torch.device("meta"):
+        return kind(**values).bfloat16().eval()
+
+
+def empty(*shape: int, dtype: torch.dtype = torch.bfloat16) -> torch.Tensor:
+    return torch.empty(shape, dtype=dtype, device="meta")
+
+
+def test_denoising_flux_takes_no_more_than_is_foretold(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    put_in_card(monkeypatch)
+    arguments = {
+        "hidden_states": empty(1, 4096, 64), "encoder_hidden_states": empty(1, 512, 4096),
+        "pooled_projections": empty(1, 768), "timestep": empty(1), "guidance": empty(1, dtype=torch.float32),
+        "img_ids": empty(4096, 3), "txt_ids": empty(512, 3),
+    }  # fmt: skip
+    model = transformer_of("flux1-dev")
+    with torch.no_grad(), counted() as found:
+        model(**arguments, return_dict=False)
+    assert found.peak / GIB <= foretold("flux1-dev", workspace, "denoise", width=1024, height=1024)
+
+
+def test_denoising_an_edit_takes_no_more_than_is_foretold(
+    monkeypatch: pytest.MonkeyPatch, workspace: Workspace
+) -> None:
+    put_in_card(monkeypatch)
+    model = transformer_of("qwen-image-edit-2509")
+    with torch.no_grad(), counted() as found:
+        model(
+            hidden_states=empty(1, 8192, 64), encoder_hidden_states=empty(1, 260, 3584), timestep=empty(1),
+            img_shapes=[[(1, 64, 64), (1, 64, 64)]], encoder_hidden_states_mask=None, return_dict=False,
+        )  # fmt: skip
+    assert found.peak / GIB <= foretold("qwen-image-edit-2509", workspace, "denoise", width=1024, height=1024)
+
+
+def test_loras_that_stay_are_foretold_and_leave_first(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    """Up to 4 GiB of them were kept, and none was counted."""
+    put_in_card(monkeypatch)
+    shots = []
+    for n in range(3):
+        weights = {"a.lora_A.weight": torch.zeros(64, 3_000_000, dtype=torch.float16)}
+        save_file(weights, workspace.path(f"{n}.safetensors"))
+        stack = LoraStack(adapters=(Adapter(name=str(n), sha256=str(n), path=f"{n}.safetensors", weight=1.0),))
+        shots.append(shot("flux1-dev", stack=stack, width=1024, height=1024))
+    one = 64 * 3_000_000 * 2 / GIB
+    roomy = predict_render(family("flux1-dev"), shots, workspace, Settings(device="auto"))
+    assert roomy.phases["denoise"]["LoRAs"] == pytest.approx(3 * one)
+    tight = Settings(device="auto", memory_budget_gib=roomy.peak_gib - one)
+    spared = predict_render(family("flux1-dev"), shots, workspace, tight)
+    assert spared.ladder == ("loras",)
+    assert spared.phases["denoise"]["LoRAs"] == pytest.approx(one)
+    gone = [shot("flux1-dev", stack=LoraStack(adapters=(Adapter(name="x", sha256="x", path="no", weight=1.0),)))]
+    assert predict_render(family("flux1-dev"), gone, workspace, Settings(device="auto")).fits
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_smaller_card_gets_a_real_ladder(name: str, monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
+    """Each measure that a plan is told to take lowers a phase of it."""
+    put_in_card(monkeypatch)
+    wanted = shot(name, width=1024, height=1024)
+    tight = predict_render(family(name), [wanted], workspace, Settings(device="auto", memory_budget_gib=1))
+    assert tight.ladder == ("tiling", "encoders off")
+    roomy = predict_render(family(name), [wanted], workspace, Settings(device="auto"))
+    assert tight.phase_gib("decode") < roomy.phase_gib("decode")
+    small_shot = shot(name, width=512, height=512)
+    small = predict_render(family(name), [small_shot], workspace, Settings(device="auto", memory_budget_gib=1))
+    assert small.ladder == ("encoders off",)
+    assert roomy.phases["load"]["overhead"] == OVERHEAD / GIB
