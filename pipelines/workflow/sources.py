@@ -151,13 +151,21 @@ def sources(session: Session, character_id: str) -> list[ImageRecord]:
 
 
 def remove(session: Session, image_id: str) -> None:
-    """Leave a source out from now on. The file and its history stay; ``restore`` brings it back."""
+    """Leave a source out from now on. The file and its history stay; ``restore`` brings it back. Raises NotFound."""
+    _refuse_what_is_none(session, image_id)
     session.store.decide(Decision(image=image_id, who="human", action="label", value="reject", where="source"))
 
 
 def restore(session: Session, image_id: str) -> None:
-    """Take a removed source back in."""
+    """Take a removed source back in. Raises NotFound."""
+    _refuse_what_is_none(session, image_id)
     session.store.decide(Decision(image=image_id, who="human", action="label", value="good", where="source"))
+
+
+def _refuse_what_is_none(session: Session, image_id: str) -> None:
+    image = session.store.get(ImageRecord, image_id)
+    if image is None or image.kind != "source":
+        raise not_a_source([image_id])
 
 
 def not_a_source(ids: list[str]) -> NotFound:

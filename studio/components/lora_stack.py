@@ -219,7 +219,7 @@ def stack_of(studio: Studio, rows: Draft) -> LoraStack:
 
 
 def record(studio: Studio, role: Role, rows: Draft, name: str = "") -> SavedStack:
-    """Keep rows under a name (empty: as the stack on the screen), if they are new."""
+    """Keep rows under a name (empty: as the stack on the screen), if they are new; for nobody, nothing is kept."""
     whole = loras.stack(studio.session, zip(rows.ids, rows.weights, strict=True))
     saved = SavedStack(
         id=_id(studio, role, name),
@@ -230,7 +230,7 @@ def record(studio: Studio, role: Role, rows: Draft, name: str = "") -> SavedStac
         off=tuple(i for i, used in zip(rows.ids, rows.uses, strict=True) if not used),
     )
     before = studio.session.store.get(SavedStack, saved.id)
-    if before is None or (before.stack, before.off) != (saved.stack, saved.off):
+    if saved.character and (before is None or (before.stack, before.off) != (saved.stack, saved.off)):
         studio.session.store.put(saved)
     return saved
 

@@ -4,7 +4,7 @@ A painted component ``x`` is two neighbours: a class here says what its value ho
 registers itself by the same name draws it, anew for each value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from studio.components.island import Island
@@ -20,6 +20,24 @@ def rev_of(before: Value) -> int:
     return rev if isinstance(rev, int) else 0
 
 
+def _strings(value: object) -> list[str]:
+    return [part for part in value if isinstance(part, str)] if isinstance(value, list) else []
+
+
+def _rows(value: object) -> list[dict[str, object]]:
+    rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    plain = (str, int, float, type(None))
+    return [{name: part for name, part in row.items() if isinstance(part, plain)} for row in rows]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+KINDS: dict[str, Callable[[object], object]] = {"ticked": _strings, "items": _rows, "selected": _text}
+"""What the parts of a painted value are that handlers look things up by."""
+
+
 class Painted(Island):
     """An island whose value is a JSON object, drawn by the module registered as ``island``."""
 
@@ -30,8 +48,10 @@ class Painted(Island):
         super().__init__(self.island, value=value or {}, **arguments)
 
     def preprocess(self, payload: object) -> Value:
-        """The value as the page has it; what a handler reads from it must be checked like any input."""
-        return payload if isinstance(payload, dict) else {}
+        """The value as the page has it, its lists and words of the kinds that they are; what a handler reads from it
+        must be checked like any input."""
+        value = payload if isinstance(payload, dict) else {}
+        return {name: KINDS[name](part) if name in KINDS else part for name, part in value.items()}
 
     def postprocess(self, value: Mapping[str, object] | None) -> Mapping[str, object]:
         """The value for the page."""

@@ -13,9 +13,11 @@ in an event reaches its user in words, with its traceback in the log alone.
 
 import logging
 import secrets
+import traceback
 from collections.abc import Collection, Iterable, Iterator
 from contextvars import ContextVar
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -49,6 +51,7 @@ READ = (
 )
 WRITTEN = ("/gradio_api/queue/join", "/gradio_api/upload")
 
+OURS = Path(__file__).parents[1]
 DEEPEST = 40
 """So many values may lie within each other."""
 NOT_FORESEEN = "Something went wrong that was not foreseen ({}). Nothing else is harmed; the terminal tells more."
@@ -134,7 +137,11 @@ class GuardedBlocks(gr.Blocks):
         except gr.Error:
             raise
         except Exception as error:
-            log.exception("the event %s failed", event.api_name)
+            if not _reached_ours(error):
+                log.info("the event %s was sent what does not fit: %s", event.api_name, error)
+                raise NotPlain("What was sent does not fit this input.") from error
+            if not expected(error):
+                log.exception("the event %s failed", event.api_name)
             raise WentWrong(error) from error
 
     async def postprocess_data(self, block_fn: BlockFunction, predictions: Any, state: Any) -> list[Any]:
@@ -176,6 +183,12 @@ def refuse_what_no_answer_holds(value: object) -> None:
             raise NotPlain("A number has too many digits.")
         elif isinstance(part, float) and not isfinite(part):
             raise NotPlain("A number is not finite.")
+
+
+def _reached_ours(error: Exception) -> bool:
+    """Whether an event had come as far as our handlers when it failed; else Gradio could not read what was sent."""
+    files = {Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)} - {Path(__file__)}
+    return any(OURS in file.parents for file in files)
 
 
 def _is_file(part: dict[object, object]) -> bool:

@@ -251,7 +251,9 @@ def clicked(studio: Studio, tab: EnrichTab) -> Callable[[Values, gr.EventData], 
     """The handler of a cell that was clicked in the grid: its angle and its expression are ticked, too."""
 
     def aim(values: Values, cell: gr.EventData) -> Updates:
-        return ticks(studio, tab, {*read(tab, values).edits, f"angle/{cell.angle}", f"expression/{cell.expression}"})
+        said = picked(cell._data)
+        wanted = {f"{axis}/{said.get(axis, '')}" for axis in ("angle", "expression")}
+        return ticks(studio, tab, {*read(tab, values).edits, *wanted})
 
     return aim
 

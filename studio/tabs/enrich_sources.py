@@ -281,7 +281,8 @@ def leave_out(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
 
 def take_back(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
     """The picture that was left out last is a source again."""
-    sources.restore(studio.session, form.removed)
+    if form.removed:
+        sources.restore(studio.session, form.removed)
     return {
         column.picker: shown(studio, column, form.shown)[column.picker],
         column.undo: gr.update(visible=False),

@@ -61,11 +61,13 @@ class Victim:
         found = sources.sources(self.session, BO)
         if found:
             image, angle = self.dice.choice(found), self.dice.choice(["front", "half-left", "profile-right"])
+            self.say("will tag", id=image.id, value=angle)
             sources.tag(self.session, image.id, angle=angle)
             self.say("angle", id=image.id, value=angle)
 
     def set(self) -> None:
         theme = self.dice.choice(["light", "dark"])
+        self.say("will set", value=theme)
         save(self.session.workspace.root, {"theme": theme})
         self.say("theme", value=theme)
 

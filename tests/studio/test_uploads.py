@@ -338,3 +338,16 @@ def test_an_event_that_is_asked_for_hours_keeps_nothing(web: httpx.Client, serve
 
     first = [components() for _ in range(2)][-1]
     assert [components() for _ in range(4)] == [first] * 4
+
+
+@pytest.mark.parametrize("value", ["\ud800", 10**30, [["\udfff"]], {"ticked": 2**80}])
+def test_what_no_answer_could_hold_is_refused_and_stops_no_other_answer(web: httpx.Client, value: Any) -> None:
+    """Gradio sent it back, could not, and closed the line on which all answers of the page come."""
+    found = [e for e in events(web) if "dropdown" in e["kinds"]][:3]
+    for event in found:
+        place = event["kinds"].index("dropdown")
+        body = {"session_hash": "s", "fn_index": event["id"], "data": filled(event, place, value)}
+        web.post(f"{API}/queue/join", content=json.dumps(body), headers={"content-type": "application/json"})
+    told = outcomes(web)
+    assert [m["success"] for m in told] == [False] * 3
+    assert all("Change it, or reload" in m["output"]["error"] for m in told)

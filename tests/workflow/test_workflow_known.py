@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipelines.domain.records import Character, Correction, Decision, ImageRecord, Job, LoraRecord, TrainingRun
 from pipelines.models.lora_files import LoraRefused
-from pipelines.session import Session
+from pipelines.session import NotFound, Session
 from pipelines.storage.intake import Refused
 from pipelines.storage.preset_files import PRESETS
 from pipelines.storage.store import BadRecord
@@ -178,3 +178,11 @@ def test_decisions_about_what_there_is_not_leave_nothing(session: Session, ada: 
         with pytest.raises((ValueError, LookupError)):
             review.decide(session, [good, odd])
     assert everything(session) == before and session.store.all(Job) == []
+
+
+def test_nothing_is_decided_about_a_source_that_there_is_not(session: Session) -> None:
+    for step in (sources.remove, sources.restore):
+        for image in ("", "x" * 64):
+            with pytest.raises(NotFound, match="not among the sources"):
+                step(session, image)
+    assert session.store.all(Decision) == []

@@ -1,0 +1,85 @@
+"""How long until the studio answers? ``python tests/benchmarks/bench_start.py [rounds]``
+
+By turns, so that all see the same machine: the studio on a new workspace and a bare Gradio app of six tabs, until they
+answer ``/``; then ``flenwheel status`` beside a Python that does nothing. Prints medians in seconds, and ratios.
+"""
+
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BARE = """
+import os, sys
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+import gradio as gr
+with gr.Blocks() as blocks:
+    with gr.Tabs():
+        for name in ("survey", "enrich", "train", "generate", "review", "card"):
+            with gr.Tab(name):
+                gr.Textbox()
+                gr.Button()
+blocks.launch(server_port=int(sys.argv[1]), inbrowser=False, quiet=True)
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(command: list[str], port: int) -> float:
+    """Seconds from the start of a process until it answers."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while process.poll() is None:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60).close()
+                return time.perf_counter() - began
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.02)
+        raise RuntimeError(f"{command} ended by itself")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def ends(command: list[str]) -> float:
+    """Seconds that a process takes."""
+    began = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def once(folder: Path) -> dict[str, float]:
+    """Each of them, one after the other."""
+    python, studio, bare = sys.executable, free_port(), free_port()
+    workspace = ["--workspace", str(folder / "workspace")]
+    return {
+        "studio": answers([python, "-m", "studio", *workspace, "--port", str(studio), "--no-browser"], studio),
+        "bare": answers([python, "-c", BARE, str(bare)], bare),
+        "status": ends([python, "-m", "studio", *workspace, "status"]),
+        "python": ends([python, "-c", "pass"]),
+    }
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    with tempfile.TemporaryDirectory() as folder:
+        times = [once(Path(folder)) for _ in range(rounds)]
+    for name in times[0]:
+        print(f"{name}: {statistics.median(t[name] for t in times):.2f} s")
+    ratio = statistics.median(t["studio"] / t["bare"] for t in times)
+    print(f"studio over bare: {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()
