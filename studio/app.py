@@ -106,9 +106,10 @@ def build(
     shutil.rmtree(uploads, ignore_errors=True)  # what was dropped in earlier sessions has been taken in or refused
     make_folder(uploads)
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    shown = page(studio)
     app = gr.mount_gradio_app(
         own(studio),
-        page(studio),
+        shown,
         path="/",
         server_name=place.host,
         server_port=place.port,
@@ -124,7 +125,7 @@ def build(
         allowed_paths=[],
     )
     mounted = next(route for route in app.routes if isinstance(route, Mount))
-    mounted.app = Doors(mounted.app)
+    mounted.app = Doors(mounted.app, shown.fns)
     if place.shared and not password:
         password = made_password()
     app.add_middleware(Guard, place=place, entry=Entry(password) if password else None)

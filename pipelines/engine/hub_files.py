@@ -3,6 +3,7 @@ where it was interrupted. Imports no torch."""
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ TRIES = 5
 """How often a line that breaks is taken up again before it is told; what has arrived is never asked for twice."""
 _PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 _SHORT_HOST = "hf.co"
+_PLACE = re.compile(r"[/\\~.]|[A-Za-z]:[/\\](?!/)")
 
 
 class CannotFetch(ValueError):
@@ -63,6 +65,8 @@ def parse(said: str) -> Address:
     text = said.strip().strip("\"'<>")
     if not text:
         raise CannotFetch("Say where the file is: a repository such as owner/name, or an address.")
+    if _PLACE.match(text):
+        raise CannotFetch(f"{text!r} is a place on this machine: bring the file in instead (flenwheel import).")
     return _of_address(text) if "://" in text else _of_names(text.removeprefix("hf:"), text)
 
 

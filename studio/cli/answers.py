@@ -96,8 +96,11 @@ def lora_rows(session: Session, rows: Iterable[str]) -> list[tuple[str, float]]:
 def work(session: Session, job: Job) -> Answer:
     """Follow a job to its end and tell of it."""
     ended = follow(session.jobs, job)
-    data = {"ok": ended.state == "done", "job": ended.model_dump(mode="json", exclude={"request", "traceback"})}
-    return data, f"{ended.title}: {ended.state}" + (f". {ended.error}" if ended.error else "")
+    words = f"{ended.title}: {ended.state}" + (f". {ended.error}" if ended.error else "")
+    data: Told = {"ok": ended.state == "done", "job": ended.model_dump(mode="json", exclude={"request", "traceback"})}
+    if not data["ok"]:
+        data["error"] = ended.error or words
+    return data, words
 
 
 def doubtful_sources(session: Session, character: Character, data: Told) -> list[str]:

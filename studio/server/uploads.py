@@ -26,12 +26,14 @@ from gradio.blocks import Block
 from gradio.state_holder import SessionState
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.domain.faults import expected, in_words
+from studio.server import envelope
 
 log = logging.getLogger(__name__)
+
 FILE_INPUTS = (gr.File, gr.UploadButton)
 META = {"_type": "gradio.FileData"}
 COOKIE = "flenwheel-browser"
@@ -49,7 +51,7 @@ READ = (
     "/gradio_api/startup-events",
     "/gradio_api/upload_progress",
 )
-WRITTEN = ("/gradio_api/queue/join", "/gradio_api/upload")
+WRITTEN = (envelope.JOIN, "/gradio_api/upload")
 
 OURS = Path(__file__).parents[1]
 DEEPEST = 40
@@ -223,10 +225,11 @@ def _browser_of(request: object) -> str:
 
 
 class Doors:
-    """Around the mounted Gradio app: answers 404 for all that its page does not need, and tells browsers apart."""
+    """Around the mounted Gradio app: answers 404 for all that its page does not need, tells browsers apart, and lets an
+    event through only if it is one of the page's (``events``)."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, events: Collection[int]) -> None:
+        self.app, self.events = app, events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what the page asks for, together with the browser that asks."""
@@ -234,6 +237,13 @@ class Doors:
         if scope["type"] == "http" and not is_open(scope["method"], path):
             await PlainTextResponse("There is nothing here.", 404)(scope, receive, send)
             return
+        if scope["type"] == "http" and path == envelope.JOIN:
+            body = await envelope.whole(receive)
+            words = "That is too large for an event of the page." if body is None else envelope.wrong(body, self.events)
+            if body is None or words:
+                await JSONResponse({"detail": words}, 422)(scope, receive, send)
+                return
+            receive = envelope.again(body, receive)
         known = HTTPConnection(scope).cookies.get(COOKIE)
         _browser.set(known or "")
 

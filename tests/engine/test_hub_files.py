@@ -48,7 +48,9 @@ def test_what_may_be_written(said: str, address: Address, served: Served) -> Non
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ("", "Say where"), ("angles", "names no repository"), ("lab/../etc", "names no repository"),
+        ("", "Say where"), ("/no/such/place", "on this machine"), ("~/a/b", "on this machine"),
+        ("C:\\loras\\a.safetensors", "on this machine"), ("./a/b", "on this machine"),
+        ("angles", "names no repository"), ("lab/../etc", "names no repository"),
         ("lab/a b", "names no repository"), ("ftp://files.example/a", "begins with https"), ("https://", "no address"),
         ("file:///etc/passwd", "begins with https"), ("https://me:secret@files.example/a", "password"),
         ("https://[::1/a", "no address"), ("https://a:99999999/b", "no address"),

@@ -133,6 +133,36 @@ def test_bodies_of_any_shape_are_answered(
     assert_well(served, web, heard, before)
 
 
+ODD: tuple[dict[str, Any], ...] = (
+    {"fn_index": -1}, {"fn_index": 10**9}, {"fn_index": "x"}, {"fn_index": None}, {"fn_index": 1.5}, {"fn_index": []},
+    {"session_hash": None}, {"session_hash": 5}, {"session_hash": "\ud800"}, {"session_hash": "../x"},
+    {"session_hash": ""}, {"session_hash": "x" * 10_000}, {"trigger_id": -1}, {"trigger_id": "x"}, {"trigger_id": []},
+    {"trigger_id": 10**30}, {"batched": "x"}, {"simple_format": 5}, {"event_id": {}}, {"data": "x"}, {"data": None},
+)  # fmt: skip
+HARMLESS: tuple[dict[str, Any], ...] = (
+    {"event_data": 5}, {"event_data": "x"}, {"event_data": []}, {"event_data": {"angle": [], "expression": {}}},
+    {"event_data": NASTY}, {"event_id": "x"}, {"username": "root"}, {"unknown": 1}, {"request": {"headers": {}}},
+)  # fmt: skip
+
+
+def test_what_no_page_sends_is_refused_before_gradio_sees_it(web: httpx.Client, heard: Heard) -> None:
+    """The wrong event, session, trigger; no JSON at all. In words, and the next event is answered."""
+    some = [e for e in events(web) if e["inputs"]][::25]
+    for event in some:
+        values = [None] * len(event["inputs"])
+        for odd in ODD:
+            data = odd.get("data", values)
+            answer = ask(web, event, data, **{k: v for k, v in odd.items() if k != "data"})
+            assert (answer.status_code, bool(answer.json()["detail"])) == (422, True), (odd, answer.text)
+    for raw in (b"", b"{", b"null", b"[]", b"5", b'"x"', b"\xff\xfe", b'{"data": NaN}', b"[" * 5000):
+        answer = web.post(f"{API}/queue/join", content=raw, headers={"content-type": "application/json"})
+        assert answer.status_code == 422, raw[:20]
+    for event in some[:3]:
+        values = [None] * len(event["inputs"])
+        heard.after(web, event, list(HARMLESS), [ask(web, event, values, **more) for more in HARMLESS])
+    assert not heard.faults, "\n".join(heard.faults[:20])
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_every_input_of_every_event_takes_anything(
@@ -162,12 +192,10 @@ def nobody(workspace_root: Path) -> Iterator[tuple[Served, httpx.Client]]:
         studio = Studio(session)
         with serving(studio) as port:
             served = Served(studio, f"http://127.0.0.1:{port}")
-            alone = httpx.Limits(
-                max_keepalive_connections=0
-            )  # none that the server closes at the moment it is used again
-    with httpx.Client(base_url=served.url, timeout=120, limits=alone) as client:
-        client.get("/")
-        yield served, client
+            alone = httpx.Limits(max_keepalive_connections=0)  # see web
+            with httpx.Client(base_url=served.url, timeout=120, limits=alone) as client:
+                client.get("/")
+                yield served, client
 
 
 def test_a_studio_without_a_character_answers_every_event_and_keeps_nothing(
