@@ -18,7 +18,7 @@ import { yourPresets } from "./presets.js";
 function control({ name, value, choices, low, high }) {
   if (choices)
     return select(
-      choices.map((c) => [String(c), String(c)]),
+      choices.map((c) => [String(c), String(c) || "the first"]),
       String(value),
       { name },
     );
