@@ -259,7 +259,7 @@ class ModelCard {
     this.run.disabled = Boolean(obstacle);
     relabel(this.run, obstacle || "Run the card");
     this.get.hidden = !get;
-    relabel(this.get, `Download ${gib.toFixed(1)} GB`);
+    relabel(this.get, gib ? `Download ${gib.toFixed(1)} GB` : "Make the copy");
     this.ahead.textContent = words.join(" ");
   }
 
