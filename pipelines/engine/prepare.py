@@ -29,7 +29,7 @@ from pipelines.engine.tensors import TensorFile
 from pipelines.models import registry
 from pipelines.models.part_files import Piece, Pieces, as_named
 from pipelines.storage import prepared
-from pipelines.storage.atomic import file_hash, make_folder, new_folder, write_durably
+from pipelines.storage.atomic import copy_durably, file_hash, make_folder, new_folder, write_durably
 from pipelines.storage.prepared import Copy, Held, Manifest
 from pipelines.storage.settings import Settings
 from pipelines.storage.temp_files import sweep_in
@@ -193,8 +193,7 @@ class _Making:
     def fill(self, folder: Path) -> None:
         """Write everything but the manifest."""
         for path in self.source.small_files():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.source.frame / path, folder / path)
+            copy_durably(self.source.frame / path, folder / path)
         for part in self.parts:
             self._write(part, folder / part.name)
 
@@ -210,7 +209,7 @@ class _Making:
             path = folder / "config.json"
             config = json.loads(path.read_text(encoding="utf-8"))
             config["quantization_config"] = part.quantizer.quantization_config.to_dict()
-            path.write_text(json.dumps(config, indent=2), encoding="utf-8")
+            write_durably(path, json.dumps(config, indent=2).encode(), sync=False)
 
     def _turned(self, part: _Part, file: TensorFile, name: str) -> Iterator[tuple[str, torch.Tensor]]:
         if file.foreign and not any(part.names(piece.name) for piece in part.parts_of(name)):

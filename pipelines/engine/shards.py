@@ -8,6 +8,8 @@ from typing import IO, Any
 
 import torch
 
+from pipelines.storage.atomic import replace, write_durably
+
 LIMIT = 4 * 2**30
 """Bytes from which on a new file is begun."""
 _NAMES = {
@@ -80,15 +82,15 @@ class Shards:
     def _name(self) -> None:
         many = len(self._parts)
         if many == 1:
-            self._parts[0][0].rename(self.folder / f"{self.stem}.safetensors")
+            replace(self._parts[0][0], self.folder / f"{self.stem}.safetensors", sync=False)
             return
         places: dict[str, str] = {}
         for n, (path, names) in enumerate(self._parts, 1):
             name = f"{self.stem}-{n:05d}-of-{many:05d}.safetensors"
-            path.rename(self.folder / name)
+            replace(path, self.folder / name, sync=False)
             places |= dict.fromkeys(names, name)
         index = {"metadata": {"total_size": self._total}, "weight_map": places}
-        (self.folder / f"{self.stem}.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+        write_durably(self.folder / f"{self.stem}.safetensors.index.json", json.dumps(index).encode(), sync=False)
 
 
 def room_for(names: Mapping[str, int]) -> int:

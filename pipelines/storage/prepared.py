@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from pipelines.domain.base import Frozen, content_hash
-from pipelines.storage.atomic import file_hash, remove_folder, temporary
+from pipelines.storage.atomic import file_hash, remove_folder, replace, temporary
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
@@ -183,5 +183,5 @@ def verify(copy: Copy) -> Iterator[tuple[str, str]]:
 def remove(folder: Path) -> None:
     """Remove a copy: from this moment there is none, whatever becomes of its files. Raises OSError."""
     gone = temporary(folder)
-    folder.rename(gone)
+    replace(folder, gone)
     remove_folder(gone)

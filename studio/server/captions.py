@@ -1,9 +1,10 @@
 """Captions on the page: what pictures are learnt with, edited together, and datasets that leave with them."""
 
+import secrets
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import IO, Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
@@ -15,7 +16,7 @@ from pipelines.domain.base import Frozen
 from pipelines.domain.records import CaptionEdit, ImageRecord
 from pipelines.planning.caption_edits import LONGEST, CaptionChange
 from pipelines.storage import export as files
-from pipelines.storage.atomic import make_folder
+from pipelines.storage.atomic import make_folder, new_file
 from pipelines.workflow import caption_edits as editing
 from pipelines.workflow import export, review
 from pipelines.workflow.caption_edits import Kind
@@ -152,12 +153,13 @@ def _packed(studio: Studio, what: export.What) -> Path:
     make_folder(cache)
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         files.write(Path(folder), found, Path())
-        with tempfile.NamedTemporaryFile(dir=cache, suffix=".zip", delete=False) as target:
-            _pack(Path(folder), Path(target.name))
-    return Path(target.name)
+        target = cache / f"{secrets.token_hex(8)}.zip"
+        with new_file(target) as (_, file):
+            _pack(Path(folder), file)
+    return target
 
 
-def _pack(folder: Path, target: Path) -> None:
+def _pack(folder: Path, target: IO[bytes]) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():

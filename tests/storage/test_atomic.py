@@ -143,6 +143,7 @@ ELSEWHERE = {
     "pipelines/storage/atomic.py": "the place",
     "pipelines/training/checkpoints.py: save_file": "into a folder of new_folder, which syncs and moves it",
     "pipelines/training/checkpoints.py: write_bytes": "the same",
+    "pipelines/engine/shards.py: open": "the same",
 }
 WRITES = {
     "write_text",
