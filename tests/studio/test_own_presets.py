@@ -11,6 +11,7 @@ from tab_helpers import on_page
 
 from pipelines.domain.records import Decision, ImageRecord
 from pipelines.storage.presets import FOLDER, shipped
+from pipelines.workflow.presets import TITLES
 from studio.components.forms import Updates
 from studio.server.state import Studio
 from studio.tabs import enrich, generate, survey, train
@@ -98,7 +99,7 @@ def every_tab_refreshed(studio: Studio) -> Iterator[Updates]:
 def test_settings_show_the_users_presets_and_their_errors_as_text(page: Page, served: Served) -> None:
     page.click("#settings-open")
     expect(page.locator("#presets-folder")).to_have_text(str(served.studio.session.workspace.root / FOLDER))
-    expect(page.locator("#presets-kinds li")).to_have_count(8)
+    expect(page.locator("#presets-kinds li")).to_have_count(len(TITLES))
     expect(page.locator("#presets-problems")).to_be_hidden()
     page.click("#presets-begin")
     expect(page.locator("#presets-said")).to_contain_text("models/example.toml", timeout=SLOW)
