@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from pipelines.faces.angle import yaw_from_keypoints
-from pipelines.faces.base import Attributes, Face, Limits, RecogniserMissing, Thresholds, file_hash, largest_first, unit
+from pipelines.faces.base import Attributes, Face, RecogniserMissing, largest_first, unit
 from pipelines.faces.padded import look_twice
+from pipelines.faces.two_files import TwoFiles
 
 YUNET = "face_detection_yunet_2023mar_int8bq.onnx"
 SFACE = "face_recognition_sface_2021dec_int8bq.onnx"
@@ -28,32 +29,10 @@ TINY = 16
 """Pixels of the shorter side below which there is nothing to look at."""
 
 
-class YuNetSFace:
+class YuNetSFace(TwoFiles):
     """See the module. ``folder`` holds both files, byte for byte as the OpenCV zoo has them."""
 
-    finds_faces = True
-    limits = Limits()
-
-    def __init__(self, folder: Path, *, name: str, title: str, thresholds: Thresholds) -> None:
-        self.folder, self.name, self.title, self.thresholds = folder, name, title, thresholds
-
-    @property
-    def _files(self) -> tuple[Path, Path]:
-        return self.folder / YUNET, self.folder / SFACE
-
-    @property
-    def model_hash(self) -> str:
-        """Of both files; empty while one is missing."""
-        return "" if self.ready() else self._hash
-
-    @cached_property
-    def _hash(self) -> str:
-        return file_hash(*self._files)
-
-    def ready(self) -> str:
-        """Empty, or which file is missing."""
-        lacking = [str(path) for path in self._files if not path.is_file()]
-        return f"{self.name} cannot see: {' and '.join(lacking)} is missing." if lacking else ""
+    names = (YUNET, SFACE)
 
     def load(self) -> None:
         """See ``Recogniser.load``."""

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipelines.faces.base import Attributes, Face, Limits, RecogniserMissing, Thresholds, file_hash, unit
+from pipelines.faces.base import Attributes, Face, RecogniserMissing, unit
 from pipelines.faces.heads import Reader, reading, session
+from pipelines.faces.two_files import TwoFiles
 
 FINDER, READER = "finder.onnx", "reader.onnx"
 SIDE = 64
@@ -21,33 +22,11 @@ MARGIN = 0.42
 CONFIDENCE = 0.5
 
 
-class Upright:
+class Upright(TwoFiles):
     """See the module. ``folder`` holds ``finder.onnx`` (64 px picture in; box in shares and a logit out) and
     ``reader.onnx`` (64 px square in; ``embedding``, ``turn`` and heads out)."""
 
-    finds_faces = True
-    limits = Limits()
-
-    def __init__(self, folder: Path, *, name: str, title: str, thresholds: Thresholds) -> None:
-        self.folder, self.name, self.title, self.thresholds = folder, name, title, thresholds
-
-    @property
-    def _files(self) -> tuple[Path, Path]:
-        return self.folder / FINDER, self.folder / READER
-
-    @property
-    def model_hash(self) -> str:
-        """Of both files; empty while one is missing."""
-        return "" if self.ready() else self._hash
-
-    @cached_property
-    def _hash(self) -> str:
-        return file_hash(*self._files)
-
-    def ready(self) -> str:
-        """Empty, or which file is missing."""
-        lacking = [str(path) for path in self._files if not path.is_file()]
-        return f"{self.name} cannot see: {' and '.join(lacking)} is missing." if lacking else ""
+    names = (FINDER, READER)
 
     @cached_property
     def _finder(self) -> Any:

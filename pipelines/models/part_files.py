@@ -4,6 +4,7 @@ where its tensors go. Without torch; each architecture says it of its own parts 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pipelines.models.base import Architecture, Sizes
@@ -87,7 +88,7 @@ def clip(architecture: Architecture, part: str) -> PartFile:
     """CLIP's text encoder."""
     marks = ("text_model.encoder.layers.0.self_attn.q_proj.weight",)
     return PartFile(
-        part, "CLIP", marks, architecture.encoders[part], lambda config: architecture.encoder_modules(part, config),
+        part, "CLIP", marks, architecture.encoders[part], partial(architecture.encoder_modules, part),
         spelled=lambda name: name.removeprefix("text_model."),
     )  # fmt: skip
 
@@ -95,8 +96,7 @@ def clip(architecture: Architecture, part: str) -> PartFile:
 def t5(architecture: Architecture, part: str) -> PartFile:
     """T5's encoder."""
     marks = ("encoder.block.0.layer.0.SelfAttention.q.weight",)
-    sizes = lambda config: architecture.encoder_modules(part, config)  # noqa: E731
-    return PartFile(part, "T5", marks, architecture.encoders[part], sizes)
+    return PartFile(part, "T5", marks, architecture.encoders[part], partial(architecture.encoder_modules, part))
 
 
 def latent_diffusion_vae(published: Config) -> PartFile:
