@@ -193,4 +193,4 @@ def test_this_machine_is_told_from_others_by_the_connection(
 
 
 def test_every_setting_that_names_a_place_is_known_as_one() -> None:
-    assert places() == {"models_dir", "cache_dir", "insightface_root", "facenet_weights"}
+    assert places() == {"models_dir", "cache_dir", "insightface_root", "facenet_weights", "shared_folders"}

@@ -27,8 +27,9 @@ WAIT = 280
 def session(cleo_session: Session, monkeypatch: pytest.MonkeyPatch) -> Session:
     """With fewer strangers than in real life, to be quick, and a judge that needs no files."""
     monkeypatch.setattr(calibration, "STRANGERS", range(8_000_000, 8_000_012))
-    family = cleo_session.family("mini-flux").model_copy(update={"recogniser": "perceptual", "second_opinion": ""})
-    monkeypatch.setattr(Session, "family", lambda self, name: family)
+    known = cleo_session.presets.models
+    judged = known["mini-flux"].model_copy(update={"recogniser": "perceptual", "second_opinion": ""})
+    monkeypatch.setattr(Session, "family", lambda self, name: judged if name == judged.name else known[name])
     return cleo_session
 
 
