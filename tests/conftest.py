@@ -1,6 +1,7 @@
 """What every test stands on: no network, no home directory, a workspace of its own."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,10 @@ os.environ.update(
 )
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a run that a script put in the background ignores Ctrl+C, and so would every studio that it starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
