@@ -55,6 +55,7 @@ def enrich(options: argparse.Namespace) -> Answer:
             enriching.EnrichOptions(
                 sources=tuple(picture_ids(session, options, options.source)),
                 edits=tuple(options.edit),
+                chains=tuple(options.chain),
                 stack=loras.stack(session, lora_rows(session, options.lora)),
                 per_source=options.per_source,
                 count=options.count,

@@ -195,7 +195,15 @@ def _enrich(p: argparse.ArgumentParser) -> None:
     _sampling(p, EnrichOptions)
     _lora_rows(p)
     p.add_argument("--source", action="append", default=[], help="id of a source (default: all)")
-    p.add_argument("--edit", action="append", default=[], help="such as angle/half-left (default: all)")
+    p.add_argument(
+        "--edit", action="append", default=[],
+        help="such as angle/half-left (default: all, or the chains alone)",
+    )  # fmt: skip
+    p.add_argument(
+        "--chain", action="append", default=[], metavar="EDIT,EDIT",
+        help="edits in their order, each made of what the one before gave, such as angle/profile-left,expression/angry;"
+        " it stops where it shows someone else",
+    )  # fmt: skip
     p.add_argument("--per-source", type=number(Each), default=EnrichOptions.per_source)
     p.add_argument(
         "--gaps", action=argparse.BooleanOptionalAction, default=EnrichOptions.gaps,

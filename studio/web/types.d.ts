@@ -31,7 +31,7 @@ export interface Begun {
   job: string;
 }
 
-/** A threshold with what it was calibrated from; ``frr``: right pictures that do not pass. */
+/** A threshold with what it was calibrated from; ``frr``: right pictures that do not pass; ``remarks``: what is to be */
 export interface CalibrationTold {
   genuine: number[];
   impostor: number[];
@@ -58,6 +58,7 @@ export interface CalibrationTold {
   stale: boolean;
   frr: Share;
   report: string;
+  remarks: string[];
 }
 
 /** A good picture that could be kept, and the cell that it fills. */
@@ -77,6 +78,7 @@ export interface Candidate {
   verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
+  broke: string;
   cell: string;
 }
 
@@ -487,9 +489,12 @@ export interface Picture {
   verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
+  broke: string;
   recipe: [string, string][];
   parents: string[];
   children: string[];
+  corrected_by: string[];
+  corrects: string[];
   scores: [string, string][];
   decisions: DecisionSaid[];
   trained: string[];
@@ -529,6 +534,7 @@ export interface PileItem {
   verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
+  broke: string;
   reference: string | null;
   reference_angle: string;
   parent: string | null;
@@ -719,6 +725,7 @@ export interface SurveyCell {
   verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
+  broke: string;
   at: SurveyPlace;
 }
 
@@ -819,6 +826,7 @@ export interface Tile {
   verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
+  broke: string;
 }
 
 /** By what a character is told from now on. */
@@ -848,6 +856,7 @@ export interface Try {
   verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
+  broke: string;
   same: boolean;
   how: string;
   prompt: string;
