@@ -154,8 +154,10 @@ def render(request: RenderRequest, context: JobContext) -> Result:
         between.judge = scoring.scores_of
     made = run(request.plan, resident=context.resident, workspace=context.workspace, emit=scoring or context.emit,
                cancelled=context.cancelled, job=context.job, between=between)  # fmt: skip
-    broken = [chain.model_dump(mode="json") for chain in between.broken]
-    return {"images": len(made)} | ({"broken": broken} if broken else {})
+    result: Result = {"images": len(made)}
+    if between.broken:
+        result["broken"] = [chain.model_dump(mode="json") for chain in between.broken]
+    return result
 
 
 def score(request: ScoreRequest, context: JobContext) -> Result:

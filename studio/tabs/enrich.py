@@ -223,7 +223,8 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     groups = list(tab.axes.values())
     for part in [*groups, *tab.numbers.all, tab.chains]:
         edited(part)(trigger_mode="always_last", **edit)
-    tab.then.input(partial(gone_on, tab), {tab.then, tab.chains}, {tab.then, tab.chains}, **QUIET).then(**edit)
+    longer = event(dict, partial(gone_on, tab), [tab.then, tab.chains], [tab.then, tab.chains])
+    tab.then.input(**longer).then(**edit)
     tab.sources.picker.ticks(trigger_mode="always_last", **edit)
     tab.coverage.pick(clicked(studio, tab), set(choice), {*groups, tab.chains}, **QUIET).then(**edit)
     enrich_sources.wire(tab.sources, studio, look)

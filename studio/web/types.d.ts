@@ -31,7 +31,7 @@ export interface Begun {
   job: string;
 }
 
-/** A threshold with what it was calibrated from; ``frr``: right pictures that do not pass; ``remarks``: what is to be */
+/** A threshold with what it was calibrated from; ``frr``: right pictures that do not pass; ``remarks`` are of */
 export interface CalibrationTold {
   genuine: number[];
   impostor: number[];
@@ -186,6 +186,14 @@ export interface Cards {
   ahead: CardAhead;
 }
 
+/** Two cards held against each other: cells that are right in the second alone, in the first alone, McNemar's p, and */
+export interface CardsCompared {
+  gained: string[];
+  lost: string[];
+  p: number;
+  words: string;
+}
+
 /** Who can be practised with. */
 export interface Cast {
   cast: Practice[];
@@ -293,6 +301,20 @@ export interface Facts {
   workspace_id: string;
   piles: Record<string, string>;
   outcomes: Record<string, Record<string, Outcome>>;
+}
+
+/** Chains of edits that make pictures for cells that failed. */
+export interface FailedCells {
+  chains: string[];
+}
+
+/** What a folder holds: names of folders, never of files. ``parent`` is "" at the top; ``left_out`` counts those */
+export interface Folders {
+  at: string;
+  parent: string;
+  folders: string[];
+  left_out: number;
+  places: string[];
 }
 
 /** What to look at and what to press, at one gate. ``tab`` and ``gate`` say where; ``step`` (of the rail) when: that */
@@ -639,6 +661,7 @@ export interface SettingField {
   choices: string[] | null;
   low: number | null;
   high: number | null;
+  folder: "" | "one" | "several";
 }
 
 /** What can be set. */

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 
 from fastapi.testclient import TestClient
+from playwright.sync_api import Page, expect
+from studio_helpers import Served
 
 from pipelines.domain.chains import Broken
 from pipelines.domain.records import Decision, ImageRecord, Job
+from pipelines.workflow import sources
 from studio.server.state import Studio
 
 Put = Callable[..., ImageRecord]
@@ -46,3 +49,19 @@ def test_a_step_of_a_chain_shows_all_that_it_came_from(client: TestClient, studi
     assert client.get(f"/picture/{turned.id}").json()["children"] == [angry.id]
     (item, _) = sorted(client.get("/review?gate=enriched").json()["items"], key=lambda i: i["id"] != angry.id)
     assert item["reference"] == source.id, "held against a source, not against a step"
+
+
+def test_a_click_on_an_empty_corner_plans_a_chain(page: Page, served: Served, put: Put) -> None:
+    sources.tag(served.studio.session, put("source").id, angle="front", expression="neutral")
+    page.click("#tab-enrich-button")
+    ticked = page.locator("#enrich-axes input:checked")
+    expect(ticked).not_to_have_count(0)
+    while ticked.count():
+        ticked.first.uncheck()
+    expect(page.locator("#enrich-sources .item")).to_have_count(1)
+    page.click('#enrich-coverage button[data-cell="profile-left/angry"]')
+    expect(page.locator("#enrich-chains textarea")).to_have_value(CORNER)
+    expect(page.locator('#enrich-coverage button[data-cell="profile-left/angry"].planned')).to_be_visible()
+    expect(page.locator("#enrich-make")).to_have_text("Make 2")
+    page.reload()
+    expect(page.locator("#enrich-chains textarea")).to_have_value(CORNER)

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { inside } from "../../studio/web/shell/folders.js";
 import { dueHint } from "../../studio/web/shell/hint.js";
 import { progressOf, progressWords } from "../../studio/web/shell/jobs.js";
 
@@ -35,4 +36,11 @@ test("a hint is due at its tab, pile and step, once", () => {
   assert.equal(dueHint(hints, ["any"], { tab: "review", gate: "enriched" }), undefined);
   assert.equal(dueHint(hints, [], { tab: "train", step: "v2" }), undefined);
   assert.equal(dueHint(hints, [], { tab: "train", step: "v1" }).name, "late");
+});
+
+test("a folder in another is a whole path, here and on Windows", () => {
+  assert.equal(inside("/", "home"), "/home");
+  assert.equal(inside("/home/ada", "models"), "/home/ada/models");
+  assert.equal(inside("C:\\", "models"), "C:\\models");
+  assert.equal(inside("C:\\models", "flux"), "C:\\models\\flux");
 });
