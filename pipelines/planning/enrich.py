@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipelines.domain.base import content_hash
 from pipelines.domain.bounds import Count, Each, Seed
 from pipelines.domain.presets import Axis, Edit
 from pipelines.domain.records import ImageRecord
@@ -11,6 +12,10 @@ from pipelines.domain.shots import Chain, LoraStack, Plan, Purpose, Shot
 from pipelines.planning import base, chains
 from pipelines.planning.chains import Way
 
+OWN = "own"
+"""The axis of the user's own instructions."""
+LONGEST = 1000
+"""Characters of one."""
 NEARER = 3
 """Of two practice characters 13 of 16 profiles made from the half view beside them showed the same person, 5 of 16 made
 from the front, 3 of 16 from the half view of the other side: what hair looks like behind was made up."""
@@ -30,17 +35,19 @@ class EnrichChoice(base.Choice):
 
     ``axes`` are what is offered; ``edits`` cell names of it such as ``angle/half-left`` (empty: all, unless there are
     ``chains``: edits in their order, ``angle/profile-left > expression/angry``, of which each is made of what the one
-    before gave). ``per_source`` edits or chains are made of each source, and at most ``count`` pictures in all
-    (``None``: no limit), no chain in part. ``gaps``: turns and expressions only where no source shows the result, the
-    same angle with the same expression, already: an edit beside a true picture teaches a LoRA the editor's mistakes and
-    nothing new. And turns only of the sources that have the shortest way to go (fewer than ``NEARER`` others have a
-    shorter one): the farther a head is turned, the more is invented.
+    before gave; or ``instructions``: the user's own words, after a ``|`` those of a caption). ``per_source`` edits or
+    chains are made of each source, and at most ``count`` pictures in all (``None``: no limit), no chain in part.
+    ``gaps``: turns and expressions only where no source shows the result, the same angle with the same expression,
+    already: an edit beside a true picture teaches a LoRA the editor's mistakes and nothing new. And turns only of the
+    sources that have the shortest way to go (fewer than ``NEARER`` others have a shorter one): the farther a head is
+    turned, the more is invented.
     """
 
     sources: tuple[ImageRecord, ...]
     axes: tuple[Axis, ...]
     edits: tuple[str, ...] = ()
     chains: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
     stack: LoraStack = LoraStack()
     seed: Seed = 0
     per_source: Each = 4
@@ -84,11 +91,28 @@ def _refuse_too_few(count: int, shots: dict[str, Shot]) -> None:
 
 def _offers(choice: EnrichChoice) -> list[_Offer]:
     """The chosen edits by axis, and the chains."""
-    only_chains = choice.chains and not choice.edits
-    axes = () if only_chains else _chosen_axes(choice.axes, choice.edits)
+    others = choice.chains or choice.instructions
+    axes = () if others and not choice.edits else _chosen_axes(choice.axes, choice.edits)
+    own = own_axis(choice.instructions)
+    axes = (*axes, own) if own.edits else axes
     offers = [_Offer(axis.name, tuple(((axis, edit),) for edit in axis.edits)) for axis in axes]
     ways = {chains.name_of(way): way for way in (chains.parse(text, choice.axes) for text in choice.chains)}
     return [*offers, *([_Offer("", tuple(ways.values()))] if ways else [])]
+
+
+def own_axis(instructions: Sequence[str]) -> Axis:
+    """The user's own instructions as an axis: ``give her a red hat | wearing a red hat``, the instruction word for word
+    and what a caption says of it. Raises ChoiceError for one that says nothing."""
+    edits: dict[str, Edit] = {}
+    for text in instructions:
+        prompt, _, caption = (part.strip() for part in text.partition("|"))
+        if not prompt or len(text) > LONGEST:
+            raise base.ChoiceError(
+                f"An instruction has 1 to {LONGEST} characters before a | and its caption: {text[:60]!r}."
+            )
+        value = content_hash(prompt)[:8]
+        edits[value] = Edit(value=value, title=prompt[:60], prompt=prompt, caption=caption or prompt.rstrip("."))
+    return Axis(name=OWN, title="Own instructions", edits=tuple(edits.values()))
 
 
 def _chosen_axes(axes: tuple[Axis, ...], names: tuple[str, ...]) -> tuple[Axis, ...]:
@@ -177,6 +201,7 @@ def _shots(choice: EnrichChoice, source: ImageRecord, way: Way) -> list[Shot]:
         seen_from, _ = chains.end(source, done)
         angle, expression = chains.end(source, way[:number])
         cell = chains.name_of(way[:number])
+        words = prompt_for(edit, seen_from)
         labels = {
             "axis": axis.name,
             "value": edit.value,
@@ -184,9 +209,11 @@ def _shots(choice: EnrichChoice, source: ImageRecord, way: Way) -> list[Shot]:
             "angle": angle,
             "expression": expression,
         }
+        if axis.name == OWN:
+            labels["caption"] = edit.caption
         shot = base.make_shot(
             choice,
-            choice.told(prompt_for(edit, seen_from)),
+            words if axis.name == OWN else choice.told(words),
             Purpose(step="enrich", cell=cell, labels=labels),
             seed=base.shot_seed(choice.seed, f"{source.pixels}/{cell}"),
             stack=choice.stack,

@@ -156,7 +156,8 @@ class Captions:
         labels = image.shot.purpose.labels if image.shot else {}
         axis, value = labels.get("axis", ""), labels.get("value", "")
         edit = self._edits.get(f"{axis}/{value}")
-        return texts.edit_words(axis, value, edit.caption if edit else "", self._factors) if value else ""
+        said = edit.caption if edit else labels.get("caption", "")
+        return texts.edit_words(axis, value, said, self._factors) if value else ""
 
     # ---- what is known besides
 

@@ -67,6 +67,7 @@ def enrich(options: argparse.Namespace) -> Answer:
             enriching.EnrichOptions(
                 sources=tuple(picture_ids(session, options, options.source)),
                 edits=tuple(options.edit),
+                instructions=tuple(options.instruction),
                 chains=(*options.chain, *_failed_cells(session, options)),
                 stack=loras.stack(session, lora_rows(session, options.lora)),
                 per_source=options.per_source,

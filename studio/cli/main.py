@@ -204,6 +204,11 @@ def _enrich(p: argparse.ArgumentParser) -> None:
         help="edits in their order, each made of what the one before gave, such as angle/profile-left,expression/angry;"
         " it stops where it shows someone else",
     )  # fmt: skip
+    p.add_argument(
+        "--instruction", action="append", default=[], metavar="WORDS",
+        help='an edit in your own words, such as "Give the person a red hat | wearing a red hat": what stands behind'
+        " the | goes into the caption",
+    )  # fmt: skip
     p.add_argument("--failed-of", metavar="vN", help="chains for the cells of that model card that failed")
     p.add_argument("--per-source", type=number(Each), default=EnrichOptions.per_source)
     p.add_argument(

@@ -1,9 +1,9 @@
 """Enrich: of the sources that are ticked, edits along separate axes are planned, previewed and made.
 
 Element ids, besides those of enrich_sources: ``enrich-coverage`` (``button[data-cell="front/smiling"]``),
-``enrich-axis-<axis>``, ``enrich-chains``, ``enrich-then``, ``enrich-lora-*`` (see lora_stack), ``enrich-per-source``,
-``enrich-gaps``, ``enrich-count``, ``enrich-seed``, ``enrich-steps``, ``enrich-guidance``, ``enrich-plan``,
-``enrich-weights``, ``enrich-obtain``, ``enrich-preview``, ``enrich-make``; ``enrich-results``.
+``enrich-axis-<axis>``, ``enrich-chains``, ``enrich-then``, ``enrich-own``, ``enrich-lora-*`` (see lora_stack),
+``enrich-per-source``, ``enrich-gaps``, ``enrich-count``, ``enrich-seed``, ``enrich-steps``, ``enrich-guidance``,
+``enrich-plan``, ``enrich-weights``, ``enrich-obtain``, ``enrich-preview``, ``enrich-make``; ``enrich-results``.
 """
 
 from collections.abc import Callable, Iterable
@@ -34,11 +34,10 @@ from studio.components.picker import ticked
 from studio.components.picture_strip import PictureStrip
 from studio.components.shell import Shell
 from studio.server.state import Studio
-from studio.tabs import enrich_sources
+from studio.tabs import enrich_chains, enrich_sources
 from studio.tabs.enrich_sources import NOBODY, Sources, nothing_yet
 
 POOL, PER_SOURCE, PER_SOURCE_MOST = 8, EnrichOptions.per_source, 12
-NEW_CHAIN = "new"
 ON_AT_FIRST = ("angle", "expression", "lighting")
 NO_SOURCE = "Drop pictures of the character first."
 ALL_SHOWN = "The sources show all of this already. Tick more, or allow what a source shows."
@@ -70,6 +69,7 @@ class EnrichTab:
     axes: dict[str, gr.CheckboxGroup]
     chains: gr.Textbox
     then: gr.Dropdown
+    own: gr.Textbox
     loras: LoraRows
     numbers: Numbers
     whose: gr.Textbox
@@ -79,14 +79,21 @@ class EnrichTab:
     @property
     def choice(self) -> list[Block]:
         """Everything a plan depends on."""
-        return [self.sources.picker, *self.numbers.all, *self.axes.values(), self.chains, *self.loras.inputs]
+        return [self.sources.picker, *self.numbers.all, *self.axes.values(), self.chains, self.own, *self.loras.inputs]
 
     @property
     def kept(self) -> KeptParts:
         """What is kept for each character."""
         n = self.numbers
         parts = {"sources": self.sources.picker, **{f"axis/{name}": group for name, group in self.axes.items()}}
-        parts |= {"chains": self.chains, "per_source": n.per_source, "gaps": n.gaps, "count": n.count, "seed": n.seed}
+        parts |= {
+            "chains": self.chains,
+            "own": self.own,
+            "per_source": n.per_source,
+            "gaps": n.gaps,
+            "count": n.count,
+            "seed": n.seed,
+        }
         parts |= {"steps": n.steps, "guidance": n.guidance}
         bounds = {"count": COUNT, "seed": SEED, "steps": STEPS, "guidance": GUIDANCE}
         return KeptParts("enrich", self.whose, parts, bounds)
@@ -101,6 +108,7 @@ class EnrichForm:
     shown: Value = field(default_factory=dict)
     edits: tuple[str, ...] = ()
     chains: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
     stack: Draft = field(default_factory=Draft)
     per_source: int = 1
     gaps: bool = False
@@ -119,6 +127,7 @@ def read(tab: EnrichTab, values: Values) -> EnrichForm:
         shown=picked(values.get(tab.sources.picker)),
         edits=tuple(name for group in tab.axes.values() for name in names(values.get(group))),
         chains=lines(values.get(tab.chains)),
+        instructions=lines(values.get(tab.own)),
         stack=Draft.read(tab.loras, values),
         per_source=int(between(1, values.get(numbers.per_source), PER_SOURCE_MOST, 1)),
         gaps=bool(values.get(numbers.gaps)),
@@ -140,7 +149,8 @@ def build(studio: Studio) -> EnrichTab:
             gr.HTML("<h3>What to make</h3>", elem_classes="tab-title")
             coverage = Coverage(grid(()), elem_id="enrich-coverage")
             groups = _build_axes(studio)
-            chained, then = _build_chains(studio)
+            chained, then = enrich_chains.build(studio)
+            own = enrich_chains.build_own()
             gr.HTML("<h3>LoRA stack</h3>", elem_classes="tab-title")
             stack = lora_stack.build("enrich", "editor", POOL)
             numbers, whose = _build_numbers(), note()
@@ -151,7 +161,7 @@ def build(studio: Studio) -> EnrichTab:
                 empty="Enriched pictures arrive here, newest first. Preview 4 shows in a moment what the choice does.",
                 elem_id="enrich-results",
             )
-    return EnrichTab(left, coverage, groups, chained, then, stack, numbers, whose, foot, results)
+    return EnrichTab(left, coverage, groups, chained, then, own, stack, numbers, whose, foot, results)
 
 
 def _build_axes(studio: Studio) -> dict[str, gr.CheckboxGroup]:
@@ -167,32 +177,6 @@ def _build_axes(studio: Studio) -> dict[str, gr.CheckboxGroup]:
             )
             for axis in studio.on_page.axes
         }
-
-
-def _build_chains(studio: Studio) -> tuple[gr.Textbox, gr.Dropdown]:
-    written = gr.Textbox(
-        "",
-        label="Chains, one a line: each edit is made of what the one before gave",
-        placeholder=f"angle/profile-left{THEN}expression/angry",
-        lines=1,
-        max_lines=6,
-        max_length=4000,
-        interactive=True,
-        elem_id="enrich-chains",
-    )
-    offered = [
-        (f"{axis.title}: {edit.title}", f"{axis.name}/{edit.value}")
-        for axis in studio.on_page.axes
-        for edit in axis.edits
-    ]
-    then = gr.Dropdown(
-        [("New chain", NEW_CHAIN), *offered],
-        value=None,
-        label="Add the next edit to the last chain",
-        interactive=True,
-        elem_id="enrich-then",
-    )
-    return written, then
 
 
 def _build_numbers() -> Numbers:
@@ -221,9 +205,11 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     ahead, told = partial(look_ahead, studio, tab), [tab.coverage, *tab.foot.outputs]
     look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
     groups = list(tab.axes.values())
-    for part in [*groups, *tab.numbers.all, tab.chains]:
+    for part in [*groups, *tab.numbers.all, tab.chains, tab.own]:
         edited(part)(trigger_mode="always_last", **edit)
-    longer = event(dict, partial(gone_on, tab), [tab.then, tab.chains], [tab.then, tab.chains])
+    longer = event(
+        dict, partial(enrich_chains.gone_on, tab.then, tab.chains), [tab.then, tab.chains], [tab.then, tab.chains]
+    )
     tab.then.input(**longer).then(**edit)
     tab.sources.picker.ticks(trigger_mode="always_last", **edit)
     tab.coverage.pick(clicked(studio, tab), set(choice), {*groups, tab.chains}, **QUIET).then(**edit)
@@ -234,7 +220,7 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     foot.make.click(**event(ask, partial(make, studio, False), choice))
     foot.weights.button.click(lambda: obtain(studio, editor_of(studio)), None, None, **QUIET)
     seen = [*tab.sources.outputs, *tab.sources.said_of_one, *foot.outputs, *foot.weights.outputs, tab.whose]
-    seen += [*tab.numbers.all, *groups, tab.chains]
+    seen += [*tab.numbers.all, *groups, tab.chains, tab.own]
     followed = event(ask, partial(refresh, studio, tab), [tab.sources.picker, tab.whose], seen)
     shell.follow(followed, look)
 
@@ -259,7 +245,7 @@ def first_choice(studio: Studio, tab: EnrichTab) -> Updates:
     """Edits of each source, and the ticked edits of each axis: for a practice character those its hint speaks of."""
     n, practice_choices = tab.numbers, choices_for(studio.character)
     usually: Updates = {n.gaps: EnrichOptions.gaps, n.seed: EnrichOptions.seed}
-    usually |= {n.count: "", n.steps: "", n.guidance: "", tab.chains: ""}
+    usually |= {n.count: "", n.steps: "", n.guidance: "", tab.chains: "", tab.own: ""}
     if practice_choices is None:
         return usually | {n.per_source: PER_SOURCE, **{tab.axes[a.name]: usual(a) for a in studio.on_page.axes}}
     wanted = practice_choices.enrich
@@ -280,17 +266,6 @@ def ticks(studio: Studio, tab: EnrichTab, wanted: Iterable[str]) -> Updates:
     """The axes with these edits ticked."""
     known = set(wanted)
     return {tab.axes[axis.name]: [name for name in edits_of(axis) if name in known] for axis in studio.on_page.axes}
-
-
-def gone_on(tab: EnrichTab, values: Values) -> Updates:
-    """The edit that was chosen goes on the last chain, or a new one begins."""
-    chosen, written = text(values.get(tab.then)), text(values.get(tab.chains)).rstrip(" ")
-    if not chosen:
-        return {}
-    last = written.rpartition("\n")[2]
-    if chosen == NEW_CHAIN:
-        return {tab.then: None, tab.chains: f"{written}\n" if last else written}
-    return {tab.then: None, tab.chains: f"{written}{THEN if last else ''}{chosen}"}
 
 
 def clicked(studio: Studio, tab: EnrichTab) -> Callable[[Values, gr.EventData], Updates]:
@@ -343,7 +318,7 @@ def plan_of(studio: Studio, form: EnrichForm) -> Plan:
     chosen = ticked(form.shown)
     if not chosen:
         raise NotAllowed("Tick at least one source." if form.shown.get("items") else nothing_yet(studio, NO_SOURCE))
-    if not form.edits and not form.chains:
+    if not (form.edits or form.chains or form.instructions):
         raise NotAllowed("Tick at least one edit, or click a ring of the grid.")
     plan = enrich.plan(
         studio.session,
@@ -352,6 +327,7 @@ def plan_of(studio: Studio, form: EnrichForm) -> Plan:
             sources=chosen,
             edits=form.edits,
             chains=form.chains,
+            instructions=form.instructions,
             stack=lora_stack.stack_of(studio, form.stack),
             per_source=form.per_source,
             count=form.count,

@@ -149,3 +149,16 @@ def test_a_plan_with_chains_survives_json_and_one_without_still_loads() -> None:
     old = plan.model_dump(mode="json")
     del old["chains"]
     assert Plan.model_validate(old).chains == ()
+
+
+def test_own_instructions_are_taken_word_for_word() -> None:
+    own = ("Give the person a red hat | wearing a red hat", "Give the person a red hat", "Open the mouth.")
+    plan = planned(instructions=own, chains=(), per_source=9)
+    assert [shot.prompt for shot in plan] == ["Give the person a red hat", "Open the mouth."]
+    assert [shot.purpose.labels["caption"] for shot in plan] == ["Give the person a red hat", "Open the mouth"]
+    assert all(shot.purpose.cell.startswith("own/") for shot in plan)
+    beside = planned(CORNER, instructions=own[:1], edits=("expression/sad",), per_source=9)
+    assert len(beside.pictures) == 4
+    for wrong in ("", "| words", "x" * 1001):
+        with pytest.raises(base.ChoiceError, match="An instruction has 1 to 1000"):
+            planned(instructions=(wrong,), chains=())

@@ -18,7 +18,7 @@ from studio.components import lora_stack
 from studio.components.forms import Updates, Values
 from studio.components.lora_stack import Draft, LoraRows, StackForm
 from studio.server.state import Studio
-from studio.tabs import enrich, enrich_sources
+from studio.tabs import enrich, enrich_chains, enrich_sources
 from studio.tabs.enrich import EnrichForm, EnrichTab
 from studio.tabs.enrich_sources import SourcesForm
 
@@ -52,12 +52,13 @@ def said_by(
     edits: tuple[str, ...] = (),
     stack: Draft | None = None,
     chains: str = "",
+    own: str = "",
     **numbers: Any,
 ) -> Values:
     """What the tab's events send."""
     said = {"per_source": 4, "gaps": False, "count": "", "seed": 0, "steps": "", "guidance": ""} | numbers
     values = {getattr(tab.numbers, name): value for name, value in said.items()}
-    values |= groups_say(tab.axes, edits) | rows_say(tab.loras, stack or Draft()) | {tab.chains: chains}
+    values |= groups_say(tab.axes, edits) | rows_say(tab.loras, stack or Draft()) | {tab.chains: chains, tab.own: own}
     assert {*values, tab.sources.picker} == set(tab.choice)
     return values | {tab.sources.picker: shown}
 
@@ -286,12 +287,27 @@ def test_a_click_that_fills_nothing_says_why(studio: Studio, tab: EnrichTab, mon
 
 def test_chains_are_put_together_by_choosing_edits(studio: Studio, tab: EnrichTab) -> None:
     written = ""
-    for chosen in ("lighting/neutral", "angle/front", enrich.NEW_CHAIN, enrich.NEW_CHAIN, "angle/half-left"):
-        updates = enrich.gone_on(tab, {tab.then: chosen, tab.chains: written})
+    for chosen in (
+        "lighting/neutral",
+        "angle/front",
+        enrich_chains.NEW_CHAIN,
+        enrich_chains.NEW_CHAIN,
+        "angle/half-left",
+    ):
+        updates = enrich_chains.gone_on(tab.then, tab.chains, {tab.then: chosen, tab.chains: written})
         assert updates[tab.then] is None
         written = updates[tab.chains]
     assert written == "lighting/neutral > angle/front\nangle/half-left"
-    assert enrich.gone_on(tab, {tab.then: None, tab.chains: written}) == {}
+    assert enrich_chains.gone_on(tab.then, tab.chains, {tab.then: None, tab.chains: written}) == {}
+
+
+def test_an_edit_in_ones_own_words(studio: Studio, tab: EnrichTab, put: Put) -> None:
+    put("source")
+    words = "Give the person a red hat | wearing a red hat\n\nOpen the mouth"
+    plan = enrich.plan_of(studio, form(tab, picker(studio, tab), (), own=words))
+    assert [shot.prompt for shot in plan] == ["Give the person a red hat", "Open the mouth"]
+    seen = enrich.look_ahead(studio, tab, form(tab, picker(studio, tab), (), own="| only a caption"))
+    assert "An instruction has" in seen[tab.foot.plan]["lines"][0]
 
 
 def test_a_chain_that_is_none_is_told_at_the_plan(studio: Studio, tab: EnrichTab, put: Put) -> None:

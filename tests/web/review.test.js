@@ -10,6 +10,7 @@ test("a tile is named by what its edits gave, which fits under it", () => {
   const tile = { kind: "enriched", angle: "front", title: "angle/profile-left > expression/angry" };
   assert.equal(nameOf(tile), "profile-left, angry");
   assert.equal(nameOf({ ...tile, title: "lighting/neutral" }), "neutral");
+  assert.equal(nameOf({ ...tile, title: "a hat and/or a scarf" }), "a hat and/or a scarf");
   assert.equal(nameOf({ kind: "card", angle: "front", title: "front/sad" }), "front/sad");
   assert.equal(nameOf({ kind: "source", angle: "front", title: "a/b.png" }), "front");
 });

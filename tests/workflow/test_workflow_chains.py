@@ -181,6 +181,11 @@ def test_what_a_step_did_not_do_is_not_named_at_the_end(session: Session, put: o
     assert "forest" not in captions.caption(session, end)
 
 
+def test_an_edit_in_ones_own_words_is_named_as_one_said(session: Session, put: object) -> None:
+    end = chained(session, put, "own/1a2b3c4d", caption="wearing a red hat")
+    assert captions.caption(session, end).endswith("wearing a red hat")
+
+
 def test_words_of_a_human_on_a_step_are_kept_at_the_end(session: Session, put: object) -> None:
     end = chained(session, put, "background/forest > expression/angry")
     (_, middle) = review.lineage(session, end)

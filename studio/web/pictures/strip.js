@@ -32,7 +32,7 @@ export function nameOf({ kind, angle, title }) {
   if (kind !== "enriched") return title;
   return title
     .split(" > ")
-    .map((edit) => edit.slice(edit.indexOf("/") + 1))
+    .map((edit) => (edit.includes(" ") ? edit : edit.slice(edit.indexOf("/") + 1))) // own words are no names of edits
     .join(", ");
 }
 
