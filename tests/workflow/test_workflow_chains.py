@@ -121,6 +121,7 @@ def test_a_chain_stops_at_somebody_else_and_says_so_with_the_picture(cleo_sessio
     assert len(chains.pictures(session, corner(session))) == 2, "a human's word goes before the judge's"
 
 
+@pytest.mark.slow
 def test_a_step_that_was_rejected_is_not_gone_on_from(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session)
@@ -213,6 +214,7 @@ def run(root: Path, *arguments: str) -> tuple[int, dict]:
     return status, json.loads(said.getvalue())
 
 
+@pytest.mark.slow
 def test_from_the_command_line(practised: tuple[Path, dict], workspace_root: Path) -> None:
     shutil.copytree(practised[0], workspace_root)
     status, told = run(
