@@ -124,6 +124,10 @@ class Quality(Frozen):
     issues: tuple[str, ...] = ()
 
 
+# detectors miss profiles and there is no face from behind: not measurable is never a failure (docs/numbers.md)
+FACELESS = ("profile-left", "profile-right", "back")
+
+
 class Scores(Frozen):
     """All judgements of machines about one picture. ``faces`` is how many were found (``None``: not looked for).
     ``kind`` is what face a source shows.
@@ -140,6 +144,12 @@ class Scores(Frozen):
     pose: str = ""
     framing: str = ""
     quality: Quality | None = None
+
+    def lack_face(self, angle: str) -> bool:
+        """Whether no face was found in a picture that should show one: seen so, and of somebody whose sources have
+        faces, most of them."""
+        who = self.identity
+        return self.faces == 0 and angle not in FACELESS and who is not None and 2 * who.n > who.asked
 
 
 class Intake(Frozen):

@@ -44,11 +44,13 @@ class ScoringSpec(Frozen):
 
 
 class RenderRequest(Frozen):
-    """Make the pictures of a plan and score each (``scoring`` of ``None``: do not score)."""
+    """Make the pictures of a plan and score each (``scoring`` of ``None``: do not score). ``let_through``: pictures of
+    its chains that a human called good, which are gone on from whatever they score."""
 
     kind: Literal["render"] = "render"
     plan: Plan
     scoring: ScoringSpec | None = None
+    let_through: tuple[str, ...] = ()
 
 
 class ScoreRequest(Frozen):

@@ -4,7 +4,7 @@ A shot's id is a hash of its content, so a plan that is run again skips what exi
 a crash" are the same thing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal
 
@@ -13,6 +13,8 @@ from pydantic import Field
 from pipelines.domain.base import Frozen, content_hash
 from pipelines.domain.sampling import NoiseSchedule, Sampling
 
+THEN = " > "
+"""Stands between the edits of a chain, in the name of its cell: ``angle/profile-left > expression/angry``."""
 Step = Literal["survey", "enrich", "generate", "model_card", "sample"]
 
 
@@ -67,6 +69,11 @@ class Purpose(Frozen):
     labels: dict[str, str] = Field(default_factory=dict)
     variant: int = 0
 
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """The edits that led to a picture of Enrich, ``axis/value``, the last one last: more than one in a chain."""
+        return tuple(self.cell.split(THEN)) if self.step == "enrich" and "axis" in self.labels else ()
+
 
 class Shot(Frozen):
     """One planned picture, whole: the same shot on the same machine gives the same pixels.
@@ -90,6 +97,10 @@ class Shot(Frozen):
     schedule: NoiseSchedule = NoiseSchedule()
     purpose: Purpose
 
+    def made_of(self, picture: ImageRef) -> "Shot":
+        """The step of a chain, whole: made of the picture that the step before gave."""
+        return self.model_copy(update={"sources": (picture,)})
+
     @cached_property
     def id(self) -> str:
         """Hash of the content; where the files lie does not count, nor does a schedule that leaves all to the model:
@@ -109,8 +120,21 @@ class Shot(Frozen):
         return copied
 
 
+class Chain(Frozen):
+    """Edits of which each is made of what the one before gave. ``first`` is the id of the plan's shot that begins;
+    ``then`` are the shots that follow, in order, whole but for their source, which is not there yet."""
+
+    first: str
+    then: tuple[Shot, ...] = Field(min_length=1)
+
+    @property
+    def name(self) -> str:
+        """All its edits: ``angle/profile-left > expression/angry``."""
+        return self.then[-1].purpose.cell
+
+
 class Plan(Frozen):
-    """Shots of one run, and where their pictures go.
+    """Shots of one run, and where their pictures go. ``chains`` go on where some of the shots end.
 
     ``kind`` and ``version`` name the dataset (``enriched``, ``v1``) and ``folder`` its directory, relative to the
     workspace; a picture lands in ``folder/<shot id>.png``.
@@ -121,6 +145,43 @@ class Plan(Frozen):
     version: str
     folder: str
     shots: tuple[Shot, ...]
+    chains: tuple[Chain, ...] = ()
+
+    @property
+    def pictures(self) -> tuple[Shot, ...]:
+        """Every picture that is planned: the shots, and the steps of chains as far as they are known."""
+        steps = {step.id: step for chain in self.chains for step in chain.then}
+        return (*self.shots, *steps.values())
+
+    def beginning(self, pictures: int) -> "Plan":
+        """The first shots with their chains whole, as many as give ``pictures``; at least one."""
+        for most in range(1, len(self.shots) + 1):
+            part = self._first(most)
+            if len(part.pictures) >= pictures:
+                return part if len(part.pictures) == pictures or most == 1 else self._first(most - 1)
+        return self
+
+    def _first(self, shots: int) -> "Plan":
+        kept = self.shots[:shots]
+        ids = {shot.id for shot in kept}
+        chains = tuple(chain for chain in self.chains if chain.first in ids)
+        return self.model_copy(update={"shots": kept, "chains": chains})
+
+    def grown(self, picture_of: Callable[[Shot], ImageRef | None]) -> Iterator[Shot]:
+        """The shots, then each step of a chain whose source is there: ``picture_of`` gives what was made of a shot. It
+        is asked as this goes, so that what is made meanwhile is gone on from."""
+        yield from self.shots
+        begun, told = {shot.id: shot for shot in self.shots}, set()
+        for chain in self.chains:
+            shot = begun[chain.first]
+            for step in chain.then:
+                picture = picture_of(shot)
+                if picture is None:
+                    break
+                shot = step.made_of(picture)
+                if shot.id not in told:
+                    told.add(shot.id)
+                    yield shot
 
     def __iter__(self) -> Iterator[Shot]:  # type: ignore[override]
         return iter(self.shots)

@@ -67,6 +67,13 @@ class Calibrated:
     closest: tuple[tuple[str, float], ...] = field(default=())
 
     @property
+    def passing(self) -> float:
+        """The share of right pictures that pass, each held against the line that the others would give: against the
+        line of all, the smallest could never fail. NaN without any."""
+        total = sum(rate.total for rate in self.rejects)
+        return 1 - sum(rate.not_passed for rate in self.rejects) / total if total else float("nan")
+
+    @property
     def provisional(self) -> bool:
         """Whether the threshold must not be used yet."""
         return bool(self.why)

@@ -16,6 +16,8 @@ BARS = 48
 LEAST = 1e-3
 """The smallest share of false accepts on the ROC's axis."""
 
+DOT = "The dot is the line: each right picture is held against the line that the others would give."
+
 Scale = Callable[[float], float]
 
 
@@ -120,7 +122,7 @@ def curve(drawn: Calibrated) -> str:
     y = _scale(0, 1, size - edge, 10)
     points = [(max(a, LEAST), b) for a, b in roc(genuine, drawn.impostor)]
     path = " ".join(f"{x(math.log10(a)):.1f},{y(b):.1f}" for a, b in _stairs(points))
-    here = ((drawn.impostor >= drawn.threshold).mean(), (genuine >= drawn.threshold).mean())
+    here = ((drawn.impostor >= drawn.threshold).mean(), drawn.passing)
     parts = [
         f'<line class="axis" x1="{x(math.log10(v)):.1f}" x2="{x(math.log10(v)):.1f}" y1="{y(0)}" y2="{y(1)}"/>'
         f'<text x="{x(math.log10(v)):.1f}" y="{size - 16}" text-anchor="middle">{percent(v)}</text>'
@@ -135,7 +137,7 @@ def curve(drawn: Calibrated) -> str:
     parts.append(
         f'<circle cx="{x(math.log10(max(here[0], LEAST))):.1f}" cy="{y(here[1]):.1f}" r="5" fill="var(--accent)"/>'
     )
-    return _figure(size, size, "ROC", parts, "Right pictures that pass (%) over others that pass. The dot is the line.")
+    return _figure(size, size, "ROC", parts, f"Right pictures that pass (%) over others that pass. {DOT}")
 
 
 def _figure(width: int, height: int, name: str, parts: Iterable[str], about: str) -> str:

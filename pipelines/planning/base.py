@@ -1,13 +1,14 @@
 """What every plan has in common: the choice, the seed of a shot, the size of a shot, the words of a prompt."""
 
 import hashlib
+from collections.abc import Sequence
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.bounds import Guidance, Steps
 from pipelines.domain.presets import Axis, CharacterKind, Edit, ModelFamily
 from pipelines.domain.records import Character, ImageRecord
 from pipelines.domain.sampling import Sampling
-from pipelines.domain.shots import ImageRef, LoraStack, Plan, Purpose, Shot
+from pipelines.domain.shots import Chain, ImageRef, LoraStack, Plan, Purpose, Shot
 from pipelines.domain.spelling import says
 from pipelines.models import registry
 from pipelines.planning import sampling
@@ -53,8 +54,13 @@ def size_like(source: ImageRecord | None, family: ModelFamily) -> tuple[int, int
     width, height = family.defaults.width, family.defaults.height
     if source is None:
         return width, height
-    architecture = registry.of(family)
-    return architecture.edit_size(source.width, source.height, width * height, architecture.multiple(family))
+    return size_of_edit((source.width, source.height), family)
+
+
+def size_of_edit(size: tuple[int, int], family: ModelFamily) -> tuple[int, int]:
+    """Width and height in pixels of an edit of a picture of ``size``."""
+    architecture, area = registry.of(family), family.defaults.width * family.defaults.height
+    return architecture.edit_size(*size, area, architecture.multiple(family))
 
 
 def make_shot(
@@ -65,12 +71,13 @@ def make_shot(
     seed: int,
     stack: LoraStack,
     source: ImageRecord | None = None,
+    size: tuple[int, int] | None = None,
 ) -> Shot:
-    """A shot with what its LoRAs ask for, else the family's defaults, where the choice says nothing else. Raises
-    ChoiceError when they disagree."""
+    """A shot with what its LoRAs ask for, else the family's defaults, where the choice says nothing else. ``size``
+    (pixels) is that of a source that is not made yet. Raises ChoiceError when they disagree."""
     defaults = choice.family.defaults
     asked = _asked(choice, stack)
-    width, height = size_like(source, choice.family)
+    width, height = size_of_edit(size, choice.family) if size else size_like(source, choice.family)
     return Shot(
         family=choice.family.name,
         revision=choice.family.revision,
@@ -100,15 +107,17 @@ def _refs(source: ImageRecord | None) -> tuple[ImageRef, ...]:
     return () if source is None else (source.ref,)
 
 
-def make_plan(choice: Choice, kind: str, shots: list[Shot]) -> Plan:
-    """The plan of ``shots``; the same shot planned twice is one picture."""
+def make_plan(choice: Choice, kind: str, shots: list[Shot], chains: Sequence[Chain] = ()) -> Plan:
+    """The plan of ``shots`` and of the ``chains`` that go on from them; the same shot planned twice is one picture."""
     unique = {shot.id: shot for shot in shots}
+    linked = {(chain.first, *(step.id for step in chain.then)): chain for chain in chains}
     return Plan(
         character=choice.character.id,
         kind=kind,
         version=choice.version,
         folder=choice.folder,
         shots=tuple(unique.values()),
+        chains=tuple(linked.values()),
     )
 
 

@@ -1,18 +1,25 @@
-"""Enrich: a few edits of each source, each along one axis, spread evenly over sources and axes."""
+"""Enrich: a few edits of each source, each along one axis, spread evenly over sources and axes; and chains of edits."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+from pipelines.domain.base import content_hash
 from pipelines.domain.bounds import Count, Each, Seed
 from pipelines.domain.presets import Axis, Edit
-from pipelines.domain.records import Angle, ImageRecord
-from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
-from pipelines.planning import base
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.shots import Chain, LoraStack, Plan, Purpose, Shot
+from pipelines.planning import base, chains
+from pipelines.planning.chains import Way
 
+OWN = "own"
+"""The axis of the user's own instructions."""
+LONGEST = 1000
+"""Characters of one."""
 NEARER = 3
 """Of two practice characters 13 of 16 profiles made from the half view beside them showed the same person, 5 of 16 made
 from the front, 3 of 16 from the half view of the other side: what hair looks like behind was made up."""
-TURN: dict[Angle, int] = {
+TURN: dict[str, int] = {
     "profile-left": -90,
     "half-left": -45,
     "front": 0,
@@ -26,17 +33,21 @@ TURN: dict[Angle, int] = {
 class EnrichChoice(base.Choice):
     """What to enrich and how.
 
-    ``axes`` are what is offered; ``edits`` cell names of it such as ``angle/half-left`` (empty: all). ``per_source``
-    edits are made of each source, and at most ``count`` pictures in all (``None``: no limit). ``gaps``: turns and
-    expressions only where no source shows the result, the same angle with the same expression, already: an edit beside
-    a true picture teaches a LoRA the editor's mistakes and nothing new. And turns only of the sources that have the
-    shortest way to go (fewer than ``NEARER`` others have a shorter one): the farther a head is turned, the more is
-    invented.
+    ``axes`` are what is offered; ``edits`` cell names of it such as ``angle/half-left`` (empty: all, unless there are
+    ``chains``: edits in their order, ``angle/profile-left > expression/angry``, of which each is made of what the one
+    before gave; or ``instructions``: the user's own words, after a ``|`` those of a caption). ``per_source`` edits or
+    chains are made of each source, and at most ``count`` pictures in all (``None``: no limit), no chain in part.
+    ``gaps``: turns and expressions only where no source shows the result, the same angle with the same expression,
+    already: an edit beside a true picture teaches a LoRA the editor's mistakes and nothing new. And turns only of the
+    sources that have the shortest way to go (fewer than ``NEARER`` others have a shorter one): the farther a head is
+    turned, the more is invented.
     """
 
     sources: tuple[ImageRecord, ...]
     axes: tuple[Axis, ...]
     edits: tuple[str, ...] = ()
+    chains: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
     stack: LoraStack = LoraStack()
     seed: Seed = 0
     per_source: Each = 4
@@ -44,16 +55,64 @@ class EnrichChoice(base.Choice):
     gaps: bool = False
 
 
+@dataclass(frozen=True)
+class _Offer:
+    """What a source can be edited along: an axis with its edits, or all the chains."""
+
+    name: str
+    ways: tuple[Way, ...]
+
+
 def plan(choice: EnrichChoice) -> Plan:
     """The plan of an enrichment, ``kind`` ``enriched``.
 
     A larger ``count`` or ``per_source`` adds shots and keeps those of the smaller one, so that asking for more goes on
-    where the last run ended. Raises ChoiceError for unknown edits or a family that cannot edit.
+    where the last run ended. Raises ChoiceError for unknown edits, a chain that is none, or a family that cannot edit.
     """
     base.need("editor", choice)
-    offered = _chosen_axes(choice.axes, choice.edits)
-    shots = [_shot(choice, *pick) for pick in _spread(choice, offered)]
-    return base.make_plan(choice, "enriched", shots[: choice.count])
+    shots: dict[str, Shot] = {}
+    links: list[Chain] = []
+    planned: set[str] = set()
+    for source, way in _spread(choice, _offers(choice)):
+        first, *then = _shots(choice, source, way)
+        planned |= {first.id, *(step.id for step in then)}
+        if choice.count is not None and len(planned) > choice.count:
+            _refuse_too_few(choice.count, shots)
+            break
+        shots.setdefault(first.id, first)
+        links += [Chain(first=first.id, then=tuple(then))] if then else []
+    return base.make_plan(choice, "enriched", list(shots.values()), links)
+
+
+def _refuse_too_few(count: int, shots: dict[str, Shot]) -> None:
+    if not shots:
+        raise base.ChoiceError(f"A chain makes a picture at each step, and only {count} may be made: allow more.")
+
+
+def _offers(choice: EnrichChoice) -> list[_Offer]:
+    """The chosen edits by axis, and the chains."""
+    others = choice.chains or choice.instructions
+    axes = () if others and not choice.edits else _chosen_axes(choice.axes, choice.edits)
+    own = own_axis(choice.instructions)
+    axes = (*axes, own) if own.edits else axes
+    offers = [_Offer(axis.name, tuple(((axis, edit),) for edit in axis.edits)) for axis in axes]
+    ways = {chains.name_of(way): way for way in (chains.parse(text, choice.axes) for text in choice.chains)}
+    return [*offers, *([_Offer("", tuple(ways.values()))] if ways else [])]
+
+
+def own_axis(instructions: Sequence[str]) -> Axis:
+    """The user's own instructions as an axis: ``give her a red hat | wearing a red hat``, the instruction word for word
+    and what a caption says of it. Raises ChoiceError for one that says nothing."""
+    edits: dict[str, Edit] = {}
+    for text in instructions:
+        prompt, _, caption = (part.strip() for part in text.partition("|"))
+        if not prompt or len(text) > LONGEST:
+            raise base.ChoiceError(
+                f"An instruction has 1 to {LONGEST} characters before a | and its caption: {text[:60]!r}."
+            )
+        value = content_hash(prompt)[:8]
+        edits[value] = Edit(value=value, title=prompt[:60], prompt=prompt, caption=caption or prompt.rstrip("."))
+    return Axis(name=OWN, title="Own instructions", edits=tuple(edits.values()))
 
 
 def _chosen_axes(axes: tuple[Axis, ...], names: tuple[str, ...]) -> tuple[Axis, ...]:
@@ -69,86 +128,104 @@ def _chosen_axes(axes: tuple[Axis, ...], names: tuple[str, ...]) -> tuple[Axis, 
     return tuple(axis for axis in reduced if axis.edits)
 
 
-def _spread(choice: EnrichChoice, offered: tuple[Axis, ...]) -> Iterator[tuple[ImageRecord, Axis, Edit]]:
+def _spread(choice: EnrichChoice, offers: list[_Offer]) -> Iterator[tuple[ImageRecord, Way]]:
     """Round by round, one edit of each source; every source begins at another axis, so that any prefix is even.
 
     Within a source an axis comes again only when the others are used up; within an axis the edit used least so far
-    is taken.
+    is taken. The chains together count as an axis.
     """
-    used: Counter[tuple[str, str]] = Counter()
-    left = {source.id: _worthwhile(source, choice, offered) for source in choice.sources}
+    used: Counter[str] = Counter()
+    left = {source.id: _worthwhile(source, choice, offers) for source in choice.sources}
     for turn in range(choice.per_source):
         for place, source in enumerate(choice.sources):
-            pick = _next_edit(left[source.id], offered, place + turn, used)
+            pick = _next_way(left[source.id], offers, place + turn, used)
             if pick is None:
                 continue
-            axis, edit = pick
-            used[axis.name, edit.value] += 1
-            left[source.id][axis.name].remove(edit)
-            yield source, axis, edit
+            offer, way = pick
+            used[chains.name_of(way)] += 1
+            left[source.id][offer].remove(way)
+            yield source, chains.needed(source, way) if len(way) > 1 else way
 
 
-def _worthwhile(source: ImageRecord, choice: EnrichChoice, offered: tuple[Axis, ...]) -> dict[str, list[Edit]]:
+def _worthwhile(source: ImageRecord, choice: EnrichChoice, offers: list[_Offer]) -> dict[str, list[Way]]:
     """The edits of each axis that ask for something new."""
     others = choice.sources if choice.gaps else ()
     known = {(other.angle, other.expression) for other in others if "unsure" not in (other.angle, other.expression)}
     shown = known | {(source.angle, source.expression)}
     return {
-        axis.name: [e for e in axis.edits if _changes(source, e, shown) and _is_near(source, e, others)]
-        for axis in offered
+        offer.name: [w for w in offer.ways if _changes(source, w, shown) and _is_near(source, w, others)]
+        for offer in offers
     }
 
 
-def _is_near(source: ImageRecord, edit: Edit, others: Sequence[ImageRecord]) -> bool:
+def _is_near(source: ImageRecord, way: Way, others: Sequence[ImageRecord]) -> bool:
     """False for a turn that at least ``NEARER`` of ``others`` have a shorter way to."""
-    own = abs(_turn(edit, source.angle))
-    return sum(abs(_turn(edit, other.angle)) < own for other in others) < NEARER
+    turns = [edit for _, edit in way if edit.angle]
+    if not turns:
+        return True
+    own = abs(_turn(turns[-1], source.angle))
+    return sum(abs(_turn(turns[-1], other.angle)) < own for other in others) < NEARER
 
 
-def _turn(edit: Edit, seen_from: Angle) -> int:
+def _turn(edit: Edit, seen_from: str) -> int:
     """By how many degrees ``edit`` turns a head, the shorter way round (-180 to 180; > 0: toward the picture's right);
     ``unsure`` counts as front."""
     turn = TURN.get(edit.angle, 0) - TURN.get(seen_from, 0) if edit.angle else 0
     return 180 - (180 - turn) % 360
 
 
-def _next_edit(
-    left: dict[str, list[Edit]], offered: tuple[Axis, ...], start: int, used: Counter[tuple[str, str]]
-) -> tuple[Axis, Edit] | None:
-    for offset in range(len(offered)):
-        axis = offered[(start + offset) % len(offered)]
-        if left[axis.name]:
-            return axis, min(left[axis.name], key=lambda e: used[axis.name, e.value])
+def _next_way(
+    left: dict[str, list[Way]], offers: list[_Offer], start: int, used: Counter[str]
+) -> tuple[str, Way] | None:
+    for offset in range(len(offers)):
+        offer = offers[(start + offset) % len(offers)]
+        if left[offer.name]:
+            return offer.name, min(left[offer.name], key=lambda way: used[chains.name_of(way)])
     return None
 
 
-def _changes(source: ImageRecord, edit: Edit, shown: set[tuple[str, str]]) -> bool:
-    """False for an edit that asks for what is ``shown`` already."""
-    if not edit.angle and not edit.expression:
+def _changes(source: ImageRecord, way: Way, shown: set[tuple[str, str]]) -> bool:
+    """False for what asks for what is ``shown`` already."""
+    if not any(edit.angle or edit.expression for _, edit in way):
         return True
-    return (edit.angle or source.angle, edit.expression or source.expression) not in shown
+    return chains.end(source, way) not in shown
 
 
-def _shot(choice: EnrichChoice, source: ImageRecord, axis: Axis, edit: Edit) -> Shot:
-    cell = f"{axis.name}/{edit.value}"
-    labels = {
-        "axis": axis.name,
-        "value": edit.value,
-        "source": source.id,
-        "angle": edit.angle or source.angle,
-        "expression": edit.expression or source.expression,
-    }
-    return base.make_shot(
-        choice,
-        choice.told(prompt_for(edit, source.angle)),
-        Purpose(step="enrich", cell=cell, labels=labels),
-        seed=base.shot_seed(choice.seed, f"{source.pixels}/{cell}"),
-        stack=choice.stack,
-        source=source,
-    )
+def _shots(choice: EnrichChoice, source: ImageRecord, way: Way) -> list[Shot]:
+    """The shot of an edit, or of each step of a chain; those after the first are without their source. Every beginning
+    of a chain is planned alike, whatever follows, so that it is made once."""
+    shots: list[Shot] = []
+    size = (source.width, source.height)
+    for number in range(1, len(way) + 1):
+        done, (axis, edit) = way[: number - 1], way[number - 1]
+        seen_from, _ = chains.end(source, done)
+        angle, expression = chains.end(source, way[:number])
+        cell = chains.name_of(way[:number])
+        words = prompt_for(edit, seen_from)
+        labels = {
+            "axis": axis.name,
+            "value": edit.value,
+            "source": source.id,
+            "angle": angle,
+            "expression": expression,
+        }
+        if axis.name == OWN:
+            labels["caption"] = edit.caption
+        shot = base.make_shot(
+            choice,
+            words if axis.name == OWN else choice.told(words),
+            Purpose(step="enrich", cell=cell, labels=labels),
+            seed=base.shot_seed(choice.seed, f"{source.pixels}/{cell}"),
+            stack=choice.stack,
+            source=None if done else source,
+            size=size,
+        )
+        size = (shot.width, shot.height)
+        shots.append(shot)
+    return shots
 
 
-def prompt_for(edit: Edit, seen_from: Angle) -> str:
+def prompt_for(edit: Edit, seen_from: str) -> str:
     """The instruction of ``edit`` for a source that shows the angle ``seen_from`` (``unsure`` counts as front).
 
     The camera commands turn relative to the picture: a camera that goes round to the left sees the nose move toward

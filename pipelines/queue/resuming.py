@@ -2,6 +2,7 @@
 
 from pipelines.domain.records import ImageRecord, Job, TrainingRun
 from pipelines.domain.requests import RenderRequest, Request, TrainRequest
+from pipelines.domain.shots import ImageRef, Shot
 from pipelines.storage.migrations import MadeByNewer
 from pipelines.storage.pictures import read_recipe
 from pipelines.storage.store import Store
@@ -31,8 +32,19 @@ def unrecorded(store: Store, workspace: Workspace, request: Request) -> list[Ima
     if not isinstance(request, RenderRequest):
         return []
     plan = request.plan
-    lost = [path for path in map(plan.path, plan) if not store.all(ImageRecord, path=path)]
-    return [image for path in lost if (image := _made(workspace, path))]
+    lost: dict[str, ImageRecord] = {}
+
+    def picture_of(shot: Shot) -> ImageRef | None:
+        path = plan.path(shot)
+        known = store.all(ImageRecord, path=path)
+        image = known[-1] if known else lost.get(path) or _made(workspace, path)
+        if image and not known:
+            lost[path] = image
+        return image.ref if image else None
+
+    for shot in plan.grown(picture_of):
+        picture_of(shot)
+    return list(lost.values())
 
 
 def _made(workspace: Workspace, path: str) -> ImageRecord | None:

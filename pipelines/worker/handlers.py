@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.domain.presets import ModelFamily
+    from pipelines.domain.records import ImageRecord, Scores
     from pipelines.engine.resident import Resident
     from pipelines.storage.presets import Presets
     from pipelines.storage.settings import Settings
@@ -105,23 +106,34 @@ class Scoring:
     def __init__(self, context: JobContext, spec: ScoringSpec) -> None:
         self._context, self._spec = context, spec
         self._able = True
+        self._scores: dict[str, Scores] = {}
 
     def __call__(self, event: Event) -> None:
         self._context.emit(event)
         if isinstance(event, ImageMade) and self._able and event.image.id not in self._context.scored:
             self._score(event)
 
+    def scores_of(self, image: ImageRecord) -> Scores | None:
+        """The scores of a picture, by what is known now; ``None`` when scoring cannot work. One that an earlier job
+        scored is looked at again, and what it gets is not told."""
+        if image.id not in self._scores and self._able:
+            self._judge(image, lambda event: None)
+        return self._scores.get(image.id)
+
     def _score(self, made: ImageMade) -> None:
+        self._judge(made.image, self._pass_on)
+
+    def _judge(self, image: ImageRecord, emit: Emit) -> None:
         from pipelines.worker.score import score
 
         c = self._context
         try:
-            score([made.image.ref], self._spec, workspace=c.workspace, settings=c.settings,
-                  emit=self._pass_on, cancelled=c.cancelled)  # fmt: skip
+            self._scores |= score([image.ref], self._spec, workspace=c.workspace, settings=c.settings,
+                                  emit=emit, cancelled=c.cancelled)  # fmt: skip
         except Cancelled:
             raise
         except Exception as error:
-            log.exception("judging %s failed", made.image.path)
+            log.exception("judging %s failed", image.path)
             self._able = False
             c.emit(Warned(text=f"The pictures of this job are not scored: {in_words(error)}"))
 
@@ -131,13 +143,21 @@ class Scoring:
 
 
 def render(request: RenderRequest, context: JobContext) -> Result:
-    """Make the pictures of a plan and score each. Result: ``images``, how many there are now."""
+    """Make the pictures of a plan and score each. Result: ``images``, how many there are now, and ``broken``, the
+    chains that were stopped, if there are."""
+    from pipelines.worker.between import Between
     from pipelines.worker.render import render as run
 
-    emit = Scoring(context, request.scoring) if request.scoring else context.emit
-    made = run(request.plan, resident=context.resident, workspace=context.workspace, emit=emit,
-               cancelled=context.cancelled, job=context.job)  # fmt: skip
-    return {"images": len(made)}
+    scoring = Scoring(context, request.scoring) if request.scoring else None
+    between = Between(let_through=frozenset(request.let_through))
+    if scoring:
+        between.judge = scoring.scores_of
+    made = run(request.plan, resident=context.resident, workspace=context.workspace, emit=scoring or context.emit,
+               cancelled=context.cancelled, job=context.job, between=between)  # fmt: skip
+    result: Result = {"images": len(made)}
+    if between.broken:
+        result["broken"] = [chain.model_dump(mode="json") for chain in between.broken]
+    return result
 
 
 def score(request: ScoreRequest, context: JobContext) -> Result:

@@ -8,7 +8,7 @@ import hashlib
 import io
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import groupby
 
 import numpy as np
@@ -19,7 +19,7 @@ from pipelines.domain.events import Event, ImageMade, Preview, Progress, Started
 from pipelines.domain.faults import in_words, out_of_memory
 from pipelines.domain.presets import ModelFamily, changed_since
 from pipelines.domain.records import ImageRecord
-from pipelines.domain.shots import ImageRef, Plan, Shot
+from pipelines.domain.shots import Chain, ImageRef, Plan, Shot
 from pipelines.engine.adapters import applied, keep_only
 from pipelines.engine.memory import LORAS_KEPT, WillNotFit, predict_render
 from pipelines.engine.resident import Resident
@@ -28,6 +28,7 @@ from pipelines.models.driver import Driver
 from pipelines.storage.pictures import middle_of, read_recipe, save_picture
 from pipelines.storage.presets import load_presets
 from pipelines.storage.workspace import Workspace
+from pipelines.worker.between import Between
 
 log = logging.getLogger(__name__)
 PREVIEW_PX = 256
@@ -57,16 +58,18 @@ def render(
     emit: Callable[[Event], None],
     cancelled: Callable[[], bool],
     job: str = "",
+    between: Between | None = None,
 ) -> list[ImageRecord]:
-    """Make the pictures of ``plan`` that are not there yet; all its pictures, in the plan's order.
+    """Make the pictures of ``plan`` that are not there yet; all of them, in the plan's order, those of chains last.
 
-    A shot that fails gives a Warned event and the rest goes on. Raises Cancelled (within one denoising step; what is
+    A shot that fails gives a Warned event and the rest goes on. ``between`` is asked before each further step of a
+    chain, which stops where it breaks (``None``: nobody is). Raises Cancelled (within one denoising step; what is
     finished stays), WeightsMissing, WillNotFit (both before anything is loaded), RenderFailed when no picture at all
     came out.
     """
-    rendering = _Rendering(plan, resident, workspace, emit, cancelled, job)
+    rendering = _Rendering(plan, resident, workspace, emit, cancelled, job, between or Between())
     rendering.find_existing()
-    to_do = [shot for shot in plan.in_render_order() if shot.id not in rendering.made]
+    to_do = [shot for shot in plan.in_render_order() if shot.id not in rendering.made or rendering.goes_on(shot)]
     rendering.check(to_do)
     for name, shots in groupby(to_do, key=lambda shot: shot.family):
         rendering.of_family(rendering.models[name], list(shots))
@@ -74,7 +77,7 @@ def render(
         raise RenderFailed(f"None of the {len(to_do)} pictures could be made. The first: {rendering.first_error}")
     if len(rendering.failed) > NAMED:
         emit(Warned(text=_failures(rendering.failed, len(to_do))))
-    return [rendering.made[shot.id] for shot in plan if shot.id in rendering.made]
+    return [rendering.made[shot.id] for shot in rendering.known() if shot.id in rendering.made]
 
 
 class _Rendering:
@@ -88,9 +91,13 @@ class _Rendering:
         emit: Callable[[Event], None],
         cancelled: Callable[[], bool],
         job: str,
+        between: Between,
     ) -> None:
         self.plan, self.resident, self.workspace, self.emit = plan, resident, workspace, emit
-        self.cancelled, self.job = cancelled, job
+        self.cancelled, self.job, self.between = cancelled, job, between
+        self.chains: dict[str, list[Chain]] = {}
+        for chain in plan.chains:
+            self.chains.setdefault(chain.first, []).append(chain)
         self.models = load_presets(workspace.root).models
         self.made: dict[str, ImageRecord] = {}
         self.first_error = ""
@@ -99,14 +106,45 @@ class _Rendering:
 
     def find_existing(self) -> None:
         """Take what an earlier run has made. A file without a readable recipe is made again."""
-        for shot in self.plan:
+        for shot in self.known():
             path = self.plan.path(shot)
             record = read_recipe(self.workspace.path(path), path)
             if record and record.shot and record.shot.id == shot.id:
                 self.made[shot.id] = record
-        self.emit(Started(total=len(self.plan), unit="pictures", skipped=len(self.made)))
+        self.emit(Started(total=len(self.plan.pictures), unit="pictures", skipped=len(self.made)))
         for record in self.made.values():
             self.emit(ImageMade(image=record))
+
+    def known(self) -> Iterator[Shot]:
+        """The shots of the plan, and the steps of chains whose source is there."""
+        return self.plan.grown(lambda shot: self.made[shot.id].ref if shot.id in self.made else None)
+
+    def _steps(self, chain: Chain) -> Iterator[tuple[int, ImageRecord, Shot]]:
+        """The steps after the first, each with its number (from 2) and the picture that it is made of, as long as that
+        was made."""
+        image = self.made.get(chain.first)
+        for number, planned in enumerate(chain.then, 2):
+            if image is None:
+                return
+            shot = planned.made_of(image.ref)
+            yield number, image, shot
+            image = self.made.get(shot.id)
+
+    def goes_on(self, first: Shot) -> bool:
+        """Whether a chain that begins with a picture that is there goes on; one that does not is told of."""
+        return any(self._next_of(chain) for chain in self.chains.get(first.id, []))
+
+    def _next_of(self, chain: Chain) -> bool:
+        for number, image, shot in self._steps(chain):
+            if shot.id not in self.made:
+                return not self._breaks(chain, number - 1, image)
+        return False
+
+    def _breaks(self, chain: Chain, step: int, image: ImageRecord) -> bool:
+        why = self.between.breaks(image, self.emit)
+        if why:
+            self.between.stop(chain, step, image, why, self.emit)
+        return bool(why)
 
     def check(self, to_do: list[Shot]) -> None:
         """Refuse before anything is loaded. Raises WeightsMissing, WillNotFit, RenderFailed for an unknown model or one
@@ -119,27 +157,47 @@ class _Rendering:
             if why := next(filter(None, (changed_since(family, shot.revision) for shot in shots)), ""):
                 raise RenderFailed(why)
             self.resident.folder(family)
-            prediction = predict_render(family, shots, self.workspace, self.resident.settings)
+            prediction = predict_render(family, self._with_steps(shots), self.workspace, self.resident.settings)
             if not prediction.fits:
                 raise WillNotFit(prediction.why)
 
     def of_family(self, family: ModelFamily, shots: list[Shot]) -> None:
         """The pictures of one base model, which is loaded once."""
         self._stop_if_asked()
-        ladder = predict_render(family, shots, self.workspace, self.resident.settings).ladder
+        every = self._with_steps(shots)
+        ladder = predict_render(family, every, self.workspace, self.resident.settings).ladder
         if not self.resident.holds(family):
             self.resident.prepare(family, lambda share, note: self._note(note), self.cancelled)
             self._note(f"Loading {family.title}")
         with self.resident.use(family) as driver:
-            keep_only(driver, {a.sha256 for shot in shots for a in shot.stack.adapters})
+            keep_only(driver, {a.sha256 for shot in every for a in shot.stack.adapters})
             self.loras_kept = 0 if "loras" in ladder else LORAS_KEPT
             for measure in ladder:
                 driver.take(measure)
             for shot in shots:
-                self._stop_if_asked()
-                self._note(_title(shot))
-                self._one(driver, shot)
+                if shot.id not in self.made:
+                    self._in_turn(driver, shot)
+                for chain in self.chains.get(shot.id, []):
+                    self._follow(driver, chain)
             self._note("")
+
+    def _with_steps(self, shots: list[Shot]) -> list[Shot]:
+        """``shots``, and what is planned to be made of their pictures."""
+        return shots + [step for shot in shots for chain in self.chains.get(shot.id, []) for step in chain.then]
+
+    def _in_turn(self, driver: Driver, shot: Shot) -> None:
+        self._stop_if_asked()
+        self._note(_title(shot))
+        self._one(driver, shot)
+
+    def _follow(self, driver: Driver, chain: Chain) -> None:
+        """The further steps of a chain, until it breaks."""
+        for number, image, shot in self._steps(chain):
+            if shot.id in self.made:
+                continue
+            if self._breaks(chain, number - 1, image):
+                return
+            self._in_turn(driver, shot)
 
     def _note(self, words: str) -> None:
         self.emit(Progress(done=len(self.made), note=words))

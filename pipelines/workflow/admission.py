@@ -17,15 +17,15 @@ from pipelines.domain.requests import (
 from pipelines.domain.shots import ImageRef
 from pipelines.queue.admission import NotAllowed
 from pipelines.session import Session
-from pipelines.workflow import gate, outsiders, review, sources, thresholds
+from pipelines.workflow import chains, gate, outsiders, review, sources, thresholds
 
 
 def admit(session: Session, request: Request) -> Request:
     """The request as it may begin now. Raises NotAllowed.
 
     Nothing begins whose model has another preset by now. A training must pass its gate whole. Nothing is made from a
-    picture that was left out since. Nobody is measured against a picture that was left out since, and no threshold
-    calibrated from one: those are taken off the request.
+    picture that was left out since, nor a chain gone on with from one that was rejected. Nobody is measured against a
+    picture that was left out since, and no threshold calibrated from one: those are taken off the request.
     """
     match request:
         case TrainRequest():
@@ -35,6 +35,7 @@ def admit(session: Session, request: Request) -> Request:
         case RenderRequest():
             _check_presets(session, {(shot.family, shot.revision) for shot in request.plan.shots})
             _check_sources(session, request)
+            request = chains.admitted(session, request)
             return request.model_copy(update={"scoring": _scoring(session, request.plan.character, request.scoring)})
         case ScoreRequest():
             return request.model_copy(update={"scoring": _scoring(session, request.character, request.scoring)})

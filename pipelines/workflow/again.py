@@ -45,8 +45,7 @@ def plan(session: Session, image: ImageRecord, count: int) -> Plan:
     NotAllowed for a picture that no shot of Enrich or Generate made, and when its source has been left out."""
     if image.shot is None or image.kind not in STEP:
         raise NotAllowed("Only a picture that was made in Enrich or Generate can be made again.")
-    known = {source.id for source in sources.sources(session, image.character)}
-    if any(parent.id not in known for parent in image.parents):
+    if not _may_be_used(session, image):
         raise NotAllowed("The source of this picture has been left out: take it back in to make more of it.")
     kind: DatasetKind = "enriched" if image.kind == "enriched" else "synthetic"
     version = datasets.open_version(session, image.character, kind)
@@ -57,6 +56,16 @@ def plan(session: Session, image: ImageRecord, count: int) -> Plan:
         folder=session.workspace.dataset(image.character, kind, version),
         shots=tuple(_others(session, image, image.shot, count)),
     )
+
+
+def _may_be_used(session: Session, image: ImageRecord) -> bool:
+    """Whether all that a picture was made from may be used: sources that stand, and steps of its chain that nobody
+    rejected."""
+    if not image.parents:
+        return True
+    known = {source.id for source in sources.sources(session, image.character)}
+    source, *steps = review.lineage(session, image) or [image]
+    return source.id in known and all(session.store.verdict(step.id).label != "reject" for step in steps)
 
 
 def _others(session: Session, image: ImageRecord, shot: Shot, count: int) -> Iterator[Shot]:

@@ -239,6 +239,34 @@ def score_again(session: Session, character_id: str) -> Job:
     return session.jobs.submit(request, f"Judge {count(len(found), 'picture')} by the new line", character_id)
 
 
+def unsure_though_good(session: Session, calibration: Calibration) -> tuple[int, int]:
+    """Of the pictures beyond the sources that a human called good and that this recogniser gave a score, how many lie
+    between the two lines; and how many there are."""
+    c = calibration
+    found = (session.store.get(ImageRecord, r.image.id) for r in verified(session, c.character))
+    who = (image.scores.identity for image in found if image)
+    scores = [i.score for i in who if i and i.score is not None and i.recogniser == c.recogniser]
+    return sum(max(c.floor, -1) <= score < c.threshold for score in scores), len(scores)
+
+
+def remarks(session: Session, calibration: Calibration) -> list[str]:
+    """What a person who looks at results would ask: why so many good ones stay unsure, and what to do about it."""
+    c = calibration
+    unsure, of = unsure_though_good(session, c)
+    if 2 * unsure <= of or not of:
+        return []
+    told = (
+        f"{unsure} of {count(of, 'picture')} that you called good score between the lines and stay unsure: you decide"
+        " on them, and none is sorted out by itself."
+    )
+    if c.smallest > c.tau:
+        told += (
+            f" The sources draw the line: the lowest of them scores {c.smallest:.2f}, others would allow {c.tau:.2f}."
+            " Sources that look less alike (other light, other days, more angles) lower it."
+        )
+    return [told]
+
+
 def words(session: Session, calibration: Calibration) -> str:
     """What a calibration says, in a few lines."""
     c = calibration
@@ -254,6 +282,7 @@ def words(session: Session, calibration: Calibration) -> str:
             for r in c.rejects
         ),
     ]
+    lines += remarks(session, c)
     if c.provisional:
         lines.append(f"Provisional, not used: {c.why}")
     elif not fits(c, sources.references(session, c.character)):

@@ -2,7 +2,7 @@
 
 What a human said wins. What an edit changed is named, and what the picture does not show is left out: another tag than
 was asked for, a failure mode that says so, an edit with one star. An edited picture has the rest of its source's
-caption.
+caption; the source of a step of a chain is the step before, so that the end tells of every edit.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,6 +17,7 @@ from pipelines.planning.base import edits_by_name, with_character
 from pipelines.planning.captions import Fact
 from pipelines.session import Session
 from pipelines.storage.presets import Presets
+from pipelines.workflow.review import lineage
 
 NOT_DONE = 1
 """Stars of an edit that was not done."""
@@ -129,14 +130,23 @@ class Captions:
         assert image.shot
         labels = image.shot.purpose.labels
         source = self._session.store.get(ImageRecord, image.shot.sources[0].id)
-        words = self._own(source.caption if source else "")
+        before = self._before(source)
         axis, phrase = labels.get("axis", ""), self._phrase(image)
         spoken = texts.factor_of(phrase, self._factors) if phrase else None
         changed = axis if any(f.name == axis for f in self._factors) else spoken.name if spoken else axis
         gone = {changed, *wrong} | {n for n in SHOWN if source and self._differs(image, source, n, wrong)}
-        left = texts.without(words, gone, self._factors, self._character.token)
+        left = texts.without(before.words, gone, self._factors, self._character.token)
         done = phrase and axis not in SHOWN and not {axis, changed} & wrong and "edit" in self._from
-        return _Text(left, by_hand=True, edit=(Fact(changed, phrase, said=True),) if done else ())
+        kept = tuple(fact for fact in before.edit if fact.factor not in gone)
+        return _Text(left, by_hand=True, edit=(*kept, *([Fact(changed, phrase, said=True)] if done else ())))
+
+    def _before(self, source: ImageRecord | None) -> _Text:
+        """What a source was told with: of a step of a chain, also what it changed."""
+        if source is None:
+            return _Text(self._own(""))
+        if source.caption_whole or source.shot is None or not source.shot.sources:
+            return _Text(self._own(source.caption))
+        return self._text(source, self._wrong(source))
 
     def _differs(self, image: ImageRecord, source: ImageRecord, name: Shown, wrong: set[str]) -> bool:
         here = self._known(image, name, wrong)[0]
@@ -146,7 +156,8 @@ class Captions:
         labels = image.shot.purpose.labels if image.shot else {}
         axis, value = labels.get("axis", ""), labels.get("value", "")
         edit = self._edits.get(f"{axis}/{value}")
-        return texts.edit_words(axis, value, edit.caption if edit else "", self._factors) if value else ""
+        said = edit.caption if edit else labels.get("caption", "")
+        return texts.edit_words(axis, value, said, self._factors) if value else ""
 
     # ---- what is known besides
 
@@ -158,15 +169,16 @@ class Captions:
 
     def _words(self, image: ImageRecord, name: Shown, value: str) -> str:
         edit = self._edits.get(f"{name}/{value}")
-        if edit and edit.caption and self._axis(image) == name and getattr(edit, name) == value:
+        done = image.shot.purpose.edits if image.shot else ()
+        if edit and edit.caption and f"{name}/{value}" in done and getattr(edit, name) == value:
             return edit.caption
         return f"{value} view" if name == "angle" else value
 
     def _framing(self, image: ImageRecord) -> Fact | None:
-        """The framing (as a factor's name, for what leads it) in words: said of this picture or of its source, else
-        measured."""
-        source = self._session.store.get(ImageRecord, image.parents[0].id) if image.parents else None
-        said = next((i.framing for i in (image, source) if i and i.framing != "unsure"), "")
+        """The framing (as a factor's name, for what leads it) in words: said of this picture or of what it was made
+        from, else measured."""
+        before = reversed(lineage(self._session, image))
+        said = next((i.framing for i in (image, *before) if i.framing != "unsure"), "")
         found = said or (image.scores.framing if "measured" in self._from else "")
         return Fact(found, texts.FRAMINGS[found], bool(said)) if found in texts.FRAMINGS else None
 

@@ -1,4 +1,4 @@
-"""Step 1.2: edits of the sources along separate dimensions."""
+"""Step 1.2: edits of the sources along separate dimensions, and chains of them."""
 
 from dataclasses import dataclass, field
 
@@ -11,13 +11,16 @@ from pipelines.workflow import datasets, render, sources
 
 @dataclass(frozen=True)
 class EnrichOptions:
-    """What to make. No ``sources``: all of them; no ``edits``: all that are offered; ``gaps``: turns and expressions
-    only to what none of these sources shows, and turns from the sources that are nearest. At most ``per_source`` edits
-    of each, ``count`` in all; ``steps`` and ``guidance`` of ``None`` are what the LoRAs ask for, else the
-    model's."""
+    """What to make. No ``sources``: all of them; no ``edits``: all that are offered, or the ``chains`` (edits in their
+    order, ``angle/profile-left > expression/angry``) and own ``instructions`` alone if there are some; ``gaps``: turns
+    and expressions only to what none of these sources shows, and turns from the sources that are nearest. At most
+    ``per_source`` edits or chains of each, ``count`` pictures in all; ``steps`` and ``guidance`` of ``None`` are what
+    the LoRAs ask for, else the model's."""
 
     sources: tuple[str, ...] = ()
     edits: tuple[str, ...] = ()
+    chains: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
     stack: LoraStack = field(default_factory=LoraStack)
     per_source: int = 4
     count: int | None = None
@@ -49,6 +52,8 @@ def plan(session: Session, character_id: str, options: EnrichOptions) -> Plan:
             sources=tuple(_tagged(known[i]) for i in wanted),
             axes=session.presets.axes,
             edits=options.edits,
+            chains=options.chains,
+            instructions=options.instructions,
             stack=options.stack,
             per_source=options.per_source,
             count=options.count,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
 
+from pipelines.domain.chains import Broken
 from pipelines.domain.presets import ModelFamily
 from pipelines.domain.records import ImageRecord, Job, Record
 from pipelines.domain.requests import ObtainRequest, RenderRequest
@@ -15,7 +16,7 @@ from pipelines.engine.weights import Missing, missing
 from pipelines.queue.state import RUNNING
 from pipelines.session import NotFound, Session
 from pipelines.storage.settings import Settings
-from pipelines.workflow import sources
+from pipelines.workflow import chains, sources
 from pipelines.workflow.characters import NotAllowed
 
 Alongside = Callable[[Job], list[Record]]
@@ -30,7 +31,8 @@ PREVIEW = 4
 class Estimate:
     """What a plan will take: how many pictures are still to be made, seconds (``None``: never done here), memory.
     ``lacking`` are weights that have to be obtained first (``coming``: they are on their way), ``slow`` says that they
-    will be drawn without a card by a model made for one, ``note`` what is worth knowing of the machine."""
+    will be drawn without a card by a model made for one, ``note`` what is worth knowing of the machine; ``broken`` are
+    the chains of the plan that broke already."""
 
     pictures: int
     seconds: float | None
@@ -41,6 +43,7 @@ class Estimate:
     note: str = ""
     coming: bool = False
     slow: bool = False
+    broken: tuple[Broken, ...] = ()
 
     @property
     def words(self) -> str:
@@ -88,7 +91,8 @@ def about(seconds: float | None) -> str:
 
 def estimate(session: Session, plan: Plan) -> Estimate:
     """Predict a plan: time from pictures made here before with the same model, memory from sizes."""
-    to_do = [shot for shot in plan.shots if not session.workspace.path(plan.path(shot)).exists()]
+    left = chains.left(session, plan)
+    to_do = left.shots
     seconds = 0.0
     known = True
     for family in dict.fromkeys(shot.family for shot in to_do):
@@ -97,7 +101,10 @@ def estimate(session: Session, plan: Plan) -> Estimate:
         seconds += (one or 0.0) * sum(shot.family == family for shot in to_do)
     forecast = [
         predict_render(
-            session.family(family), [s for s in plan.shots if s.family == family], session.workspace, session.settings
+            session.family(family),
+            [s for s in plan.pictures if s.family == family],
+            session.workspace,
+            session.settings,
         )
         for family in dict.fromkeys(shot.family for shot in plan.shots)
     ]
@@ -114,6 +121,7 @@ def estimate(session: Session, plan: Plan) -> Estimate:
         note=_machine_note(session, families),
         coming=any(coming(session, family) for family in families),
         slow=slow(session, families),
+        broken=tuple(left.broken),
     )
 
 
@@ -161,8 +169,8 @@ def submit(session: Session, plan: Plan, title: str, *, alongside: Alongside = l
 
 def submit_pictures(session: Session, plan: Plan, what: str, *, preview: bool) -> Job:
     """Queue a plan as a job called ``what``, or its first pictures as a preview. Raises NotAllowed."""
-    part = plan.model_copy(update={"shots": plan.shots[:PREVIEW]}) if preview else plan
-    return submit(session, part, f"{'Preview' if preview else what}: {count(len(part), 'picture')}")
+    part = plan.beginning(PREVIEW) if preview else plan
+    return submit(session, part, f"{'Preview' if preview else what}: {count(len(part.pictures), 'picture')}")
 
 
 def missing_weights(session: Session, family: str) -> Missing | None:

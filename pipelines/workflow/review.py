@@ -36,8 +36,6 @@ TRIES: tuple[Gate, ...] = ("enriched", "survey")
 """Kinds of pictures that are edits of a source: one of them may be a better try of another."""
 NOT_AN_EDIT = "Only a picture that was edited from a source can be corrected."
 
-# detectors miss profiles and there is no face from behind: not measurable is never a failure (docs/numbers.md)
-FACELESS = ("profile-left", "profile-right", "back")
 NO_FACE = -2.0
 """Below every cosine: where a picture lies that has no face although it should."""
 
@@ -85,14 +83,23 @@ def pile(session: Session, character_id: str, gate: Gate) -> list[Item]:
         Item(
             image,
             session.store.verdict(image.id),
-            references.get(angle_of(image)) or _first_parent(session, image) or anyone,
+            references.get(angle_of(image)) or _source_of(session, image) or anyone,
         )
         for image in found
     ]
 
 
-def _first_parent(session: Session, image: ImageRecord) -> ImageRecord | None:
-    return session.store.get(ImageRecord, image.parents[0].id) if image.parents else None
+def lineage(session: Session, image: ImageRecord) -> list[ImageRecord]:
+    """What a picture was made from, the source first, then each step of the chain that led to it."""
+    found: list[ImageRecord] = []
+    while image.parents and (parent := session.store.get(ImageRecord, image.parents[0].id)):
+        found.insert(0, parent)
+        image = parent
+    return found
+
+
+def _source_of(session: Session, image: ImageRecord) -> ImageRecord | None:
+    return next(iter(lineage(session, image)), None)
 
 
 def references_by_angle(session: Session, character_id: str) -> dict[str, ImageRecord]:
@@ -155,7 +162,7 @@ def out_above(image: ImageRecord, verdict: Verdict) -> float | None:
     identity = image.scores.identity
     if image.kind != "synthetic" or verdict.label is not None or identity is None or not identity.model_hash:
         return None
-    if image.scores.faces == 0 and angle_of(image) not in FACELESS and 2 * identity.n > identity.asked:
+    if image.scores.lack_face(angle_of(image)):
         return NO_FACE
     return identity.score if identity.verdict == "wrong" else None
 

@@ -12,13 +12,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipelines.domain.bounds import Weight, fits
+from pipelines.domain.chains import Broken
 from pipelines.domain.faults import shown, wanted
 from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord
 from pipelines.domain.shots import Plan
 from pipelines.domain.words import count
 from pipelines.planning.sampling import notes
 from pipelines.session import NotFound, Session
-from pipelines.workflow import characters, loras, sources
+from pipelines.workflow import chains, characters, loras, sources
 from pipelines.workflow.opening import open_session
 from studio.cli.outermost import DONE, FAILED
 from studio.cli.progress import follow
@@ -124,10 +125,13 @@ def make_pictures(session: Session, plan: Plan, job: Job) -> Answer:
     data["notes"] = notes(plan)
     data["images"] = [
         {"id": i.id, "path": i.path, "cell": i.shot.purpose.cell, "scores": i.scores.model_dump(mode="json")}
-        for i in session.store.all(ImageRecord, character=plan.character, kind=plan.kind, version=plan.version)
-        if i.shot and i.shot in plan.shots
+        for i in chains.pictures(session, plan)
+        if i.shot
     ]
-    return data, f"{words}; {count(len(data['images']), 'picture')} in {plan.folder}"
+    ended = session.store.get(Job, job.id) or job
+    data["broken"] = ended.result.get("broken", [])
+    told = [Broken.model_validate(chain).words for chain in data["broken"]]
+    return data, "\n".join([f"{words}; {count(len(data['images']), 'picture')} in {plan.folder}", *told])
 
 
 def picture_ids(session: Session, options: argparse.Namespace, named: Iterable[str]) -> list[str]:

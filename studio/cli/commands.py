@@ -12,10 +12,22 @@ from pipelines.domain.shots import LoraStack
 from pipelines.domain.words import count
 from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
+from pipelines.storage.atomic import write_durably
 from pipelines.storage.given import look_through
 from pipelines.workflow import calibration as calibrating
 from pipelines.workflow import card as cards
-from pipelines.workflow import characters, datasets, flywheel, judges, loras, outsiders, pristine, sources, training
+from pipelines.workflow import (
+    card_report,
+    characters,
+    datasets,
+    flywheel,
+    judges,
+    loras,
+    outsiders,
+    pristine,
+    sources,
+    training,
+)
 from pipelines.workflow import enrich as enriching
 from pipelines.workflow import generate as generating
 from pipelines.workflow import presets as own_presets
@@ -55,6 +67,8 @@ def enrich(options: argparse.Namespace) -> Answer:
             enriching.EnrichOptions(
                 sources=tuple(picture_ids(session, options, options.source)),
                 edits=tuple(options.edit),
+                instructions=tuple(options.instruction),
+                chains=(*options.chain, *_failed_cells(session, options)),
                 stack=loras.stack(session, lora_rows(session, options.lora)),
                 per_source=options.per_source,
                 count=options.count,
@@ -65,6 +79,14 @@ def enrich(options: argparse.Namespace) -> Answer:
             ),
         )
         return make_pictures(session, plan, enriching.submit(session, plan))
+
+
+def _failed_cells(session: Session, options: argparse.Namespace) -> tuple[str, ...]:
+    """The chains for the cells of a card that failed."""
+    if not options.failed_of:
+        return ()
+    character = character_of(session, options)
+    return card_report.chains_for(session, card_report.of_version(session, character.id, options.failed_of))
 
 
 @command
@@ -292,10 +314,12 @@ def _calibrate(session: Session, character: Character, wanted: calibrating.Calib
 
 @command
 def card(options: argparse.Namespace) -> Answer:
-    """Run the model card, or show one that was run."""
+    """Run the model card, or show one that was run: with what another had, or written down."""
     with in_session(options) as session:
         character = character_of(session, options)
         data: Told = {}
+        if options.against and not options.show:
+            raise Usage("Say which card is held against which: --show v2 --against v1.")
         if not options.show:
             lora = lora_of(session, character, options.version)
             wanted = cards.CardOptions(lora, options.strength, options.seed)
@@ -309,7 +333,25 @@ def card(options: argparse.Namespace) -> Answer:
             {"cell": c.cell.name, "verdict": c.verdict, "by": c.by, "why": c.why, "image": c.image and c.image.id}
             for c in board
         ]
-        return data, rate.words
+        told = [rate.words]
+        if options.against:
+            before = card_report.of_version(session, character.id, options.against)
+            compared = card_report.compare(session, before, made)
+            data["against"] = asdict(compared) | {"words": compared.words}
+            told.append(compared.words)
+        if options.export:
+            told.append(_export_card(session, made, options.export))
+        return data, "\n".join(told)
+
+
+def _export_card(session: Session, made: Card, file: Path) -> str:
+    form = file.suffix.removeprefix(".").lower()
+    if form not in card_report.FORMS:
+        raise Usage(f"A card is written as .{', .'.join(card_report.FORMS)}: {file.name} is none of these.")
+    if file.exists():
+        raise Usage(f"{file} is there already, and nothing is overwritten: name another file.")
+    write_durably(file, card_report.export(session, made, form).encode(), sync=False)
+    return f"Written to {file}."
 
 
 def _shown_card(session: Session, character: Character, version: str | None) -> Card:

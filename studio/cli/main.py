@@ -195,7 +195,21 @@ def _enrich(p: argparse.ArgumentParser) -> None:
     _sampling(p, EnrichOptions)
     _lora_rows(p)
     p.add_argument("--source", action="append", default=[], help="id of a source (default: all)")
-    p.add_argument("--edit", action="append", default=[], help="such as angle/half-left (default: all)")
+    p.add_argument(
+        "--edit", action="append", default=[],
+        help="such as angle/half-left (default: all, or the chains alone)",
+    )  # fmt: skip
+    p.add_argument(
+        "--chain", action="append", default=[], metavar="EDIT,EDIT",
+        help="edits in their order, each made of what the one before gave, such as angle/profile-left,expression/angry;"
+        " it stops where it shows someone else",
+    )  # fmt: skip
+    p.add_argument(
+        "--instruction", action="append", default=[], metavar="WORDS",
+        help='an edit in your own words, such as "Give the person a red hat | wearing a red hat": what stands behind'
+        " the | goes into the caption",
+    )  # fmt: skip
+    p.add_argument("--failed-of", metavar="vN", help="chains for the cells of that model card that failed")
     p.add_argument("--per-source", type=number(Each), default=EnrichOptions.per_source)
     p.add_argument(
         "--gaps", action=argparse.BooleanOptionalAction, default=EnrichOptions.gaps,
@@ -288,6 +302,8 @@ def _card(p: argparse.ArgumentParser) -> None:
     p.add_argument("--strength", type=number(Weight), default=CardOptions.strength)
     p.add_argument("--seed", type=number(Seed), default=CardOptions.seed)
     p.add_argument("--show", metavar="vN", help="show a card that was run instead of running one")
+    p.add_argument("--against", metavar="vN", help="with --show: cells gained and lost since that card (McNemar)")
+    p.add_argument("--export", type=file, metavar="FILE", help="write the card down: a file .md, .json or .html")
 
 
 def _presets(p: argparse.ArgumentParser) -> None:

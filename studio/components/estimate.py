@@ -18,6 +18,9 @@ from studio.components.painted import Words
 from studio.components.shell import Shell
 from studio.server.state import Studio
 
+TOLD = 3
+"""Chains that broke already that are told one by one."""
+
 
 def estimate_words(studio: Studio, plan: Plan) -> Value:
     """``60 pictures, about 7 min, fits`` and what the LoRAs ask for, as the value of a Words; in the tone of a warning
@@ -25,10 +28,13 @@ def estimate_words(studio: Studio, plan: Plan) -> Value:
     seen = render.estimate(studio.session, plan)
     if not plan.shots:
         return {"lines": ["Nothing to make yet."], "tone": "quiet"}
+    of, broken = len(plan.pictures), [chain.words for chain in seen.broken]
     if not seen.pictures:
-        return {"lines": [f"All {len(plan)} pictures exist already: change the seed or the choice."], "tone": "quiet"}
-    done = len(plan) - seen.pictures
-    lines = [f"{done} of {len(plan)} exist already and are kept."] if done else []
+        there = f"All {of} pictures exist already" if not broken else "Nothing is left to make"
+        return {"lines": [f"{there}: change the seed or the choice.", *broken[:TOLD]], "tone": "quiet"}
+    done = of - seen.pictures - sum(chain.steps - chain.step for chain in seen.broken)
+    lines = [f"{done} of {of} exist already and are kept."] if done > 0 else []
+    lines += broken[:TOLD]
     lines += [*([seen.note] if seen.note else []), *notes(plan)]
     return {"title": seen.words, "lines": lines, "tone": "" if seen.can_begin else "bad"}
 

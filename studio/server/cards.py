@@ -2,8 +2,9 @@
 
 from dataclasses import asdict
 from typing import Annotated, NotRequired
+from urllib.parse import quote
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Response
 from typing_extensions import TypedDict
 
 from pipelines.domain.bounds import Seed
@@ -11,9 +12,9 @@ from pipelines.domain.presets import CardCell
 from pipelines.domain.records import Card, Character, LoraRecord
 from pipelines.practice import reviewer
 from pipelines.workflow import card as cards
-from pipelines.workflow import loras, render
+from pipelines.workflow import card_report, loras, render
 from pipelines.workflow.card import CardOptions
-from studio.server.in_words import Begun, InWords
+from studio.server.in_words import STILL, Begun, InWords
 from studio.server.state import Studio
 from studio.server.tiles import Tile, tile
 
@@ -97,6 +98,29 @@ class Cards(TypedDict):
     ahead: CardAhead
 
 
+class CardsCompared(TypedDict):
+    """Two cards held against each other: cells that are right in the second alone, in the first alone, McNemar's p, and
+    what that says."""
+
+    gained: list[str]
+    lost: list[str]
+    p: float
+    words: str
+
+
+class FailedCells(TypedDict):
+    """Chains of edits that make pictures for cells that failed."""
+
+    chains: list[str]
+
+
+MEDIA: dict[card_report.Form, str] = {
+    "md": "text/markdown; charset=utf-8",
+    "json": "application/json",
+    "html": "text/html; charset=utf-8",
+}
+
+
 def card_routes(studio: Studio) -> APIRouter:
     """Cards that were run, and running one."""
     router = APIRouter(route_class=InWords)
@@ -110,6 +134,35 @@ def card_routes(studio: Studio) -> APIRouter:
         lora: Annotated[str, Body()] = CardOptions.lora, seed: Annotated[Seed | None, Body()] = CardOptions.seed
     ) -> Begun:
         return {"job": cards.submit(studio.session, studio.character_id, CardOptions(lora=lora, seed=seed)).id}
+
+    return router
+
+
+def card_report_routes(studio: Studio) -> APIRouter:
+    """What is done with cards that were judged."""
+    router = APIRouter(route_class=InWords)
+
+    def of(version: str) -> Card:
+        return card_report.of_version(studio.session, studio.character_id, version)
+
+    @router.get("/cards/compare")
+    def compare(first: str, second: str) -> CardsCompared:
+        """Cells gained and lost from the first card to the second."""
+        found = card_report.compare(studio.session, of(first), of(second))
+        return {"gained": list(found.gained), "lost": list(found.lost), "p": found.p, "words": found.words}
+
+    @router.get("/cards/{version}/failed")
+    def failed(version: str) -> FailedCells:
+        """The chains of edits that make pictures for the cells of a card that failed."""
+        return {"chains": list(card_report.chains_for(studio.session, of(version)))}
+
+    @router.get("/cards/{version}/export.{form}")
+    def export(version: str, form: card_report.Form) -> Response:
+        """A card written down, as a file to keep."""
+        text = card_report.export(studio.session, of(version), form)
+        name = f"{studio.character_id}-card-{version}.{form}"
+        headers = STILL | {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+        return Response(text, media_type=MEDIA[form], headers=headers)
 
     return router
 

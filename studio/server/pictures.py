@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import Angle, Decision, Expression, Framing, ImageRecord, TrainingRun
 from pipelines.storage import pictures as files
-from pipelines.workflow import again, datasets, review, sources
+from pipelines.workflow import again, chains, datasets, review, sources
 from studio.server.in_words import Begun, InWords, unchecked
 from studio.server.state import Studio
 from studio.server.tiles import Tile, tile
@@ -49,11 +49,14 @@ class DecisionSaid(TypedDict):
 
 
 class Picture(Tile):
-    """Everything about one picture: recipe, lineage, scores, decisions; lines are pairs of a name and words."""
+    """Everything about one picture: recipe, lineage, scores, decisions; lines are pairs of a name and words.
+    ``corrected_by`` and ``corrects`` are pictures that teach the editor together with it (flywheel 2)."""
 
     recipe: list[tuple[str, str]]
     parents: list[str]
     children: list[str]
+    corrected_by: list[str]
+    corrects: list[str]
     scores: list[tuple[str, str]]
     decisions: list[DecisionSaid]
     trained: list[str]
@@ -115,11 +118,12 @@ def of_kind(studio: Studio, kind: str, version: str, run: str = "") -> Pictures:
     versions = sorted({image.version for image in found}, key=_order)
     if version == "latest":
         version = versions[-1] if versions else ""
+    broken = chains.broken(studio.session, studio.character_id) if kind == "enriched" else {}
     shown = found if version in ("all", "") or run else [image for image in found if image.version == version]
     return {
         "version": version,
         "versions": versions,
-        "pictures": [tile(i, store.verdict(i.id)) for i in shown if not _removed(studio, i)],
+        "pictures": [tile(i, store.verdict(i.id), broken.get(i.id, "")) for i in shown if not _removed(studio, i)],
     }
 
 
@@ -136,11 +140,14 @@ def everything(studio: Studio, image_id: str) -> Picture:
     """Everything about one picture: recipe, lineage, scores, decisions. Raises NotFound."""
     store = studio.session.store
     image = review.get(studio.session, image_id)
+    given = review.given_corrections(studio.session, image.character)
     return {
-        **tile(image, store.verdict(image.id)),
+        **tile(image, store.verdict(image.id), chains.broken(studio.session, image.character).get(image.id, "")),
         "recipe": _recipe(image),
-        "parents": [p.id for p in image.parents],
+        "parents": [p.id for p in review.lineage(studio.session, image)],
         "children": [i.id for i in store.all(ImageRecord, character=image.character) if image.ref in i.parents][:60],
+        "corrected_by": [c.target.id for c in given if c.wrong.id == image.id],
+        "corrects": [c.wrong.id for c in given if c.target.id == image.id],
         "scores": _scores(image),
         "decisions": [_said(d) for d in store.decisions(image.id)],
         "trained": [

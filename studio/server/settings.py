@@ -1,7 +1,7 @@
 """The settings as a form, and changing them."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Request
 from typing_extensions import TypedDict
@@ -10,6 +10,7 @@ from pipelines.domain.words import count
 from pipelines.engine.cards import GIB, usable
 from pipelines.engine.shared_folders import look_through as looked_through
 from pipelines.storage.settings import (
+    FILES,
     SEVERAL,
     BadSettings,
     choosing,
@@ -34,7 +35,7 @@ INSIDE = {
 
 class SettingField(TypedDict):
     """One setting: what it is called, its value, what it means, the choices where it has some, from where to where a
-    number goes."""
+    number goes, and whether it names a folder or several."""
 
     name: str
     title: str
@@ -43,6 +44,7 @@ class SettingField(TypedDict):
     choices: list[str] | None
     low: float | None
     high: float | None
+    folder: Literal["", "one", "several"]
 
 
 class Saved(TypedDict):
@@ -108,8 +110,9 @@ def _field(name: str, schema: dict[str, Any], value: Any) -> SettingField:
         choices = [value, *choices]  # a model whose preset is gone: it stays until another is chosen
     low, high = schema.get("minimum"), schema.get("maximum")
     about = schema.get("description", "") + (f" From {low:g} to {high:g}." if None not in (low, high) else "")
+    folder = "several" if name == SEVERAL else "one" if name in places() - {*FILES} else ""
     return {"name": name, "title": title_of(name), "value": value, "about": about, "choices": choices,
-            "low": low, "high": high}  # fmt: skip
+            "low": low, "high": high, "folder": folder}  # fmt: skip
 
 
 def _with_cards(field: SettingField) -> SettingField:

@@ -47,7 +47,8 @@ class OthersKept(TypedDict):
 
 
 class CalibrationTold(ScoresTold):
-    """A threshold with what it was calibrated from; ``frr``: right pictures that do not pass."""
+    """A threshold with what it was calibrated from; ``frr``: right pictures that do not pass; ``remarks`` are of
+    pictures that were judged by it."""
 
     version: str
     recogniser: str
@@ -70,6 +71,7 @@ class CalibrationTold(ScoresTold):
     stale: bool
     frr: Share
     report: str
+    remarks: list[str]
 
 
 class ThresholdsTold(TypedDict):
@@ -226,6 +228,7 @@ def _calibration(studio: Studio, drawn: Calibration) -> CalibrationTold:
         frr={"out": out, "total": total, "low": low, "high": high},
         report=f"/thresholds/{drawn.version}/{drawn.recogniser}",
         **_told(studio, drawn),
+        remarks=calibration.remarks(studio.session, drawn),
     )
 
 

@@ -54,10 +54,12 @@ class Tile(Standing):
     verdict: IdentityVerdict | None
     score: float | None
     faces: int | None
+    broke: str
 
 
-def tile(image: ImageRecord, verdict: Verdict) -> Tile:
-    """A picture as a thumbnail with what judges it. Short keys: a review pile holds thousands of these."""
+def tile(image: ImageRecord, verdict: Verdict, broke: str = "") -> Tile:
+    """A picture as a thumbnail with what judges it; ``broke``: that a chain of edits stopped here, and why. Short keys:
+    a review pile holds thousands of these."""
     identity = image.scores.identity
     return {
         "id": image.id,
@@ -72,6 +74,7 @@ def tile(image: ImageRecord, verdict: Verdict) -> Tile:
         "verdict": identity.verdict if identity else None,
         "score": round(identity.score, 3) if identity and identity.score is not None else None,
         "faces": image.scores.faces,
+        "broke": broke,
         **standing(image, verdict),
     }
 

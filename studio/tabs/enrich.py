@@ -1,20 +1,20 @@
 """Enrich: of the sources that are ticked, edits along separate axes are planned, previewed and made.
 
 Element ids, besides those of enrich_sources: ``enrich-coverage`` (``button[data-cell="front/smiling"]``),
-``enrich-axis-<axis>``, ``enrich-lora-*`` (see lora_stack), ``enrich-per-source``, ``enrich-gaps``, ``enrich-count``,
-``enrich-seed``, ``enrich-steps``, ``enrich-guidance``, ``enrich-plan``, ``enrich-weights``, ``enrich-obtain``,
-``enrich-preview``, ``enrich-make``; ``enrich-results``.
+``enrich-axis-<axis>``, ``enrich-chains``, ``enrich-then``, ``enrich-own``, ``enrich-lora-*`` (see lora_stack),
+``enrich-per-source``, ``enrich-gaps``, ``enrich-count``, ``enrich-seed``, ``enrich-steps``, ``enrich-guidance``,
+``enrich-plan``, ``enrich-weights``, ``enrich-obtain``, ``enrich-preview``, ``enrich-make``; ``enrich-results``.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import gradio as gr
 from gradio.blocks import Block
 
 from pipelines.domain.presets import Axis
-from pipelines.domain.shots import Plan, Shot
+from pipelines.domain.shots import THEN, Plan, Shot
 from pipelines.planning.base import ChoiceError
 from pipelines.practice.choices import choices_for
 from pipelines.session import NotFound
@@ -26,7 +26,7 @@ from studio.components import lora_stack
 from studio.components.coverage import Coverage, CoverageValue, grid
 from studio.components.estimate import Foot, ahead, build_foot, obtain, obtain_offer, refused, start, unknown_yet
 from studio.components.fields import COUNT, GUIDANCE, SEED, STEPS, edited, optional, seed
-from studio.components.forms import QUIET, Asked, Updates, Value, Values, between, event, names, picked
+from studio.components.forms import QUIET, Asked, Updates, Value, Values, between, event, lines, names, picked, text
 from studio.components.kept import KeptParts, note, shows, ticks_before
 from studio.components.lora_stack import Draft, LoraRows
 from studio.components.painted import rev_of
@@ -34,7 +34,7 @@ from studio.components.picker import ticked
 from studio.components.picture_strip import PictureStrip
 from studio.components.shell import Shell
 from studio.server.state import Studio
-from studio.tabs import enrich_sources
+from studio.tabs import enrich_chains, enrich_sources
 from studio.tabs.enrich_sources import NOBODY, Sources, nothing_yet
 
 POOL, PER_SOURCE, PER_SOURCE_MOST = 8, EnrichOptions.per_source, 12
@@ -67,6 +67,9 @@ class EnrichTab:
     sources: Sources
     coverage: Coverage
     axes: dict[str, gr.CheckboxGroup]
+    chains: gr.Textbox
+    then: gr.Dropdown
+    own: gr.Textbox
     loras: LoraRows
     numbers: Numbers
     whose: gr.Textbox
@@ -76,14 +79,21 @@ class EnrichTab:
     @property
     def choice(self) -> list[Block]:
         """Everything a plan depends on."""
-        return [self.sources.picker, *self.numbers.all, *self.axes.values(), *self.loras.inputs]
+        return [self.sources.picker, *self.numbers.all, *self.axes.values(), self.chains, self.own, *self.loras.inputs]
 
     @property
     def kept(self) -> KeptParts:
         """What is kept for each character."""
         n = self.numbers
         parts = {"sources": self.sources.picker, **{f"axis/{name}": group for name, group in self.axes.items()}}
-        parts |= {"per_source": n.per_source, "gaps": n.gaps, "count": n.count, "seed": n.seed}
+        parts |= {
+            "chains": self.chains,
+            "own": self.own,
+            "per_source": n.per_source,
+            "gaps": n.gaps,
+            "count": n.count,
+            "seed": n.seed,
+        }
         parts |= {"steps": n.steps, "guidance": n.guidance}
         bounds = {"count": COUNT, "seed": SEED, "steps": STEPS, "guidance": GUIDANCE}
         return KeptParts("enrich", self.whose, parts, bounds)
@@ -91,11 +101,14 @@ class EnrichTab:
 
 @dataclass(frozen=True)
 class EnrichForm:
-    """What the page says: the picker's value, the ticked edits (``angle/front``) of all axes, the LoRAs, and how many.
+    """What the page says: the picker's value, the ticked edits (``angle/front``) of all axes, the chains of edits, the
+    LoRAs, and how many.
     ``whose`` choice is on the screen; ``wrong`` tells which numbers do not do."""
 
     shown: Value = field(default_factory=dict)
     edits: tuple[str, ...] = ()
+    chains: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
     stack: Draft = field(default_factory=Draft)
     per_source: int = 1
     gaps: bool = False
@@ -113,6 +126,8 @@ def read(tab: EnrichTab, values: Values) -> EnrichForm:
     return EnrichForm(
         shown=picked(values.get(tab.sources.picker)),
         edits=tuple(name for group in tab.axes.values() for name in names(values.get(group))),
+        chains=lines(values.get(tab.chains)),
+        instructions=lines(values.get(tab.own)),
         stack=Draft.read(tab.loras, values),
         per_source=int(between(1, values.get(numbers.per_source), PER_SOURCE_MOST, 1)),
         gaps=bool(values.get(numbers.gaps)),
@@ -134,6 +149,8 @@ def build(studio: Studio) -> EnrichTab:
             gr.HTML("<h3>What to make</h3>", elem_classes="tab-title")
             coverage = Coverage(grid(()), elem_id="enrich-coverage")
             groups = _build_axes(studio)
+            chained, then = enrich_chains.build(studio)
+            own = enrich_chains.build_own()
             gr.HTML("<h3>LoRA stack</h3>", elem_classes="tab-title")
             stack = lora_stack.build("enrich", "editor", POOL)
             numbers, whose = _build_numbers(), note()
@@ -144,7 +161,7 @@ def build(studio: Studio) -> EnrichTab:
                 empty="Enriched pictures arrive here, newest first. Preview 4 shows in a moment what the choice does.",
                 elem_id="enrich-results",
             )
-    return EnrichTab(left, coverage, groups, stack, numbers, whose, foot, results)
+    return EnrichTab(left, coverage, groups, chained, then, own, stack, numbers, whose, foot, results)
 
 
 def _build_axes(studio: Studio) -> dict[str, gr.CheckboxGroup]:
@@ -188,10 +205,14 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     ahead, told = partial(look_ahead, studio, tab), [tab.coverage, *tab.foot.outputs]
     look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
     groups = list(tab.axes.values())
-    for part in [*groups, *tab.numbers.all]:
+    for part in [*groups, *tab.numbers.all, tab.chains, tab.own]:
         edited(part)(**edit)
+    longer = event(
+        dict, partial(enrich_chains.gone_on, tab.then, tab.chains), [tab.then, tab.chains], [tab.then, tab.chains]
+    )
+    tab.then.input(**longer).then(**edit)
     tab.sources.picker.ticks(**edit)
-    tab.coverage.pick(clicked(studio, tab), set(groups), set(groups), **QUIET).then(**edit)
+    tab.coverage.pick(clicked(studio, tab), set(choice), {*groups, tab.chains}, **QUIET).then(**edit)
     enrich_sources.wire(tab.sources, studio, look)
     lora_stack.wire(tab.loras, studio, shell, look)
     foot = tab.foot
@@ -199,7 +220,7 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     foot.make.click(**event(ask, partial(make, studio, False), choice))
     foot.weights.button.click(lambda: obtain(studio, editor_of(studio)), None, None, **QUIET)
     seen = [*tab.sources.outputs, *tab.sources.said_of_one, *foot.outputs, *foot.weights.outputs, tab.whose]
-    seen += [*tab.numbers.all, *groups]
+    seen += [*tab.numbers.all, *groups, tab.chains, tab.own]
     followed = event(ask, partial(refresh, studio, tab), [tab.sources.picker, tab.whose], seen)
     shell.follow(followed, look)
 
@@ -224,7 +245,7 @@ def first_choice(studio: Studio, tab: EnrichTab) -> Updates:
     """Edits of each source, and the ticked edits of each axis: for a practice character those its hint speaks of."""
     n, practice_choices = tab.numbers, choices_for(studio.character)
     usually: Updates = {n.gaps: EnrichOptions.gaps, n.seed: EnrichOptions.seed}
-    usually |= {n.count: "", n.steps: "", n.guidance: ""}
+    usually |= {n.count: "", n.steps: "", n.guidance: "", tab.chains: "", tab.own: ""}
     if practice_choices is None:
         return usually | {n.per_source: PER_SOURCE, **{tab.axes[a.name]: usual(a) for a in studio.on_page.axes}}
     wanted = practice_choices.enrich
@@ -248,14 +269,43 @@ def ticks(studio: Studio, tab: EnrichTab, wanted: Iterable[str]) -> Updates:
 
 
 def clicked(studio: Studio, tab: EnrichTab) -> Callable[[Values, gr.EventData], Updates]:
-    """The handler of a cell that was clicked in the grid: its angle and its expression are ticked, too."""
+    """The handler of a cell that was clicked in the grid: what fills it is chosen, too. One edit of what a source
+    shows, if that leads there; else a turn and then the expression."""
 
     def aim(values: Values, cell: gr.EventData) -> Updates:
-        said = picked(cell._data)
-        wanted = {f"{axis}/{said.get(axis, '')}" for axis in ("angle", "expression")}
-        return ticks(studio, tab, {*read(tab, values).edits, *wanted})
+        form, said = read(tab, values), picked(cell._data)
+        aimed = _aimed(studio, form, text(said.get("angle")), text(said.get("expression")))
+        return {**ticks(studio, tab, aimed.edits), tab.chains: "\n".join(aimed.chains)}
 
     return aim
+
+
+def _aimed(studio: Studio, form: EnrichForm, angle: str, expression: str) -> EnrichForm:
+    """The choice with what fills a cell of the grid."""
+    turn, face = f"angle/{angle}", f"expression/{expression}"
+    ways = [replace(form, edits=(*form.edits, edit)) for edit in (turn, face)]
+    ways.append(replace(form, chains=tuple(dict.fromkeys((*form.chains, f"{turn}{THEN}{face}")))))
+    filled = next((way for way in ways if (angle, expression) in _planned(studio, way)), None)
+    if filled is None:
+        Shell.notify(f"Nothing of this plan would show {angle}, {expression}: {_why_not(studio, ways[-1])}", "warning")
+    return filled or ways[-1]
+
+
+def _planned(studio: Studio, form: EnrichForm) -> set[tuple[str, str]]:
+    """The cells that a choice makes pictures for; none when it makes nothing."""
+    try:
+        shots = plan_of(studio, form).pictures
+    except (NotAllowed, ChoiceError, NotFound):
+        return set()
+    return {(shot.purpose.labels["angle"], shot.purpose.labels["expression"]) for shot in shots}
+
+
+def _why_not(studio: Studio, form: EnrichForm) -> str:
+    try:
+        plan_of(studio, form)
+    except (NotAllowed, ChoiceError, NotFound) as problem:
+        return str(problem)
+    return "allow more edits of each source, or more pictures in all."
 
 
 def plan_of(studio: Studio, form: EnrichForm) -> Plan:
@@ -268,7 +318,7 @@ def plan_of(studio: Studio, form: EnrichForm) -> Plan:
     chosen = ticked(form.shown)
     if not chosen:
         raise NotAllowed("Tick at least one source." if form.shown.get("items") else nothing_yet(studio, NO_SOURCE))
-    if not form.edits:
+    if not (form.edits or form.chains or form.instructions):
         raise NotAllowed("Tick at least one edit, or click a ring of the grid.")
     plan = enrich.plan(
         studio.session,
@@ -276,6 +326,8 @@ def plan_of(studio: Studio, form: EnrichForm) -> Plan:
         EnrichOptions(
             sources=chosen,
             edits=form.edits,
+            chains=form.chains,
+            instructions=form.instructions,
             stack=lora_stack.stack_of(studio, form.stack),
             per_source=form.per_source,
             count=form.count,
@@ -296,7 +348,7 @@ def look_ahead(studio: Studio, tab: EnrichTab, form: EnrichForm) -> Updates:
         plan = plan_of(studio, form)
     except (NotAllowed, ChoiceError, NotFound) as problem:
         return {tab.coverage: coverage_of(studio, ()), **refused(tab.foot, problem)}
-    return {tab.coverage: coverage_of(studio, plan.shots), **ahead(studio, tab.foot, plan)}
+    return {tab.coverage: coverage_of(studio, plan.pictures), **ahead(studio, tab.foot, plan)}
 
 
 def coverage_of(studio: Studio, planned: Iterable[Shot]) -> CoverageValue:

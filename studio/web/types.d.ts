@@ -31,7 +31,7 @@ export interface Begun {
   job: string;
 }
 
-/** A threshold with what it was calibrated from; ``frr``: right pictures that do not pass. */
+/** A threshold with what it was calibrated from; ``frr``: right pictures that do not pass; ``remarks`` are of */
 export interface CalibrationTold {
   genuine: number[];
   impostor: number[];
@@ -58,6 +58,7 @@ export interface CalibrationTold {
   stale: boolean;
   frr: Share;
   report: string;
+  remarks: string[];
 }
 
 /** A good picture that could be kept, and the cell that it fills. */
@@ -77,6 +78,7 @@ export interface Candidate {
   verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
+  broke: string;
   cell: string;
 }
 
@@ -182,6 +184,14 @@ export interface Cards {
   cells: CellTold[];
   seed: number;
   ahead: CardAhead;
+}
+
+/** Two cards held against each other: cells that are right in the second alone, in the first alone, McNemar's p, and */
+export interface CardsCompared {
+  gained: string[];
+  lost: string[];
+  p: number;
+  words: string;
 }
 
 /** Who can be practised with. */
@@ -291,6 +301,20 @@ export interface Facts {
   workspace_id: string;
   piles: Record<string, string>;
   outcomes: Record<string, Record<string, Outcome>>;
+}
+
+/** Chains of edits that make pictures for cells that failed. */
+export interface FailedCells {
+  chains: string[];
+}
+
+/** What a folder holds: names of folders, never of files. ``parent`` is "" at the top; ``left_out`` counts those */
+export interface Folders {
+  at: string;
+  parent: string;
+  folders: string[];
+  left_out: number;
+  places: string[];
 }
 
 /** What to look at and what to press, at one gate. ``tab`` and ``gate`` say where; ``step`` (of the rail) when: that */
@@ -487,9 +511,12 @@ export interface Picture {
   verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
+  broke: string;
   recipe: [string, string][];
   parents: string[];
   children: string[];
+  corrected_by: string[];
+  corrects: string[];
   scores: [string, string][];
   decisions: DecisionSaid[];
   trained: string[];
@@ -529,6 +556,7 @@ export interface PileItem {
   verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
+  broke: string;
   reference: string | null;
   reference_angle: string;
   parent: string | null;
@@ -633,6 +661,7 @@ export interface SettingField {
   choices: string[] | null;
   low: number | null;
   high: number | null;
+  folder: "" | "one" | "several";
 }
 
 /** What can be set. */
@@ -719,6 +748,7 @@ export interface SurveyCell {
   verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
+  broke: string;
   at: SurveyPlace;
 }
 
@@ -819,6 +849,7 @@ export interface Tile {
   verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
+  broke: string;
 }
 
 /** By what a character is told from now on. */
@@ -848,6 +879,7 @@ export interface Try {
   verdict: "right" | "unsure" | "wrong" | "cannot tell" | null;
   score: number | null;
   faces: number | null;
+  broke: string;
   same: boolean;
   how: string;
   prompt: string;

@@ -253,3 +253,14 @@ def test_new_people_pass_as_often_as_the_interval_says(spread: float) -> None:
         beyond += (scores >= found.threshold).mean() > found.far_high
     assert outside <= 8
     assert beyond <= 4
+
+
+def test_the_dot_of_the_roc_says_what_the_rates_beside_it_say() -> None:
+    """Of the fan of sources the lowest alone fails, held against the line of the others; against the line of all, none
+    could."""
+    found = calibrate(refs(FAN, "front"), others(np.linspace(120, 180, 500)))
+    out, total = sum(r.not_passed for r in found.rejects), sum(r.total for r in found.rejects)
+    assert total == len(FAN) and out >= 1 and (found.genuine >= found.threshold).all()
+    assert found.passing == pytest.approx(1 - out / total)
+    y = 300 - 34 + found.passing * (10 - (300 - 34))
+    assert f'cy="{y:.1f}"' in page(found, "Ada", {})

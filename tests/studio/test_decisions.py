@@ -98,10 +98,13 @@ def test_a_better_try_is_offered_taken_and_refused_over_http(client: TestClient,
     assert told["gates"]["enriched"]["counts"]["needs_correction"] == 1
     (kept,) = studio.session.store.all(Correction)
     assert (kept.id, kept.what_was_wrong, kept.chosen) == (told["id"], "six fingers", told["decisions"][better.id])
+    assert client.get(f"/picture/{wrong.id}").json()["corrected_by"] == [better.id]
+    assert client.get(f"/picture/{better.id}").json()["corrects"] == [wrong.id]
     for n, (image, decision) in enumerate(told["decisions"].items()):
         said = {"id": f"{n:016x}", "image": image, "action": "undo", "undoes": decision}
         client.post("/decisions", json={"decisions": [said]})
     assert review.corrections(studio.session, "ada") == []
+    assert client.get(f"/picture/{wrong.id}").json()["corrected_by"] == []
     assert (
         studio.session.store.verdict(wrong.id).label is None and studio.session.store.verdict(better.id).label is None
     )

@@ -153,6 +153,7 @@ def test_another_machine_uses_the_studio_and_chooses_no_folder_of_it(
     for answer in (
         from_elsewhere.post("/workspace", json={"path": str(tmp_path / "private")}),
         from_elsewhere.get("/workspaces"),
+        from_elsewhere.get("/folders", params={"at": str(tmp_path)}),
         *(from_elsewhere.post("/settings", json={name: str(tmp_path)}) for name in places()),
         from_elsewhere.post("/settings", json={"theme": "light", "models_dir": r"\\evil.example\share"}),
     ):

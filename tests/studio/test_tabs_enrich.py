@@ -15,10 +15,10 @@ from pipelines.practice.choices import choices
 from pipelines.workflow import loras, practice, sources
 from pipelines.workflow.opening import open_session
 from studio.components import lora_stack
-from studio.components.forms import Updates
+from studio.components.forms import Updates, Values
 from studio.components.lora_stack import Draft, LoraRows, StackForm
 from studio.server.state import Studio
-from studio.tabs import enrich, enrich_sources
+from studio.tabs import enrich, enrich_chains, enrich_sources
 from studio.tabs.enrich import EnrichForm, EnrichTab
 from studio.tabs.enrich_sources import SourcesForm
 
@@ -43,11 +43,24 @@ def form(
     **numbers: Any,
 ) -> EnrichForm:
     """What the tab reads of what its events send."""
+    return enrich.read(tab, said_by(tab, shown, edits, stack, **numbers))
+
+
+def said_by(
+    tab: EnrichTab,
+    shown: dict[str, Any],
+    edits: tuple[str, ...] = (),
+    stack: Draft | None = None,
+    chains: str = "",
+    own: str = "",
+    **numbers: Any,
+) -> Values:
+    """What the tab's events send."""
     said = {"per_source": 4, "gaps": False, "count": "", "seed": 0, "steps": "", "guidance": ""} | numbers
     values = {getattr(tab.numbers, name): value for name, value in said.items()}
-    values |= groups_say(tab.axes, edits) | rows_say(tab.loras, stack or Draft())
+    values |= groups_say(tab.axes, edits) | rows_say(tab.loras, stack or Draft()) | {tab.chains: chains, tab.own: own}
     assert {*values, tab.sources.picker} == set(tab.choice)
-    return enrich.read(tab, values | {tab.sources.picker: shown})
+    return values | {tab.sources.picker: shown}
 
 
 def picture(folder: Path, name: str, size: int = 80) -> str:
@@ -234,11 +247,73 @@ def test_coverage_counts_good_and_waiting_apart(studio: Studio, put: Put) -> Non
     assert value["waiting"] == {} and "half-left/smiling" not in value["have"]
 
 
-def test_a_click_on_a_cell_ticks_its_edits(studio: Studio, tab: EnrichTab) -> None:
-    cell = gr.EventData(None, {"angle": "front", "expression": "sad"})
-    updates = enrich.clicked(studio, tab)(groups_say(tab.axes, ["angle/half-left"]), cell)
-    chosen = {axis: updates[group] for axis, group in tab.axes.items() if updates[group]}
-    assert chosen == {"angle": ["angle/half-left", "angle/front"], "expression": ["expression/sad"]}
+def click(studio: Studio, tab: EnrichTab, angle: str, expression: str, **more: Any) -> tuple[set[str], tuple[str, ...]]:
+    """The edits and the chains that are chosen after a click on a cell."""
+    values = said_by(tab, picker(studio, tab), **more)
+    updates = enrich.clicked(studio, tab)(values, gr.EventData(None, {"angle": angle, "expression": expression}))
+    after = enrich.read(tab, values | updates)
+    return set(after.edits), after.chains
+
+
+def test_a_click_on_a_cell_chooses_one_edit_where_that_leads_there(studio: Studio, tab: EnrichTab, put: Put) -> None:
+    sources.tag(studio.session, put("source").id, angle="front", expression="neutral")
+    assert click(studio, tab, "front", "sad") == ({"expression/sad"}, ())
+    assert click(studio, tab, "half-left", "neutral") == ({"angle/half-left"}, ())
+    assert click(studio, tab, "half-left", "neutral", edits=("expression/sad",))[0] == {
+        "angle/half-left",
+        "expression/sad",
+    }
+
+
+def test_a_click_on_a_corner_makes_a_chain_that_plan_and_estimate_show(
+    studio: Studio, tab: EnrichTab, put: Put
+) -> None:
+    sources.tag(studio.session, put("source").id, angle="front", expression="neutral")
+    edits, made = click(studio, tab, "profile-left", "angry")
+    assert (edits, made) == (set(), ("angle/profile-left > expression/angry",))
+    choice = form(tab, picker(studio, tab), (), chains=made[0])
+    seen = enrich.look_ahead(studio, tab, choice)
+    assert seen[tab.coverage]["planned"] == {"profile-left/neutral": 1, "profile-left/angry": 1}
+    assert seen[tab.foot.make]["value"] == "Make 2" and seen[tab.foot.plan]["title"].startswith("2 pictures")
+    assert click(studio, tab, "profile-left", "angry", chains=made[0])[1] == made, "a second click adds nothing"
+
+
+def test_a_click_that_fills_nothing_says_why(studio: Studio, tab: EnrichTab, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(enrich.Shell, "notify", lambda words, tone="": told.append(words))
+    click(studio, tab, "profile-left", "angry")
+    assert len(told) == 1 and "profile-left, angry" in told[0] and "Drop pictures" in told[0]
+
+
+def test_chains_are_put_together_by_choosing_edits(studio: Studio, tab: EnrichTab) -> None:
+    written = ""
+    for chosen in (
+        "lighting/neutral",
+        "angle/front",
+        enrich_chains.NEW_CHAIN,
+        enrich_chains.NEW_CHAIN,
+        "angle/half-left",
+    ):
+        updates = enrich_chains.gone_on(tab.then, tab.chains, {tab.then: chosen, tab.chains: written})
+        assert updates[tab.then] is None
+        written = updates[tab.chains]
+    assert written == "lighting/neutral > angle/front\nangle/half-left"
+    assert enrich_chains.gone_on(tab.then, tab.chains, {tab.then: None, tab.chains: written}) == {}
+
+
+def test_an_edit_in_ones_own_words(studio: Studio, tab: EnrichTab, put: Put) -> None:
+    put("source")
+    words = "Give the person a red hat | wearing a red hat\n\nOpen the mouth"
+    plan = enrich.plan_of(studio, form(tab, picker(studio, tab), (), own=words))
+    assert [shot.prompt for shot in plan] == ["Give the person a red hat", "Open the mouth"]
+    seen = enrich.look_ahead(studio, tab, form(tab, picker(studio, tab), (), own="| only a caption"))
+    assert "An instruction has" in seen[tab.foot.plan]["lines"][0]
+
+
+def test_a_chain_that_is_none_is_told_at_the_plan(studio: Studio, tab: EnrichTab, put: Put) -> None:
+    put("source")
+    seen = enrich.look_ahead(studio, tab, form(tab, picker(studio, tab), (), chains="angle/front"))
+    assert "is no chain" in seen[tab.foot.plan]["lines"][0] and not seen[tab.foot.make]["interactive"]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from studio_helpers import NASTY, Served
 
 from pipelines.domain.calibrations import Calibration
 from pipelines.domain.rates import wilson
-from pipelines.domain.records import ImageRecord, Job
+from pipelines.domain.records import Decision, ImageRecord, Job
 from pipelines.domain.requests import CalibrateRequest
 from pipelines.faces import calibration as faces
 from pipelines.session import Session
@@ -85,6 +85,24 @@ def test_the_line_its_rates_and_its_report(client: TestClient, studio: Studio, p
     assert client.get("/thresholds/now").json() == {"state": "used", "threshold": made.threshold}
     put("source")
     assert client.get("/thresholds/now").json()["state"] == "stale"
+
+
+def test_good_pictures_that_stay_unsure_are_counted_and_explained(client: TestClient, studio: Studio, put: Put) -> None:
+    for _ in range(6):
+        put("source")
+    made = drawn(studio)
+    (told,) = client.get("/thresholds").json()["calibrations"]
+    assert told["remarks"] == []
+    low, high = made.threshold - 0.01, made.threshold + 0.01
+    for score in (low, low, high):
+        image = put("enriched", score=score, verdict="unsure")
+        studio.session.store.decide(Decision(image=image.id, who="human", action="label", value="good"))
+    assert calibration.unsure_though_good(studio.session, made) == (2, 3)
+    (told,) = client.get("/thresholds").json()["calibrations"]
+    (remark,) = told["remarks"]
+    assert remark.startswith("2 of 3 pictures that you called good score between the lines")
+    assert ("The sources draw the line" in remark) == (made.smallest > made.tau)
+    assert remark in calibration.words(studio.session, made)
 
 
 @pytest.mark.parametrize("where", ["v1/nobody", "v9/perceptual", "..%2f..%2fflenwheel.json/x", "v1/..%2fperceptual"])

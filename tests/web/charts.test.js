@@ -8,6 +8,7 @@ import {
   extent,
   linear,
   niceTicks,
+  rightShare,
   rocPoints,
   multiples,
 } from "../../studio/web/charts/scale.js";
@@ -24,6 +25,12 @@ test("shares lie by decades, and none below the least", () => {
     [0, 0.001, 0.01, 0.1, 1].map((v) => Math.round(x(v))),
     [30, 30, 90, 150, 210],
   );
+});
+
+test("the dot of the ROC says what the rates beside it say: 1 of 12 does not pass", () => {
+  const scores = [0.5, ...Array(11).fill(0.9)];
+  assert.equal(rightShare(scores, 0.5, { out: 1, total: 12 }), 11 / 12);
+  assert.equal(rightShare([0.2, 0.8], 0.5, { out: 0, total: 0 }), 0.5);
 });
 
 test("each score falls into one bin; those outside into the first or the last", () => {

@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { goesAt } from "../../studio/web/pictures/strip.js";
+import { goesAt, nameOf } from "../../studio/web/pictures/strip.js";
 import { ReviewModel, standing } from "../../studio/web/review/model.js";
 import { alreadyThere } from "../../studio/web/review/pristine.js";
 import { UndoHistory } from "../../studio/web/review/undo_history.js";
+
+test("a tile is named by what its edits gave, which fits under it", () => {
+  const tile = { kind: "enriched", angle: "front", title: "angle/profile-left > expression/angry" };
+  assert.equal(nameOf(tile), "profile-left, angry");
+  assert.equal(nameOf({ ...tile, title: "lighting/neutral" }), "neutral");
+  assert.equal(nameOf({ ...tile, title: "a hat and/or a scarf" }), "a hat and/or a scarf");
+  assert.equal(nameOf({ kind: "card", angle: "front", title: "front/sad" }), "front/sad");
+  assert.equal(nameOf({ kind: "source", angle: "front", title: "a/b.png" }), "front");
+});
 
 const GATES = { enriched: "Enriched", synthetic: "Synthetic" };
 const OWNER = "ada/enriched";

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { inside } from "../../studio/web/shell/folders.js";
 import { dueHint } from "../../studio/web/shell/hint.js";
+import { endWords, isToTell } from "../../studio/web/shell/notify.js";
 import { progressOf, progressWords } from "../../studio/web/shell/jobs.js";
 
 const JOB = { done: 3, total: 10, unit: "pictures", k: 0, n: 0, note: "", left: null, paused: false, stuck: "" };
@@ -35,4 +37,22 @@ test("a hint is due at its tab, pile and step, once", () => {
   assert.equal(dueHint(hints, ["any"], { tab: "review", gate: "enriched" }), undefined);
   assert.equal(dueHint(hints, [], { tab: "train", step: "v2" }), undefined);
   assert.equal(dueHint(hints, [], { tab: "train", step: "v1" }).name, "late");
+});
+
+test("a folder in another is a whole path, here and on Windows", () => {
+  assert.equal(inside("/", "home"), "/home");
+  assert.equal(inside("/home/ada", "models"), "/home/ada/models");
+  assert.equal(inside("C:\\", "models"), "C:\\models");
+  assert.equal(inside("C:\\models", "flux"), "C:\\models\\flux");
+});
+
+test("the end of a job is told by the browser where nobody sees the page, not what a person stopped", () => {
+  const job = { state: /** @type {const} */ ("failed"), title: "Enrich", error: "No memory.\nmore" };
+  assert.equal(endWords(job), "Enrich: No memory.");
+  assert.equal(endWords({ ...job, state: "done" }), "Enrich: done");
+  assert.equal(endWords({ ...job, state: "interrupted" }), "Enrich: interrupted");
+  assert.equal(endWords({ ...job, state: "cancelled" }), "");
+  assert.ok(isToTell(true, "granted", "Enrich: done"));
+  assert.ok(!isToTell(false, "granted", "Enrich: done") && !isToTell(true, "denied", "Enrich: done"));
+  assert.ok(!isToTell(true, "granted", ""));
 });

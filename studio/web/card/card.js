@@ -5,19 +5,26 @@ import { h, put } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { island } from "../core/island.js";
 import { poll, status, whenSeen } from "../core/status.js";
-import { address, post, tryGet } from "../core/net.js";
+import { address, get, post, tryGet } from "../core/net.js";
 import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
+import { planChains } from "../enrich/chains.js";
 import { openPicture } from "../pictures/open.js";
 import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
 import { besideWords, loraWords, named, noCardWords } from "./describe.js";
 
-/** @import { CardPlace, CardSummary, Cards } from "../types.js" */
+/** @import { CardPlace, CardSummary, Cards, CardsCompared, FailedCells } from "../types.js" */
 /** @import { PosterCell } from "./poster.js" */
 /** @import { CardVerdict } from "./describe.js" */
 
 /** @type {Record<string, string | null>} */
 const LABEL_KEYS = { p: "good", a: "good", x: "reject", u: null };
+/** @type {[string, string][]} forms that a card is written down in */
+const EXPORTS = [
+  ["html", "Page"],
+  ["md", "Markdown"],
+  ["json", "JSON"],
+];
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
 
@@ -101,6 +108,11 @@ class ModelCard {
     this.headline = h("p", { id: "card-headline", class: "headline", role: "status", "aria-live": "polite" });
     this.gauge = new Gauge();
     this.keys = this.keyLine();
+    this.compared = h("p", { id: "card-compared", class: "card-ahead" });
+    this.next = button("Failed cells to Enrich", () => this.planFailed(), { id: "card-failed", class: "quiet" });
+    /** @type {string | undefined} */
+    this.exported = undefined;
+    this.exports = h("span", { id: "card-exports", class: "row" });
     this.first = this.poster("card-poster");
     this.second = this.poster("card-poster-beside");
     this.posters = h("div", { class: "posters" }, this.first.section, this.second.section);
@@ -109,12 +121,13 @@ class ModelCard {
       this.bar(),
       this.ahead,
       h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys),
+      this.compared,
       this.posters,
     );
   }
 
   bar() {
-    const left = [this.versions.field, this.beside.field, this.report, this.look];
+    const left = [this.versions.field, this.beside.field, this.next, this.exports, this.report, this.look];
     const right = [this.lora.field, inline("Seed", this.seed), this.get, this.run];
     return h("div", { class: "card-bar" }, left, h("span", { class: "grow" }), right);
   }
@@ -248,17 +261,55 @@ class ModelCard {
     this.first.title.textContent = shown ? `Card ${shown.version}: ${shown.lora}` : "";
     this.first.poster.paint(cells, shown);
     this.second.section.hidden = !other;
+    this.paintUses(shown);
+    this.compare(shown, other);
     this.posters.classList.toggle("two", Boolean(other));
     if (!other || !shown) return;
     this.second.title.textContent = besideWords(other, shown);
     this.second.poster.paint(cells, other);
   }
 
+  /**
+   * What is done with a card that was judged.
+   * @param {CardSummary | undefined} shown
+   */
+  paintUses(shown) {
+    this.next.hidden = !shown?.cells.some((cell) => cell.verdict === "wrong");
+    this.exports.hidden = !shown;
+    if (this.exported === shown?.version) return;
+    this.exported = shown?.version;
+    const link = ([form, words] = ["", ""]) =>
+      h("a", { class: "fb quiet", href: address(`/cards/${this.exported}/export.${form}`), download: "" }, words);
+    put(this.exports, shown ? EXPORTS.map(link) : null);
+  }
+
+  /**
+   * Gained and lost cells, as the studio counts them.
+   * @param {CardSummary | undefined} shown
+   * @param {CardSummary | undefined} other
+   */
+  async compare(shown, other) {
+    this.compared.hidden = !other;
+    if (!shown || !other) return;
+    const asked = new URLSearchParams({ first: other.version, second: shown.version });
+    const found = /** @type {CardsCompared | null} */ (await tryGet(`/cards/compare?${asked}`));
+    if (found) this.compared.textContent = found.words;
+  }
+
+  /** The cells that failed become chains of Enrich, where they can be looked at before anything is made. */
+  planFailed() {
+    return attempt(async () => {
+      const { chains } = /** @type {FailedCells} */ (await get(`/cards/${this.versions.node.value}/failed`));
+      planChains(chains);
+      toast(`${chains.length} cells that failed are chains in Enrich now: look at the plan, then make it.`);
+    });
+  }
+
   /** @param {Cards["ahead"]} ahead */
-  paintAhead({ obstacle, words, get, gib }) {
+  paintAhead({ obstacle, words, get: model, gib }) {
     this.run.disabled = Boolean(obstacle);
     relabel(this.run, obstacle || "Run the card");
-    this.get.hidden = !get;
+    this.get.hidden = !model;
     relabel(this.get, gib ? `Download ${gib.toFixed(1)} GB` : "Make the copy");
     this.ahead.textContent = words.join(" ");
   }

@@ -4,7 +4,7 @@
 import { h, svg } from "../core/dom.js";
 import { percent } from "../core/format.js";
 import { level, plot, stairs, upright, label } from "./plot.js";
-import { decades, linear, passShare, rocPoints } from "./scale.js";
+import { decades, linear, passShare, rightShare, rocPoints } from "./scale.js";
 
 /** @import { CalibrationTold } from "../types.js" */
 
@@ -13,6 +13,7 @@ const LEFT = 30;
 const BOTTOM = 24;
 const EDGE = 8;
 const LEAST = 1e-3;
+const DOT = "The dot is the line: each right picture is held against the line that the others would give.";
 
 const x = decades(LEAST, LEFT, SIZE - EDGE);
 const y = linear(0, 1, SIZE - BOTTOM, EDGE);
@@ -34,9 +35,9 @@ function axes() {
  * @param {CalibrationTold} calibration
  * @returns {HTMLElement}
  */
-export function rocFigure({ genuine, impostor, threshold, auc }) {
+export function rocFigure({ genuine, impostor, threshold, auc, frr }) {
   const path = stairs(rocPoints(genuine, impostor).map(([others, right]) => [x(others), y(right)]));
-  const here = { cx: x(passShare(impostor, threshold)), cy: y(passShare(genuine, threshold)), r: 4 };
+  const here = { cx: x(passShare(impostor, threshold)), cy: y(rightShare(genuine, threshold, frr)), r: 4 };
   const area = auc === null ? "" : `area ${auc.toFixed(3)}`;
   const chart = plot(
     SIZE,
@@ -46,6 +47,6 @@ export function rocFigure({ genuine, impostor, threshold, auc }) {
     svg("path", { class: "curve", d: path }),
     svg("circle", { class: "dot", ...here }),
   );
-  const told = `Right pictures that pass (%) over others that pass${area ? `; ${area}` : ""}. The dot is the line.`;
+  const told = `Right pictures that pass (%) over others that pass${area ? `; ${area}` : ""}. ${DOT}`;
   return h("figure", { class: "roc" }, chart, h("figcaption", {}, told));
 }

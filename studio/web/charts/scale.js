@@ -92,6 +92,17 @@ export function rocPoints(genuine, impostor) {
 }
 
 /**
+ * The share of right pictures that pass, each held against the line that the others would give, as the rates beside it
+ * are: against the line of all, the lowest could never fail.
+ * @param {number[]} genuine
+ * @param {number} threshold
+ * @param {{ out: number, total: number }} frr
+ */
+export function rightShare(genuine, threshold, { out, total }) {
+  return total ? 1 - out / total : passShare(genuine, threshold);
+}
+
+/**
  * The share of scores at `cut` or above.
  * @param {readonly number[]} scores
  * @param {number} cut

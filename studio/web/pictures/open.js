@@ -51,7 +51,7 @@ function history({ decisions, trained }) {
  * @param {string[]} ids
  * @param {Options} [options] for those that are opened from here
  */
-function lineage(title, ids, options) {
+export function lineage(title, ids, options) {
   if (!ids.length) return null;
   const link = (/** @type {string} */ id) => {
     const props = {
@@ -143,12 +143,15 @@ function panel(picture, { where, blind, after }, close) {
     "aside",
     {},
     h("p", { class: "row" }, identity(picture)),
+    picture.broke ? h("p", { id: "picture-broke", class: "warn" }, picture.broke) : null,
     judged,
     picture.again ? againButtons(picture, close) : null,
     section("Scores", picture.scores),
     section("Recipe", picture.recipe),
     lineage("Made from", picture.parents),
     lineage("Became", picture.children),
+    lineage("Corrected by", picture.corrected_by),
+    lineage("Corrects", picture.corrects),
     history(picture),
   );
 }

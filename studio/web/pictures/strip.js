@@ -23,8 +23,18 @@ export function goesAt({ above }, cut) {
   return cut !== null && above !== null && cut > above;
 }
 
-/** @param {Tile} tile */
-const nameOf = ({ kind, angle, title }) => (kind === "source" && angle !== "unsure" ? angle : title);
+/**
+ * A tile's name, short enough for it: of an edit what it gave, of a chain what each of its edits did.
+ * @param {Pick<Tile, "kind" | "angle" | "title">} tile
+ */
+export function nameOf({ kind, angle, title }) {
+  if (kind === "source" && angle !== "unsure") return angle;
+  if (kind !== "enriched") return title;
+  return title
+    .split(" > ")
+    .map((edit) => (edit.includes(" ") ? edit : edit.slice(edit.indexOf("/") + 1))) // own words are no names of edits
+    .join(", ");
+}
 
 class Strip {
   /** @param {Frame} frame */
@@ -100,7 +110,8 @@ class Strip {
       tick,
       h("button", props, thumb(tile)),
       tile.kind === "source" ? null : mark(tile.state.label),
-      h("figcaption", {}, judged, h("span", { class: "name" }, nameOf(tile))),
+      tile.broke ? h("span", { class: "broke", title: tile.broke }, "chain stopped") : null,
+      h("figcaption", {}, judged, h("span", { class: "name", title: tile.title }, nameOf(tile))),
     );
     return { tile, print, node, tick };
   }

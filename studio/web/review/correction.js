@@ -1,14 +1,15 @@
 // @ts-check
 /** A picture that needs correction: a corrected file, or a better try of the same source, teaches the editor (flywheel 2). */
 
-import { h } from "../core/dom.js";
+import { h, put } from "../core/dom.js";
 import { poll } from "../core/status.js";
 import { get, post } from "../core/net.js";
 import { attempt, button, toast } from "../core/ui.js";
+import { lineage } from "../pictures/open.js";
 import { flushDecisions } from "./decisions.js";
 import { openTries } from "./tries.js";
 
-/** @import { Corrected, PileItem, Try } from "../types.js" */
+/** @import { Corrected, PileItem, Picture, Try } from "../types.js" */
 /** @typedef {(tile: PileItem, answer: Corrected, words: string) => void} Kept hears what the studio kept */
 
 const KEPT = "The correction is kept: it teaches the editor (flywheel 2).";
@@ -29,6 +30,9 @@ export class Correction {
     });
     this.wrong = h("textarea", { id: "correction-wrong", rows: "2", placeholder: "What was wrong" });
     this.wrong.addEventListener("keydown", (event) => event.key === "Enter" && event.ctrlKey && this.send());
+    /** @type {string | undefined} */
+    this.shown = undefined;
+    this.trace = h("div", { id: "correction-given" });
     this.node = this.build();
   }
 
@@ -53,12 +57,23 @@ export class Correction {
         this.file,
         button("Send", () => this.send(), send),
       ),
+      this.trace,
     );
   }
 
   /** @param {PileItem | undefined} tile */
   paint(tile) {
+    if (this.shown !== tile?.id) put(this.trace);
+    this.shown = tile?.id;
     this.node.classList.toggle("off", !tile?.correctable || !tile.piles.includes("needs_correction"));
+  }
+
+  /**
+   * What was given for the picture stays beside it.
+   * @param {Picture} picture
+   */
+  given(picture) {
+    put(this.trace, lineage("Corrected by", picture.corrected_by));
   }
 
   send() {
@@ -97,6 +112,7 @@ export class Correction {
     this.file.value = this.wrong.value = "";
     toast(KEPT);
     this.kept(tile, answer, words);
+    put(this.trace, lineage("Corrected by", [answer.target]));
     poll();
   }
 }

@@ -114,6 +114,7 @@ export class SidePanel {
     const full = /** @type {Picture | null} */ (await tryGet(`/picture/${tile.id}`));
     if (!full || this.review.model.current?.id !== tile.id) return;
     put(this.recipe, definitionLines([...full.scores, ...full.recipe]));
+    this.correction.given(full);
   }
 
   /** @param {PileItem | undefined} tile */

@@ -5,6 +5,7 @@ import { h, put } from "../core/dom.js";
 import { button, dialog } from "../core/ui.js";
 
 /** @import { JobNow, JobSummary } from "../types.js" */
+import { notifyButton } from "./notify.js";
 /** @typedef {JobSummary & Partial<Pick<JobNow, "cancelling" | "stuck">>} Listed */
 /** @typedef {(job: Listed, action: "cancel" | "end" | "resume" | "dismiss") => void} Act */
 
@@ -114,7 +115,7 @@ export class JobList {
   }
 
   open() {
-    this.box ??= dialog("Jobs", this.list, { id: "jobs-dialog", reusable: true });
+    this.box ??= dialog("Jobs", h("div", {}, notifyButton(), this.list), { id: "jobs-dialog", reusable: true });
     this.draw(); // before it is seen: what it showed last is old
     if (!this.box.open) this.box.showModal();
   }

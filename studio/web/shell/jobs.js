@@ -8,6 +8,7 @@ import { hear, status, onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { attempt, button, relabel, toast } from "../core/ui.js";
 import { tellWaiting } from "../review/decisions.js";
+import { notifyEnd } from "./notify.js";
 import { JobList, STATES, stuckWords } from "./job_list.js";
 
 /** @import { JobNow, JobSummary, Memory, StudioStatus } from "../types.js" */
@@ -159,8 +160,10 @@ class JobBar {
   tellEnds(recent) {
     const before = this.ended;
     this.ended = new Map([...(before ?? []), ...recent.map((job) => /** @type {const} */ ([job.id, job.state]))]);
-    for (const { id, state, title, error } of recent) {
+    for (const job of recent) {
+      const { id, state, title, error } = job;
       if (!before || before.get(id) === state) continue;
+      notifyEnd(job);
       if (state === "done") toast(`${title}: done`);
       if (state === "failed") toast(`${title}: ${firstLine(error)}`, "problem");
     }

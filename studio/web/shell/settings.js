@@ -4,12 +4,16 @@
 import { h } from "../core/dom.js";
 import { poll } from "../core/status.js";
 import { get, post } from "../core/net.js";
-import { attempt, dialog, problemLine, select, toast, wordsOf } from "../core/ui.js";
+import { attempt, button, dialog, problemLine, select, toast, wordsOf } from "../core/ui.js";
 import { backupSection } from "./backup.js";
+import { chooseFolder } from "./folders.js";
 import { yourPresets } from "./presets.js";
 
 /** @import { SettingField } from "../types.js" */
 /** @typedef {HTMLInputElement | HTMLSelectElement} Control */
+
+/** Between the places of a setting that names several; on Windows a colon belongs to a drive. */
+const SEPARATOR = navigator.platform.startsWith("Win") ? ";" : ":";
 
 /**
  * @param {SettingField} setting
@@ -48,10 +52,26 @@ function changes(controls) {
   return Object.fromEntries(now.filter((s) => s.value !== s.old).map((s) => [s.name, s.value]));
 }
 
+/**
+ * The field of a folder with a button that chooses one; of several folders, one more.
+ * @param {SettingField} setting
+ * @param {HTMLInputElement} input
+ */
+function browsing({ name, title, folder }, input) {
+  const there = () => (folder === "several" ? (input.value.split(SEPARATOR).at(-1) ?? "") : input.value);
+  const take = (/** @type {string} */ place) => {
+    input.value = folder === "several" && input.value ? `${input.value}${SEPARATOR}${place}` : place;
+    input.focus();
+  };
+  const choose = button("Browse…", () => chooseFolder(title, there(), take), { id: `browse-${name}` });
+  return h("div", { class: "row" }, input, choose);
+}
+
 /** @param {[SettingField, Control]} line */
-function field([{ title, about }, input]) {
-  const words = h("span", {}, title);
-  return h("label", { class: "field" }, words, input, about ? h("small", {}, about) : null);
+function field([setting, input]) {
+  const words = h("span", {}, setting.title);
+  const part = setting.folder && input instanceof HTMLInputElement ? browsing(setting, input) : input;
+  return h("label", { class: "field" }, words, part, setting.about ? h("small", {}, setting.about) : null);
 }
 
 export function openSettings() {

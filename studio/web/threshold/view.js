@@ -93,6 +93,7 @@ function drawn(calibration, data) {
     h("p", { class: `th-state ${tone}` }, h("b", {}, title), words ? ` ${words}` : ""),
     numbers(calibration),
     h("p", { class: "th-why" }, calibration.words),
+    calibration.remarks.map((remark) => h("p", { class: "th-remark" }, remark)),
     both ? h("div", { class: "th-figures" }, scoresFigure(calibration), rocFigure(calibration)) : null,
     h("div", { class: "th-two" }, rejects(calibration), closest(calibration)),
   ];
