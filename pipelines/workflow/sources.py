@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar, get_args
 
 from PIL import ImageOps
 
@@ -26,6 +27,8 @@ OTHERS = 3
 CONFIRMED = "confirmed: it does show the character"
 # difference hashes of 64 bits that differ in at most this many bits are taken for the same picture
 NEAR_DUPLICATE = 4
+
+Word = TypeVar("Word", bound=str)
 
 
 @dataclass
@@ -195,14 +198,23 @@ def tag(
 
 def angle_of(image: ImageRecord) -> Angle:
     """What the human said, else what was asked for when it was made, else what was measured."""
-    asked = image.shot.purpose.labels.get("angle", "unsure") if image.shot else "unsure"
-    return next((a for a in (image.angle, asked, image.scores.angle) if a != "unsure"), "unsure")  # type: ignore[return-value]
+    return _first_known((image.angle, _asked(image, "angle"), image.scores.angle), get_args(Angle))
 
 
 def expression_of(image: ImageRecord) -> Expression:
     """What the human said, else what was asked for when it was made, else what was measured."""
-    asked = image.shot.purpose.labels.get("expression", "unsure") if image.shot else "unsure"
-    return next((e for e in (image.expression, asked, image.scores.expression) if e != "unsure"), "unsure")  # type: ignore[return-value]
+    return _first_known((image.expression, _asked(image, "expression"), image.scores.expression), get_args(Expression))
+
+
+def _asked(image: ImageRecord, label: str) -> str:
+    return image.shot.purpose.labels.get(label, "unsure") if image.shot else "unsure"
+
+
+def _first_known(said: Iterable[str], words: tuple[Word, ...]) -> Word:
+    """The first of what is said that is one of ``words``, but ``unsure``; ``unsure`` when nothing is. An edit of one's
+    own may ask for an angle that has no word: then what was measured counts."""
+    known = {str(word): word for word in words}
+    return next((known[s] for s in said if s in known and s != "unsure"), known["unsure"])
 
 
 def shows_body(image: ImageRecord) -> bool:
@@ -322,6 +334,6 @@ def advice(session: Session, character_id: str) -> list[str]:
     words += [said for _, said in (*doubts(session, character_id), *crowded(session, character_id))]
     if proposed := proposed_judge(session, character_id):
         words.append(proposed[1])
-    doubtful = [s for s in found if s.scores.quality and s.scores.quality.issues]
-    words += [f"{file_of(s)}: {', '.join(s.scores.quality.issues)}." for s in doubtful]  # type: ignore[union-attr]
+    measured = [(s, s.scores.quality.issues) for s in found if s.scores.quality]
+    words += [f"{file_of(s)}: {', '.join(issues)}." for s, issues in measured if issues]
     return words
