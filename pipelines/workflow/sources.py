@@ -25,6 +25,7 @@ model that draws smaller pictures than that."""
 OTHERS = 3
 """Other sources that must say so before one is doubted, or another judge is proposed."""
 CONFIRMED = "confirmed: it does show the character"
+CROPPED = "cropped: a part stands for the whole, or the whole for a part again"
 # difference hashes of 64 bits that differ in at most this many bits are taken for the same picture
 NEAR_DUPLICATE = 4
 
@@ -66,6 +67,8 @@ def add(
             known = _same_pixels(session, character_id, picture)
             if known and _stands(session, known):
                 raise Refused(f"{picture.name}: this picture is already among the sources.")
+            if known and any(cut_of(s) == known.id for s in sources(session, character_id)):
+                raise Refused(f"{picture.name}: this picture is already among the sources, cropped.")
         except Refused as refusal:
             arrival.refused.append((name, str(refusal)))
             continue
@@ -80,6 +83,7 @@ def add(
         )
         if like := _near_duplicate(session, image, picture):
             arrival.doubtful.append((image.id, f"{name} looks almost like {like}."))
+        arrival.doubtful += [(image.id, f"{name}: {words}.") for words in doubts_about(image)]
         arrival.notes += [(name, words) for words in picture.notes]
         arrival.captions += bool(caption)
         arrival.admitted.append(_taken_in(session, image, version))
@@ -151,6 +155,24 @@ def sources(session: Session, character_id: str) -> list[ImageRecord]:
     """The character's sources that the human has not rejected, oldest first."""
     found = datasets.pictures(session, character_id, "source")
     return [image for image in found if _stands(session, image)]
+
+
+def get(session: Session, image_id: str) -> ImageRecord:
+    """A source, also one that was left out. Raises NotFound."""
+    _refuse_what_is_none(session, image_id)
+    image = session.store.get(ImageRecord, image_id)
+    assert image is not None
+    return image
+
+
+def cut_of(image: ImageRecord) -> str:
+    """The picture (id) that a source was cut out of; empty for one as it was brought in."""
+    return image.intake.cut.of if image.intake and image.intake.cut else ""
+
+
+def doubts_about(image: ImageRecord) -> tuple[str, ...]:
+    """What of a picture that was brought in a LoRA should not learn."""
+    return image.intake.doubts if image.intake else ()
 
 
 def remove(session: Session, image_id: str) -> None:
@@ -336,4 +358,5 @@ def advice(session: Session, character_id: str) -> list[str]:
         words.append(proposed[1])
     measured = [(s, s.scores.quality.issues) for s in found if s.scores.quality]
     words += [f"{file_of(s)}: {', '.join(issues)}." for s, issues in measured if issues]
+    words += [f"{file_of(s)}: {said}." for s in found for said in doubts_about(s)]
     return words
