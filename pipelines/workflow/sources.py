@@ -344,6 +344,13 @@ def measure(session: Session, character_id: str) -> Job:
     return session.jobs.submit(request, f"Look at {count(len(found), 'source')}", character_id)
 
 
+def measure_new(session: Session, character_id: str) -> Job | None:
+    """Have the sources looked at if nobody has looked at one yet, and that is not on its way."""
+    found = sources(session, character_id)
+    waiting = session.store.all(Job, kind="score", character=character_id, state="queued")
+    return measure(session, character_id) if not waiting and any(s.scores.quality is None for s in found) else None
+
+
 def advice(session: Session, character_id: str) -> list[str]:
     """What is still weak about the bootstrap, in words; empty when it is good enough (docs/numbers.md)."""
     found = sources(session, character_id)

@@ -93,7 +93,7 @@ def build() -> Sources:
     """Make the components inside the open column."""
     gr.HTML("<h3>Sources</h3>", elem_classes="tab-title")
     IdentityThreshold("enrich-threshold", elem_id="enrich-identity")
-    CaptionsDoor("enrich-captions", tags="enrich-tags", elem_id="enrich-captions-door")
+    CaptionsDoor("enrich-captions", tags="enrich-tags", crops="enrich-crops", elem_id="enrich-captions-door")
     picker = Picker({"empty": NO_SOURCES}, elem_id="enrich-sources")
     with gr.Group(visible=False, elem_id="enrich-tag", elem_classes="tag-panel") as panel:
         with gr.Row():
@@ -203,9 +203,9 @@ def arrive(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
 
 def measure(studio: Studio, anew: bool = False) -> None:
     """Sources that nobody has looked at are judged, or all ``anew``: quality, faces, angle, expression."""
-    found = sources.sources(studio.session, studio.character_id) if studio.character_id else []
-    if found and (anew or any(image.scores.quality is None for image in found)):
-        sources.measure(studio.session, studio.character_id)
+    if not studio.character_id or not sources.sources(studio.session, studio.character_id):
+        return
+    (sources.measure if anew else sources.measure_new)(studio.session, studio.character_id)
 
 
 def arrival_words(arrival: sources.Arrival) -> Value:

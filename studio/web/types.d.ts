@@ -257,6 +257,38 @@ export interface Corrected {
   decisions: Record<string, string>;
 }
 
+/** The part that is to stand for the whole. */
+export interface CropAsked {
+  box: [number, number, number, number];
+  turned?: 0 | 90 | 180 | 270;
+}
+
+/** A part that may be worth having. */
+export interface CropSuggested {
+  aim: string;
+  title: string;
+  box: [number, number, number, number];
+}
+
+/** A source on its way to be cropped. ``whole`` is the picture as it came in, ``width`` and ``height`` its size when */
+export interface CropTold {
+  id: string;
+  whole: string;
+  name: string;
+  turned: number;
+  width: number;
+  height: number;
+  box: [number, number, number, number];
+  cropped: boolean;
+  suggestions: CropSuggested[];
+  why: string;
+}
+
+/** The picture that is the source now. */
+export interface Cropped {
+  id: string;
+}
+
 /** ``known`` decisions need not be sent again; ``lost`` ones are of pictures that are not here. */
 export interface Decided {
   pictures: Record<string, Standing>;
