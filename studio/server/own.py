@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from studio.server import (
+    arrivals,
     backups,
     captions,
     cards,
@@ -39,6 +40,7 @@ def own(studio: Studio) -> FastAPI:
         captions.caption_routes(studio),
         tags.tag_routes(studio),
         crops.crop_routes(studio),
+        arrivals.arrival_routes(studio),
         settings.settings_routes(studio),
         backups.backup_routes(studio),
         cards.card_routes(studio),

@@ -18,10 +18,12 @@ from pipelines.domain.records import Angle, Expression, ImageRecord, JudgedBy
 from pipelines.workflow import characters, practice, sources
 from pipelines.workflow.sources import angle_of, expression_of
 from studio.components.captions_door import CaptionsDoor
+from studio.components.folder_drop import FolderDrop
 from studio.components.forms import QUIET, Event, Updates, Value, Values, event, names, one_of, picked, text
 from studio.components.identity_threshold import IdentityThreshold
 from studio.components.painted import Words
 from studio.components.picker import Picker, picks
+from studio.server.arrivals import arrival_words
 from studio.server.state import Studio
 
 NO_SOURCES = "Drop 10 to 20 pictures of the character below: photos, sketches or renders, from at least two angles."
@@ -117,6 +119,7 @@ def build() -> Sources:
     first_frame = gr.Checkbox(
         False, label="Take the first frame of animations", container=False, elem_id="enrich-first-frame"
     )
+    FolderDrop("enrich-drop", first_frame="enrich-first-frame", elem_id="enrich-folder")
     arrival, advice = Words(elem_id="enrich-arrival"), Words(elem_id="enrich-advice")
     return Sources(
         picker,
@@ -197,7 +200,7 @@ def arrive(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
         words: Value = {"lines": [NOBODY], "tone": "warn"}
     else:
         files = [(Path(p).name, Path(p)) for p in form.paths]
-        words = arrival_words(sources.add(studio.session, studio.character_id, files, first_frame=form.first_frame))
+        words = {**arrival_words(sources.add(studio.session, studio.character_id, files, first_frame=form.first_frame))}
     return {column.drop: None, column.arrival: words, **shown(studio, column, form.shown)}
 
 
@@ -206,18 +209,6 @@ def measure(studio: Studio, anew: bool = False) -> None:
     if not studio.character_id or not sources.sources(studio.session, studio.character_id):
         return
     (sources.measure if anew else sources.measure_new)(studio.session, studio.character_id)
-
-
-def arrival_words(arrival: sources.Arrival) -> Value:
-    """What became of dropped files, one line for each that was refused or is doubtful."""
-    taken, lost = len(arrival.admitted), len(arrival.refused)
-    title = f"{taken} picture{'' if taken == 1 else 's'} taken in"
-    title += f", {arrival.captions} with captions" if arrival.captions else ""
-    title += f", {lost} refused" if lost else ""
-    lines = [words if name in words else f"{name}: {words}" for name, words in arrival.refused]
-    lines += [words for _, words in arrival.doubtful]
-    tone = "bad" if lost else "warn" if lines else "good"
-    return {"title": title, "lines": [*lines, *arrival.noted], "bullets": True, "tone": tone}
 
 
 def _selected(studio: Studio, form: SourcesForm) -> ImageRecord | None:

@@ -8,6 +8,14 @@ export interface Again {
   title: string;
 }
 
+/** What became of files that were brought in, as a message of the page. */
+export interface ArrivalTold {
+  title: string;
+  lines: string[];
+  bullets: boolean;
+  tone: string;
+}
+
 /** The newest backup of this session: how far it is, in bytes; where it lies, how large it is and what was left out */
 export interface BackupShown {
   state: "none" | "running" | "done" | "failed" | "cancelled";
