@@ -164,7 +164,7 @@ def _no_face(whole: ImageRecord) -> str:
     if whole.scores.face:
         return ""
     if whole.scores.faces is None and whole.scores.quality is None:
-        return "nobody has looked for a face in it yet (flenwheel score)."
+        return "nobody has looked for a face in it yet."
     if whole.scores.faces:
         return "its face was found before FLENwheel kept where faces are: have the sources looked at again."
     return "no face was found in it."

@@ -80,8 +80,10 @@ def test_a_corner_follows_the_pointer(page: Page, served: Served) -> None:
     page.locator("#enrich-crops").click(timeout=SLOW)
     corner = page.locator("#crop-box .crop-handle").last
     expect(page.locator("#crop-width")).to_have_value("512", timeout=SLOW)
-    box = corner.bounding_box()
-    assert box
+    box, part = corner.bounding_box(), page.locator("#crop-box").bounding_box()
+    assert box and part
+    right, bottom = part["x"] + part["width"], part["y"] + part["height"]
+    assert right - 30 < box["x"] < right and bottom - 30 < box["y"] < bottom, "it lies in its corner"
     x, y = box["x"] + 9, box["y"] + 9
     page.mouse.move(x, y)
     page.mouse.down()

@@ -14,13 +14,8 @@ import { fromFields, moved, stretched } from "./boxes.js";
 const STEP = 0.01;
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-/** @type {[string, string][]} corners, and where they are in the box */
-const CORNERS = [
-  ["left top", "left:0;top:0;cursor:nwse-resize"],
-  ["right top", "left:100%;top:0;cursor:nesw-resize"],
-  ["left bottom", "left:0;top:100%;cursor:nesw-resize"],
-  ["right bottom", "left:100%;top:100%;cursor:nwse-resize"],
-];
+/** Corners, each by the sides that follow it. */
+const CORNERS = ["left top", "right top", "left bottom", "right bottom"];
 
 class CropDialog {
   constructor() {
@@ -32,8 +27,8 @@ class CropDialog {
     /** @type {Box} */
     this.box = [0, 0, 0, 0];
     this.canvas = h("canvas", { role: "img" });
-    const handles = CORNERS.map(([sides, style]) => {
-      const node = h("span", { class: "crop-handle", style });
+    const handles = CORNERS.map((sides) => {
+      const node = h("span", { class: `crop-handle ${sides}` });
       node.addEventListener("pointerdown", (event) => this.drag(event, sides));
       return node;
     });
