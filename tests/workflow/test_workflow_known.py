@@ -37,6 +37,7 @@ def again(data: bytes) -> bytes:
 
 def everything(session: Session) -> tuple[dict[str, bytes], int]:
     """All files of characters and LoRAs, and how often the records were changed."""
+    session.store.mirrored()  # the second copy of the records is written by a thread of its own
     root = session.workspace.root
     files = [p for folder in ("characters", "loras") for p in (root / folder).rglob("*") if p.is_file()]
     return {p.relative_to(root).as_posix(): p.read_bytes() for p in files}, session.store.revision
