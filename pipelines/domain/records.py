@@ -32,6 +32,9 @@ JudgedBy = Literal["face", "look", "none"]
 FaceKind = Literal["", "none", "drawn", "photographed"]
 """What face a picture that was brought in shows, if somebody looked."""
 IdentityVerdict = Literal["right", "unsure", "wrong", "cannot tell"]
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom, in pixels."""
+Turned = Literal[0, 90, 180, 270]
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 
 ANGLES: tuple[Angle, ...] = ("profile-left", "half-left", "front", "half-right", "profile-right")
@@ -130,13 +133,14 @@ FACELESS = ("profile-left", "profile-right", "back")
 
 class Scores(Frozen):
     """All judgements of machines about one picture. ``faces`` is how many were found (``None``: not looked for).
-    ``kind`` is what face a source shows.
+    ``kind`` is what face a source shows; ``face`` is where the face is that was compared.
     ``pose`` (``none`` where no body can be seen, ``standing``, ``t-pose``, ``sitting``) and ``framing`` (``portrait``,
     ``bust``, ``full``) are empty when nobody could tell."""
 
     identity: Identity | None = None
     second_opinion: Identity | None = None
     faces: int | None = None
+    face: Box | None = None
     kind: FaceKind = ""
     angle: Angle = "unsure"
     yaw: float | None = None
@@ -152,9 +156,19 @@ class Scores(Frozen):
         return self.faces == 0 and angle not in FACELESS and who is not None and 2 * who.n > who.asked
 
 
+class Cut(Frozen):
+    """What was cut out of ``of`` (id), a picture as it was brought in: turned by ``turned`` degrees clockwise first,
+    then ``box``: left, top, right, bottom in pixels of what was turned."""
+
+    of: str
+    turned: Turned = 0
+    box: Box
+
+
 class Intake(Frozen):
     """Where a picture that was not made here comes from. ``original`` is the kept file, byte for byte, ``caption`` the
-    one that came with it, letter for letter."""
+    one that came with it, letter for letter. ``doubts`` say what of it a LoRA should not learn, such as bars around it;
+    ``cut``: it is a part of another."""
 
     filename: str
     original: str
@@ -162,6 +176,8 @@ class Intake(Frozen):
     format: str
     notes: tuple[str, ...] = ()
     caption: str = ""
+    doubts: tuple[str, ...] = ()
+    cut: Cut | None = None
 
 
 class ImageRecord(Record):

@@ -32,6 +32,11 @@ def look_through(named: Iterable[Path]) -> Given:
     return found
 
 
+def passed_over(name: str) -> bool:
+    """Whether a file or folder in a folder that was given is hidden, or one that systems put there."""
+    return name.startswith(".") or name.casefold() in _SYSTEM
+
+
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
@@ -65,7 +70,7 @@ def _under(folder: Path, found: Given, inside: str = "") -> Iterator[tuple[str, 
         return
     for entry in there:
         name, path = f"{inside}{entry.name}", Path(entry.path)
-        if entry.name.startswith(".") or entry.name.casefold() in _SYSTEM:
+        if passed_over(entry.name):
             continue
         if not entry.is_dir():
             yield name, path

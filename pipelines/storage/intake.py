@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipelines.domain.records import ImageKind, ImageRecord, Intake
-from pipelines.storage import colour, signatures
+from pipelines.storage import colour, marks, signatures
 from pipelines.storage.atomic import remove, write_durably
 from pipelines.storage.names import harmless
 from pipelines.storage.pictures import pixel_hash, save_picture
@@ -104,6 +104,7 @@ def keep(
         format=picture.format,
         notes=picture.notes,
         caption=came,
+        doubts=marks.doubts(picture.image),
     )
     fresh = not kept.exists()
     if fresh:

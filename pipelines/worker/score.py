@@ -17,7 +17,7 @@ from PIL import Image
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, Progress, Scored, Started, Warned
-from pipelines.domain.records import EXPRESSIONS, Angle, Expression, FaceKind, Identity, Quality, Scores
+from pipelines.domain.records import EXPRESSIONS, Angle, Box, Expression, FaceKind, Identity, Quality, Scores
 from pipelines.domain.requests import Reference, ScoringSpec
 from pipelines.domain.shots import ImageRef
 from pipelines.faces import FaceSettings, recogniser
@@ -112,6 +112,7 @@ class Scorer:
             identity=self._identity(self._primary, ref, image, found, angle) if self._primary else BY_EYES,
             second_opinion=self._identity(self._second, ref, image, found, angle) if self._second else None,
             faces=None if found is None else len(found),
+            face=None if face is None else _whole_pixels(face, image.size),
             kind=self._kind(image, path),
             angle=angle,
             yaw=None if face is None or face.yaw is None or math.isnan(face.yaw) else round(face.yaw, 1),
@@ -237,6 +238,12 @@ def _describe(who: Recogniser, model_hash: str, image_id: str, path: str) -> See
     with Image.open(path) as file:
         image = file.convert("RGB")
     return Seen(tuple(who.faces(image)), dhash(image))
+
+
+def _whole_pixels(face: Face, size: tuple[int, int]) -> Box:
+    """The box of a face as far as it lies in the picture."""
+    (left, top, right, bottom), (width, height) = face.box, size
+    return max(0, round(left)), max(0, round(top)), min(width, round(right)), min(height, round(bottom))
 
 
 def _angle(face: Face | None, scene: Attributes) -> Angle:

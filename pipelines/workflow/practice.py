@@ -51,5 +51,4 @@ def take_in(session: Session, job: Job, request: PracticeRequest) -> None:
             sources.tag(session, image.id, angle=angle, expression=expression)
     for path, _, _ in there:
         remove(path)
-    if any(image.scores.quality is None for image in sources.sources(session, request.character)):
-        sources.measure(session, request.character)
+    sources.measure_new(session, request.character)

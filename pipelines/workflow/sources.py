@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar, get_args
 
 from PIL import ImageOps
 
@@ -24,8 +25,11 @@ model that draws smaller pictures than that."""
 OTHERS = 3
 """Other sources that must say so before one is doubted, or another judge is proposed."""
 CONFIRMED = "confirmed: it does show the character"
+CROPPED = "cropped: a part stands for the whole, or the whole for a part again"
 # difference hashes of 64 bits that differ in at most this many bits are taken for the same picture
 NEAR_DUPLICATE = 4
+
+Word = TypeVar("Word", bound=str)
 
 
 @dataclass
@@ -63,6 +67,8 @@ def add(
             known = _same_pixels(session, character_id, picture)
             if known and _stands(session, known):
                 raise Refused(f"{picture.name}: this picture is already among the sources.")
+            if known and any(cut_of(s) == known.id for s in sources(session, character_id)):
+                raise Refused(f"{picture.name}: this picture is already among the sources, cropped.")
         except Refused as refusal:
             arrival.refused.append((name, str(refusal)))
             continue
@@ -77,6 +83,7 @@ def add(
         )
         if like := _near_duplicate(session, image, picture):
             arrival.doubtful.append((image.id, f"{name} looks almost like {like}."))
+        arrival.doubtful += [(image.id, f"{name}: {words}.") for words in doubts_about(image)]
         arrival.notes += [(name, words) for words in picture.notes]
         arrival.captions += bool(caption)
         arrival.admitted.append(_taken_in(session, image, version))
@@ -150,6 +157,24 @@ def sources(session: Session, character_id: str) -> list[ImageRecord]:
     return [image for image in found if _stands(session, image)]
 
 
+def get(session: Session, image_id: str) -> ImageRecord:
+    """A source, also one that was left out. Raises NotFound."""
+    _refuse_what_is_none(session, image_id)
+    image = session.store.get(ImageRecord, image_id)
+    assert image is not None
+    return image
+
+
+def cut_of(image: ImageRecord) -> str:
+    """The picture (id) that a source was cut out of; empty for one as it was brought in."""
+    return image.intake.cut.of if image.intake and image.intake.cut else ""
+
+
+def doubts_about(image: ImageRecord) -> tuple[str, ...]:
+    """What of a picture that was brought in a LoRA should not learn."""
+    return image.intake.doubts if image.intake else ()
+
+
 def remove(session: Session, image_id: str) -> None:
     """Leave a source out from now on. The file and its history stay; ``restore`` brings it back. Raises NotFound."""
     _refuse_what_is_none(session, image_id)
@@ -195,14 +220,23 @@ def tag(
 
 def angle_of(image: ImageRecord) -> Angle:
     """What the human said, else what was asked for when it was made, else what was measured."""
-    asked = image.shot.purpose.labels.get("angle", "unsure") if image.shot else "unsure"
-    return next((a for a in (image.angle, asked, image.scores.angle) if a != "unsure"), "unsure")  # type: ignore[return-value]
+    return _first_known((image.angle, _asked(image, "angle"), image.scores.angle), get_args(Angle))
 
 
 def expression_of(image: ImageRecord) -> Expression:
     """What the human said, else what was asked for when it was made, else what was measured."""
-    asked = image.shot.purpose.labels.get("expression", "unsure") if image.shot else "unsure"
-    return next((e for e in (image.expression, asked, image.scores.expression) if e != "unsure"), "unsure")  # type: ignore[return-value]
+    return _first_known((image.expression, _asked(image, "expression"), image.scores.expression), get_args(Expression))
+
+
+def _asked(image: ImageRecord, label: str) -> str:
+    return image.shot.purpose.labels.get(label, "unsure") if image.shot else "unsure"
+
+
+def _first_known(said: Iterable[str], words: tuple[Word, ...]) -> Word:
+    """The first of what is said that is one of ``words``, but ``unsure``; ``unsure`` when nothing is. An edit of one's
+    own may ask for an angle that has no word: then what was measured counts."""
+    known = {str(word): word for word in words}
+    return next((known[s] for s in said if s in known and s != "unsure"), known["unsure"])
 
 
 def shows_body(image: ImageRecord) -> bool:
@@ -310,6 +344,13 @@ def measure(session: Session, character_id: str) -> Job:
     return session.jobs.submit(request, f"Look at {count(len(found), 'source')}", character_id)
 
 
+def measure_new(session: Session, character_id: str) -> Job | None:
+    """Have the sources looked at if nobody has looked at one yet, and that is not on its way."""
+    found = sources(session, character_id)
+    waiting = session.store.all(Job, kind="score", character=character_id, state="queued")
+    return measure(session, character_id) if not waiting and any(s.scores.quality is None for s in found) else None
+
+
 def advice(session: Session, character_id: str) -> list[str]:
     """What is still weak about the bootstrap, in words; empty when it is good enough (docs/numbers.md)."""
     found = sources(session, character_id)
@@ -322,6 +363,7 @@ def advice(session: Session, character_id: str) -> list[str]:
     words += [said for _, said in (*doubts(session, character_id), *crowded(session, character_id))]
     if proposed := proposed_judge(session, character_id):
         words.append(proposed[1])
-    doubtful = [s for s in found if s.scores.quality and s.scores.quality.issues]
-    words += [f"{file_of(s)}: {', '.join(s.scores.quality.issues)}." for s in doubtful]  # type: ignore[union-attr]
+    measured = [(s, s.scores.quality.issues) for s in found if s.scores.quality]
+    words += [f"{file_of(s)}: {', '.join(issues)}." for s, issues in measured if issues]
+    words += [f"{file_of(s)}: {said}." for s in found for said in doubts_about(s)]
     return words

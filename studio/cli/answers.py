@@ -135,11 +135,13 @@ def make_pictures(session: Session, plan: Plan, job: Job) -> Answer:
 
 
 def picture_ids(session: Session, options: argparse.Namespace, named: Iterable[str]) -> list[str]:
-    """Whole ids for ids or their first characters."""
-    known = [i.id for i in session.store.all(ImageRecord, character=character_of(session, options).id)]
+    """Whole ids for ids or their first characters, or the file names of sources."""
+    character = character_of(session, options).id
+    known = [i.id for i in session.store.all(ImageRecord, character=character)]
+    files = {i.id: sources.file_of(i) for i in sources.sources(session, character)}
     found = []
     for name in named:
-        match = [i for i in known if i.startswith(name)]
+        match = [i for i, file in files.items() if file == name] or [i for i in known if i.startswith(name)]
         if len(match) != 1:
             raise NotFound(f"{name!r} names {len(match)} pictures of this character.")
         found += match

@@ -1,12 +1,13 @@
 """``flenwheel captions``: what pictures are learnt with, edited together."""
 
 import argparse
+from typing import TypedDict
 
 from pipelines.domain.words import count
 from pipelines.planning.caption_edits import CaptionChange
 from pipelines.workflow import caption_edits as editing
 from pipelines.workflow.review import get
-from studio.cli.answers import Answer, Usage, character_of, command, in_session, picture_ids
+from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, picture_ids
 
 
 @command
@@ -43,16 +44,24 @@ def _asked(options: argparse.Namespace) -> CaptionChange | None:
     )
 
 
+class _Row(TypedDict):
+    id: str
+    kind: str
+    caption: str
+    tokens: int
+    notes: list[str]
+
+
 def _listed(found: editing.Listing, options: argparse.Namespace) -> Answer:
-    rows = [
+    rows: list[_Row] = [
         {"id": r.image.id, "kind": r.image.kind, "caption": r.caption, "tokens": r.tokens, "notes": list(r.notes)}
         for r in found.rows
         if r.notes or not options.lint
     ]
     lines = []
     for row in rows:
-        lines.append(f"{str(row['id'])[:12]}  {row['kind']}, {row['tokens']} tokens: {row['caption']}")
-        lines += [f"              {note}" for note in row["notes"]]  # type: ignore[attr-defined]
-    told = {"captions": rows, "notes": list(found.notes), "exact": found.exact, "most": found.most}
+        lines.append(f"{row['id'][:12]}  {row['kind']}, {row['tokens']} tokens: {row['caption']}")
+        lines += [f"              {note}" for note in row["notes"]]
+    told: Told = {"captions": rows, "notes": list(found.notes), "exact": found.exact, "most": found.most}
     nothing = "Nothing to say of these captions." if options.lint else "No pictures yet."
     return told, "\n".join([*lines, *found.notes]) or nothing

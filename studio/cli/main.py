@@ -12,6 +12,7 @@ from pipelines.practice.run import Wish
 from pipelines.workflow.calibration import CalibrateOptions
 from pipelines.workflow.caption_edits import KINDS
 from pipelines.workflow.card import CardOptions
+from pipelines.workflow.cropping import TITLES as TITLES_OF_CROPS
 from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.export import TITLES, WHAT
 from pipelines.workflow.generate import GenerateOptions
@@ -24,6 +25,7 @@ from studio.cli import (
     captions_command,
     character_command,
     commands,
+    crop_command,
     export_command,
     import_command,
     lora_command,
@@ -166,6 +168,15 @@ def _tag(p: argparse.ArgumentParser) -> None:
     for name, words in WORDS.items():
         p.add_argument(f"--{name}", choices=words, help=f"the {name} that IMAGE shows")
     p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
+
+
+def _crop(p: argparse.ArgumentParser) -> None:
+    aims = "; ".join(f"{aim}: {words[0].lower()}{words[1:]}" for aim, words in TITLES_OF_CROPS.items())
+    p.add_argument("--to", choices=tuple(TITLES_OF_CROPS), help=f"crop to what was found. {aims}")
+    p.add_argument("--box", metavar="L,T,R,B", help="crop to this part: left, top, right, bottom in pixels")
+    p.add_argument("--turn", type=int, choices=(-90, 90, 180, 270), default=0, help="turn clockwise first, by degrees")
+    p.add_argument("--undo", action="store_true", help="put the whole picture back, as it came in")
+    p.add_argument("images", nargs="*", metavar="IMAGE", help="file names or ids of sources")
 
 
 def _captions(p: argparse.ArgumentParser) -> None:
@@ -361,6 +372,7 @@ COMMANDS: dict[str, Command] = {
     "practice": (practice_command.practice, "turn the wheel with a character that comes with FLENwheel", _practice),
     "import": (import_command.bring_in, "take in pictures of a character, or LoRA files", _import),
     "tag": (tag_command.tag, "say what pictures show, or who says so", _tag),
+    "crop": (crop_command.crop, "crop or turn sources; the files as they came in stay", _crop),
     "captions": (captions_command.captions, "list, check and edit what pictures are learnt with", _captions),
     "export": (export_command.export_dataset, "write a dataset for other trainers", _export),
     "character": (character_command.character, "say what a character is, or change it", _character),

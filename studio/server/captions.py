@@ -81,8 +81,9 @@ def caption_routes(studio: Studio) -> APIRouter:
     router = APIRouter(route_class=InWords)
 
     @router.get("/captions", **unchecked(CaptionsTold))
-    def captions(kind: Annotated[list[Kind], Query()] = list(editing.KINDS), tag: str = "") -> CaptionsTold:  # noqa: B006
-        return listed(studio, tuple(kind), tag)
+    def captions(kind: Annotated[list[Kind] | None, Query()] = None, tag: str = "") -> CaptionsTold:
+        """Captions of pictures of these kinds; of all when none is named."""
+        return listed(studio, tuple(kind or editing.KINDS), tag)
 
     @router.post("/captions/preview")
     def preview(asked: CaptionsAsked) -> CaptionsChanged:

@@ -3,10 +3,12 @@
 from fastapi import FastAPI
 
 from studio.server import (
+    arrivals,
     backups,
     captions,
     cards,
     characters,
+    crops,
     folders,
     lora_downloads,
     models,
@@ -38,6 +40,8 @@ def own(studio: Studio) -> FastAPI:
         models.model_routes(studio),
         captions.caption_routes(studio),
         tags.tag_routes(studio),
+        crops.crop_routes(studio),
+        arrivals.arrival_routes(studio),
         settings.settings_routes(studio),
         folders.folder_routes(studio),
         backups.backup_routes(studio),

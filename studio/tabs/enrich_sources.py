@@ -18,10 +18,12 @@ from pipelines.domain.records import Angle, Expression, ImageRecord, JudgedBy
 from pipelines.workflow import characters, practice, sources
 from pipelines.workflow.sources import angle_of, expression_of
 from studio.components.captions_door import CaptionsDoor
+from studio.components.folder_drop import FolderDrop
 from studio.components.forms import QUIET, Event, Updates, Value, Values, event, names, one_of, picked, text
 from studio.components.identity_threshold import IdentityThreshold
 from studio.components.painted import Words
 from studio.components.picker import Picker, picks
+from studio.server.arrivals import arrival_words
 from studio.server.state import Studio
 
 NO_SOURCES = "Drop 10 to 20 pictures of the character below: photos, sketches or renders, from at least two angles."
@@ -93,7 +95,7 @@ def build() -> Sources:
     """Make the components inside the open column."""
     gr.HTML("<h3>Sources</h3>", elem_classes="tab-title")
     IdentityThreshold("enrich-threshold", elem_id="enrich-identity")
-    CaptionsDoor("enrich-captions", tags="enrich-tags", elem_id="enrich-captions-door")
+    CaptionsDoor("enrich-captions", tags="enrich-tags", crops="enrich-crops", elem_id="enrich-captions-door")
     picker = Picker({"empty": NO_SOURCES}, elem_id="enrich-sources")
     with gr.Group(visible=False, elem_id="enrich-tag", elem_classes="tag-panel") as panel:
         with gr.Row():
@@ -117,6 +119,7 @@ def build() -> Sources:
     first_frame = gr.Checkbox(
         False, label="Take the first frame of animations", container=False, elem_id="enrich-first-frame"
     )
+    FolderDrop("enrich-drop", first_frame="enrich-first-frame", elem_id="enrich-folder")
     arrival, advice = Words(elem_id="enrich-arrival"), Words(elem_id="enrich-advice")
     return Sources(
         picker,
@@ -197,27 +200,15 @@ def arrive(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
         words: Value = {"lines": [NOBODY], "tone": "warn"}
     else:
         files = [(Path(p).name, Path(p)) for p in form.paths]
-        words = arrival_words(sources.add(studio.session, studio.character_id, files, first_frame=form.first_frame))
+        words = {**arrival_words(sources.add(studio.session, studio.character_id, files, first_frame=form.first_frame))}
     return {column.drop: None, column.arrival: words, **shown(studio, column, form.shown)}
 
 
 def measure(studio: Studio, anew: bool = False) -> None:
     """Sources that nobody has looked at are judged, or all ``anew``: quality, faces, angle, expression."""
-    found = sources.sources(studio.session, studio.character_id) if studio.character_id else []
-    if found and (anew or any(image.scores.quality is None for image in found)):
-        sources.measure(studio.session, studio.character_id)
-
-
-def arrival_words(arrival: sources.Arrival) -> Value:
-    """What became of dropped files, one line for each that was refused or is doubtful."""
-    taken, lost = len(arrival.admitted), len(arrival.refused)
-    title = f"{taken} picture{'' if taken == 1 else 's'} taken in"
-    title += f", {arrival.captions} with captions" if arrival.captions else ""
-    title += f", {lost} refused" if lost else ""
-    lines = [words if name in words else f"{name}: {words}" for name, words in arrival.refused]
-    lines += [words for _, words in arrival.doubtful]
-    tone = "bad" if lost else "warn" if lines else "good"
-    return {"title": title, "lines": [*lines, *arrival.noted], "bullets": True, "tone": tone}
+    if not studio.character_id or not sources.sources(studio.session, studio.character_id):
+        return
+    (sources.measure if anew else sources.measure_new)(studio.session, studio.character_id)
 
 
 def _selected(studio: Studio, form: SourcesForm) -> ImageRecord | None:

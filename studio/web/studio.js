@@ -15,6 +15,7 @@ import "./charts/coverage.js";
 import "./charts/curve.js";
 import "./charts/histogram.js";
 import "./core/words.js";
+import "./enrich/folder.js";
 import "./enrich/picker.js";
 import "./threshold/door.js";
 import "./pictures/strip.js";

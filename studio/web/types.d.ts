@@ -8,6 +8,14 @@ export interface Again {
   title: string;
 }
 
+/** What became of files that were brought in, as a message of the page. */
+export interface ArrivalTold {
+  title: string;
+  lines: string[];
+  bullets: boolean;
+  tone: string;
+}
+
 /** The newest backup of this session: how far it is, in bytes; where it lies, how large it is and what was left out */
 export interface BackupShown {
   state: "none" | "running" | "done" | "failed" | "cancelled";
@@ -265,6 +273,38 @@ export interface Corrected {
   id: string;
   target: string;
   decisions: Record<string, string>;
+}
+
+/** The part that is to stand for the whole. */
+export interface CropAsked {
+  box: [number, number, number, number];
+  turned?: 0 | 90 | 180 | 270;
+}
+
+/** A part that may be worth having. */
+export interface CropSuggested {
+  aim: string;
+  title: string;
+  box: [number, number, number, number];
+}
+
+/** A source on its way to be cropped. ``whole`` is the picture as it came in, ``width`` and ``height`` its size when */
+export interface CropTold {
+  id: string;
+  whole: string;
+  name: string;
+  turned: number;
+  width: number;
+  height: number;
+  box: [number, number, number, number];
+  cropped: boolean;
+  suggestions: CropSuggested[];
+  why: string;
+}
+
+/** The picture that is the source now. */
+export interface Cropped {
+  id: string;
 }
 
 /** ``known`` decisions need not be sent again; ``lost`` ones are of pictures that are not here. */

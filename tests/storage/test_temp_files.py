@@ -11,6 +11,7 @@ from pipelines.models import lora_files
 from pipelines.storage.atomic import writer_of
 from pipelines.storage.temp_files import sweep
 from pipelines.storage.workspace import Workspace
+from pipelines.workflow.opening import open_session
 
 
 def test_half_files_of_dead_processes_go_and_all_else_stays(tmp_path: Path) -> None:
@@ -56,3 +57,19 @@ def test_a_lora_that_was_arriving_is_swept(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(KeyboardInterrupt):
         lora_files.admit_lora(workspace, b"x", "a.safetensors")
     assert writer_of(seen[0].name) == os.getpid()
+
+
+def test_opening_to_work_sweeps_what_a_killed_import_left_and_reading_touches_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "workspace"
+    with open_session(root):
+        pass
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    originals = root / "characters" / "ada" / "data" / "originals"
+    originals.mkdir(parents=True)
+    half = originals / f".0bff.png.{dead.pid}-0a1b2c3d.tmp"
+    half.write_bytes(b"x")
+    with open_session(root, read_only=True):
+        assert half.exists()
+    with open_session(root):
+        assert not half.exists()

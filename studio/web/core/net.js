@@ -65,6 +65,27 @@ export async function post(path, body) {
 }
 
 /**
+ * Send a form with large files, and hear how much of it has gone.
+ * @param {string} path
+ * @param {FormData} form
+ * @param {(share: number) => void} hear 0 to 1
+ * @returns {Promise<any>}
+ */
+export function upload(path, form, hear) {
+  const request = new XMLHttpRequest();
+  request.upload.addEventListener("progress", ({ loaded, total }) => hear(total ? loaded / total : 0));
+  request.upload.addEventListener("load", () => hear(1));
+  return new Promise((done, fail) => {
+    request.addEventListener("load", () =>
+      done(answer(new Response(request.responseText, { status: request.status }))),
+    );
+    request.addEventListener("error", () => fail(new Error("The studio does not answer. Try it again.")));
+    request.open("POST", address(path));
+    request.send(form);
+  });
+}
+
+/**
  * The address of a picture: whole, or a thumbnail of at most `width` px (only sizes that the server makes).
  * @param {string} id
  * @param {256 | 512} [width]

@@ -2,33 +2,12 @@
 /** Where pictures of other people are dropped, to calibrate with: a file or a folder is a person. */
 
 import { h } from "../core/dom.js";
+import { chosenIn, entriesOf, filesBelow } from "../core/dropped.js";
 import { count } from "../core/format.js";
 import { post } from "../core/net.js";
 import { attempt } from "../core/ui.js";
 
 /** @typedef {{ taken: number, people: number, refused: string[] }} Kept */
-
-/**
- * Every file below what was dropped, each with the name of its folder before it.
- * @param {FileSystemEntry} entry
- * @returns {Promise<{ name: string, file: File }[]>}
- */
-async function filesOf(entry) {
-  if (entry.isFile) {
-    const one = /** @type {FileSystemFileEntry} */ (entry);
-    const file = await new Promise((/** @type {(file: File) => void} */ done, fail) => one.file(done, fail));
-    return [{ name: entry.fullPath.slice(1), file }];
-  }
-  const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
-  const found = [];
-  for (;;) {
-    const some = await new Promise((/** @type {(some: FileSystemEntry[]) => void} */ done, fail) =>
-      reader.readEntries(done, fail),
-    );
-    if (!some.length) return found;
-    for (const inside of some) found.push(...(await filesOf(inside)));
-  }
-}
 
 /**
  * A folder of people has their folders in it: of `people/ada/1.jpg` the person is `ada`.
@@ -54,10 +33,7 @@ export function othersZone(done) {
       told.textContent = `${count(kept.taken, "picture")} of ${count(kept.people, "other")} taken in${lost}`;
       done();
     });
-  input.addEventListener("change", () => {
-    send([...(input.files ?? [])].map((file) => ({ name: file.webkitRelativePath || file.name, file })));
-    input.value = "";
-  });
+  input.addEventListener("change", () => send(chosenIn(input)));
   const zone = h(
     "div",
     { class: "th-others" },
@@ -67,12 +43,8 @@ export function othersZone(done) {
   zone.addEventListener("dragover", (event) => event.preventDefault());
   zone.addEventListener("drop", (event) => {
     event.preventDefault();
-    const entries = [...(event.dataTransfer?.items ?? [])].map((item) => item.webkitGetAsEntry());
-    attempt(async () => {
-      const files = [];
-      for (const entry of entries) if (entry) files.push(...(await filesOf(entry)));
-      await send(files);
-    });
+    const entries = entriesOf(event);
+    attempt(async () => send(await filesBelow(entries)));
   });
   return zone;
 }
