@@ -181,7 +181,7 @@ def _render_phases(
 ) -> dict[str, dict[str, float]]:
     defaults = family.defaults
     pixels = max((s.width * s.height for s in shots), default=defaults.width * defaults.height)
-    sources = max((len(s.sources) for s in shots), default=int("editor" in family.roles))
+    sources = max((len(s.seen) for s in shots), default=int("editor" in family.roles))
     tokens = pixels // family.multiple**2 + sources * (defaults.vae_px // family.multiple) ** 2
     tokens += registry.of(family).text_tokens(family, sources)
     resident = _all(parts)
@@ -217,7 +217,7 @@ class _Loras:
 def _loras(shots: Sequence[Shot], workspace: Workspace, wide: int) -> _Loras:
     """What the LoRAs of a plan take: their numbers, as the transformer has its own; a file that is gone takes none."""
     files = {a.sha256: a.path for s in shots for a in s.stack.adapters}
-    sizes = {sha256: _numbers(workspace.path(path)) * wide for sha256, path in files.items()}
+    sizes = {sha256: _numbers(workspace.lora_file(path)) * wide for sha256, path in files.items()}
     largest = max((sum(sizes[a.sha256] for a in s.stack.adapters) for s in shots), default=0)
     return _Loras(largest, max(largest, min(sum(sizes.values()), LORAS_KEPT)))
 

@@ -1,13 +1,14 @@
 """What every plan has in common: the choice, the seed of a shot, the size of a shot, the words of a prompt."""
 
 import hashlib
+from collections.abc import Iterable
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.bounds import Guidance, Steps
 from pipelines.domain.presets import Axis, CharacterKind, Edit, ModelFamily
 from pipelines.domain.records import Character, ImageRecord
 from pipelines.domain.sampling import Sampling
-from pipelines.domain.shots import ImageRef, LoraStack, Plan, Purpose, Shot
+from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
 from pipelines.domain.spelling import says
 from pipelines.models import registry
 from pipelines.planning import sampling
@@ -65,6 +66,8 @@ def make_shot(
     seed: int,
     stack: LoraStack,
     source: ImageRecord | None = None,
+    beside: Iterable[ImageRecord] = (),
+    control: ImageRecord | None = None,
 ) -> Shot:
     """A shot with what its LoRAs ask for, else the family's defaults, where the choice says nothing else. Raises
     ChoiceError when they disagree."""
@@ -75,7 +78,7 @@ def make_shot(
         family=choice.family.name,
         revision=choice.family.revision,
         prompt=prompt,
-        sources=_refs(source),
+        sources=tuple(image.ref for image in ([source] if source else []) + list(beside)),
         stack=stack,
         seed=seed,
         steps=asked.steps or defaults.steps,
@@ -83,6 +86,7 @@ def make_shot(
         width=width,
         height=height,
         schedule=asked.schedule,
+        control=control.ref if control else None,
         purpose=purpose,
     )
 
@@ -94,10 +98,6 @@ def _asked(choice: Choice, stack: LoraStack) -> Sampling:
     except sampling.SamplingConflict as conflict:
         raise ChoiceError(str(conflict)) from conflict
     return asked
-
-
-def _refs(source: ImageRecord | None) -> tuple[ImageRef, ...]:
-    return () if source is None else (source.ref,)
 
 
 def make_plan(choice: Choice, kind: str, shots: list[Shot]) -> Plan:

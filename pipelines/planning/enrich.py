@@ -7,23 +7,15 @@ from pipelines.domain.bounds import Count, Each, Seed
 from pipelines.domain.presets import Axis, Edit
 from pipelines.domain.records import Angle, ImageRecord
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
-from pipelines.planning import base
+from pipelines.planning import base, references
+from pipelines.planning.references import TURN, SeenBeside
 
 NEARER = 3
 """Of two practice characters 13 of 16 profiles made from the half view beside them showed the same person, 5 of 16 made
 from the front, 3 of 16 from the half view of the other side: what hair looks like behind was made up."""
-TURN: dict[Angle, int] = {
-    "profile-left": -90,
-    "half-left": -45,
-    "front": 0,
-    "half-right": 45,
-    "profile-right": 90,
-    "back": 180,
-}
-"""Where the nose points, degrees; positive is toward the image's right. The angle names are our bins' middles."""
 
 
-class EnrichChoice(base.Choice):
+class EnrichChoice(SeenBeside):
     """What to enrich and how.
 
     ``axes`` are what is offered; ``edits`` cell names of it such as ``angle/half-left`` (empty: all). ``per_source``
@@ -138,13 +130,16 @@ def _shot(choice: EnrichChoice, source: ImageRecord, axis: Axis, edit: Edit) -> 
         "angle": edit.angle or source.angle,
         "expression": edit.expression or source.expression,
     }
+    beside = references.chosen(choice, source, edit.angle or source.angle, edit.expression or source.expression)
     return base.make_shot(
         choice,
-        choice.told(prompt_for(edit, source.angle)),
+        references.instructed(choice, choice.told(prompt_for(edit, source.angle)), beside),
         Purpose(step="enrich", cell=cell, labels=labels),
         seed=base.shot_seed(choice.seed, f"{source.pixels}/{cell}"),
         stack=choice.stack,
         source=source,
+        beside=beside,
+        control=choice.control,
     )
 
 

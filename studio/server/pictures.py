@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import Angle, Decision, Expression, Framing, ImageRecord, TrainingRun
+from pipelines.domain.shots import ImageRef
 from pipelines.storage import pictures as files
 from pipelines.workflow import again, datasets, review, sources
 from studio.server.in_words import Begun, InWords, unchecked
@@ -139,8 +140,8 @@ def everything(studio: Studio, image_id: str) -> Picture:
     return {
         **tile(image, store.verdict(image.id)),
         "recipe": _recipe(image),
-        "parents": [p.id for p in image.parents],
-        "children": [i.id for i in store.all(ImageRecord, character=image.character) if image.ref in i.parents][:60],
+        "parents": [p.id for p in _seen(image)],
+        "children": [i.id for i in store.all(ImageRecord, character=image.character) if image.ref in _seen(i)][:60],
         "scores": _scores(image),
         "decisions": [_said(d) for d in store.decisions(image.id)],
         "trained": [
@@ -149,6 +150,11 @@ def everything(studio: Studio, image_id: str) -> Picture:
         "caption": image.caption,
         "again": again.repeatable(image),
     }
+
+
+def _seen(image: ImageRecord) -> tuple[ImageRef, ...]:
+    """The pictures that it was made from, the one that was edited first."""
+    return image.shot.seen if image.shot else ()
 
 
 def _trained(studio: Studio, run: TrainingRun) -> str:

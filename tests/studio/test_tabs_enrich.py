@@ -45,7 +45,7 @@ def form(
     """What the tab reads of what its events send."""
     said = {"per_source": 4, "gaps": False, "count": "", "seed": 0, "steps": "", "guidance": ""} | numbers
     values = {getattr(tab.numbers, name): value for name, value in said.items()}
-    values |= groups_say(tab.axes, edits) | rows_say(tab.loras, stack or Draft())
+    values |= dict.fromkeys(tab.beside.all) | groups_say(tab.axes, edits) | rows_say(tab.loras, stack or Draft())
     assert {*values, tab.sources.picker} == set(tab.choice)
     return enrich.read(tab, values | {tab.sources.picker: shown})
 
