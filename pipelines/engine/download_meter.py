@@ -6,17 +6,24 @@ from pipelines.domain.cancelled import Cancelled
 
 OnProgress = Callable[[float, str], None]
 """Called with the share done (0-1; 0 where the whole is not known) and words."""
-TOLD = 2**20
-"""Bytes between two tellings."""
 GIB = 2**30
 
 
 class Meter:
-    """Counts up to ``total`` bytes (0: not known) from ``done`` on. ``title`` is what the words begin with."""
+    """Counts up to ``total`` bytes (0: not known) from ``done`` on, and tells it after ``every`` so many. ``title`` is
+    what the words begin with."""
 
     def __init__(
-        self, title: str, total: int, on_progress: OnProgress, cancelled: Callable[[], bool], done: float = 0
+        self,
+        title: str,
+        total: int,
+        on_progress: OnProgress,
+        cancelled: Callable[[], bool],
+        *,
+        done: float = 0,
+        every: int = 0,
     ) -> None:
+        self.every = every
         self.title, self.total, self.done, self.told = title, total, done, done
         self.on_progress, self.cancelled = on_progress, cancelled
 
@@ -29,7 +36,7 @@ class Meter:
         """Count ``count`` more bytes. Raises Cancelled."""
         self.check()
         self.done += count
-        if self.done >= self.told + TOLD or self.done == self.total:
+        if self.done >= self.told + self.every or self.done == self.total:
             self.told = self.done
             share = min(1.0, self.done / self.total) if self.total else 0.0
             self.on_progress(share, self._words)

@@ -18,6 +18,8 @@ from pipelines.storage.safetensors_header import PICKLE
 if TYPE_CHECKING:
     import httpx
 
+TOLD = 2**20
+"""Bytes between two tellings of the progress."""
 TRIES = 5
 """How often a line that breaks is taken up again before it is told; what has arrived is never asked for twice."""
 _PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
@@ -289,7 +291,7 @@ class Fetch:
 
     def _write(self, chunks: Iterator[bytes], start: int) -> None:
         total = json.loads(self._facts.read_text(encoding="utf-8"))["bytes"]
-        checked, meter = start > 0, Meter("", total, self.on_progress, self.cancelled, done=start)
+        checked, meter = start > 0, Meter("", total, self.on_progress, self.cancelled, done=start, every=TOLD)
         with growing(self._partial, start) as out:
             for chunk in chunks:
                 meter.check()

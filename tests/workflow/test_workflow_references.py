@@ -30,7 +30,9 @@ def made(session: Session, planned: Plan) -> ImageRecord:
 
 
 def test_the_editor_sees_them_and_the_picture_remembers_them(session: Session, ada: Character, put: Any) -> None:
-    first, second, third = (put("source", angle=angle) for angle in ("front", "half-left", "profile-left"))
+    first, second, third = (
+        put("source", label="good", angle=angle) for angle in ("front", "half-left", "profile-left")
+    )
     alone = made(session, plan(session, ada, first))
     both = made(session, plan(session, ada, first, references=2))
     named = made(session, plan(session, ada, first, named=(third.id,)))
