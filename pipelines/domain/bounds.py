@@ -19,6 +19,8 @@ Each = Annotated[int, Field(ge=1, le=1000)]
 """How many of each: edits of a source, variants of a prompt."""
 Count = Annotated[int, Field(ge=1, le=100_000)]
 """How many at most."""
+More = Annotated[int, Field(ge=0, le=2)]
+"""How many pictures of the character an editor sees beside the one that it edits."""
 Fraction = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 

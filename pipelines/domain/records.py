@@ -265,7 +265,9 @@ class LeftOut(Frozen):
 class LoraRecord(Record):
     """A LoRA file. ``id`` is its SHA-256. ``family`` is the kind of base it fits (``flux``, ``qwen-image-edit``) and
     ``width`` the inner width of the transformer that it fits (0: not known). ``left_out`` is what of the file is not
-    applied. ``sampling`` is what the user says it asks for; ``None``: what its catalogue entry says."""
+    applied. ``sampling`` is what the user says it asks for; ``None``: what its catalogue entry says. ``changed`` is set
+    for a file that lies in a folder of another program (``path`` is its whole path then): when it was last written, in
+    nanoseconds."""
 
     table: ClassVar[str] = "loras"
     name: str
@@ -284,6 +286,7 @@ class LoraRecord(Record):
     run: str = ""
     width: int = 0
     left_out: tuple[LeftOut, ...] = ()
+    changed: int = 0
     created: datetime = Field(default_factory=now)
 
 
@@ -404,14 +407,15 @@ class Card(Record):
 class Correction(Record):
     """A triplet of flywheel 2: source, instruction, corrected target; and what was wrong with the first result.
 
-    ``chosen`` is the decision that found the target good for this; undone, the triplet does not count. Triplets of
-    before that was kept have none.
+    ``beside`` are the other pictures that the first result was made with. ``chosen`` is the decision that found the
+    target good for this; undone, the triplet does not count. Triplets of before that was kept have none.
     """
 
     table: ClassVar[str] = "corrections"
     character: str
     version: str
     source: ImageRef
+    beside: tuple[ImageRef, ...] = ()
     wrong: ImageRef
     target: ImageRef
     instruction: str

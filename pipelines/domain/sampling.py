@@ -5,7 +5,7 @@ data of the LoRA: its catalogue entry has them, or the user says so. ``pipelines
 stack together.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -33,13 +33,15 @@ class NoiseSchedule(Frozen):
 
 class Sampling(Frozen):
     """What a LoRA asks for. ``None`` and empty: nothing. ``few_steps_beside``: it is meant to be used together with a
-    LoRA that asks for few steps. ``strengths``: the weights it works at, least and most."""
+    LoRA that asks for few steps. ``strengths``: the weights it works at, least and most. ``control``: what it goes by
+    beside the picture that is edited (``luminance``: a map of light and dark)."""
 
     steps: int | None = Field(default=None, ge=1, le=1000)
     guidance: float | None = Field(default=None, ge=0, le=100)
     schedule: NoiseSchedule = NoiseSchedule()
     few_steps_beside: bool = False
     strengths: tuple[float, float] | None = None
+    control: Literal["", "luminance"] = ""
 
     @model_validator(mode="after")
     def _in_order(self) -> "Sampling":

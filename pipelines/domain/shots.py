@@ -26,8 +26,8 @@ class ImageRef(Frozen):
 
 
 class Adapter(Frozen):
-    """One LoRA in a stack. ``path`` is relative to the workspace; ``sha256`` is of the file, ``weight`` its scale,
-    ``sampling`` what it asks for."""
+    """One LoRA in a stack. ``path`` is relative to the workspace, or the whole path of a file in a folder of another
+    program; ``sha256`` is of the file, ``weight`` its scale, ``sampling`` what it asks for."""
 
     name: str
     sha256: str
@@ -80,7 +80,8 @@ class Shot(Frozen):
 
     ``family`` names a preset in ``presets/models``; ``revision`` pins its weights. ``width`` and ``height`` are pixels,
     ``guidance`` is the family's guidance scale (FLUX: distilled guidance; Qwen: true CFG). ``schedule`` is what stands
-    in for values of the model's own noise schedule.
+    in for values of the model's own noise schedule. The first of ``sources`` is the picture that is edited, the others
+    show the same character; of ``control`` the editor sees the luminance map, as its second picture.
     """
 
     family: str
@@ -95,6 +96,7 @@ class Shot(Frozen):
     width: int
     height: int
     schedule: NoiseSchedule = NoiseSchedule()
+    control: ImageRef | None = None
     purpose: Purpose
 
     def made_of(self, picture: ImageRef) -> "Shot":
@@ -103,15 +105,21 @@ class Shot(Frozen):
 
     @cached_property
     def id(self) -> str:
-        """Hash of the content; where the files lie does not count, nor does a schedule that leaves all to the model:
-        shots were planned before there was one."""
-        content: dict[str, Any] = self.model_dump()
-        del content["schedule"]
+        """Hash of the content; where the files lie does not count, nor does a schedule that leaves all to the model or
+        a control that there is none of: shots were planned before there were these."""
+        content: dict[str, Any] = self.model_dump(exclude={"schedule", "control"})
         if self.schedule.values:
             content["schedule"] = self.schedule.values
+        if self.control:
+            content["control"] = self.control.id
         content["sources"] = [s.id for s in self.sources]
         content["stack"] = list(self.stack.content)
         return content_hash(content)
+
+    @property
+    def seen(self) -> tuple[ImageRef, ...]:
+        """The pictures that the model sees, in its order."""
+        return (*self.sources[:1], *([self.control] if self.control else []), *self.sources[1:])
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Shot":
         """A copy with other content, and so with another id: the one that is remembered is of what was before."""

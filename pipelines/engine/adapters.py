@@ -120,7 +120,7 @@ def _loaded(driver: Driver, adapter: Adapter, workspace: Workspace) -> Loaded:
         name = f"a{shelf.loads}"
         shelf.loads += 1
         try:
-            shelf.kept[adapter.sha256] = load(driver, workspace.path(adapter.path), name, adapter.sha256)
+            shelf.kept[adapter.sha256] = load(driver, workspace.lora_file(adapter.path), name, adapter.sha256)
         finally:
             # Loading activates what it loads, and a refused file may have left others inactive.
             _activate(driver, shelf.active)

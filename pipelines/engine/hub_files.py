@@ -11,14 +11,13 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from pipelines.domain.cancelled import Cancelled
+from pipelines.engine.download_meter import Meter, OnProgress
 from pipelines.storage.atomic import file_hash, growing, make_folder, remove, replace, write_durably, write_sparse
 from pipelines.storage.safetensors_header import PICKLE
 
 if TYPE_CHECKING:
     import httpx
 
-OnProgress = Callable[[float, str], None]
 TOLD = 2**20
 """Bytes between two tellings of the progress."""
 TRIES = 5
@@ -292,20 +291,15 @@ class Fetch:
 
     def _write(self, chunks: Iterator[bytes], start: int) -> None:
         total = json.loads(self._facts.read_text(encoding="utf-8"))["bytes"]
-        checked, told = start > 0, start
+        checked, meter = start > 0, Meter("", total, self.on_progress, self.cancelled, done=start, every=TOLD)
         with growing(self._partial, start) as out:
             for chunk in chunks:
-                if self.cancelled():
-                    raise Cancelled
+                meter.check()
                 out.write(chunk)
-                done = out.tell()
                 if not checked and total:
                     out.flush()
-                    checked = self._look(done, total)
-                if done >= told + TOLD or done == total:
-                    told = done
-                    of = f" of {total / 2**30:.2f}" if total else ""
-                    self.on_progress(min(1.0, done / total) if total else 0.0, f"{done / 2**30:.2f}{of} GiB")
+                    checked = self._look(out.tell(), total)
+                meter.add(len(chunk))
         if total and self._here != total:
             import httpx
 

@@ -28,12 +28,15 @@ NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)
 BF16, FLOAT32 = 2, 4
 # Context of CUDA and its libraries, and what the allocator cannot use.
 OVERHEAD = 0.75 * GIB
-# A trained parameter: float32 weight, gradient and the two moments of AdamW.
-TRAINED = 16
+# A trained parameter: float32 weight and the two moments of AdamW; its gradient, float32.
+TRAINED, GRADIENT = 12, 4
+# LoRA layers of a block whose narrow float32 outputs are alive with it.
+NARROW = 8
 # Tensors of (tokens, width) alive at once: in one block of a forward pass; and in the block that is computed again
-# during the backward pass of a training with gradient checkpointing (its architecture's); and per block without it.
+# during the backward pass of a training with gradient checkpointing, and per block without it (its architecture's).
 FORWARD = 24
-KEPT_PER_BLOCK = 18
+# What is alive outside the blocks without checkpointing, in parts of what the backward pass of a block needs.
+OUTSIDE = 0.4
 # Numbers a pixel of the whole picture, while it is put together of tiles.
 TOGETHER = 8
 # LoRAs that are not in use stay in the model as long as all take no more, bytes.
@@ -137,9 +140,9 @@ def predict_training(
     controls = int("editor" in family.roles) if controls is None else controls
     tokens = (training.resolution // family.multiple) ** 2 * (1 + controls)
     tokens += architecture.text_tokens(family, controls)
-    kept = shape.blocks + architecture.backward if training.gradient_checkpointing else shape.blocks * KEPT_PER_BLOCK
-    activations = tokens * training.batch * shape.width * wide * kept
-    learned = training.rank * lora_width(architecture, family.lora_targets, shape) * TRAINED
+    parameters = training.rank * lora_width(architecture, family.lora_targets, shape)
+    activations = _backward(training, architecture, shape, tokens * training.batch, wide, parameters)
+    learned = parameters * TRAINED
     steps = {"transformer": parts["transformer"].held, "LoRA and optimizer": learned, "activations": activations}
     pixels = training.resolution**2
     phases = {
@@ -159,6 +162,22 @@ def predict_training(
     if prediction.fits:
         return prediction
     return _refused(prediction, f"Training {family.title} needs", "Choose a smaller resolution, batch or rank", machine)
+
+
+def _backward(
+    training: TrainingSettings, architecture: Architecture, shape: Geometry, tokens: int, wide: int, parameters: int
+) -> float:
+    """Bytes alive at the worst moment of a backward pass, gradients with them: as it begins, when all inputs of blocks
+    are kept (or, without checkpointing, all that blocks made) and no gradient is there yet but those of earlier parts
+    of the step; or as it ends, when it is the other way round."""
+    unit, gradients = tokens * shape.width * wide, parameters * GRADIENT
+    narrow = tokens * training.rank * FLOAT32 * NARROW
+    block = unit * architecture.backward + narrow
+    if training.gradient_checkpointing:
+        begins = unit * shape.blocks + block
+    else:
+        begins = (unit * architecture.kept + narrow) * shape.blocks + OUTSIDE * unit * architecture.backward
+    return max(begins + (gradients if training.accumulate > 1 else 0), block + gradients)
 
 
 def lora_width(architecture: Architecture, targets: Sequence[str], shape: Geometry) -> int:
@@ -181,7 +200,7 @@ def _render_phases(
 ) -> dict[str, dict[str, float]]:
     defaults = family.defaults
     pixels = max((s.width * s.height for s in shots), default=defaults.width * defaults.height)
-    sources = max((len(s.sources) for s in shots), default=int("editor" in family.roles))
+    sources = max((len(s.seen) for s in shots), default=int("editor" in family.roles))
     tokens = pixels // family.multiple**2 + sources * (defaults.vae_px // family.multiple) ** 2
     tokens += registry.of(family).text_tokens(family, sources)
     resident = _all(parts)
@@ -217,7 +236,7 @@ class _Loras:
 def _loras(shots: Sequence[Shot], workspace: Workspace, wide: int) -> _Loras:
     """What the LoRAs of a plan take: their numbers, as the transformer has its own; a file that is gone takes none."""
     files = {a.sha256: a.path for s in shots for a in s.stack.adapters}
-    sizes = {sha256: _numbers(workspace.path(path)) * wide for sha256, path in files.items()}
+    sizes = {sha256: _numbers(workspace.lora_file(path)) * wide for sha256, path in files.items()}
     largest = max((sum(sizes[a.sha256] for a in s.stack.adapters) for s in shots), default=0)
     return _Loras(largest, max(largest, min(sum(sizes.values()), LORAS_KEPT)))
 

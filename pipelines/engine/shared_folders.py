@@ -10,6 +10,7 @@ import yaml
 from pipelines.models.owned_files import ENDINGS, Owned, look
 from pipelines.storage.prepared import FOLDER
 from pipelines.storage.settings import Settings, several
+from pipelines.storage.workspace import SAFETENSORS
 
 COMFY = ("extra_model_paths.yaml", "extra_model_paths.yml")
 _DEEPEST, _MOST = 6, 5000
@@ -31,6 +32,18 @@ def found(settings: Settings) -> list[Found]:
     if settings.models_dir:
         given.append(Path(settings.models_dir).expanduser())
     return look_through(given)
+
+
+def loras(settings: Settings) -> list[Path]:
+    """The LoRA files of all shared folders, each once, and what lies in a folder for LoRAs and cannot be read. Raises
+    nothing."""
+    files = (file for one in found(settings) for file in one.files if file.path.suffix.lower() in SAFETENSORS)
+    return list(dict.fromkeys(file.path for file in files if file.lora or _meant(file)))
+
+
+def _meant(file: Owned) -> bool:
+    """Whether a file that is no model lies among LoRAs: why it cannot be used is told there."""
+    return bool(file.problem) and not file.contents and any("lora" in name.lower() for name in file.path.parts[:-1])
 
 
 def look_through(folders: Iterable[Path]) -> list[Found]:

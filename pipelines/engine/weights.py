@@ -1,19 +1,18 @@
-"""Where the weights of a model family lie, what is missing, and how it is obtained. Imports no torch.
+"""Where the weights of a model family lie, and what is missing. Imports no torch.
 
 Looked up in the workspace (``models/<name>-<revision>``), then in the models folder of the settings, then among what
 comes with the product (``presets/<folder>``), then in the hub cache. Where a prepared copy of what is found there
-(``storage.prepared``) stands, that is loaded instead; it may be all that is left. A download is never started but by
-``obtain``, which the user asks for after seeing size and licence.
+(``storage.prepared``) stands, that is loaded instead; it may be all that is left. A download is never started from here
+(``model_download``).
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.presets import REVISION_MARK, ModelFamily
 from pipelines.engine.assemble import assembled, fillings
 from pipelines.engine.shared_folders import found
@@ -26,15 +25,12 @@ from pipelines.storage.safetensors_header import NotSafetensors, read_header
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
-# The repositories also hold single-file copies of the same weights at their top level: only the folders are needed.
-PATTERNS = [INDEX, "*/*.json", "*/*.txt", "*/*.model", "*/*.jinja", "*/*.safetensors"]
 _TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
 
 SMALL = 0.02
 """GiB of the configs and tokenizers of a model, about."""
 WORTH = 2 * 2**30
 """Bytes to quantize from which a prepared copy is made by itself: below, loading takes seconds either way."""
-OnProgress = Callable[[float, str], None]
 
 
 class WeightsMissing(RuntimeError):
@@ -206,13 +202,13 @@ def _candidates(family: ModelFamily, workspace: Workspace, settings: Settings) -
         from huggingface_hub import try_to_load_from_cache
 
         found = try_to_load_from_cache(
-            family.weights.hub, INDEX, cache_dir=_hub_cache(settings), revision=family.weights_revision
+            family.weights.hub, INDEX, cache_dir=hub_cache(settings), revision=family.weights_revision
         )
         if isinstance(found, str):
             yield Path(found).parent
 
 
-def _hub_cache(settings: Settings) -> Path | None:
+def hub_cache(settings: Settings) -> Path | None:
     """The hub cache of the settings; None means the hub client's own."""
     return Path(settings.cache_dir).expanduser() if settings.cache_dir else None
 
@@ -221,7 +217,7 @@ def download_folder(settings: Settings) -> Path:
     """Where downloads go: the hub cache of the settings, else the hub client's own."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    return _hub_cache(settings) or Path(HF_HUB_CACHE)
+    return hub_cache(settings) or Path(HF_HUB_CACHE)
 
 
 def without_weights(folder: Path) -> list[str]:
@@ -318,104 +314,3 @@ def _absent_tensors(folder: Path) -> list[str]:
             return [f"{index.name} cannot be read: {error}"]
         return [f"{name} is missing" for name in sorted(names) if not (folder / name).is_file()]
     return [] if any(folder.glob("*.safetensors")) else ["no .safetensors file (pickled weights are not loaded)"]
-
-
-def obtain(
-    family: ModelFamily,
-    workspace: Workspace,
-    settings: Settings,
-    on_progress: OnProgress,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> Path:
-    """Download the weights of ``family``; the folder where they lie. What is here already is kept.
-
-    ``on_progress(share, note)`` is called with the share done, 0-1. Raises Cancelled, WeightsMissing (the hub cannot
-    be reached, the licence was not accepted, files are missing afterwards, or the weights that come with the product
-    are damaged).
-    """
-    here = locate(family, workspace, settings)
-    if here:
-        return here
-    lacking = _lacking(family, workspace, settings)
-    if lacking.how == "reinstall":
-        raise WeightsMissing(lacking.what)
-    if lacking.how == "prepare":
-        return source_to_prepare(family, workspace, settings).frame
-    filled = fillings(family, [file for one in found(settings) for file in one.files])
-    folder = _download(family, _hub_cache(settings), on_progress, cancelled, filled)
-    problems = check_folder(folder, filled)
-    if problems:
-        raise WeightsMissing(f"The download of {family.title} is incomplete: {'; '.join(problems[:3])}.")
-    return folder
-
-
-def _download(
-    family: ModelFamily, cache: Path | None, on_progress: OnProgress, cancelled: Callable[[], bool],
-    but: Collection[str] = (),
-) -> Path:  # fmt: skip
-    """``but``: parts whose weights are here."""
-    from huggingface_hub import hf_hub_download, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    repo, revision = family.weights.hub, family.weights_revision
-    wanted: Any = {"allow_patterns": PATTERNS, "ignore_patterns": [f"{part}/*.safetensors" for part in but]}
-    try:
-        files: Any = snapshot_download(repo, revision=revision, cache_dir=cache, **wanted, dry_run=True)
-        meter = _Meter(family.title, files, on_progress, cancelled)
-        for file in (f for f in files if f.will_download):
-            meter.check()
-            hf_hub_download(repo, file.filename, revision=file.commit_hash, cache_dir=cache, tqdm_class=meter.bar())
-        commit = files[0].commit_hash
-        return Path(
-            snapshot_download(
-                repo,
-                revision=commit,
-                cache_dir=cache,
-                **wanted,
-                local_files_only=True,
-            )
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise WeightsMissing(
-            f"{family.title} could not be downloaded from {repo}: {error}. Check the connection, and for a model behind"
-            " a licence accept it on its page and sign in with 'hf auth login'. What was loaded so far is kept."
-        ) from error
-
-
-class _Meter:
-    """Adds up the bytes of several files, and stops between two chunks when cancelled."""
-
-    def __init__(self, title: str, files: list[Any], on_progress: OnProgress, cancelled: Callable[[], bool]) -> None:
-        self.title, self.on_progress, self.cancelled = title, on_progress, cancelled
-        self.total = max(1, sum(f.file_size for f in files))
-        self.done = sum(f.file_size for f in files if not f.will_download)
-
-    def check(self) -> None:
-        """Raise Cancelled when the user asked to stop."""
-        if self.cancelled():
-            raise Cancelled
-
-    def add(self, count: float) -> None:
-        """Count ``count`` more bytes."""
-        self.check()
-        self.done += count
-        note = f"{self.title}: {self.done / 2**30:.2f} of {self.total / 2**30:.2f} GiB"
-        self.on_progress(min(1.0, self.done / self.total), note)
-
-    def bar(self) -> Any:
-        """A progress bar class for the hub client that draws nothing and reports here."""
-        from tqdm import tqdm
-
-        meter = self
-
-        class Bar(tqdm):
-            def __init__(self, *args: Any, **kwargs: Any) -> None:
-                kwargs.pop("name", None)
-                super().__init__(*args, **{**kwargs, "disable": True})
-                meter.add(kwargs.get("initial") or 0)
-
-            def update(self, n: float | None = 1) -> bool | None:
-                meter.add(n or 0)
-                return None
-
-        return Bar

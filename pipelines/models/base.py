@@ -98,7 +98,8 @@ class Architecture(ABC):
 
     ``name`` is what presets and records call it, ``pipeline`` the diffusers class. ``geometry`` is that of its first
     published model (a preset or a checkpoint's own config goes first) and ``backward`` how many tensors of (tokens,
-    width) the backward pass of a block needs. ``decoded`` and ``encoded`` are how many numbers a pixel its VAE keeps
+    width) the backward pass of a block needs, ``kept`` how many a block leaves for it without checkpointing (both with
+    LoRA layers, counted as the next two are). ``decoded`` and ``encoded`` are how many numbers a pixel its VAE keeps
     alive at once while it makes a picture of latents and latents of a picture (counted on its published configuration
     without data, ``tests/engine/test_live_bytes.py``). ``unused``: part, and beginning of the names of its parameters
     that ``drive`` drops after loading. ``schedule``: which values of a noise schedule its pipeline heeds. ``config``
@@ -116,6 +117,7 @@ class Architecture(ABC):
     config: ClassVar[Mapping[str, Any]]
     encoders: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     backward: ClassVar[int]
+    kept: ClassVar[int]
     decoded: ClassVar[int]
     encoded: ClassVar[int]
     unused: ClassVar[tuple[str, str]] = ("", "")

@@ -3,7 +3,7 @@ many blocks there are, and by what it says itself."""
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.models import lora_keys, registry
@@ -45,12 +45,13 @@ class Said:
     fitting: tuple[Fit, ...] = ()
 
 
-def whose(tensors: Mapping[str, Entry], base: str, fits: Sequence[Fit]) -> Said:
-    """Whose LoRA a file with these ``tensors`` is. ``base`` is what its header calls the base model, ``fits`` how it
-    fits the models that are known."""
+def whose(tensors: Mapping[str, Entry], base: str, fitted: Iterable[Fit]) -> Said:
+    """Whose LoRA a file with these ``tensors`` is. ``base`` is what its header calls the base model, ``fitted`` how it
+    fits the models that are known, asked only where its names do not tell."""
     for title, pattern in _OTHERS.items():
         if any(pattern.search(key) for key in tensors):
             return Said("other", title)
+    fits = list(fitted)
     fitting = tuple(f for f in fits if f.good)
     if fitting and (claimed := next((t for t, p in _CLAIMED.items() if p.search(base.lower())), "")):
         return Said("other", claimed)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -63,6 +64,7 @@ class LoraHeader:
     ``fitting`` are the models that it fits, each with what goes where.
     """
 
+    path: Path
     family: str
     format: Format
     rank: int
@@ -72,12 +74,16 @@ class LoraHeader:
     base: str
     metadata: dict[str, str]
     bytes: int
-    sha256: str
     made_for: str = ""
     fits: tuple[str, ...] = ()
     text_encoder: bool = False
     fault: str = ""
     fitting: tuple[Fit, ...] = ()
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the whole file, which is read for it. Raises OSError."""
+        return file_hash(self.path)
 
     def fit_of(self, architecture: str) -> Fit | None:
         """How it fits the first model of an architecture that it fits."""
@@ -98,8 +104,9 @@ def inspect(path: Path, shown: str = "", targets: Collection[LoraTarget] = ()) -
             " model). Whole models go into a model folder."
         )
     base = _base(header.metadata)
-    said = whose(header.tensors, base, [fit(header.tensors, target) for target in targets or shipped_targets()])
+    said = whose(header.tensors, base, (fit(header.tensors, target) for target in targets or shipped_targets()))
     return LoraHeader(
+        path=path,
         family=said.family,
         format=_format(list(header.tensors)),
         rank=_rank(header.tensors),
@@ -109,7 +116,6 @@ def inspect(path: Path, shown: str = "", targets: Collection[LoraTarget] = ()) -
         base=base,
         metadata=dict(header.metadata),
         bytes=path.stat().st_size,
-        sha256=file_hash(path),
         made_for=said.made_for,
         fits=said.fits,
         text_encoder=any(lora_keys.adapts_text(layer) for layer in weighing),
@@ -149,10 +155,15 @@ def admit_lora(
         if not (before and workspace.path(relative).is_file()):
             make_folder(workspace.path(relative).parent)
             replace(arrived, workspace.path(relative))
+    return record_of(header, family, chosen, id=header.sha256, name=title, path=relative)
+
+
+def record_of(header: LoraHeader, family: str, chosen: Fit, *, id: str, name: str, path: str) -> LoraRecord:
+    """The record of a file that was ``judged``."""
     return LoraRecord(
-        id=header.sha256,
-        name=title,
-        path=relative,
+        id=id,
+        name=name,
+        path=path,
         family=family,
         rank=header.rank,
         alpha=header.alpha,
@@ -175,8 +186,14 @@ def judged(
     """What the header of a file decides: what it is, the architecture that it is for, and what goes where there.
     Arguments and errors are those of ``admit_lora``."""
     header = inspect(path, shown, (*([model] if model else []), *(targets or shipped_targets())))
-    family = _settle(header, expected_family, shown)
-    return header, family, _chosen(header, family, model, shown)
+    return header, *decided(header, shown, expected_family, model)
+
+
+def decided(header: LoraHeader, shown: str, expected: str | None, model: LoraTarget | None = None) -> tuple[str, Fit]:
+    """The architecture that a header is for, and what goes where there; arguments and errors are those of
+    ``admit_lora``."""
+    family = _settle(header, expected, shown)
+    return family, _chosen(header, family, model, shown)
 
 
 def _refuse_source(data: bytes | Path, shown: str) -> None:

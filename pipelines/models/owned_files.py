@@ -39,13 +39,14 @@ class Content:
 
 @dataclass(frozen=True)
 class Owned:
-    """A file. ``kind`` is its numbers (``bf16``, ``fp8_scaled``, ``Q8_0``), ``contents`` what it holds, ``problem`` why
-    it cannot be used and ``warning`` what is worth knowing, in words."""
+    """A file. ``kind`` is its numbers (``bf16``, ``fp8_scaled``, ``Q8_0``), ``contents`` what it holds, ``lora``: it is
+    a LoRA and no model, ``problem`` why it cannot be used and ``warning`` what is worth knowing, in words."""
 
     path: Path
     size: int
     kind: str = ""
     contents: tuple[Content, ...] = ()
+    lora: bool = False
     problem: str = ""
     warning: str = ""
 
@@ -82,19 +83,30 @@ def scale_of(name: str, header: Header) -> str:
 
 def look(path: Path) -> Owned:
     """What the file at ``path`` is. Raises nothing."""
-    size = 0
     try:
-        size = path.stat().st_size
+        told = path.stat()
+    except OSError as error:
+        return Owned(path, 0, problem=f"it cannot be read: {error.strerror}")
+    return _look(path, told.st_size, told.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _look(path: Path, size: int, changed: int) -> Owned:
+    """A file as it was when it had that size and was changed at that time: folders are looked through often."""
+    del changed
+    try:
         header = header_of(path)
     except NotSafetensors as problem:
         return Owned(path, size, problem=f"{problem}")
     except OSError as error:
         return Owned(path, 0, problem=f"it cannot be read: {error.strerror}")
+    if any(_LORA.search(name) for name in header.tensors):
+        return Owned(path, size, _kind(header), lora=True, problem="this is a LoRA, no model: it is offered with LoRAs")
     contents = tuple(_contents(header))
     kind = _kind(header)
     problem = _problem(header, contents)
     warning = f"{kind} is coarse to make 4 bits of: Q8_0 or finer is recommended" if kind in _COARSE else ""
-    return Owned(path, size, kind, contents, problem, warning)
+    return Owned(path, size, kind, contents, problem=problem, warning=warning)
 
 
 def _contents(header: Header) -> Iterator[Content]:
@@ -118,8 +130,6 @@ def _kind(header: Header) -> str:
 
 def _problem(header: Header, contents: tuple[Content, ...]) -> str:
     names = header.tensors
-    if any(_LORA.search(name) for name in names):
-        return "this is a LoRA, no model: bring it in with `flenwheel import`"
     if any(".quant_state.bitsandbytes" in name for name in names):
         return "its weights are in bitsandbytes' 4 bits in one file, which is not taken apart: get bf16, fp8 or GGUF"
     if not contents:

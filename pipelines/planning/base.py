@@ -1,14 +1,14 @@
 """What every plan has in common: the choice, the seed of a shot, the size of a shot, the words of a prompt."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.bounds import Guidance, Steps
 from pipelines.domain.presets import Axis, CharacterKind, Edit, ModelFamily
 from pipelines.domain.records import Character, ImageRecord
 from pipelines.domain.sampling import Sampling
-from pipelines.domain.shots import Chain, ImageRef, LoraStack, Plan, Purpose, Shot
+from pipelines.domain.shots import Chain, LoraStack, Plan, Purpose, Shot
 from pipelines.domain.spelling import says
 from pipelines.models import registry
 from pipelines.planning import sampling
@@ -72,6 +72,8 @@ def make_shot(
     stack: LoraStack,
     source: ImageRecord | None = None,
     size: tuple[int, int] | None = None,
+    beside: Iterable[ImageRecord] = (),
+    control: ImageRecord | None = None,
 ) -> Shot:
     """A shot with what its LoRAs ask for, else the family's defaults, where the choice says nothing else. ``size``
     (pixels) is that of a source that is not made yet. Raises ChoiceError when they disagree."""
@@ -82,7 +84,7 @@ def make_shot(
         family=choice.family.name,
         revision=choice.family.revision,
         prompt=prompt,
-        sources=_refs(source),
+        sources=tuple(image.ref for image in ([source] if source else []) + list(beside)),
         stack=stack,
         seed=seed,
         steps=asked.steps or defaults.steps,
@@ -90,6 +92,7 @@ def make_shot(
         width=width,
         height=height,
         schedule=asked.schedule,
+        control=control.ref if control else None,
         purpose=purpose,
     )
 
@@ -101,10 +104,6 @@ def _asked(choice: Choice, stack: LoraStack) -> Sampling:
     except sampling.SamplingConflict as conflict:
         raise ChoiceError(str(conflict)) from conflict
     return asked
-
-
-def _refs(source: ImageRecord | None) -> tuple[ImageRef, ...]:
-    return () if source is None else (source.ref,)
 
 
 def make_plan(choice: Choice, kind: str, shots: list[Shot], chains: Sequence[Chain] = ()) -> Plan:

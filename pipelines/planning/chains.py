@@ -3,7 +3,7 @@
 import re
 
 from pipelines.domain.presets import Axis, Edit
-from pipelines.domain.records import ImageRecord
+from pipelines.domain.records import Angle, Expression, ImageRecord
 from pipelines.domain.shots import THEN
 from pipelines.planning import base
 
@@ -46,9 +46,9 @@ def name_of(way: Way) -> str:
     return THEN.join(f"{axis.name}/{edit.value}" for axis, edit in way)
 
 
-def end(source: ImageRecord, way: Way) -> tuple[str, str]:
+def end(source: ImageRecord, way: Way) -> tuple[Angle, Expression]:
     """Angle and expression that the last edit of ``way`` shows, of a source as it is known."""
-    angle, expression = str(source.angle), str(source.expression)
+    angle, expression = source.angle, source.expression
     for _, edit in way:
         angle, expression = edit.angle or angle, edit.expression or expression
     return angle, expression

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pipelines.domain.base import content_hash
 from pipelines.domain.bounds import Count, Each, Seed
 from pipelines.domain.presets import Axis, Edit
-from pipelines.domain.records import ImageRecord
+from pipelines.domain.records import Angle, ImageRecord
 from pipelines.domain.shots import Chain, LoraStack, Plan, Purpose, Shot
-from pipelines.planning import base, chains
+from pipelines.planning import base, chains, references
 from pipelines.planning.chains import Way
+from pipelines.planning.references import TURN, SeenBeside
 
 OWN = "own"
 """The axis of the user's own instructions."""
@@ -19,18 +20,9 @@ LONGEST = 1000
 NEARER = 3
 """Of two practice characters 13 of 16 profiles made from the half view beside them showed the same person, 5 of 16 made
 from the front, 3 of 16 from the half view of the other side: what hair looks like behind was made up."""
-TURN: dict[str, int] = {
-    "profile-left": -90,
-    "half-left": -45,
-    "front": 0,
-    "half-right": 45,
-    "profile-right": 90,
-    "back": 180,
-}
-"""Where the nose points, degrees; positive is toward the image's right. The angle names are our bins' middles."""
 
 
-class EnrichChoice(base.Choice):
+class EnrichChoice(SeenBeside):
     """What to enrich and how.
 
     ``axes`` are what is offered; ``edits`` cell names of it such as ``angle/half-left`` (empty: all, unless there are
@@ -167,7 +159,7 @@ def _is_near(source: ImageRecord, way: Way, others: Sequence[ImageRecord]) -> bo
     return sum(abs(_turn(turns[-1], other.angle)) < own for other in others) < NEARER
 
 
-def _turn(edit: Edit, seen_from: str) -> int:
+def _turn(edit: Edit, seen_from: Angle) -> int:
     """By how many degrees ``edit`` turns a head, the shorter way round (-180 to 180; > 0: toward the picture's right);
     ``unsure`` counts as front."""
     turn = TURN.get(edit.angle, 0) - TURN.get(seen_from, 0) if edit.angle else 0
@@ -193,7 +185,8 @@ def _changes(source: ImageRecord, way: Way, shown: set[tuple[str, str]]) -> bool
 
 def _shots(choice: EnrichChoice, source: ImageRecord, way: Way) -> list[Shot]:
     """The shot of an edit, or of each step of a chain; those after the first are without their source. Every beginning
-    of a chain is planned alike, whatever follows, so that it is made once."""
+    of a chain is planned alike, whatever follows, so that it is made once. What else the editor sees is beside the
+    source itself, so not beside what a chain has made of it."""
     shots: list[Shot] = []
     size = (source.width, source.height)
     for number in range(1, len(way) + 1):
@@ -202,6 +195,7 @@ def _shots(choice: EnrichChoice, source: ImageRecord, way: Way) -> list[Shot]:
         angle, expression = chains.end(source, way[:number])
         cell = chains.name_of(way[:number])
         words = prompt_for(edit, seen_from)
+        beside = () if done else references.chosen(choice, source, angle, expression)
         labels = {
             "axis": axis.name,
             "value": edit.value,
@@ -213,19 +207,21 @@ def _shots(choice: EnrichChoice, source: ImageRecord, way: Way) -> list[Shot]:
             labels["caption"] = edit.caption
         shot = base.make_shot(
             choice,
-            words if axis.name == OWN else choice.told(words),
+            references.instructed(choice, words if axis.name == OWN else choice.told(words), beside),
             Purpose(step="enrich", cell=cell, labels=labels),
             seed=base.shot_seed(choice.seed, f"{source.pixels}/{cell}"),
             stack=choice.stack,
             source=None if done else source,
             size=size,
+            beside=beside,
+            control=None if done else choice.control,
         )
         size = (shot.width, shot.height)
         shots.append(shot)
     return shots
 
 
-def prompt_for(edit: Edit, seen_from: str) -> str:
+def prompt_for(edit: Edit, seen_from: Angle) -> str:
     """The instruction of ``edit`` for a source that shows the angle ``seen_from`` (``unsure`` counts as front).
 
     The camera commands turn relative to the picture: a camera that goes round to the left sees the nose move toward

@@ -59,11 +59,22 @@ def check(family: ModelFamily, schedule: NoiseSchedule) -> None:
 def notes(plan: Plan) -> list[str]:
     """What to say of a plan's stacks before it runs: whose steps and guidance are used, what LoRAs were made for and do
     not get. Each sentence once."""
-    stacks = {(s.stack, s.steps, s.guidance): None for s in plan.shots}
-    return list(dict.fromkeys(line for stack, steps, guidance in stacks for line in _notes(stack, steps, guidance)))
+    stacks = {(s.stack, s.steps, s.guidance, s.control is not None): None for s in plan.shots}
+    said = [line for told in stacks for line in _notes(*told)]
+    return list(dict.fromkeys([*said, *_seen_beside(plan)]))
 
 
-def _notes(stack: LoraStack, steps: int, guidance: float) -> Iterator[str]:
+def _seen_beside(plan: Plan) -> Iterator[str]:
+    """What the editor sees beside the pictures that it edits."""
+    more = {len(shot.sources) - 1 for shot in plan.shots if len(shot.sources) > 1}
+    if more:
+        many = f"{min(more)}" if len(more) == 1 else f"{min(more)} to {max(more)}"
+        yield f"The editor sees {many} more of the same character beside each source, and takes longer."
+    if any(shot.control for shot in plan.shots):
+        yield "The editor sees a luminance map as its second picture."
+
+
+def _notes(stack: LoraStack, steps: int, guidance: float, controlled: bool) -> Iterator[str]:
     using = _using(stack)
     for adapter in using:
         wish = adapter.sampling
@@ -75,6 +86,8 @@ def _notes(stack: LoraStack, steps: int, guidance: float) -> Iterator[str]:
             yield f"{wish.words[0].upper()}{wish.words[1:]}, by {adapter.name}."
         if wish.strengths and not wish.strengths[0] <= adapter.weight <= wish.strengths[1]:
             yield f"{adapter.name} at {adapter.weight:g}: it works at {_range(wish.strengths)}."
+        if wish.control and not controlled:
+            yield f"{adapter.name} goes by a luminance map as second picture: there is none here."
         if wish.few_steps_beside and not any(a.sampling.steps for a in using if a is not adapter):
             yield f"{adapter.name} wants a LoRA for few steps beside it, such as Lightning: there is none here."
 

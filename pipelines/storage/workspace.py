@@ -14,6 +14,8 @@ from pipelines.storage.atomic import keep_to, make_folder, read_bytes, write_dur
 LORA_FOLDERS = {"character": "flux_lora", "editor": "qwen_lora"}
 FIXED = ("characters", "loras", "models", "cache", "presets", "logs", "backups", "others")
 """The folders of a workspace. Each may be a link that the user made to a bigger disk; what is in it must stay there."""
+SAFETENSORS = (".safetensors", ".sft")
+"""Ends of names of the files that LoRAs are read from."""
 _IDENTITY = re.compile(r"[0-9a-f]{16}")
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -70,6 +72,16 @@ class Workspace:
         if not self._stays_in(path, pure.parts):
             raise OutsideWorkspace(f"{relative!r} leads out of the workspace through a link.")
         return path
+
+    def lora_file(self, path: str) -> Path:
+        """Where the file of a LoRA lies: in the workspace, or, named by its whole path, in a folder of another program.
+        Raises OutsideWorkspace as ``path`` does, and for a whole path that names no safetensors file."""
+        whole = Path(path)
+        if not whole.is_absolute():
+            return self.path(path)
+        if "\0" in path or ".." in whole.parts or whole.suffix.lower() not in SAFETENSORS:
+            raise OutsideWorkspace(f"{path!r} names no LoRA file.")
+        return whole
 
     def _stays_in(self, path: Path, parts: tuple[str, ...]) -> bool:
         try:

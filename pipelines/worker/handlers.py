@@ -227,8 +227,8 @@ def train(request: TrainRequest, context: JobContext) -> Result:
 def obtain(request: ObtainRequest, context: JobContext) -> Result:
     """Download what lacks of the weights of a family, in percent, and make the copy where they are files of the user's
     own. Result: ``folder``, relative if in the workspace."""
+    from pipelines.engine.model_download import obtain as run
     from pipelines.engine.weights import copy_of, source_of
-    from pipelines.engine.weights import obtain as run
 
     family = _family(request.family, context)
     context.emit(Started(total=100, unit="percent"))

@@ -25,7 +25,7 @@ from pipelines.engine.memory import LORAS_KEPT, WillNotFit, predict_render
 from pipelines.engine.resident import Resident
 from pipelines.engine.weights import WeightsMissing
 from pipelines.models.driver import Driver
-from pipelines.storage.pictures import middle_of, read_recipe, save_picture
+from pipelines.storage.pictures import luminance, middle_of, read_recipe, save_picture
 from pipelines.storage.presets import load_presets
 from pipelines.storage.workspace import Workspace
 from pipelines.worker.between import Between
@@ -229,6 +229,8 @@ class _Rendering:
                 f" {driver.family.revision!r} is installed. Plan it again."
             )
         sources = [self._source(ref) for ref in shot.sources]
+        if shot.control:
+            sources.insert(1, luminance(self._source(shot.control)))
         started = time.monotonic()
         image = self._with_ladder(driver, shot, sources)
         seconds = round(time.monotonic() - started, 3)

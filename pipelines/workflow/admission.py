@@ -54,7 +54,7 @@ def _check_presets(session: Session, used: Iterable[tuple[str, str]]) -> None:
 
 def _check_sources(session: Session, request: RenderRequest) -> None:
     plan = request.plan
-    used = {ref.id: ref for shot in plan.shots for ref in shot.sources}.values()
+    used = {ref.id: ref for shot in plan.shots for ref in shot.seen}.values()
     gone = [f"{gate.name(session, ref)} {why}" for ref in used if (why := gate.why_gone(session, plan.character, ref))]
     if gone:
         raise NotAllowed(

@@ -1,6 +1,6 @@
 """The model card: 23 pictures made without hand editing, judged, and told as a rate with its interval."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipelines.domain.presets import CardCell
@@ -90,8 +90,9 @@ def plan(session: Session, character_id: str, options: CardOptions) -> Plan:
 
 def submit(session: Session, character_id: str, options: CardOptions) -> Job:
     """Run a card. Raises NotFound for an unknown LoRA."""
-    made = plan(session, character_id, options)
-    name = loras.get(session, options.lora).name if options.lora else "the base model"
+    lora = loras.get(session, options.lora) if options.lora else None
+    made = plan(session, character_id, replace(options, lora=lora.id if lora else ""))
+    name = lora.name if lora else "the base model"
     seed = session.presets.card.seed if options.seed is None else options.seed
 
     def card_of(job: Job) -> list[Record]:
@@ -100,7 +101,7 @@ def submit(session: Session, character_id: str, options: CardOptions) -> Job:
                 id=f"{character_id}/{made.version}",
                 character=character_id,
                 version=made.version,
-                lora=options.lora,
+                lora=lora.id if lora else "",
                 seed=seed,
                 job=job.id,
             )

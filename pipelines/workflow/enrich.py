@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from pipelines.domain.records import ImageRecord, Job
+from pipelines.domain.records import Job
 from pipelines.domain.shots import LoraStack, Plan
 from pipelines.planning import enrich
 from pipelines.session import Session
 from pipelines.workflow import datasets, render, sources
+from pipelines.workflow.references import Beside, seen_beside, tagged
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class EnrichOptions:
     order, ``angle/profile-left > expression/angry``) and own ``instructions`` alone if there are some; ``gaps``: turns
     and expressions only to what none of these sources shows, and turns from the sources that are nearest. At most
     ``per_source`` edits or chains of each, ``count`` pictures in all; ``steps`` and ``guidance`` of ``None`` are what
-    the LoRAs ask for, else the model's."""
+    the LoRAs ask for, else the model's. ``beside`` is what else the editor sees."""
 
     sources: tuple[str, ...] = ()
     edits: tuple[str, ...] = ()
@@ -28,6 +29,7 @@ class EnrichOptions:
     seed: int = 0
     steps: int | None = None
     guidance: float | None = None
+    beside: Beside = field(default_factory=Beside)
 
 
 def plan(session: Session, character_id: str, options: EnrichOptions) -> Plan:
@@ -49,7 +51,7 @@ def plan(session: Session, character_id: str, options: EnrichOptions) -> Plan:
             seed=options.seed,
             steps=options.steps,
             guidance=options.guidance,
-            sources=tuple(_tagged(known[i]) for i in wanted),
+            sources=tuple(tagged(known[i]) for i in wanted),
             axes=session.presets.axes,
             edits=options.edits,
             chains=options.chains,
@@ -58,13 +60,9 @@ def plan(session: Session, character_id: str, options: EnrichOptions) -> Plan:
             per_source=options.per_source,
             count=options.count,
             gaps=options.gaps,
+            **seen_beside(session, character_id, options.beside),
         )
     )
-
-
-def _tagged(source: ImageRecord) -> ImageRecord:
-    """The plan turns the camera relative to what the source shows, as far as anybody knows."""
-    return source.model_copy(update={"angle": sources.angle_of(source), "expression": sources.expression_of(source)})
 
 
 def submit(session: Session, plan: Plan, *, preview: bool = False) -> Job:

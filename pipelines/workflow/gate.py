@@ -31,7 +31,7 @@ class GateShut(NotAllowed):
 def check(session: Session, request: TrainRequest) -> None:
     """Ask the gate for everything that a training would see: pictures to learn, input pictures, and what its samples
     are made from. Raises GateShut."""
-    sampled = [ref for shot in request.samples for ref in shot.sources]
+    sampled = [ref for shot in request.samples for ref in shot.seen]
     if why := why_closed(session, request.character, (*request.pictures, *sampled)):
         raise GateShut(f"{why} {ANEW}")
 

@@ -14,14 +14,15 @@ from pipelines.domain.requests import ObtainLoraRequest
 from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.domain.spelling import same
-from pipelines.engine import hub_files, weights
+from pipelines.engine import hub_files
 from pipelines.engine.hub_files import Address, Remote, parse
-from pipelines.models.lora_files import FILES, admit_lora
-from pipelines.models.lora_targets import LoraTarget, target_of
+from pipelines.models.lora_files import FILES, LoraRefused, admit_lora
 from pipelines.planning import sampling
 from pipelines.queue.admission import NotAllowed
 from pipelines.session import NotFound, Session
 from pipelines.storage.preset_files import PRESETS
+from pipelines.workflow import shared_loras
+from pipelines.workflow.shared_loras import target
 
 ANYBODYS = {"pytorch_lora_weights", "diffusion_pytorch_model", "adapter_model", "lora", "model"}
 """Names that trainers give to every LoRA they write: nothing follows from them."""
@@ -64,19 +65,14 @@ def _taken_in(
         filename,
         architecture,
         name,
-        model=_target(session, model) if model else None,
-        targets=[_target(session, f) for f in session.presets.models.values()],
+        model=target(session, model) if model else None,
+        targets=[target(session, f) for f in session.presets.models.values()],
         known=lambda sha256: session.store.get(LoraRecord, sha256),
     )
     before = session.store.get(LoraRecord, lora.id)
     if catalogue and not (before and before.origin == "trained"):
         lora = lora.model_copy(update={"catalogue": catalogue, "origin": "catalogue"})
     return session.store.add(lora)
-
-
-def _target(session: Session, model: ModelFamily) -> LoraTarget:
-    """A model as LoRAs see it: by its own config where its weights are here, else by what its preset says."""
-    return target_of(model, weights.locate(model, session.workspace, session.settings))
 
 
 def shipped(session: Session, name: str) -> LoraRecord:
@@ -123,12 +119,20 @@ def obtain(session: Session, said: str, *, family: str = "") -> Job:
 
 
 def usable(session: Session, family: str) -> list[LoraRecord]:
-    """LoRAs that fit a model preset, newest first; none fits one that is not there any more. Ambiguous files fit when
-    the user said so at import."""
+    """LoRAs that fit a model preset, newest first, then the files of shared folders that nobody used yet; none fits one
+    that is not there any more. Ambiguous files fit when the user said so at import. A shared file that is gone is left
+    out."""
     model = session.presets.models.get(family)
     if model is None:
         return []
-    return _of_width(session, model, _newest_first(session.store.all(LoraRecord, family=model.architecture)))
+    own = _newest_first(session.store.all(LoraRecord, family=model.architecture))
+    here = [lora for lora in own if not lora.changed or shared_loras.is_here(session, lora)]
+    return _of_width(session, model, [*here, *shared_loras.unused(session, model)])
+
+
+def everyone(session: Session) -> list[LoraRecord]:
+    """All LoRAs that can be named: the library's, and the files of shared folders that nobody used yet."""
+    return [*session.store.all(LoraRecord), *shared_loras.unused(session)]
 
 
 def _of_width(session: Session, model: ModelFamily, found: list[LoraRecord]) -> list[LoraRecord]:
@@ -137,14 +141,14 @@ def _of_width(session: Session, model: ModelFamily, found: list[LoraRecord]) -> 
     widths = [lora.width or _width_of_run(session, lora) for lora in found]
     if not any(widths):
         return found
-    width = _target(session, model).width
+    width = target(session, model).width
     return [lora for lora, its in zip(found, widths, strict=True) if its in (0, width)]
 
 
 def _width_of_run(session: Session, lora: LoraRecord) -> int:
     run = session.store.get(TrainingRun, lora.run) if lora.run else None
     model = session.presets.models.get(run.family) if run else None
-    return _target(session, model).width if model else 0
+    return target(session, model).width if model else 0
 
 
 def _newest_first(found: list[LoraRecord]) -> list[LoraRecord]:
@@ -163,10 +167,14 @@ def _age(lora: LoraRecord) -> int:
 
 def titles(loras: Iterable[LoraRecord]) -> dict[str, str]:
     """What LoRAs are called in a list, by id: their names, told apart by the beginning of the file's hash where two
-    have the same (``pytorch_lora_weights`` is a common one)."""
+    have the same (``pytorch_lora_weights`` is a common one), and by their folder where none has been made yet."""
     listed = list(loras)
     often = Counter(lora.name for lora in listed)
-    return {x.id: x.name if often[x.name] == 1 else f"{x.name} [{x.id[:6]}]" for x in listed}
+    return {x.id: x.name if often[x.name] == 1 else f"{x.name} [{_mark(x)}]" for x in listed}
+
+
+def _mark(lora: LoraRecord) -> str:
+    return Path(lora.path).parent.name if shared_loras.is_passing(lora.id) else lora.id[:6]
 
 
 def told(lora: LoraRecord) -> list[str]:
@@ -179,7 +187,13 @@ def told(lora: LoraRecord) -> list[str]:
 
 
 def get(session: Session, lora_id: str) -> LoraRecord:
-    """The LoRA of that id. Raises NotFound."""
+    """The LoRA of that id; a file of a shared folder that nobody used yet joins the library by it. Raises NotFound, and
+    NotAllowed for such a file that cannot be used."""
+    if shared_loras.is_passing(lora_id):
+        try:
+            return shared_loras.settled(session, lora_id)
+        except LoraRefused as refusal:
+            raise NotAllowed(str(refusal)) from refusal
     lora = session.store.get(LoraRecord, lora_id)
     if lora is None:
         raise NotFound(f"There is no LoRA {lora_id[:12]!r} in this workspace.")
@@ -187,28 +201,34 @@ def get(session: Session, lora_id: str) -> LoraRecord:
 
 
 def by_name(session: Session, name: str) -> LoraRecord:
-    """The LoRA of that name or id, or the one that comes with the product. Raises NotFound, and for a name that more
-    than one have."""
-    known = session.store.all(LoraRecord)
+    """The LoRA of that name, id or place, or the one that comes with the product. One of a shared folder that nobody
+    used yet has a passing record (``get`` takes it in). Raises NotFound, and for a name that more than one have."""
+    known = everyone(session)
     called = titles(known)
     for lora in reversed(known):
-        if name == lora.id or same(name, called[lora.id]):
+        if name in (lora.id, lora.path) or same(name, called[lora.id]):
             return lora
     if any(same(name, lora.name) for lora in known):
         alike = ", ".join(called[lora.id] for lora in known if same(name, lora.name))
         raise NotFound(f"Several LoRAs are called {name!r}: say which ({alike}).")
+    bad = next((x for x in shared_loras.refused(session) if name == x.path.as_posix() or same(name, x.path.stem)), None)
+    if bad is not None:
+        raise NotAllowed(bad.why)
     own = [e.name for e in session.presets.catalogue if e.shipped]
     if name in own:
         return shipped(session, name)
     raise NotFound(f"There is no LoRA {name!r} (known: {', '.join([*called.values(), *own])}).")
 
 
-def stack(session: Session, rows: Iterable[tuple[str, float]]) -> LoraStack:
-    """A stack of ``(lora id, weight)`` rows. Raises NotFound, and NotAllowed for a weight that is out of bounds."""
+def stack(session: Session, rows: Iterable[tuple[str, float]], *, used: bool = True) -> LoraStack:
+    """A stack of ``(lora id, weight)`` rows. Raises NotFound, and NotAllowed for a weight that is out of bounds and,
+    where it is to be ``used``, for a file that is gone."""
+    chosen = [(get(session, lora_id), weight) for lora_id, weight in rows]
     names = titles(session.store.all(LoraRecord))
     adapters = []
-    for lora_id, weight in rows:
-        lora = get(session, lora_id)
+    for lora, weight in chosen:
+        if used and not shared_loras.is_here(session, lora):
+            raise NotAllowed(shared_loras.gone(lora))
         try:
             fits(Weight, weight)
         except ValidationError as error:

@@ -253,7 +253,7 @@ def _unfit(session: Session, wrong: ImageRecord, better: ImageRecord) -> str:
         return "A picture cannot correct itself: choose another try."
     if better.character != wrong.character:
         return f"That picture is of {session.character(better.character).name}: a better try shows the same character."
-    if better.kind not in TRIES or better.parents != wrong.parents:
+    if better.kind not in TRIES or better.parents[:1] != wrong.parents[:1]:
         return "That picture was not made from the same source: only another try of the same edit can correct it."
     if session.store.verdict(better.id).label == "needs_correction":
         return "That picture needs correction itself. If it is good after all, say so in Review first."
@@ -315,6 +315,7 @@ def _triplet(
         character=wrong.character,
         version=version,
         source=wrong.parents[0],
+        beside=wrong.parents[1:],
         wrong=wrong.ref,
         target=target.ref,
         instruction=wrong.shot.prompt if wrong.shot else "",

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 
 from pipelines.domain.records import ImageRecord, Job, Survey, Way
@@ -14,6 +14,7 @@ from pipelines.planning.survey import Content
 from pipelines.session import NotFound, Session
 from pipelines.workflow import datasets, render, sources
 from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow.references import Beside, seen_beside
 
 CHOICES: dict[Way, str] = {
     "A": "An existing LoRA as it is",
@@ -43,7 +44,8 @@ class Standing:
 class SurveyOptions:
     """What to compare: the base and every stack, on the same pictures, with the same prompts and seeds. No ``images``:
     the first five sources; no ``prompts``: the standard ones; ``steps`` and ``guidance`` of ``None`` are those
-    that each column's LoRAs ask for, else the model's."""
+    that each column's LoRAs ask for, else the model's; ``beside`` is what else the editor
+    sees."""
 
     images: tuple[str, ...] = ()
     stacks: tuple[LoraStack, ...] = ()
@@ -51,6 +53,7 @@ class SurveyOptions:
     seed: int = 0
     steps: int | None = None
     guidance: float | None = None
+    beside: Beside = field(default_factory=Beside)
 
 
 def plan(session: Session, character_id: str, options: SurveyOptions) -> Plan:
@@ -78,6 +81,7 @@ def plan(session: Session, character_id: str, options: SurveyOptions) -> Plan:
             stacks=options.stacks,
             axes=session.presets.survey_prompts,
             prompts=options.prompts,
+            **seen_beside(session, character_id, options.beside),
         )
     )
 

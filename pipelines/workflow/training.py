@@ -120,7 +120,8 @@ def _editor_set(session: Session, character_id: str) -> TrainingSet:
     corrections = [item for item in made if gate.stands(session, character_id, seen_in([item]))]
     taught = {item.image.id for item in made}  # a better try is a good edit, too: once is enough
     enriched = review.good(session, character_id, "enriched") if corrections else []
-    edits = [_edit(i) for i in enriched if i.parents and i.id not in taught]
+    # a map that was made for one picture is no file that a training could look at again
+    edits = [_edit(i) for i in enriched if i.shot and i.parents and not i.shot.control and i.id not in taught]
     good = [item for item in edits if gate.stands(session, character_id, seen_in([item]))]
     found = TrainingSet("editor")
     found.items = corrections + [i.model_copy(update={"weight": len(corrections) / len(good)}) for i in good]
@@ -142,7 +143,7 @@ _LEFT_OUT = "source, or what was to be made of it, is not let through any more"
 
 def _correction(correction: Correction) -> TrainItem:
     """The wrong picture is not shown: what is decided about it later changes nothing."""
-    inputs = (correction.source,)
+    inputs = (correction.source, *correction.beside)
     return TrainItem(image=correction.target, caption=correction.instruction, controls=inputs, origin="correction")
 
 

@@ -100,10 +100,12 @@ class OwnFile:
 
 @dataclass(frozen=True)
 class OwnFolder:
-    """A shared folder, what was found there, and what is wrong with it."""
+    """A shared folder, what was found there (``loras``: how many LoRA files, which ``workflow.loras`` lists), and what
+    is wrong with it."""
 
     folder: str
     files: tuple[OwnFile, ...]
+    loras: int
     problem: str
 
 
@@ -111,7 +113,12 @@ def shared(session: Session) -> list[OwnFolder]:
     """The folders of other programs that Settings name, and the models folder, looked through."""
     models = list(session.presets.models.values())
     return [
-        OwnFolder(str(one.folder), tuple(_own(file, models) for file in one.files), one.problem)
+        OwnFolder(
+            str(one.folder),
+            tuple(_own(file, models) for file in one.files if not file.lora),
+            sum(file.lora for file in one.files),
+            one.problem,
+        )
         for one in found(session.settings)
     ]
 

@@ -21,6 +21,7 @@ from pipelines.planning.sampling import notes
 from pipelines.session import NotFound, Session
 from pipelines.workflow import chains, characters, loras, sources
 from pipelines.workflow.opening import open_session
+from pipelines.workflow.references import Beside
 from studio.cli.outermost import DONE, FAILED
 from studio.cli.progress import follow
 from studio.cli.speech import say, say_json
@@ -146,6 +147,13 @@ def picture_ids(session: Session, options: argparse.Namespace, named: Iterable[s
             raise NotFound(f"{name!r} names {len(match)} pictures of this character.")
         found += match
     return found
+
+
+def beside_of(session: Session, options: argparse.Namespace) -> Beside:
+    """What the editor is to see beside each source."""
+    control = picture_ids(session, options, [options.control] if options.control else [])
+    named = picture_ids(session, options, options.reference)
+    return Beside(options.references, tuple(named), control[0] if control else "")
 
 
 def lora_of(session: Session, character: Character, version: str | None) -> str:

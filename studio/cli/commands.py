@@ -39,6 +39,7 @@ from studio.cli.answers import (
     Answer,
     Told,
     Usage,
+    beside_of,
     character_of,
     command,
     doubtful_sources,
@@ -76,6 +77,7 @@ def enrich(options: argparse.Namespace) -> Answer:
                 seed=options.seed,
                 steps=options.steps,
                 guidance=options.guidance,
+                beside=beside_of(session, options),
             ),
         )
         return make_pictures(session, plan, enriching.submit(session, plan))
@@ -133,6 +135,7 @@ def survey(options: argparse.Namespace) -> Answer:
                 seed=options.seed,
                 steps=options.steps,
                 guidance=options.guidance,
+                beside=beside_of(session, options),
             ),
         )
         data, words = make_pictures(session, plan, surveying.submit(session, plan))

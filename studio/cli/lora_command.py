@@ -6,7 +6,7 @@ from typing import Any
 from pipelines.domain.records import LoraRecord
 from pipelines.domain.sampling import NoiseSchedule, Sampling
 from pipelines.session import Session
-from pipelines.workflow import loras
+from pipelines.workflow import loras, shared_loras
 from studio.cli.answers import Answer, Usage, command, in_session, work
 
 
@@ -23,13 +23,17 @@ def lora_files(options: argparse.Namespace) -> Answer:
         raise Usage("Say which LoRA: flenwheel loras NAME --steps 4 --guidance 1")
     with in_session(options, read_only=not changing) as session:
         if not options.name:
-            found = session.store.all(LoraRecord)
+            found = loras.everyone(session)
         elif not changing:
             found = [loras.by_name(session, options.name)]
         else:
-            found = [_changed(session, loras.by_name(session, options.name), None if options.as_known else said)]
+            chosen = loras.get(session, loras.by_name(session, options.name).id)
+            found = [_changed(session, chosen, None if options.as_known else said)]
         rows = [_row(session, lora) for lora in found]
-        return {"loras": rows}, "\n".join(_line(row) for row in rows) or "There is no LoRA here yet: flenwheel import"
+        refused = [] if options.name else shared_loras.refused(session)
+        lines = [*(_line(row) for row in rows), *(f"not usable     {bad.path}: {bad.why}" for bad in refused)]
+        told = {"loras": rows, "refused": [{"file": str(bad.path), "reason": bad.why} for bad in refused]}
+        return told, "\n".join(lines) or "There is no LoRA here yet: flenwheel import"
 
 
 def _got(options: argparse.Namespace) -> Answer:
@@ -43,7 +47,7 @@ def _got(options: argparse.Namespace) -> Answer:
 
 def _catalogue(options: argparse.Namespace) -> Answer:
     with in_session(options, read_only=True) as session:
-        here = session.store.all(LoraRecord)
+        here = loras.everyone(session)
         rows = [
             {**e.model_dump(mode="json"), "here": bool(e.shipped) or any(loras.catalogued((e,), x) for x in here)}
             for e in session.presets.catalogue
@@ -75,9 +79,13 @@ def _row(session: Session, lora: LoraRecord) -> dict[str, Any]:
     asked = loras.sampling_of(session, lora)
     by = "you" if lora.sampling else "the catalogue" if asked != Sampling() else ""
     facts = lora.model_dump(mode="json", include={"id", "name", "path", "family", "rank", "trigger", "version"})
-    return {**facts, "sampling": asked.model_dump(mode="json"), "asks_for": asked.words, "says": by}
+    shared = {"shared": bool(lora.changed), "here": shared_loras.is_here(session, lora)}
+    return {**facts, **shared, "sampling": asked.model_dump(mode="json"), "asks_for": asked.words, "says": by}
 
 
 def _line(row: dict[str, Any]) -> str:
     asked = f"; {row['asks_for']} (says {row['says']})" if row["asks_for"] else ""
-    return f"{row['id'][:12]}  {row['name']}: {row['family']}, rank {row['rank']}{asked}"
+    place = f"; in a shared folder: {row['path']}" if row["shared"] else ""
+    gone = "" if row["here"] else f"; its file is gone{'' if row['shared'] else ' from the workspace'}"
+    known = "not used yet" if shared_loras.is_passing(row["id"]) else row["id"][:12]
+    return f"{known}  {row['name']}: {row['family']}, rank {row['rank']}{asked}{place}{gone}"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import get_args
 
-from pipelines.domain.bounds import Cosine, Count, Each, Fraction, Guidance, Seed, Steps, Weight
+from pipelines.domain.bounds import Cosine, Count, Each, Fraction, Guidance, More, Seed, Steps, Weight
 from pipelines.domain.records import PERSON, TOKEN, Angle, Expression, ImageKind, JudgedBy, Label, Target, Way
 from pipelines.practice.run import Wish
 from pipelines.workflow.calibration import CalibrateOptions
@@ -16,6 +16,7 @@ from pipelines.workflow.cropping import TITLES as TITLES_OF_CROPS
 from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.export import TITLES, WHAT
 from pipelines.workflow.generate import GenerateOptions
+from pipelines.workflow.references import Beside
 from pipelines.workflow.review import GATES
 from pipelines.workflow.survey import SurveyOptions
 from pipelines.workflow.tagging import WORDS
@@ -193,8 +194,27 @@ def _captions(p: argparse.ArgumentParser) -> None:
     p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
 
 
+def _beside(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "--references", type=number(More), default=Beside.references, metavar="N",
+        help="show the editor N more sources beside each (0-2), the nearest to what is asked for",
+    )  # fmt: skip
+    p.add_argument(
+        "--reference",
+        action="append",
+        default=[],
+        metavar="IMAGE",
+        help="show this source beside each instead",
+    )
+    p.add_argument(
+        "--control", default=Beside.control, metavar="IMAGE",
+        help="show the luminance map of a picture, for LoRAs that go by one",
+    )  # fmt: skip
+
+
 def _survey(p: argparse.ArgumentParser) -> None:
     _sampling(p, SurveyOptions)
+    _beside(p)
     p.add_argument("--stack", action="append", default=[], metavar="A=1.0+B=0.8", help="a LoRA or a combination")
     p.add_argument("--prompt", action="append", default=[], help="preset such as background/forest, or your own words")
     p.add_argument("--image", action="append", default=[], help="id of a source (default: the first five)")
@@ -204,6 +224,7 @@ def _survey(p: argparse.ArgumentParser) -> None:
 
 def _enrich(p: argparse.ArgumentParser) -> None:
     _sampling(p, EnrichOptions)
+    _beside(p)
     _lora_rows(p)
     p.add_argument("--source", action="append", default=[], help="id of a source (default: all)")
     p.add_argument(

@@ -46,7 +46,8 @@ def _listed(models: list[Standing], copies: list[Kept], folders: list[OwnFolder]
 
 def _folder(one: OwnFolder) -> list[str]:
     usable = [file for file in one.files if file.fits]
-    lines = [f"folder {one.folder}: {one.problem or count(len(usable), 'file that fits', 'files that fit')}"]
+    loras = f", {count(one.loras, 'LoRA')} (flenwheel loras)" if one.loras else ""
+    lines = [f"folder {one.folder}: {one.problem or count(len(usable), 'file that fits', 'files that fit')}{loras}"]
     for file in one.files:
         words = file.problem or f"{', '.join(file.holds)}, fits {', '.join(file.fits)}"
         lines.append(f"         {file.path}: {file.gib:.2f} GiB {file.kind}; {words}")

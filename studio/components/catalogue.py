@@ -113,7 +113,7 @@ def _own(lora: LoraRecord, title: str) -> CatalogueItem:
     return {
         "key": lora.id,
         "title": title,
-        "kind": "trained here" if lora.origin == "trained" else "brought in",
+        "kind": "trained here" if lora.origin == "trained" else "in a shared folder" if lora.changed else "brought in",
         "relevance": 0,
         "card": f"Rank {lora.rank}" + (f", trigger {lora.trigger}" if lora.trigger else ""),
         "warning": " ".join(told(lora)),

@@ -18,7 +18,9 @@ from gradio.blocks import Block
 from pipelines.domain.records import LoraRecord, SavedStack
 from pipelines.domain.shots import LoraStack
 from pipelines.models.lora_files import LoraRefused
-from pipelines.workflow import loras
+from pipelines.session import NotFound
+from pipelines.workflow import loras, shared_loras
+from pipelines.workflow.characters import NotAllowed
 from studio.components.forms import Event, Updates, Value, Values, between, event, text
 from studio.components.painted import Words
 from studio.components.shell import Shell
@@ -220,7 +222,7 @@ def stack_of(studio: Studio, rows: Draft) -> LoraStack:
 
 def record(studio: Studio, role: Role, rows: Draft, name: str = "") -> SavedStack:
     """Keep rows under a name (empty: as the stack on the screen), if they are new; for nobody, nothing is kept."""
-    whole = loras.stack(studio.session, zip(rows.ids, rows.weights, strict=True))
+    whole = loras.stack(studio.session, zip(rows.ids, rows.weights, strict=True), used=False)
     saved = SavedStack(
         id=_id(studio, role, name),
         character=studio.character_id,
@@ -263,7 +265,14 @@ def save_stack(studio: Studio, rows: LoraRows, form: StackForm) -> None:
 def put_in(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
     """The chosen LoRA joins the stack."""
     chosen = next((x for x in usable(studio, rows.role) if x.id == form.added), None)
-    return _grown(studio, rows, form.draft, chosen) | {rows.add: gr.update(value="")}
+    try:
+        lora = loras.get(studio.session, chosen.id) if chosen else None
+    except (NotFound, NotAllowed) as refusal:
+        return show(studio, rows, form.draft) | {
+            rows.message: _told(str(refusal), "bad"),
+            rows.add: gr.update(value=""),
+        }
+    return _grown(studio, rows, form.draft, lora) | {rows.add: gr.update(value="")}
 
 
 def bring(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
@@ -319,22 +328,34 @@ def save_as(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
 
 def load(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
     """A saved stack comes onto the screen."""
-    draft = Draft.kept(studio.session.store.get(SavedStack, form.saved), usable(studio, rows.role))
-    draft = draft.within(len(rows.pool))
+    saved = studio.session.store.get(SavedStack, form.saved)
+    draft = Draft.kept(saved, usable(studio, rows.role)).within(len(rows.pool))
     record(studio, rows.role, draft)
-    return show(studio, rows, draft) | {rows.message: {}}
+    return show(studio, rows, draft) | {rows.message: _lost(studio, saved)}
 
 
 def follow(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
     """The records or the character changed. Rows change with the character only: a slider that is being dragged must
     not jump."""
-    called = loras.titles(studio.session.store.all(LoraRecord))
-    choices = [ADD, *((f"{called[x.id]}  (rank {x.rank})", x.id) for x in usable(studio, rows.role))]
+    called = loras.titles(loras.everyone(studio.session))
+    choices = [ADD, *((_offered(x, called[x.id]), x.id) for x in usable(studio, rows.role))]
     offered: Updates = {rows.add: gr.update(choices=choices), rows.saved: _saved_choices(studio, rows.role)}
     if form.at == studio.character_id:
         return offered
     shown = draft(studio, rows.role) if studio.character_id else Draft()
-    return offered | {rows.at: studio.character_id, rows.message: {}} | show(studio, rows, shown)
+    lost = _lost(studio, studio.session.store.get(SavedStack, _id(studio, rows.role)))
+    return offered | {rows.at: studio.character_id, rows.message: lost} | show(studio, rows, shown)
+
+
+def _lost(studio: Studio, saved: SavedStack | None) -> Value:
+    """What is said of LoRAs of a stack whose files are not where they were: they are not in the rows any more."""
+    known = (studio.session.store.get(LoraRecord, a.sha256) for a in (saved.stack.adapters if saved else ()))
+    lines = [shared_loras.gone(x) for x in known if x and x.changed and not shared_loras.is_here(studio.session, x)]
+    return {"lines": lines, "tone": "warn"} if lines else {}
+
+
+def _offered(lora: LoraRecord, name: str) -> str:
+    return f"{name}  (rank {lora.rank}{', in a shared folder' if lora.changed else ''})"
 
 
 def named(studio: Studio, role: Role) -> list[SavedStack]:

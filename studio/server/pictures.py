@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import Angle, Decision, Expression, Framing, ImageRecord, TrainingRun
+from pipelines.domain.shots import ImageRef
 from pipelines.storage import pictures as files
 from pipelines.workflow import again, chains, datasets, review, sources
 from studio.server.in_words import Begun, InWords, unchecked
@@ -144,8 +145,8 @@ def everything(studio: Studio, image_id: str) -> Picture:
     return {
         **tile(image, store.verdict(image.id), chains.broken(studio.session, image.character).get(image.id, "")),
         "recipe": _recipe(image),
-        "parents": [p.id for p in review.lineage(studio.session, image)],
-        "children": [i.id for i in store.all(ImageRecord, character=image.character) if image.ref in i.parents][:60],
+        "parents": list(dict.fromkeys(p.id for p in [*review.lineage(studio.session, image), *_seen(image)])),
+        "children": [i.id for i in store.all(ImageRecord, character=image.character) if image.ref in _seen(i)][:60],
         "corrected_by": [c.target.id for c in given if c.wrong.id == image.id],
         "corrects": [c.wrong.id for c in given if c.target.id == image.id],
         "scores": _scores(image),
@@ -156,6 +157,11 @@ def everything(studio: Studio, image_id: str) -> Picture:
         "caption": image.caption,
         "again": again.repeatable(image),
     }
+
+
+def _seen(image: ImageRecord) -> tuple[ImageRef, ...]:
+    """The pictures that it was made from, the one that was edited first."""
+    return image.shot.seen if image.shot else ()
 
 
 def _trained(studio: Studio, run: TrainingRun) -> str:

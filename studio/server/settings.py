@@ -99,7 +99,9 @@ def found(changes: dict[str, Any]) -> list[str]:
     if changes.get(SEVERAL):
         for one in looked_through(several(str(changes[SEVERAL]))):
             usable = sum(1 for file in one.files if not file.problem)
-            there_are = f"{count(usable, 'model file')} found there"
+            loras = sum(file.lora for file in one.files)
+            more = f" and {count(loras, 'LoRA')}" if loras else ""
+            there_are = f"{count(usable, 'model file')}{more} found there"
             told.append(f"{one.folder}: {one.problem or there_are}")
     return told
 

@@ -2,8 +2,9 @@
 
 Element ids, besides those of enrich_sources: ``enrich-coverage`` (``button[data-cell="front/smiling"]``),
 ``enrich-axis-<axis>``, ``enrich-chains``, ``enrich-then``, ``enrich-own``, ``enrich-lora-*`` (see lora_stack),
-``enrich-per-source``, ``enrich-gaps``, ``enrich-count``, ``enrich-seed``, ``enrich-steps``, ``enrich-guidance``,
-``enrich-plan``, ``enrich-weights``, ``enrich-obtain``, ``enrich-preview``, ``enrich-make``; ``enrich-results``.
+``enrich-references`` and two more (see beside), ``enrich-per-source``, ``enrich-gaps``, ``enrich-count``,
+``enrich-seed``, ``enrich-steps``, ``enrich-guidance``, ``enrich-plan``, ``enrich-weights``, ``enrich-obtain``,
+``enrich-preview``, ``enrich-make``; ``enrich-results``.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,8 +22,10 @@ from pipelines.session import NotFound
 from pipelines.workflow import enrich, review, sources
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.enrich import EnrichOptions
+from pipelines.workflow.references import Beside
 from pipelines.workflow.sources import angle_of, expression_of
-from studio.components import lora_stack
+from studio.components import beside, lora_stack
+from studio.components.beside import BesideParts
 from studio.components.coverage import Coverage, CoverageValue, grid
 from studio.components.estimate import Foot, ahead, build_foot, obtain, obtain_offer, refused, start, unknown_yet
 from studio.components.fields import COUNT, GUIDANCE, SEED, STEPS, edited, optional, seed
@@ -71,6 +74,7 @@ class EnrichTab:
     then: gr.Dropdown
     own: gr.Textbox
     loras: LoraRows
+    beside: BesideParts
     numbers: Numbers
     whose: gr.Textbox
     foot: Foot
@@ -79,21 +83,16 @@ class EnrichTab:
     @property
     def choice(self) -> list[Block]:
         """Everything a plan depends on."""
-        return [self.sources.picker, *self.numbers.all, *self.axes.values(), self.chains, self.own, *self.loras.inputs]
+        parts = [*self.beside.all, *self.numbers.all, *self.axes.values(), self.chains, self.own]
+        return [self.sources.picker, *parts, *self.loras.inputs]
 
     @property
     def kept(self) -> KeptParts:
         """What is kept for each character."""
         n = self.numbers
         parts = {"sources": self.sources.picker, **{f"axis/{name}": group for name, group in self.axes.items()}}
-        parts |= {
-            "chains": self.chains,
-            "own": self.own,
-            "per_source": n.per_source,
-            "gaps": n.gaps,
-            "count": n.count,
-            "seed": n.seed,
-        }
+        parts |= {"chains": self.chains, "own": self.own, "references": self.beside.references}
+        parts |= {"per_source": n.per_source, "gaps": n.gaps, "count": n.count, "seed": n.seed}
         parts |= {"steps": n.steps, "guidance": n.guidance}
         bounds = {"count": COUNT, "seed": SEED, "steps": STEPS, "guidance": GUIDANCE}
         return KeptParts("enrich", self.whose, parts, bounds)
@@ -116,6 +115,7 @@ class EnrichForm:
     seed: int = EnrichOptions.seed
     steps: int | None = None
     guidance: float | None = None
+    beside: Beside = field(default_factory=Beside)
     whose: str | None = None
     wrong: str = ""
 
@@ -135,6 +135,7 @@ def read(tab: EnrichTab, values: Values) -> EnrichForm:
         seed=asked.whole(numbers.seed, SEED) or 0,
         steps=asked.whole(numbers.steps, STEPS),
         guidance=asked.number(numbers.guidance, GUIDANCE),
+        beside=beside.read(tab.beside, values),
         whose=values.get(tab.whose) or None,
         wrong=asked.wrong,
     )
@@ -153,6 +154,7 @@ def build(studio: Studio) -> EnrichTab:
             own = enrich_chains.build_own()
             gr.HTML("<h3>LoRA stack</h3>", elem_classes="tab-title")
             stack = lora_stack.build("enrich", "editor", POOL)
+            seen = beside.build("enrich")
             numbers, whose = _build_numbers(), note()
             foot = build_foot("enrich", "enrich-make")
         with gr.Column(elem_classes="results", scale=1, min_width=280):
@@ -161,7 +163,7 @@ def build(studio: Studio) -> EnrichTab:
                 empty="Enriched pictures arrive here, newest first. Preview 4 shows in a moment what the choice does.",
                 elem_id="enrich-results",
             )
-    return EnrichTab(left, coverage, groups, chained, then, own, stack, numbers, whose, foot, results)
+    return EnrichTab(left, coverage, groups, chained, then, own, stack, seen, numbers, whose, foot, results)
 
 
 def _build_axes(studio: Studio) -> dict[str, gr.CheckboxGroup]:
@@ -205,7 +207,7 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     ahead, told = partial(look_ahead, studio, tab), [tab.coverage, *tab.foot.outputs]
     look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
     groups = list(tab.axes.values())
-    for part in [*groups, *tab.numbers.all, tab.chains, tab.own]:
+    for part in [*groups, *tab.beside.all, *tab.numbers.all, tab.chains, tab.own]:
         edited(part)(**edit)
     longer = event(
         dict, partial(enrich_chains.gone_on, tab.then, tab.chains), [tab.then, tab.chains], [tab.then, tab.chains]
@@ -220,7 +222,7 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     foot.make.click(**event(ask, partial(make, studio, False), choice))
     foot.weights.button.click(lambda: obtain(studio, editor_of(studio)), None, None, **QUIET)
     seen = [*tab.sources.outputs, *tab.sources.said_of_one, *foot.outputs, *foot.weights.outputs, tab.whose]
-    seen += [*tab.numbers.all, *groups, tab.chains, tab.own]
+    seen += [*tab.beside.all, *tab.numbers.all, *groups, tab.chains, tab.own]
     followed = event(ask, partial(refresh, studio, tab), [tab.sources.picker, tab.whose], seen)
     shell.follow(followed, look)
 
@@ -234,6 +236,8 @@ def refresh(studio: Studio, tab: EnrichTab, form: EnrichForm) -> Updates:
     """The records or the character changed: a character comes with its first choice, afterwards the choice is the
     user's."""
     offer = obtain_offer(studio, tab.foot.weights, editor_of(studio)) | {tab.whose: studio.character_id}
+    known = sources.sources(studio.session, studio.character_id) if studio.character_id else []
+    offer |= beside.offered(tab.beside, known, fresh=studio.character_id != form.whose)
     if studio.character_id == form.whose:
         return offer | enrich_sources.shown(studio, tab.sources, form.shown)
     before = ticks_before(tab.kept.read(studio), "sources") | {"rev": rev_of(form.shown)}
@@ -245,7 +249,7 @@ def first_choice(studio: Studio, tab: EnrichTab) -> Updates:
     """Edits of each source, and the ticked edits of each axis: for a practice character those its hint speaks of."""
     n, practice_choices = tab.numbers, choices_for(studio.character)
     usually: Updates = {n.gaps: EnrichOptions.gaps, n.seed: EnrichOptions.seed}
-    usually |= {n.count: "", n.steps: "", n.guidance: "", tab.chains: "", tab.own: ""}
+    usually |= {n.count: "", n.steps: "", n.guidance: "", tab.beside.references: "0", tab.chains: "", tab.own: ""}
     if practice_choices is None:
         return usually | {n.per_source: PER_SOURCE, **{tab.axes[a.name]: usual(a) for a in studio.on_page.axes}}
     wanted = practice_choices.enrich
@@ -335,6 +339,7 @@ def plan_of(studio: Studio, form: EnrichForm) -> Plan:
             seed=form.seed,
             steps=form.steps,
             guidance=form.guidance,
+            beside=form.beside,
         ),
     )
     if not plan.shots:

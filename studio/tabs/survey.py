@@ -21,8 +21,9 @@ from pipelines.models.lora_files import LoraRefused
 from pipelines.planning.base import ChoiceError
 from pipelines.planning.survey import specialties
 from pipelines.session import NotFound
-from pipelines.workflow import loras, sources, survey
+from pipelines.workflow import loras, shared_loras, sources, survey
 from pipelines.workflow.characters import NotAllowed
+from studio.components import beside
 from studio.components.catalogue import CatalogueValue, absent, catalogue, chosen
 from studio.components.estimate import build_obtain, estimate_words, making, obtain, obtain_offer, start
 from studio.components.fields import edited
@@ -78,7 +79,7 @@ def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
     look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
     for part in tab.edited:
         edited(part)(**edit)
-    fetched = event(ask, partial(fetch, studio, tab), [models.catalogue], [models.catalogue])
+    fetched = event(ask, partial(fetch, studio, tab), [models.catalogue], [models.catalogue, models.message])
     models.catalogue.ticks(**fetched).then(**edit)
     tests.images.ticks(**edit)
     file = [models.upload, models.entry, models.catalogue]
@@ -138,7 +139,9 @@ def refresh(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
         tab.at: made.id if made else studio.character_id,
         tab.whose: studio.character_id,
     }
-    shown |= obtain_offer(studio, tab.weights, editor_of(studio))
+    shown |= obtain_offer(studio, tab.weights, editor_of(studio)) | beside.offered(
+        tab.tests.beside, found, fresh=another
+    )
     if another:
         shown |= first_choice(studio, tab) | _but(tab.kept.restore(studio), tab.models.stacks)
     return shown if shown[tab.at] == form.at and not another else shown | drafted(studio, tab, made)
@@ -156,6 +159,7 @@ def first_choice(studio: Studio, tab: SurveyTab) -> Updates:
     models, tests = tab.models, tab.tests
     ticks: Updates = {tests.axes[axis.name]: usual(axis) for axis in studio.on_page.survey_prompts}
     ticks |= {models.combine: [], tests.specialties: False, tests.prompts: "", tests.seed: survey.SurveyOptions.seed}
+    ticks[tests.beside.references] = "0"
     return ticks | {models.message: {}, tab.plan: {}, tab.make: gr.update(interactive=False, value="Run")}
 
 
@@ -183,11 +187,25 @@ def decision_of(analysis: Analysis, made: Survey | None) -> Updates:
 
 
 def fetch(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
-    """What was ticked and comes with the product is copied into the workspace."""
+    """What was ticked and comes with the product is copied into the workspace; a file of a shared folder joins the
+    library where it lies, and one that is refused is told."""
     wanted = absent(form.listed, (e.name for e in studio.session.presets.catalogue if e.shipped))
     for name in wanted:
         loras.shipped(studio.session, name)
-    return {tab.models.catalogue: catalogue_of(studio, form.listed) if wanted else gr.skip()}
+    passing = [i for i in chosen(form.listed, usable(studio, "editor")) if shared_loras.is_passing(i)]
+    keys = {i.get("lora"): i.get("key") for i in form.listed.get("items", [])}
+    becomes, refused = {}, []
+    for lora_id in passing:
+        try:
+            lora = loras.get(studio.session, lora_id)
+            becomes[keys[lora_id]] = lora.id if keys[lora_id] == lora_id else keys[lora_id]
+        except (NotFound, NotAllowed) as refusal:
+            becomes[keys[lora_id]] = ""
+            refused.append(str(refusal))
+    ticks = [becomes.get(key, key) for key in form.listed.get("ticked", [])]
+    listed = {**form.listed, "ticked": [key for key in ticks if key]}
+    shown: Updates = {tab.models.catalogue: catalogue_of(studio, listed) if wanted or passing else gr.skip()}
+    return shown | {tab.models.message: {"lines": refused, "tone": "bad"} if refused else gr.skip()}
 
 
 def bring(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
@@ -245,7 +263,7 @@ def plan_of(studio: Studio, form: SurveyForm) -> Plan:
     ]
     if not prompts:
         raise NotAllowed("Tick at least one prompt.")
-    options = survey.SurveyOptions(images, tuple(stacks), tuple(prompts), seed=form.seed)
+    options = survey.SurveyOptions(images, tuple(stacks), tuple(prompts), seed=form.seed, beside=form.beside)
     return survey.plan(studio.session, studio.character_id, options)
 
 

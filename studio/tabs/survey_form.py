@@ -8,6 +8,9 @@ from gradio.blocks import Block
 from pipelines.domain.presets import Axis
 from pipelines.domain.records import Way
 from pipelines.workflow import survey
+from pipelines.workflow.references import Beside
+from studio.components import beside
+from studio.components.beside import BesideParts
 from studio.components.catalogue import Catalogue
 from studio.components.estimate import Obtain
 from studio.components.fields import SEED, seed
@@ -43,6 +46,7 @@ class Tests:
     specialties: gr.Checkbox
     prompts: gr.Textbox
     images: Picker
+    beside: BesideParts
     seed: gr.Number
 
 
@@ -81,7 +85,8 @@ class SurveyTab:
     def edited(self) -> list[Block]:
         """The stock components that a plan depends on."""
         models, tests = self.models, self.tests
-        return [models.combine, models.stacks, tests.specialties, tests.prompts, tests.seed, *tests.axes.values()]
+        parts = [models.combine, models.stacks, tests.specialties, tests.prompts, tests.seed, *tests.beside.all]
+        return [*parts, *tests.axes.values()]
 
     @property
     def choice(self) -> list[Block]:
@@ -94,6 +99,7 @@ class SurveyTab:
         models, tests = self.models, self.tests
         parts = {"listed": models.catalogue, "combine": models.combine, "stacks": models.stacks}
         parts |= {"images": tests.images, "specialties": tests.specialties, "prompts": tests.prompts}
+        parts |= {"references": tests.beside.references}
         parts |= {"seed": tests.seed, **{f"axis/{name}": group for name, group in tests.axes.items()}}
         return KeptParts("survey", self.whose, parts, {"seed": SEED})
 
@@ -117,6 +123,7 @@ class SurveyForm:
     specialties: bool = False
     prompts: tuple[str, ...] = ()
     seed: int = survey.SurveyOptions.seed
+    beside: Beside = field(default_factory=Beside)
     path: str = ""
     entry: str = ""
     decision: Way | None = None
@@ -138,6 +145,7 @@ def read(tab: SurveyTab, values: Values) -> SurveyForm:
         specialties=bool(values.get(tests.specialties)),
         prompts=(*ticks, *lines(values.get(tests.prompts))),
         seed=asked.whole(tests.seed, SEED) or 0,
+        beside=beside.read(tests.beside, values),
         path=text(values.get(models.upload)),
         entry=text(values.get(models.entry)),
         decision=one_of(values.get(analysis.decision), survey.CHOICES),
@@ -203,9 +211,10 @@ def build_tests(studio: Studio) -> Tests:
     )  # fmt: skip
     gr.HTML("<h3>Test pictures</h3>", elem_classes="tab-title")
     images = Picker({"empty": NO_SOURCES}, elem_id="survey-images", elem_classes="short")
+    seen = beside.build("survey")
     with gr.Row(elem_classes="number-row"):
         first = seed(survey.SurveyOptions.seed, "survey-seed")
-    return Tests(groups, special, prompts, images, first)
+    return Tests(groups, special, prompts, images, seen, first)
 
 
 def build_analysis() -> Analysis:

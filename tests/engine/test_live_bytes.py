@@ -12,12 +12,15 @@ from diffusers import (
     FluxTransformer2DModel,
     QwenImageTransformer2DModel,
 )
+from diffusers.training_utils import cast_training_params
 from engine_helpers import family, put_in_card, shot
-from live_bytes import GIB, counted
+from live_bytes import GIB, LiveBytes, counted
+from peft import LoraConfig
 from safetensors.torch import save_file
 
+from pipelines.domain.presets import Geometry, ModelFamily, TrainingSettings
 from pipelines.domain.shots import Adapter, ImageRef, LoraStack
-from pipelines.engine.memory import OVERHEAD, predict_render
+from pipelines.engine.memory import OVERHEAD, predict_render, predict_training
 from pipelines.models import registry
 from pipelines.models.base import TILE
 from pipelines.models.driver import driver_of
@@ -189,3 +192,96 @@ def test_a_smaller_card_gets_a_real_ladder(name: str, monkeypatch: pytest.Monkey
     small = predict_render(family(name), [small_shot], workspace, Settings(device="auto", memory_budget_gib=1))
     assert small.ladder == ("encoders off",)
     assert roomy.phases["load"]["overhead"] == OVERHEAD / GIB
+
+
+class Flash(torch.autograd.Function):
+    """Attention in one kernel, as cards compute it, with what it keeps for the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Any, key: Any, value: Any) -> Any:
+        made = query.new_empty((*query.shape[:-1], value.shape[-1]))
+        ctx.save_for_backward(query, key, value, made, query.new_empty(query.shape[:-1], dtype=torch.float32))
+        return made
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Any) -> Any:
+        return tuple(torch.empty_like(tensor) for tensor in ctx.saved_tensors[:3])
+
+
+SMALL = {
+    "flux1-dev": (Geometry(width=3072, double=2, single=4), FluxTransformer2DModel, {"guidance_embeds": True}),
+    "flux2-klein-4b": (
+        Geometry(width=3072, double=2, single=4), Flux2Transformer2DModel,
+        {"num_attention_heads": 24, "joint_attention_dim": 7680, "guidance_embeds": False},
+    ),
+    "qwen-image-edit-2509": (Geometry(width=3072, double=6), QwenImageTransformer2DModel, {}),
+}  # fmt: skip
+
+
+def in_training(model: ModelFamily, settings: TrainingSettings, made: tuple[Geometry, Any, dict[str, Any]]) -> Any:
+    """A transformer of true width and few blocks, without data, with the LoRA of a training."""
+    shape, kind, values = made
+    layers = registry.of(model).linear_layers(shape)
+    wanted = [n for n, *_ in layers if any(n == t or n.endswith(f".{t}") for t in model.lora_targets)]
+    blocks = {"num_layers": shape.double, **({"num_single_layers": shape.single} if shape.single else {})}
+    with torch.device("meta"):
+        transformer = kind(**values, **blocks).bfloat16()
+        transformer.requires_grad_(False)
+        transformer.add_adapter(LoraConfig(r=settings.rank, target_modules=wanted, init_lora_weights=False))
+    cast_training_params(transformer, dtype=torch.float32)
+    if settings.gradient_checkpointing:
+        transformer.enable_gradient_checkpointing()
+    return transformer.train()
+
+
+def step(name: str, transformer: Any, side: int, controls: int, words: int) -> None:
+    """The forward and backward pass of a step: tokens of the target first, then of what is shown beside it."""
+    target = side * side
+    tokens = target * (1 + controls)
+    if name == "flux1-dev":
+        given = {
+            "hidden_states": empty(1, tokens, 64), "encoder_hidden_states": empty(1, words, 4096),
+            "pooled_projections": empty(1, 768), "guidance": empty(1, dtype=torch.float32),
+            "img_ids": empty(tokens, 3), "txt_ids": empty(words, 3),
+        }  # fmt: skip
+    elif name == "flux2-klein-4b":
+        given = {
+            "hidden_states": empty(1, tokens, 128), "encoder_hidden_states": empty(1, words, 7680), "guidance": None,
+            "img_ids": empty(1, tokens, 4), "txt_ids": empty(1, words, 4),
+        }  # fmt: skip
+    else:
+        given = {
+            "hidden_states": empty(1, tokens, 64), "encoder_hidden_states": empty(1, words, 3584),
+            "encoder_hidden_states_mask": None, "img_shapes": [[(1, side, side)] * (1 + controls)],
+        }  # fmt: skip
+    out = transformer(timestep=empty(1), **given, return_dict=False)[0]
+    out[:, :target].float().square().mean().backward()
+
+
+@pytest.mark.parametrize("checkpointing", [True, False])
+@pytest.mark.parametrize(
+    ("name", "px", "controls", "rank"),
+    [
+        ("flux1-dev", 512, 0, 16), ("flux1-dev", 1024, 0, 16), ("flux1-dev", 768, 0, 64),
+        ("flux2-klein-4b", 512, 0, 16), ("flux2-klein-4b", 1024, 1, 16),
+        ("qwen-image-edit-2509", 512, 1, 16), ("qwen-image-edit-2509", 1024, 1, 16),
+        ("qwen-image-edit-2509", 768, 2, 16), ("qwen-image-edit-2509", 512, 1, 64),
+    ],
+)  # fmt: skip
+def test_a_training_step_takes_what_is_foretold_and_little_less(
+    name: str, px: int, controls: int, rank: int, checkpointing: bool,
+    monkeypatch: pytest.MonkeyPatch, workspace: Workspace,
+) -> None:  # fmt: skip
+    """At true width, of few blocks: what each block adds and what one needs are both in it."""
+    put_in_card(monkeypatch)
+    model = family(name).model_copy(update={"geometry": SMALL[name][0]})
+    settings = TrainingSettings(rank=rank, resolution=px, gradient_checkpointing=checkpointing)
+    transformer = in_training(model, settings, SMALL[name])
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", lambda query, key, value, *a, **k:
+                        Flash.apply(query, key, value))  # fmt: skip
+    with LiveBytes() as found:
+        step(name, transformer, px // model.multiple, controls, registry.of(model).text_tokens(model, controls))
+    said = predict_training(model, settings, workspace, Settings(device="auto"), controls).phases["train"][
+        "activations"
+    ]
+    assert found.peak / GIB <= said <= 1.1 * found.peak / GIB

@@ -15,9 +15,10 @@ import pytest
 from engine_helpers import FLUX, QWEN, checkpoint, family
 
 from pipelines.domain.presets import Weights
-from pipelines.engine import weights
+from pipelines.engine import model_download
 from pipelines.engine.memory import predict_render
-from pipelines.engine.weights import WeightsMissing, check_folder, locate, missing, obtain
+from pipelines.engine.model_download import obtain
+from pipelines.engine.weights import WeightsMissing, check_folder, locate, missing
 from pipelines.storage.settings import Settings
 from pipelines.storage.workspace import Workspace
 
@@ -150,7 +151,8 @@ DOWNLOAD = """
 import json, sys
 from pathlib import Path
 from pipelines.domain.cancelled import Cancelled
-from pipelines.engine.weights import WeightsMissing, locate, obtain
+from pipelines.engine.model_download import obtain
+from pipelines.engine.weights import WeightsMissing, locate
 from pipelines.domain.presets import Weights
 from pipelines.storage.presets import shipped
 from pipelines.storage.settings import Settings
@@ -226,7 +228,7 @@ def test_patterns_take_all_files_of_the_small_models(models_dir: Path) -> None:
         for path in (models_dir / name).rglob("*"):
             relative = path.relative_to(models_dir / name).as_posix()
             told = path.is_dir() or relative in ("README.md", "curve.svg", "sheet.webp")
-            assert told or any(fnmatch(relative, pattern) for pattern in weights.PATTERNS), relative
+            assert told or any(fnmatch(relative, pattern) for pattern in model_download.PATTERNS), relative
 
 
 def test_weights_that_come_from_nowhere_are_asked_for_by_place(tmp_path: Path) -> None:

@@ -28,8 +28,10 @@ def test_every_file_parses_and_names_are_unique():
 def test_the_catalogue_has_every_row_of_the_survey_with_its_warnings():
     community = [e for e in OURS.catalogue if e.repo]
     by_repo = {e.repo: e for e in community}
-    # lightx2v counts twice, 4 and 8 steps; one for 2511 and three for FLUX.1 since
-    assert len(community) == 20 + 4
+    # lightx2v counts twice, 4 and 8 steps; since then four for 2511 and portraits, and three for FLUX.1
+    assert len(community) == 20 + 7
+    assert by_repo["fal/Qwen-Image-Edit-2511-Multiple-Angles-LoRA"].licence == "Apache-2.0"
+    assert by_repo["dx8152/Qwen-Edit-2509-Multi-Angle-Lighting"].sampling.control == "luminance"
     assert by_repo["YaoJiefu/multiple-characters"].warning.startswith("MISLEADING")
     assert by_repo["InstantX/Qwen-Image-ControlNet-Union"].warning.startswith("WRONG FAMILY")
     assert not by_repo["InstantX/Qwen-Image-ControlNet-Inpainting"].suits

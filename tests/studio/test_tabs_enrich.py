@@ -58,7 +58,8 @@ def said_by(
     """What the tab's events send."""
     said = {"per_source": 4, "gaps": False, "count": "", "seed": 0, "steps": "", "guidance": ""} | numbers
     values = {getattr(tab.numbers, name): value for name, value in said.items()}
-    values |= groups_say(tab.axes, edits) | rows_say(tab.loras, stack or Draft()) | {tab.chains: chains, tab.own: own}
+    values |= dict.fromkeys(tab.beside.all) | groups_say(tab.axes, edits) | rows_say(tab.loras, stack or Draft())
+    values |= {tab.chains: chains, tab.own: own}
     assert {*values, tab.sources.picker} == set(tab.choice)
     return values | {tab.sources.picker: shown}
 

@@ -52,7 +52,7 @@ class Flux(Architecture):
         "text_encoder": {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12},
         "text_encoder_2": {"d_model": 4096, "d_ff": 10240, "num_heads": 64, "d_kv": 64, "num_layers": 24},
     }
-    backward = 63
+    backward, kept = 50, 32
     decoded, encoded = 770, 645
     prefix = "transformer."
     modelspec = "flux-1-dev"

@@ -58,7 +58,7 @@ class QwenEditDriver(Driver):
             raise ShotError(f"{self.family.title} needs at least 2 steps.")
 
     def _key(self, shot: Shot) -> Hashable:
-        pictures = tuple(s.id for s in shot.sources)
+        pictures = tuple(s.id for s in shot.sources), shot.control and shot.control.id
         return shot.prompt, shot.negative_prompt, shot.guidance > 1, pictures, self.family.defaults.condition_px
 
     def _encode(self, shot: Shot, sources: list[Image.Image]) -> Tensors:

@@ -39,7 +39,7 @@ class QwenImageEdit(Architecture):
         "patch_size": 2,
         "joint_attention_dim": 3584,
     }
-    backward = 67
+    backward, kept = 35, 24
     decoded, encoded = 1735, 970  # each convolution keeps its last frames for the next, of which a picture has none
     unused = ("text_encoder", "lm_head.")
     prefix = "transformer."
