@@ -8,6 +8,7 @@ from PIL import ImageOps
 
 from pipelines.domain.records import Angle, Character, Decision, Expression, Framing, ImageRecord, Job, JudgedBy
 from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
+from pipelines.domain.seen import seen
 from pipelines.domain.spelling import says
 from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
@@ -196,13 +197,13 @@ def tag(
 def angle_of(image: ImageRecord) -> Angle:
     """What the human said, else what was asked for when it was made, else what was measured."""
     asked = image.shot.purpose.labels.get("angle", "unsure") if image.shot else "unsure"
-    return next((a for a in (image.angle, asked, image.scores.angle) if a != "unsure"), "unsure")  # type: ignore[return-value]
+    return next((a for a in (image.angle, asked, seen(image, "angle").value) if a != "unsure"), "unsure")  # type: ignore[return-value]
 
 
 def expression_of(image: ImageRecord) -> Expression:
     """What the human said, else what was asked for when it was made, else what was measured."""
     asked = image.shot.purpose.labels.get("expression", "unsure") if image.shot else "unsure"
-    return next((e for e in (image.expression, asked, image.scores.expression) if e != "unsure"), "unsure")  # type: ignore[return-value]
+    return next((e for e in (image.expression, asked, seen(image, "expression").value) if e != "unsure"), "unsure")  # type: ignore[return-value]
 
 
 def shows_body(image: ImageRecord) -> bool:
