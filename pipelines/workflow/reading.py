@@ -99,6 +99,14 @@ def reader(session: Session, character_id: str, name: str = "", *, answers: bool
     return able[0]
 
 
+def who(session: Session, character_id: str, *, answers: bool = False) -> tuple[str, str]:
+    """Who reads the character's pictures, by what people call it, and why nobody can ("": somebody can)."""
+    try:
+        return reader(session, character_id, answers=answers).preset.title, ""
+    except (NotAllowed, NotFound) as why:
+        return "", str(why)
+
+
 def to_caption(session: Session, images: Iterable[ImageRecord], *, again: bool = False) -> list[ImageRecord]:
     """Those of the pictures whose caption a machine may write: no human wrote one. ``again``: also where a machine did
     already."""
