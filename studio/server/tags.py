@@ -36,8 +36,8 @@ class ReaderTold(TypedDict):
 
 
 class TagsTold(TypedDict):
-    """The sources of the character, who reads which tag here ("": nobody), who can be asked to read them all, why nobody
-    can, and how that reader's answers stand to your tags."""
+    """The sources of the character, who reads which tag here ("": nobody), who can be asked to read them all, why
+    nobody can, and how that reader's answers stand to your tags."""
 
     pictures: list[TaggedPicture]
     readers: dict[str, str]

@@ -1,7 +1,8 @@
-"""What the mini reader sees of people it has never seen, against the world's truth: ``bench_reader.py [--pictures 150]``.
+"""What the mini reader sees of people it has never seen, against the world's truth: ``bench_reader.py [--pictures N]``.
 
-Through the product's own code: the presets' questions, chat template, processor, pictures, likelihoods of options, margins,
-generation. Prints a confusion table for each question, the share unsure, and how many facts of its captions are right.
+Through the product's own code: the presets' questions, chat template, processor, pictures, likelihoods of options,
+margins, generation. Prints a confusion table for each question, the share unsure, and how many facts of captions are
+right.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The text encoder of Qwen-Image-Edit alone, with its head: found, or what lacks is told; loaded, asked, made to write."""
+"""The text encoder of Qwen-Image-Edit alone, with its head: found, told of when it lacks, loaded, and asked."""
 
 import json
 from collections.abc import Callable

@@ -17,7 +17,7 @@ from pipelines.storage.preset_files import PRESETS
 log = logging.getLogger(__name__)
 
 HOME = PRESETS / "mini" / "reader"
-PLAN = Plan(1100, rate=3e-3, warmup=60, fall=0.4, keep=0.99, every=25, adam=("embed", "norm", "heads", "lm_head"))
+PLAN = Plan(1500, rate=3e-3, warmup=60, fall=0.4, keep=0.99, every=25, adam=("embed", "norm", "heads", "lm_head"))
 
 
 def main(given: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ from labs.mini_training.reader.data import Data, broken
 from labs.mini_training.reader.rows import Asking, Known, Row, asked_for, fulfils
 from pipelines.readers.chat import messages
 
+LOOKING, TOGETHER = 0.44, 0.733
 TOKENS = (checkpoint.SEEN // 28) ** 2
 PLAIN = ("angle", "expression", "framing", "pose")
 CLASSES: dict[str, tuple[str, ...]] = {
@@ -68,13 +69,13 @@ class Script:
 
 
 class ReaderTask:
-    """See :class:`~labs.mini_training.loop.Task`. ``looking``: the share of steps that teach the tower alone."""
+    """See :class:`~labs.mini_training.loop.Task`. Until ``LOOKING`` of the steps the tower learns alone, until
+    ``TOGETHER`` tower and words together, then the words alone, above all those of expressions, which come last."""
 
     name = "reader"
 
-    def __init__(self, data: Data, steps: int, seed: int = 1, batch: int = 28, looking: float = 0.6) -> None:
+    def __init__(self, data: Data, steps: int, seed: int = 1, batch: int = 28) -> None:
         self.data, self.steps, self.seed, self.batch = data, steps, seed, batch
-        self.looking = looking
         self.model: Any = checkpoint.untrained(seed)
         width = TOKENS * checkpoint.TEXT_WIDTH
         heads = nn.ModuleDict({name: nn.Linear(width, len(known)) for name, known in CLASSES.items()})
@@ -84,9 +85,9 @@ class ReaderTask:
     def loss(self, step: int) -> tuple[Tensor, Figures]:
         """See ``Task``."""
         rng = random.Random(f"{self.seed} {step}")  # noqa: S311
-        if step < self.looking * self.steps:
+        if step < LOOKING * self.steps:
             return self._looked(rng)
-        return self._asked(rng)
+        return self._asked(rng, words_alone=step >= TOGETHER * self.steps)
 
     def _shown(self, rng: random.Random, places: Sequence[int]) -> tuple[Tensor, list[Known]]:
         """Pictures (n, 3, 64, 64) in 0..1, half of them in a mirror, each a little spoiled; and their truth."""
@@ -116,20 +117,22 @@ class ReaderTask:
         total = torch.stack(list(losses.values())).sum()
         return total, {name: loss.detach() for name, loss in losses.items()}
 
-    def _asked(self, rng: random.Random) -> tuple[Tensor, Figures]:
-        pictures, singles, pairs = self._rows(rng)
-        seen = self._see(pictures)
+    def _asked(self, rng: random.Random, words_alone: bool) -> tuple[Tensor, Figures]:
+        pictures, singles, pairs = self._rows(rng, words_alone)
+        with torch.set_grad_enabled(not words_alone):
+            seen = self._see(pictures)
         one, facts = self._likelihood(singles, seen)
         two, double = self._likelihood(pairs, seen)
         return one + 0.5 * two, {"one": one.detach(), "two": two.detach(), **facts, **double}
 
-    def _rows(self, rng: random.Random) -> tuple[Tensor, list[Row], list[Row]]:
+    def _rows(self, rng: random.Random, hard: bool) -> tuple[Tensor, list[Row], list[Row]]:
         """Pictures, questions about one of them, and about two."""
         data, ask = self.data, self.asking
         pictures, known = self._shown(rng, [data.any(rng) for _ in range(self.batch)])
         singles: list[Row | None] = []
         for place, one in enumerate(known):
-            singles += [ask.about(place, one, name) for name in rng.sample(PLAIN, 2)]
+            names = ["expression", rng.choice(("angle", *PLAIN))] if hard else rng.sample(PLAIN, 2)
+            singles += [ask.about(place, one, name) for name in names]
             if place % 2 == 0:
                 singles.append(ask.caption(place, one, rng))
         first = len(known)

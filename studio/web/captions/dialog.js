@@ -60,7 +60,7 @@ class CaptionsDialog {
       disabled: true,
     });
     this.back = button("", () => this.undo(), { id: "captions-undo", icon: "undo", hidden: true });
-    this.machine = button("Have captions written", () => this.ask(), { id: "captions-machine", icon: "wand" });
+    this.machine = button("Have captions written", () => this.ask(), { id: "captions-machine", icon: "pen" });
     this.list = h("ol", { id: "captions-list", class: "capt-list", "aria-label": "Captions" });
     this.said = h("div", { id: "captions-said", class: "capt-said", role: "status" });
     this.what = select(SETS, "training", { id: "captions-what", "aria-label": "What to export" });
@@ -222,10 +222,12 @@ function summary({ rows, notes, exact, most, captioner, lacking }) {
   const doubtful = rows.filter((row) => row.notes.length).length;
   const by = exact ? "the model's own tokenizer" : "words, for its tokenizer is not here";
   const said = `${count(rows.length, "caption")}, ${doubtful} doubtful. Tokens (at most ${most}) are counted by ${by}.`;
-  const who = captioner
-    ? `${captioner} can write those that no human wrote.`
-    : `No captioner is here. ${lacking}`;
-  return [h("p", {}, said), h("p", { id: "captions-captioner", class: "dim" }, who), notes.map((note) => h("p", { class: "capt-note" }, note))];
+  const who = captioner ? `${captioner} can write those that no human wrote.` : `No captioner is here. ${lacking}`;
+  return [
+    h("p", {}, said),
+    h("p", { id: "captions-captioner", class: "dim" }, who),
+    notes.map((note) => h("p", { class: "capt-note" }, note)),
+  ];
 }
 
 export function openCaptions() {
