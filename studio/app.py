@@ -44,6 +44,7 @@ from starlette.routing import Mount
 
 from pipelines.storage.atomic import make_folder
 from pipelines.workflow.opening import open_session
+from studio.components.forms import hear_all
 from studio.components.island import Island
 from studio.components.job_bar import JobBar
 from studio.components.rail import Header
@@ -86,6 +87,7 @@ def page(studio: Studio) -> gr.Blocks:
         JobBar(elem_id="job-bar")
         for tab, parts in made:
             tab.wire(parts, studio, shell)
+    hear_all(blocks)
     return blocks
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from math import isfinite
 from typing import Any, TypeVar
 
-from gradio.blocks import Block
+from gradio.blocks import Block, Blocks
 
 from studio.components.painted import Value
 
@@ -40,6 +40,18 @@ def event(
 
 def _asked(read: Callable[[Values], Form], do: Callable[[Form], Updates | None], values: Values) -> Updates | None:
     return do(read(values))
+
+
+def hear_all(blocks: Blocks) -> None:
+    """What is done again while its first event is at work is not dropped, as Gradio does by default. Of several changes
+    of a value, and of what follows from them, the last comes after; every upload has its turn; a click that begins
+    something begins it once."""
+    for event in blocks.fns.values():
+        kinds = {kind for _, kind in event.targets}
+        if "upload" in kinds:
+            event.trigger_mode = "multiple"
+        elif kinds != {"click"}:
+            event.trigger_mode = "always_last"
 
 
 def picked(value: object) -> Value:

@@ -24,9 +24,9 @@ class Shell:
         """What follows the records: these events, one after the other. A change that comes while they are at work is
         followed afterwards: Gradio's own way is to drop it, and the page would stay behind for good."""
         first, *others = events
-        done = self.changed.select(trigger_mode="always_last", **first)
+        done = self.changed.select(**first)
         for other in others:
-            done = done.then(trigger_mode="always_last", **other)
+            done = done.then(**other)
 
     @staticmethod
     def notify(text: str, kind: Literal["info", "warning"] = "info") -> None:

@@ -189,8 +189,8 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
     groups = list(tab.axes.values())
     for part in [*groups, *tab.numbers.all]:
-        edited(part)(trigger_mode="always_last", **edit)
-    tab.sources.picker.ticks(trigger_mode="always_last", **edit)
+        edited(part)(**edit)
+    tab.sources.picker.ticks(**edit)
     tab.coverage.pick(clicked(studio, tab), set(groups), set(groups), **QUIET).then(**edit)
     enrich_sources.wire(tab.sources, studio, look)
     lora_stack.wire(tab.loras, studio, shell, look)

@@ -224,7 +224,7 @@ def wire(tab: GenerateTab, studio: Studio, shell: Shell) -> None:
     choice, ahead = [*tab.choice, tab.whose], partial(look_ahead, studio, tab)
     look, edit = event(ask, ahead, choice, foot.outputs), tab.kept.event(studio, ask, ahead, choice, foot.outputs)
     for part in chosen.edited:
-        edited(part)(trigger_mode="always_last", **edit)
+        edited(part)(**edit)
     chosen.strength.release(**edit)
     lora_stack.wire(tab.loras, studio, shell, look)
     foot.preview.click(**event(ask, partial(make, studio, True), choice))

@@ -77,10 +77,10 @@ def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
     choice, ahead, told = [*tab.choice, tab.whose], partial(look_ahead, studio, tab), [tab.plan, tab.make]
     look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
     for part in tab.edited:
-        edited(part)(trigger_mode="always_last", **edit)
+        edited(part)(**edit)
     fetched = event(ask, partial(fetch, studio, tab), [models.catalogue], [models.catalogue])
-    models.catalogue.ticks(trigger_mode="always_last", **fetched).then(**edit)
-    tests.images.ticks(trigger_mode="always_last", **edit)
+    models.catalogue.ticks(**fetched).then(**edit)
+    tests.images.ticks(**edit)
     file = [models.upload, models.entry, models.catalogue]
     brought = event(ask, partial(bring, studio, tab), file, [models.catalogue, models.message])
     models.upload.upload(**brought).then(**edit)
@@ -89,7 +89,7 @@ def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
     said = [analysis.decision, analysis.reasons, tab.whose]
     drafted = tab.draft.event(studio, ask, lambda form: None, said)
     for part in (analysis.decision, analysis.reasons):
-        edited(part)(trigger_mode="always_last", **drafted)
+        edited(part)(**drafted)
     analysis.decide.click(**event(ask, partial(decide, studio, tab), said, analysis.said))
     shown = [models.catalogue, tests.images, models.stacks, analysis.averages, analysis.ranking, tab.at]
     shown += [*analysis.said, *tab.weights.outputs, tab.whose, models.message, tab.plan, tab.make, *tab.edited]

@@ -168,7 +168,7 @@ def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
     choice, ahead, told = [*tab.choice, tab.at], partial(look_ahead, studio, tab), settings.told
     look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
     for part in fields:
-        edited(part)(trigger_mode="always_last", **edit)
+        edited(part)(**edit)
     settings.preset.input(**event(ask, partial(choose, studio, tab), [settings.preset], fields)).then(**edit)
     data = [tab.at, tab.target, *told, tab.dataset, tab.warnings, settings.preset, *fields, *settings.weights.outputs]
     followed = event(ask, partial(refresh, studio, tab), [tab.target, settings.preset, tab.at], data)

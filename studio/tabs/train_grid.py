@@ -107,7 +107,7 @@ def wire(grid: Grid, studio: Studio, runs: Runs) -> None:
     choice = [runs, grid.steps, grid.strengths]
     look = event(ask, partial(look_ahead, studio, grid), choice, [grid.plan, grid.draw])
     for part in (grid.steps, grid.strengths):
-        part.input(trigger_mode="always_last", **look)
+        part.input(**look)
     grid.draw.click(**event(ask, partial(draw, studio), choice))
     grid.export.click(**event(ask, partial(export, studio), [runs, grid.step]))
 

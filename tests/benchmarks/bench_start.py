@@ -40,16 +40,22 @@ def answers(command: list[str], port: int) -> float:
     began = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        while process.poll() is None:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60).close()
-                return time.perf_counter() - began
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.02)
-        raise RuntimeError(f"{command} ended by itself")
+        wait_for(process, port)
+        return time.perf_counter() - began
     finally:
         process.terminate()
         process.wait()
+
+
+def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+    """Until a process answers at a port. Raises RuntimeError when it ends instead."""
+    while process.poll() is None:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60).close()
+            return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.02)
+    raise RuntimeError(f"{process.args} ended by itself")
 
 
 def ends(command: list[str]) -> float:

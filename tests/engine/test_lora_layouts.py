@@ -2,6 +2,7 @@
 dense difference, or is refused in words. The table in docs/lora-files.md is held by this."""
 
 import copy
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -47,7 +48,12 @@ def qwen() -> dict[str, nn.Module]:
     return {"transformer": made}
 
 
-BASES = {"flux": ("flux1-dev", flux()), "qwen": ("qwen-image-edit-2509", qwen())}
+PRESETS = {"flux": "flux1-dev", "qwen": "qwen-image-edit-2509"}
+
+
+@cache
+def base_parts(base: str) -> dict[str, nn.Module]:
+    return {"flux": flux, "qwen": qwen}[base]()
 
 
 @torch.no_grad()
@@ -101,10 +107,8 @@ def dense(parts: dict[str, nn.Module], file: File) -> dict[str, nn.Module]:
 
 def rig(base: str) -> Any:
     """What a loaded driver is to the adapters: its family and the parts of its pipeline."""
-    name, parts = BASES[base]
-    return SimpleNamespace(
-        family=family(name), pipe=SimpleNamespace(**copy.deepcopy(parts)), shelf=None, text_adapters=()
-    )
+    pipe = SimpleNamespace(**copy.deepcopy(base_parts(base)))
+    return SimpleNamespace(family=family(PRESETS[base]), pipe=pipe, shelf=None, text_adapters=())
 
 
 def parts_of(driver: Any) -> dict[str, nn.Module]:
@@ -120,11 +124,25 @@ def worn(driver: Any, path: Path, weight: float = 1.0) -> list[torch.Tensor]:
 
 CASES = [("flux", name, make) for name, make in FLUX_LAYOUTS.items()]
 CASES += [("qwen", name, make) for name, make in QWEN_LAYOUTS.items()]
+ALWAYS = {
+    "flux: kohya", "flux: OneTrainer, split", "flux: DoRA, PEFT", "flux: LoKr", "flux: XLabs", "flux: DoRA of inputs",
+    "qwen: musubi", "qwen: Lightning", "qwen: DoRA of inputs",
+}  # fmt: skip
+"""One of each kind; the others are slow together, not each."""
 
 
-@pytest.mark.parametrize(("base", "make"), [(b, m) for b, _, m in CASES], ids=[f"{b}: {n}" for b, n, _ in CASES])
+def cases() -> list[Any]:
+    named = [(f"{base}: {name}", base, make) for base, name, make in CASES]
+    return [pytest.param(b, m, id=n, marks=() if n in ALWAYS else pytest.mark.slow) for n, b, m in named]
+
+
+def test_those_that_are_always_tried_are_among_them() -> None:
+    assert {f"{base}: {name}" for base, name, _ in CASES} >= ALWAYS
+
+
+@pytest.mark.parametrize(("base", "make"), cases())
 def test_a_layout_lands_wholly_or_is_refused_in_words(base: str, make: Layout, tmp_path: Path) -> None:
-    parts = BASES[base][1]
+    parts = base_parts(base)
     file = make(model_of(parts))
     path = tmp_path / "a.safetensors"
     save_file({k: t.contiguous() for k, t in file.tensors.items()}, path)

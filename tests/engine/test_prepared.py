@@ -188,6 +188,7 @@ prepare.make(model, source, Workspace(sys.argv[1]), Settings(device="cpu"), torc
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.6, 1.0])
 def test_killed_while_the_copy_is_made_it_is_never_used_and_begun_anew(share: float, workspace: Workspace) -> None:
     settings, model = Settings(device="cpu"), family(FLUX)

@@ -117,6 +117,7 @@ def test_two_rounds_leave_what_two_rounds_of_a_human_leave(workspace_root: Path)
     assert lines[0].startswith("cleo_v1: ") and "cells won" in lines[2] and "minutes: " in lines[3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "nth"), [("render", 1), ("train", 1), ("render", 3)])
 def test_killed_and_gone_on_with_nothing_is_done_twice(workspace_root: Path, kind: str, nth: int) -> None:
     wish = Wish(3, 2, error=0.05, seed=1)

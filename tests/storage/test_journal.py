@@ -176,6 +176,7 @@ def test_what_another_program_wrote_is_taken_as_it_stands(root: Path) -> None:
         assert store.repairs == () and store.all(Job)[0].title == "edited"
 
 
+@pytest.mark.slow
 def test_writing_goes_on_after_any_damage_and_no_number_is_given_twice(root: Path, tmp_path: Path) -> None:
     path = root / "flenwheel.journal"
     whole = path.read_bytes()

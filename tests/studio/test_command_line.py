@@ -204,6 +204,7 @@ def test_a_picture_is_corrected_with_a_better_try_or_with_a_file(
     assert told["pictures"] == {"correction": 2}
 
 
+@pytest.mark.slow
 def test_what_was_repaired_is_told_by_the_command_that_finds_it(
     workspace_root: Path, capsys: pytest.CaptureFixture[str], run: Any
 ) -> None:
@@ -219,6 +220,7 @@ def test_what_was_repaired_is_told_by_the_command_that_finds_it(
     assert "cannot be read" in doctor.examine(workspace_root)["records"][0]
 
 
+@pytest.mark.slow
 def test_presets_of_ones_own_are_begun_listed_and_their_errors_told(run: Any, workspace_root: Path) -> None:
     status, told = run("presets")
     assert status == 0 and not told["there"] and told["folder"] == str(workspace_root / "presets")
@@ -243,6 +245,7 @@ def test_doctor_says_who_tells_faces_on_a_fresh_machine(workspace_root: Path, mo
     assert line.endswith("are judged by sface (YuNet and SFace, which come with FLENwheel): ready")
 
 
+@pytest.mark.slow
 def test_doctor_says_so_when_the_chosen_model_is_gone(workspace_root: Path) -> None:
     file = own_flux(workspace_root)
     settings.save(workspace_root, {"generator": "mine"})

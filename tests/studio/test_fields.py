@@ -12,6 +12,7 @@ from pipelines.storage.presets import shipped
 from pipelines.workflow import training
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.training import TrainOptions
+from studio.app import page
 from studio.components.forms import Bound, Updates
 from studio.components.lora_stack import Draft
 from studio.server.state import Studio
@@ -126,3 +127,13 @@ def test_no_stock_bound_keeps_a_number_from_its_handler(studio: Studio) -> None:
 def test_a_bound_reads_what_people_type() -> None:
     guidance = Bound("Guidance", 0, 100, whole=False, empty=True)
     assert guidance.read(" 2,5 ") == 2.5 and guidance.read("") is None and guidance.read("0") == 0
+
+
+def test_what_is_done_again_while_the_first_is_at_work_is_heard(studio: Studio) -> None:
+    """Of every event of the page: Gradio drops the second unless told otherwise."""
+    told = page(studio).get_config_file()["dependencies"]
+    assert len(told) > 50
+    for event in told:
+        kinds = {kind for _, kind in event["targets"]}
+        wanted = "once" if kinds == {"click"} else "multiple" if "upload" in kinds else "always_last"
+        assert event["trigger_mode"] == wanted, event["targets"]

@@ -262,6 +262,7 @@ SETUPS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setup", SETUPS)
 def test_a_proxy_serves_the_studio(studio: Studio, put: Callable[..., ImageRecord], setup: str) -> None:
     """The whole page in Chromium: signed in, a tab of Gradio's filled, a picture decided on and shown."""

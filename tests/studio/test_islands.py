@@ -106,6 +106,43 @@ def test_nothing_on_the_page_leads_who_rates_blind(put: Put, page: Page, served:
     expect(matrix.locator(".identity")).to_have_count(2)
 
 
+def test_a_wide_matrix_holds_what_is_in_sight_and_arrows_lead_on(put: Put, page: Page, served: Served) -> None:
+    """40 stacks: the pictures of the last come when they are scrolled to or gone to, those of the first leave."""
+    source, store = put("source"), served.studio.session.store
+    stacks = tuple(
+        LoraStack(adapters=(Adapter(name=f"lora {n}", sha256=f"{n:064x}", path=f"loras/{n}.safetensors", weight=1.0),))
+        for n in range(40)
+    )
+    store.put(
+        Survey(id="ada/v1", character="ada", version="v1", family="mini-qwen-edit", stacks=stacks, images=(source.id,),
+               prompts=PROMPTS[:1])
+    )  # fmt: skip
+    made = []
+    for stack in stacks:
+        image = put("survey", labels={"stack": stack.label, "image": source.id, "prompt": PROMPTS[0]})
+        assert image.shot
+        made.append(image.model_copy(update={"shot": image.shot.model_copy(update={"stack": stack})}))
+    store.put(*made)
+    page.click("#tab-survey-button")
+    pictures, last = page.locator(".matrix .mx-pic"), page.locator(f".matrix [data-id='{made[-1].id}']")
+    expect(pictures.first).to_be_visible()
+    assert pictures.count() < 20
+    pictures.first.focus()
+    page.keyboard.press("5")
+    for _ in range(39):
+        page.keyboard.press("ArrowRight")
+    expect(last).to_be_focused()
+    page.keyboard.press("2")
+    expect(last.locator(".mx-rate")).to_have_text("2 / -")
+    assert page.locator(".matrix .mx-pic[tabindex='0']").count() == 1
+    page.wait_for_function("document.querySelectorAll('.matrix .mx-pic').length < 20")
+    page.keyboard.press("ArrowLeft")
+    for _ in range(38):
+        page.keyboard.press("ArrowLeft")
+    expect(pictures.first).to_be_focused()
+    expect(pictures.first.locator(".mx-rate")).to_have_text("5 / -")
+
+
 def test_two_stacks_are_held_against_each_other_by_keys_and_the_matrix_is_a_picture(
     cells: dict[tuple[str, str], ImageRecord], page: Page, served: Served
 ) -> None:

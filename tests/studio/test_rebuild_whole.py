@@ -104,6 +104,7 @@ def spoil_snapshots(root: Path) -> None:
         path.write_bytes(b'{"half')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lose", [lose_all, lose_snapshots, lose_snapshot, lose_journal, spoil_snapshots])
 def test_lost_records_come_back_one_by_one_and_work_as_before(root: Path, lose: Callable[[Path], None]) -> None:
     used, before = in_use(root), tables(root)
@@ -226,6 +227,7 @@ def test_a_job_that_waited_is_not_begun_by_a_rebuild(root: Path) -> None:
         assert job is not None and job.state == "interrupted" and "lost" in job.error
 
 
+@pytest.mark.slow
 def test_a_practice_character_is_whole_again(tmp_path: Path) -> None:
     root = tmp_path / "workspace"
     started = told(root, "practice", "--start", "3")

@@ -78,6 +78,7 @@ def options() -> Iterator[tuple[str, str]]:
         yield from ((name, action.option_strings[0]) for action in valued(step))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "option"), list(options()))
 def test_nonsense_for_any_option_is_answered_in_words(
     tell, nobody_there: Path, tmp_path: Path, command: str, option: str
@@ -118,6 +119,7 @@ def broken_workspaces(folder: Path) -> dict[str, Path]:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_a_workspace_that_cannot_be_used_is_named(tell, tmp_path: Path, command: str) -> None:
     picture = tmp_path / "a.png"

@@ -90,6 +90,7 @@ def assert_refused(told: list[dict[str, Any]], sent: int) -> None:
     assert f"{API}/file=" not in json.dumps(told)
 
 
+@pytest.mark.slow
 def test_no_event_takes_a_file_from_the_disk(web: httpx.Client, served: Served, secret: Path) -> None:
     """Every event, at one input of every kind that it has; at every single input: the next test."""
     found = events(web)
@@ -139,6 +140,7 @@ def test_a_file_hidden_in_a_value_is_found(web: httpx.Client, served: Served, se
     assert copies(served) == []
 
 
+@pytest.mark.slow
 def test_no_event_takes_a_file_beside_its_inputs(web: httpx.Client, served: Served, secret: Path) -> None:
     file = file_object(secret)
     found = events(web)
@@ -322,6 +324,7 @@ def test_the_page_names_no_place_on_the_disk(web: httpx.Client, served: Served) 
         assert str(root) not in web.get(path).text
 
 
+@pytest.mark.slow
 def test_an_event_that_is_asked_for_hours_keeps_nothing(web: httpx.Client, served: Served) -> None:
     """Each answer that changed a component left a copy of it in the session, for as long as the page was open."""
     config = web.get("/config").json()

@@ -46,6 +46,7 @@ def sources(bench: Bench, target: str) -> list[Image.Image]:
     return [Image.open(bench.workspace.path(bench.pictures[0].path)).convert("RGB")] if target == "editor" else []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [4, 2.5])
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_fresh_pipeline_gives_the_trainers_picture(

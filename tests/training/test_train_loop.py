@@ -58,6 +58,7 @@ class CancelAt:
         return self.now
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("target", "steps", "below"), [("character", 30, 0.8), ("editor", 60, 0.8)])
 def test_the_loss_at_fixed_noise_falls(bench: Bench, target: str, steps: int, below: float) -> None:
     request = bench.request(target, steps=steps, save_every=steps, sample_every=steps, caption_dropout=0)
@@ -179,6 +180,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(bench: Bench, tar
     assert samples[0][-1] == samples[1][-1]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_an_older_checkpoint(bench: Bench) -> None:
     whole, killed = (
         bench.request("editor", folder=name, sample_every=3, samples=(bench.shot("editor"),))

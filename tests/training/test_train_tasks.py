@@ -148,6 +148,7 @@ def test_noise_levels_are_shifted_as_for_a_picture_of_this_size(bench: Bench, ta
     assert float(drawn.median()) == pytest.approx(1 / (1 + math.exp(-mu)), abs=0.04)
 
 
+@pytest.mark.slow
 def test_sampling_comes_to_make_what_was_trained_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole way round: signs, sigmas and scales agree with sampling, or noise would not become this picture.
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { compareRgba } from "../../studio/web/survey/difference.js";
-import { MatrixModel } from "../../studio/web/survey/matrix_model.js";
+import { letters, MatrixModel } from "../../studio/web/survey/matrix_model.js";
 
 const PROMPTS = ["forest", "sunset"];
 const STACKS = ["base", "angles"];
@@ -62,6 +62,10 @@ test("blind stacks have letters, and keep their order when the survey grows", ()
   const before = [...made.order];
   made.take({ ...survey(), stacks: ["more", ...STACKS] });
   assert.deepEqual(made.order, [...before, "more"]);
+});
+
+test("letters go on after Z", () => {
+  assert.deepEqual([0, 25, 26, 27, 51, 52, 701, 702].map(letters), ["A", "Z", "AA", "AB", "AZ", "BA", "ZZ", "AAA"]);
 });
 
 test("a comparison begins where one was, with the other stack beside it", () => {

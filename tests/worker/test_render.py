@@ -261,6 +261,7 @@ class Starved(drive.FluxDriver):
 CPU = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [RuntimeError(f"{CPU} 9 bytes."), MemoryError(), RuntimeError("CUDA error: out of memory")]
 )
@@ -278,6 +279,7 @@ def test_memory_that_runs_out_without_a_type_of_its_own_is_known_as_that(
     assert "decoded in tiles" in warned[0] and "does not fit into memory" in warned[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("times", "made"), [(1, [0, 1, 2]), (2, [0, 1, 2]), (3, [1, 2])])
 def test_out_of_memory_takes_measures_tells_and_goes_on(
     times: int, made: list[int], resident: Resident, events: list, monkeypatch: pytest.MonkeyPatch

@@ -140,6 +140,7 @@ def test_a_new_round_trains_the_next_version_and_offers_no_lora_of_the_other_mod
     assert [s.title for s in rail.steps if s.key in ("train", "retrain")] == ["v2", "v3"]
 
 
+@pytest.mark.slow
 def test_a_practice_character_keeps_its_models(cleo_session: Session) -> None:
     (cleo,) = cleo_session.store.all(Character)
     with pytest.raises(NotAllowed, match="practice"):

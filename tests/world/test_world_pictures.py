@@ -87,6 +87,7 @@ print(hashlib.sha256(pictures.tobytes()).hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_same_seed_same_pixels_twice_and_in_other_processes() -> None:
     scope: dict[str, object] = {}
     exec(SCRIPT.replace("print(", "out = ("), scope)

@@ -13,6 +13,7 @@ import { openPicture } from "../pictures/open.js";
 import { identity, labelClass, thumb } from "../pictures/parts.js";
 import { decide, flushDecisions, foresee, fresher } from "../review/decisions.js";
 import { blind, goBlind, unled } from "./blind.js";
+import { CellsInSight } from "./cells_in_sight.js";
 import { openComparison } from "./compare.js";
 import { matrixBar } from "./matrix_bar.js";
 import { DIMENSIONS, MatrixModel } from "./matrix_model.js";
@@ -53,22 +54,18 @@ const notMade = () =>
  * The picture that an arrow leads to; in a cell of several the one at the same place.
  * @param {HTMLElement} from
  * @param {[number, number]} way
+ * @param {(cell: Element) => HTMLElement[]} pictures of a cell
  * @returns {HTMLElement | undefined}
  */
-function neighbour(from, [dx, dy]) {
+function neighbour(from, [dx, dy], pictures) {
   const cell = /** @type {HTMLTableCellElement} */ (from.closest("td"));
   const row = /** @type {HTMLTableRowElement} */ (cell.parentElement);
-  const pictures = (/** @type {ParentNode} */ root) =>
-    /** @type {HTMLElement[]} */ ([...root.querySelectorAll(".mx-pic")]);
-  if (dx) {
-    const line = pictures(row);
-    return line[line.indexOf(from) + dx];
-  }
   const place = pictures(cell).indexOf(from);
-  const rows = /** @type {HTMLTableRowElement[]} */ ([.../** @type {HTMLElement} */ (row.parentElement).children]);
-  for (let n = rows.indexOf(row) + dy; rows[n]; n += dy) {
-    const there = pictures(rows[n].cells[cell.cellIndex]);
-    if (there.length) return there[Math.min(place, there.length - 1)];
+  if (dx && pictures(cell)[place + dx]) return pictures(cell)[place + dx];
+  const line = dx ? [...row.cells] : [.../** @type {HTMLElement} */ (row.parentElement).children];
+  for (let n = line.indexOf(dx ? cell : row) + dx + dy; line[n]; n += dx + dy) {
+    const there = pictures(dx ? line[n] : /** @type {HTMLTableRowElement} */ (line[n]).cells[cell.cellIndex]);
+    if (there.length) return there.at(dx ? Math.min(0, dx) : Math.min(place, there.length - 1));
   }
   return undefined;
 }
@@ -81,6 +78,8 @@ class Matrix {
     this.model = new MatrixModel();
     /** @type {SurveyCell | null} the picture that has, or had last, the keyboard */
     this.focus = null;
+    /** @type {SurveyCell | undefined} the picture that the Tab key comes to */
+    this.stop = undefined;
     /** the next letter is that of a failure mode */
     this.armed = false;
     this.print = "";
@@ -101,7 +100,9 @@ class Matrix {
       hints.map(([key, words]) => keyHint(key, words)),
     );
     frame.root.classList.add("matrix");
-    frame.root.append(this.bar, h("div", { class: "mx-scroll" }, this.table), this.keys, this.live);
+    const scroll = h("div", { class: "mx-scroll" }, this.table);
+    this.inSight = new CellsInSight(scroll, (tile) => this.figure(tile));
+    frame.root.append(this.bar, scroll, this.keys, this.live);
     frame.root.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -148,6 +149,7 @@ class Matrix {
     }
     put(this.bar, matrixBar(model, this.doors()));
     this.table.dataset.rows = model.rows;
+    this.inSight.begin();
     put(this.table, this.heads(), this.body());
     this.rove();
   }
@@ -175,12 +177,21 @@ class Matrix {
   body() {
     const { model } = this;
     const cells = model.cells();
-    const several = model.several ? "several" : "";
-    const cell = (/** @type {SurveyCell[]} */ tiles) =>
-      h("td", { class: several }, tiles.length ? tiles.map((tile) => this.figure(tile)) : notMade());
     const row = (/** @type {Value} */ v, /** @type {number} */ n) =>
-      h("tr", {}, h("th", { scope: "row" }, heading(v)), cells[n].map(cell));
+      h(
+        "tr",
+        {},
+        h("th", { scope: "row" }, heading(v)),
+        cells[n].map((tiles) => this.cell(tiles)),
+      );
     return h("tbody", {}, model.values(model.rows).map(row));
+  }
+
+  /** @param {SurveyCell[]} tiles */
+  cell(tiles) {
+    const made = h("td", { class: this.model.several ? "several" : "" }, tiles.length ? null : notMade());
+    if (tiles.length) this.inSight.watch(made, tiles);
+    return made;
   }
 
   /** @param {SurveyCell} tile */
@@ -197,16 +208,19 @@ class Matrix {
       type: "button",
       class: `mx-pic ${labelClass(tile)}`,
       dataset: { id: tile.id },
-      tabindex: "-1",
+      tabindex: tile === this.stop ? "0" : "-1",
     };
     return h("button", { ...look, onfocus, onclick }, thumb(tile), under(tile));
   }
 
   /** One picture of the matrix is a stop of the Tab key; arrows go on from there. */
   rove() {
-    const pictures = /** @type {HTMLElement[]} */ ([...this.table.querySelectorAll(".mx-pic")]);
-    const stop = pictures.find((p) => p.dataset.id === this.focus?.id) ?? pictures[0];
-    for (const picture of pictures) picture.tabIndex = picture === stop ? 0 : -1;
+    const { model } = this;
+    this.focus = model.shown.find((tile) => tile.id === this.focus?.id) ?? null;
+    this.stop = this.focus ?? model.first;
+    this.inSight.keep(this.stop);
+    for (const before of this.table.querySelectorAll(".mx-pic[tabindex='0']")) before.setAttribute("tabindex", "-1");
+    if (this.stop) this.pictureOf(this.stop.id)?.setAttribute("tabindex", "0");
   }
 
   /** Decisions are on the disk, the matrix is what the studio makes of them. */
@@ -271,6 +285,14 @@ class Matrix {
   }
 
   /**
+   * @param {HTMLElement} picture
+   * @param {string} key
+   */
+  goto(picture, key) {
+    neighbour(picture, ARROWS[key], (cell) => this.inSight.fill(cell))?.focus();
+  }
+
+  /**
    * What a key does on a picture; `undefined` when it is not ours.
    * @param {KeyboardEvent} event
    * @param {HTMLElement} picture
@@ -281,7 +303,7 @@ class Matrix {
     const digit = /^Digit([0-5])$/.exec(event.code)?.[1];
     if (this.armed) return () => this.fail(letter);
     if (digit) return () => this.rate(event.shiftKey ? "edit" : "identity", Number(digit) || null);
-    if (event.key in ARROWS) return () => neighbour(picture, ARROWS[event.key])?.focus();
+    if (event.key in ARROWS) return () => this.goto(picture, event.key);
     if (letter === "c") return () => this.compare();
     return letter === "f" ? () => this.arm() : undefined;
   }

@@ -13,6 +13,16 @@ export const DIMENSIONS = { image: "pictures", prompt: "prompts", stack: "stacks
 const ORDER = /** @type {Dimension[]} */ (Object.keys(DIMENSIONS));
 
 /**
+ * The letters of a place: A to Z, then AA, AB.
+ * @param {number} at from 0
+ * @returns {string}
+ */
+export function letters(at) {
+  const last = String.fromCharCode(65 + (at % 26));
+  return at < 26 ? last : letters(Math.floor(at / 26) - 1) + last;
+}
+
+/**
  * A list in random order.
  * @template T
  * @param {readonly T[]} items
@@ -81,7 +91,7 @@ export class MatrixModel {
     if (dimension === "image") return images.map((id, n) => ({ key: id, image: id, words: `Picture ${n + 1}` }));
     if (dimension === "prompt") return prompts.map((p) => ({ key: p.key, words: p.key, about: p.text }));
     if (!this.blind) return stacks.map((label) => ({ key: label, words: label }));
-    return this.order.map((label, n) => ({ key: label, words: `Stack ${String.fromCharCode(65 + n)}` }));
+    return this.order.map((label, n) => ({ key: label, words: `Stack ${letters(n)}` }));
   }
 
   /**
@@ -90,6 +100,16 @@ export class MatrixModel {
    */
   words(dimension, key) {
     return this.values(dimension).find((v) => v.key === key)?.words ?? key;
+  }
+
+  /** The pictures that are shown. */
+  get shown() {
+    return this.survey.cells.filter((t) => !this.only || t.at[this.third] === this.only);
+  }
+
+  /** The first picture that is shown. */
+  get first() {
+    return this.cells().flat(2)[0];
   }
 
   /** Whether a cell may hold more than one picture. */
@@ -104,12 +124,13 @@ export class MatrixModel {
   cells() {
     const keyOf = (/** @type {string | null} */ row, /** @type {string | null} */ column) =>
       JSON.stringify([row, column]);
-    const shown = this.survey.cells.filter((t) => !this.only || t.at[this.third] === this.only);
     /** @type {Map<string, SurveyCell[]>} */
     const at = new Map();
-    for (const tile of shown) {
+    for (const tile of this.shown) {
       const key = keyOf(tile.at[this.rows], tile.at[this.columns]);
-      at.set(key, [...(at.get(key) ?? []), tile]);
+      const there = at.get(key);
+      if (there) there.push(tile);
+      else at.set(key, [tile]);
     }
     const columns = this.values(this.columns);
     return this.values(this.rows).map((row) => columns.map((column) => at.get(keyOf(row.key, column.key)) ?? []));
