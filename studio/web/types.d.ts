@@ -782,7 +782,7 @@ export interface Tags {
   caption?: string | null;
 }
 
-/** The sources of the character, who reads which tag here ("": nobody), who can be asked to read them all, why nobody */
+/** The sources of the character, who reads which tag here ("": nobody), who can be asked to read them all, why */
 export interface TagsTold {
   pictures: TaggedPicture[];
   readers: Record<string, string>;
