@@ -1,6 +1,5 @@
 """From how likely each option is to an answer, or to none. Without torch."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -43,10 +42,11 @@ def decided(shares: dict[str, float], margin: float) -> Answer:
 
 def _by_value(question: Question, likelihoods: Sequence[float], named: Callable[[str], str]) -> dict[str, float]:
     """Likelihoods of values: several options may mean the same."""
-    shares: Counter[str] = Counter()
+    shares: dict[str, float] = {}
     for option, likelihood in zip(question.options, likelihoods, strict=True):
-        shares[named(option.value)] += likelihood
-    return dict(shares)
+        value = named(option.value)
+        shares[value] = shares.get(value, 0.0) + likelihood
+    return shares
 
 
 def _together(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:

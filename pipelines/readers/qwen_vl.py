@@ -120,7 +120,7 @@ class _AskedToStop(StoppingCriteria):
     def __init__(self, cancelled: Callable[[], bool]) -> None:
         self._cancelled = cancelled
 
-    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Any:
+    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         if self._cancelled():
             raise Cancelled
         return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)

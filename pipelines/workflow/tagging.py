@@ -36,7 +36,7 @@ def readers(session: Session, character_id: str) -> dict[Tag, str]:
     """Who can read each tag of the character's pictures here, the recogniser and the models that are asked; empty where
     nobody can."""
     asked = [here.preset for here in readers_of.known(session, character_id) if here.answers and not here.lacking]
-    names = {tag: [_recogniser(session, character_id)[tag]] for tag in TAGS}
+    names: dict[Tag, list[str]] = {tag: [_recogniser(session, character_id)[tag]] for tag in TAGS}
     for preset in asked:
         facts = {question.fact for question in readers_of.questions(session, preset)}
         for tag in TAGS:
