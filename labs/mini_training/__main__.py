@@ -16,6 +16,7 @@ ROOMS = {
     "flux": "labs.mini_training.flux.run",
     "qwen-edit": "labs.mini_training.editor.run",
     "loras": "labs.mini_training.loras.run",
+    "reader": "labs.mini_training.reader.run",
 }
 
 
@@ -41,6 +42,9 @@ def main() -> None:
     editor.add_argument("--shards", type=int, default=45, help="how many times 250 characters it learns from")
     _with_card(editor, batch=40, every=12)
     _kind(kinds, "loras", "the community LoRAs of presets/mini/loras; needs the trained editor and generator")
+    _with_pool(reader := _kind(kinds, "reader", "the reader of presets/mini/reader"))
+    reader.add_argument("--single", type=int, default=3, help="how many times 1,000 single pictures")
+    reader.add_argument("--groups", type=int, default=2, help="how many times 250 groups of seven")
     given = parser.parse_args()
     given.folder = given.folder or WORK / given.kind
     logging.basicConfig(level=logging.INFO, format="%(message)s")

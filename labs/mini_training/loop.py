@@ -170,7 +170,8 @@ class Trainer:
             self.mean[name].copy_(now[name])
 
     def _tell(self, told: list[Figures], seconds: float) -> None:
-        means = {name: fmean(float(one[name]) for one in told) for name in told[0]}  # fewer than ``every`` after a stop
+        alike = set(told[0]).intersection(*told)  # a task may tell of other figures from some step on
+        means = {name: fmean(float(one[name]) for one in told) for name in told[0] if name in alike}
         figures = " ".join(f"{k} {v:.3f}" for k, v in means.items())
         self.say(f"{self.task.name} {self.step}/{self.plan.steps} {seconds:.0f} s {figures}")
         with (self.folder / "curve.jsonl").open("a", encoding="utf-8") as file:

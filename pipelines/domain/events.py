@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
+from pipelines.domain.reading import Description, Reading
 from pipelines.domain.records import ImageRecord, Metric, Scores
 
 
@@ -53,6 +54,22 @@ class Scored(Frozen):
     type: Literal["scored"] = "scored"
     image: str
     scores: Scores
+
+
+class Described(Frozen):
+    """A picture has been captioned by a machine."""
+
+    type: Literal["described"] = "described"
+    image: str
+    description: Description
+
+
+class ReadOut(Frozen):
+    """A reader has answered about a picture."""
+
+    type: Literal["read"] = "read"
+    image: str
+    readings: tuple[Reading, ...]
 
 
 class Measured(Frozen):
@@ -107,6 +124,8 @@ Event = Annotated[
     | Preview
     | ImageMade
     | Scored
+    | Described
+    | ReadOut
     | Measured
     | Memory
     | Warned

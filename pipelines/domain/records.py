@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
+from pipelines.domain.reading import Description, Reading
 from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import ImageRef, LoraStack, Shot
 
@@ -186,7 +187,8 @@ class ImageRecord(Record):
     ``pixels`` is the SHA-256 of its RGB bytes (finds the same picture in another file) and ``dhash`` a 64-bit
     difference hash in hex (finds near duplicates). Either ``shot`` (made here) or ``intake`` (brought in) is set.
     ``angle``, ``expression`` and ``framing`` are what a human said. ``caption_whole``: the caption is what a LoRA
-    learns with, word for word; else what is known of the picture is added (``workflow.captions``).
+    learns with, word for word; else what is known of the picture is added (``workflow.captions``). ``described`` is
+    a caption that a machine wrote, which never takes the place of a human's; ``readings`` are what readers answered.
     """
 
     table: ClassVar[str] = "images"
@@ -205,6 +207,8 @@ class ImageRecord(Record):
     caption_whole: bool = False
     shot: Shot | None = None
     intake: Intake | None = None
+    described: Description | None = None
+    readings: tuple[Reading, ...] = ()
     scores: Scores = Scores()
     job: str = ""
     seconds: float | None = None

@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.presets import TrainingSettings
+from pipelines.domain.reading import Question
 from pipelines.domain.records import Angle, Target
 from pipelines.domain.shots import ImageRef, Plan, Shot
 
@@ -215,6 +216,43 @@ class ObtainLoraRequest(Frozen):
     catalogue: str = ""
 
 
+class CaptionRequest(Frozen):
+    """Have a captioner (a reader preset) caption pictures. ``prompt`` is what it is asked for, whole, and ``begun``
+    what every caption begins with. ``batch`` names the request: what was captioned for it is not captioned again."""
+
+    kind: Literal["caption"] = "caption"
+    character: str
+    reader: str
+    images: tuple[ImageRef, ...]
+    prompt: str
+    prompt_name: str = ""
+    begun: str
+    batch: str
+
+
+class ToRead(Frozen):
+    """A picture to be asked about: with the source and the ``instruction`` that it was edited by, if it was, and with a
+    picture ``beside`` it of whom it is to show."""
+
+    image: ImageRef
+    source: ImageRef | None = None
+    instruction: str = ""
+    beside: ImageRef | None = None
+
+
+class ReadRequest(Frozen):
+    """Ask a reader (a preset) about pictures. ``called`` is what the character is: person, cat. What has been read for
+    the same ``batch`` is not read again."""
+
+    kind: Literal["read"] = "read"
+    character: str
+    reader: str
+    images: tuple[ToRead, ...]
+    questions: tuple[Question, ...]
+    called: str
+    batch: str
+
+
 Request = Annotated[
     RenderRequest
     | ScoreRequest
@@ -225,7 +263,9 @@ Request = Annotated[
     | TrainRequest
     | ObtainRequest
     | PrepareRequest
-    | ObtainLoraRequest,
+    | ObtainLoraRequest
+    | CaptionRequest
+    | ReadRequest,
     Field(discriminator="kind"),
 ]
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
-from pipelines.domain.presets import Geometry, ModelFamily, TrainingSettings
+from pipelines.domain.presets import Geometry, ModelFamily, Part, TrainingSettings
 from pipelines.domain.shots import Shot
 from pipelines.engine import weights
 from pipelines.engine.capacity import Capacity, capacity, computes_bfloat16
@@ -28,6 +28,8 @@ NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)
 BF16, FLOAT32 = 2, 4
 # Context of CUDA and its libraries, and what the allocator cannot use.
 OVERHEAD = 0.75 * GIB
+# What a language model that sees keeps of a picture of 900 px and its question: about 1,100 tokens, 28 layers.
+ALONE = 0.4 * GIB
 # A trained parameter: float32 weight and the two moments of AdamW; its gradient, float32.
 TRAINED, GRADIENT = 12, 4
 # LoRA layers of a block whose narrow float32 outputs are alive with it.
@@ -301,18 +303,32 @@ def _from_headers(family: ModelFamily, name: str, folder: Path, wide: int) -> _P
     found = False
     for tensor, shape, packed in _tensors(folder):
         found = True
-        plain = (
-            part.quantize == "none"
-            or len(shape) != 2
-            or any(e in tensor for e in _EMBEDDINGS)
-            or _skipped(tensor.rpartition(".")[0], part.skip)
-        )
+        plain = _plain(part, tensor, shape)
         size = packed if packed is not None else prod(shape) * (wide if plain else NF4)
         if owner == name and tensor.startswith(dropped):
             unused += size
         else:
             held += size
     return _Part(held, unused) if found else None
+
+
+def part_gib(folder: Path, part: Part, machine: Capacity) -> float:
+    """What one part takes by itself, GiB: all of its weights, and what it keeps of a picture and its question."""
+    wide, size = _wide(machine), 0.0
+    for tensor, shape, packed in _tensors(folder):
+        plain = _plain(part, tensor, shape)
+        size += packed if packed is not None else prod(shape) * (wide if plain else NF4)
+    return (size + ALONE + OVERHEAD) / GIB
+
+
+def _plain(part: Part, tensor: str, shape: tuple[int, ...]) -> bool:
+    """Whether a weight stays as it is: no matrix, an embedding, or one that the preset skips."""
+    return (
+        part.quantize == "none"
+        or len(shape) != 2
+        or any(e in tensor for e in _EMBEDDINGS)
+        or _skipped(tensor.rpartition(".")[0], part.skip)
+    )
 
 
 def _skipped(module: str, skip: Iterable[str]) -> bool:

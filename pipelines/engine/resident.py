@@ -12,7 +12,9 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import diffusers
 import psutil
@@ -21,7 +23,8 @@ import torch
 from pipelines.domain.events import Event, Memory, Warned
 from pipelines.domain.faults import in_words
 from pipelines.domain.presets import ModelFamily
-from pipelines.engine import attention, precision, prepare, quantize, weights
+from pipelines.engine import attention, lone_part, precision, prepare, quantize, weights
+from pipelines.engine.lone_part import LonePart
 from pipelines.engine.memory import WillNotFit, why_not_loaded
 from pipelines.engine.sources import quantized
 from pipelines.models import registry
@@ -34,8 +37,38 @@ log = logging.getLogger(__name__)
 Emit = Callable[[Event], None]
 
 
+@dataclass
+class Alone:
+    """A part by itself: ``model`` on ``device``, and the ``processor`` that makes its inputs."""
+
+    part: LonePart
+    model: Any
+    processor: Any
+    device: torch.device
+
+    @property
+    def name(self) -> str:
+        """As the memory display calls it."""
+        return self.part.name
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.part.title
+
+    @property
+    def heaviest(self) -> Any:
+        """What holds its memory."""
+        return self.model
+
+    def close(self) -> None:
+        """Let go of it: it cannot be used any more."""
+        self.model = self.processor = None
+
+
 class Resident:
-    """Holds one loaded model. ``loads`` counts loads by family name. ``emit`` is told about memory and loading.
+    """Holds one loaded model, or a part of one. ``loads`` counts loads by name. ``emit`` is told about memory and
+    loading.
 
     One thread at a time is inside ``use``; others wait.
     """
@@ -44,7 +77,7 @@ class Resident:
         self.workspace, self.settings = workspace, settings
         self.emit: Emit = emit or (lambda event: None)
         self.loads: Counter[str] = Counter()
-        self._driver: Driver | None = None
+        self._held: Driver | Alone | None = None
         self._key: Hashable = None
         self._lock = threading.RLock()
 
@@ -60,21 +93,36 @@ class Resident:
         with self._lock:
             if not self.holds(family):
                 self.drop()
-                self._driver, self._key = self._loaded(family), self._key_of(family)
+                self._held, self._key = self._loaded(family), self._key_of(family)
                 self.emit(self.memory())
-            assert self._driver is not None
-            yield self._driver
+            assert isinstance(self._held, Driver)
+            yield self._held
+
+    @contextmanager
+    def use_part(self, part: LonePart) -> Iterator[Alone]:
+        """One part by itself, loaded in the place of any model. Raises WillNotFit, and what loading raises."""
+        with self._lock:
+            key = ("part", part, precision.native(self.device.type), self.device)
+            if self._key != key:
+                self.drop()
+                if why := lone_part.why_not(part, self.settings):
+                    raise WillNotFit(why)
+                self._held, self._key = self._load_part(part), key
+                self.loads[part.title] += 1
+                self.emit(self.memory())
+            assert isinstance(self._held, Alone)
+            yield self._held
 
     def drop(self) -> None:
         """Let go of the loaded model, if any, and prove that its memory is free (a Warned event when it is not)."""
         with self._lock:
-            if self._driver is None:
+            if self._held is None:
                 return
-            name = self._driver.family.title
-            probe = weakref.ref(self._driver.pipe.transformer)
+            name = self._held.title
+            probe = weakref.ref(self._held.heaviest)
             # A caller's variable may outlive its ``with``: the driver lets go of the model, whoever holds the driver.
-            self._driver.close()
-            self._driver, self._key = None, None
+            self._held.close()
+            self._held, self._key = None, None
             self.release()
             if probe() is not None:
                 log.error("%s is still referenced after it was dropped", name)
@@ -88,7 +136,7 @@ class Resident:
 
     def memory(self) -> Memory:
         """What is loaded and how much memory is in use: of the card on CUDA, of this process elsewhere."""
-        resident = self._driver.family.name if self._driver else ""
+        resident = self._held.name if self._held else ""
         if self.device.type == "cuda":
             free, total = torch.cuda.mem_get_info(self.device)
             used = total - free
@@ -114,7 +162,7 @@ class Resident:
 
     def holds(self, family: ModelFamily) -> bool:
         """Whether ``use`` would have nothing to load."""
-        return self._driver is not None and self._key == self._key_of(family)
+        return self._held is not None and self._key == self._key_of(family)
 
     def folder(self, family: ModelFamily) -> Path:
         """Where the weights of ``family`` lie. A download is never started here. Raises WeightsMissing."""
@@ -162,6 +210,26 @@ class Resident:
             # Outside the handler: a live traceback would hold on to what was loaded so far.
             self.release()
         raise WillNotFit(why_not_loaded(family, self.workspace, self.settings))
+
+    def _load_part(self, part: LonePart) -> Alone:
+        """A part as its config says what it is; in 4 bits where its model is held so and the files are not yet."""
+        import transformers
+
+        dtype, device = precision.native(self.device.type), self.device
+        quantize.enable(device.type)
+        attention.sound()
+        config = transformers.AutoConfig.from_pretrained(part.weights, local_files_only=True)
+        kind = getattr(transformers, (config.architectures or ["Qwen2_5_VLForConditionalGeneration"])[0])
+        how = None if part.quantized else quantize.config_of(part.held, part.name, dtype)
+        placed = {"device_map": {"": device}} if how is not None else {}
+        model = kind.from_pretrained(
+            part.weights, local_files_only=True, use_safetensors=True, dtype=dtype, quantization_config=how, **placed
+        )
+        quantize.even_out(model, dtype)
+        quantize.settle(model)
+        model = model if how is not None or part.quantized else model.to(device)
+        processor = transformers.AutoProcessor.from_pretrained(part.processor, local_files_only=True)
+        return Alone(part, model.eval().requires_grad_(False), processor, device)
 
     def _key_of(self, family: ModelFamily) -> Hashable:
         parts = tuple((name, part.quantize, part.skip) for name, part in family.parts.items())

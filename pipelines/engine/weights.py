@@ -63,7 +63,7 @@ def locate(family: ModelFamily, workspace: Workspace, settings: Settings) -> Pat
 def source_of(family: ModelFamily, workspace: Workspace, settings: Settings) -> Source | None:
     """The complete weights of ``family`` that were brought here, whatever copy there is of them. Raises nothing."""
     frames: dict[Path, list[str]] = {}
-    for folder in _candidates(family, workspace, settings):
+    for folder in candidates(family, workspace, settings):
         if not (folder / INDEX).is_file():
             continue
         lacking = without_weights(folder)
@@ -172,7 +172,7 @@ def _lacking(family: ModelFamily, workspace: Workspace, settings: Settings) -> M
 
 def _damaged(family: ModelFamily, workspace: Workspace, settings: Settings) -> str:
     """What is wrong with the first folder that is there for ``family`` and cannot be used, in words; empty if none."""
-    for folder in _candidates(family, workspace, settings):
+    for folder in candidates(family, workspace, settings):
         if folder.is_dir():
             return f"{folder} is there but not whole: {'; '.join(check_folder(folder)[:3])}."
     return ""
@@ -190,7 +190,8 @@ def _not_there(family: ModelFamily) -> str:
     )
 
 
-def _candidates(family: ModelFamily, workspace: Workspace, settings: Settings) -> Iterator[Path]:
+def candidates(family: ModelFamily, workspace: Workspace, settings: Settings) -> Iterator[Path]:
+    """Where the weights of a model may lie, the workspace first; whether anything is there is not looked at."""
     folder = workspace.path(workspace.model_folder(family.name, family.weights_revision))
     yield folder
     if settings.models_dir:
@@ -259,6 +260,11 @@ def _check_part(folder: Path, kind: str) -> list[str]:
         if kind.endswith("Processor") and not any(folder.glob("*processor*_config.json")):
             problems += _absent(folder, "preprocessor_config.json")
         return problems
+    return check_part(folder)
+
+
+def check_part(folder: Path) -> list[str]:
+    """What is missing or wrong in the folder of a part that has weights, in words; empty when it is whole."""
     return _absent(folder, "config.json") + _foreign(folder) + _check_tensors(folder)
 
 

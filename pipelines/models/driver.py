@@ -47,6 +47,21 @@ class Driver(ABC):
         self.tiled = False
         pipe.set_progress_bar_config(disable=True)
 
+    @property
+    def name(self) -> str:
+        """What its preset calls it."""
+        return self.family.name
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.family.title
+
+    @property
+    def heaviest(self) -> Any:
+        """Its largest part: gone, all is gone."""
+        return self.pipe.transformer
+
     def render(
         self,
         shot: Shot,

@@ -16,17 +16,20 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from pipelines.domain.events import (
+    Described,
     Event,
     ImageMade,
     Measured,
     Memory,
     Preview,
     Progress,
+    ReadOut,
     Scored,
     Started,
     StepDone,
     Warned,
 )
+from pipelines.domain.reading import Reading
 from pipelines.domain.records import (
     DatasetKind,
     DatasetVersion,
@@ -52,6 +55,8 @@ UNWRITTEN = (
 )
 NOT_TAKEN_IN = "Something that the worker told could not be taken in ({how}); the work went on."
 WARNINGS = 100
+OfPicture = ImageMade | Scored | Described | ReadOut
+"""What is told of a picture and is kept in its record."""
 log = logging.getLogger(__name__)
 
 
@@ -71,7 +76,7 @@ class Recorder:
         self._store, self._clock = store, clock
         self._images: set[str] = set()
         self._points: list[Metric] = []
-        self._owed: list[ImageMade | Scored] = []
+        self._owed: list[OfPicture] = []
         self._dirty = False
         self._written = clock()
 
@@ -109,7 +114,7 @@ class Recorder:
             case ImageMade():
                 self._count(event.image)
                 self._keep_or_owe(event)
-            case Scored():
+            case Scored() | Described() | ReadOut():
                 self._keep_or_owe(event)
             case Measured():
                 self._measured(event.metric)
@@ -193,7 +198,7 @@ class Recorder:
         if self.unit == "pictures" and len(self._images) > self.job.done:
             self._advance(len(self._images), "")
 
-    def _keep_or_owe(self, event: ImageMade | Scored) -> None:
+    def _keep_or_owe(self, event: OfPicture) -> None:
         try:
             if not self._owed:
                 self._keep(event)
@@ -202,11 +207,11 @@ class Recorder:
             self._put_off(error)
         self._owed.append(event)
 
-    def _keep(self, event: ImageMade | Scored) -> None:
-        if isinstance(event, Scored):
-            self._scored(event)
-        else:
+    def _keep(self, event: OfPicture) -> None:
+        if isinstance(event, ImageMade):
             self._made(event.image)
+        else:
+            self._said(event)
 
     def _made(self, image: ImageRecord) -> None:
         records: list[Record] = []
@@ -236,12 +241,19 @@ class Recorder:
         images = (*(i for i in present.images if i not in gone), image.id)
         return present.model_copy(update={"images": images})
 
-    def _scored(self, event: Scored) -> None:
+    def _said(self, event: Scored | Described | ReadOut) -> None:
         image = self._store.get(ImageRecord, event.image)
         if image is None:
-            log.warning("scores for a picture that is not in the records: %s", event.image)
+            log.warning("%s of a picture that is not in the records: %s", event.type, event.image)
             return
-        self._store.put(image.model_copy(update={"scores": event.scores}))
+        match event:
+            case Scored():
+                said: dict[str, Any] = {"scores": event.scores}
+            case Described():
+                said = {"described": event.description}
+            case ReadOut():
+                said = {"readings": _with(image.readings, event.readings)}
+        self._store.put(image.model_copy(update=said))
 
     def _measured(self, metric: Metric) -> None:
         latest = {m.name: m for m in self.metrics} | {metric.name: metric}
@@ -256,6 +268,12 @@ class Recorder:
         self._store.put(*records, *parts, *told)
         self._points.clear()
         self._dirty, self._written = False, self._clock()
+
+
+def _with(known: tuple[Reading, ...], fresh: tuple[Reading, ...]) -> tuple[Reading, ...]:
+    """Readings with fresh ones in the place of the same reader's on the same facts."""
+    anew = {(reading.reader, reading.fact) for reading in fresh}
+    return (*(r for r in known if (r.reader, r.fact) not in anew), *fresh)
 
 
 def _progress(job: Job) -> JobProgress:

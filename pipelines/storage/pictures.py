@@ -21,7 +21,7 @@ RECIPE = "flenwheel"
 THUMBNAIL = 256
 WIDTHS = (128, THUMBNAIL, 512, 1024, 2048)
 # known only when the file is written, or where it lies, or said later
-_NOT_IN_FILE = {"id", "path", "scores", "framing", "caption_whole"}
+_NOT_IN_FILE = {"id", "path", "scores", "framing", "caption_whole", "described", "readings"}
 
 
 def parameters(shot: Shot) -> str:

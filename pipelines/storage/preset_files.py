@@ -22,6 +22,7 @@ from pipelines.domain.presets import (
     Scenario,
     TrainingPreset,
 )
+from pipelines.domain.reading import CaptionPrompt, Question, ReaderPreset
 
 PRESETS = Path(__file__).resolve().parents[2] / "presets"
 """What comes with the product."""
@@ -63,6 +64,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("failures", "failure", FailureMode, "failures.toml", "failure"),
     Kind("kinds", "kind", CharacterKind, "kinds.toml", "kind"),
     Kind("factors", "factor", CaptionFactor, "captions.toml", "factor"),
+    Kind("questions", "question", Question, "prompts/questions.toml", "question", plain=True),
+    Kind("caption_prompts", "prompt", CaptionPrompt, "prompts/captions.toml", "prompt", plain=True),
+    Kind("readers", "reader", ReaderPreset, "readers/*.toml", plain=True),
 )
 """In the order they are read: a model names recognisers, a training preset models."""
 

@@ -24,6 +24,7 @@ from pipelines.domain.presets import (
     Scenario,
     TrainingPreset,
 )
+from pipelines.domain.reading import CaptionPrompt, Question, ReaderPreset
 from pipelines.storage.preset_files import KINDS, PRESETS, Entries, PresetError, read_kind, read_one
 
 FOLDER = "presets"
@@ -70,6 +71,9 @@ class Presets:
     failures: tuple[FailureMode, ...]
     kinds: tuple[CharacterKind, ...]
     factors: tuple[CaptionFactor, ...]
+    questions: tuple[Question, ...]
+    caption_prompts: tuple[CaptionPrompt, ...]
+    readers: dict[str, ReaderPreset]
     card: CardSpec
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
@@ -149,7 +153,7 @@ def _read(folder: Path, base: Mapping[str, Entries], problems: list[str], ours: 
 
 
 def _presets(found: Mapping[str, Entries], card: CardSpec, problems: tuple[str, ...]) -> Presets:
-    by_name: dict[str, Any] = {name: found[name].values for name in ("models", "faces", "trainings")}
+    by_name: dict[str, Any] = {name: found[name].values for name in ("models", "faces", "trainings", "readers")}
     listed: dict[str, Any] = {k.name: tuple(found[k.name].values.values()) for k in KINDS if k.name not in by_name}
     own = {name: tuple(entries.own) for name, entries in found.items() if entries.own and found is not our_entries()}
     return Presets(**by_name, **listed, card=card, own=own, problems=problems)
@@ -186,6 +190,18 @@ class _Check:
     def _faces(self, face: FacePreset, ours: FacePreset | None) -> list[str]:
         wrong = _folder("folder", face.folder, ours.folder if ours else "")
         return wrong + _folder("heads", face.heads, ours.heads if ours else "")
+
+    def _readers(self, reader: ReaderPreset, ours: ReaderPreset | None) -> list[str]:
+        wrong = _folder("folder", reader.folder, ours.folder if ours else "")
+        wrong += self._unknown("models", reader.models, "models", "model")
+        for field_name, names in (("questions", reader.questions), ("caption", [reader.caption])):
+            kind = "caption_prompts" if field_name == "caption" else "questions"
+            wrong += self._unknown(field_name, names, kind, "question" if kind == "questions" else "caption prompt")
+        if reader.kind != "openai" and not (reader.models or reader.folder):
+            wrong.append("models: name the models that it is a part of, or the folder that holds its weights")
+        if reader.least_px > reader.most_px:
+            wrong.append("least_px: is more than most_px")
+        return wrong
 
     def _trainings(self, preset: TrainingPreset, ours: TrainingPreset | None) -> list[str]:
         return self._unknown("families", preset.families, "models", "model")

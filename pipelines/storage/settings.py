@@ -23,6 +23,7 @@ from pipelines.domain.presets import Role
 from pipelines.storage.atomic import write_durably
 from pipelines.storage.preset_files import PresetError
 from pipelines.storage.presets import FOLDER, Presets, load_presets, shipped
+from pipelines.storage.served import address
 
 FILE = "settings.toml"
 
@@ -57,6 +58,16 @@ def _model_of(role: Role) -> Any:
 
 # a folder or a file; an empty text stands for "not set"
 Place = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+
+
+def _here(text: str) -> str:
+    """An address of this machine alone, or none."""
+    if text.strip():
+        address(text)
+    return text.strip()
+
+
+CaptionerAddress = Annotated[str, AfterValidator(_here)]
 if TYPE_CHECKING:
     Generator = Editor = str
 else:
@@ -93,6 +104,15 @@ class Settings(BaseSettings):
     facenet_weights: Place = Field(
         None, title="facenet weights", description="The weights file of facenet's InceptionResnetV1."
     )
+    reader: str = Field(
+        "",
+        title="Reader",
+        description="Who captions and reads pictures, by its preset's name. Empty: who is here.",
+    )
+    captioner_address: CaptionerAddress = Field(
+        "", title="Captioner's address",
+        description="A server on this machine that captions by the OpenAI interface, such as http://127.0.0.1:8080/v1.",
+    )  # fmt: skip
     memory_budget_gib: float = Field(
         0, ge=0, le=10_000, title="GPU memory, GiB", description="GPU memory to use at most, GiB. 0: all of the card's."
     )
@@ -140,6 +160,11 @@ def places() -> frozenset[str]:
     """The settings that name a folder or a file, or several."""
     named = (name for name, field in Settings.model_fields.items() if Path in get_args(field.annotation))
     return frozenset((*named, SEVERAL))
+
+
+def local() -> frozenset[str]:
+    """The settings that speak of what is on this machine besides places: another machine has no say in them."""
+    return frozenset({"captioner_address"})
 
 
 def several(text: str) -> list[Path]:

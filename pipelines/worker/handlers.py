@@ -14,11 +14,13 @@ from pipelines.domain.events import Event, ImageMade, Progress, Scored, Started,
 from pipelines.domain.faults import in_words
 from pipelines.domain.requests import (
     CalibrateRequest,
+    CaptionRequest,
     ExamineRequest,
     ObtainLoraRequest,
     ObtainRequest,
     PracticeRequest,
     PrepareRequest,
+    ReadRequest,
     RenderRequest,
     ScoreRequest,
     ScoringSpec,
@@ -281,6 +283,20 @@ def obtain_lora(request: ObtainLoraRequest, context: JobContext) -> Result:
     return {"lora": lora.model_dump(mode="json")}
 
 
+def caption(request: CaptionRequest, context: JobContext) -> Result:
+    """Caption pictures. Result: ``images``, how many were."""
+    from pipelines.worker.read import caption as run
+
+    return {"images": run(request, context)}
+
+
+def read(request: ReadRequest, context: JobContext) -> Result:
+    """Ask a reader about pictures. Result: ``images``, how many were read."""
+    from pipelines.worker.read import read as run
+
+    return {"images": run(request, context)}
+
+
 def warm() -> None:
     """Import what nearly every job needs, seconds of work, while nobody waits for it."""
     import pipelines.worker.render  # noqa: F401
@@ -297,4 +313,6 @@ HANDLERS: dict[str, Handler] = {
     "obtain": obtain,
     "prepare": prepare,
     "obtain-lora": obtain_lora,
+    "caption": caption,
+    "read": read,
 }

@@ -6,7 +6,9 @@ from pipelines.domain.presets import changed_since
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.requests import (
     CalibrateRequest,
+    CaptionRequest,
     Other,
+    ReadRequest,
     Reference,
     RenderRequest,
     Request,
@@ -17,7 +19,7 @@ from pipelines.domain.requests import (
 from pipelines.domain.shots import ImageRef
 from pipelines.queue.admission import NotAllowed
 from pipelines.session import Session
-from pipelines.workflow import chains, gate, outsiders, review, sources, thresholds
+from pipelines.workflow import chains, gate, outsiders, reading, review, sources, thresholds
 
 
 def admit(session: Session, request: Request) -> Request:
@@ -41,6 +43,10 @@ def admit(session: Session, request: Request) -> Request:
             return request.model_copy(update={"scoring": _scoring(session, request.character, request.scoring)})
         case CalibrateRequest():
             return _calibration(session, request)
+        case CaptionRequest():
+            return reading.still_to_caption(session, request)
+        case ReadRequest():
+            return reading.still_to_read(session, request)
         case _:
             return request
 

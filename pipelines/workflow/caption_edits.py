@@ -9,7 +9,7 @@ from pipelines.planning import caption_edits as texts
 from pipelines.planning.caption_edits import LONGEST, CaptionChange
 from pipelines.session import NotFound, Session
 from pipelines.workflow import datasets, tokens
-from pipelines.workflow.captions import Captions
+from pipelines.workflow.captions import Captions, written_by
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.export import as_it_leaves
 from pipelines.workflow.review import get
@@ -21,12 +21,14 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 @dataclass(frozen=True)
 class Row:
-    """One picture with the caption that a LoRA learns it with, its tokens, and what is to be said of it."""
+    """One picture with the caption that a LoRA learns it with, its tokens, and what is to be said of it; ``by``: who
+    wrote what it is built on (``captions.written_by``)."""
 
     image: ImageRecord
     caption: str
     tokens: int
     notes: tuple[str, ...]
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ def listing(session: Session, character_id: str, images: Iterable[ImageRecord]) 
     notes = texts.lint(
         leave, character.token, character.instance, session.presets.factors, counting.count, counting.most
     )
-    rows = tuple(Row(i, told[i.id], counting.count(told[i.id]), tuple(notes[i.id])) for i in found)
+    rows = tuple(
+        Row(i, told[i.id], counting.count(told[i.id]), tuple(notes[i.id]), written_by(character, i)) for i in found
+    )
     return Listing(rows, tuple(notes[""]), counting.exact, counting.most, undoable(session, character_id))
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pipelines.domain.presets import CaptionFactor, Edit
 from pipelines.domain.records import Character, ImageRecord, Verdict
+from pipelines.domain.seen import Measured, seen
 from pipelines.domain.spelling import says
 from pipelines.planning import captions as texts
 from pipelines.planning.base import edits_by_name, with_character
@@ -24,11 +25,29 @@ NOT_DONE = 1
 Shown = Literal["angle", "expression"]
 SHOWN: tuple[Shown, ...] = ("expression", "angle")
 """In the order in which they are told."""
+MEASURED: tuple[Measured, ...] = ("angle", "expression", "framing", "pose")
+"""In the order in which they are told."""
 
 
 def caption(session: Session, image: ImageRecord) -> str:
     """What a LoRA learns this picture with."""
     return Captions(session, image.character).of(image)
+
+
+def by_hand(character: Character, image: ImageRecord) -> bool:
+    """Whether a human wrote the caption of a picture: typed or edited it, or brought it along."""
+    words = image.caption.strip()
+    if image.caption_whole or (image.intake and image.intake.caption.strip()):
+        return True
+    if image.shot:
+        return bool(words) and words != image.shot.prompt
+    return bool(words) and words not in (character.instance, *character.formerly)
+
+
+def written_by(character: Character, image: ImageRecord) -> str:
+    """Who wrote what a picture's caption is built on: ``you``, a reader's name, or nobody ("": it is built of what is
+    known)."""
+    return "you" if by_hand(character, image) else image.described.reader if image.described else ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +109,7 @@ class Captions:
         """Angle or expression, and whether a human said it; ``unsure`` where what was asked for is not what is seen."""
         if (said := getattr(image, name)) != "unsure":
             return said, True
-        asked, measured = _asked(image, name), getattr(image.scores, name)
+        asked, measured = _asked(image, name), seen(image, name).value
         if name in wrong:
             return (measured if measured != asked else "unsure"), False
         if "measured" in self._from and "unsure" not in (asked, measured) and asked != measured:
@@ -105,9 +124,12 @@ class Captions:
     # ---- what a caption begins with
 
     def _text(self, image: ImageRecord, wrong: set[str]) -> _Text:
-        words = image.caption.strip()
-        if image.shot is None or (words and words != image.shot.prompt):
-            return _Text(self._own(words), by_hand=True)
+        if by_hand(self._character, image):
+            return _Text(self._own(image.caption), by_hand=True)
+        if image.described and not (image.shot and image.shot.sources):
+            return _Text(self._described(image, wrong), by_hand=True)
+        if image.shot is None:
+            return _Text(self._own(image.caption), by_hand=True)
         return self._of_edit(image, wrong) if image.shot.sources else self._of_prompt(image, wrong)
 
     def _of_prompt(self, image: ImageRecord, wrong: set[str]) -> _Text:
@@ -130,7 +152,7 @@ class Captions:
         assert image.shot
         labels = image.shot.purpose.labels
         source = self._session.store.get(ImageRecord, image.shot.sources[0].id)
-        before = self._before(source)
+        before = _Text(self._described(image, wrong)) if image.described else self._before(source)
         axis, phrase = labels.get("axis", ""), self._phrase(image)
         spoken = texts.factor_of(phrase, self._factors) if phrase else None
         changed = axis if any(f.name == axis for f in self._factors) else spoken.name if spoken else axis
@@ -142,11 +164,26 @@ class Captions:
 
     def _before(self, source: ImageRecord | None) -> _Text:
         """What a source was told with: of a step of a chain, also what it changed."""
-        if source is None:
-            return _Text(self._own(""))
-        if source.caption_whole or source.shot is None or not source.shot.sources:
-            return _Text(self._own(source.caption))
+        if source is None or source.caption_whole or source.shot is None or not source.shot.sources:
+            return _Text(self._of_source(source))
         return self._text(source, self._wrong(source))
+
+    def _of_source(self, source: ImageRecord | None) -> str:
+        """What a source's caption says: a human's, else a machine's."""
+        if source is None:
+            return self._character.instance
+        hand = by_hand(self._character, source)
+        return self._described(source, set()) if source.described and not hand else self._own(source.caption)
+
+    def _described(self, image: ImageRecord, wrong: set[str]) -> str:
+        """A machine's caption without what belongs to the character, what the picture does not show, and all of which
+        somebody knows more: what it says of these may be wrong."""
+        assert image.described
+        known: set[str] = {name for name in MEASURED if seen(image, name).by or seen(image, name).why}
+        known |= {name for name in (*SHOWN, "framing") if getattr(image, name) != "unsure"}
+        known |= {factor.name for factor in self._factors if factor.belongs}
+        text = texts.without(self._own(image.described.text), known | wrong, self._factors, self._character.token)
+        return text.rstrip(" .") or self._character.instance
 
     def _differs(self, image: ImageRecord, source: ImageRecord, name: Shown, wrong: set[str]) -> bool:
         here = self._known(image, name, wrong)[0]
@@ -179,7 +216,7 @@ class Captions:
         from, else measured."""
         before = reversed(lineage(self._session, image))
         said = next((i.framing for i in (image, *before) if i.framing != "unsure"), "")
-        found = said or (image.scores.framing if "measured" in self._from else "")
+        found = said or (seen(image, "framing").value if "measured" in self._from else "")
         return Fact(found, texts.FRAMINGS[found], bool(said)) if found in texts.FRAMINGS else None
 
     def _unframed(self, words: str) -> bool:
@@ -189,8 +226,8 @@ class Captions:
         asked = image.shot.purpose.labels.get("pose", "") if image.shot else ""
         if asked and "prompt" in self._from and self._otherwise(image, wrong):
             yield Fact("pose", asked)
-        elif not asked and "measured" in self._from and image.scores.pose not in ("", "none"):
-            yield Fact("pose", image.scores.pose)
+        elif not asked and "measured" in self._from and (pose := seen(image, "pose").value) not in ("unsure", "none"):
+            yield Fact("pose", pose)
 
 
 def _not_done(verdict: Verdict) -> bool:

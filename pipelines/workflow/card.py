@@ -6,6 +6,7 @@ from typing import Literal
 from pipelines.domain.presets import CardCell
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import Card, ImageRecord, Job, Record, Verdict
+from pipelines.domain.seen import seen
 from pipelines.domain.shots import LoraStack, Plan
 from pipelines.domain.words import count
 from pipelines.planning import model_card
@@ -147,10 +148,11 @@ def _machine(cell: CardCell, image: ImageRecord) -> tuple[CellVerdict, str, str]
     identity = image.scores.identity
     if identity is not None and identity.verdict == "wrong":
         return "wrong", "machine", "someone else"
-    if image.scores.angle not in ("unsure", cell.angle) and not cell.pose:
-        return "wrong", "machine", f"view is {image.scores.angle}"
-    if cell.expression and image.scores.expression not in ("unsure", cell.expression):
-        return "wrong", "machine", f"expression is {image.scores.expression}"
+    angle, expression = seen(image, "angle"), seen(image, "expression")
+    if angle.known and angle.value != cell.angle and not cell.pose:
+        return "wrong", "machine", f"view is {angle.value}"
+    if cell.expression and expression.known and expression.value != cell.expression:
+        return "wrong", "machine", f"expression is {expression.value}"
     return "unsure", "", "waits for your eyes"
 
 

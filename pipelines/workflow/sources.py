@@ -9,6 +9,7 @@ from PIL import ImageOps
 
 from pipelines.domain.records import Angle, Character, Decision, Expression, Framing, ImageRecord, Job, JudgedBy
 from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
+from pipelines.domain.seen import seen
 from pipelines.domain.spelling import says
 from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
@@ -220,12 +221,13 @@ def tag(
 
 def angle_of(image: ImageRecord) -> Angle:
     """What the human said, else what was asked for when it was made, else what was measured."""
-    return _first_known((image.angle, _asked(image, "angle"), image.scores.angle), get_args(Angle))
+    return _first_known((image.angle, _asked(image, "angle"), seen(image, "angle").value), get_args(Angle))
 
 
 def expression_of(image: ImageRecord) -> Expression:
     """What the human said, else what was asked for when it was made, else what was measured."""
-    return _first_known((image.expression, _asked(image, "expression"), image.scores.expression), get_args(Expression))
+    measured = seen(image, "expression").value
+    return _first_known((image.expression, _asked(image, "expression"), measured), get_args(Expression))
 
 
 def _asked(image: ImageRecord, label: str) -> str:

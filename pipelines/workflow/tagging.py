@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from pipelines.domain.records import Angle, Expression, Framing, ImageRecord
+from pipelines.domain.seen import RECOGNISER, seen, witnesses
 from pipelines.session import Session
+from pipelines.workflow import reading as readers_of
 
 Tag = Literal["angle", "expression", "framing"]
 TAGS: tuple[Tag, ...] = get_args(Tag)
@@ -31,7 +33,19 @@ class Said:
 
 
 def readers(session: Session, character_id: str) -> dict[Tag, str]:
-    """Which recogniser reads each tag of the character's pictures; empty where none does."""
+    """Who can read each tag of the character's pictures here, the recogniser and the models that are asked; empty where
+    nobody can."""
+    asked = [here.preset for here in readers_of.known(session, character_id) if here.answers and not here.lacking]
+    names: dict[Tag, list[str]] = {tag: [_recogniser(session, character_id)[tag]] for tag in TAGS}
+    for preset in asked:
+        facts = {question.fact for question in readers_of.questions(session, preset)}
+        for tag in TAGS:
+            names[tag] += [preset.name] if tag in facts else []
+    return {tag: ", ".join(filter(None, named)) for tag, named in names.items()}
+
+
+def _recogniser(session: Session, character_id: str) -> dict[Tag, str]:
+    """Which recogniser reads each tag; empty where none does."""
     presets = session.presets
     face = presets.faces.get(session.family(session.character(character_id).generator).recogniser)
     if face is None:
@@ -50,17 +64,21 @@ def said(session: Session, image: ImageRecord, reading: dict[Tag, str] | None = 
 def _said(image: ImageRecord, tag: Tag, reader: str) -> Said:
     if (human := getattr(image, tag)) != "unsure":
         return Said(human, YOU)
-    measured = getattr(image.scores, tag) or "unsure"
+    own = reader.partition(",")[0] or RECOGNISER
+    found = seen(image, tag, own)
     asked = image.shot.purpose.labels.get(tag, "unsure") if image.shot else "unsure"
-    by = image.scores.identity.recogniser if image.scores.identity else reader
-    if "unsure" not in (asked, measured) and asked != measured:
-        return Said("unsure", f"asked for {asked}, {by} sees {measured}")
-    if measured != "unsure":
-        return Said(measured, by)
+    by = " and ".join(found.by)
+    if found.why:
+        return Said("unsure", found.why)
+    if found.known and asked not in ("unsure", found.value):
+        return Said("unsure", f"asked for {asked}, {by} sees {found.value}")
+    if found.known:
+        return Said(found.value, by)
     if asked != "unsure":
         return Said(asked, "asked for")
     if not reader:
         return Said("unsure", "no reader of this is here: say it yourself")
-    if image.scores.quality is None:
-        return Said("unsure", f"{reader} has not looked yet")
-    return Said("unsure", f"{reader} cannot tell")
+    looked = [by for by, _ in witnesses(image, tag, own)]
+    if not looked:
+        return Said("unsure", f"not looked at yet by {reader}")
+    return Said("unsure", f"{' and '.join(looked)} cannot tell")

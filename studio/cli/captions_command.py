@@ -1,20 +1,27 @@
-"""``flenwheel captions``: what pictures are learnt with, edited together."""
+"""``flenwheel captions``: what pictures are learnt with, edited together, or written by a captioner."""
 
 import argparse
 from typing import TypedDict
 
+from pipelines.domain.records import ImageRecord
 from pipelines.domain.words import count
 from pipelines.planning.caption_edits import CaptionChange
+from pipelines.session import Session
 from pipelines.workflow import caption_edits as editing
+from pipelines.workflow import reading
+from pipelines.workflow.captions import Captions, written_by
 from pipelines.workflow.review import get
-from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, picture_ids
+from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, picture_ids, work
 
 
 @command
 def captions(options: argparse.Namespace) -> Answer:
-    """List captions with what is doubtful, edit them together, or take the last edit back."""
+    """List captions with what is doubtful, edit them together, take the last edit back, or have them written."""
     change = _asked(options)
-    writing = (change is not None or options.undo) and not options.dry_run
+    machine = options.write or options.forget
+    if machine and (change is not None or options.undo or options.dry_run or (options.write and options.forget)):
+        raise Usage("--write and --forget go by themselves: with pictures, --kind and --tag alone.")
+    writing = (change is not None or options.undo or machine) and not options.dry_run
     with in_session(options, read_only=not writing) as session:
         character = character_of(session, options).id
         if options.undo:
@@ -22,6 +29,11 @@ def captions(options: argparse.Namespace) -> Answer:
             return {"undone": edit.words, "captions": back}, f"{count(back, 'caption')} as before: {edit.words}"
         chosen = [get(session, i) for i in picture_ids(session, options, options.images)]
         found = chosen or editing.pictures(session, character, options.kind or editing.KINDS, options.tag)
+        if options.write:
+            return _written(session, character, found, options)
+        if options.forget:
+            back = reading.forget(session, [image.id for image in found])
+            return {"forgotten": back}, f"{count(back, 'caption')} of a machine taken back"
         if change is not None:
             told = editing.preview(session, character, found, change)
             if not options.dry_run:
@@ -30,6 +42,17 @@ def captions(options: argparse.Namespace) -> Answer:
             done = "would change" if options.dry_run else "changed"
             return {"changed": told}, "\n".join([*lines, f"{count(len(told), 'caption')} {done}"])
         return _listed(editing.listing(session, character, found), options)
+
+
+def _written(session: Session, character: str, images: list[ImageRecord], options: argparse.Namespace) -> Answer:
+    """Have a captioner write the captions that no human wrote."""
+    job = reading.caption(session, character, images, name=options.by, prompt=options.prompt, again=options.again)
+    data, words = work(session, job)
+    there, made = session.character(character), Captions(session, character)
+    fresh = [get(session, image.id) for image in images]
+    captions = {i.id: made.of(i) for i in fresh if written_by(there, i) not in ("", "you")}
+    data["captions"] = captions
+    return data, "\n".join([words, *(f"{image[:12]}  {caption}" for image, caption in captions.items())])
 
 
 def _asked(options: argparse.Namespace) -> CaptionChange | None:
@@ -48,13 +71,21 @@ class _Row(TypedDict):
     id: str
     kind: str
     caption: str
+    by: str
     tokens: int
     notes: list[str]
 
 
 def _listed(found: editing.Listing, options: argparse.Namespace) -> Answer:
     rows: list[_Row] = [
-        {"id": r.image.id, "kind": r.image.kind, "caption": r.caption, "tokens": r.tokens, "notes": list(r.notes)}
+        {
+            "id": r.image.id,
+            "kind": r.image.kind,
+            "caption": r.caption,
+            "by": r.by,
+            "tokens": r.tokens,
+            "notes": list(r.notes),
+        }
         for r in found.rows
         if r.notes or not options.lint
     ]

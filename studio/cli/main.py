@@ -16,6 +16,7 @@ from pipelines.workflow.cropping import TITLES as TITLES_OF_CROPS
 from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.export import TITLES, WHAT
 from pipelines.workflow.generate import GenerateOptions
+from pipelines.workflow.reading import READABLE
 from pipelines.workflow.references import Beside
 from pipelines.workflow.review import GATES
 from pipelines.workflow.survey import SurveyOptions
@@ -168,6 +169,12 @@ def _export(p: argparse.ArgumentParser) -> None:
 def _tag(p: argparse.ArgumentParser) -> None:
     for name, words in WORDS.items():
         p.add_argument(f"--{name}", choices=words, help=f"the {name} that IMAGE shows")
+    p.add_argument(
+        "--read", action="store_true",
+        help="have a model that sees read the pictures: angle, expression, framing, pose and more; a tag of yours wins",
+    )  # fmt: skip
+    p.add_argument("--by", default="", metavar="READER", help="with --read: who (default: Settings, else who is here)")
+    p.add_argument("--kind", choices=READABLE, default="source", help="with --read: which pictures (default: source)")
     p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
 
 
@@ -191,6 +198,16 @@ def _captions(p: argparse.ArgumentParser) -> None:
     p.add_argument("--front", action="store_true", help="with --add: in front")
     p.add_argument("--dry-run", action="store_true", help="only say what would change")
     p.add_argument("--undo", action="store_true", help="take the last edit back")
+    p.add_argument(
+        "--write", action="store_true",
+        help="have a model that sees write the captions that no human wrote (yours, and those that came along, stay)",
+    )  # fmt: skip
+    p.add_argument("--again", action="store_true", help="with --write: also where a machine wrote one already")
+    p.add_argument("--by", default="", metavar="READER", help="with --write: who (default: Settings, else who is here)")
+    p.add_argument(
+        "--prompt", default="", metavar="NAME", help="with --write: an entry of presets/prompts/captions.toml"
+    )
+    p.add_argument("--forget", action="store_true", help="take back captions that a machine wrote")
     p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
 
 

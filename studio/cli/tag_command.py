@@ -3,20 +3,28 @@
 import argparse
 from dataclasses import asdict
 
-from pipelines.workflow import review, sources, tagging
-from studio.cli.answers import Answer, Usage, character_of, command, in_session, picture_ids
+from pipelines.domain.records import ImageRecord
+from pipelines.session import Session
+from pipelines.workflow import reading, review, sources, tagging
+from studio.cli.answers import Answer, Usage, character_of, command, in_session, picture_ids, work
 
 
 @command
 def tag(options: argparse.Namespace) -> Answer:
-    """List the tags of sources with who says so, or say them of IMAGE; ``unsure`` takes back what you said."""
+    """List the tags of sources with who says so, say them of IMAGE (``unsure`` takes back what you said), or have them
+    read."""
     wanted = {name: getattr(options, name) for name in tagging.TAGS}
     changing = any(wanted.values())
     if changing and not options.images:
         raise Usage("Say which pictures: their ids, or the first characters of these.")
-    with in_session(options, read_only=not changing) as session:
+    if changing and options.read:
+        raise Usage("Either say what pictures show or have them read.")
+    with in_session(options, read_only=not (changing or options.read)) as session:
         character = character_of(session, options).id
         chosen = [review.get(session, i) for i in picture_ids(session, options, options.images)]
+        if options.read:
+            images = chosen or reading.pictures(session, character, options.kind)
+            return _read(session, character, images, options)
         if changing:
             chosen = [sources.tag(session, image.id, **wanted) for image in chosen]
         rows = []
@@ -29,3 +37,14 @@ def tag(options: argparse.Namespace) -> Answer:
         ]
         readers = {**tagging.readers(session, character)}
         return {"pictures": rows, "readers": readers}, "\n".join(lines) or "No sources yet."
+
+
+def _read(session: Session, character: str, images: list[ImageRecord], options: argparse.Namespace) -> Answer:
+    """Have a reader look at pictures, and tell what it said."""
+    data, words = work(session, reading.read(session, character, images, name=options.by))
+    fresh = [review.get(session, image.id) for image in images]
+    data["readings"] = {i.id: [r.model_dump(mode="json") for r in i.readings] for i in fresh}
+    lines = [f"{i.id[:12]}  " + "; ".join(f"{r.fact}: {r.value} ({r.likely:.2f})" for r in i.readings) for i in fresh]
+    by = {told.reader for image in fresh for told in image.readings}
+    held = [one.words for name in sorted(by) for one in reading.agreement(session, character, name)]
+    return data, "\n".join([words, *lines, *held])

@@ -18,7 +18,7 @@ from pipelines.planning.caption_edits import LONGEST, CaptionChange
 from pipelines.storage import export as files
 from pipelines.storage.atomic import make_folder, new_file
 from pipelines.workflow import caption_edits as editing
-from pipelines.workflow import export, review
+from pipelines.workflow import export, reading, review
 from pipelines.workflow.caption_edits import Kind
 from studio.server.in_words import InWords, unchecked
 from studio.server.state import Studio
@@ -29,25 +29,41 @@ Words = Annotated[str, Field(max_length=LONGEST)]
 
 
 class CaptionRow(TypedDict):
-    """A picture's caption as it is learnt, and what is to be said of it."""
+    """A picture's caption as it is learnt, who wrote it ("": nobody, it is built), and what is to be said of it."""
 
     id: str
     kind: str
     name: str
     caption: str
+    by: str
     tokens: int
     notes: list[str]
 
 
 class CaptionsTold(TypedDict):
     """Captions of a character; ``undo`` says what would be taken back ("": nothing), ``exact`` whether the model's own
-    tokenizer counted."""
+    tokenizer counted, ``captioner`` who could write them here, and ``lacking`` why nobody can."""
 
     rows: list[CaptionRow]
     notes: list[str]
     exact: bool
     most: int
     undo: str
+    captioner: str
+    lacking: str
+
+
+class MachineAsked(Frozen):
+    """Which pictures a captioner is to caption."""
+
+    images: Ids
+
+
+class JobBegun(TypedDict):
+    """A job that was asked for."""
+
+    job: str
+    title: str
 
 
 class CaptionsAsked(Frozen):
@@ -99,6 +115,13 @@ def caption_routes(studio: Studio) -> APIRouter:
         words = "one caption written" if len(asked.captions) == 1 else f"{len(asked.captions)} captions written"
         return {"captions": _after(editing.write(studio.session, studio.character_id, asked.captions, words))}
 
+    @router.post("/captions/machine")
+    def machine(asked: MachineAsked) -> JobBegun:
+        """Have captions written that no human wrote."""
+        images = [review.get(studio.session, image) for image in asked.images]
+        job = reading.caption(studio.session, studio.character_id, images)
+        return {"job": job.id, "title": job.title}
+
     @router.post("/captions/undo")
     def undo() -> CaptionsBack:
         edit, back = editing.undo(studio.session, studio.character_id)
@@ -117,19 +140,22 @@ def caption_routes(studio: Studio) -> APIRouter:
 def listed(studio: Studio, kinds: tuple[Kind, ...], tag: str) -> CaptionsTold:
     """What the page is told of captions; nothing when there is no character."""
     if not studio.character_id:
-        return {"rows": [], "notes": [], "exact": True, "most": 0, "undo": ""}
+        return {"rows": [], "notes": [], "exact": True, "most": 0, "undo": "", "captioner": "", "lacking": ""}
     images = editing.pictures(studio.session, studio.character_id, kinds, tag)
     found = editing.listing(studio.session, studio.character_id, images)
+    captioner, lacking = reading.who(studio.session, studio.character_id)
     return {
         "rows": [
-            {"id": r.image.id, "kind": r.image.kind, "name": _name(r.image), "caption": r.caption, "tokens": r.tokens,
-             "notes": list(r.notes)}
+            {"id": r.image.id, "kind": r.image.kind, "name": _name(r.image), "caption": r.caption, "by": r.by,
+             "tokens": r.tokens, "notes": list(r.notes)}
             for r in found.rows
         ],
         "notes": list(found.notes),
         "exact": found.exact,
         "most": found.most,
         "undo": found.undo.words if found.undo else "",
+        "captioner": captioner,
+        "lacking": lacking,
     }  # fmt: skip
 
 

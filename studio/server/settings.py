@@ -15,6 +15,7 @@ from pipelines.storage.settings import (
     BadSettings,
     choosing,
     in_titles,
+    local,
     places,
     roles_of,
     several,
@@ -71,13 +72,13 @@ def settings_routes(studio: Studio) -> APIRouter:
         values = studio.session.settings.model_dump(mode="json")
         with choosing(roles_of(studio.session.presets)):
             schema = kept.model_json_schema()["properties"]
-        hidden = {"character"} if from_here(request) else {"character", *places()}
+        hidden = {"character"} if from_here(request) else {"character", *places(), *local()}
         fields = [_field(n, schema.get(n, {}), v) for n, v in values.items() if n not in hidden]
         return {"fields": [_with_cards(f) if f["name"] == "card" else f for f in fields]}
 
     @router.post("/settings")
     def change(request: Request, changes: Annotated[dict[str, Any], Body()]) -> Saved:
-        if changes.keys() & places():
+        if changes.keys() & (places() | local()):
             only_from_here(request)
         try:
             there(changes)

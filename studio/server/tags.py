@@ -3,7 +3,10 @@
 from fastapi import APIRouter
 from typing_extensions import TypedDict
 
-from pipelines.workflow import sources, tagging
+from pipelines.queue.admission import NotAllowed
+from pipelines.session import NotFound
+from pipelines.workflow import reading, sources, tagging
+from studio.server.captions import JobBegun
 from studio.server.in_words import InWords, unchecked
 from studio.server.state import Studio
 
@@ -24,11 +27,23 @@ class TaggedPicture(TypedDict):
     tags: dict[str, TagSaid]
 
 
+class ReaderTold(TypedDict):
+    """Who can be asked to read all sources, why nobody can, and how its answers stand to your tags."""
+
+    reader: str
+    lacking: str
+    agreement: list[str]
+
+
 class TagsTold(TypedDict):
-    """The sources of the character, and who reads which tag here ("": nobody)."""
+    """The sources of the character, who reads which tag here ("": nobody), who can be asked to read them all, why
+    nobody can, and how that reader's answers stand to your tags."""
 
     pictures: list[TaggedPicture]
     readers: dict[str, str]
+    reader: str
+    lacking: str
+    agreement: list[str]
 
 
 def tag_routes(studio: Studio) -> APIRouter:
@@ -38,8 +53,8 @@ def tag_routes(studio: Studio) -> APIRouter:
     @router.get("/tags", **unchecked(TagsTold))
     def tags() -> TagsTold:
         if not studio.character_id:
-            return {"pictures": [], "readers": {}}
-        session, reading = studio.session, tagging.readers(studio.session, studio.character_id)
+            return {"pictures": [], "readers": {}, "reader": "", "lacking": "", "agreement": []}
+        session, here = studio.session, tagging.readers(studio.session, studio.character_id)
         return {
             "pictures": [
                 {
@@ -47,12 +62,30 @@ def tag_routes(studio: Studio) -> APIRouter:
                     "name": image.intake.filename if image.intake else image.id[:8],
                     "tags": {
                         tag: {"value": told.value, "by": told.by, "human": getattr(image, tag)}
-                        for tag, told in tagging.said(session, image, reading).items()
+                        for tag, told in tagging.said(session, image, here).items()
                     },
                 }
                 for image in sources.sources(session, studio.character_id)
             ],
-            "readers": {**reading},
+            "readers": {**here},
+            **_reader(studio),
         }
 
+    @router.post("/tags/read")
+    def read() -> JobBegun:
+        """Have all sources read by the reader that is here."""
+        images = sources.sources(studio.session, studio.character_id) if studio.character_id else []
+        job = reading.read(studio.session, studio.character_id, images)
+        return {"job": job.id, "title": job.title}
+
     return router
+
+
+def _reader(studio: Studio) -> ReaderTold:
+    """Who can be asked, and what its answers are worth by your tags."""
+    try:
+        here = reading.reader(studio.session, studio.character_id, answers=True)
+    except (NotAllowed, NotFound) as why:
+        return {"reader": "", "lacking": str(why), "agreement": []}
+    held = reading.agreement(studio.session, studio.character_id, here.preset.name)
+    return {"reader": here.preset.title, "lacking": "", "agreement": [one.words for one in held]}

@@ -106,12 +106,13 @@ export interface CaptionChange {
   front?: boolean;
 }
 
-/** A picture's caption as it is learnt, and what is to be said of it. */
+/** A picture's caption as it is learnt, who wrote it ("": nobody, it is built), and what is to be said of it. */
 export interface CaptionRow {
   id: string;
   kind: string;
   name: string;
   caption: string;
+  by: string;
   tokens: number;
   notes: string[];
 }
@@ -140,6 +141,8 @@ export interface CaptionsTold {
   exact: boolean;
   most: number;
   undo: string;
+  captioner: string;
+  lacking: string;
 }
 
 /** Captions by picture, word for word. */
@@ -374,6 +377,12 @@ export interface Hints {
   seen: string[];
 }
 
+/** A job that was asked for. */
+export interface JobBegun {
+  job: string;
+  title: string;
+}
+
 /** The job at work: ``k`` of ``n`` within the present ``unit``, seconds ``left``, a base64 JPEG; ``stuck`` says what */
 export interface JobNow {
   id: string;
@@ -442,6 +451,11 @@ export interface LoraThere {
   place: string;
   bytes: number;
   licence: string;
+}
+
+/** Which pictures a captioner is to caption. */
+export interface MachineAsked {
+  images: string[];
 }
 
 /** A survey as a matrix: pictures, prompts, stacks, and the picture of each cell. */
@@ -838,10 +852,13 @@ export interface Tags {
   caption?: string | null;
 }
 
-/** The sources of the character, and who reads which tag here ("": nobody). */
+/** The sources of the character, who reads which tag here ("": nobody), who can be asked to read them all, why */
 export interface TagsTold {
   pictures: TaggedPicture[];
   readers: Record<string, string>;
+  reader: string;
+  lacking: string;
+  agreement: string[];
 }
 
 /** How many pictures of a gate lie in each pile, and how many the filter would sort out now. */

@@ -56,7 +56,7 @@ def zero(model: QwenImageTransformer2DModel) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def text_encoder(tokenizer: Any) -> Qwen2_5_VLForConditionalGeneration:
+def text_encoder_config(tokenizer: Any) -> dict[str, Any]:
     """Two layers of 128 over the words, two of 64 over patches of 14 px, four of which become one word."""
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in tokenizers.QWEN_SPECIAL}
     text = {
@@ -86,16 +86,20 @@ def text_encoder(tokenizer: Any) -> Qwen2_5_VLForConditionalGeneration:
         "fullatt_block_indexes": [1],
         "out_hidden_size": TEXT_WIDTH,
     }
-    config = Qwen2_5_VLConfig(
-        text_config=text,
-        vision_config=vision,
-        image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"],
-        tie_word_embeddings=False,
-    )
-    return Qwen2_5_VLForConditionalGeneration(config)
+    return {
+        "text_config": text,
+        "vision_config": vision,
+        "image_token_id": ids["<|image_pad|>"],
+        "video_token_id": ids["<|video_pad|>"],
+        "vision_start_token_id": ids["<|vision_start|>"],
+        "vision_end_token_id": ids["<|vision_end|>"],
+        "tie_word_embeddings": False,
+    }
+
+
+def text_encoder(tokenizer: Any) -> Qwen2_5_VLForConditionalGeneration:
+    """The mini editor's text encoder, as a training starts with it."""
+    return Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(**text_encoder_config(tokenizer)))
 
 
 def processor(tokenizer: Any) -> Qwen2VLProcessor:

@@ -22,14 +22,39 @@ TOKENS = (SEEN // qwen.PATCH // 2) ** 2
 MEAN, SPREAD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
-def patches(pictures: Tensor) -> Tensor:
-    """Pictures (n, 3, 64, 64) uint8 to what Qwen2-VL's image processor makes of them, (n, 16, 1176) float32: resized to
-    56 px, normalised, cut into patches of 14 px that come in squares of four, each twice (two frames)."""
-    small = F.interpolate(pictures.float(), SEEN, mode="bicubic", antialias=True).round().clamp(0, 255) / 255
+def patches(pictures: Tensor, seen: int = SEEN) -> Tensor:
+    """Pictures (n, 3, h, w) uint8 to what Qwen2-VL's image processor makes of them, (n, 4 * tokens, 1176) float32:
+    resized to ``seen`` px, normalised, cut into patches of 14 px that come in squares of four, each twice (two
+    frames)."""
+    small = F.interpolate(pictures.float(), seen, mode="bicubic", antialias=True).round().clamp(0, 255) / 255
     small = (small - small.new_tensor(MEAN).view(3, 1, 1)) / small.new_tensor(SPREAD).view(3, 1, 1)
-    side = SEEN // qwen.PATCH // 2
+    side = seen // qwen.PATCH // 2
     cut = small.view(-1, 3, side, 2, qwen.PATCH, side, 2, qwen.PATCH).permute(0, 2, 5, 3, 6, 1, 4, 7)
-    return cut.unsqueeze(6).expand(*cut.shape[:6], 2, -1, -1).reshape(len(pictures), 4 * TOKENS, -1)
+    return cut.unsqueeze(6).expand(*cut.shape[:6], 2, -1, -1).reshape(len(pictures), 4 * side**2, -1)
+
+
+def see(tower: Any, pictures: Tensor, seen: int = SEEN) -> Tensor:
+    """Pictures (n, 3, h, w) uint8 through a vision tower, (n, tokens, width). A picture of up to the tower's window is
+    one window, so each attends to itself alone in every block; the tower itself would take them one by one."""
+    x = F.linear(patches(pictures, seen), tower.patch_embed.proj.weight.flatten(1))
+    cos, sin = _turns(tower, x, seen // qwen.PATCH // 2)
+    for block in tower.blocks:
+        q, k, v = block.attn.qkv(block.norm1(x)).unflatten(-1, (3, block.attn.num_heads, -1)).unbind(2)
+        q, k = apply_rotary_pos_emb_vision(q, k, cos, sin)
+        mixed = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
+        x = x + block.attn.proj(mixed.transpose(1, 2).flatten(2))
+        x = x + block.mlp(block.norm2(x))
+    return tower.merger(x.flatten(0, 1)).unflatten(0, (len(pictures), -1))
+
+
+def _turns(tower: Any, x: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """The rotary embedding of the patches of one picture of ``side`` squared tokens, in the processor's order:
+    (4 * tokens, head width)."""
+    place = torch.arange(2 * side, device=x.device).view(side, 2)
+    rows = place[:, None, :, None].expand(side, side, 2, 2).flatten()
+    columns = place[None, :, None, :].expand(side, side, 2, 2).flatten()
+    cos, sin = tower.rotary_pos_emb(x, torch.stack([rows, columns], -1))
+    return cos, sin
 
 
 class Reader:
@@ -82,24 +107,5 @@ class Reader:
         return parts
 
     def see(self, pictures: Tensor) -> Tensor:
-        """Pictures (n, 3, 64, 64) uint8 through the vision tower, (n, 4, 128). A picture of 56 px is one window, so
-        each attends to itself alone in every block; the tower itself would take them one by one."""
-        tower: Any = self.encoder.model.visual
-        x = F.linear(patches(pictures), tower.patch_embed.proj.weight.flatten(1))
-        cos, sin = self._turns(x)
-        for block in tower.blocks:
-            q, k, v = block.attn.qkv(block.norm1(x)).unflatten(-1, (3, block.attn.num_heads, -1)).unbind(2)
-            q, k = apply_rotary_pos_emb_vision(q, k, cos, sin)
-            mixed = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
-            x = x + block.attn.proj(mixed.transpose(1, 2).flatten(2))
-            x = x + block.mlp(block.norm2(x))
-        return tower.merger(x.flatten(0, 1)).unflatten(0, (-1, TOKENS))
-
-    def _turns(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The rotary embedding of the patches of one picture, in the processor's order: (16, head width)."""
-        side = SEEN // qwen.PATCH // 2
-        place = torch.arange(2 * side, device=x.device).view(side, 2)
-        rows = place[:, None, :, None].expand(side, side, 2, 2).flatten()
-        columns = place[None, :, None, :].expand(side, side, 2, 2).flatten()
-        cos, sin = self.encoder.model.visual.rotary_pos_emb(x, torch.stack([rows, columns], -1))
-        return cos, sin
+        """Pictures (n, 3, 64, 64) uint8 through the vision tower, (n, 4, 128)."""
+        return see(self.encoder.model.visual, pictures)

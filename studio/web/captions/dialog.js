@@ -60,6 +60,7 @@ class CaptionsDialog {
       disabled: true,
     });
     this.back = button("", () => this.undo(), { id: "captions-undo", icon: "undo", hidden: true });
+    this.machine = button("Have captions written", () => this.ask(), { id: "captions-machine", icon: "pen" });
     this.list = h("ol", { id: "captions-list", class: "capt-list", "aria-label": "Captions" });
     this.said = h("div", { id: "captions-said", class: "capt-said", role: "status" });
     this.what = select(SETS, "training", { id: "captions-what", "aria-label": "What to export" });
@@ -81,6 +82,7 @@ class CaptionsDialog {
       check(this.doubtful, "Only doubtful ones"),
       h("span", { class: "grow" }),
       this.back,
+      this.machine,
     );
     const edit = h(
       "div",
@@ -155,6 +157,15 @@ class CaptionsDialog {
     });
   }
 
+  /** Have a model that sees write the captions that no human wrote. */
+  ask() {
+    return attempt(async () => {
+      const images = this.shown().map(({ id }) => id);
+      const { title } = await post("/captions/machine", { images });
+      toast(`${title}: it is in the job bar. What you wrote stays as it is.`);
+    });
+  }
+
   undo() {
     return attempt(async () => {
       const { captions, words } = await post("/captions/undo");
@@ -192,6 +203,8 @@ class CaptionsDialog {
     const undo = this.data?.undo ?? "";
     this.back.hidden = !undo;
     relabel(this.back, `Undo: ${undo}`);
+    this.machine.disabled = !this.data?.captioner || !this.data.rows.length;
+    this.machine.title = this.data?.captioner ? `Written by ${this.data.captioner}` : (this.data?.lacking ?? "");
     const rows = this.shown();
     const empty = this.data?.rows.length ? "Nothing is doubtful here." : "No pictures here yet.";
     const draw = (/** @type {CaptionRow} */ row) =>
@@ -205,11 +218,16 @@ class CaptionsDialog {
  * What is said of all captions that are listed.
  * @param {CaptionsTold} told
  */
-function summary({ rows, notes, exact, most }) {
+function summary({ rows, notes, exact, most, captioner, lacking }) {
   const doubtful = rows.filter((row) => row.notes.length).length;
   const by = exact ? "the model's own tokenizer" : "words, for its tokenizer is not here";
   const said = `${count(rows.length, "caption")}, ${doubtful} doubtful. Tokens (at most ${most}) are counted by ${by}.`;
-  return [h("p", {}, said), notes.map((note) => h("p", { class: "capt-note" }, note))];
+  const who = captioner ? `${captioner} can write those that no human wrote.` : `No captioner is here. ${lacking}`;
+  return [
+    h("p", {}, said),
+    h("p", { id: "captions-captioner", class: "dim" }, who),
+    notes.map((note) => h("p", { class: "capt-note" }, note)),
+  ];
 }
 
 export function openCaptions() {

@@ -25,12 +25,14 @@ export function captionRow(row, after, write) {
   const then =
     after === undefined ? null : h("p", { class: "capt-after" }, after || "(only the character's own words)");
   const notes = row.notes.map((note) => h("p", { class: "capt-note" }, note));
+  const hand = row.by === "you" ? "yours" : row.by ? `written by ${row.by}` : "built of what is known";
+  const by = h("p", { class: "dim capt-by" }, hand);
   const tokens = h("span", { class: "capt-tokens", title: "tokens" }, String(row.tokens));
   return h(
     "li",
     { class: "capt-row", "data-id": row.id },
     open,
-    h("div", { class: "capt-words" }, words, then, notes),
+    h("div", { class: "capt-words" }, words, by, then, notes),
     tokens,
   );
 }

@@ -3,7 +3,7 @@
 
 import { h, put } from "../core/dom.js";
 import { address, get, post } from "../core/net.js";
-import { attempt, button, dialog } from "../core/ui.js";
+import { attempt, button, dialog, toast } from "../core/ui.js";
 import { nextOpen, tagOf, TAGS } from "./keys.js";
 
 /** @import { TaggedPicture, TagsTold } from "../types.js" */
@@ -33,13 +33,15 @@ class TagDialog {
     const open = button("Next without a tag", () => this.go(Math.max(0, nextOpen(this.pictures, this.at + 1))), {
       id: "tag-next-open",
     });
+    this.read = button("Have them read", () => this.ask(), { id: "tag-read", icon: "eye" });
+    this.reader = h("p", { id: "tag-reader", class: "dim" });
     const keys = h(
       "p",
       { class: "dim" },
       "← → to move, Space to skip, Ctrl+Z takes back. A tag of yours wins over every reader.",
     );
-    const foot = h("div", { class: "tag-foot" }, keys, h("span", { class: "grow" }), this.back, open);
-    const side = h("div", { class: "tag-side" }, this.name, this.groups, this.told);
+    const foot = h("div", { class: "tag-foot" }, keys, h("span", { class: "grow" }), this.read, this.back, open);
+    const side = h("div", { class: "tag-side" }, this.name, this.groups, this.told, this.reader);
     const content = h("div", { class: "tag-mode" }, h("div", { class: "tag-stage" }, this.image), side, foot);
     this.box = dialog("Tag the sources", content, { id: "tag-dialog", wide: true });
     this.box.addEventListener("keydown", (event) => this.press(event));
@@ -55,9 +57,20 @@ class TagDialog {
   }
 
   /** @param {TagsTold} told */
-  take({ pictures, readers }) {
+  take({ pictures, readers, reader, lacking, agreement }) {
     this.pictures = pictures;
     this.readers = readers;
+    this.read.disabled = !reader || !pictures.length;
+    const held = agreement.length ? ` By your tags: ${agreement.join("; ")}.` : "";
+    this.reader.textContent = reader ? `${reader} can read them all.${held}` : `No reader to ask is here. ${lacking}`;
+  }
+
+  /** Have every source read; your tags stay above what is read. */
+  ask() {
+    return attempt(async () => {
+      const { title } = await post("/tags/read");
+      toast(`${title}: it is in the job bar. A tag of yours still wins.`);
+    });
   }
 
   /**
