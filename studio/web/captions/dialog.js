@@ -203,14 +203,19 @@ class CaptionsDialog {
     const undo = this.data?.undo ?? "";
     this.back.hidden = !undo;
     relabel(this.back, `Undo: ${undo}`);
-    this.machine.disabled = !this.data?.captioner || !this.data.rows.length;
-    this.machine.title = this.data?.captioner ? `Written by ${this.data.captioner}` : (this.data?.lacking ?? "");
+    if (this.data) this.offer(this.data);
     const rows = this.shown();
     const empty = this.data?.rows.length ? "Nothing is doubtful here." : "No pictures here yet.";
     const draw = (/** @type {CaptionRow} */ row) =>
       captionRow(row, this.after[row.id], (caption) => this.write(row, caption));
     put(this.list, rows.length ? rows.map(draw) : h("li", { class: "dim" }, empty));
     put(this.said, this.data ? summary(this.data) : null);
+  }
+
+  /** @param {CaptionsTold} told */
+  offer({ captioner, lacking, rows }) {
+    this.machine.disabled = !captioner || !rows.length;
+    this.machine.title = captioner ? `Written by ${captioner}` : lacking;
   }
 }
 
