@@ -2,11 +2,14 @@
 picture comes in, and can be cut off. A rule of thumb over pixels that warns and decides nothing (docs/numbers.md)."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
 from pipelines.domain.records import Box
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LOOK_AT = 640
 """Pixels of the longer side at which is looked; what is found lies in the picture's own."""
@@ -46,6 +49,8 @@ def borders(image: Image.Image) -> Box | None:
 
 def _bars(image: Image.Image) -> Box:
     """Pixels of the bars at left, top, right and bottom."""
+    import numpy as np  # where a picture is looked at alone: what only reads records starts in half the time
+
     scale = min(1.0, LOOK_AT / max(image.size))
     small = image.resize(
         (max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.BOX
@@ -79,8 +84,10 @@ def _counts(own: _Bar, other: _Bar) -> bool:
     return bool(own.rows) and (own.like(other) or max(own.colour) <= DARK or min(own.colour) >= LIGHT)
 
 
-def _bar(pixels: np.ndarray) -> _Bar:
+def _bar(pixels: "np.ndarray") -> _Bar:
     """The bar at the top of ``pixels`` (height, width, 3)."""
+    import numpy as np
+
     colour = np.median(pixels[0], axis=0)
     same = (np.abs(pixels - colour).max(axis=2) <= SAME).mean(axis=1)
     ended = np.flatnonzero(same < FLAT / 2)
