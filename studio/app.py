@@ -87,7 +87,7 @@ def page(studio: Studio) -> gr.Blocks:
         JobBar(elem_id="job-bar")
         for tab, parts in made:
             tab.wire(parts, studio, shell)
-    hear_all(blocks)
+        hear_all(blocks)
     return blocks
 
 

@@ -203,7 +203,7 @@ def test_other_weights_have_another_name(preset: ReaderPreset, needs: Needs, fol
         ((64, 64), 112, 112, (112, 112)),
         ((512, 512), 448, 896, (504, 504)),
         ((2000, 1000), 448, 896, (1260, 644)),
-        ((20, 4000), 448, 896, (56, 12684)),
+        ((600, 2400), 448, 896, (448, 1792)),
     ],
 )
 def test_pictures_are_seen_within_bounds_on_a_grid(
