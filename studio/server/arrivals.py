@@ -1,7 +1,7 @@
 """Folders of pictures that are dropped on the page become sources, with the captions beside them."""
 
-import shutil
 import tempfile
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -9,12 +9,13 @@ from fastapi import APIRouter, File, Form, UploadFile
 from typing_extensions import TypedDict
 
 from pipelines.session import NotFound
-from pipelines.storage.atomic import make_folder
+from pipelines.storage.atomic import make_folder, write_durably
 from pipelines.storage.given import passed_over
 from pipelines.workflow import sources
 from studio.server.in_words import InWords
 from studio.server.state import Studio
 
+CHUNK = 2**20
 NOBODY = "Make a character first: New character, above."
 NO_FILES = "There is nothing to take in: no file in what was dropped."
 
@@ -54,8 +55,7 @@ def taken_in(studio: Studio, files: list[UploadFile], first_frame: bool) -> Arri
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         given = [(file.filename or "picture", Path(folder) / str(n)) for n, file in enumerate(files)]
         for (_, path), file in zip(given, files, strict=True):
-            with path.open("wb") as target:
-                shutil.copyfileobj(file.file, target)
+            write_durably(path, iter(partial(file.file.read, CHUNK), b""), sync=False)
         arrival = sources.add(studio.session, studio.character_id, given, first_frame=first_frame)
     sources.measure_new(studio.session, studio.character_id)
     return arrival_words(arrival)
