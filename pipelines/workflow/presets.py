@@ -20,6 +20,9 @@ TITLES = {
     "failures": "Failure modes",
     "kinds": "Kinds of characters",
     "factors": "Captions",
+    "readers": "Readers",
+    "questions": "Questions to readers",
+    "caption_prompts": "Caption prompts",
 }
 
 

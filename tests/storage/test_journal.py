@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.domain.records import Job
 from pipelines.storage import journal as journal_module
+from pipelines.storage import mirror
 from pipelines.storage.journal import Journal
 from pipelines.storage.journal_lines import decode_line, encode_line
 from pipelines.storage.snapshot import FORMAT, MARK
@@ -84,7 +85,7 @@ def test_a_torn_last_line_is_dropped_and_writing_goes_on(root: Path, cut: int) -
     path.write_bytes(whole[:-cut])
     assert numbers(root) == list(range(1, 9))
     with Store.open(root) as store:
-        assert store.repairs == ()
+        assert set(store.repairs) <= {mirror.KNOWS_MORE}  # the copy beside the files may have been quicker
         put(store, 20)
     assert numbers(root) == [*range(1, 9), 20]
 
