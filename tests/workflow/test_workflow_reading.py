@@ -211,7 +211,7 @@ def test_cleo_is_captioned_and_read_by_the_real_reader(cleo_session: Session) ->
         "ohwx_char person, typed by me"
     )
     with pytest.raises(NotAllowed, match="no picture to caption"):
-        reading.caption(session, cleo.id, [typed, *found[1:]])
+        reading.caption(session, cleo.id, sources.sources(session, cleo.id)[:3])
     job = session.jobs.wait(reading.read(session, cleo.id, found[:2]).id, 240)
     assert job.state == "done"
     facts = {r.fact for r in session.store.get(ImageRecord, found[1].id).readings}
