@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, UploadFile
 from typing_extensions import TypedDict
 
+from pipelines.domain.words import count
 from pipelines.session import NotFound
 from pipelines.storage.atomic import make_folder, write_durably
 from pipelines.storage.given import passed_over
@@ -64,7 +65,7 @@ def taken_in(studio: Studio, files: list[UploadFile], first_frame: bool) -> Arri
 def arrival_words(arrival: sources.Arrival) -> ArrivalTold:
     """What became of files, one line for each that was refused or is doubtful."""
     taken, lost = len(arrival.admitted), len(arrival.refused)
-    title = f"{taken} picture{'' if taken == 1 else 's'} taken in"
+    title = f"{count(taken, 'picture')} taken in"
     title += f", {arrival.captions} with captions" if arrival.captions else ""
     title += f", {lost} refused" if lost else ""
     lines = [words if name in words else f"{name}: {words}" for name, words in arrival.refused]
