@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.domain.records import Angle, Identity, IdentityVerdict
+from pipelines.domain.words import count
 from pipelines.faces.base import Thresholds, unit
 
 ENOUGH = 3
@@ -152,6 +153,6 @@ def _verdict(score: float, threshold: float, floor: float) -> IdentityVerdict:
 
 
 def _why(verdict: str, score: float, threshold: float, n: int, bin_name: str) -> str:
-    against = f"{n} source{'' if n == 1 else 's'}" + ("" if bin_name == "all" else f" seen {bin_name}")
+    against = count(n, "source") + ("" if bin_name == "all" else f" seen {bin_name}")
     side = "at or above" if verdict == "right" else "below"
     return f"{score:.2f} against {against}, {side} the line of {threshold:.2f}"

@@ -17,6 +17,7 @@ from gradio.blocks import Block
 
 from pipelines.domain.records import LoraRecord, SavedStack, Survey
 from pipelines.domain.shots import LoraStack, Plan
+from pipelines.domain.words import count
 from pipelines.models.lora_files import LoraRefused
 from pipelines.planning.base import ChoiceError
 from pipelines.planning.survey import specialties
@@ -283,13 +284,9 @@ def look_ahead(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
     images = len({s.sources[0].id for s in plan.shots})
     prompts = len({s.purpose.labels["prompt"] for s in plan.shots})
     words = estimate_words(studio, plan)
-    size = f"{_n(stacks, 'column')} x {_n(images, 'picture')} x {_n(prompts, 'prompt')}"
+    size = f"{count(stacks, 'column')} x {count(images, 'picture')} x {count(prompts, 'prompt')}"
     words |= {"lines": [size, *words["lines"]]}
     return {tab.plan: words, tab.make: making(studio, plan, "Run")}
-
-
-def _n(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def make(studio: Studio, form: SurveyForm) -> None:

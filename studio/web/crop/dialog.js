@@ -79,7 +79,7 @@ class CropDialog {
       { class: "tag-foot" },
       h("p", { class: "dim" }, words),
       h("span", { class: "grow" }),
-      step("Before", -1),
+      step("Previous", -1),
       step("Next", 1),
     );
     return h("div", { class: "tag-mode" }, this.stage, side, foot);
