@@ -4,14 +4,16 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-JOB_MS = 600_000
+JOB_MS = 300_000
 
 
-# resolves as soon as the job of that title has made a step, and rejects when it is over already
-UNTIL_AT_WORK = """async (title) => {
-    for (;;) {
+# resolves as soon as the job of that title has made a step, and rejects when it is over already or
+# has not begun for long
+UNTIL_AT_WORK = """async ([title, ms]) => {
+    for (const end = performance.now() + ms; ; ) {
         const { job, recent } = await fetch("status").then((r) => r.json());
         if (job && job.title === title && (job.done > 0 || job.k > 0)) return;
+        if (performance.now() > end) throw new Error(`${title} has not begun`);
         if (recent.some((old) => old.title === title)) throw new Error(`${title} was over before the reload`);
         await new Promise((go) => setTimeout(go, 30));
     }
@@ -59,7 +61,7 @@ class Person:
         """Start a job, reload the page while it is at work, and wait until the bar says that it is done."""
         expect(self.page.locator(button)).to_be_enabled()
         self.page.click(button)
-        self.page.evaluate(UNTIL_AT_WORK, title)
+        self.page.evaluate(UNTIL_AT_WORK, [title, JOB_MS])
         self.page.reload()
         expect(self.page.locator("#job-title")).to_have_text(f"{title}: done", timeout=JOB_MS)
 

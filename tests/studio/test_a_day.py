@@ -245,3 +245,25 @@ def test_ctrl_enter_runs_the_open_tab_and_nothing_that_is_off(put: Put, page: Pa
     page.click("#tab-review-button")
     page.keyboard.press("Control+Enter")
     assert page.evaluate("window.ran") == 1
+
+
+def test_the_card_is_not_run_before_it_is_known_what_there_is(page: Page, served: Served) -> None:
+    """A quick click ran the base model's card: the list of LoRAs was not there yet, or was one of before."""
+    run, held = page.locator("#card-run"), []
+    page.route("**/cards", lambda route: held.append(route))
+
+    def comes_when_let(lora: str) -> None:
+        with page.expect_request("**/cards"):
+            page.click("#tab-model_card-button")
+        expect(run).to_be_disabled()
+        while held:
+            held.pop().continue_()
+        expect(run).to_be_enabled(timeout=SLOW)
+        expect(page.locator("#card-lora option:checked")).to_contain_text(lora)
+
+    comes_when_let("Base model")
+    page.click("#tab-enrich-button")
+    lora(served.studio, "ada_v1", character="ada")
+    for _ in range(2):  # the first may have been asked before
+        page.wait_for_event("response", lambda answer: answer.url.endswith("/status"))
+    comes_when_let("ada_v1")

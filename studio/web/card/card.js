@@ -5,7 +5,7 @@ import { h, put } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { island } from "../core/island.js";
 import { poll, status, whenSeen } from "../core/status.js";
-import { address, get, post, tryGet } from "../core/net.js";
+import { address, get, newest, post } from "../core/net.js";
 import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
 import { planChains } from "../enrich/chains.js";
 import { openPicture } from "../pictures/open.js";
@@ -98,6 +98,9 @@ class ModelCard {
     this.lora = new Choice("card-lora", "LoRA", (id) => (this.chosen = id));
     this.seed = h("input", { id: "card-seed", type: "number", "aria-label": "Seed", min: "0" });
     this.run = button("Run the card", () => this.start(), { id: "card-run", class: "primary", icon: "play" });
+    this.run.disabled = true;
+    this.askCards = newest();
+    this.askCompared = newest();
     this.get = button("", () => this.obtain(), { id: "card-obtain", hidden: true });
     this.ahead = h("p", { id: "card-ahead", class: "card-ahead", role: "status" });
     this.versions = new Choice("card-version", "Version", (version) => this.change({ version }));
@@ -164,11 +167,21 @@ class ModelCard {
     if (this.list) this.paint(this.list);
   }
 
+  /**
+   * Until it is known what can be run now, nothing is.
+   * @param {boolean} behind
+   */
+  see(behind) {
+    this.run.disabled ||= behind;
+    return this.load();
+  }
+
   async load() {
-    const list = /** @type {Cards | null} */ (await tryGet("/cards"));
+    this.follow(status.state?.character?.id ?? "");
+    const asked = /** @type {Cards | null | undefined} */ (await this.askCards("/cards"));
+    const list = asked === null ? this.list : asked;
     if (!list) return;
     if (this.seed.value === "") this.seed.value = String(list.seed);
-    this.follow(status.state?.character?.id ?? "");
     this.list = list;
     this.paint(list);
   }
@@ -178,7 +191,9 @@ class ModelCard {
    * @param {string} character
    */
   follow(character) {
-    if (character !== this.character) [this.chosen, this.version, this.against] = [null, "", ""];
+    if (character === this.character) return;
+    this.run.disabled = true;
+    [this.list, this.chosen, this.version, this.against] = [null, null, "", ""];
     this.character = character;
   }
 
@@ -292,7 +307,7 @@ class ModelCard {
     this.compared.hidden = !other;
     if (!shown || !other) return;
     const asked = new URLSearchParams({ first: other.version, second: shown.version });
-    const found = /** @type {CardsCompared | null} */ (await tryGet(`/cards/compare?${asked}`));
+    const found = /** @type {CardsCompared | null} */ (await this.askCompared(`/cards/compare?${asked}`));
     if (found) this.compared.textContent = found.words;
   }
 
@@ -345,5 +360,5 @@ class ModelCard {
 
 island("card-grid", ({ root }) => {
   const card = new ModelCard(root);
-  whenSeen(root, () => card.load());
+  whenSeen(root, (behind) => card.see(behind));
 });

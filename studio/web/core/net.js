@@ -54,6 +54,19 @@ export function tryGet(path) {
 }
 
 /**
+ * A way to ask that never tells what is old: as `tryGet`, but `undefined` when a newer question was asked meanwhile.
+ * @returns {(path: string) => Promise<any>}
+ */
+export function newest() {
+  let asked = 0;
+  return async (path) => {
+    const mine = ++asked;
+    const found = await tryGet(path);
+    return mine === asked ? found : undefined;
+  };
+}
+
+/**
  * @param {string} path
  * @param {unknown} [body] JSON, or a form with files
  * @returns {Promise<any>}

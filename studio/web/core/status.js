@@ -89,20 +89,20 @@ export function onMoved(listen) {
 /**
  * Run `load` when records move, but only while `root` is on screen; catch up when it comes on screen.
  * @param {HTMLElement} root
- * @param {() => void} load
+ * @param {(behind: boolean) => void} load hears whether it catches up: what `root` shows may be long out of date
  */
 export function whenSeen(root, load) {
   let due = true;
-  const go = () => {
+  const go = (behind = false) => {
     if (!due || root.offsetParent === null || !status.state) return;
     due = false;
-    load();
+    load(behind);
   };
   onMoved(() => {
     due = true;
     go();
   });
-  new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && go()).observe(root);
+  new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && go(true)).observe(root);
 }
 
 /**

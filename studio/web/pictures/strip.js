@@ -4,7 +4,7 @@
 import { h, put } from "../core/dom.js";
 import { island } from "../core/island.js";
 import { hear, poll, whenSeen } from "../core/status.js";
-import { tryGet } from "../core/net.js";
+import { newest } from "../core/net.js";
 import { flipped } from "../core/sets.js";
 import { button } from "../core/ui.js";
 import { openPicture } from "./open.js";
@@ -48,6 +48,7 @@ class Strip {
     /** @type {Set<string>} */
     this.ticked = new Set(frame.value ?? []);
     this.started = false;
+    this.ask = newest();
     /** @type {number | null} */
     this.cut = null;
     frame.root.append(this.head, this.list);
@@ -55,7 +56,7 @@ class Strip {
 
   async load() {
     const { kind, version, run, newestFirst } = this.options;
-    const found = await tryGet(`/pictures?${new URLSearchParams({ kind, version, run })}`);
+    const found = await this.ask(`/pictures?${new URLSearchParams({ kind, version, run })}`);
     if (!found) return;
     const tiles = /** @type {Tile[]} */ (newestFirst ? found.pictures.reverse() : found.pictures);
     const changed = this.tick(tiles);

@@ -5,7 +5,7 @@ import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { island } from "../core/island.js";
 import { whenSeen } from "../core/status.js";
-import { tryGet } from "../core/net.js";
+import { newest } from "../core/net.js";
 import { openThreshold } from "./dialog.js";
 
 /** @import { ThresholdNow } from "../types.js" */
@@ -26,8 +26,9 @@ export function thresholdDoor(id) {
   const title = "Where the identity line lies, and why";
   const props = { id, type: "button", class: "fb quiet threshold-door", title, onclick: openThreshold };
   const button = h("button", props, icon("rule"), words);
+  const ask = newest();
   const load = async () => {
-    const calibration = /** @type {ThresholdNow | null} */ (await tryGet("/thresholds/now"));
+    const calibration = /** @type {ThresholdNow | null} */ (await ask("/thresholds/now"));
     if (!calibration) return;
     button.hidden = calibration.state === "nobody";
     button.classList.toggle("alert", ["provisional", "stale"].includes(calibration.state));
