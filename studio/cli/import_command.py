@@ -45,6 +45,7 @@ def bring_in(options: argparse.Namespace) -> Answer:
                 "admitted": [i.id for i in arrival.admitted],
                 "captions": arrival.captions,
                 "doubtful": dict(arrival.doubtful),
+                "alike": arrival.alike,
                 "notes": [{"file": name, "note": note} for name, note in arrival.notes],
             }
         if not data["ok"]:
@@ -88,6 +89,8 @@ def _arrived(added: list[LoraRecord], arrival: sources.Arrival, folders: list[st
         yield f"{count(len(arrival.refused), 'file')} not taken in:"
         yield _lines(arrival.refused)
     yield from (words for _, words in arrival.doubtful)
+    if arrival.alike:
+        yield "Leave one of them out: flenwheel tag --leave-out NAME; or say that both stay: flenwheel tag --both-stay NAME"
     yield from arrival.noted
 
 
@@ -119,7 +122,13 @@ def _take_in(session: Session, options: argparse.Namespace, pictures: list[tuple
         options.character = character.id
     elif options.judged_by:
         characters.judge_by(session, character_of(session, options).id, options.judged_by)
-    arrival = sources.add(session, character_of(session, options).id, pictures, first_frame=options.first_frame)
+    arrival = sources.add(
+        session,
+        character_of(session, options).id,
+        pictures,
+        first_frame=options.first_frame,
+        alike=not options.leave_alike,
+    )
     for image in arrival.admitted:
         sources.tag(session, image.id, angle=options.angle, expression=options.expression)
     return arrival

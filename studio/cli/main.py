@@ -151,6 +151,11 @@ def _import(p: argparse.ArgumentParser) -> None:
         help="what tells the character from others: its face (unless you say otherwise), its look (a toy, an animal, a "
         "drawing), none (your eyes alone)",
     )
+    p.add_argument(
+        "--leave-alike", action="store_true",
+        help="leave out pictures that look like a source that is here: cropped, resized, in a mirror (else they come in,"
+        " and you are asked)",
+    )  # fmt: skip
     p.add_argument("--look", action="store_true", help="look at the sources at once: who looks like someone else?")
     p.add_argument("--family", help="model preset that a LoRA file is for, when its header does not say")
 
@@ -175,6 +180,9 @@ def _tag(p: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     p.add_argument("--by", default="", metavar="READER", help="with --read: who (default: Settings, else who is here)")
     p.add_argument("--kind", choices=READABLE, default="source", help="with --read: which pictures (default: source)")
+    p.add_argument("--leave-out", action="store_true", help="leave these sources out from now on; their files stay")
+    p.add_argument("--take-back", action="store_true", help="take sources that were left out back in")
+    p.add_argument("--both-stay", action="store_true", help="they are other pictures than those that they look like")
     p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
 
 
