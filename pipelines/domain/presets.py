@@ -200,6 +200,12 @@ class Axis(Frozen):
     on_request: bool = False
 
 
+class Framings(Frozen):
+    """Edits of how much of the figure is seen."""
+
+    axis: tuple[Axis, ...]
+
+
 class Scenario(Frozen):
     """A prompt template for novel pictures. ``{character}`` is replaced by ``ohwx_char person``; ``pose`` is what a
     whole figure does, of which several scenarios may be pictures. ``caption`` says what else of it varies, place and

@@ -156,9 +156,8 @@ class PracticeRun:
             count=wanted.count,
             gaps=wanted.gaps,
             seed=self.wish.seed,
+            few=few_sources.few_here(self.session, self.id),
         )
-        if few_sources.few_here(self.session, self.id):
-            options = few_sources.wider(self.session, self.id, options)
         self._make("enrich", enrich.plan(self.session, self.id, options), enrich.submit)
 
     def _generate(self, number: int) -> None:

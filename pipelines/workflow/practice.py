@@ -18,9 +18,7 @@ def cast() -> tuple[Practice, ...]:
     return CAST
 
 
-def start(
-    session: Session, which: int, *, held_out: bool = False, count: int = SOURCES
-) -> tuple[Character, Job]:
+def start(session: Session, which: int, *, held_out: bool = False, count: int = SOURCES) -> tuple[Character, Job]:
     """A practice character of this workspace and the job that draws its twelve sources, or fewer. Raises NotFound."""
     try:
         who = member(which)

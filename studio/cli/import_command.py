@@ -9,9 +9,11 @@ from pipelines.domain.words import count
 from pipelines.models.lora_files import LoraRefused
 from pipelines.session import NotFound, Session
 from pipelines.storage.given import look_through
-from pipelines.workflow import characters, loras, models, sources
+from pipelines.workflow import characters, few_sources, loras, models, sources
 from studio.cli.answers import Answer, Told, Usage, character_of, command, doubtful_sources, in_session
 from studio.cli.progress import follow
+
+SAY = "flenwheel tag"
 
 
 @command
@@ -53,6 +55,9 @@ def bring_in(options: argparse.Namespace) -> Answer:
         told = list(_arrived(added, arrival, given.folders, bool(pictures)))
         if arrival.admitted and options.new:
             told += models.words_of(session, character_of(session, options))
+        if arrival.admitted and (few := few_sources.words(session, character_of(session, options).id)):
+            data["few"] = few
+            told += [*few, "Plan for them: flenwheel enrich --few"]
         if options.look and arrival.admitted:
             told += _looked_at(session, character_of(session, options), data)
         return data, "\n".join(told)
@@ -90,7 +95,7 @@ def _arrived(added: list[LoraRecord], arrival: sources.Arrival, folders: list[st
         yield _lines(arrival.refused)
     yield from (words for _, words in arrival.doubtful)
     if arrival.alike:
-        yield "Leave one of them out: flenwheel tag --leave-out NAME; or say that both stay: flenwheel tag --both-stay NAME"
+        yield f"Leave one out: {SAY} --leave-out NAME. Or say that both stay: {SAY} --both-stay NAME"
     yield from arrival.noted
 
 

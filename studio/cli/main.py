@@ -153,8 +153,7 @@ def _import(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument(
         "--leave-alike", action="store_true",
-        help="leave out pictures that look like a source that is here: cropped, resized, in a mirror (else they come in,"
-        " and you are asked)",
+        help="leave out what looks like a source that is here: cropped, resized, in a mirror (else you are asked)",
     )  # fmt: skip
     p.add_argument("--look", action="store_true", help="look at the sources at once: who looks like someone else?")
     p.add_argument("--family", help="model preset that a LoRA file is for, when its header does not say")
@@ -273,6 +272,10 @@ def _enrich(p: argparse.ArgumentParser) -> None:
         help="leave out turns and expressions that a source shows already, and turns that others are nearer to",
     )  # fmt: skip
     p.add_argument("--count", type=number(Count), default=EnrichOptions.count, help="at most so many pictures")
+    p.add_argument(
+        "--few", action="store_true",
+        help="for a character of one to three sources: turns, expressions, upper bodies and whole figures of each",
+    )  # fmt: skip
 
 
 def _review(p: argparse.ArgumentParser) -> None:
@@ -346,6 +349,14 @@ def _practice(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--start", type=number(Seed), metavar="NUMBER", help="begin with a practice character and its 12 sources"
     )
+    p.add_argument(
+        "--sources", type=number(int), metavar="N",
+        help="with N of the 12 sources (1 to 12), such as 3; without --character or --start: for ten characters",
+    )  # fmt: skip
+    p.add_argument(
+        "--characters", type=number(int), metavar="N",
+        help="the whole run for N characters, from --character on or with some that no model knows, with intervals",
+    )  # fmt: skip
     p.add_argument("--rounds", type=number(int), help="how often to train (2)")
     p.add_argument("--seed", type=number(Seed), default=Wish.seed)
     p.add_argument(

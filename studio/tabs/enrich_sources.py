@@ -2,8 +2,8 @@
 
 Element ids: ``enrich-sources`` (a picker: ``.item[data-id]``, ``.tick input``), ``enrich-drop``,
 ``enrich-first-frame``, ``enrich-arrival``, ``enrich-advice``, ``enrich-tag`` (panel), ``enrich-angle``,
-``enrich-expression``, ``enrich-caption``, ``enrich-confirm``, ``enrich-both``, ``enrich-remove``, ``enrich-undo``, ``enrich-judge``,
-``enrich-threshold``.
+``enrich-expression``, ``enrich-caption``, ``enrich-confirm``, ``enrich-both``, ``enrich-remove``, ``enrich-undo``,
+``enrich-judge``, ``enrich-threshold``.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ import gradio as gr
 from gradio.blocks import Block
 
 from pipelines.domain.records import Angle, Expression, ImageRecord, JudgedBy
-from pipelines.workflow import characters, practice, sources, twins
+from pipelines.workflow import characters, few_sources, practice, sources, twins
 from pipelines.workflow.sources import angle_of, expression_of
 from studio.components.captions_door import CaptionsDoor
 from studio.components.folder_drop import FolderDrop
@@ -176,7 +176,8 @@ def shown(studio: Studio, column: Sources, before: Value) -> Updates:
     if not studio.character_id:
         return {column.picker: {"empty": NOBODY}, column.advice: {}, column.judge: gr.update(visible=False)}
     found = sources.sources(studio.session, studio.character_id)
-    advice = sources.advice(studio.session, studio.character_id) if found else []
+    few = few_sources.words(studio.session, studio.character_id)
+    advice = [*sources.advice(studio.session, studio.character_id), *few] if found else []
     words = {"title": "The bootstrap is still weak", "lines": advice, "tone": "warn", "bullets": True}
     seen = picks(found, before, empty=nothing_yet(studio))
     character = studio.session.character(studio.character_id)
