@@ -142,7 +142,7 @@ class FacePreset(Frozen):
     side of a face below which nothing is told of it (docs/numbers.md)."""
 
     name: str
-    kind: Literal["insightface", "facenet", "perceptual", "upright", "sface", "look"]
+    kind: Literal["insightface", "facenet", "perceptual", "upright", "sface", "look", "vision"]
     title: str = ""
     folder: str = ""
     heads: str = ""
