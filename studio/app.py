@@ -162,7 +162,7 @@ def serve(workspace: Path, opening: Opening, door: socket.socket, *, open_browse
         studio.session.store.announce(studio.address)
         if open_browser:
             threading.Timer(1.0, webbrowser.open, entrances(place, password)[:1]).start()
-        warm = threading.Timer(WARM_AFTER, lambda: studio.session.jobs.warm())  # the page comes first
+        warm = threading.Timer(WARM_AFTER, lambda: studio.session.own_queue.warm())  # the page comes first
         warm.daemon = True
         warm.start()
         words = welcome(place, workspace, password, told=not opening.password)
