@@ -109,5 +109,5 @@ def test_only_this_machine_hands_over(studio: Studio) -> None:
 def test_a_studio_that_is_gone_is_told(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_studio, "SECONDS", 2)
     gone = HandedJobs(OpenStudio("http://127.0.0.1:9"), lambda: None)
-    with pytest.raises(NotAllowed, match="The studio at http://127.0.0.1:9 does not answer"):
+    with pytest.raises(NotAllowed, match=r"The studio at http://127\.0\.0\.1:9 does not answer"):
         gone.wait("x")
