@@ -124,6 +124,7 @@ def build(
         mcp_server=False,
         theme=theme(),
         head=web.head(),
+        favicon_path=str(web.ICON),
         allowed_paths=[],
     )
     mounted = next(route for route in app.routes if isinstance(route, Mount))

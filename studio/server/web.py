@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import ANGLES, EXPRESSIONS
@@ -14,6 +15,8 @@ from studio.server.state import Studio
 
 WEB = Path(__file__).parents[1] / "web"
 SCRIPT, STYLES = "page.js", "page.css"
+ICON = WEB / "icon.svg"
+DARK = "#0f1115"
 
 
 class Facts(Frozen):
@@ -34,7 +37,8 @@ class Facts(Frozen):
 
 def head() -> str:
     """What the page's head needs: the styles and the script. Beside the page, wherever a proxy serves it."""
-    return f'<link rel="stylesheet" href="ui/{STYLES}"><script type="module" src="ui/{SCRIPT}"></script>'
+    window = '<link rel="manifest" href="ui/manifest.json"><link rel="icon" type="image/svg+xml" href="ui/icon.svg">'
+    return f'{window}<link rel="stylesheet" href="ui/{STYLES}"><script type="module" src="ui/{SCRIPT}"></script>'
 
 
 def _as_they_are() -> tuple[tuple[str, int], ...]:
@@ -68,6 +72,18 @@ def web_routes(studio: Studio) -> APIRouter:
     @router.get(f"/ui/{STYLES}")
     def styles(request: Request) -> Response:
         return _revalidated(_joined(STYLES, _as_they_are()), "text/css", request)
+
+    @router.get("/ui/icon.svg")
+    def icon() -> FileResponse:
+        return FileResponse(ICON, media_type="image/svg+xml")
+
+    @router.get("/ui/manifest.json")
+    def manifest() -> JSONResponse:
+        """By which a browser installs the studio as a window of its own."""
+        shown = {"name": "FLENwheel", "short_name": "FLENwheel", "start_url": "../", "scope": "../",
+                 "display": "standalone", "background_color": DARK, "theme_color": DARK,
+                 "icons": [{"src": "icon.svg", "sizes": "any", "type": "image/svg+xml"}]}  # fmt: skip
+        return JSONResponse(shown, media_type="application/manifest+json")
 
     @router.get("/facts")
     def facts() -> Facts:

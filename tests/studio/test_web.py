@@ -26,6 +26,15 @@ def test_what_the_head_names_is_served_and_only_once(client: TestClient, name: s
     assert (again.status_code, again.content) == (304, b"")
 
 
+def test_a_browser_can_install_it_as_a_window(client: TestClient) -> None:
+    told = client.get("/ui/manifest.json").json()
+    assert (told["display"], told["start_url"], told["name"]) == ("standalone", "../", "FLENwheel")
+    [icon] = told["icons"]
+    answer = client.get(f"/ui/{icon['src']}")
+    assert answer.headers["content-type"].startswith(icon["type"]) and answer.text.startswith("<svg")
+    assert 'rel="manifest" href="ui/manifest.json"' in head()
+
+
 @pytest.mark.parametrize("name", HIDDEN)
 def test_nothing_else_is_served(client: TestClient, name: str) -> None:
     assert client.get(f"/ui/{name.replace('..', '%2e%2e')}").status_code == 404
