@@ -1,4 +1,4 @@
-"""Telling an address of the user's own choice (a webhook) that a job has ended. Words alone are sent, never a picture."""
+"""Telling an address of the user's choice (a webhook) that a job has ended. Words alone are sent, never a picture."""
 
 import json
 import logging
