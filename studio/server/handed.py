@@ -32,7 +32,7 @@ def handed_routes(studio: Studio) -> APIRouter:
     """Taking a job over, and telling how it is."""
     router = APIRouter(route_class=InWords, dependencies=[Depends(only_from_here)])
 
-    @router.post("/jobs")
+    @router.post("/jobs", include_in_schema=False)  # of no use to the page: it has no types of it
     def take_over(handed: HandedJob) -> Begun:
         belongings = list(_belongings(studio, handed))
         job = studio.session.own_queue.submit(
@@ -40,7 +40,7 @@ def handed_routes(studio: Studio) -> APIRouter:
         )
         return {"job": job.id}
 
-    @router.get("/jobs/{job_id}")
+    @router.get("/jobs/{job_id}", include_in_schema=False)
     def how_it_is(job_id: str) -> Job:
         return studio.session.own_queue.job(job_id)
 

@@ -2,15 +2,6 @@
  * Written by tools/web_types.py from the server's models: change those and run it again.
  */
 
-/** One LoRA in a stack. ``path`` is relative to the workspace, or the whole path of a file in a folder of another */
-export interface Adapter {
-  name: string;
-  sha256: string;
-  path: string;
-  weight?: number;
-  sampling?: Sampling;
-}
-
 /** The job that makes a shot once more. */
 export interface Again {
   job: string;
@@ -46,31 +37,6 @@ export interface Beginning {
 /** The job that does what was asked. */
 export interface Begun {
   job: string;
-}
-
-/** Calibrate the threshold of a character for each of ``recognisers`` (those that cannot work are left out, the */
-export interface CalibrateRequest {
-  kind?: "calibrate";
-  character: string;
-  name: string;
-  version: string;
-  recognisers: string[];
-  references: Reference[];
-  verified?: Reference[];
-  others?: Other[];
-  strangers?: number[];
-  size?: number;
-  far?: number;
-  folder: string;
-}
-
-/** A calibrated threshold of one recogniser with exactly these weights: right from ``threshold`` on, someone else */
-export interface CalibratedThreshold {
-  recogniser: string;
-  model_hash: string;
-  threshold: number;
-  floor: number;
-  far: number;
 }
 
 /** A threshold with what it was calibrated from; ``frr``: right pictures that do not pass; ``remarks`` are of */
@@ -140,18 +106,6 @@ export interface CaptionChange {
   front?: boolean;
 }
 
-/** Have a captioner (a reader preset) caption pictures. ``prompt`` is what it is asked for, whole, and ``begun`` */
-export interface CaptionRequest {
-  kind?: "caption";
-  character: string;
-  reader: string;
-  images: ImageRef[];
-  prompt: string;
-  prompt_name?: string;
-  begun: string;
-  batch: string;
-}
-
 /** A picture's caption as it is learnt, who wrote it ("": nobody, it is built), and what is to be said of it. */
 export interface CaptionRow {
   id: string;
@@ -194,17 +148,6 @@ export interface CaptionsTold {
 /** Captions by picture, word for word. */
 export interface CaptionsWritten {
   captions: Record<string, string>;
-}
-
-/** One run of the model card. Its pictures are the images of kind ``card`` and this ``version``; each one's shot */
-export interface Card {
-  id: string;
-  character: string;
-  version: string;
-  lora: string;
-  seed: number;
-  job?: string;
-  created?: string;
 }
 
 /** Before a card is run: why it cannot be, short (``obstacle``; empty: it can), what is missing, in words, and the */
@@ -274,12 +217,6 @@ export interface CellTold {
   angle: string;
   expression: string;
   pose: string;
-}
-
-/** Edits of which each is made of what the one before gave. ``first`` is the id of the plan's shot that begins; */
-export interface Chain {
-  first: string;
-  then: Shot[];
 }
 
 /** What a character works with now. */
@@ -373,18 +310,6 @@ export interface Cropped {
   id: string;
 }
 
-/** A named, counted set of pictures. ``id`` is ``<character>/<kind>/<version>``. Frozen once training used it. */
-export interface DatasetVersion {
-  id: string;
-  character: string;
-  kind: "source" | "enriched" | "synthetic" | "pristine" | "qwen_training";
-  version: string;
-  images?: string[];
-  frozen?: boolean;
-  note?: string;
-  created?: string;
-}
-
 /** ``known`` decisions need not be sent again; ``lost`` ones are of pictures that are not here. */
 export interface Decided {
   pictures: Record<string, Standing>;
@@ -406,19 +331,6 @@ export interface DecisionSaid {
 /** It was done as asked. */
 export interface Done {
   ok: boolean;
-}
-
-/** Read what pictures of practice character ``number`` truly show, against true renders ``size`` pixels square; a */
-export interface ExamineRequest {
-  kind?: "examine";
-  character: string;
-  number: number;
-  images: ImageRef[];
-  size: number;
-  far?: number;
-  held_out?: boolean;
-  seed?: number;
-  error?: number;
 }
 
 /** What the page knows for good: failure modes by their letter, and each in words, what a picture can show, the */
@@ -448,18 +360,6 @@ export interface Folders {
   places: string[];
 }
 
-/** A job that was planned elsewhere, under the ``id`` by which its records name it. Of ``datasets`` only those are */
-export interface HandedJob {
-  id: string;
-  request: RenderRequest | ScoreRequest | CalibrateRequest | PracticeRequest | ExamineRequest | TargetsRequest | TrainRequest | ObtainRequest | PrepareRequest | ObtainLoraRequest | CaptionRequest | ReadRequest;
-  title: string;
-  character?: string;
-  surveys?: Survey[];
-  cards?: Card[];
-  runs?: TrainingRun[];
-  datasets?: DatasetVersion[];
-}
-
 /** What to look at and what to press, at one gate. ``tab`` and ``gate`` say where; ``step`` (of the rail) when: that */
 export interface Hint {
   name: string;
@@ -475,35 +375,6 @@ export interface Hint {
 export interface Hints {
   hints: Hint[];
   seen: string[];
-}
-
-/** A picture on disk. ``id`` is the SHA-256 of the file; ``path`` is relative to the workspace, with ``/``. */
-export interface ImageRef {
-  id: string;
-  path: string;
-}
-
-/** One piece of work for the GPU. ``request`` is what was asked, whole, so that it can be asked again. */
-export interface Job {
-  id: string;
-  kind: string;
-  title: string;
-  character: string;
-  request: Record<string, unknown>;
-  state: "queued" | "running" | "done" | "failed" | "cancelled" | "interrupted";
-  done: number;
-  total: number;
-  note: string;
-  warnings: string[];
-  error: string;
-  traceback: string;
-  result: Record<string, unknown>;
-  resumes: string;
-  told: boolean;
-  dismissed: boolean;
-  created: string;
-  started: string | null;
-  ended: string | null;
 }
 
 /** A job that was asked for. */
@@ -574,11 +445,6 @@ export interface Looked {
   pictures: number;
 }
 
-/** Adapters applied together, in order. Weight 0 is exactly the base model. */
-export interface LoraStack {
-  adapters?: Adapter[];
-}
-
 /** What would be downloaded: the file's name, from where, its size in bytes (0: not told), what is known of its */
 export interface LoraThere {
   name: string;
@@ -643,32 +509,6 @@ export interface Nobody {
   character: null;
 }
 
-/** Values of the flow-matching Euler scheduler that stand in for the model's own; ``None``: the model's. */
-export interface NoiseSchedule {
-  base_shift?: number | null;
-  max_shift?: number | null;
-  base_image_seq_len?: number | null;
-  max_image_seq_len?: number | null;
-  shift_terminal?: number | null;
-}
-
-/** Download a LoRA file into the library: ``file`` of a repository of the hub (empty: its only one), or what lies at */
-export interface ObtainLoraRequest {
-  kind?: "obtain-lora";
-  repo?: string;
-  file?: string;
-  revision?: string;
-  url?: string;
-  family?: string;
-  catalogue?: string;
-}
-
-/** Download the weights of a model family from its hub. Always asked for by the user, who has seen the size and */
-export interface ObtainRequest {
-  kind?: "obtain";
-  family: string;
-}
-
 /** A model that can be chosen for a role. ``gib`` is the download that is still to be made (0: the weights are */
 export interface Offer {
   name: string;
@@ -684,18 +524,6 @@ export interface Offer {
   practice: boolean;
   parameters: number;
   recommended: boolean;
-}
-
-/** An answer that a question allows: the ``words`` whose likelihood is measured, the ``value`` that is taken */
-export interface Option {
-  value: string;
-  words: string;
-}
-
-/** Pictures that show somebody else than the character. ``group``: who, or which prompt made them. */
-export interface Other {
-  group: string;
-  images: ImageRef[];
 }
 
 /** The models that a character is to work with from now on; an empty name: that one stays. ``new_round``: what was */
@@ -718,13 +546,6 @@ export interface Outcome {
   piles: string[];
   cell: "right" | "wrong" | "unsure" | "missing" | null;
   flips: "failures";
-}
-
-/** A share of the training steps that looks at pictures of one focus (``all``: every picture). */
-export interface Phase {
-  name: string;
-  share: number;
-  focus?: "head" | "body" | "all";
 }
 
 /** Everything about one picture: recipe, lineage, scores, decisions; lines are pairs of a name and words. */
@@ -796,38 +617,12 @@ export interface PileItem {
   correctable: boolean;
 }
 
-/** Shots of one run, and where their pictures go. ``chains`` go on where some of the shots end. */
-export interface Plan {
-  character: string;
-  kind: string;
-  version: string;
-  folder: string;
-  shots: Shot[];
-  chains?: Chain[];
-}
-
 /** One practice character: what users see (``number``, ``name``, ``looks``) and the seed it comes from. */
 export interface Practice {
   number: number;
   name: string;
   seed: number;
   looks: string;
-}
-
-/** Draw the sources of practice character ``number`` into ``folder`` (relative to the workspace). ``held_out``: also */
-export interface PracticeRequest {
-  kind?: "practice";
-  character: string;
-  number: number;
-  size: number;
-  folder: string;
-  held_out?: boolean;
-}
-
-/** Make the prepared copy of a model family of the weights that are here (``pipelines.storage.prepared``). */
-export interface PrepareRequest {
-  kind?: "prepare";
-  family: string;
 }
 
 /** The same, with the files just ``written``. */
@@ -847,26 +642,6 @@ export interface PresetsTold {
   kinds: KindTold[];
   problems: string[];
   later: string[];
-}
-
-/** Why a shot exists: the step that planned it and its cell there. */
-export interface Purpose {
-  step: "survey" | "enrich" | "generate" | "model_card" | "sample";
-  cell?: string;
-  labels?: Record<string, string>;
-  variant?: number;
-}
-
-/** A multiple choice question about pictures. ``prompt`` may name ``{options}``, ``{kind}`` (what the character is) */
-export interface Question {
-  name: string;
-  title?: string;
-  fact: "angle" | "expression" | "framing" | "pose" | "anatomy" | "artifacts" | "edit" | "same";
-  of?: "picture" | "edit" | "pair";
-  prompt: string;
-  options: Option[];
-  margin?: number;
-  mirrored?: Record<string, string>;
 }
 
 /** One step of the rail. ``count`` is what it has to show (``None``: not counted); ``why`` is in words. */
@@ -893,23 +668,6 @@ export interface RateTold {
   words: string;
 }
 
-/** Ask a reader (a preset) about pictures. ``called`` is what the character is: person, cat. What has been read for */
-export interface ReadRequest {
-  kind?: "read";
-  character: string;
-  reader: string;
-  images: ToRead[];
-  questions: Question[];
-  called: string;
-  batch: string;
-}
-
-/** A human-verified source that identity is measured against. */
-export interface Reference {
-  image: ImageRef;
-  angle?: "front" | "half-left" | "profile-left" | "half-right" | "profile-right" | "back" | "unsure";
-}
-
 /** Of ``total`` right pictures at one angle, how many did not pass the threshold (95 % interval of that rate), and */
 export interface RejectRate {
   angle: "front" | "half-left" | "profile-left" | "half-right" | "profile-right" | "back" | "unsure";
@@ -918,14 +676,6 @@ export interface RejectRate {
   failed: number;
   low: number;
   high: number;
-}
-
-/** Make the pictures of a plan and score each (``scoring`` of ``None``: do not score). ``let_through``: pictures of */
-export interface RenderRequest {
-  kind?: "render";
-  plan: Plan;
-  scoring?: ScoringSpec | null;
-  let_through?: string[];
 }
 
 /** A decision as the page makes it: who and when are added here. */
@@ -945,38 +695,10 @@ export interface SaidBatch {
   decisions: Said[];
 }
 
-/** What a LoRA asks for. ``None`` and empty: nothing. ``few_steps_beside``: it is meant to be used together with a */
-export interface Sampling {
-  steps?: number | null;
-  guidance?: number | null;
-  schedule?: NoiseSchedule;
-  few_steps_beside?: boolean;
-  strengths?: [number, number] | null;
-  control?: "" | "luminance";
-}
-
 /** Settings are kept; ``found`` is what was found at the places that were set, in words. */
 export interface Saved {
   ok: boolean;
   found: string[];
-}
-
-/** Score pictures that exist. */
-export interface ScoreRequest {
-  kind?: "score";
-  character: string;
-  images: ImageRef[];
-  scoring: ScoringSpec;
-}
-
-/** How pictures are scored: which recognisers, against which references. ``thresholds`` are calibrated on exactly */
-export interface ScoringSpec {
-  recogniser: string;
-  second_opinion?: string;
-  references?: Reference[];
-  thresholds?: CalibratedThreshold[];
-  smallest?: number;
-  kinds?: boolean;
 }
 
 /** The names of the hints that were closed. */
@@ -1007,24 +729,6 @@ export interface Share {
   total: number;
   low: number;
   high: number;
-}
-
-/** One planned picture, whole: the same shot on the same machine gives the same pixels. */
-export interface Shot {
-  family: string;
-  revision: string;
-  prompt: string;
-  negative_prompt?: string;
-  sources?: ImageRef[];
-  stack?: LoraStack;
-  seed: number;
-  steps: number;
-  guidance: number;
-  width: number;
-  height: number;
-  schedule?: NoiseSchedule;
-  control?: ImageRef | null;
-  purpose: Purpose;
 }
 
 /** What a human said that a picture shows. */
@@ -1079,21 +783,6 @@ export interface StudioStatus {
   workspace_id: string;
   theme: string;
   notices: string[];
-}
-
-/** One survey: which stacks on which test pictures (``images``) with which prompts; the decision and its reasons, */
-export interface Survey {
-  id: string;
-  character: string;
-  version: string;
-  family: string;
-  stacks?: LoraStack[];
-  prompts?: string[];
-  images?: string[];
-  decision?: "A" | "B" | "C" | "D" | "";
-  reasons?: string;
-  job?: string;
-  created?: string;
 }
 
 /** A picture of a survey and its place. */
@@ -1178,17 +867,6 @@ export interface Tally {
   filter: number;
 }
 
-/** Draw the true targets of edits of practice character ``number`` into ``folder`` (relative to the workspace). */
-export interface TargetsRequest {
-  kind?: "targets";
-  character: string;
-  number: number;
-  wanted: Wanted[];
-  size: number;
-  folder: string;
-  held_out?: boolean;
-}
-
 /** How it stands with the threshold, and where it lies. */
 export interface ThresholdNow {
   state: "nobody" | "none" | "used" | "provisional" | "stale";
@@ -1231,87 +909,9 @@ export interface Tile {
   broke: string;
 }
 
-/** A picture to be asked about: with the source and the ``instruction`` that it was edited by, if it was, and with a */
-export interface ToRead {
-  image: ImageRef;
-  source?: ImageRef | null;
-  instruction?: string;
-  beside?: ImageRef | null;
-}
-
 /** By what a character is told from now on. */
 export interface ToldBy {
   judged_by: "face" | "look" | "none";
-}
-
-/** One example. ``controls`` are the input pictures of an edit (empty for a character LoRA); ``weight`` is its */
-export interface TrainItem {
-  image: ImageRef;
-  caption: string;
-  controls?: ImageRef[];
-  weight?: number;
-  origin?: string;
-  focus?: "head" | "body";
-}
-
-/** Train a LoRA. ``folder`` (relative to the workspace) gets checkpoints, samples and ``<name>.safetensors``. */
-export interface TrainRequest {
-  kind?: "train";
-  target: "character" | "editor";
-  character: string;
-  name: string;
-  version: string;
-  family: string;
-  revision: string;
-  items: TrainItem[];
-  settings: TrainingSettings;
-  trigger?: string;
-  folder: string;
-  lineage?: Record<string, string>;
-  samples?: Shot[];
-  scoring?: ScoringSpec | null;
-}
-
-/** One training of a LoRA: what went in (image ids by origin), how, what came out. ``parent`` is the run whose LoRA */
-export interface TrainingRun {
-  id: string;
-  character: string;
-  target: "character" | "editor";
-  version: string;
-  family: string;
-  preset: string;
-  settings?: Record<string, unknown>;
-  images?: string[];
-  parent?: string;
-  job?: string;
-  state?: "queued" | "running" | "done" | "failed" | "cancelled" | "interrupted";
-  lora?: string;
-  created?: string;
-}
-
-/** Everything a training depends on besides its pictures. ``source_share`` is the sampling weight that sources */
-export interface TrainingSettings {
-  rank?: number;
-  alpha?: number;
-  learning_rate?: number;
-  steps?: number;
-  batch?: number;
-  accumulate?: number;
-  resolution?: number;
-  optimizer?: "auto" | "adamw" | "adamw8bit";
-  warmup?: number;
-  lr_scheduler?: "constant" | "cosine";
-  caption_dropout?: number;
-  gradient_checkpointing?: boolean;
-  save_every?: number;
-  sample_every?: number;
-  checkpoints_total_limit?: number;
-  source_share?: number;
-  face_weight?: number;
-  seed?: number;
-  phases?: Phase[];
-  smaller?: number[];
-  ema?: number;
 }
 
 /** What could be the better try of a picture, the likeliest first. */
@@ -1340,14 +940,6 @@ export interface Try {
   same: boolean;
   how: string;
   prompt: string;
-}
-
-/** What an edit of source number ``source`` (from 0) should have given; ``name`` of its file, without ending. */
-export interface Wanted {
-  name: string;
-  source: number;
-  axis: string;
-  value: string;
 }
 
 /** A LoRA by an entry's name, a repository or an address, and the model preset that it must fit ("": any). */
