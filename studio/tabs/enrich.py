@@ -33,12 +33,13 @@ from studio.components.estimate import Foot, ahead, build_foot, obtain, obtain_o
 from studio.components.fields import COUNT, GUIDANCE, SEED, STEPS, edited, optional, seed
 from studio.components.forms import QUIET, Asked, Updates, Value, Values, between, event, lines, names, picked, text
 from studio.components.framing_mix import FramingMix, mixed
-from studio.components.kept import KeptParts, note, shows, ticks_before
+from studio.components.kept import KeptParts, note, ticks_before
 from studio.components.lora_stack import Draft, LoraRows
 from studio.components.painted import rev_of
 from studio.components.picker import ticked
 from studio.components.picture_strip import PictureStrip
 from studio.components.shell import Shell
+from studio.server.shown import shows
 from studio.server.state import Studio
 from studio.tabs import enrich_chains, enrich_sources
 from studio.tabs.enrich_sources import NOBODY, Sources, nothing_yet
