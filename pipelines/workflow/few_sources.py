@@ -39,7 +39,7 @@ def _made(n: int, made: Wider) -> str:
 
 def _proof(n: int) -> list[str]:
     """A line from n sources turns about 1 in n + 1 right pictures away (docs/numbers.md, "Identity")."""
-    share = f"about 1 in {n + 1} right pictures would be turned away by a line drawn from {count(n, 'source')}"
+    share = f"about 1 in {n + 1} right pictures fall below a line drawn from {count(n, 'source')}"
     lines = [
         f"It costs proof: {share}, so below {calibration.ENOUGH} sources a starting value judges and more stays unsure"
         " for you to decide."

@@ -97,10 +97,13 @@ def people_in(who: Recogniser, folder: Path) -> People:
         problems: Counter[str] = Counter()
         seen = look(who, place, problems)
         told = ", ".join(f"{n} {words}" for words, n in sorted(problems.items()) if n)
-        few = "" if len(seen) >= LEAST else f"; fewer than {LEAST}: only a stranger"
+        few = "" if len(seen) >= LEAST else f"; fewer than {LEAST}: only a stranger" if seen else "; nobody"
         print(f"{place.name}: {len(seen)} pictures with a face{few}" + (f" ({told})" if told else ""))
         if seen:
             known[place.name] = seen
+    loose = sum(p.is_file() and not p.name.startswith(".") for p in folder.iterdir())
+    if loose:
+        print(f"{loose} files lie in no subfolder and are left out: a subfolder is a person")
     return known
 
 
