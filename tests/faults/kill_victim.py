@@ -2,8 +2,9 @@
 ``ROOT ACKS KIND SEED``; says its process id, and ``dead STATUS`` when it has ended.
 
 ``KIND``: ``small`` (pictures come in, decisions, tags, settings, backup and restoring) or ``jobs`` (enrich, train,
-generate, card, score, a 4-bit copy of a model, with the real worker). What it was told is done, a victim says by a JSON line in the file
-``ACKS``; what it said must never be lost. It ends by itself after ``LONGEST`` seconds: it has not been killed then.
+generate, card, score, a 4-bit copy of a model, with the real worker). What it was told is done, a victim says by a JSON
+line in the file ``ACKS``; what it said must never be lost. It ends by itself after ``LONGEST`` seconds: it has not been
+killed then.
 """
 
 import io
