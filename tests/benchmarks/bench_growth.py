@@ -97,7 +97,7 @@ def phase(url: str, seconds: float, meanwhile: Callable[[], None] = lambda: None
     """Two clients for so long."""
     before, rss, old = alive(), psutil.Process().memory_info().rss, tracemalloc.take_snapshot()
     over, asked = mp.get_context("spawn").Event(), mp.get_context("spawn").Value("l", 0)
-    clients = [mp.get_context("spawn").Process(target=poll, args=(url, over, asked)) for _ in range(2)]
+    clients = [mp.get_context("spawn").Process(target=poll, args=(url, over, asked), daemon=True) for _ in range(2)]
     for client in clients:
         client.start()
     end = time.monotonic() + seconds
