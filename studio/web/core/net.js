@@ -1,8 +1,8 @@
 // @ts-check
 /** Requests to the studio's own routes; what it refuses arrives as an Error in words. */
 
-/** Where the studio stands, without a slash at its end: a proxy may serve it under a path. */
-const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+/** Where the studio stands, without a slash at its end: a proxy may serve it under a path. All is one script in `ui/`. */
+const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
 /**
  * The address of a route of the studio's own.
