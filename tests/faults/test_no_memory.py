@@ -14,7 +14,7 @@ from pipelines.storage.settings import load
 from pipelines.storage.store import Store
 from pipelines.storage.workspace import Workspace
 
-pytestmark = pytest.mark.timeout(2400)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 HANDLERS = str(Path(__file__).with_name("starved_handlers.py"))
 Render = Callable[[str], Job]
 
@@ -37,7 +37,7 @@ def render(queue: JobQueue, workspace: Workspace) -> Render:
         asked += 1
         (workspace.root / "starved").write_text(starved)
         job = queue.submit(RenderRequest(plan=plan(2, 3, f"v{asked}")), f"{asked}: {starved or 'plain'}", "ada")
-        return queue.wait(job.id, 800)
+        return queue.wait(job.id, 600)
 
     return run
 
@@ -74,7 +74,6 @@ def test_memory_that_runs_out_anywhere_is_told_and_costs_no_other_job(
     assert with_pixels[:2] == with_pixels[2:], "the same shots give the same pictures as before"
 
 
-@pytest.mark.slow
 def test_what_is_tried_comes_in_the_order_that_is_documented(render: Render) -> None:
     done = render("encode encoders")
     assert done.state == "done", done.error
