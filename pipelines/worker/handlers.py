@@ -59,6 +59,11 @@ class Shared:
         self._resident.settings = settings
         return self._resident
 
+    def tidy(self) -> None:
+        """Give back what the last job had and nobody needs any more. What is loaded stays."""
+        if self._resident is not None:
+            self._resident.release()
+
 
 @dataclass(frozen=True)
 class JobContext:
