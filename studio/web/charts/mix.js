@@ -44,5 +44,12 @@ painted("framing-mix", () => (/** @type {Value} */ { rows = [], unknown = 0 }) =
   const total = rows.reduce((sum, r) => sum + r.have + r.waiting + r.planned, 0);
   if (!rows.length) return null;
   const dim = unknown ? h("p", { class: "key" }, `${count(unknown, "picture")} not known: tag mode says it.`) : null;
-  return [h("div", { class: "rows" }, rows.map((row) => bar(row, Math.max(1, total)))), dim];
+  return [
+    h(
+      "div",
+      { class: "rows" },
+      rows.map((row) => bar(row, Math.max(1, total))),
+    ),
+    dim,
+  ];
 });
