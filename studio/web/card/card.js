@@ -85,6 +85,15 @@ class Gauge {
   }
 }
 
+/**
+ * The button that has a card's pictures read, and the words on who can.
+ * @param {() => unknown} asked
+ */
+const readerParts = (asked) => ({
+  button: button("Have it read", asked, { id: "card-read", class: "quiet", icon: "eye" }),
+  words: h("p", { id: "card-reader", class: "dim" }),
+});
+
 class ModelCard {
   askCards = newest();
   askCompared = newest();
@@ -109,12 +118,11 @@ class ModelCard {
     const report = { href: address("/practice/report"), target: "_blank", rel: "noopener" };
     this.report = h("a", { id: "card-report", class: "fb", ...report }, "Practice report");
     this.look = button("", () => this.compareWithTruth(), { id: "card-look", class: "quiet", icon: "eye" });
-    this.read = button("Have it read", () => this.ask(), { id: "card-read", class: "quiet", icon: "eye" });
-    this.reader = h("p", { id: "card-reader", class: "dim" });
     this.headline = h("p", { id: "card-headline", class: "headline", role: "status", "aria-live": "polite" });
     this.gauge = new Gauge();
     this.keys = this.keyLine();
     this.compared = h("p", { id: "card-compared", class: "card-ahead" });
+    this.reader = readerParts(() => this.ask());
     this.next = button("Failed cells to Enrich", () => this.planFailed(), { id: "card-failed", class: "quiet" });
     /** @type {string | undefined} */
     this.exported = undefined;
@@ -128,13 +136,21 @@ class ModelCard {
       this.ahead,
       h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys),
       this.compared,
-      this.reader,
+      this.reader.words,
       this.posters,
     );
   }
 
   bar() {
-    const left = [this.versions.field, this.beside.field, this.next, this.read, this.exports, this.report, this.look];
+    const left = [
+      this.versions.field,
+      this.beside.field,
+      this.next,
+      this.reader.button,
+      this.exports,
+      this.report,
+      this.look,
+    ];
     const right = [this.lora.field, inline("Seed", this.seed), this.get, this.run];
     return h("div", { class: "card-bar" }, left, h("span", { class: "grow" }), right);
   }
@@ -302,9 +318,9 @@ class ModelCard {
    * @param {CardSummary | undefined} shown
    */
   paintUses(shown) {
-    this.read.hidden = !shown;
-    this.read.disabled = !this.list?.reader?.reader;
-    this.reader.textContent = shown ? readerWords(this.list?.reader) : "";
+    this.reader.button.hidden = !shown;
+    this.reader.button.disabled = !this.list?.reader?.reader;
+    this.reader.words.textContent = shown ? readerWords(this.list?.reader) : "";
     this.next.hidden = !shown?.cells.some((cell) => cell.verdict === "wrong");
     this.exports.hidden = !shown;
     if (this.exported === shown?.version) return;
