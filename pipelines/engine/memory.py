@@ -131,9 +131,11 @@ def predict_training(
     workspace: Workspace,
     settings: Settings,
     controls: int | None = None,
+    samples: Sequence[Shot] = (),
 ) -> Prediction:
     """What a training will take; ``controls`` is how many pictures of the same size an example shows beside its target
-    (None: one where the model edits, else none). Text encoders and VAE are off the card while steps run."""
+    (None: one where the model edits, else none). Text encoders and VAE are off the card while steps run, and LoRAs of
+    ``samples`` are there while these are made alone."""
     folder = weights.locate(family, workspace, settings)
     machine = capacity(settings)
     wide = _wide(machine)
@@ -155,7 +157,7 @@ def predict_training(
         "sample": _in_gib(
             {
                 **{name: parts[name].held for name in ("transformer", "vae")},
-                "LoRA and optimizer": learned,
+                "LoRA and optimizer": learned + _loras(samples, workspace, wide).largest,
                 **_remembered(family, shape, controls, wide, family.defaults.guidance > 1),
                 "activations": family.defaults.width * family.defaults.height * architecture.decoded * wide,
                 "overhead": OVERHEAD,
