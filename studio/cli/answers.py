@@ -6,7 +6,7 @@ Answers go to standard output (one JSON object with ``--json``), progress to sta
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,9 +19,11 @@ from pipelines.domain.shots import Plan
 from pipelines.domain.words import count
 from pipelines.planning.sampling import notes
 from pipelines.session import NotFound, Session
+from pipelines.storage.store import StoreReadOnly, WorkspaceBusy
 from pipelines.workflow import chains, characters, loras, sources
 from pipelines.workflow.opening import open_session
 from pipelines.workflow.references import Beside
+from studio.cli.open_studio import HandedJobs, OpenStudio
 from studio.cli.outermost import DONE, FAILED
 from studio.cli.progress import follow
 from studio.cli.speech import say, say_json
@@ -68,6 +70,31 @@ def in_session(options: argparse.Namespace, *, read_only: bool = False) -> Itera
         for words in session.store.repairs:
             say(words, sys.stderr)
         yield session
+
+
+@contextmanager
+def in_session_or_beside(options: argparse.Namespace) -> Iterator[Session]:
+    """As ``in_session``, for a command that only reads and asks for jobs: when a studio has the workspace open they are
+    handed to it. Raises WorkspaceBusy when that is no studio, or when something is to be written after all."""
+    with ExitStack() as open_now:
+        try:
+            session = open_now.enter_context(in_session(options))
+        except WorkspaceBusy as busy:
+            if not busy.address:
+                raise
+            session = open_now.enter_context(in_session(options, read_only=True))
+            session.elsewhere = HandedJobs(OpenStudio(busy.address), session.read_again)
+            open_now.enter_context(_nothing_written(busy))
+            say(f"The studio at {busy.address} has this workspace open: it does the work.", sys.stderr)
+        yield session
+
+
+@contextmanager
+def _nothing_written(busy: WorkspaceBusy) -> Iterator[None]:
+    try:
+        yield
+    except StoreReadOnly:
+        raise busy from None
 
 
 def character_of(session: Session, options: argparse.Namespace) -> Character:
@@ -136,13 +163,14 @@ def make_pictures(session: Session, plan: Plan, job: Job) -> Answer:
 
 
 def picture_ids(session: Session, options: argparse.Namespace, named: Iterable[str]) -> list[str]:
-    """Whole ids for ids or their first characters, or the file names of sources."""
+    """Whole ids for ids or their first characters, or the file names of sources, those that stand first."""
     character = character_of(session, options).id
-    known = [i.id for i in session.store.all(ImageRecord, character=character)]
-    files = {i.id: sources.file_of(i) for i in sources.sources(session, character)}
+    known = session.store.all(ImageRecord, character=character)
+    standing, all_ = sources.sources(session, character), [i for i in known if i.kind == "source"]
     found = []
     for name in named:
-        match = [i for i, file in files.items() if file == name] or [i for i in known if i.startswith(name)]
+        files = ([i.id for i in images if sources.file_of(i) == name] for images in (standing, all_))
+        match = next(filter(None, files), []) or [i.id for i in known if i.id.startswith(name)]
         if len(match) != 1:
             raise NotFound(f"{name!r} names {len(match)} pictures of this character.")
         found += match

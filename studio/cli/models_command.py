@@ -10,7 +10,7 @@ from pipelines.session import Session
 from pipelines.workflow import face_packs, render
 from pipelines.workflow import models as choice
 from pipelines.workflow.face_packs import PackOffer
-from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, work
+from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, in_session_or_beside, work
 
 
 @command
@@ -22,7 +22,7 @@ def models(options: argparse.Namespace) -> Answer:
     getting = options.get or options.get_faces
     if (getting and changing) or (options.get and options.get_faces):
         raise Usage("Either --get, --get-faces, or --generator and --editor: one after the other.")
-    with in_session(options, read_only=not (getting or changing)) as session:
+    with in_session_or_beside(options) if getting else in_session(options, read_only=not changing) as session:
         if options.get:
             return _get(session, options.get)
         if options.get_faces:

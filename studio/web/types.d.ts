@@ -167,13 +167,14 @@ export interface CardLora {
   whose: string;
 }
 
-/** A cell of a card that was run: its picture, and who judged it how. */
+/** A cell of a card that was run: its picture, who judged it how, and which readers see what in it. */
 export interface CardPlace {
   name: string;
   image: Tile | null;
   verdict: "right" | "wrong" | "unsure" | "missing";
   by: string;
   why: string;
+  read: string;
 }
 
 /** A card that was run. */
@@ -195,6 +196,7 @@ export interface Cards {
   cells: CellTold[];
   seed: number;
   ahead: CardAhead;
+  reader: ReaderTold | null;
 }
 
 /** Two cards held against each other: cells that are right in the second alone, in the first alone, McNemar's p, and */
@@ -684,6 +686,13 @@ export interface RateTold {
   judged: number;
   open: boolean;
   words: string;
+}
+
+/** Who can be asked to read pictures, why nobody can, and how its answers stand to your tags. */
+export interface ReaderTold {
+  reader: string;
+  lacking: string;
+  agreement: string[];
 }
 
 /** Of ``total`` right pictures at one angle, how many did not pass the threshold (95 % interval of that rate), and */

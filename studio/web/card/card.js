@@ -11,7 +11,7 @@ import { planChains } from "../enrich/chains.js";
 import { openPicture } from "../pictures/open.js";
 import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
-import { besideWords, loraWords, named, noCardWords } from "./describe.js";
+import { besideWords, loraWords, named, noCardWords, readerWords } from "./describe.js";
 
 /** @import { CardPlace, CardSummary, Cards, CardsCompared, FailedCells } from "../types.js" */
 /** @import { PosterCell } from "./poster.js" */
@@ -108,6 +108,8 @@ class ModelCard {
     const report = { href: address("/practice/report"), target: "_blank", rel: "noopener" };
     this.report = h("a", { id: "card-report", class: "fb", ...report }, "Practice report");
     this.look = button("", () => this.compareWithTruth(), { id: "card-look", class: "quiet", icon: "eye" });
+    this.read = button("Have it read", () => this.ask(), { id: "card-read", class: "quiet", icon: "eye" });
+    this.reader = h("p", { id: "card-reader", class: "dim" });
     this.headline = h("p", { id: "card-headline", class: "headline", role: "status", "aria-live": "polite" });
     this.gauge = new Gauge();
     this.keys = this.keyLine();
@@ -125,12 +127,13 @@ class ModelCard {
       this.ahead,
       h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys),
       this.compared,
+      this.reader,
       this.posters,
     );
   }
 
   bar() {
-    const left = [this.versions.field, this.beside.field, this.next, this.exports, this.report, this.look];
+    const left = [this.versions.field, this.beside.field, this.next, this.read, this.exports, this.report, this.look];
     const right = [this.lora.field, inline("Seed", this.seed), this.get, this.run];
     return h("div", { class: "card-bar" }, left, h("span", { class: "grow" }), right);
   }
@@ -222,6 +225,15 @@ class ModelCard {
     });
   }
 
+  /** Have angle and expression read off the pictures of the card that is shown; your word stays above it. */
+  ask() {
+    return attempt(async () => {
+      const { title } = await post(`/cards/${this.versions.node.value}/read`);
+      toast(`${title}: it is in the job bar. Where readers disagree, nobody says anything.`);
+      poll();
+    });
+  }
+
   compareWithTruth() {
     return attempt(async () => {
       await post("/practice/look");
@@ -289,6 +301,9 @@ class ModelCard {
    * @param {CardSummary | undefined} shown
    */
   paintUses(shown) {
+    this.read.hidden = !shown;
+    this.read.disabled = !this.list?.reader?.reader;
+    this.reader.textContent = shown ? readerWords(this.list?.reader) : "";
     this.next.hidden = !shown?.cells.some((cell) => cell.verdict === "wrong");
     this.exports.hidden = !shown;
     if (this.exported === shown?.version) return;
