@@ -19,7 +19,7 @@ from pipelines.world.reading import Reading
 
 STEPS = {
     "practice": "sources", "score": "sources", "calibrate": "calibrate", "examine": "look", "targets": "correct",
-    "obtain": "models", "obtain-lora": "models", "prepare": "models",
+    "obtain": "models", "obtain-lora": "models", "obtain-faces": "models", "prepare": "models",
     "caption": "sources", "read": "sources",
     "enriched": "enrich", "synthetic": "generate", "card": "cards", "survey": "survey",
     "character": "train", "editor": "train editor",
@@ -228,8 +228,8 @@ def _minutes(jobs: Iterable[Job]) -> dict[str, float]:
     """Minutes that jobs ran, by what they were for; also of those that were cut short."""
     total: dict[str, float] = defaultdict(float)
     for job in jobs:
-        if job.started and job.ended:
-            total[_step(job)] += (job.ended - job.started).total_seconds() / 60
+        if job.took is not None:
+            total[_step(job)] += job.took / 60
     return {name: round(minutes, 2) for name, minutes in total.items()}
 
 

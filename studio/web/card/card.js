@@ -95,6 +95,9 @@ const readerParts = (asked) => ({
 });
 
 class ModelCard {
+  askCards = newest();
+  askCompared = newest();
+
   /** @param {HTMLElement} root */
   constructor(root) {
     /** @type {Cards | null} */
@@ -108,8 +111,6 @@ class ModelCard {
     this.seed = h("input", { id: "card-seed", type: "number", "aria-label": "Seed", min: "0" });
     this.run = button("Run the card", () => this.start(), { id: "card-run", class: "primary", icon: "play" });
     this.run.disabled = true;
-    this.askCards = newest();
-    this.askCompared = newest();
     this.get = button("", () => this.obtain(), { id: "card-obtain", hidden: true });
     this.ahead = h("p", { id: "card-ahead", class: "card-ahead", role: "status" });
     this.versions = new Choice("card-version", "Version", (version) => this.change({ version }));
