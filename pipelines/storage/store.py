@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, cast, get_args
@@ -200,6 +200,12 @@ class Store:
                 found.sort(key=table.row)
             cache = self._parsed.setdefault(cls.table, {})
             return [record for id in found if (record := cast("R | None", cache.get(id)) or self.get(cls, id))]
+
+    def newest(self, cls: type[R]) -> Iterator[R]:
+        """Records of a class, the last inserted first; those there are now, read one by one as they are asked for."""
+        with self._lock:
+            ids = [document["id"] for document in self._table(cls.table).documents()]
+        return (record for id in reversed(ids) if (record := self.get(cls, id)))
 
     # ---- decisions
 

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import get_args
 
-from pipelines.domain.bounds import Cosine, Count, Each, Fraction, Guidance, More, Seed, Steps, Weight
-from pipelines.domain.records import PERSON, TOKEN, Angle, Expression, ImageKind, JudgedBy, Label, Target, Way
+from pipelines.domain.bounds import Count, Each, Fraction, Guidance, More, Seed, Steps, Weight
+from pipelines.domain.records import PERSON, TOKEN, Angle, Expression, ImageKind, JudgedBy, Target, Way
 from pipelines.practice.run import Wish
 from pipelines.workflow.calibration import CalibrateOptions
 from pipelines.workflow.caption_edits import KINDS
@@ -18,7 +18,6 @@ from pipelines.workflow.export import TITLES, WHAT
 from pipelines.workflow.generate import GenerateOptions
 from pipelines.workflow.reading import READABLE
 from pipelines.workflow.references import Beside
-from pipelines.workflow.review import GATES
 from pipelines.workflow.survey import SurveyOptions
 from pipelines.workflow.tagging import WORDS
 from pipelines.workflow.training import TrainOptions
@@ -34,6 +33,7 @@ from studio.cli import (
     models_command,
     practice_command,
     rebuild_command,
+    review_command,
     tag_command,
     unload_command,
     weights_command,
@@ -267,26 +267,6 @@ def _enrich(p: argparse.ArgumentParser) -> None:
     p.add_argument("--count", type=number(Count), default=EnrichOptions.count, help="at most so many pictures")
 
 
-def _review(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--gate", choices=GATES, default=GATES[0])
-    p.add_argument("--label", choices=[*get_args(Label), "clear"], help="decide on IMAGE")
-    p.add_argument("--failure", metavar="NAME", help="note a failure mode on IMAGE, by name or letter; again: undo it")
-    p.add_argument("--reason", default="")
-    p.add_argument(
-        "--correct", metavar="IMAGE", help="a picture that needs correction: with --with it teaches the editor"
-    )
-    p.add_argument(
-        "--with", dest="better", metavar="IMAGE",
-        help="what corrects it: a better try of the same source, or the file of a corrected picture",
-    )  # fmt: skip
-    p.add_argument("--filter", action="store_true", help="sort out synthetic pictures by rule")
-    p.add_argument("--cut", type=number(Cosine), help="with --filter: sort out below this identity score")
-    p.add_argument(
-        "--pristine", action="store_true", help="keep IMAGE as the next pristine version; without IMAGE the best 20"
-    )
-    p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
-
-
 def _train(p: argparse.ArgumentParser) -> None:
     p.add_argument("--target", choices=get_args(Target), default=TrainOptions.target)
     p.add_argument("--preset", default=TrainOptions.preset, help="training preset (default: the one for the model)")
@@ -416,7 +396,11 @@ COMMANDS: dict[str, Command] = {
     "character": (character_command.character, "say what a character is, or change it", _character),
     "survey": (commands.survey, "compare LoRAs on the same pictures and prompts", _survey),
     "enrich": (commands.enrich, "edit the sources along angle, light, background, expression, style", _enrich),
-    "review": (commands.review, "list a gate's pictures, decide on them, correct, filter, keep the best", _review),
+    "review": (
+        review_command.review,
+        "list a gate's pictures, decide on them, correct, filter, keep the best",
+        review_command.options,
+    ),
     "train": (commands.train, "train the next version of a LoRA", _train),
     "generate": (commands.generate, "draw the character anew with its LoRA", _generate),
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),

@@ -7,7 +7,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import ANGLES, EXPRESSIONS
-from pipelines.workflow import review
+from pipelines.workflow import review, review_order
 from studio.server import foresight
 from studio.server.state import Studio
 
@@ -19,8 +19,8 @@ FILES = {path.relative_to(WEB).as_posix(): path for path in sorted(WEB.rglob("*"
 
 class Facts(Frozen):
     """What the page knows for good: failure modes by their letter, and each in words, what a picture can show, the
-    piles of Review in words, what decisions lead to (by action and value), the theme at first, and which workspace it
-    shows: decisions that wait in the browser are its alone."""
+    piles of Review and the orders to look through them in words, what decisions lead to (by action and value), the
+    theme at first, and which workspace it shows: decisions that wait in the browser are its alone."""
 
     failures: dict[str, str]
     failure_words: dict[str, str]
@@ -30,6 +30,7 @@ class Facts(Frozen):
     workspace: str
     workspace_id: str
     piles: dict[str, str]
+    orders: dict[str, str]
     outcomes: dict[str, dict[str, foresight.Outcome]]
 
 
@@ -68,6 +69,7 @@ def web_routes(studio: Studio) -> APIRouter:
             workspace=studio.session.workspace.root.name,
             workspace_id=studio.workspace_id,
             piles=review.PILES,
+            orders={**review_order.ORDERS},
             outcomes=foresight.table(studio.session),
         )
 

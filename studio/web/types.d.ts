@@ -245,6 +245,7 @@ export interface Character {
   may_use: boolean;
   practice: number | null;
   judged_by: "face" | "look" | "none";
+  wanted: Record<string, number>;
   created: string;
 }
 
@@ -343,6 +344,7 @@ export interface Facts {
   workspace: string;
   workspace_id: string;
   piles: Record<string, string>;
+  orders: Record<string, string>;
   outcomes: Record<string, Record<string, Outcome>>;
 }
 
@@ -546,6 +548,7 @@ export interface Outcome {
   piles: string[];
   cell: "right" | "wrong" | "unsure" | "missing" | null;
   flips: "failures";
+  becomes: "note";
 }
 
 /** Everything about one picture: recipe, lineage, scores, decisions; lines are pairs of a name and words. */
@@ -585,12 +588,17 @@ export interface Pictures {
   pictures: Tile[];
 }
 
-/** A gate of the review: every picture with the reference to hold it against. */
+/** A gate of the review: every picture with the reference to hold it against, in an order; near duplicates by the */
 export interface Pile {
   counts: Record<string, number>;
   filter: number;
+  wanted: number | null;
+  pace: string;
   gate: "enriched" | "synthetic" | "card" | "survey";
+  order: "made" | "helps" | "unsure" | "gaps" | "best" | "worst";
   items: PileItem[];
+  alike: Record<string, string[]>;
+  undo: UndoStep[];
 }
 
 /** A picture at a gate, with the reference to hold it against (and what that shows) and the picture it was made */
@@ -611,6 +619,8 @@ export interface PileItem {
   score: number | null;
   faces: number | null;
   broke: string;
+  asked: [string, string];
+  measured: [string, string];
   reference: string | null;
   reference_angle: string;
   parent: string | null;
@@ -687,6 +697,7 @@ export interface Said {
   reason?: string;
   where?: string;
   undoes?: string;
+  batch?: string;
 }
 
 /** Decisions in the order they were made, and the ``workspace`` whose pictures they are about; "": the open one. */
@@ -699,6 +710,14 @@ export interface SaidBatch {
 export interface Saved {
   ok: boolean;
   found: string[];
+}
+
+/** Pictures to judge once more, those that were judged otherwise then, and how often both looks said the same. */
+export interface SecondLook {
+  images: string[];
+  differing: string[];
+  where: string;
+  words: string;
 }
 
 /** The names of the hints that were closed. */
@@ -766,6 +785,15 @@ export interface State {
   edit: number | null;
   failures: string[];
   note: string;
+}
+
+/** A step was decided, taken back, or stands again: ``id`` names what did it. */
+export interface StepTaken {
+  pictures: Record<string, Standing>;
+  gates: Record<string, Tally>;
+  id: string;
+  image: string;
+  words: string;
 }
 
 /** What goes on now. ``revision`` changes whenever something that a page shows may have changed. */
@@ -861,10 +889,12 @@ export interface TagsTold {
   agreement: string[];
 }
 
-/** How many pictures of a gate lie in each pile, and how many the filter would sort out now. */
+/** How many pictures of a gate lie in each pile, and how many the filter would sort out now; how many good ones are */
 export interface Tally {
   counts: Record<string, number>;
   filter: number;
+  wanted: number | null;
+  pace: string;
 }
 
 /** How it stands with the threshold, and where it lies. */
@@ -940,6 +970,13 @@ export interface Try {
   same: boolean;
   how: string;
   prompt: string;
+}
+
+/** What a human decided with one key, and the picture it was said of last. */
+export interface UndoStep {
+  id: string;
+  image: string;
+  words: string;
 }
 
 /** A LoRA by an entry's name, a repository or an address, and the model preset that it must fit ("": any). */

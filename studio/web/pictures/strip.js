@@ -107,7 +107,7 @@ class Strip {
     const judged = this.options.scores ? identity(tile) : null;
     const node = h(
       "figure",
-      { class: `tile ${labelClass(tile)}`, dataset: { id: tile.id } },
+      { class: `tile ${labelClass(tile.state.label)}`, dataset: { id: tile.id } },
       tick,
       h("button", props, thumb(tile)),
       tile.kind === "source" ? null : mark(tile.state.label),

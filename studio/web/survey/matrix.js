@@ -206,7 +206,7 @@ class Matrix {
     };
     const look = {
       type: "button",
-      class: `mx-pic ${labelClass(tile)}`,
+      class: `mx-pic ${labelClass(tile.state.label)}`,
       dataset: { id: tile.id },
       tabindex: tile === this.stop ? "0" : "-1",
     };
