@@ -55,7 +55,7 @@ export const KEYS = [
   {
     title: "Look",
     entries: [
-      entry("zoom", "z", "fit or 100 %"),
+      entry("zoom", "z", "fit or zoomed in, both"),
       entry("compare", "c", "reference beside it"),
       entry("peek", "r", "hold: the reference in its place"),
       entry("grid", "g", "grid"),

@@ -38,8 +38,10 @@ export class Note {
 
   /** @param {PileItem | undefined} tile */
   paint(tile) {
-    if (this.tile !== tile && document.activeElement === this.node) this.leave();
-    const typing = document.activeElement === this.node && this.tile === tile;
+    const here = document.activeElement === this.node;
+    const same = this.tile?.id === tile?.id; // fetched anew it is another object
+    if (here && !same) this.leave();
+    const typing = here && same;
     this.tile = tile;
     if (!typing) this.node.value = tile?.state.note ?? "";
   }

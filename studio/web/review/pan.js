@@ -67,6 +67,11 @@ export class Pan {
     });
   }
 
+  /** Their middles, to begin with. */
+  centre() {
+    scrollToShares(this.one, [0.5, 0.5]);
+  }
+
   /** @param {string} key of an arrow */
   by(key) {
     const [across, down] = WAYS[key];

@@ -35,7 +35,9 @@ function askedAndMeasured({ asked, measured }) {
   const differs = (/** @type {number} */ n) => known(asked[n]) && known(measured[n]) && asked[n] !== measured[n];
   const line = (/** @type {string} */ name, /** @type {string[]} */ words) => {
     if (!words.some(known)) return null;
-    const parts = words.map((word, n) => (known(word) ? h("span", { class: differs(n) ? "other" : "" }, word) : null));
+    const parts = words.map((word, n) =>
+      known(word) ? h("span", { class: words === measured && differs(n) ? "other" : "" }, word) : null,
+    );
     return h("span", { class: "rv-pair" }, h("b", {}, name), parts);
   };
   return [line("asked", asked), line("measured", measured)];

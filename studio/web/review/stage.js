@@ -62,7 +62,16 @@ export class Stage {
 
   /** Both at 100 %, or both as large as fits. */
   paintLayout() {
-    for (const node of [this.node, this.beside]) node.classList.toggle("zoom", this.model.zoom);
+    const { zoom } = this.model;
+    const begins = zoom && !this.node.classList.contains("zoom");
+    for (const node of [this.node, this.beside]) node.classList.toggle("zoom", zoom);
+    if (begins) this.centre();
+  }
+
+  /** Zoomed in, one begins in the middle: now, or when the picture has come. */
+  centre() {
+    this.pan.centre();
+    if (!this.picture.complete) this.picture.addEventListener("load", () => this.pan.centre(), { once: true });
   }
 
   prefetch() {

@@ -3,7 +3,9 @@
 
 import { h, press } from "../core/dom.js";
 import { facts } from "../core/facts.js";
+import { whenSeen } from "../core/status.js";
 import { button, select } from "../core/ui.js";
+import { thresholdDoor } from "../threshold/door.js";
 
 /** @import { Review } from "./review.js" */
 
@@ -38,9 +40,11 @@ export class SubBar {
       class: "chip",
       title: AGAIN,
     });
-    const order = h("label", { class: "field row" }, h("span", {}, "Order"), this.order);
-    const told = [this.goalPart, this.pace, this.selected];
-    this.node = h("div", { class: "rv-sub" }, told, h("span", { class: "grow" }), order, this.alike, this.again);
+    const door = thresholdDoor("review-threshold");
+    whenSeen(review.root, door.load);
+    const order = h("label", { class: "rv-order" }, h("span", {}, "Order"), this.order);
+    const told = [this.goalPart, this.pace, this.selected, h("span", { class: "grow" })];
+    this.node = h("div", { class: "rv-sub" }, told, order, this.alike, this.again, door.button);
   }
 
   goalField() {
