@@ -22,6 +22,7 @@ from pipelines.workflow.survey import SurveyOptions
 from pipelines.workflow.tagging import WORDS
 from pipelines.workflow.training import TrainOptions
 from studio.cli import (
+    again_command,
     backup_command,
     captions_command,
     character_command,
@@ -400,6 +401,16 @@ COMMANDS: dict[str, Command] = {
         review_command.review,
         "list a gate's pictures, decide on them, correct, filter, keep the best",
         review_command.options,
+    ),
+    "again": (
+        again_command.again,
+        "make a picture again, with another seed or another value of one thing",
+        again_command.again_options,
+    ),
+    "recipe": (
+        again_command.recipe,
+        "what a PNG tells of how it was made, and what of it is taken here",
+        again_command.recipe_options,
     ),
     "train": (commands.train, "train the next version of a LoRA", _train),
     "generate": (commands.generate, "draw the character anew with its LoRA", _generate),

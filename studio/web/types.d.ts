@@ -528,6 +528,12 @@ export interface Offer {
   recommended: boolean;
 }
 
+/** What is to be varied (``again.ONE_THING``), and the values that it is to have. */
+export interface OneThing {
+  name: string;
+  values: string[];
+}
+
 /** The models that a character is to work with from now on; an empty name: that one stays. ``new_round``: what was */
 export interface OtherModels {
   generator?: string;
@@ -579,6 +585,8 @@ export interface Picture {
   trained: string[];
   caption: string;
   again: boolean;
+  varied: Record<string, string>;
+  settings: boolean;
 }
 
 /** Pictures of one kind and version, oldest first, with the versions there are. */
@@ -686,6 +694,13 @@ export interface RejectRate {
   failed: number;
   low: number;
   high: number;
+}
+
+/** The tab that has the settings now; in words what was restored and what was not. */
+export interface Restored {
+  tab: "generate" | "enrich";
+  restored: string[];
+  lost: string[];
 }
 
 /** A decision as the page makes it: who and when are added here. */

@@ -102,7 +102,7 @@ class Strip {
    */
   draw(tile, print) {
     const tick = this.options.pick ? this.tickBox(tile) : null;
-    const open = () => openPicture(tile.id, { after: () => poll() });
+    const open = () => openPicture(tile.id, { after: () => poll(), siblings: () => [...this.shown.keys()] });
     const props = { type: "button", class: "open", "aria-label": `Open ${tile.title}`, onclick: open };
     const judged = this.options.scores ? identity(tile) : null;
     const node = h(

@@ -50,6 +50,8 @@ export class ReviewModel {
     /** whose pictures the user has chosen a filter for: their arrival does not choose another */
     this.picked = "";
     this.gate = known;
+    /** the picture that somebody sent the reviewer to, whatever the filter */
+    this.sent = "";
     this.filter = "open";
     /** @type {Map<string, PileItem>} */
     this.tiles = new Map();
@@ -209,6 +211,8 @@ export class ReviewModel {
       this.filter = this.counts.open ? "open" : "all";
     }
     this.show(this.inFilter(), this.memory[this.gate]);
+    if (this.sent && this.tiles.has(this.sent)) this.goTo(this.sent);
+    this.sent = "";
   }
 
   /** What is on the screen stays in its order, decided on or not; news come behind. */

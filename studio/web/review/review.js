@@ -209,6 +209,24 @@ export class Review {
     this.load();
   }
 
+  /**
+   * Somebody wants a gate to be seen, or a picture at it.
+   * @param {string} gate
+   * @param {string} [image]
+   */
+  goTo(gate, image) {
+    const { model } = this;
+    const here = gate === model.gate;
+    if (here && !image) return;
+    if (here && image && model.tiles.has(image)) {
+      model.goTo(image);
+      this.paint("all");
+      return;
+    }
+    model.sent = image ?? "";
+    this.openGate(gate);
+  }
+
   /** @param {string} pile */
   choosePile(pile) {
     this.model.choose(pile, this.owner);
@@ -319,7 +337,7 @@ export class Review {
     document.addEventListener("keyup", released, true);
     hear("flen:settled", (said) => this.settle(said));
     hear("flen:unsent", (unsent) => this.view.unsent(unsent));
-    hear("flen:goto", ({ gate }) => gate && gate in model.gates && gate !== model.gate && this.openGate(gate));
+    hear("flen:goto", ({ gate, image }) => gate && gate in model.gates && this.goTo(gate, image));
     whenSeen(root, () => this.refresh());
   }
 }

@@ -202,7 +202,8 @@ class Matrix {
     };
     const onclick = () => {
       this.frame.trigger("select", { image: tile.id });
-      openPicture(tile.id, { where: "survey", blind: blind(), after: () => this.settle() });
+      const siblings = () => this.model.cells().flatMap((row) => row.flat().map(({ id }) => id));
+      openPicture(tile.id, { where: "survey", blind: blind(), after: () => this.settle(), siblings });
     };
     const look = {
       type: "button",
