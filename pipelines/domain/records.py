@@ -70,7 +70,8 @@ class Character(Record):
     ``formerly`` are the ``instance`` words that it had before its kind was changed, which stand in captions and
     prompts of then.
     ``judged_by`` says what it is told by. ``wanted``: how many good pictures are wanted at a gate, where a human said
-    so (``workflow.goals``).
+    so (``workflow.goals``). ``archived``: it stands in no list; ``trashed``: when it was put into the
+    trash, where it stays whole until that is emptied (``workflow.putting_away``).
     """
 
     table: ClassVar[str] = "characters"
@@ -86,6 +87,8 @@ class Character(Record):
     practice: int | None = None
     judged_by: JudgedBy = "face"
     wanted: dict[str, int] = Field(default_factory=dict)
+    archived: bool = False
+    trashed: datetime | None = None
     created: datetime = Field(default_factory=now)
 
     @property

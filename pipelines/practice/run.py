@@ -17,6 +17,7 @@ from pipelines.practice.preference import preference
 from pipelines.session import Session
 from pipelines.workflow import (
     calibration,
+    characters,
     datasets,
     enrich,
     generate,
@@ -96,7 +97,7 @@ class PracticeRun:
     def _character(self) -> Character:
         """The practice character of this workspace, begun if need be, with its sources looked at."""
         begun = {job.character for job in self.session.store.all(Job)}
-        everyone = (c for c in self.session.store.all(Character) if c.id in begun)
+        everyone = (c for c in characters.present(self.session) if c.id in begun)
         mine = [c for c in everyone if c.practice == self.wish.number]
         if not mine:
             made, job = practice.start(self.session, self.wish.number, held_out=self.wish.held_out)

@@ -296,7 +296,7 @@ def _shown_card(session: Session, character: Character, version: str | None) -> 
 def status(options: argparse.Namespace) -> Answer:
     """Where the wheel stands. Only reads: works beside a running studio."""
     with in_session(options, read_only=True) as session:
-        everyone = session.store.all(Character)
+        everyone = characters.listed(session)
         data: Told = {"workspace": str(session.workspace.root), "characters": [c.id for c in everyone]}
         data["repairs"] = list(session.store.repairs)
         data["presets"] = list(own_presets.read(session).problems)

@@ -159,6 +159,12 @@ def _import(p: argparse.ArgumentParser) -> None:
 def _character(p: argparse.ArgumentParser) -> None:
     p.add_argument("--kind", help="what it is: person, cat, robot; instructions to the editor say so")
     p.add_argument("--class-prompt", help="what prompts and captions call it (default: what it is)")
+    p.add_argument("--rename", metavar="NAME", help="what it is called; its folder and id stay")
+    p.add_argument("--archive", action="store_true", help="take it out of all lists; --restore brings it back")
+    p.add_argument("--delete", action="store_true", help="put it into the trash: its files stay until that is emptied")
+    p.add_argument("--restore", metavar="NAME", help="take a character out of the trash or the archive")
+    p.add_argument("--away", action="store_true", help="list who is archived and who is in the trash")
+    p.add_argument("--empty-trash", action="store_true", help="remove for good who is in the trash, files and all")
 
 
 def _export(p: argparse.ArgumentParser) -> None:
@@ -394,7 +400,11 @@ COMMANDS: dict[str, Command] = {
     "crop": (crop_command.crop, "crop or turn sources; the files as they came in stay", _crop),
     "captions": (captions_command.captions, "list, check and edit what pictures are learnt with", _captions),
     "export": (export_command.export_dataset, "write a dataset for other trainers", _export),
-    "character": (character_command.character, "say what a character is, or change it", _character),
+    "character": (
+        character_command.character,
+        "say what a character is; change, rename, archive or delete it",
+        _character,
+    ),
     "survey": (commands.survey, "compare LoRAs on the same pictures and prompts", _survey),
     "enrich": (commands.enrich, "edit the sources along angle, light, background, expression, style", _enrich),
     "review": (

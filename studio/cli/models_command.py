@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 from pipelines.domain.records import Character
 from pipelines.session import Session
+from pipelines.workflow import characters, render
 from pipelines.workflow import models as choice
-from pipelines.workflow import render
 from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, work
 
 
@@ -23,7 +23,7 @@ def models(options: argparse.Namespace) -> Answer:
     with in_session(options, read_only=not (options.get or changing)) as session:
         if options.get:
             return _get(session, options.get)
-        someone = session.store.all(Character)
+        someone = characters.listed(session)
         if not changing:
             return _list(session, character_of(session, options) if someone else None)
         character = choice.change(

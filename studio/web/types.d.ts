@@ -225,10 +225,11 @@ export interface Changed {
   editor: string;
 }
 
-/** What a character is, said anew; ``None`` leaves it. */
+/** What a character is, or is called, said anew; ``None`` leaves it. */
 export interface Changes {
   kind?: string | null;
   class_prompt?: string | null;
+  name?: string | null;
 }
 
 /** Whom a wheel turns for. ``id`` is a slug and names folders; ``token`` and ``class_prompt`` build captions. */
@@ -246,6 +247,8 @@ export interface Character {
   practice: number | null;
   judged_by: "face" | "look" | "none";
   wanted: Record<string, number>;
+  archived: boolean;
+  trashed: string | null;
   created: string;
 }
 
@@ -332,6 +335,12 @@ export interface DecisionSaid {
 /** It was done as asked. */
 export interface Done {
   ok: boolean;
+}
+
+/** Who was removed for good; folders that were left, each with the reason. */
+export interface Emptied {
+  removed: string[];
+  left: string[];
 }
 
 /** What the page knows for good: failure modes by their letter, and each in words, what a picture can show, the */
@@ -662,6 +671,12 @@ export interface PresetsTold {
   later: string[];
 }
 
+/** Characters that are archived, and those in the trash. */
+export interface PutAway {
+  archived: CharacterName[];
+  trash: CharacterName[];
+}
+
 /** One step of the rail. ``count`` is what it has to show (``None``: not counted); ``why`` is in words. */
 export interface RailStep {
   key: string;
@@ -811,7 +826,7 @@ export interface StepTaken {
   words: string;
 }
 
-/** What goes on now. ``revision`` changes whenever something that a page shows may have changed. */
+/** What goes on now. ``revision`` changes whenever something that a page shows may have changed; so many characters */
 export interface StudioStatus {
   rail: RailStep[];
   next: NextAction | null;
@@ -822,6 +837,7 @@ export interface StudioStatus {
   revision: string;
   character: Character | null;
   characters: CharacterName[];
+  away: number;
   workspace: string;
   workspace_id: string;
   theme: string;
