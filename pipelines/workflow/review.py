@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pipelines.domain import verdicts
 from pipelines.domain.records import Correction, Decision, ImageRecord, Verdict, Who, new_id
@@ -133,7 +133,7 @@ def _with_short_note(decision: Decision) -> Decision:
 def gate_to_open(session: Session, character_id: str, gates: Iterable[Gate], at: Gate) -> Gate:
     """Which of ``gates`` to look at first: ``at``, unless nothing is to be judged there and something is elsewhere; one
     that has pictures where nothing is to be judged at all."""
-    known = (at, *(gate for gate in gates if gate != at))
+    known: list[Gate] = [at, *(gate for gate in gates if gate != at)]
     waiting = (gate for gate in known if undecided(session, character_id, gate))
     there = (gate for gate in known if at_gate(session, character_id, gate))
     return next(waiting, None) or next(there, at)
@@ -325,7 +325,7 @@ def _taken_back(session: Session, correction: Correction) -> bool:
 def _triplet(
     session: Session, wrong: ImageRecord, target: ImageRecord, version: str, what_was_wrong: str, who: Who
 ) -> Correction:
-    both = {"who": who, "action": "label", "batch": new_id()}  # taken back together
+    both: dict[str, Any] = {"who": who, "action": "label", "batch": new_id()}  # taken back together
     found_good = Decision(image=target.id, value="good", reason="correction", where="correction", **both)
     found_wrong = Decision(image=wrong.id, value="needs_correction", reason=what_was_wrong, where="review", **both)
     correction = Correction(

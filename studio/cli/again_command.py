@@ -5,7 +5,7 @@ import argparse
 from pipelines.domain.words import count
 from pipelines.workflow import again as making
 from pipelines.workflow import recipes
-from studio.cli.answers import Answer, Usage, character_of, command, in_session, picture_ids, work
+from studio.cli.answers import Answer, Usage, character_of, command, in_session, in_session_or_beside, picture_ids, work
 from studio.cli.values import file
 
 
@@ -23,7 +23,7 @@ def again_options(p: argparse.ArgumentParser) -> None:
 @command
 def again(options: argparse.Namespace) -> Answer:
     """Make a picture again, with another seed or with other values of one thing."""
-    with in_session(options) as session:
+    with in_session_or_beside(options) as session:
         (image,) = picture_ids(session, options, [options.image])
         if not options.vary:
             return work(session, (making.vary if options.few else making.retry)(session, image))

@@ -15,6 +15,7 @@ from pipelines.storage import pictures
 from pipelines.workflow import loras, recipes, review, sources
 from studio.server import choices
 from studio.server.in_words import Done, InWords
+from studio.server.shown import for_the_shown
 from studio.server.state import Studio
 
 LARGEST = 256 * 1024**2
@@ -33,7 +34,7 @@ def recipe_routes(studio: Studio) -> APIRouter:
     """What a picture tells of how it was made."""
     router = APIRouter(route_class=InWords)
 
-    @router.post("/recipe")
+    @router.post("/recipe", dependencies=[for_the_shown(studio)])
     def from_file(file: Annotated[UploadFile, File()]) -> Restored:
         """The settings that a PNG carries, ours or another program's. It is read as text; nothing is run by it."""
         data = file.file.read(LARGEST + 1)
@@ -45,11 +46,11 @@ def recipe_routes(studio: Studio) -> APIRouter:
             recipe = recipes.of_file(path)
         return _use(studio, recipe)
 
-    @router.post("/picture/{image_id}/use")
+    @router.post("/picture/{image_id}/use", dependencies=[for_the_shown(studio)])
     def from_picture(image_id: str) -> Restored:
         return _use(studio, recipes.of_image(studio.session, image_id))
 
-    @router.post("/picture/{image_id}/tick")
+    @router.post("/picture/{image_id}/tick", dependencies=[for_the_shown(studio)])
     def tick(image_id: str, tab: Annotated[Literal["enrich", "survey"], Body(embed=True)]) -> Done:
         """Have a source ticked alone in a tab."""
         known = [source.id for source in sources.sources(studio.session, studio.character_id)]

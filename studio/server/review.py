@@ -13,6 +13,7 @@ from pipelines.workflow import goals, pristine, review, review_history, review_o
 from studio.server import foresight, piles
 from studio.server.foresight import Settled
 from studio.server.in_words import InWords, unchecked
+from studio.server.shown import for_the_shown
 from studio.server.state import Studio
 
 PICTURE_LIMIT = 256 * 1024**2
@@ -105,7 +106,7 @@ def review_routes(studio: Studio) -> APIRouter:
         settled = foresight.settled(studio, [said.image for said in there])
         return {"known": sorted(known), "lost": sorted(known - {s.id for s in there}), **settled}
 
-    @router.post("/review/filter")
+    @router.post("/review/filter", dependencies=[for_the_shown(studio)])
     def sort_out(cut: Annotated[Cosine | None, Body(embed=True)] = None) -> SortedOut:
         done = review.apply_filter(studio.session, studio.character_id, cut=cut)
         return {"rejected": len(done.rejected), "left": done.left}
@@ -121,7 +122,7 @@ def _history_routes(studio: Studio) -> APIRouter:
     """What was said before is taken back; how much is wanted."""
     router = APIRouter(route_class=InWords)
 
-    @router.post("/review/undo")
+    @router.post("/review/undo", dependencies=[for_the_shown(studio)])
     def undo(gate: Annotated[review.Gate, Body()], step: Annotated[str, Body()] = "") -> StepTaken:
         """Take back what a human decided last at a gate, or one ``step`` of it; redo takes the ``id`` of the answer."""
         return _answer(studio, review_history.undo(studio.session, studio.character_id, gate, step))
@@ -130,7 +131,7 @@ def _history_routes(studio: Studio) -> APIRouter:
     def redo(step: Annotated[str, Body(embed=True)]) -> StepTaken:
         return _answer(studio, review_history.redo(studio.session, step))
 
-    @router.post("/review/keep-one")
+    @router.post("/review/keep-one", dependencies=[for_the_shown(studio)])
     def keep_one(gate: Annotated[review.Gate, Body()], image: Annotated[str, Body()]) -> StepTaken:
         """A picture is good and those that are nearly the same are rejected; undo takes the ``id`` as its step."""
         session = studio.session
@@ -138,7 +139,7 @@ def _history_routes(studio: Studio) -> APIRouter:
         review.decide(session, decided)
         return _answer(studio, review_history.Step(decided[0].batch, tuple(decided)))
 
-    @router.post("/review/wanted")
+    @router.post("/review/wanted", dependencies=[for_the_shown(studio)])
     def want(gate: Annotated[review.Gate, Body()], number: Annotated[Wanted, Body()]) -> piles.Tally:
         goals.want(studio.session, studio.character_id, gate, number)
         return piles.tally(studio, gate)
@@ -216,7 +217,7 @@ def _pristine_routes(studio: Studio) -> APIRouter:
     def candidates() -> piles.Candidates:
         return piles.candidates(studio)
 
-    @router.post("/review/pristine")
+    @router.post("/review/pristine", dependencies=[for_the_shown(studio)])
     def keep(images: Annotated[list[str], Body(embed=True)]) -> Kept:
         kept = pristine.keep(studio.session, studio.character_id, images)
         return {"version": kept.version, "count": len(kept.images)}
