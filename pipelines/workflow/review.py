@@ -134,9 +134,11 @@ def gate_to_open(session: Session, character_id: str, gates: Iterable[Gate], at:
     """Which of ``gates`` to look at first: ``at``, unless nothing is to be judged there and something is elsewhere; one
     that has pictures where nothing is to be judged at all."""
     known: list[Gate] = [at, *(gate for gate in gates if gate != at)]
-    waiting = (gate for gate in known if undecided(session, character_id, gate))
-    there = (gate for gate in known if at_gate(session, character_id, gate))
-    return next(waiting, None) or next(there, at)
+    for look in (undecided, at_gate):
+        for gate in known:
+            if look(session, character_id, gate):
+                return gate
+    return at
 
 
 def undecided(session: Session, character_id: str, gate: Gate) -> list[ImageRecord]:
