@@ -71,8 +71,12 @@ class Session:
     def character(self, character_id: str) -> Character:
         """The character of that id. Raises NotFound."""
         found = self.store.get(Character, character_id)
+        if found is not None and found.trashed:
+            raise NotFound(
+                f"{found.name} is in the trash. Take it out first: flenwheel character --restore {found.id}."
+            )
         if found is None:
-            known = ", ".join(c.id for c in self.store.all(Character)) or "none yet"
+            known = ", ".join(c.id for c in self.store.all(Character) if not c.trashed) or "none yet"
             raise NotFound(f"There is no character {character_id!r} in this workspace (known: {known}).")
         return found
 

@@ -21,6 +21,8 @@ Count = Annotated[int, Field(ge=1, le=100_000)]
 """How many at most."""
 More = Annotated[int, Field(ge=0, le=2)]
 """How many pictures of the character an editor sees beside the one that it edits."""
+Wanted = Annotated[int, Field(ge=1, le=10_000)]
+"""How many good pictures are wanted at a gate."""
 Fraction = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 

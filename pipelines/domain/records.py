@@ -69,7 +69,9 @@ class Character(Record):
     ``kind`` is what instructions to the editor call it (characters of before there were kinds are persons);
     ``formerly`` are the ``instance`` words that it had before its kind was changed, which stand in captions and
     prompts of then.
-    ``judged_by`` says what it is told by.
+    ``judged_by`` says what it is told by. ``wanted``: how many good pictures are wanted at a gate, where a human said
+    so (``workflow.goals``). ``archived``: it stands in no list; ``trashed``: when it was put into the
+    trash, where it stays whole until that is emptied (``workflow.putting_away``).
     """
 
     table: ClassVar[str] = "characters"
@@ -84,6 +86,9 @@ class Character(Record):
     may_use: bool = False
     practice: int | None = None
     judged_by: JudgedBy = "face"
+    wanted: dict[str, int] = Field(default_factory=dict)
+    archived: bool = False
+    trashed: datetime | None = None
     created: datetime = Field(default_factory=now)
 
     @property
@@ -234,7 +239,8 @@ class Decision(Record):
 
     ``action`` and ``value``: ``label`` (a Label, or None to clear), ``identity`` and ``edit`` (1-5, or None to
     clear), ``failure`` (a failure mode's name, toggled), ``note`` (text), ``undo`` (takes back the event ``undoes``).
-    ``where`` is the gate it was made at, such as ``review`` or ``card``.
+    ``where`` is the gate it was made at, such as ``review`` or ``card``. Decisions of one ``batch`` were made with one
+    key and are taken back with one (empty: it was made alone).
     """
 
     table: ClassVar[str] = "decisions"
@@ -246,6 +252,7 @@ class Decision(Record):
     reason: str = ""
     where: str = "review"
     undoes: str = ""
+    batch: str = ""
     at: datetime = Field(default_factory=now)
 
 

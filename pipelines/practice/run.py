@@ -19,6 +19,7 @@ from pipelines.queue.stored_request import stored_request_if_readable
 from pipelines.session import Session
 from pipelines.workflow import (
     calibration,
+    characters,
     datasets,
     enrich,
     few_sources,
@@ -99,7 +100,7 @@ class PracticeRun:
 
     def _character(self) -> Character:
         """The practice character of this workspace, begun if need be, with its sources looked at."""
-        mine = [c for c in self.session.store.all(Character) if c.practice == self.wish.number and self._is_ours(c)]
+        mine = [c for c in characters.present(self.session) if c.practice == self.wish.number and self._is_ours(c)]
         if not mine:
             w = self.wish
             made, job = practice.start(self.session, w.number, held_out=w.held_out, count=w.sources)

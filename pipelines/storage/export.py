@@ -22,12 +22,13 @@ METADATA, KOHYA_METADATA = "metadata.jsonl", "meta_cap.json"
 @dataclass(frozen=True)
 class Entry:
     """One picture of a dataset that leaves: ``name`` without ending is what it is to be called; ``control`` the picture
-    that an edit begins with."""
+    that an edit begins with; ``note`` what a human noted on it in Review."""
 
     name: str
     picture: Path
     caption: str
     control: Path | None = None
+    note: str = ""
 
 
 def copy_with_caption(picture: Path, folder: Path, caption: str, stem: str = "") -> Path:
@@ -75,6 +76,7 @@ def _control(folder: Path, copy: Path, entry: Entry) -> Path | None:
 
 def _row(final: Path, copy: Path, entry: Entry, control: Path | None) -> dict[str, str]:
     row = {"file_name": copy.name, "image_path": str(final / copy.name), "caption": entry.caption}
+    row |= {"note": entry.note} if entry.note else {}
     return row if control is None else row | {"control_path": str(final / CONTROL / control.name)}
 
 

@@ -141,6 +141,35 @@ def read_recipe(path: Path, relative: str = "") -> ImageRecord | None:
         return None
 
 
+def texts(path: Path) -> dict[str, str]:
+    """The texts that stand in a PNG, by their names; none for what is no PNG. The pixels are not decoded."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            return {str(name): text for name, text in image.info.items() if isinstance(text, str)}
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
+        return {}
+
+
+PNG_HEAD = b"\x89PNG\r\n\x1a\n"
+TELLING = (b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME")
+
+
+def without_texts(data: bytes) -> bytes:
+    """A PNG without what is written in it beside its pixels, which stay as they are. Raises ValueError for what is no
+    whole PNG."""
+    if not data.startswith(PNG_HEAD):
+        raise ValueError("That is no PNG.")
+    kept, at = [PNG_HEAD], len(PNG_HEAD)
+    while at < len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")  # length, name, content, checksum
+        if end > len(data):
+            raise ValueError("That PNG is cut off.")
+        if data[at + 4 : at + 8] not in TELLING:
+            kept.append(data[at:end])
+        at = end
+    return b"".join(kept)
+
+
 def thumbnail(workspace: Workspace, record: ImageRecord, width: int = THUMBNAIL) -> Path:
     """A WebP of the picture that fits a square of ``width`` pixels or a little more (``WIDTHS``), made when missing.
 

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, cast, get_args
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tinydb import TinyDB
 
 from pipelines.domain import verdicts
-from pipelines.domain.records import Decision, Record, Verdict
+from pipelines.domain.records import Decision, ImageRecord, Record, Verdict
 from pipelines.storage import mirror, set_aside
 from pipelines.storage.checked import BadRecord, gaps_filled, read_again
 from pipelines.storage.journal import Journal, StoreUnreadable, StoreWriteFailed
@@ -165,6 +165,29 @@ class Store:
             self._indexes.clear()
             self._verdicts.clear()
 
+    def remove(self, *records: Record) -> None:
+        """Take records out for good, and the decisions about pictures among them: all or none, durable on return.
+        Raises StoreWriteFailed and StoreReadOnly."""
+        if self.read_only:
+            raise StoreReadOnly(f"The workspace {self.root} is closed, or was opened only to be read.")
+        with self._lock:
+            said = [d for r in records if isinstance(r, ImageRecord) for d in self.decisions(r.id)]
+            gone = [r for r in {(r.table, r.id): r for r in (*records, *said)}.values() if self._has(r)]
+            documents = [(r, self._table(r.table).by_id(r.id)) for r in gone]
+            with self._storage.one_line():
+                for record in gone:
+                    self._table(record.table).take_out(record.id)
+            for name in {r.table for r in gone}:
+                self._table(name).renumber()
+            for record, document in documents:
+                self._parsed.get(record.table, {}).pop(record.id, None)
+                self._verdicts.pop(record.id, None)
+                self._reindex(record.table, document, None)
+            self.revision += 1
+
+    def _has(self, record: Record) -> bool:
+        return self._table(record.table).by_id(record.id) is not None
+
     def mirrored(self, *, compare: bool = False) -> None:
         """Wait until the copies beside the files hold all that is kept; ``compare`` looks at each of them."""
         if compare:
@@ -200,6 +223,12 @@ class Store:
                 found.sort(key=table.row)
             cache = self._parsed.setdefault(cls.table, {})
             return [record for id in found if (record := cast("R | None", cache.get(id)) or self.get(cls, id))]
+
+    def newest(self, cls: type[R]) -> Iterator[R]:
+        """Records of a class, the last inserted first; those there are now, read one by one as they are asked for."""
+        with self._lock:
+            ids = [document["id"] for document in self._table(cls.table).documents()]
+        return (record for id in reversed(ids) if (record := self.get(cls, id)))
 
     # ---- decisions
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pipelines.domain.presets import changed_since
-from pipelines.domain.records import ImageRecord
+from pipelines.domain.records import Character, ImageRecord
 from pipelines.domain.requests import (
     CalibrateRequest,
     CaptionRequest,
@@ -29,6 +29,7 @@ def admit(session: Session, request: Request) -> Request:
     picture that was left out since, nor a chain gone on with from one that was rejected. Nobody is measured against a
     picture that was left out since, and no threshold calibrated from one: those are taken off the request.
     """
+    _check_character(session, request)
     match request:
         case TrainRequest():
             _check_presets(session, {(request.family, request.revision)})
@@ -49,6 +50,13 @@ def admit(session: Session, request: Request) -> Request:
             return reading.still_to_read(session, request)
         case _:
             return request
+
+
+def _check_character(session: Session, request: Request) -> None:
+    who = request.plan.character if isinstance(request, RenderRequest) else getattr(request, "character", "")
+    found = session.store.get(Character, who) if who else None
+    if found is not None and found.trashed:
+        raise NotAllowed(f"{found.name} is in the trash: take it out first.")
 
 
 def _check_presets(session: Session, used: Iterable[tuple[str, str]]) -> None:

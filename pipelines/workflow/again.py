@@ -1,10 +1,15 @@
 """One picture once more: the same shot with a new seed, or with a few, while everything else stays as it was."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from pydantic import ValidationError
+
+from pipelines.domain.bounds import Guidance, Steps, Weight, fits
+from pipelines.domain.faults import shown, wanted
 from pipelines.domain.records import DatasetKind, ImageRecord, Job
-from pipelines.domain.shots import Plan, Shot
+from pipelines.domain.shots import LoraStack, Plan, Shot
+from pipelines.domain.words import count
 from pipelines.session import Session
 from pipelines.workflow import datasets, render, review, sources
 from pipelines.workflow.characters import NotAllowed
@@ -33,11 +38,70 @@ def vary(session: Session, image_id: str) -> Job:
     return _submit(session, image_id, FEW, "Vary")
 
 
-def _submit(session: Session, image_id: str, count: int, what: str) -> Job:
+ONE_THING = {"steps": Steps, "guidance": Guidance, "strength": Weight, "prompt": str}
+"""What may be varied alone, with what it takes: ``strength`` is the weight of the first LoRA of the stack."""
+MOST_VALUES = 12
+
+
+def vary_one(session: Session, image_id: str, name: str, values: Sequence[str]) -> Job:
+    """Make a picture again with other values of one thing (``ONE_THING``), all else the same, its seed too. Raises
+    NotFound, NotAllowed."""
     image = review.get(session, image_id)
-    made = plan(session, image, count)
+    made = one_thing(session, image, name, values)
+    what = f"Vary {name} of {made.shots[0].purpose.cell}: {count(len(made.shots), 'picture')}"
+    return render.submit(session, made, what)
+
+
+def one_thing(session: Session, image: ImageRecord, name: str, values: Sequence[str]) -> Plan:
+    """The plan of ``vary_one``. Raises as that does."""
+    beginning = plan(session, image, 1)
+    assert image.shot
+    if name not in ONE_THING:
+        raise NotAllowed(f"Of {', '.join(ONE_THING)} one can be varied, not {shown(name)}.")
+    if name == "strength" and not image.shot.stack.adapters:
+        raise NotAllowed("That picture was made without a LoRA: there is no strength to vary.")
+    asked = list(dict.fromkeys(" ".join(value.split()) for value in values if value.strip()))
+    if not asked or len(asked) > MOST_VALUES:
+        raise NotAllowed(f"Give one to {MOST_VALUES} values, such as 2, 3.5, 5.")
+    shots = {shot.id: shot for value in asked if (shot := _with(image.shot, name, value)).id != image.shot.id}
+    if not shots:
+        raise NotAllowed("That is how it was made already: give another value.")
+    first = beginning.shots[0].purpose.variant
+    numbered = [
+        shot.model_copy(update={"purpose": shot.purpose.model_copy(update={"variant": first + n})})
+        for n, shot in enumerate(shots.values())
+    ]
+    return beginning.model_copy(update={"shots": tuple(numbered)})
+
+
+def values(image: ImageRecord) -> dict[str, str]:
+    """What can be varied of a picture, with the value that it has; nothing where it cannot be made again."""
+    shot = image.shot
+    if shot is None or not repeatable(image):
+        return {}
+    told = {"guidance": f"{shot.guidance:g}", "steps": str(shot.steps)}
+    told |= {"strength": f"{shot.stack.adapters[0].weight:g}"} if shot.stack.adapters else {}
+    return told | {"prompt": shot.prompt}
+
+
+def _with(shot: Shot, name: str, said: str) -> Shot:
+    """``shot`` with another value of one thing. Raises NotAllowed for one that does not do."""
+    try:
+        value = fits(ONE_THING[name], said)
+    except ValidationError as error:
+        raise NotAllowed(f"{name.capitalize()} {shown(said)}: it is {wanted(error)}.") from None
+    if name != "strength":
+        return shot.model_copy(update={name: value})
+    first, *others = shot.stack.adapters
+    adapters = (first.model_copy(update={"weight": value}), *others)
+    return shot.model_copy(update={"stack": LoraStack(adapters=adapters)})
+
+
+def _submit(session: Session, image_id: str, pictures: int, what: str) -> Job:
+    image = review.get(session, image_id)
+    made = plan(session, image, pictures)
     cell = made.shots[0].purpose.cell
-    return render.submit(session, made, f"{what} {cell}" + (f": {count} pictures" if count > 1 else ""))
+    return render.submit(session, made, f"{what} {cell}" + (f": {pictures} pictures" if pictures > 1 else ""))
 
 
 def plan(session: Session, image: ImageRecord, count: int) -> Plan:

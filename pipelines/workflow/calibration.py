@@ -9,7 +9,7 @@ from pipelines.domain.records import Character, Identity, ImageRecord, Job, Lora
 from pipelines.domain.requests import CalibrateRequest, Other, Reference, ScoreRequest
 from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
-from pipelines.workflow import datasets, generate, judges, outsiders, render, review, sources
+from pipelines.workflow import characters, datasets, generate, judges, outsiders, render, review, sources
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.thresholds import fits, newest
 from pipelines.world.cast import CAST
@@ -156,7 +156,7 @@ def others(session: Session, character: Character) -> tuple[Other, ...]:
     """Who else is known here: the sources of the other characters (but not those of the same practice character), and
     pictures made by the base model alone, whose people are the model's own: one group for each prompt."""
     own = character.practice
-    everyone = [c for c in session.store.all(Character) if c.id != character.id]
+    everyone = [c for c in characters.present(session) if c.id != character.id]
     groups = {
         f"{c.name} ({c.id})": [s.ref for s in sources.sources(session, c.id)]
         for c in everyone

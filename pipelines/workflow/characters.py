@@ -10,7 +10,7 @@ from pipelines.queue.admission import NotAllowed
 from pipelines.session import NotFound, Session
 from pipelines.storage.names import slug
 
-LONGEST_KIND = 60
+LONGEST_KIND, LONGEST_NAME = 60, 80
 
 
 def folder_name(name: str) -> str:
@@ -44,15 +44,9 @@ def new(
     is recommended). ``kind`` is what it is (empty: as its class prompt says) and ``class_prompt`` what prompts call it
     (empty: its kind). ``practice``: which of the mini world's people it is, if any. Raises NotFound for a model that is
     none, NotAllowed without a name, or without the word that its pictures may be used."""
-    name, token = " ".join(composed(name).split()), composed(token)
-    if not name:
-        raise NotAllowed("Give the character a name.")
-    if len(name) > 80:
-        raise NotAllowed("That name is too long: 80 characters at most.")
+    name, token = name_of(name), composed(token)
     if not may_use:
         raise NotAllowed("Say first that you may use the pictures of this character.")
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
-        raise NotAllowed("That name holds characters that cannot be shown: type it anew.")
     if not is_word(token, least=2):
         raise NotAllowed(f"The token is one word of 2 to 40 letters, digits, _ or -, such as {TOKEN}.")
     class_prompt, kind = _phrase(class_prompt), _phrase(kind)
@@ -71,6 +65,34 @@ def new(
     )
 
 
+def name_of(said: str) -> str:
+    """A character's name as it is kept. Raises NotAllowed for none, one that is too long or cannot be shown."""
+    name = " ".join(composed(said).split())
+    if not name:
+        raise NotAllowed("Give the character a name.")
+    if len(name) > LONGEST_NAME:
+        raise NotAllowed(f"That name is too long: {LONGEST_NAME} characters at most.")
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
+        raise NotAllowed("That name holds characters that cannot be shown: type it anew.")
+    return name
+
+
+def present(session: Session) -> list[Character]:
+    """The characters of the workspace that are not in the trash, in the order they were made."""
+    return [c for c in session.store.all(Character) if not c.trashed]
+
+
+def listed(session: Session) -> list[Character]:
+    """The characters that stand in lists: neither archived nor in the trash."""
+    return [c for c in present(session) if not c.archived]
+
+
+def current(session: Session, chosen: str) -> Character | None:
+    """The character worked on: the chosen one, if it is listed, else the newest that is."""
+    known = {c.id: c for c in listed(session)}
+    return known.get(chosen) or next(reversed(known.values()), None)
+
+
 def able(session: Session, role: Role, name: str) -> str:
     """The name of a model that can do a role. Raises NotFound for a model that is none, NotAllowed for another's."""
     model = session.family(name)
@@ -81,11 +103,18 @@ def able(session: Session, role: Role, name: str) -> str:
 
 
 def change(
-    session: Session, character_id: str, *, kind: str | None = None, class_prompt: str | None = None
+    session: Session,
+    character_id: str,
+    *,
+    kind: str | None = None,
+    class_prompt: str | None = None,
+    name: str | None = None,
 ) -> Character:
-    """Say anew what a character is; ``None`` leaves it (prompts call it by its kind, unless they are told otherwise).
-    What was made keeps its prompts; captions have the new words, and so have plans. Raises NotFound, NotAllowed."""
+    """Say anew what a character is, or what it is called; ``None`` leaves it (prompts call it by its kind, unless they
+    are told otherwise). What was made keeps its prompts; captions have the new words, and so have plans. Its id, which
+    names its folders, stays. Raises NotFound, NotAllowed."""
     before = session.character(character_id)
+    before = before if name is None else before.model_copy(update={"name": name_of(name)})
     new_kind = before.kind if kind is None else _phrase(kind)
     called = class_prompt if class_prompt is not None else None if kind is None else kind
     new_class = before.class_prompt if called is None else _phrase(called)
@@ -122,7 +151,7 @@ def judge_by(session: Session, character_id: str, judged_by: JudgedBy) -> Charac
 
 def named(session: Session, name: str) -> Character:
     """The character of that id or name. Raises NotFound, also when several go by it: an id names one alone."""
-    known = session.store.all(Character)
+    known = present(session)
     match = [c for c in known if c.id == name or same(c.name, name)]
     exactly = [c for c in match if c.id == name and same(c.name, name)]
     if len(match) > 1 and not exactly:

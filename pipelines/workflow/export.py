@@ -46,7 +46,8 @@ def _pictures(session: Session, character_id: str, what: What) -> list[files.Ent
     groups = pristine.learnt_from(session, character_id)
     groups["source"] = sources(session, character_id)
     chosen = [image for name, images in groups.items() if what in (name, "training") for image in images]
-    return [files.Entry(_name(i), session.workspace.path(i.path), as_it_leaves(i, captions)) for i in chosen]
+    place, verdict = session.workspace.path, session.store.verdict
+    return [files.Entry(_name(i), place(i.path), as_it_leaves(i, captions), note=verdict(i.id).note) for i in chosen]
 
 
 def as_it_leaves(image: ImageRecord, captions: Captions) -> str:
@@ -70,7 +71,8 @@ def _edits(session: Session, character_id: str) -> list[files.Entry]:
 def _edit(session: Session, correction: Correction) -> files.Entry:
     place = session.workspace.path
     name = f"correction-{correction.target.id[:8]}"
-    return files.Entry(name, place(correction.target.path), correction.instruction, place(correction.source.path))
+    picture, source = place(correction.target.path), place(correction.source.path)
+    return files.Entry(name, picture, correction.instruction, source, session.store.verdict(correction.target.id).note)
 
 
 def write(session: Session, character_id: str, what: What, folder: Path) -> Exported:

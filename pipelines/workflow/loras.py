@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pipelines.domain.bounds import Weight, fits
 from pipelines.domain.faults import wanted
 from pipelines.domain.presets import CatalogueEntry, ModelFamily
-from pipelines.domain.records import Job, LoraRecord, Target, TrainingRun
+from pipelines.domain.records import Character, Job, LoraRecord, Target, TrainingRun
 from pipelines.domain.requests import ObtainLoraRequest
 from pipelines.domain.sampling import Sampling
 from pipelines.domain.shots import Adapter, LoraStack
@@ -126,14 +126,20 @@ def usable(session: Session, family: str) -> list[LoraRecord]:
     model = session.presets.models.get(family)
     if model is None:
         return []
-    own = _newest_first(session.store.all(LoraRecord, family=model.architecture))
+    own = _newest_first([lora for lora in _library(session) if lora.family == model.architecture])
     here = [lora for lora in own if not lora.changed or shared_loras.is_here(session, lora)]
     return _of_width(session, model, [*here, *shared_loras.unused(session, model)])
 
 
 def everyone(session: Session) -> list[LoraRecord]:
     """All LoRAs that can be named: the library's, and the files of shared folders that nobody used yet."""
-    return [*session.store.all(LoraRecord), *shared_loras.unused(session)]
+    return [*_library(session), *shared_loras.unused(session)]
+
+
+def _library(session: Session) -> list[LoraRecord]:
+    """LoRAs that were brought in or trained, but for those of characters in the trash."""
+    gone = {c.id for c in session.store.all(Character) if c.trashed}
+    return [lora for lora in session.store.all(LoraRecord) if lora.character not in gone]
 
 
 def _of_width(session: Session, model: ModelFamily, found: list[LoraRecord]) -> list[LoraRecord]:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.domain.records import Character
 from pipelines.session import Session
 from pipelines.storage.preset_examples import write_examples
 from pipelines.storage.preset_files import KINDS
 from pipelines.storage.presets import FOLDER
+from pipelines.workflow import characters
 
 TITLES = {
     "models": "Models",
@@ -75,7 +75,7 @@ def _lost(session: Session) -> list[str]:
     """Models that are in use and not there: their file is gone or broken."""
     known, settings = session.presets.models, session.settings
     used = {f"Settings, {role}": getattr(settings, role) for role in ("generator", "editor")}
-    for character in session.store.all(Character):
+    for character in characters.present(session):
         used |= {f"{character.name}, {role}": getattr(character, role) for role in ("generator", "editor")}
     gone = {where: name for where, name in used.items() if name not in known}
     return [f"{where}: there is no model {name!r} any more; its file is gone or broken" for where, name in gone.items()]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pipelines.domain import verdicts
 from pipelines.domain.records import Correction, Decision, ImageRecord, Verdict, Who, new_id
@@ -35,6 +35,8 @@ PILES: dict[str, str] = {
 TRIES: tuple[Gate, ...] = ("enriched", "survey")
 """Kinds of pictures that are edits of a source: one of them may be a better try of another."""
 NOT_AN_EDIT = "Only a picture that was edited from a source can be corrected."
+
+LONGEST_NOTE = 500
 
 NO_FACE = -2.0
 """Below every cosine: where a picture lies that has no face although it should."""
@@ -111,11 +113,32 @@ def references_by_angle(session: Session, character_id: str) -> dict[str, ImageR
 
 
 def decide(session: Session, decisions: Iterable[Decision]) -> None:
-    """Record decisions, durably. Sending the same one twice counts once. Raises NotFound for an unknown picture."""
-    batch = list(decisions)
+    """Record decisions, durably. Sending the same one twice counts once. Raises NotFound for an unknown picture, and
+    NotAllowed for a note that is too long."""
+    batch = [_with_short_note(d) for d in decisions]
     for decision in batch:
         get(session, decision.image)
     session.store.decide(*batch)
+
+
+def _with_short_note(decision: Decision) -> Decision:
+    if decision.action != "note" or not isinstance(decision.value, str):
+        return decision
+    words = " ".join(decision.value.split())
+    if len(words) > LONGEST_NOTE:
+        raise NotAllowed(f"A note is short: {LONGEST_NOTE} characters at most.")
+    return decision.model_copy(update={"value": words or None})
+
+
+def gate_to_open(session: Session, character_id: str, gates: Iterable[Gate], at: Gate) -> Gate:
+    """Which of ``gates`` to look at first: ``at``, unless nothing is to be judged there and something is elsewhere; one
+    that has pictures where nothing is to be judged at all."""
+    known: list[Gate] = [at, *(gate for gate in gates if gate != at)]
+    for look in (undecided, at_gate):
+        for gate in known:
+            if look(session, character_id, gate):
+                return gate
+    return at
 
 
 def undecided(session: Session, character_id: str, gate: Gate) -> list[ImageRecord]:
@@ -304,12 +327,9 @@ def _taken_back(session: Session, correction: Correction) -> bool:
 def _triplet(
     session: Session, wrong: ImageRecord, target: ImageRecord, version: str, what_was_wrong: str, who: Who
 ) -> Correction:
-    found_good = Decision(
-        image=target.id, who=who, action="label", value="good", reason="correction", where="correction"
-    )
-    found_wrong = Decision(
-        image=wrong.id, who=who, action="label", value="needs_correction", reason=what_was_wrong, where="review"
-    )
+    both: dict[str, Any] = {"who": who, "action": "label", "batch": new_id()}  # taken back together
+    found_good = Decision(image=target.id, value="good", reason="correction", where="correction", **both)
+    found_wrong = Decision(image=wrong.id, value="needs_correction", reason=what_was_wrong, where="review", **both)
     correction = Correction(
         id=new_id(),
         character=wrong.character,

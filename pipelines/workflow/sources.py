@@ -220,16 +220,17 @@ def tag(
 
 def angle_of(image: ImageRecord) -> Angle:
     """What the human said, else what was asked for when it was made, else what was measured."""
-    return _first_known((image.angle, _asked(image, "angle"), seen(image, "angle").value), get_args(Angle))
+    return _first_known((image.angle, asked(image, "angle"), seen(image, "angle").value), get_args(Angle))
 
 
 def expression_of(image: ImageRecord) -> Expression:
     """What the human said, else what was asked for when it was made, else what was measured."""
     measured = seen(image, "expression").value
-    return _first_known((image.expression, _asked(image, "expression"), measured), get_args(Expression))
+    return _first_known((image.expression, asked(image, "expression"), measured), get_args(Expression))
 
 
-def _asked(image: ImageRecord, label: str) -> str:
+def asked(image: ImageRecord, label: str) -> str:
+    """What a picture was asked to show when it was made (``angle``, ``expression``); ``unsure``: nothing was."""
     return image.shot.purpose.labels.get(label, "unsure") if image.shot else "unsure"
 
 

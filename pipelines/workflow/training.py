@@ -16,14 +16,13 @@ from pipelines.domain.words import count
 from pipelines.planning import model_card
 from pipelines.planning.base import size_like
 from pipelines.session import Session
-from pipelines.workflow import datasets, gate, loras, pristine, render, review, sources
+from pipelines.workflow import datasets, gate, goals, loras, pristine, render, review, sources
 from pipelines.workflow.captions import Captions
 from pipelines.workflow.captions import caption as caption
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.gate import GateShut
 from pipelines.workflow.sources import angle_of, cell_of, expression_of
 
-GOOD_WANTED = 30
 TRIPLETS_WANTED = 10
 EXPRESSIONS_WANTED = 3
 TELLING = 100
@@ -98,8 +97,9 @@ def _character_set(session: Session, character_id: str) -> TrainingSet:
     waiting = len(review.undecided(session, character_id, "enriched"))
     if waiting:
         found.blockers.append(f"{waiting} enriched pictures wait for review: nothing unreviewed is trained on.")
-    if len(groups["enriched"]) < GOOD_WANTED:
-        found.warnings.append(f"{len(groups['enriched'])} good enriched pictures of {GOOD_WANTED} wanted.")
+    wanted = goals.wanted(session.character(character_id), "enriched") or 0
+    if len(groups["enriched"]) < wanted:
+        found.warnings.append(f"{len(groups['enriched'])} good enriched pictures of {wanted} wanted.")
     found.warnings += _forgetting(found.images)
     found.warnings += sources.advice(session, character_id)
     return found

@@ -99,12 +99,12 @@ def _nothing_written(busy: WorkspaceBusy) -> Iterator[None]:
 
 def character_of(session: Session, options: argparse.Namespace) -> Character:
     """The named character, else the one chosen in the studio, else the only or newest one."""
-    known = session.store.all(Character)
-    if not known:
-        raise NotFound(NOBODY)
-    if options.character:
+    if options.character and characters.present(session):
         return characters.named(session, options.character)
-    return session.store.get(Character, session.settings.character) or known[-1]
+    found = characters.current(session, session.settings.character)
+    if found is None:
+        raise NotFound(NOBODY)
+    return found
 
 
 def lora_rows(session: Session, rows: Iterable[str]) -> list[tuple[str, float]]:

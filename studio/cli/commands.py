@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from pipelines.domain.records import Card, Character, Decision, Survey
+from pipelines.domain.records import Card, Character, Survey
 from pipelines.domain.requests import ScoreRequest
 from pipelines.domain.shots import LoraStack
 from pipelines.domain.words import count
-from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
 from pipelines.storage.atomic import write_durably
 from pipelines.storage.given import look_through
@@ -26,14 +25,12 @@ from pipelines.workflow import (
     judges,
     loras,
     outsiders,
-    pristine,
     sources,
     training,
 )
 from pipelines.workflow import enrich as enriching
 from pipelines.workflow import generate as generating
 from pipelines.workflow import presets as own_presets
-from pipelines.workflow import review as reviewing
 from pipelines.workflow import survey as surveying
 from studio.cli import doctor as health
 from studio.cli.answers import (
@@ -55,8 +52,6 @@ from studio.cli.answers import (
     workspace_of,
 )
 from studio.cli.speech import say
-
-WHICH = "Say which pictures: ids as `flenwheel review` lists them."
 
 JUDGED = {"face": "its face", "look": "its look", "none": "your eyes alone"}
 
@@ -153,73 +148,6 @@ def _newest_survey(session: Session, character: Character) -> Survey:
     if not made:
         raise NotFound("There is no survey yet.")
     return made[-1]
-
-
-@command
-def review(options: argparse.Namespace) -> Answer:
-    """List a gate, decide, correct, filter, or keep the best."""
-    with in_session(options) as session:
-        character = character_of(session, options)
-        chosen = picture_ids(session, options, options.images)
-        if options.correct or options.better:
-            return _correct(session, options)
-        if options.filter:
-            sorted_out = reviewing.apply_filter(session, character.id, cut=options.cut)
-            return asdict(sorted_out), f"{len(sorted_out.rejected)} sorted out, {sorted_out.left} left for you"
-        if options.pristine:
-            found = pristine.candidates(session, character.id)
-            best = [image.id for image in found[: kept_at_once(session, character, found)]]
-            made = pristine.keep(session, character.id, chosen or best)
-            return {"dataset": made.model_dump(mode="json")}, f"{made.id}: {count(len(made.images), 'picture')}"
-        if options.failure:
-            return _failure(session, chosen, options)
-        if options.label:
-            return _label(session, chosen, options)
-        items = reviewing.pile(session, character.id, options.gate)
-        rows = [{"id": i.image.id, "path": i.image.path, **i.verdict.model_dump(mode="json")} for i in items]
-        words = [f"{row['id'][:12]}  {row['label'] or 'undecided':17} {row['path']}" for row in rows]
-        return {"images": rows}, "\n".join(words) or "Nothing here yet."
-
-
-def _correct(session: Session, options: argparse.Namespace) -> Answer:
-    """``--with`` is a picture of the workspace, or the file of a corrected one."""
-    if not options.correct or not options.better:
-        raise Usage("A correction takes both: --correct IMAGE --with IMAGE (a better try, or a corrected file).")
-    (wrong,) = picture_ids(session, options, [options.correct])
-    file = Path(options.better)
-    if file.is_file():
-        made = reviewing.correct(session, wrong, file.name, file, options.reason)
-    else:
-        (better,) = picture_ids(session, options, [options.better])
-        made = reviewing.correct_with(session, wrong, better, options.reason)
-    return {"correction": made.model_dump(mode="json")}, f"{made.wrong.id[:12]} is corrected by {made.target.path}"
-
-
-def _failure(session: Session, chosen: list[str], options: argparse.Namespace) -> Answer:
-    """Note a failure mode, by its name or its letter, or take it back."""
-    modes = session.presets.failures
-    found = next((mode for mode in modes if options.failure in (mode.name, mode.key)), None)
-    if found is None:
-        known = ", ".join(f"{mode.key} {mode.name}" for mode in modes)
-        raise Usage(f"There is no failure mode {options.failure!r} (known: {known}).")
-    if not chosen:
-        raise Usage(WHICH)
-    noted = [Decision(image=i, who="human", action="failure", value=found.name) for i in chosen]
-    reviewing.decide(session, noted)
-    failures = {i: list(session.store.verdict(i).failures) for i in chosen}
-    words = [f"{i[:12]}  {', '.join(names) or 'no failures'}" for i, names in failures.items()]
-    return {"failures": failures}, "\n".join(words)
-
-
-def _label(session: Session, chosen: list[str], options: argparse.Namespace) -> Answer:
-    if not chosen:
-        raise Usage(WHICH)
-    value = None if options.label == "clear" else options.label
-    reviewing.decide(
-        session,
-        [Decision(image=i, who="human", action="label", value=value, reason=options.reason) for i in chosen],
-    )
-    return {"decided": chosen, "label": value}, f"{count(len(chosen), 'picture')}: {options.label}"
 
 
 @command
@@ -373,7 +301,7 @@ def _shown_card(session: Session, character: Character, version: str | None) -> 
 def status(options: argparse.Namespace) -> Answer:
     """Where the wheel stands. Only reads: works beside a running studio."""
     with in_session(options, read_only=True) as session:
-        everyone = session.store.all(Character)
+        everyone = characters.listed(session)
         data: Told = {"workspace": str(session.workspace.root), "characters": [c.id for c in everyone]}
         data["repairs"] = list(session.store.repairs)
         data["presets"] = list(own_presets.read(session).problems)

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import get_args
 
-from pipelines.domain.bounds import Cosine, Count, Each, Fraction, Guidance, More, Seed, Steps, Weight
-from pipelines.domain.records import PERSON, TOKEN, Angle, Expression, ImageKind, JudgedBy, Label, Target, Way
+from pipelines.domain.bounds import Count, Each, Fraction, Guidance, More, Seed, Steps, Weight
+from pipelines.domain.records import PERSON, TOKEN, Angle, Expression, ImageKind, JudgedBy, Target, Way
 from pipelines.practice.run import Wish
 from pipelines.workflow.calibration import CalibrateOptions
 from pipelines.workflow.caption_edits import KINDS
@@ -18,11 +18,11 @@ from pipelines.workflow.export import TITLES, WHAT
 from pipelines.workflow.generate import GenerateOptions
 from pipelines.workflow.reading import READABLE
 from pipelines.workflow.references import Beside
-from pipelines.workflow.review import GATES
 from pipelines.workflow.survey import SurveyOptions
 from pipelines.workflow.tagging import WORDS
 from pipelines.workflow.training import TrainOptions
 from studio.cli import (
+    again_command,
     backup_command,
     captions_command,
     character_command,
@@ -34,6 +34,7 @@ from studio.cli import (
     models_command,
     practice_command,
     rebuild_command,
+    review_command,
     tag_command,
     unload_command,
     weights_command,
@@ -162,6 +163,12 @@ def _import(p: argparse.ArgumentParser) -> None:
 def _character(p: argparse.ArgumentParser) -> None:
     p.add_argument("--kind", help="what it is: person, cat, robot; instructions to the editor say so")
     p.add_argument("--class-prompt", help="what prompts and captions call it (default: what it is)")
+    p.add_argument("--rename", metavar="NAME", help="what it is called; its folder and id stay")
+    p.add_argument("--archive", action="store_true", help="take it out of all lists; --restore brings it back")
+    p.add_argument("--delete", action="store_true", help="put it into the trash: its files stay until that is emptied")
+    p.add_argument("--restore", metavar="NAME", help="take a character out of the trash or the archive")
+    p.add_argument("--away", action="store_true", help="list who is archived and who is in the trash")
+    p.add_argument("--empty-trash", action="store_true", help="remove for good who is in the trash, files and all")
 
 
 def _export(p: argparse.ArgumentParser) -> None:
@@ -276,26 +283,6 @@ def _enrich(p: argparse.ArgumentParser) -> None:
         "--few", action="store_true",
         help="for a character of one to three sources: turns, expressions, upper bodies and whole figures of each",
     )  # fmt: skip
-
-
-def _review(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--gate", choices=GATES, default=GATES[0])
-    p.add_argument("--label", choices=[*get_args(Label), "clear"], help="decide on IMAGE")
-    p.add_argument("--failure", metavar="NAME", help="note a failure mode on IMAGE, by name or letter; again: undo it")
-    p.add_argument("--reason", default="")
-    p.add_argument(
-        "--correct", metavar="IMAGE", help="a picture that needs correction: with --with it teaches the editor"
-    )
-    p.add_argument(
-        "--with", dest="better", metavar="IMAGE",
-        help="what corrects it: a better try of the same source, or the file of a corrected picture",
-    )  # fmt: skip
-    p.add_argument("--filter", action="store_true", help="sort out synthetic pictures by rule")
-    p.add_argument("--cut", type=number(Cosine), help="with --filter: sort out below this identity score")
-    p.add_argument(
-        "--pristine", action="store_true", help="keep IMAGE as the next pristine version; without IMAGE the best 20"
-    )
-    p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
 
 
 def _train(p: argparse.ArgumentParser) -> None:
@@ -433,10 +420,28 @@ COMMANDS: dict[str, Command] = {
     "crop": (crop_command.crop, "crop or turn sources; the files as they came in stay", _crop),
     "captions": (captions_command.captions, "list, check and edit what pictures are learnt with", _captions),
     "export": (export_command.export_dataset, "write a dataset for other trainers", _export),
-    "character": (character_command.character, "say what a character is, or change it", _character),
+    "character": (
+        character_command.character,
+        "say what a character is; change, rename, archive or delete it",
+        _character,
+    ),
     "survey": (commands.survey, "compare LoRAs on the same pictures and prompts", _survey),
     "enrich": (commands.enrich, "edit the sources along angle, light, background, expression, style", _enrich),
-    "review": (commands.review, "list a gate's pictures, decide on them, correct, filter, keep the best", _review),
+    "review": (
+        review_command.review,
+        "list a gate's pictures, decide on them, correct, filter, keep the best",
+        review_command.options,
+    ),
+    "again": (
+        again_command.again,
+        "make a picture again, with another seed or another value of one thing",
+        again_command.again_options,
+    ),
+    "recipe": (
+        again_command.recipe,
+        "what a PNG tells of how it was made, and what of it is taken here",
+        again_command.recipe_options,
+    ),
     "train": (commands.train, "train the next version of a LoRA", _train),
     "generate": (commands.generate, "draw the character anew with its LoRA", _generate),
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),

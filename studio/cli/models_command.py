@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from pipelines.domain.records import Character
 from pipelines.session import Session
-from pipelines.workflow import face_packs, render
+from pipelines.workflow import characters, face_packs, render
 from pipelines.workflow import models as choice
 from pipelines.workflow.face_packs import PackOffer
 from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, in_session_or_beside, work
@@ -27,7 +27,7 @@ def models(options: argparse.Namespace) -> Answer:
             return _get(session, options.get)
         if options.get_faces:
             return work(session, face_packs.obtain(session, options.get_faces))
-        someone = session.store.all(Character)
+        someone = characters.listed(session)
         if not changing:
             return _list(session, character_of(session, options) if someone else None)
         character = choice.change(

@@ -1,13 +1,16 @@
 """Characters: making one, and choosing whom to work on."""
 
+from collections.abc import Iterable
+
 from fastapi import APIRouter
 from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import TOKEN, JudgedBy
-from pipelines.workflow import characters, models
+from pipelines.domain.records import TOKEN, Character, JudgedBy
+from pipelines.workflow import characters, models, putting_away
 from studio.server.in_words import InWords
 from studio.server.state import Studio
+from studio.server.status import CharacterName
 
 
 class NewCharacter(Frozen):
@@ -25,10 +28,11 @@ class NewCharacter(Frozen):
 
 
 class Changes(Frozen):
-    """What a character is, said anew; ``None`` leaves it."""
+    """What a character is, or is called, said anew; ``None`` leaves it."""
 
     kind: str | None = None
     class_prompt: str | None = None
+    name: str | None = None
 
 
 class ToldBy(Frozen):
@@ -37,10 +41,28 @@ class ToldBy(Frozen):
     judged_by: JudgedBy
 
 
+class PutAway(TypedDict):
+    """Characters that are archived, and those in the trash."""
+
+    archived: list[CharacterName]
+    trash: list[CharacterName]
+
+
+class Emptied(TypedDict):
+    """Who was removed for good; folders that were left, each with the reason."""
+
+    removed: list[str]
+    left: list[str]
+
+
 class Chosen(TypedDict):
     """Who is worked on now."""
 
     id: str
+
+
+def _names(found: Iterable[Character]) -> list[CharacterName]:
+    return [{"id": c.id, "name": c.name} for c in found]
 
 
 def character_routes(studio: Studio) -> APIRouter:
@@ -52,6 +74,32 @@ def character_routes(studio: Studio) -> APIRouter:
         character = models.create(studio.session, **asked.model_dump())
         studio.choose(character.id)
         return {"id": character.id}
+
+    @router.get("/characters/away")
+    def away() -> PutAway:
+        found = putting_away.away(studio.session)
+        return {"archived": _names(found.archived), "trash": _names(found.trash)}
+
+    @router.post("/characters/trash/empty")
+    def empty() -> Emptied:
+        """Remove for good who is in the trash: records and files."""
+        done = putting_away.empty_trash(studio.session)
+        return {"removed": list(done.removed), "left": [f"{folder}: {why}" for folder, why in done.left]}
+
+    @router.post("/characters/{character_id}/archive")
+    def archive(character_id: str) -> Chosen:
+        putting_away.archive(studio.session, character_id)
+        return {"id": studio.character_id}
+
+    @router.post("/characters/{character_id}/delete")
+    def delete(character_id: str) -> Chosen:
+        """Into the trash; its files stay. 422 while a job of it is at work."""
+        putting_away.delete(studio.session, character_id)
+        return {"id": studio.character_id}
+
+    @router.post("/characters/{character_id}/restore")
+    def restore(character_id: str) -> Chosen:
+        return {"id": studio.choose(putting_away.restore(studio.session, character_id).id).id}
 
     @router.post("/characters/{character_id}")
     def change(character_id: str, asked: Changes) -> Chosen:

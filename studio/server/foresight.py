@@ -19,6 +19,8 @@ from studio.server.tiles import Standing, standing, state
 NOBODY = Verdict()
 
 
+ANYTHING = "*"
+"""Instead of a value: whatever is said."""
 Action = Literal["label", "identity", "edit"]
 Change = dict[str, str | int | None]
 """Fields of a picture's state, as a decision leaves them."""
@@ -26,12 +28,14 @@ Change = dict[str, str | int | None]
 
 class Outcome(TypedDict, total=False):
     """What a decision makes of a picture: fields of its state, the piles it lies in instead of those of other labels,
-    the verdict of a cell of the model card, the list of its state that the value is put into or taken out of."""
+    the verdict of a cell of the model card, the list of its state that the value is put into or taken out of, the field
+    that it becomes."""
 
     state: Change
     piles: list[str]
     cell: card.CellVerdict | None
     flips: Literal["failures"]
+    becomes: Literal["note"]
 
 
 class Settled(TypedDict):
@@ -44,7 +48,8 @@ class Settled(TypedDict):
 def table(session: Session) -> dict[str, dict[str, Outcome]]:
     """For each action and value (``null`` clears) what a human's decision makes of a picture: the fields of its state,
     and the piles it lies in instead of others of the table; ``cell`` is the verdict of a cell of the model card.
-    ``flips`` names a list of the state that the value is put into or taken out of."""
+    ``flips`` names a list of the state that the value is put into or taken out of, ``becomes`` a field of it that the
+    value is from then on."""
     names = [mode.name for mode in session.presets.failures]
     stars = (1, 2, 3, 4, 5, None)
     return {
@@ -52,6 +57,7 @@ def table(session: Session) -> dict[str, dict[str, Outcome]]:
         "identity": {_key(n): _starred("identity", n) for n in stars},
         "edit": {_key(n): _starred("edit", n) for n in stars},
         "failure": {name: {"flips": "failures"} for name in names},
+        "note": {ANYTHING: {"becomes": "note"}},
     }
 
 

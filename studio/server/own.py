@@ -16,6 +16,7 @@ from studio.server import (
     models,
     pictures,
     presets,
+    recipes,
     review,
     settings,
     start,
@@ -33,6 +34,7 @@ def own(studio: Studio) -> FastAPI:
     app = FastAPI(title="FLENwheel", docs_url=None, redoc_url=None, openapi_url=None)
     for router in (
         web.web_routes(studio),
+        recipes.recipe_routes(studio),
         pictures.picture_routes(studio),
         surveys.survey_routes(studio),
         lora_downloads.lora_download_routes(studio),

@@ -1,7 +1,7 @@
 """Pictures of the workspace, and everything that is known of one."""
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import FileResponse
@@ -51,6 +51,7 @@ class DecisionSaid(TypedDict):
 
 class Picture(Tile):
     """Everything about one picture: recipe, lineage, scores, decisions; lines are pairs of a name and words.
+    ``varied``: what can be varied alone, with its value; ``settings``: whether it has any to use again.
     ``corrected_by`` and ``corrects`` are pictures that teach the editor together with it (flywheel 2)."""
 
     recipe: list[tuple[str, str]]
@@ -63,6 +64,15 @@ class Picture(Tile):
     trained: list[str]
     caption: str
     again: bool
+    varied: dict[str, str]
+    settings: bool
+
+
+class OneThing(Frozen):
+    """What is to be varied (``again.ONE_THING``), and the values that it is to have."""
+
+    name: str = Field(max_length=40)
+    values: tuple[Annotated[str, Field(max_length=5000)], ...] = Field(max_length=100)
 
 
 class Again(Begun):
@@ -99,6 +109,12 @@ def picture_routes(studio: Studio) -> APIRouter:
     def tag(image_id: str, tags: Tags) -> Picture:
         sources.tag(studio.session, image_id, **tags.model_dump())
         return everything(studio, image_id)
+
+    @router.post("/picture/{image_id}/vary-one")
+    def vary_one(image_id: str, asked: OneThing) -> Again:
+        """The same shot with other values of one thing, its seed and all else the same, as a job."""
+        job = again.vary_one(studio.session, image_id, asked.name, asked.values)
+        return {"job": job.id, "title": job.title}
 
     @router.post("/picture/{image_id}/{action}")
     def once_more(image_id: str, action: Literal["retry", "vary"]) -> Again:
@@ -156,6 +172,8 @@ def everything(studio: Studio, image_id: str) -> Picture:
         ],
         "caption": image.caption,
         "again": again.repeatable(image),
+        "varied": again.values(image),
+        "settings": image.shot is not None,
     }
 
 

@@ -6,24 +6,38 @@ from itertools import chain
 from typing_extensions import TypedDict
 
 from pipelines.domain.records import ImageRecord
+from pipelines.domain.seen import seen
 from pipelines.practice.choices import kept_at_once
-from pipelines.workflow import pristine, review
-from pipelines.workflow.sources import angle_of, cell_of
+from pipelines.workflow import goals, pristine, review, review_history, review_order
+from pipelines.workflow.sources import angle_of, asked, cell_of
 from studio.server.state import Studio
 from studio.server.tiles import Tile, tile
 
 
 class Tally(TypedDict):
-    """How many pictures of a gate lie in each pile, and how many the filter would sort out now."""
+    """How many pictures of a gate lie in each pile, and how many the filter would sort out now; how many good ones are
+    wanted, and how fast it goes, in words."""
 
     counts: dict[str, int]
     filter: int
+    wanted: int | None
+    pace: str
+
+
+class UndoStep(TypedDict):
+    """What a human decided with one key, and the picture it was said of last."""
+
+    id: str
+    image: str
+    words: str
 
 
 class PileItem(Tile):
     """A picture at a gate, with the reference to hold it against (and what that shows) and the picture it was made
-    from."""
+    from; what it was asked to show and what was measured, angle before expression (``unsure``: nobody says)."""
 
+    asked: tuple[str, str]
+    measured: tuple[str, str]
     reference: str | None
     reference_angle: str
     parent: str | None
@@ -31,10 +45,14 @@ class PileItem(Tile):
 
 
 class Pile(Tally):
-    """A gate of the review: every picture with the reference to hold it against."""
+    """A gate of the review: every picture with the reference to hold it against, in an order; near duplicates by the
+    best of them; what can be taken back, the last at the end."""
 
     gate: review.Gate
+    order: review_order.Order
     items: list[PileItem]
+    alike: review_order.Alike
+    undo: list[UndoStep]
 
 
 class Try(Tile):
@@ -66,18 +84,34 @@ class Candidates(TypedDict):
     pictures: list[Candidate]
 
 
-def pile(studio: Studio, gate: review.Gate) -> Pile:
+def pile(studio: Studio, gate: review.Gate, order: review_order.Order = "made") -> Pile:
     """A gate of the review: every picture with the reference to hold it against, how many lie in each pile, and how
     many the filter would sort out."""
-    found = review.pile(studio.session, studio.character_id, gate) if studio.character_id else []
-    items = [_item(item) for item in found]
+    session, who = studio.session, studio.character_id
+    found = review.pile(session, who, gate) if who else []
+    shown = review_order.ordered(session, who, gate, found, order) if who else []
+    items = [_item(item) for item in shown]
     counts = Counter(chain.from_iterable(item["piles"] for item in items))  # of these very items
-    return {"gate": gate, "counts": counts, "filter": _going(studio, gate), "items": items}
+    return {
+        "gate": gate,
+        "order": order,
+        "items": items,
+        "alike": review_order.alike(found),
+        "undo": [undo_step(step) for step in reversed(review_history.steps(session, who, gate))],
+        **_tally(studio, gate, counts),
+    }
+
+
+def undo_step(step: review_history.Step) -> UndoStep:
+    """A step as the page shows it."""
+    return {"id": step.id, "image": step.decisions[0].image, "words": step.words}
 
 
 def _item(item: review.Item) -> PileItem:
     return {
         **tile(item.image, item.verdict),
+        "asked": (asked(item.image, "angle"), asked(item.image, "expression")),
+        "measured": (seen(item.image, "angle").value, seen(item.image, "expression").value),
         "reference": item.reference.id if item.reference else None,
         "reference_angle": angle_of(item.reference) if item.reference else "",
         "parent": next((p.id for p in item.image.parents), None),
@@ -91,7 +125,18 @@ def _going(studio: Studio, gate: review.Gate) -> int:
 
 def tally(studio: Studio, gate: review.Gate) -> Tally:
     """How many pictures of a gate lie in each pile, and how many the filter would sort out now."""
-    return {"counts": review.tally(studio.session, studio.character_id, gate), "filter": _going(studio, gate)}
+    return _tally(studio, gate, review.tally(studio.session, studio.character_id, gate))
+
+
+def _tally(studio: Studio, gate: review.Gate, counts: Counter[str]) -> Tally:
+    here = studio.character
+    pace = review_history.pace(studio.session, here.id, gate, counts["open"]) if here else None
+    return {
+        "counts": counts,
+        "filter": _going(studio, gate),
+        "wanted": goals.wanted(here, gate) if here else None,
+        "pace": pace.words if pace else "",
+    }
 
 
 def tries(studio: Studio, image_id: str) -> Tries:

@@ -7,9 +7,9 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.bounds import Cosine
+from pipelines.domain.bounds import Cosine, Fraction, Wanted
 from pipelines.domain.records import Correction, Decision, ImageRecord
-from pipelines.workflow import pristine, review
+from pipelines.workflow import goals, pristine, review, review_history, review_order, second_look
 from studio.server import foresight, piles
 from studio.server.foresight import Settled
 from studio.server.in_words import InWords, unchecked
@@ -17,6 +17,8 @@ from studio.server.shown import for_the_shown
 from studio.server.state import Studio
 
 PICTURE_LIMIT = 256 * 1024**2
+ON_PAGE: dict[review.Gate, str] = {"enriched": "Enriched", "synthetic": "Synthetic", "card": "Model card"}
+"""The gates that Review looks through, with their words: a survey is judged where it is compared."""
 
 
 class Said(Frozen):
@@ -29,6 +31,7 @@ class Said(Frozen):
     reason: str = ""
     where: str = "review"
     undoes: str = ""
+    batch: str = Field("", pattern=r"^([0-9a-f]{16})?$")
 
 
 class SaidBatch(Frozen):
@@ -53,6 +56,19 @@ class Corrected(Settled):
     decisions: dict[str, str]
 
 
+class StepTaken(Settled, piles.UndoStep):
+    """A step was decided, taken back, or stands again: ``id`` names what did it."""
+
+
+class SecondLook(TypedDict):
+    """Pictures to judge once more, those that were judged otherwise then, and how often both looks said the same."""
+
+    images: list[str]
+    differing: list[str]
+    where: str
+    words: str
+
+
 class SortedOut(TypedDict):
     """What the filter has done."""
 
@@ -72,8 +88,11 @@ def review_routes(studio: Studio) -> APIRouter:
     router = APIRouter(route_class=InWords)
 
     @router.get("/review", **unchecked(piles.Pile))
-    def pile(gate: review.Gate = "enriched") -> piles.Pile:
-        return piles.pile(studio, gate)
+    def pile(gate: review.Gate = "enriched", order: review_order.Order = "made", elsewhere: bool = False) -> piles.Pile:
+        """``elsewhere``: another gate of the page, if nothing is to be judged at this one."""
+        if elsewhere and studio.character_id:
+            gate = review.gate_to_open(studio.session, studio.character_id, ON_PAGE, gate)
+        return piles.pile(studio, gate, order)
 
     @router.post("/decisions")
     def decide(batch: SaidBatch) -> Decided:
@@ -92,8 +111,60 @@ def review_routes(studio: Studio) -> APIRouter:
         done = review.apply_filter(studio.session, studio.character_id, cut=cut)
         return {"rejected": len(done.rejected), "left": done.left}
 
+    router.include_router(_history_routes(studio))
+    router.include_router(_second_look_routes(studio))
     router.include_router(_correction_routes(studio))
     router.include_router(_pristine_routes(studio))
+    return router
+
+
+def _history_routes(studio: Studio) -> APIRouter:
+    """What was said before is taken back; how much is wanted."""
+    router = APIRouter(route_class=InWords)
+
+    @router.post("/review/undo", dependencies=[for_the_shown(studio)])
+    def undo(gate: Annotated[review.Gate, Body()], step: Annotated[str, Body()] = "") -> StepTaken:
+        """Take back what a human decided last at a gate, or one ``step`` of it; redo takes the ``id`` of the answer."""
+        return _answer(studio, review_history.undo(studio.session, studio.character_id, gate, step))
+
+    @router.post("/review/redo")
+    def redo(step: Annotated[str, Body(embed=True)]) -> StepTaken:
+        return _answer(studio, review_history.redo(studio.session, step))
+
+    @router.post("/review/keep-one", dependencies=[for_the_shown(studio)])
+    def keep_one(gate: Annotated[review.Gate, Body()], image: Annotated[str, Body()]) -> StepTaken:
+        """A picture is good and those that are nearly the same are rejected; undo takes the ``id`` as its step."""
+        session = studio.session
+        decided = review_order.keeping_one(review.pile(session, studio.character_id, gate), image)
+        review.decide(session, decided)
+        return _answer(studio, review_history.Step(decided[0].batch, tuple(decided)))
+
+    @router.post("/review/wanted", dependencies=[for_the_shown(studio)])
+    def want(gate: Annotated[review.Gate, Body()], number: Annotated[Wanted, Body()]) -> piles.Tally:
+        goals.want(studio.session, studio.character_id, gate, number)
+        return piles.tally(studio, gate)
+
+    return router
+
+
+def _answer(studio: Studio, step: review_history.Step) -> StepTaken:
+    return {**piles.undo_step(step), **foresight.settled(studio, [d.image for d in step.decisions])}
+
+
+def _second_look_routes(studio: Studio) -> APIRouter:
+    router = APIRouter(route_class=InWords)
+
+    @router.get("/review/second-look")
+    def second(gate: review.Gate, share: Fraction = second_look.SHARE) -> SecondLook:
+        """Pictures to judge once more, blindly: decisions on them say ``where: second look``."""
+        session, who = studio.session, studio.character_id
+        return {
+            "images": second_look.to_look_at(session, who, gate, share),
+            "differing": second_look.differing(session, who, gate),
+            "where": second_look.WHERE,
+            "words": second_look.consistency(session, who, gate).words,
+        }
+
     return router
 
 

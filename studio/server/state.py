@@ -15,6 +15,7 @@ from pipelines.storage.lock import WorkspaceBusy
 from pipelines.storage.preset_files import PresetError
 from pipelines.storage.presets import Presets
 from pipelines.storage.store import StoreUnreadable
+from pipelines.workflow import characters
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.opening import open_session
 
@@ -52,8 +53,7 @@ class Studio:
     def character(self) -> Character | None:
         """The character worked on: the chosen one, else the newest; ``None`` in an empty workspace."""
         with self._lock:
-            found = self.session.store.get(Character, self._chosen) if self._chosen else None
-            return found or next(reversed(self.session.store.all(Character)), None)
+            return characters.current(self.session, self._chosen)
 
     @property
     def character_id(self) -> str:
@@ -62,8 +62,11 @@ class Studio:
         return character.id if character else ""
 
     def choose(self, character_id: str) -> Character:
-        """Work on another character, now and after a restart. Raises NotFound."""
+        """Work on another character, now and after a restart. Raises NotFound, and NotAllowed for one that is
+        archived."""
         character = self.session.character(character_id)
+        if character.archived:
+            raise NotAllowed(f"{character.name} is archived. Bring it back first.")
         with self._lock:
             self._chosen = character.id
         self.save({"character": character.id})

@@ -11,7 +11,7 @@ from pipelines.domain.events import Memory
 from pipelines.domain.records import Character, Job
 from pipelines.queue.state import RUNNING
 from pipelines.queue.status import Status
-from pipelines.workflow import flywheel
+from pipelines.workflow import characters, flywheel
 from studio.server.in_words import Done, InWords
 from studio.server.state import Studio
 
@@ -90,11 +90,13 @@ class Work(TypedDict):
 
 
 class StudioStatus(RailShown, Work):
-    """What goes on now. ``revision`` changes whenever something that a page shows may have changed."""
+    """What goes on now. ``revision`` changes whenever something that a page shows may have changed; so many characters
+    are archived or in the trash: ``away``."""
 
     revision: str
     character: Character | None
     characters: list[CharacterName]
+    away: int
     workspace: str
     workspace_id: str
     theme: str
@@ -140,7 +142,8 @@ def now(studio: Studio) -> StudioStatus:
     return {
         "revision": studio.revision,
         "character": character,
-        "characters": [{"id": c.id, "name": c.name} for c in studio.session.store.all(Character)],
+        "characters": [{"id": c.id, "name": c.name} for c in characters.listed(studio.session)],
+        "away": len(studio.session.store.all(Character)) - len(characters.listed(studio.session)),
         "workspace": studio.session.workspace.root.name,
         "workspace_id": studio.workspace_id,
         "theme": studio.session.settings.theme,

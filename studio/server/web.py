@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, JSONResponse
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import ANGLES, EXPRESSIONS
-from pipelines.workflow import review
+from pipelines.workflow import review, review_order
 from studio.server import foresight, joined
 from studio.server.state import Studio
 
@@ -21,8 +21,8 @@ DARK = "#0f1115"
 
 class Facts(Frozen):
     """What the page knows for good: failure modes by their letter, and each in words, what a picture can show, the
-    piles of Review in words, what decisions lead to (by action and value), the theme at first, and which workspace it
-    shows: decisions that wait in the browser are its alone."""
+    piles of Review and the orders to look through them in words, what decisions lead to (by action and value), the
+    theme at first, and which workspace it shows: decisions that wait in the browser are its alone."""
 
     failures: dict[str, str]
     failure_words: dict[str, str]
@@ -32,6 +32,7 @@ class Facts(Frozen):
     workspace: str
     workspace_id: str
     piles: dict[str, str]
+    orders: dict[str, str]
     outcomes: dict[str, dict[str, foresight.Outcome]]
 
 
@@ -97,6 +98,7 @@ def web_routes(studio: Studio) -> APIRouter:
             workspace=studio.session.workspace.root.name,
             workspace_id=studio.workspace_id,
             piles=review.PILES,
+            orders={**review_order.ORDERS},
             outcomes=foresight.table(studio.session),
         )
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from studio.components.review_gallery import ReviewGallery
 from studio.components.shell import Shell
+from studio.server.review import ON_PAGE
 from studio.server.state import Studio
-
-GATES = {"enriched": "Enriched", "synthetic": "Synthetic", "card": "Model card"}
 
 
 @dataclass
@@ -18,7 +17,7 @@ class ReviewTab:
 
 def build(studio: Studio) -> ReviewTab:
     """One island fills the tab."""
-    return ReviewTab(gallery=ReviewGallery(GATES, elem_id="review"))
+    return ReviewTab(gallery=ReviewGallery({**ON_PAGE}, elem_id="review"))
 
 
 def wire(tab: ReviewTab, studio: Studio, shell: Shell) -> None:

@@ -6,6 +6,7 @@ import { start } from "./core/island.js";
 import { follow } from "./core/status.js";
 import { keepTab } from "./core/tabs.js";
 import { startDecisions } from "./review/decisions.js";
+import { restoreDropped } from "./pictures/restore.js";
 import { followHints } from "./shell/hint.js";
 import { followTheme } from "./shell/theme.js";
 
@@ -37,5 +38,6 @@ followTheme();
 followHints();
 keepTab();
 startDecisions();
+restoreDropped();
 start();
 follow();

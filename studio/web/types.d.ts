@@ -227,10 +227,11 @@ export interface Changed {
   editor: string;
 }
 
-/** What a character is, said anew; ``None`` leaves it. */
+/** What a character is, or is called, said anew; ``None`` leaves it. */
 export interface Changes {
   kind?: string | null;
   class_prompt?: string | null;
+  name?: string | null;
 }
 
 /** Whom a wheel turns for. ``id`` is a slug and names folders; ``token`` and ``class_prompt`` build captions. */
@@ -247,6 +248,9 @@ export interface Character {
   may_use: boolean;
   practice: number | null;
   judged_by: "face" | "look" | "none";
+  wanted: Record<string, number>;
+  archived: boolean;
+  trashed: string | null;
   created: string;
 }
 
@@ -335,6 +339,12 @@ export interface Done {
   ok: boolean;
 }
 
+/** Who was removed for good; folders that were left, each with the reason. */
+export interface Emptied {
+  removed: string[];
+  left: string[];
+}
+
 /** What there is to recognise faces by, here or not. */
 export interface FacePacks {
   packs: PackOffer[];
@@ -350,6 +360,7 @@ export interface Facts {
   workspace: string;
   workspace_id: string;
   piles: Record<string, string>;
+  orders: Record<string, string>;
   outcomes: Record<string, Record<string, Outcome>>;
 }
 
@@ -533,6 +544,12 @@ export interface Offer {
   recommended: boolean;
 }
 
+/** What is to be varied (``again.ONE_THING``), and the values that it is to have. */
+export interface OneThing {
+  name: string;
+  values: string[];
+}
+
 /** The models that a character is to work with from now on; an empty name: that one stays. ``new_round``: what was */
 export interface OtherModels {
   generator?: string;
@@ -553,6 +570,7 @@ export interface Outcome {
   piles: string[];
   cell: "right" | "wrong" | "unsure" | "missing" | null;
   flips: "failures";
+  becomes: "note";
 }
 
 /** A face pack. ``bytes`` are what is to be downloaded, ``place`` is where it lies or will; ``here``: all of it is */
@@ -596,6 +614,8 @@ export interface Picture {
   trained: string[];
   caption: string;
   again: boolean;
+  varied: Record<string, string>;
+  settings: boolean;
 }
 
 /** Pictures of one kind and version, oldest first, with the versions there are. */
@@ -605,12 +625,17 @@ export interface Pictures {
   pictures: Tile[];
 }
 
-/** A gate of the review: every picture with the reference to hold it against. */
+/** A gate of the review: every picture with the reference to hold it against, in an order; near duplicates by the */
 export interface Pile {
   counts: Record<string, number>;
   filter: number;
+  wanted: number | null;
+  pace: string;
   gate: "enriched" | "synthetic" | "card" | "survey";
+  order: "made" | "helps" | "unsure" | "gaps" | "best" | "worst";
   items: PileItem[];
+  alike: Record<string, string[]>;
+  undo: UndoStep[];
 }
 
 /** A picture at a gate, with the reference to hold it against (and what that shows) and the picture it was made */
@@ -631,6 +656,8 @@ export interface PileItem {
   score: number | null;
   faces: number | null;
   broke: string;
+  asked: [string, string];
+  measured: [string, string];
   reference: string | null;
   reference_angle: string;
   parent: string | null;
@@ -662,6 +689,12 @@ export interface PresetsTold {
   kinds: KindTold[];
   problems: string[];
   later: string[];
+}
+
+/** Characters that are archived, and those in the trash. */
+export interface PutAway {
+  archived: CharacterName[];
+  trash: CharacterName[];
 }
 
 /** One step of the rail. ``count`` is what it has to show (``None``: not counted); ``why`` is in words. */
@@ -705,6 +738,13 @@ export interface RejectRate {
   high: number;
 }
 
+/** The tab that has the settings now; in words what was restored and what was not. */
+export interface Restored {
+  tab: "generate" | "enrich";
+  restored: string[];
+  lost: string[];
+}
+
 /** A decision as the page makes it: who and when are added here. */
 export interface Said {
   id: string;
@@ -714,6 +754,7 @@ export interface Said {
   reason?: string;
   where?: string;
   undoes?: string;
+  batch?: string;
 }
 
 /** Decisions in the order they were made, and the ``workspace`` whose pictures they are about; "": the open one. */
@@ -726,6 +767,14 @@ export interface SaidBatch {
 export interface Saved {
   ok: boolean;
   found: string[];
+}
+
+/** Pictures to judge once more, those that were judged otherwise then, and how often both looks said the same. */
+export interface SecondLook {
+  images: string[];
+  differing: string[];
+  where: string;
+  words: string;
 }
 
 /** The names of the hints that were closed. */
@@ -795,7 +844,16 @@ export interface State {
   note: string;
 }
 
-/** What goes on now. ``revision`` changes whenever something that a page shows may have changed. */
+/** A step was decided, taken back, or stands again: ``id`` names what did it. */
+export interface StepTaken {
+  pictures: Record<string, Standing>;
+  gates: Record<string, Tally>;
+  id: string;
+  image: string;
+  words: string;
+}
+
+/** What goes on now. ``revision`` changes whenever something that a page shows may have changed; so many characters */
 export interface StudioStatus {
   rail: RailStep[];
   next: NextAction | null;
@@ -806,6 +864,7 @@ export interface StudioStatus {
   revision: string;
   character: Character | null;
   characters: CharacterName[];
+  away: number;
   workspace: string;
   workspace_id: string;
   theme: string;
@@ -888,10 +947,12 @@ export interface TagsTold {
   agreement: string[];
 }
 
-/** How many pictures of a gate lie in each pile, and how many the filter would sort out now. */
+/** How many pictures of a gate lie in each pile, and how many the filter would sort out now; how many good ones are */
 export interface Tally {
   counts: Record<string, number>;
   filter: number;
+  wanted: number | null;
+  pace: string;
 }
 
 /** How it stands with the threshold, and where it lies. */
@@ -967,6 +1028,13 @@ export interface Try {
   same: boolean;
   how: string;
   prompt: string;
+}
+
+/** What a human decided with one key, and the picture it was said of last. */
+export interface UndoStep {
+  id: string;
+  image: string;
+  words: string;
 }
 
 /** A LoRA by an entry's name, a repository or an address, and the model preset that it must fit ("": any). */

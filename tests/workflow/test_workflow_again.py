@@ -27,6 +27,25 @@ def test_a_real_picture_is_retried_and_varied(session: Session, ada: Character) 
     assert len(alike) == 1 and {shot.purpose.cell for shot in shots} == {shots[0].purpose.cell}
 
 
+def test_one_thing_is_varied_and_all_else_stays(session: Session, ada: Character, put: Put) -> None:
+    image = put("synthetic")
+    assert image.shot
+    plan = again.one_thing(session, image, "guidance", ["2", " 3.5 ", "2", f"{image.shot.guidance:g}"])
+    assert [shot.guidance for shot in plan] == [2.0, 3.5]
+    same = {s.model_copy(update={"guidance": 0.0, "purpose": image.shot.purpose}).id for s in (*plan, image.shot)}
+    assert len(same) == 1 and len({shot.purpose.variant for shot in plan}) == 2
+    prompts = again.one_thing(session, image, "prompt", ["a hat,\n red"])
+    assert [(s.prompt, s.seed) for s in prompts] == [("a hat, red", image.shot.seed)]
+    asked: list[tuple[str, list[str], str]] = [
+        ("guidance", [], "one to 12"), ("steps", ["0"], "Steps '0'"), ("steps", ["many"], "Steps 'many'"),
+        ("guidance", ["nan"], "Guidance"), ("seed", ["1"], "one can be varied"), ("strength", ["1"], "without a LoRA"),
+        ("steps", [str(image.shot.steps)], "already"), ("steps", [str(n) for n in range(1, 20)], "one to 12"),
+    ]  # fmt: skip
+    for name, values, words in asked:
+        with pytest.raises(NotAllowed, match=words):
+            again.one_thing(session, image, name, values)
+
+
 def test_more_of_it_goes_into_the_version_that_is_open(session: Session, ada: Character, put: Put) -> None:
     source = put("source", label="good")
     edit = put("enriched", sources=(source.ref,))

@@ -261,7 +261,10 @@ class ModelCard {
 
   /** @param {CardPlace} cell */
   open({ image }) {
-    if (image) openPicture(image.id, { where: "card", after: () => this.settle() });
+    if (!image) return;
+    const mine = this.list?.cards.find(({ cells }) => cells.some((cell) => cell.image?.id === image.id));
+    const siblings = () => mine?.cells.flatMap((cell) => cell.image?.id ?? []) ?? [];
+    openPicture(image.id, { where: "card", after: () => this.settle(), siblings });
   }
 
   /**

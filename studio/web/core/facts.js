@@ -17,6 +17,7 @@ export const facts = {
   workspace: "",
   workspace_id: "",
   piles: {},
+  orders: {},
   outcomes: {},
 };
 

@@ -9,7 +9,7 @@ import { decide, foresee, LABELS } from "../review/decisions.js";
 /** @import { Label, Settled } from "../shapes.js" */
 /** @import { Picture } from "../types.js" */
 /** @typedef {{ node: HTMLElement, show: () => void }} Part what paints itself anew */
-/** @typedef {(action: "label" | "identity" | "edit", value: string | number | null) => void} Judge */
+/** @import { Judge } from "./keys.js" */
 
 /** @type {Record<Label, { id: string, words: string }>} */
 const CHOICES = {
@@ -53,24 +53,36 @@ function stars(picture, action, words, judge) {
   return { node: h("div", props, h("span", {}, words), buttons), show };
 }
 
+/** Decides on a picture, by button and by key, and tells who shows it. */
+export class Judging {
+  /**
+   * @param {Picture} picture
+   * @param {string} where said in the decision's record
+   * @param {(() => void) | undefined} after hears of every decision
+   */
+  constructor(picture, where, after) {
+    this.show = () => {};
+    /** @type {Judge} */
+    this.say = (action, value) => {
+      decide(picture.id, action, value, { where });
+      Object.assign(picture, foresee(picture, action, value));
+      this.show();
+      after?.();
+    };
+  }
+}
+
 /**
  * @param {Picture} picture
- * @param {string} where said in the decision's record
- * @param {(() => void) | undefined} after hears of every decision
+ * @param {Judging} judging
  * @returns {HTMLElement}
  */
-export function judgement(picture, where, after) {
-  const show = () => parts.forEach((part) => part.show());
-  /** @type {Judge} */
-  const judge = (action, value) => {
-    decide(picture.id, action, value, { where });
-    Object.assign(picture, foresee(picture, action, value));
-    show();
-    after?.();
-  };
-  const rates = [stars(picture, "identity", "Identity", judge), stars(picture, "edit", "Edit", judge)];
-  const labels = labelButtons(picture, judge);
+export function judgement(picture, judging) {
+  const { say } = judging;
+  const rates = [stars(picture, "identity", "Identity", say), stars(picture, "edit", "Edit", say)];
+  const labels = labelButtons(picture, say);
   const parts = [labels, ...rates];
+  const show = (judging.show = () => parts.forEach((part) => part.show()));
   const rows = rates.map((part) => part.node);
   const node = h("section", {}, labels.node, h("div", { class: "rates" }, rows));
   const stop = hear("flen:settled", (/** @type {Settled} */ { pictures }) => {

@@ -5,16 +5,20 @@ import { h } from "../core/dom.js";
 import { facts } from "../core/facts.js";
 import { poll } from "../core/status.js";
 import { get, pictureUrl, post } from "../core/net.js";
-import { attempt, button, dialog, definitions, select, toast } from "../core/ui.js";
+import { attempt, dialog, definitions, select } from "../core/ui.js";
 import { LABELS } from "../review/decisions.js";
-import { judgement } from "./judgement.js";
+import { actions } from "./actions.js";
+import { judgement, Judging } from "./judgement.js";
+import { act, neighbour, pictureKeys } from "./keys.js";
 import { identity } from "./parts.js";
 
 /** @import { Label } from "../shapes.js" */
+/** @import { Found } from "./keys.js" */
 /** @import { DecisionSaid, Picture, Tags } from "../types.js" */
 /**
- * @typedef {{ where?: string, blind?: boolean, after?: () => void }} Options `after` hears of every decision; `blind`
- *   shows nothing that tells how the picture was made, or what machines say of it
+ * @typedef {{ where?: string, blind?: boolean, after?: () => void, siblings?: () => string[] }} Options `after` hears of
+ *   every decision; `blind` shows nothing that tells how the picture was made, or what machines say of it; `siblings` are
+ *   the pictures among which the arrows go
  */
 
 /** How many of the latest decisions are told. */
@@ -97,45 +101,13 @@ function tags({ id, tags: said, caption }) {
 }
 
 /**
- * The same shot again, with a new seed or with a few: a job whose pictures arrive where this one did.
- * @param {string} id
- * @param {"retry" | "vary"} action
- * @returns {Promise<string>} the job's title
- */
-export async function makeAgain(id, action) {
-  const { title } = await post(`/picture/${id}/${action}`);
-  poll();
-  return title;
-}
-
-/**
  * @param {Picture} picture
- * @param {() => void} close
- */
-function againButtons({ id }, close) {
-  const ask = (/** @type {"retry" | "vary"} */ action) =>
-    attempt(async () => {
-      toast(`${await makeAgain(id, action)}: started.`);
-      close();
-    });
-  const retry = { icon: /** @type {const} */ ("redo"), title: "The same once more, with a new seed" };
-  const vary = { icon: /** @type {const} */ ("grid"), title: "The same with four new seeds" };
-  return h(
-    "div",
-    { class: "row" },
-    button("Retry", () => ask("retry"), { id: "picture-retry", ...retry }),
-    button("Vary", () => ask("vary"), { id: "picture-vary", ...vary }),
-  );
-}
-
-/**
- * @param {Picture} picture
+ * @param {Judging} judging
  * @param {Options} options
  * @param {() => void} close
  */
-function panel(picture, { where, blind, after }, close) {
-  const judged =
-    picture.kind === "source" ? tags(picture) : judgement(picture, where ?? WHERE[picture.kind] ?? "review", after);
+function panel(picture, judging, { blind }, close) {
+  const judged = picture.kind === "source" ? tags(picture) : judgement(picture, judging);
   if (blind) return h("aside", {}, judged, lineage("Made from", picture.parents, { blind }));
   const section = (/** @type {string} */ title, /** @type {Picture["recipe"]} */ lines) =>
     lines.length ? h("section", {}, h("h3", {}, title), definitions(lines)) : null;
@@ -145,7 +117,7 @@ function panel(picture, { where, blind, after }, close) {
     h("p", { class: "row" }, identity(picture)),
     picture.broke ? h("p", { id: "picture-broke", class: "warn" }, picture.broke) : null,
     judged,
-    picture.again ? againButtons(picture, close) : null,
+    actions(picture, close),
     section("Scores", picture.scores),
     section("Recipe", picture.recipe),
     lineage("Made from", picture.parents),
@@ -156,22 +128,63 @@ function panel(picture, { where, blind, after }, close) {
   );
 }
 
+/** Keys that come while the next picture is on its way are for that one. */
+const next = { asked: 0, coming: false, keys: /** @type {Found[]} */ ([]) };
+
 /**
  * @param {string} id
  * @param {Options} [options]
  */
 export function openPicture(id, options = {}) {
+  const mine = ++next.asked;
   return attempt(async () => {
-    const picture = /** @type {Picture} */ (await get(`/picture/${id}`));
-    /** @type {HTMLDialogElement | null} */ (document.getElementById("picture-dialog"))?.close();
-    const stage = h("div", { class: "stage" }, h("img", { src: pictureUrl(id), alt: picture.title }));
-    const content = h(
-      "div",
-      { class: "big" },
-      stage,
-      panel(picture, options, () => box.close()),
-    );
-    const box = dialog(picture.title, content, { id: "picture-dialog", wide: true });
-    box.showModal();
+    try {
+      const picture = /** @type {Picture} */ (await get(`/picture/${id}`));
+      if (mine === next.asked) show(picture, options); // else another was asked for meanwhile
+    } finally {
+      if (mine === next.asked) Object.assign(next, { coming: false, keys: [] });
+    }
   });
+}
+
+/**
+ * @param {Picture} picture
+ * @param {Options} options
+ */
+function show(picture, options) {
+  const before = /** @type {HTMLDialogElement | null} */ (document.getElementById("picture-dialog"));
+  before?.close();
+  before?.remove();
+  const judging = new Judging(picture, options.where ?? WHERE[picture.kind] ?? "review", options.after);
+  const image = h("img", { src: pictureUrl(picture.id), alt: picture.title });
+  const stage = h("div", { class: "stage", tabindex: "-1" }, image);
+  const aside = panel(picture, judging, options, () => box.close());
+  const box = dialog(picture.title, h("div", { class: "big" }, stage, aside), { id: "picture-dialog", wide: true });
+  const handle = handler(picture, judging, options);
+  box.addEventListener("keydown", pictureKeys(handle));
+  box.showModal();
+  stage.focus(); // the keys are the picture's
+  const waited = next.keys;
+  Object.assign(next, { coming: false, keys: [] });
+  waited.forEach(handle);
+}
+
+/**
+ * What a key does now.
+ * @param {Picture} picture
+ * @param {Judging} judging
+ * @param {Options} options
+ */
+function handler(picture, judging, options) {
+  const go = (/** @type {number} */ way) => {
+    const id = neighbour(options.siblings?.() ?? [], picture.id, way);
+    if (!id) return;
+    next.coming = true;
+    openPicture(id, options);
+  };
+  const judge = picture.kind === "source" ? null : judging.say;
+  return (/** @type {Found} */ found) => {
+    if (next.coming) next.keys.push(found);
+    return next.coming || act(found, judge, go);
+  };
 }

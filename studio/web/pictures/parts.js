@@ -40,9 +40,9 @@ export function thumb({ id, title }) {
 }
 
 /**
- * The class that tells a picture's label.
- * @param {Tile} tile
+ * The class that tells a label.
+ * @param {Label | null} label
  */
-export function labelClass({ state }) {
-  return `l-${state.label ?? "open"}`;
+export function labelClass(label) {
+  return `l-${label ?? "open"}`;
 }

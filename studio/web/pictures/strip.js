@@ -102,12 +102,12 @@ class Strip {
    */
   draw(tile, print) {
     const tick = this.options.pick ? this.tickBox(tile) : null;
-    const open = () => openPicture(tile.id, { after: () => poll() });
+    const open = () => openPicture(tile.id, { after: () => poll(), siblings: () => [...this.shown.keys()] });
     const props = { type: "button", class: "open", "aria-label": `Open ${tile.title}`, onclick: open };
     const judged = this.options.scores ? identity(tile) : null;
     const node = h(
       "figure",
-      { class: `tile ${labelClass(tile)}`, dataset: { id: tile.id } },
+      { class: `tile ${labelClass(tile.state.label)}`, dataset: { id: tile.id } },
       tick,
       h("button", props, thumb(tile)),
       tile.kind === "source" ? null : mark(tile.state.label),

@@ -122,6 +122,18 @@ export function decide(image, action, value, more) {
 }
 
 /**
+ * Decide on many pictures at once; answers the decisions with their ids.
+ * @param {Omit<Said, "id">[]} all
+ * @returns {Said[]}
+ */
+export function decideAll(all) {
+  return queue().decideAll(all);
+}
+
+/** An id for decisions that are made, and taken back, together. */
+export const newBatch = () => newId();
+
+/**
  * What is to be expected of a picture after one more decision.
  * @param {Standing} standing
  * @param {Action} action

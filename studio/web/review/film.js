@@ -33,10 +33,11 @@ class Slot {
     this.at = at;
     this.node.hidden = !tile;
     if (!tile) return;
-    this.node.className = `${labelClass(tile)}${at === model.at ? " here" : ""}`;
+    const label = model.labelOf(tile);
+    this.node.className = `${labelClass(label)}${at === model.at ? " here" : ""}`;
     this.node.setAttribute("aria-label", `Picture ${at + 1}`);
     setSource(this.image, pictureUrl(tile.id, 256));
-    put(this.mark, tile.state.label && icon(LABELS[tile.state.label].icon));
+    put(this.mark, label && icon(LABELS[label].icon));
   }
 }
 

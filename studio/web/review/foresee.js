@@ -13,12 +13,21 @@
  * @returns {Standing}
  */
 export function foresee(outcomes, { state, piles, above }, action, value) {
-  const outcome = outcomes[action]?.[String(value)];
+  const outcome = outcomeOf(outcomes[action], value);
   if (!outcome) return { state, piles, above };
   const after = /** @type {State & Record<string, any>} */ ({ ...state, ...outcome.state });
+  if (outcome.becomes) after[outcome.becomes] = String(value ?? "");
   const list = outcome.flips ? after[outcome.flips] : null;
   if (outcome.flips && list) after[outcome.flips] = flip(list, value);
   return { state: after, piles: outcome.piles ? moved(outcomes, piles, outcome.piles) : piles, above };
+}
+
+/**
+ * @param {Record<string, Outcome> | undefined} byValue
+ * @param {string | number | null} value
+ */
+function outcomeOf(byValue, value) {
+  return byValue?.[String(value)] ?? byValue?.["*"];
 }
 
 /**

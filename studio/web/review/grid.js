@@ -10,8 +10,8 @@ import { layoutOf, placeOf, rowsInSight, scrolledTo } from "./window.js";
 
 /** @import { PileItem } from "../types.js" */
 /** @import { ReviewModel } from "./model.js" */
-/** @typedef {{ go: (at: number) => void, single: () => void }} Commands */
-/** @typedef {{ node: HTMLElement, mark: HTMLElement }} Cell */
+/** @typedef {{ pick: (at: number, event: MouseEvent) => void, single: () => void }} Commands */
+/** @typedef {{ node: HTMLElement, mark: HTMLElement, many: HTMLElement }} Cell */
 
 export class ReviewGrid {
   /**
@@ -69,11 +69,16 @@ export class ReviewGrid {
   paintCell(at) {
     const tile = this.model.tiles.get(this.model.order[at]);
     if (!tile) return;
-    const { node, mark } = this.shown.get(tile.id) ?? this.add(tile);
+    const { node, mark, many } = this.shown.get(tile.id) ?? this.add(tile);
     const { x, y } = placeOf(this.layout, at);
-    node.className = `cell ${labelClass(tile)}${at === this.model.at ? " here" : ""}`;
+    const { model } = this;
+    const [label, selected, alike] = [model.labelOf(tile), model.selection.ids.has(tile.id), model.standsFor(tile.id)];
+    const classes = ["cell", labelClass(label), at === model.at && "here", selected && "chosen"];
+    node.className = classes.filter(Boolean).join(" ");
+    node.setAttribute("aria-pressed", String(selected));
     node.style.transform = `translate(${x}px, ${y}px)`;
-    put(mark, tile.state.label && icon(LABELS[tile.state.label].icon));
+    put(mark, label && icon(LABELS[label].icon));
+    put(many, alike > 1 && `${alike} alike`);
   }
 
   /**
@@ -81,15 +86,17 @@ export class ReviewGrid {
    * @returns {Cell}
    */
   add(tile) {
-    const go = () => this.commands.go(this.model.order.indexOf(tile.id));
-    const open = () => {
-      go();
-      this.commands.single();
-    };
+    const onclick = (/** @type {MouseEvent} */ event) => this.commands.pick(this.model.order.indexOf(tile.id), event);
+    const open = () => this.commands.single();
     const mark = h("i");
+    const many = h("b", { class: "many" });
     const image = h("img", { src: pictureUrl(tile.id, 256), alt: "", decoding: "async", draggable: false });
-    const props = { type: "button", "aria-label": tile.title, onclick: go, ondblclick: open };
-    const cell = { node: h("button", props, image, mark, h("span", { class: "cap" }, identity(tile))), mark };
+    const props = { type: "button", "aria-label": tile.title, onclick, ondblclick: open };
+    const cell = {
+      node: h("button", props, image, mark, many, h("span", { class: "cap" }, identity(tile))),
+      mark,
+      many,
+    };
     this.shown.set(tile.id, cell);
     this.canvas.append(cell.node);
     return cell;

@@ -21,21 +21,29 @@ function commands(review) {
     last: () => review.go(model.order.length - 1),
     down: () => review.goRow(1),
     up: () => review.goRow(-1),
-    good: () => review.label("good"),
-    reject: () => review.label("reject"),
-    correct: () => review.label("needs_correction"),
-    clear: () => review.label(null),
-    identity: (key) => review.rate("identity", Number(key)),
-    edit: (key) => review.rate("edit", Number(key)),
+    further: (key) => review.further(key),
+    all: () => review.selectAll(),
+    good: () => review.deciding.label("good"),
+    reject: () => review.deciding.label("reject"),
+    correct: () => review.deciding.label("needs_correction"),
+    clear: () => review.deciding.label(null),
+    identity: (key) => review.deciding.rate("identity", Number(key)),
+    edit: (key) => review.deciding.rate("edit", Number(key)),
     failure: () => review.arm(),
+    note: () => review.view.side.note.focus(),
     shows: () => model.gate !== "card" && review.view.side.shows.focus(),
-    undo: () => review.turn(true),
-    redo: () => review.turn(false),
+    keep: () => review.deciding.keepOne(),
+    undo: () => review.turning.turn(true),
+    redo: () => review.turning.turn(false),
     better: () => review.view.side.correction.better(),
     submit: () => review.view.side.correction.send(),
     zoom: () => review.toggle("zoom"),
     compare: () => review.toggle("compare"),
     info: () => review.toggle("info"),
+    alike: () => review.group(),
+    order: () => review.view.sub.order.focus(),
+    goal: () => review.view.sub.goal.focus(),
+    second: () => review.second.start(),
     peek: () => review.peek(true),
     grid: () => review.setMode("grid"),
     single: () => review.setMode("single"),
@@ -58,7 +66,7 @@ export class Keyboard {
    */
   action(event) {
     if (this.review.model.armed && !event.ctrlKey && event.key.length === 1)
-      return () => this.review.fail(event.key.toLowerCase());
+      return () => this.review.deciding.fail(event.key.toLowerCase());
     const found = keyAction(event);
     const onControl = within(event, "button, a, [role=tab]") && ["Enter", " "].includes(event.key);
     if (!found || onControl) return undefined;

@@ -27,6 +27,8 @@ export const KEYS = [
       entry("up", "ArrowUp", "previous row (grid)"),
       entry("first", "Home", "first"),
       entry("last", "End", "last"),
+      entry("further", "Shift+ArrowRight Shift+ArrowLeft Shift+ArrowDown Shift+ArrowUp", "grid: select; zoomed: pan"),
+      entry("all", "Ctrl+a", "select all (grid)"),
     ],
   },
   {
@@ -41,7 +43,9 @@ export const KEYS = [
       entry("edit", "Shift+1 Shift+2 Shift+3 Shift+4 Shift+5", "edit quality 1-5"),
       entry("edit", "Shift+0", "clear edit quality"),
       entry("failure", "f", "failure mode, then its letter"),
+      entry("note", "w", "write a note"),
       entry("shows", "t", "say what it shows"),
+      entry("keep", "h", "keep this one of near duplicates, reject the others"),
       entry("undo", "Ctrl+z", "undo"),
       entry("redo", "Ctrl+Shift+z Ctrl+y", "redo"),
       entry("better", "b", "choose a better try"),
@@ -51,12 +55,16 @@ export const KEYS = [
   {
     title: "Look",
     entries: [
-      entry("zoom", "z", "fit or 100 %"),
+      entry("zoom", "z", "fit or zoomed in, both"),
       entry("compare", "c", "reference beside it"),
       entry("peek", "r", "hold: the reference in its place"),
       entry("grid", "g", "grid"),
       entry("single", "e Enter", "single picture"),
       entry("info", "i", "information"),
+      entry("alike", "d", "near duplicates as one, the best of them"),
+      entry("order", "o", "choose the order"),
+      entry("goal", "y", "say how many good ones you want"),
+      entry("second", "s", "a blind second look at some"),
       entry("help", "?", "these keys"),
       entry("escape", "Escape", "close"),
     ],
@@ -69,7 +77,7 @@ const ACTIONS = new Map(
   ENTRIES.flatMap((e) => e.keys.split(" ").map((key) => /** @type {[string, string]} */ ([key, e.action]))),
 );
 /** Actions that go on while their key is held down. */
-export const REPEATED = new Set(["next", "previous", "up", "down"]);
+export const REPEATED = new Set(["next", "previous", "up", "down", "further"]);
 
 /** @param {Press} event */
 const digitOf = (event) => /^Digit(\d)$/.exec(event.code)?.[1] ?? "";
@@ -94,7 +102,8 @@ export function keyAction(event) {
   if (event.altKey || event.isComposing) return null;
   const key = keyName(event);
   const ctrl = event.ctrlKey || event.metaKey;
-  const shift = event.shiftKey && (digitOf(event) || ctrl); // else Shift is part of a sign such as "?"
+  // else Shift is part of a sign such as "?"
+  const shift = event.shiftKey && (digitOf(event) || ctrl || key.startsWith("Arrow"));
   const action = ACTIONS.get(`${ctrl ? "Ctrl+" : ""}${shift ? "Shift+" : ""}${key}`);
   return action ? { action, key } : null;
 }
@@ -108,7 +117,10 @@ const CAPS = { ArrowRight: "→", ArrowLeft: "←", ArrowUp: "↑", ArrowDown: "
  * @returns {string[]}
  */
 export function caps(keys) {
-  const short = keys.replace("1 2 3 4 5", "1-5").replace(/Shift\+1 .*Shift\+5/, "Shift+1-5");
+  const short = keys
+    .replace("1 2 3 4 5", "1-5")
+    .replace(/Shift\+1 .*Shift\+5/, "Shift+1-5")
+    .replace(/Shift\+ArrowRight .*ArrowUp/, "Shift+arrows");
   const cap = (/** @type {string} */ part) => CAPS[part] ?? (part.length === 1 ? part.toUpperCase() : part);
   return short.split(" ").map((key) => key.split("+").map(cap).join("+"));
 }

@@ -2,9 +2,13 @@
 /** What lies at a gate of the review, which of it is shown, and where one is in it. No DOM. */
 
 import { clamp } from "../charts/scale.js";
+import { Groups } from "./alike.js";
+import { Selection } from "./selection.js";
 
 /** @import { Pile, PileItem, Standing, Tally } from "../types.js" */
-/** @typedef {{ gate?: string, at?: Record<string, string>, advance?: boolean, compare?: boolean, info?: boolean }} Memory */
+/** @import { Label } from "../shapes.js" */
+/** @typedef {{ gate?: string, at?: Record<string, string>, advance?: boolean, compare?: boolean, info?: boolean, sort?: string, grouped?: boolean }} Memory */
+/** @typedef {{ where: string, told: Map<string, Label> }} Blind a second look: where it is recorded, and what was said */
 
 /**
  * @param {Standing} tile
@@ -26,6 +30,15 @@ export class ReviewModel {
     this.advance = memory.advance !== false;
     this.compare = memory.compare !== false;
     this.info = memory.info !== false;
+    this.sort = memory.sort ?? "made";
+    this.grouped = memory.grouped === true;
+    this.groups = new Groups();
+    this.selection = new Selection();
+    /** @type {Blind | null} */
+    this.blind = null;
+    /** @type {number | null} how many good pictures are wanted here */
+    this.wanted = null;
+    this.pace = "";
     /** @type {"single" | "grid"} */
     this.mode = "single";
     this.zoom = false;
@@ -37,6 +50,8 @@ export class ReviewModel {
     /** whose pictures the user has chosen a filter for: their arrival does not choose another */
     this.picked = "";
     this.gate = known;
+    /** the picture that somebody sent the reviewer to, whatever the filter */
+    this.sent = "";
     this.filter = "open";
     /** @type {Map<string, PileItem>} */
     this.tiles = new Map();
@@ -52,6 +67,8 @@ export class ReviewModel {
   /** @param {string} gate */
   open(gate) {
     Object.assign(this, { gate, filter: "open", tiles: new Map(), counts: {}, going: 0, order: [], at: 0 });
+    Object.assign(this, { blind: null, groups: new Groups(), wanted: null, pace: "" });
+    this.selection.clear();
     this.forget();
   }
 
@@ -66,20 +83,75 @@ export class ReviewModel {
   }
 
   get where() {
-    return this.gate === "card" ? "card" : "review";
+    return this.blind?.where ?? (this.gate === "card" ? "card" : "review");
+  }
+
+  /** What a key decides on: all that is selected, else the present picture. */
+  get targets() {
+    const ids = this.mode === "grid" ? this.selection.in(this.order) : [];
+    const here = this.current;
+    const chosen = ids.map((id) => this.tiles.get(id)).filter((tile) => tile !== undefined);
+    return chosen.length ? chosen : here ? [here] : [];
+  }
+
+  /**
+   * The label that may be seen: at a second look only what was said at it.
+   * @param {Standing & { id: string }} tile
+   * @returns {Label | null}
+   */
+  labelOf({ id, state }) {
+    return this.blind ? (this.blind.told.get(id) ?? null) : state.label;
+  }
+
+  /**
+   * How many pictures one stands for.
+   * @param {string} id
+   */
+  standsFor(id) {
+    return this.grouped && !this.blind ? this.groups.around(id).length : 0;
   }
 
   /** @returns {Memory} what a page to come needs */
   remembered() {
     const here = this.current;
-    if (here) this.memory = { ...this.memory, [this.gate]: here.id };
-    const { gate, advance, compare, info, memory: at } = this;
-    return { gate, advance, compare, info, at };
+    if (here && !this.blind) this.memory = { ...this.memory, [this.gate]: here.id };
+    const { gate, advance, compare, info, sort, grouped, memory: at } = this;
+    return { gate, advance, compare, info, sort, grouped, at };
   }
 
   /** @returns {string[]} */
   inFilter() {
-    return [...this.tiles.values()].filter((tile) => tile.piles.includes(this.filter)).map((tile) => tile.id);
+    const ids = [...this.tiles.values()].filter((tile) => tile.piles.includes(this.filter)).map((tile) => tile.id);
+    return this.grouped ? this.groups.oneOfEach(ids) : ids;
+  }
+
+  /** Near duplicates as one, or each by itself. */
+  group() {
+    this.grouped = !this.grouped;
+    this.again();
+  }
+
+  /** What the filter lets through is shown anew, at the present picture. */
+  again() {
+    this.selection.clear();
+    this.show(this.inFilter(), this.order[this.at]);
+  }
+
+  /**
+   * A second look at some pictures.
+   * @param {string[]} ids
+   * @param {string} where
+   */
+  lookAgain(ids, where) {
+    this.blind = { where, told: new Map() };
+    this.mode = "single";
+    this.show(ids, ids[0]);
+  }
+
+  /** The second look is over. */
+  seeAgain() {
+    this.blind = null;
+    this.again();
   }
 
   /**
@@ -90,7 +162,8 @@ export class ReviewModel {
   choose(filter, owner) {
     this.filter = filter;
     this.picked = owner;
-    this.show(this.inFilter(), this.order[this.at]);
+    this.blind = null;
+    this.again();
   }
 
   /**
@@ -112,6 +185,7 @@ export class ReviewModel {
   take(found, mine, owner) {
     const old = this.tiles;
     this.tally(found);
+    this.groups = new Groups(found.alike);
     this.tiles = new Map(found.items.map((tile) => [tile.id, tile]));
     for (const id of mine) {
       const [before, now] = [old.get(id), this.tiles.get(id)];
@@ -124,9 +198,9 @@ export class ReviewModel {
   }
 
   /** @param {Tally} tally */
-  tally({ counts, filter }) {
+  tally({ counts, filter, wanted, pace }) {
     this.counts = { ...counts };
-    this.going = filter;
+    Object.assign(this, { going: filter, wanted, pace });
   }
 
   /** @param {string} owner */
@@ -137,13 +211,17 @@ export class ReviewModel {
       this.filter = this.counts.open ? "open" : "all";
     }
     this.show(this.inFilter(), this.memory[this.gate]);
+    if (this.sent && this.tiles.has(this.sent)) this.goTo(this.sent);
+    this.sent = "";
   }
 
   /** What is on the screen stays in its order, decided on or not; news come behind. */
   refresh() {
     const kept = this.order.filter((id) => this.tiles.has(id));
     const there = new Set(kept);
-    this.show([...kept, ...this.inFilter().filter((id) => !there.has(id))], this.order[this.at]);
+    const others = this.blind ? [] : this.inFilter().filter((id) => !there.has(id));
+    const news = this.grouped ? this.groups.oneOfEach(others, kept) : others;
+    this.show([...kept, ...news], this.order[this.at]);
   }
 
   /**
@@ -187,5 +265,6 @@ export class ReviewModel {
   goTo(id) {
     const at = this.order.indexOf(id);
     if (at >= 0) this.at = at;
+    else this.order.splice(this.at, 0, id); // what was decided before is behind the filter: it is looked at again
   }
 }

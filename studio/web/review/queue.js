@@ -92,14 +92,31 @@ export class DecisionQueue {
    * @returns {Said} the decision with its id: sent twice, it counts once
    */
   decide(image, action, value, more = {}) {
-    const said = { id: this.world.newId(), image, action, value, ...more };
+    return this.decideAll([{ image, action, value, ...more }])[0];
+  }
+
+  /**
+   * Many at once: who waits is told once.
+   * @param {Omit<Said, "id">[]} all
+   * @returns {Said[]} each with its id
+   */
+  decideAll(all) {
+    const said = all.map((one) => ({ id: this.world.newId(), ...one }));
+    for (const one of said) this.take(one);
+    this.world.changed();
+    if (!this.stop) this.soon(BATCH_MS);
+    return said;
+  }
+
+  /**
+   * @private
+   * @param {Said} said
+   */
+  take(said) {
     this.last = Math.max(this.world.now(), this.last + 0.001);
     const kept = { said, at: this.last };
     this.kept.set(said.id, kept);
     if (!this.world.keep(kept)) this.homeless.add(said.id);
-    this.world.changed();
-    if (!this.stop) this.soon(BATCH_MS);
-    return said;
   }
 
   /** What other pages have decided meanwhile waits here, too: it goes in one order. */

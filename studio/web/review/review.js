@@ -2,23 +2,25 @@
 /** Review: what is at the gate, where we are in it, and what was decided. */
 
 import { within } from "../core/dom.js";
-import { facts } from "../core/facts.js";
 import { count } from "../core/format.js";
 import { island } from "../core/island.js";
 import { hear, status, poll, whenSeen } from "../core/status.js";
 import { get, post, tryGet } from "../core/net.js";
 import { attempt, toast } from "../core/ui.js";
-import { decide, flushDecisions, foresee, fresher, LABELS, settle } from "./decisions.js";
+import { flushDecisions, fresher, settle } from "./decisions.js";
+import { Deciding } from "./deciding.js";
 import { Keyboard } from "./keyboard.js";
 import { ReviewModel, standing } from "./model.js";
 import { openPristine } from "./pristine.js";
+import { SecondLook } from "./second_look.js";
+import { Turning } from "./turning.js";
 import { UndoHistory } from "./undo_history.js";
 import { ReviewView } from "./view.js";
 
-/** @import { Action, Label, Settled } from "../shapes.js" */
+/** @import { Settled } from "../shapes.js" */
 /** @import { Candidates, Corrected, PileItem } from "../types.js" */
 /** @import { Memory } from "./model.js" */
-/** @import { CorrectionEntry, DecisionEntry, TagEntry, Tags } from "./undo_history.js" */
+/** @import { Tags } from "./undo_history.js" */
 /** @import { What } from "./view.js" */
 
 const REMEMBER = "flen:review";
@@ -48,6 +50,11 @@ export class Review {
     this.telling = Promise.resolve();
     this.told = 0;
     this.resting = 0;
+    /** whose gate the user has asked for: there is no better one to open */
+    this.insisted = "";
+    this.deciding = new Deciding(this);
+    this.turning = new Turning(this);
+    this.second = new SecondLook(this);
     this.keyboard = new Keyboard(this);
     this.view = new ReviewView(this);
     this.paint("all");
@@ -65,14 +72,19 @@ export class Review {
 
   /** @returns {Promise<void>} */
   async load() {
+    const { model } = this;
+    const { gate, sort } = model;
+    const arrival = this.owner !== model.owner;
+    if (arrival) await flushDecisions(); // what can be taken back is known when it has arrived
     await this.telling;
-    const { told, model } = this;
+    const { told } = this;
     const asked = performance.now();
-    const { gate } = model;
-    const found = await tryGet(`/review?gate=${gate}`);
+    const elsewhere = arrival && this.insisted !== this.owner;
+    const found = await tryGet(`/review?${new URLSearchParams({ gate, order: sort, elsewhere: String(elsewhere) })}`);
     if (!found || gate !== model.gate) return undefined;
-    if (told !== this.told) return this.load(); // said meanwhile: the answer does not know of it
-    if (model.take(found, fresher(asked), this.owner)) this.history.clear();
+    if (told !== this.told || sort !== model.sort) return this.load(); // said meanwhile: the answer knows nothing of it
+    if (found.gate !== gate) model.open(found.gate);
+    if (model.take(found, fresher(asked), this.owner)) this.history.begin(found.undo);
     this.paint("all");
     return undefined;
   }
@@ -89,6 +101,7 @@ export class Review {
 
   /** @param {number} to */
   go(to) {
+    this.model.selection.clear();
     const end = this.model.go(to);
     if (end) this.view.say(`This is the ${end} picture.`);
     this.paint("picture");
@@ -102,6 +115,44 @@ export class Review {
     this.go(Math.max(0, Math.min(model.order.length - 1, to)));
   }
 
+  /**
+   * A picture of the grid was clicked: alone, with Ctrl one more of the selection, with Shift all up to it.
+   * @param {number} at
+   * @param {MouseEvent} event
+   */
+  pick(at, event) {
+    const { model } = this;
+    const { selection, order } = model;
+    if (event.shiftKey) selection.reach(order, model.at, at);
+    else if (event.ctrlKey || event.metaKey) selection.flip(order, model.at, at);
+    else selection.clear();
+    model.go(at);
+    this.paint("picture");
+  }
+
+  /**
+   * Shift and an arrow: one further of the selection; of what is zoomed, its next part.
+   * @param {string} key
+   */
+  further(key) {
+    const { model } = this;
+    if (model.mode === "single") {
+      this.view.stage.pan.by(key);
+      return;
+    }
+    const { columns } = this.view.grid.layout;
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[key] ?? 0;
+    model.go(model.selection.reach(model.order, model.at, model.at + step));
+    this.paint("picture");
+  }
+
+  selectAll() {
+    const { model } = this;
+    if (model.mode !== "grid") return;
+    model.selection.all(model.order);
+    this.paint("state");
+  }
+
   /** @param {"advance" | "compare" | "info" | "zoom"} name */
   toggle(name) {
     this.model[name] = !this.model[name];
@@ -110,7 +161,9 @@ export class Review {
 
   /** @param {"single" | "grid"} mode */
   setMode(mode) {
+    if (this.model.blind) return; // one by one
     this.model.mode = mode;
+    this.model.selection.clear();
     this.paint("layout");
   }
 
@@ -121,16 +174,57 @@ export class Review {
   }
 
   escape() {
-    this.model.armed = false;
-    if (this.model.zoom) this.toggle("zoom");
-    else this.paint("state");
+    const { model } = this;
+    model.armed = false;
+    if (model.zoom) this.toggle("zoom");
+    else if (model.blind) this.second.end();
+    else {
+      model.selection.clear();
+      this.paint("state");
+    }
+  }
+
+  /** Near duplicates as one, or each by itself. */
+  group() {
+    this.model.group();
+    this.view.say(this.model.grouped ? "Near duplicates are shown as one." : "Every picture is shown.");
+    this.paint("all");
+  }
+
+  /** @param {string} sort */
+  setOrder(sort) {
+    this.model.sort = sort;
+    this.paint("layout");
+    this.load().then(() => {
+      this.model.again();
+      this.paint("all");
+    });
   }
 
   /** @param {string} gate */
   openGate(gate) {
     this.model.open(gate);
+    this.insisted = this.owner;
     this.paint("all");
     this.load();
+  }
+
+  /**
+   * Somebody wants a gate to be seen, or a picture at it.
+   * @param {string} gate
+   * @param {string} [image]
+   */
+  goTo(gate, image) {
+    const { model } = this;
+    const here = gate === model.gate;
+    if (here && !image) return;
+    if (here && image && model.tiles.has(image)) {
+      model.goTo(image);
+      this.paint("all");
+      return;
+    }
+    model.sent = image ?? "";
+    this.openGate(gate);
   }
 
   /** @param {string} pile */
@@ -141,56 +235,12 @@ export class Review {
 
   /* ---- deciding */
 
-  /**
-   * @param {PileItem} tile
-   * @param {Action} action
-   * @param {string | number | null} value
-   * @param {string} words
-   */
-  record(tile, action, value, words) {
-    const before = standing(tile);
-    const { id } = decide(tile.id, action, value, { where: this.model.where });
-    this.model.place(tile, foresee(tile, action, value));
-    const after = standing(tile);
-    this.history.add({ kind: "decision", tile: tile.id, words, action, value, decision: id, before, after });
-    this.decided = performance.now();
-    this.view.say(words);
-  }
-
-  /** @param {Label | null} label */
-  label(label) {
-    const { model } = this;
-    if (!model.current) return;
-    const last = model.atLast;
-    this.record(model.current, "label", label, label ? LABELS[label].words : "label cleared");
-    if (label && last) this.view.say(`${LABELS[label].words}. That was the last picture.`);
-    const goesOn = label && model.advance && !last;
-    if (goesOn) model.at += 1;
-    this.paint(goesOn ? "picture" : "state");
-  }
-
-  /**
-   * @param {"identity" | "edit"} action
-   * @param {number} stars 0 clears
-   */
-  rate(action, stars) {
-    const { current } = this.model;
-    if (!current) return;
-    const words = action === "edit" ? "edit quality" : "identity";
-    this.record(current, action, stars || null, `${words} ${stars || "cleared"}`);
-    this.paint("state");
-  }
-
-  /** @param {string} letter */
-  fail(letter) {
-    this.model.armed = false;
-    const { current } = this.model;
-    const name = facts.failures[letter];
-    if (current && name) {
-      const had = current.state.failures.includes(name);
-      this.record(current, "failure", name, `${name} ${had ? "taken back" : "noted"}`);
-    }
-    this.paint("state");
+  /** @param {number} number of good pictures that are wanted here */
+  want(number) {
+    return attempt(async () => {
+      this.model.tally(await post("/review/wanted", { gate: this.model.gate, number }));
+      this.paint("state");
+    });
   }
 
   arm() {
@@ -251,57 +301,6 @@ export class Review {
     this.telling = this.telling.then(() => attempt(send));
   }
 
-  /* ---- undoing and redoing */
-
-  /** @param {boolean} back undo, else redo */
-  turn(back) {
-    const entry = this.history.turn(back);
-    if (!entry) {
-      this.view.say(back ? "Nothing to undo." : "Nothing to redo.");
-      return;
-    }
-    if (this.model.tiles.has(entry.tile)) {
-      if (entry.kind === "tags") this.retag(entry, back);
-      else if (entry.kind === "correction") this.recorrect(entry, back);
-      else this.redecide(entry, back);
-      this.model.goTo(entry.tile);
-    }
-    this.view.say(`${back ? "undone" : "redone"}: ${entry.words}`);
-    this.paint("picture");
-  }
-
-  /**
-   * @param {DecisionEntry} entry
-   * @param {boolean} back
-   */
-  redecide(entry, back) {
-    const { where } = this.model;
-    if (back) decide(entry.tile, "undo", null, { undoes: entry.decision, where });
-    else entry.decision = decide(entry.tile, entry.action, entry.value, { where }).id;
-    this.model.placeIfHere(entry.tile, back ? entry.before : entry.after);
-  }
-
-  /**
-   * A correction is two decisions, on the picture and on what corrects it: each is undone, and undone again to redo.
-   * @param {CorrectionEntry} entry
-   * @param {boolean} back
-   */
-  recorrect(entry, back) {
-    for (const event of entry.events) {
-      event.last = decide(event.image, "undo", null, { undoes: event.last, where: "correction" }).id;
-      this.model.placeIfHere(event.image, back ? event.before : event.after);
-    }
-    this.decided = performance.now();
-  }
-
-  /**
-   * @param {TagEntry} entry
-   * @param {boolean} back
-   */
-  retag(entry, back) {
-    this.tell(entry.tile, back ? entry.before : entry.after);
-  }
-
   /* ---- all of a gate */
 
   sort() {
@@ -338,7 +337,7 @@ export class Review {
     document.addEventListener("keyup", released, true);
     hear("flen:settled", (said) => this.settle(said));
     hear("flen:unsent", (unsent) => this.view.unsent(unsent));
-    hear("flen:goto", ({ gate }) => gate && gate in model.gates && gate !== model.gate && this.openGate(gate));
+    hear("flen:goto", ({ gate, image }) => gate && gate in model.gates && this.goTo(gate, image));
     whenSeen(root, () => this.refresh());
   }
 }

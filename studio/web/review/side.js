@@ -8,6 +8,7 @@ import { button, definitionLines } from "../core/ui.js";
 import { identity } from "../pictures/parts.js";
 import { Correction } from "./correction.js";
 import { LABELS } from "./decisions.js";
+import { Note } from "./note.js";
 import { Shows } from "./shows.js";
 
 /** @import { Label } from "../shapes.js" */
@@ -24,6 +25,23 @@ const CHOICES = {
   needs_correction: { id: "review-correct", words: "Needs correction", key: "N" },
   reject: { id: "review-reject", words: "Reject", key: "X" },
 };
+
+/**
+ * What was asked for and what a machine measured, where either is known; what differs is marked.
+ * @param {PileItem} tile
+ */
+function askedAndMeasured({ asked, measured }) {
+  const known = (/** @type {string} */ word) => word !== "unsure";
+  const differs = (/** @type {number} */ n) => known(asked[n]) && known(measured[n]) && asked[n] !== measured[n];
+  const line = (/** @type {string} */ name, /** @type {string[]} */ words) => {
+    if (!words.some(known)) return null;
+    const parts = words.map((word, n) =>
+      known(word) ? h("span", { class: words === measured && differs(n) ? "other" : "" }, word) : null,
+    );
+    return h("span", { class: "rv-pair" }, h("b", {}, name), parts);
+  };
+  return [line("asked", asked), line("measured", measured)];
+}
 
 /** @param {string} name */
 function earlierFailure(name) {
@@ -42,6 +60,8 @@ export class SidePanel {
     this.failures = this.failureButtons();
     this.earlier = h("span", { id: "review-earlier-failures" });
     this.shows = new Shows((said) => review.tag(said));
+    this.note = new Note((tile, words) => review.deciding.note(tile, words));
+    this.measured = h("div", { id: "review-measured", class: "rv-measured" });
     this.correction = new Correction(
       () => review.model.current,
       (tile, answer, words) => review.corrected(tile, answer, words),
@@ -51,9 +71,11 @@ export class SidePanel {
       "aside",
       { class: "rv-side" },
       this.scores,
+      this.measured,
       h("div", { class: "choices" }, [...this.choices.values()]),
       h("div", { class: "rates" }, rates),
       this.shows.node,
+      this.note.node,
       h("div", { class: "fails" }, [...this.failures.values()], this.earlier),
       this.correction.node,
       h("section", {}, this.recipe),
@@ -65,7 +87,7 @@ export class SidePanel {
     const choice = (/** @type {Label} */ label) => {
       const { id, words, key } = CHOICES[label];
       const look = { id, icon: LABELS[label].icon, class: `choice l-${label}`, title: key };
-      return button(words, () => this.review.label(label), look);
+      return button(words, () => this.review.deciding.label(label), look);
     };
     const labels = /** @type {Label[]} */ (Object.keys(CHOICES));
     return new Map(labels.map((label) => [label, choice(label)]));
@@ -74,7 +96,7 @@ export class SidePanel {
   /** @param {"identity" | "edit"} action */
   starButtons(action) {
     const star = (/** @type {number} */ n) =>
-      h("button", { type: "button", onclick: () => this.review.rate(action, n) }, String(n));
+      h("button", { type: "button", onclick: () => this.review.deciding.rate(action, n) }, String(n));
     return STARS.map(star);
   }
 
@@ -93,7 +115,7 @@ export class SidePanel {
         type: "button",
         class: "fail",
         dataset: { words: name },
-        onclick: () => this.review.fail(letter),
+        onclick: () => this.review.deciding.fail(letter),
       };
       return h("button", props, h("kbd", {}, letter.toUpperCase()), facts.failure_words[name] ?? name);
     };
@@ -102,11 +124,16 @@ export class SidePanel {
 
   /** @param {PileItem} tile */
   paint(tile) {
+    const { blind } = this.review.model;
     const noFace = tile.faces === 0 && h("span", { class: "identity v-wrong" }, "no face");
-    put(this.scores, identity(tile), noFace, h("span", { class: "rv-title" }, tile.title));
+    const scores = blind ? [] : [identity(tile), noFace];
+    put(this.scores, scores, h("span", { class: "rv-title" }, tile.title));
+    const [asked, measured] = askedAndMeasured(tile);
+    put(this.measured, asked, !blind && measured);
     this.shows.paint(tile);
     clearTimeout(this.asked);
-    this.asked = setTimeout(() => this.paintRecipe(tile), STAY_MS);
+    if (blind) put(this.recipe);
+    else this.asked = setTimeout(() => this.paintRecipe(tile), STAY_MS);
   }
 
   /** @param {PileItem} tile */
@@ -117,14 +144,23 @@ export class SidePanel {
     this.correction.given(full);
   }
 
-  /** @param {PileItem | undefined} tile */
+  /** @param {PileItem | undefined} tile at a second look nothing but its label is shown and asked */
   paintState(tile) {
+    const { blind, armed } = this.review.model;
+    const said = tile && this.review.model.labelOf(tile);
+    for (const [label, node] of this.choices) press(node, said === label);
+    this.node.classList.toggle("blind", blind !== null);
+    this.node.classList.toggle("armed", armed);
+    this.paintSaid(blind ? undefined : tile);
+  }
+
+  /** @param {PileItem | undefined} tile */
+  paintSaid(tile) {
     const state = tile?.state;
-    for (const [label, node] of this.choices) press(node, state?.label === label);
     this.paintStars("identity", state?.identity ?? 0);
     this.paintStars("edit", state?.edit ?? 0);
     this.paintFailures(state?.failures ?? []);
-    this.node.classList.toggle("armed", this.review.model.armed);
+    this.note.paint(tile);
     this.correction.paint(tile);
   }
 

@@ -5,6 +5,7 @@ import { h, put, setSource } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { pictureUrl } from "../core/net.js";
 import { LABELS } from "./decisions.js";
+import { Pan } from "./pan.js";
 
 /** @import { PileItem } from "../types.js" */
 /** @import { ReviewModel } from "./model.js" */
@@ -27,10 +28,12 @@ export class Stage {
     this.model = model;
     this.picture = h("img", { id: "review-picture", alt: "", draggable: false });
     this.label = h("span", { id: "review-label", class: "rv-label" });
-    this.node = h("div", { class: "rv-stage" }, this.picture, this.label);
+    this.alike = h("span", { id: "review-alike-count", class: "rv-alike" });
+    this.node = h("div", { class: "rv-stage" }, this.picture, this.label, this.alike);
     this.reference = h("img", { id: "review-reference", alt: "Reference", draggable: false });
     this.words = h("figcaption");
     this.beside = h("figure", { class: "rv-ref" }, this.reference, this.words);
+    this.pan = new Pan(this.node, this.beside);
     /** @type {Map<string, HTMLImageElement>} */
     this.ahead = new Map();
   }
@@ -44,15 +47,31 @@ export class Stage {
     this.node.classList.toggle("peek", peek);
     setSource(this.reference, tile.reference ? pictureUrl(tile.reference) : "");
     this.words.textContent = referenceWords(tile);
+    const many = this.model.standsFor(tile.id);
+    this.alike.textContent = many > 1 ? `1 of ${many} alike` : "";
     this.prefetch();
   }
 
   /** @param {PileItem | undefined} tile */
   paintLabel(tile) {
-    const label = tile?.state.label;
+    const label = tile && this.model.labelOf(tile);
     this.node.dataset.label = label ?? "open";
-    const by = tile?.state.who === "rule" ? " (by rule)" : "";
+    const by = tile?.state.who === "rule" && !this.model.blind ? " (by rule)" : "";
     put(this.label, label && [icon(LABELS[label].icon), `${LABELS[label].words}${by}`]);
+  }
+
+  /** Both at 100 %, or both as large as fits. */
+  paintLayout() {
+    const { zoom } = this.model;
+    const begins = zoom && !this.node.classList.contains("zoom");
+    for (const node of [this.node, this.beside]) node.classList.toggle("zoom", zoom);
+    if (begins) this.centre();
+  }
+
+  /** Zoomed in, one begins in the middle: now, or when the picture has come. */
+  centre() {
+    this.pan.centre();
+    if (!this.picture.complete) this.picture.addEventListener("load", () => this.pan.centre(), { once: true });
   }
 
   prefetch() {

@@ -3,9 +3,7 @@
 
 import { h, press, put } from "../core/dom.js";
 import { facts } from "../core/facts.js";
-import { whenSeen } from "../core/status.js";
 import { button, relabel } from "../core/ui.js";
-import { thresholdDoor } from "../threshold/door.js";
 import { openKeyHelp } from "./key_help.js";
 
 /** @import { Review } from "./review.js" */
@@ -36,8 +34,6 @@ export class TopBar {
       title: KEEP,
     });
     this.views = viewButtons(review);
-    const door = thresholdDoor("review-threshold");
-    whenSeen(review.root, door.load);
     const keys = { icon: /** @type {const} */ ("question"), class: "quiet", "aria-label": "Keys", title: "Keys (?)" };
     this.node = h(
       "div",
@@ -49,7 +45,6 @@ export class TopBar {
         [...this.chips.values()].map((c) => c.node),
       ),
       h("span", { class: "grow" }),
-      door.button,
       this.sort,
       this.keep,
       h("div", { class: "segs" }, Object.values(this.views)),

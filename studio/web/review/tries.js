@@ -4,7 +4,7 @@
 import { h } from "../core/dom.js";
 import { pictureUrl } from "../core/net.js";
 import { attempt, button, dialog, toast } from "../core/ui.js";
-import { makeAgain } from "../pictures/open.js";
+import { makeAgain } from "../pictures/actions.js";
 import { identity, mark, thumb } from "../pictures/parts.js";
 
 /** @import { PileItem, Try } from "../types.js" */

@@ -2,14 +2,16 @@
 /** What can be undone and redone: decisions, corrections, and what a picture is said to show. No DOM. */
 
 /** @import { Action } from "../shapes.js" */
-/** @import { Standing } from "../types.js" */
+/** @import { Standing, UndoStep } from "../types.js" */
 /**
  * @typedef {{ angle?: string, expression?: string }} Tags
- * @typedef {{ tile: string, words: string, kind: "decision", action: Action, value: string | number | null, decision: string, before: Standing, after: Standing }} DecisionEntry
+ * @typedef {{ tile: string, decision: string, before: Standing, after: Standing }} DecidedItem of one picture
+ * @typedef {{ tile: string, words: string, kind: "decision", action: Action, value: string | number | null, where: string, items: DecidedItem[] }} DecisionEntry
+ * @typedef {{ tile: string, words: string, kind: "earlier", step: string, undone: string }} EarlierEntry what the studio remembers; `undone` names what took it back
  * @typedef {{ image: string, last: string, before: Standing, after: Standing }} CorrectionEvent
  * @typedef {{ tile: string, words: string, kind: "correction", events: CorrectionEvent[] }} CorrectionEntry
  * @typedef {{ tile: string, words: string, kind: "tags", before: Tags, after: Tags }} TagEntry
- * @typedef {DecisionEntry | CorrectionEntry | TagEntry} Entry
+ * @typedef {DecisionEntry | CorrectionEntry | TagEntry | EarlierEntry} Entry
  */
 
 export class UndoHistory {
@@ -20,8 +22,12 @@ export class UndoHistory {
     this.undone = [];
   }
 
-  clear() {
-    this.done = [];
+  /**
+   * Another gate, or another page: what can be taken back is what the studio remembers.
+   * @param {UndoStep[]} steps the last at the end
+   */
+  begin(steps) {
+    this.done = steps.map(({ id, image, words }) => ({ kind: "earlier", tile: image, words, step: id, undone: "" }));
     this.undone = [];
   }
 

@@ -8,6 +8,7 @@ import { Film } from "./film.js";
 import { ReviewGrid } from "./grid.js";
 import { SidePanel } from "./side.js";
 import { Stage } from "./stage.js";
+import { SubBar } from "./sub.js";
 import { TopBar } from "./top.js";
 
 /** @import { Review } from "./review.js" */
@@ -33,6 +34,7 @@ const HINTS = [
   ["1-5", "identity"],
   ["F", "failure"],
   ["←→", "move"],
+  ["W", "note"],
   ["Z", "zoom"],
   ["R", "peek"],
   ["?", "all keys"],
@@ -44,10 +46,12 @@ export class ReviewView {
     this.review = review;
     const { root, model } = review;
     this.top = new TopBar(review);
+    this.sub = new SubBar(review);
     this.stage = new Stage(model);
     this.side = new SidePanel(review);
     const go = (/** @type {number} */ at) => review.go(at);
-    this.grid = new ReviewGrid(model, { go, single: () => review.setMode("single") });
+    const pick = (/** @type {number} */ at, /** @type {MouseEvent} */ event) => review.pick(at, event);
+    this.grid = new ReviewGrid(model, { pick, single: () => review.setMode("single") });
     this.film = new Film(model, go);
     this.position = h("span", { id: "review-position", class: "numbers" });
     this.unsentWords = h("span", { class: "dim" });
@@ -56,12 +60,16 @@ export class ReviewView {
     this.empty = h("div", { class: "rv-empty" });
     const main = h("div", { class: "rv-main" }, this.stage.node, this.stage.beside, this.side.node);
     root.classList.add("rv");
-    root.append(this.top.node, main, this.grid.node, this.empty, this.film.node, this.line(), this.live);
+    root.append(this.top.node, this.sub.node, main, this.grid.node, this.empty, this.film.node, this.line(), this.live);
     new ResizeObserver(() => this.resized()).observe(root);
   }
 
   line() {
-    const undo = button("Undo", () => this.review.turn(true), { id: "review-undo", icon: "undo", class: "quiet" });
+    const undo = button("Undo", () => this.review.turning.turn(true), {
+      id: "review-undo",
+      icon: "undo",
+      class: "quiet",
+    });
     return h(
       "div",
       { class: "rv-line" },
@@ -95,9 +103,10 @@ export class ReviewView {
     root.dataset.mode = some ? model.mode : "empty";
     root.classList.toggle("no-ref", !model.compare);
     root.classList.toggle("no-info", !model.info);
-    this.stage.node.classList.toggle("zoom", model.zoom);
+    this.stage.paintLayout();
     this.advance.checked = model.advance;
     this.top.paintLayout();
+    this.sub.paintLayout();
     this.side.paintLayout();
     if (!some) this.paintEmpty();
     if (model.mode === "grid") this.grid.relayout();
@@ -133,6 +142,7 @@ export class ReviewView {
     this.stage.paintLabel(current);
     this.side.paintState(current);
     this.top.paintCounts();
+    this.sub.paintCounts();
     this.paintFilm();
     this.grid.paint();
   }

@@ -6,6 +6,7 @@ import { poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { button, dialog, problemLine, wordsOf } from "../core/ui.js";
+import { awayButtons } from "./away.js";
 import { forNew } from "./models.js";
 import { openPractice } from "./practice.js";
 
@@ -99,6 +100,7 @@ export function openNewCharacter() {
  * @param {Character} who
  */
 export function openCharacter(who) {
+  const name = field("character-rename", "Name", who.name);
   const kind = field("character-kind", "What it is", who.kind, "person, cat, robot");
   const called = field("character-called", "What prompts and captions call it", who.class_prompt);
   const said = { kind: () => kind.input.value.trim(), called: () => called.input.value.trim() };
@@ -116,7 +118,8 @@ export function openCharacter(who) {
   const onsubmit = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     try {
-      await post(`/characters/${who.id}`, { kind: said.kind(), class_prompt: said.called() });
+      const changes = { kind: said.kind(), class_prompt: said.called(), name: name.input.value };
+      await post(`/characters/${who.id}`, changes);
       box.close();
       await poll();
     } catch (error) {
@@ -124,8 +127,9 @@ export function openCharacter(who) {
     }
   };
   const save = h("button", { id: "save-character", type: "submit", class: "fb primary" }, "Save");
-  const ends = h("div", { class: "row end" }, h("span", { class: "grow" }), save);
-  const form = h("form", { class: "form", onsubmit }, kind.line, called.line, example, problem, ends);
+  const away = awayButtons(who, () => box.close(), problem);
+  const ends = h("div", { class: "row end" }, away, h("span", { class: "grow" }), save);
+  const form = h("form", { class: "form", onsubmit }, name.line, kind.line, called.line, example, problem, ends);
   const box = dialog(who.name, form, { id: "character-change" });
   show();
   box.showModal();

@@ -8,6 +8,7 @@ import { announce, onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
 import { attempt, button, clearToasts, relabel, toast } from "../core/ui.js";
+import { openAway } from "./away.js";
 import { openCharacter, openNewCharacter } from "./character.js";
 import { openModels } from "./models.js";
 import { noticeLine } from "./notice.js";
@@ -55,8 +56,9 @@ class Header {
       class: "quiet",
       hidden: true,
       "aria-label": "What this character is",
-      title: "What this character is",
+      title: "What this character is and is called; archive or delete it",
     });
+    this.away = button("Put away", openAway, { id: "characters-away", class: "quiet", hidden: true });
     this.rail = h("ol", { class: "rail", "aria-label": "This round" });
     this.why = h("p", { class: "next-why" });
     /** @type {NextAction | null} */
@@ -90,6 +92,7 @@ class Header {
       this.picker,
       this.models,
       this.edit,
+      this.away,
       button("New character", openNewCharacter, { id: "new-character", icon: "plus", class: "quiet" }),
       h("div", { class: "next" }, this.why, this.go),
       button("", switchTheme, { id: "theme-switch", icon: "theme", ...quiet("Dark or light") }),
@@ -102,6 +105,8 @@ class Header {
     relabel(this.place, state.workspace);
     this.character = state.character;
     this.edit.hidden = !state.character;
+    this.away.hidden = !state.away;
+    this.away.title = `${state.away} archived or in the trash`;
     const print = JSON.stringify([state.characters, state.character, state.rail, state.next]);
     if (print === this.print) return;
     this.print = print;

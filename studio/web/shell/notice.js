@@ -5,21 +5,31 @@ import { h } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { onStatus, poll } from "../core/status.js";
 import { post } from "../core/net.js";
-import { attempt } from "../core/ui.js";
+import { attempt, dialog } from "../core/ui.js";
 
-/** A line for notices; it hears of them from the poll. */
+/** @param {string[]} told */
+function openNotices(told) {
+  const lines = told.map((words) => h("p", {}, words));
+  dialog("What was done to this workspace", h("div", {}, lines), { id: "notices-dialog" }).showModal();
+}
+
+/** Two lines beside the tabs, where they cover nothing: the rest is read in a dialog. It hears of them from the poll. */
 export function noticeLine() {
-  const words = h("span");
+  const props = { type: "button", class: "notice-words", title: "Read all of it" };
+  const words = h("button", { ...props, onclick: () => openNotices(told) });
+  /** @type {string[]} */
+  let told = [];
   const onclick = () =>
     attempt(async () => {
       node.hidden = true;
       await post("/notices/close");
       poll();
     });
-  const props = { type: "button", id: "notice-close", class: "fb quiet", "aria-label": "Close", onclick };
-  const close = h("button", props, icon("cross"));
+  const look = { type: "button", id: "notice-close", class: "fb quiet", "aria-label": "Close", onclick };
+  const close = h("button", look, icon("cross"));
   const node = h("div", { id: "notice", class: "notice", role: "status", hidden: true }, words, close);
   onStatus(({ notices }) => {
+    told = notices;
     words.textContent = notices.join(" ");
     node.hidden = !notices.length;
   });

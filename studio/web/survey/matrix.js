@@ -202,11 +202,12 @@ class Matrix {
     };
     const onclick = () => {
       this.frame.trigger("select", { image: tile.id });
-      openPicture(tile.id, { where: "survey", blind: blind(), after: () => this.settle() });
+      const siblings = () => this.model.cells().flatMap((row) => row.flat().map(({ id }) => id));
+      openPicture(tile.id, { where: "survey", blind: blind(), after: () => this.settle(), siblings });
     };
     const look = {
       type: "button",
-      class: `mx-pic ${labelClass(tile)}`,
+      class: `mx-pic ${labelClass(tile.state.label)}`,
       dataset: { id: tile.id },
       tabindex: tile === this.stop ? "0" : "-1",
     };

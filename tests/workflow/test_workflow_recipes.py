@@ -1,0 +1,127 @@
+"""Settings of a picture are put into a tab again: ours, A1111's and ComfyUI's; what cannot be set is named in words."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image, PngImagePlugin
+
+from pipelines.domain import recipes as domain
+from pipelines.domain.records import LoraRecord
+from pipelines.domain.shots import Adapter, LoraStack, Purpose, Shot
+from pipelines.session import Session
+from pipelines.storage import pictures
+from pipelines.workflow import characters, recipes
+from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow.opening import open_session
+
+A1111 = """masterpiece, <b>a cat</b> (red:1.2) <lora:style_x:0.8> on a roof
+Negative prompt: blurry, bad hands
+Steps: 28, Sampler: DPM++ 2M Karras, CFG scale: 6.5, Seed: 1234567, Size: 640x832, Model hash: abc, Model: dream, \
+Lora hashes: "style_x: 0123456789ab", Version: v1.9"""
+GRAPH = {
+    "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "flux.safetensors"}},
+    "2": {"class_type": "LoraLoader", "inputs": {
+        "lora_name": "sub\\ada.safetensors", "strength_model": 0.7, "model": ["1", 0]}},
+    "3": {"class_type": "CLIPTextEncode", "inputs": {"text": "a cat on a roof", "clip": ["1", 1]}},
+    "4": {"class_type": "CLIPTextEncode", "inputs": {"text": "blurry", "clip": ["1", 1]}},
+    "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 512, "height": 768}},
+    "6": {"class_type": "KSampler", "inputs": {
+        "seed": 99, "steps": 12, "cfg": 3.5, "sampler_name": "euler", "model": ["2", 0],
+        "positive": ["3", 0], "negative": ["4", 0], "latent_image": ["5", 0]}},
+}  # fmt: skip
+
+
+@pytest.fixture
+def session(workspace_root: Path) -> Iterator[Session]:
+    with open_session(workspace_root) as opened:
+        characters.create(opened, "Ada", may_use=True)
+        yield opened
+
+
+def png(path: Path, **texts: str) -> Path:
+    told = PngImagePlugin.PngInfo()
+    for name, text in texts.items():
+        told.add_itxt(name, text)
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(path, "PNG", pnginfo=told)
+    return path
+
+
+def test_a_parameters_text_is_read(tmp_path: Path) -> None:
+    found = recipes.of_file(png(tmp_path / "a.png", parameters=A1111))
+    assert (
+        found.prompt == "masterpiece, <b>a cat</b> (red:1.2) on a roof" and found.negative_prompt == "blurry, bad hands"
+    )
+    assert (found.steps, found.guidance, found.seed, found.width, found.height) == (28, 6.5, 1234567, 640, 832)
+    assert found.loras == (domain.UsedLora(name="style_x", weight=0.8, sha256="0123456789ab"),)
+    assert found.model == "dream" and found.others == ("Sampler: DPM++ 2M Karras",)
+
+
+def test_a_graph_is_read_from_its_sampler_back(tmp_path: Path) -> None:
+    found = recipes.of_file(png(tmp_path / "c.png", prompt=json.dumps(GRAPH)))
+    assert (found.prompt, found.negative_prompt, found.seed, found.steps, found.guidance) == (
+        "a cat on a roof", "blurry", 99, 12, 3.5,
+    )  # fmt: skip
+    assert (found.width, found.height, found.model) == (512, 768, "flux.safetensors")
+    assert found.loras == (domain.UsedLora(name="ada", weight=0.7),)
+
+
+def test_what_is_no_recipe_is_refused_in_words(tmp_path: Path) -> None:
+    loop = {"1": {"class_type": "KSampler", "inputs": {"positive": ["2", 0]}},
+            "2": {"class_type": "X", "inputs": {"a": ["2", 0]}}}  # fmt: skip
+    assert recipes.of_file(png(tmp_path / "loop.png", prompt=json.dumps(loop))).prompt == ""
+    (tmp_path / "no.png").write_bytes(b"GIF89a")
+    bad = [png(tmp_path / f"{n}.png", parameters=t) for n, t in enumerate(("", "hello", "Steps: many, x", "\x00"))]
+    bad += [png(tmp_path / f"g{n}.png", prompt=t) for n, t in enumerate(("[" * 100_000, "[]", "{}", '{"1": 5}', "x"))]
+    for path in [*bad[:2], bad[3], *bad[4:], png(tmp_path / "bare.png"), tmp_path / "no.png"]:
+        with pytest.raises(NotAllowed, match="nothing to restore"):
+            recipes.of_file(path)
+    odd = recipes.of_file(png(tmp_path / "odd.png", parameters="p\nSteps: 1e999, Seed: -5, CFG scale: nan, Size: x"))
+    assert (odd.steps, odd.seed, odd.guidance, odd.width) == (None, -5, None, None)
+
+
+def test_settings_are_restored_and_the_rest_is_named(session: Session, tmp_path: Path) -> None:
+    session.store.put(LoraRecord(id="0123456789ab" + "0" * 52, name="a style", path="loras/x", family="flux", rank=4))
+    recipe = recipes.of_file(png(tmp_path / "a.png", parameters=A1111))
+    found = recipes.settings(session, "ada", recipe)
+    assert found.tab == "generate" and found.stack == (("0123456789ab" + "0" * 52, 0.8),)
+    assert found.fields["prompts"] == "masterpiece, <b>a cat</b> (red:1.2) on a roof"
+    assert (found.fields["steps"], found.fields["guidance"], found.fields["seed"]) == ("28", "6.5", 1234567)
+    told = " ".join(found.lost)
+    for word in ("dream", "blurry, bad hands", "640 x 832", "DPM++ 2M Karras"):
+        assert word in told
+    other = recipe.model_copy(update={"seed": -5, "steps": 10**9, "loras": (domain.UsedLora(name="gone"),)})
+    found = recipes.settings(session, "ada", other)
+    assert (found.fields["steps"], found.fields["seed"]) == ("", 0)
+    assert "Steps 1000000000: out of bounds" in " ".join(found.lost) and "'gone'" in " ".join(found.lost)
+
+
+def test_an_edit_of_ours_comes_back_as_its_edit(session: Session, tmp_path: Path) -> None:
+    purpose = Purpose(step="enrich", cell="angle/half-left", labels={"axis": "angle"})
+    adapter = Adapter(name="gone", sha256="f" * 64, path="loras/gone.safetensors")
+    shot = Shot(family="mini-qwen-edit", revision="1", prompt="turn", seed=4, steps=8, guidance=1.0, width=64,
+                height=64, stack=LoraStack(adapters=(adapter,)), purpose=purpose)  # fmt: skip
+    path = tmp_path / "ours.png"
+    fields = {"character": "ada", "kind": "enriched", "version": "v1", "path": "x.png", "shot": shot}
+    pictures.write_png(path, Image.new("RGB", (64, 64)), fields)
+    found = recipes.settings(session, "ada", recipes.of_file(path))
+    assert found.tab == "enrich" and found.fields["axis/angle"] == ["angle/half-left"]
+    assert found.fields["axis/expression"] == [] and found.fields["own"] == ""
+    assert any("'gone'" in words for words in found.lost)
+    chain = domain.of_shot(shot).model_copy(update={"edits": ("angle/half-left", "expression/sad")})
+    assert recipes.settings(session, "ada", chain).fields["chains"] == "angle/half-left > expression/sad"
+    own = chain.model_copy(update={"edits": ("own/1",), "prompt": "a hat | a cap"})
+    assert recipes.settings(session, "ada", own).fields["own"] == "a hat / a cap"
+
+
+def test_a_picture_leaves_without_its_recipe_with_the_same_pixels(tmp_path: Path) -> None:
+    path = png(tmp_path / "a.png", parameters=A1111, flenwheel="{}")
+    bare = pictures.without_texts(path.read_bytes())
+    (tmp_path / "b.png").write_bytes(bare)
+    assert b"masterpiece" in path.read_bytes() and b"masterpiece" not in bare and b"flenwheel" not in bare
+    with Image.open(path) as one, Image.open(tmp_path / "b.png") as two:
+        assert one.tobytes() == two.tobytes() and not two.info
+    for data in (b"", b"GIF89a", path.read_bytes()[:60]):
+        with pytest.raises(ValueError):
+            pictures.without_texts(data)
