@@ -177,7 +177,8 @@ class CatalogueEntry(Frozen):
 
 class Edit(Frozen):
     """One value of an enrichment axis, such as angle ``half-left``, and the instruction that asks for it. ``caption``
-    is how a caption says that a picture shows it (empty: derived from the value, ``planning.captions``)."""
+    is how a caption says that a picture shows it (empty: derived from the value, ``planning.captions``). What it gives
+    shows this ``angle``, ``expression``, ``framing`` and ``pose``, in the words of who reads pictures (``Scores``)."""
 
     value: str
     title: str
@@ -185,14 +186,24 @@ class Edit(Frozen):
     caption: str = ""
     angle: Angle | Literal[""] = ""
     expression: Expression | Literal[""] = ""
+    framing: str = ""
+    pose: str = ""
 
 
 class Axis(Frozen):
-    """A dimension along which a source is edited, one factor at a time."""
+    """A dimension along which a source is edited, one factor at a time. ``on_request``: its edits are made where they
+    are named, not where nothing is. ``worlds`` are the worlds of drawn people (``ModelFamily.world``) that can show it;
+    ``None``: all of them, and models that know real pictures show every axis."""
 
     name: str
     title: str
     edits: tuple[Edit, ...]
+    on_request: bool = False
+    worlds: tuple[str, ...] | None = None
+
+    def shown_by(self, family: "ModelFamily") -> bool:
+        """Whether an editor can make these edits at all."""
+        return not family.world or self.worlds is None or family.world in self.worlds
 
 
 class Scenario(Frozen):

@@ -54,6 +54,14 @@ def end(source: ImageRecord, way: Way) -> tuple[Angle, Expression]:
     return angle, expression
 
 
+def shown(way: Way) -> dict[str, str]:
+    """Framing and pose that the last edit of ``way`` gives, as far as an edit asked for them."""
+    found: dict[str, str] = {}
+    for _, edit in way:
+        found |= {name: value for name, value in (("framing", edit.framing), ("pose", edit.pose)) if value}
+    return found
+
+
 def needed(source: ImageRecord, way: Way) -> Way:
     """``way`` without the steps that ask for what its picture shows already, when their turn comes."""
     kept: list[tuple[Axis, Edit]] = []

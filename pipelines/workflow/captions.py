@@ -193,7 +193,7 @@ class Captions:
         labels = image.shot.purpose.labels if image.shot else {}
         axis, value = labels.get("axis", ""), labels.get("value", "")
         edit = self._edits.get(f"{axis}/{value}")
-        said = edit.caption if edit else labels.get("caption", "")
+        said = labels.get("caption", "") or (edit.caption if edit else "")
         return texts.edit_words(axis, value, said, self._factors) if value else ""
 
     # ---- what is known besides
@@ -214,6 +214,8 @@ class Captions:
     def _framing(self, image: ImageRecord) -> Fact | None:
         """The framing (as a factor's name, for what leads it) in words: said of this picture or of what it was made
         from, else measured."""
+        if image.framing == "unsure" and image.shot and image.shot.purpose.labels.get("framing") and image.shot.sources:
+            return None  # its edit says so, whatever the source showed
         before = reversed(lineage(self._session, image))
         said = next((i.framing for i in (image, *before) if i.framing != "unsure"), "")
         found = said or (seen(image, "framing").value if "measured" in self._from else "")

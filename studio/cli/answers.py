@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipelines.domain.best import set_aside
 from pipelines.domain.bounds import Weight, fits
 from pipelines.domain.chains import Broken
 from pipelines.domain.faults import shown, wanted
@@ -125,14 +126,31 @@ def make_pictures(session: Session, plan: Plan, job: Job) -> Answer:
     data, words = work(session, job)
     data["notes"] = notes(plan)
     data["images"] = [
-        {"id": i.id, "path": i.path, "cell": i.shot.purpose.cell, "scores": i.scores.model_dump(mode="json")}
+        {
+            "id": i.id,
+            "path": i.path,
+            "cell": i.shot.purpose.cell,
+            "chosen": not set_aside(session.store.verdict(i.id)),
+            "scores": i.scores.model_dump(mode="json"),
+        }
         for i in chains.pictures(session, plan)
         if i.shot
     ]
     ended = session.store.get(Job, job.id) or job
     data["broken"] = ended.result.get("broken", [])
     told = [Broken.model_validate(chain).words for chain in data["broken"]]
+    aside = sum(not image["chosen"] for image in data["images"])
+    told += [f"{aside} of them set aside: of each the best of {plan.tries} was kept."] if aside else []
     return data, "\n".join([f"{words}; {count(len(data['images']), 'picture')} in {plan.folder}", *told])
+
+
+def pairs(given: Iterable[str], what: str, example: str) -> Iterator[tuple[str, str]]:
+    """``KEY=VALUE`` to (key, value). Raises Usage for what is none."""
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise Usage(f"{text!r}: {what} is given as KEY=VALUE, such as {example}.")
+        yield key.strip(), value.strip()
 
 
 def picture_ids(session: Session, options: argparse.Namespace, named: Iterable[str]) -> list[str]:

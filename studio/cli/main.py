@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import get_args
 
-from pipelines.domain.bounds import Cosine, Count, Each, Fraction, Guidance, More, Seed, Steps, Weight
+from pipelines.domain.bounds import Cosine, Count, Each, Fraction, Guidance, More, Seed, Steps, Tries, Weight
 from pipelines.domain.records import PERSON, TOKEN, Angle, Expression, ImageKind, JudgedBy, Label, Target, Way
 from pipelines.practice.run import Wish
 from pipelines.workflow.calibration import CalibrateOptions
@@ -25,15 +25,18 @@ from pipelines.workflow.training import TrainOptions
 from studio.cli import (
     backup_command,
     captions_command,
+    card_command,
     character_command,
     commands,
     crop_command,
     export_command,
     import_command,
     lora_command,
+    making_command,
     models_command,
     practice_command,
     rebuild_command,
+    survey_command,
     tag_command,
     unload_command,
     weights_command,
@@ -258,6 +261,14 @@ def _enrich(p: argparse.ArgumentParser) -> None:
         help='an edit in your own words, such as "Give the person a red hat | wearing a red hat": what stands behind'
         " the | goes into the caption",
     )  # fmt: skip
+    p.add_argument(
+        "--word", action="append", default=[], metavar="EDIT=WORDS",
+        help='an edit in other words, such as "expression/angry=The person is furious | furious"',
+    )  # fmt: skip
+    p.add_argument(
+        "--best-of", type=number(Tries), default=EnrichOptions.best_of, metavar="N",
+        help="try each with N seeds and keep the best; the others are set aside in Review",
+    )  # fmt: skip
     p.add_argument("--failed-of", metavar="vN", help="chains for the cells of that model card that failed")
     p.add_argument("--per-source", type=number(Each), default=EnrichOptions.per_source)
     p.add_argument(
@@ -414,14 +425,14 @@ COMMANDS: dict[str, Command] = {
     "captions": (captions_command.captions, "list, check and edit what pictures are learnt with", _captions),
     "export": (export_command.export_dataset, "write a dataset for other trainers", _export),
     "character": (character_command.character, "say what a character is, or change it", _character),
-    "survey": (commands.survey, "compare LoRAs on the same pictures and prompts", _survey),
-    "enrich": (commands.enrich, "edit the sources along angle, light, background, expression, style", _enrich),
+    "survey": (survey_command.survey, "compare LoRAs on the same pictures and prompts", _survey),
+    "enrich": (making_command.enrich, "edit the sources along angle, light, background, expression, style", _enrich),
     "review": (commands.review, "list a gate's pictures, decide on them, correct, filter, keep the best", _review),
     "train": (commands.train, "train the next version of a LoRA", _train),
-    "generate": (commands.generate, "draw the character anew with its LoRA", _generate),
+    "generate": (making_command.generate, "draw the character anew with its LoRA", _generate),
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "judge": (commands.judge, "what tells the character from others: its face, its look, or your eyes alone", _judge),
-    "card": (commands.card, "run or show the model card", _card),
+    "card": (card_command.card, "run or show the model card", _card),
     "models": (models_command.models, "which models there are, what is recommended here; change or get them", _models),
     "unload": (unload_command.unload, "let a running studio give back the memory of its models", _nothing),
     "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
