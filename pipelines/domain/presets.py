@@ -221,6 +221,14 @@ class Scenario(Frozen):
     caption: str = ""
 
 
+class WildcardList(Frozen):
+    """What ``__name__`` stands for in a prompt: one of ``values``."""
+
+    name: str
+    title: str = ""
+    values: tuple[str, ...] = Field(min_length=1)
+
+
 class CaptionFactor(Frozen):
     """Something that a caption can speak of: what varies from picture to picture, such as an axis of enrichment of the
     same ``name``, or what ``belongs`` to the character and is never named.

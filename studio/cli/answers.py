@@ -130,6 +130,7 @@ def make_pictures(session: Session, plan: Plan, job: Job) -> Answer:
             "id": i.id,
             "path": i.path,
             "cell": i.shot.purpose.cell,
+            "prompt": i.shot.prompt,
             "chosen": not set_aside(session.store.verdict(i.id)),
             "scores": i.scores.model_dump(mode="json"),
         }

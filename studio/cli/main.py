@@ -311,7 +311,14 @@ def _generate(p: argparse.ArgumentParser) -> None:
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
     p.add_argument("--strength", type=number(Weight), default=GenerateOptions.strength)
     p.add_argument("--scenario", action="append", default=[])
-    p.add_argument("--prompt", action="append", default=[])
+    p.add_argument(
+        "--prompt", action="append", default=[],
+        help="your own words; {red|blue} is one of these, __places__ one of the list of that name",
+    )  # fmt: skip
+    p.add_argument("--gaps", action="store_true", help="what fills the emptiest cells of the coverage grid first")
+    p.add_argument(
+        "--until", type=number(Count), metavar="N", help="make what is missing until N pictures of Generate are good"
+    )
     p.add_argument("--variants", type=number(Each), default=GenerateOptions.variants)
     p.add_argument("--count", type=number(Count), default=GenerateOptions.count)
 

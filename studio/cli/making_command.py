@@ -1,6 +1,8 @@
 """``flenwheel enrich`` and ``flenwheel generate``: pictures of the character, edited and drawn anew."""
 
 import argparse
+import sys
+from dataclasses import asdict
 
 from pipelines.session import Session
 from pipelines.workflow import card_report, loras
@@ -18,6 +20,7 @@ from studio.cli.answers import (
     pairs,
     picture_ids,
 )
+from studio.cli.speech import say
 
 
 @command
@@ -60,6 +63,11 @@ def generate(options: argparse.Namespace) -> Answer:
     """Draw the character anew."""
     with in_session(options) as session:
         character = character_of(session, options)
+        if options.until is not None:
+            goal = generating.missing(session, character.id, options.until)
+            say(goal.words, sys.stderr)
+            if not goal.pictures:
+                return {"goal": asdict(goal), "images": []}, goal.words
         plan = generating.plan(
             session,
             character.id,
@@ -71,6 +79,8 @@ def generate(options: argparse.Namespace) -> Answer:
                 prompts=tuple(options.prompt),
                 variants=options.variants,
                 count=options.count,
+                gaps=options.gaps,
+                until=options.until,
                 seed=options.seed,
                 steps=options.steps,
                 guidance=options.guidance,
