@@ -379,8 +379,10 @@ class TrainingRun(Record):
 
 
 class Survey(Record):
-    """One survey: which stacks on which test pictures (``images``) with which prompts; the decision and its reasons,
-    once made. Its results are the images of kind ``survey`` and this ``version``."""
+    """One survey: which stacks on which test pictures (``images``) with which prompts, and with what else, so that more
+    can be added later that compares with it: ``seeds`` of each cell, the run's ``seed``, ``steps`` and ``guidance`` as
+    they were chosen, and what the editor saw beside each (``references``, or ``beside``, and ``control``). The decision
+    and its reasons, once made. Its results are the images of kind ``survey`` and this ``version``."""
 
     table: ClassVar[str] = "surveys"
     character: str
@@ -389,6 +391,13 @@ class Survey(Record):
     stacks: tuple[LoraStack, ...] = ()
     prompts: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+    seed: int = 0
+    seeds: int = 1
+    steps: int | None = None
+    guidance: float | None = None
+    references: int = 0
+    beside: tuple[str, ...] = ()
+    control: str = ""
     decision: Way | Literal[""] = ""
     reasons: str = ""
     job: str = ""

@@ -13,7 +13,7 @@ from pipelines.domain.records import Card, LoraRecord
 from pipelines.domain.shots import THEN
 from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
-from pipelines.storage.pages import document, table
+from pipelines.storage.pages import document, in_markdown, table
 from pipelines.storage.pictures import thumbnail
 from pipelines.workflow import card as cards
 from pipelines.workflow.card import Cell
@@ -115,16 +115,10 @@ def _rows(board: list[Cell]) -> Iterator[tuple[str, ...]]:
 
 def _markdown(session: Session, card: Card) -> str:
     board = cards.board(session, card)
-    lines = [f"# {_plain(_title(session, card))}", "", cards.rate(board).words, ""]
+    lines = [f"# {in_markdown(_title(session, card))}", "", cards.rate(board).words, ""]
     lines += [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
-    lines += [f"| {' | '.join(_plain(word) for word in row)} |" for row in _rows(board)]
+    lines += [f"| {' | '.join(in_markdown(word) for word in row)} |" for row in _rows(board)]
     return "\n".join(lines) + "\n"
-
-
-def _plain(words: str) -> str:
-    """Words of a human in a table of Markdown: they neither end the cell nor become markup."""
-    marks = "\\`*_{}[]<>#|"
-    return "".join(f"\\{letter}" if letter in marks else letter for letter in " ".join(words.split()))
 
 
 def _json(session: Session, card: Card) -> str:

@@ -5,7 +5,7 @@ Answers go to standard output (one JSON object with ``--json``), progress to sta
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from pipelines.domain.shots import Plan
 from pipelines.domain.words import count
 from pipelines.planning.sampling import notes
 from pipelines.session import NotFound, Session
+from pipelines.storage.atomic import write_durably
 from pipelines.workflow import chains, characters, loras, sources
 from pipelines.workflow.opening import open_session
 from pipelines.workflow.references import Beside
@@ -152,6 +153,18 @@ def pairs(given: Iterable[str], what: str, example: str) -> Iterator[tuple[str, 
         if not equals:
             raise Usage(f"{text!r}: {what} is given as KEY=VALUE, such as {example}.")
         yield key.strip(), value.strip()
+
+
+def written(file: Path, forms: Sequence[str], what: str, text: Callable[[str], str]) -> str:
+    """Write something down in the form that the file's name asks for; says where. Raises Usage for another form, and
+    for a file that is there."""
+    form = file.suffix.removeprefix(".").lower()
+    if form not in forms:
+        raise Usage(f"{what} is written as .{', .'.join(forms)}: {file.name} is none of these.")
+    if file.exists():
+        raise Usage(f"{file} is there already, and nothing is overwritten: name another file.")
+    write_durably(file, text(form).encode(), sync=False)
+    return f"Written to {file}."
 
 
 def picture_ids(session: Session, options: argparse.Namespace, named: Iterable[str]) -> list[str]:

@@ -2,14 +2,12 @@
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 
 from pipelines.domain.records import Card, Character
 from pipelines.session import NotFound, Session
-from pipelines.storage.atomic import write_durably
 from pipelines.workflow import card as cards
 from pipelines.workflow import card_report
-from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, lora_of, work
+from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, lora_of, work, written
 
 
 @command
@@ -40,18 +38,8 @@ def card(options: argparse.Namespace) -> Answer:
             data["against"] = asdict(compared) | {"words": compared.words}
             told.append(compared.words)
         if options.export:
-            told.append(_export_card(session, made, options.export))
+            told.append(written(options.export, card_report.FORMS, "A card", lambda form: _text(session, made, form)))
         return data, "\n".join(told)
-
-
-def _export_card(session: Session, made: Card, file: Path) -> str:
-    form = file.suffix.removeprefix(".").lower()
-    if form not in card_report.FORMS:
-        raise Usage(f"A card is written as .{', .'.join(card_report.FORMS)}: {file.name} is none of these.")
-    if file.exists():
-        raise Usage(f"{file} is there already, and nothing is overwritten: name another file.")
-    write_durably(file, card_report.export(session, made, form).encode(), sync=False)
-    return f"Written to {file}."
 
 
 def _shown_card(session: Session, character: Character, version: str | None) -> Card:
@@ -59,3 +47,7 @@ def _shown_card(session: Session, character: Character, version: str | None) -> 
     if not made:
         raise NotFound(f"{character.name} has no card {version or ''}.")
     return made[-1]
+
+
+def _text(session: Session, made: Card, form: str) -> str:
+    return card_report.export(session, made, form)  # type: ignore[arg-type]

@@ -238,7 +238,21 @@ def _survey(p: argparse.ArgumentParser) -> None:
     p.add_argument("--stack", action="append", default=[], metavar="A=1.0+B=0.8", help="a LoRA or a combination")
     p.add_argument("--prompt", action="append", default=[], help="preset such as background/forest, or your own words")
     p.add_argument("--image", action="append", default=[], help="id of a source (default: the first five)")
-    p.add_argument("--decide", choices=get_args(Way), help="write down the decision on the newest survey")
+    p.add_argument(
+        "--seeds", type=number(Tries), default=SurveyOptions.seeds, metavar="N", help="so many pictures of each cell"
+    )
+    p.add_argument(
+        "--add-to", metavar="vN",
+        help="add these stacks, prompts, pictures and seeds to that survey: what it has is kept",
+    )  # fmt: skip
+    p.add_argument(
+        "--show", nargs="?", const="newest", metavar="vN", help="say what a survey has shown (default: the newest)"
+    )
+    p.add_argument("--export", type=file, metavar="FILE", help="write it down: a file .html, .md, .csv or .json")
+    p.add_argument(
+        "--decide", choices=(*get_args(Way), survey_command.RECOMMENDED),
+        help="write down the decision on the newest survey, or that of --show; what the rules recommend, if you like",
+    )  # fmt: skip
     p.add_argument("--reasons", default="")
 
 

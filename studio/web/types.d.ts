@@ -458,13 +458,14 @@ export interface MachineAsked {
   images: string[];
 }
 
-/** A survey as a matrix: pictures, prompts, stacks, and the picture of each cell. */
+/** A survey as a matrix: pictures, prompts, stacks, how many seeds, and the pictures of each cell. */
 export interface Matrix {
   id: string;
   version: string;
   versions: SurveyVersion[];
   images: string[];
   stacks: string[];
+  seeds: number;
   prompts: SurveyPrompt[];
   cells: SurveyCell[];
 }
@@ -806,11 +807,12 @@ export interface SurveyCell {
   at: SurveyPlace;
 }
 
-/** Where in the matrix a picture stands. */
+/** Where in the matrix a picture stands; ``seed`` counts the seeds of a cell from 0. */
 export interface SurveyPlace {
   stack: string | null;
   image: string | null;
   prompt: string | null;
+  seed: number;
 }
 
 /** A row of the matrix. */
