@@ -406,13 +406,17 @@ class Survey(Record):
 
 class Card(Record):
     """One run of the model card. Its pictures are the images of kind ``card`` and this ``version``; each one's shot
-    says its cell. ``lora`` is the id of the LoRA that was tested (empty: the base model)."""
+    says its cell. ``lora`` is the id of the LoRA that was tested (empty: the base model), at which ``strength``, with
+    the stack ``beside`` it; every cell was made with ``seeds`` seeds, of which ``seed`` is the first."""
 
     table: ClassVar[str] = "cards"
     character: str
     version: str
     lora: str
     seed: int
+    strength: float = 1.0
+    beside: LoraStack = LoraStack()
+    seeds: int = 1
     job: str = ""
     created: datetime = Field(default_factory=now)
 

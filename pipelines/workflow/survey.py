@@ -147,10 +147,12 @@ def submit(session: Session, plan: Plan, options: SurveyOptions | None = None) -
         session,
         plan,
         f"Survey {plan.version}: {count(len(plan), 'picture')}",
-        alongside=lambda job: [
-            _survey(plan, job, whole, session.store.get(Survey, f"{plan.character}/{plan.version}"))
-        ],
+        alongside=lambda job: [_survey(plan, job, whole, session.store.get(Survey, _id(plan)))],
     )
+
+
+def _id(plan: Plan) -> str:
+    return f"{plan.character}/{plan.version}"
 
 
 def _survey(plan: Plan, job: Job, whole: SurveyOptions = NEW_SURVEY, before: Survey | None = None) -> Survey:
@@ -166,7 +168,7 @@ def _survey(plan: Plan, job: Job, whole: SurveyOptions = NEW_SURVEY, before: Sur
         return before.model_copy(update=content)
     seen = whole.beside
     return Survey(
-        id=f"{plan.character}/{plan.version}",
+        id=_id(plan),
         character=plan.character,
         version=plan.version,
         family=plan.shots[0].family,

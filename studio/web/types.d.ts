@@ -176,7 +176,7 @@ export interface CardPlace {
   why: string;
 }
 
-/** A card that was run. */
+/** A card that was run; ``lora`` in words, with its strength and what was beside it. ``cells`` are of the first */
 export interface CardSummary {
   id: string;
   version: string;
@@ -184,6 +184,9 @@ export interface CardSummary {
   seed: number;
   rate: RateTold;
   cells: CardPlace[];
+  further: CardPlace[][];
+  parts: string[];
+  drift: string;
 }
 
 /** The cards of the character with their rates, the cells of the benchmark, and the LoRAs it can be run for. */
@@ -665,6 +668,7 @@ export interface RateTold {
   unsure: number;
   missing: number;
   judged: number;
+  seeds: number;
   open: boolean;
   words: string;
 }

@@ -12,7 +12,8 @@ function survey() {
   const cells = [];
   for (const image of ["i1", "i2"])
     for (const prompt of PROMPTS)
-      for (const stack of STACKS) cells.push({ id: `${image}-${prompt}-${stack}`, at: { image, prompt, stack, seed: 0 } });
+      for (const stack of STACKS)
+        cells.push({ id: `${image}-${prompt}-${stack}`, at: { image, prompt, stack, seed: 0 } });
   return {
     id: "ada/v1",
     version: "v1",
@@ -103,7 +104,10 @@ test("several seeds of a cell stand beside each other and are compared seed by s
   const tile = made.survey.cells.find((t) => t.id === "i2-sunset-angles-2");
   const { spots, start } = made.comparison(tile);
   assert.equal(spots[start.at].words, "Picture 2, sunset #2");
-  assert.deepEqual([spots[start.at].pictures.base.id, spots[start.at].pictures.angles.id], ["i2-sunset-base-2", tile.id]);
+  assert.deepEqual(
+    [spots[start.at].pictures.base.id, spots[start.at].pictures.angles.id],
+    ["i2-sunset-base-2", tile.id],
+  );
 });
 
 test("zoom keeps the point under the pointer, and nothing beyond the edge is shown", () => {

@@ -125,7 +125,13 @@ class Comparison {
   }
 
   foot() {
-    const keys = [keyHint("N", "next"), keyHint("P", "previous"), keyHint("X", "swap"), keyHint("←→", "split"), keyHint("+-0", "zoom")];
+    const keys = [
+      keyHint("N", "next"),
+      keyHint("P", "previous"),
+      keyHint("X", "swap"),
+      keyHint("←→", "split"),
+      keyHint("+-0", "zoom"),
+    ];
     return h(
       "div",
       { class: "cp-bar" },

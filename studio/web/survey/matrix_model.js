@@ -177,9 +177,7 @@ export class MatrixModel {
    * @returns {Spot["pictures"]}
    */
   picturesAt(image, prompt, seed) {
-    const made = this.survey.cells.filter(
-      ({ at }) => at.image === image && at.prompt === prompt && at.seed === seed,
-    );
+    const made = this.survey.cells.filter(({ at }) => at.image === image && at.prompt === prompt && at.seed === seed);
     return {
       source: { id: image, verdict: null, score: null },
       ...Object.fromEntries(made.map((t) => [t.at.stack, this.blind ? { id: t.id, verdict: null, score: null } : t])),
