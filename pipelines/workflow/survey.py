@@ -182,6 +182,17 @@ def _survey(plan: Plan, job: Job, whole: SurveyOptions = NEW_SURVEY, before: Sur
     )
 
 
+def added_onto(now: Survey, whole: Survey) -> Survey:
+    """A survey as it stands with what ``whole``, planned elsewhere, adds to it. Raises NotAllowed when that was planned
+    for another survey, or for one that has more by now."""
+    contents = [{stack.content for stack in one.stacks} for one in (now, whole)]
+    kept = contents[0] <= contents[1] and {*now.prompts} <= {*whole.prompts} and {*now.images} <= {*whole.images}
+    if now.created != whole.created or not kept or now.seeds > whole.seeds:
+        raise NotAllowed("Meanwhile another was begun under the same version, or added to: ask again.")
+    fields = ("stacks", "prompts", "images", "seeds", "job")
+    return now.model_copy(update={name: getattr(whole, name) for name in fields})
+
+
 def surveys(session: Session, character_id: str) -> list[Survey]:
     """A character's surveys, oldest first."""
     return sorted(session.store.all(Survey, character=character_id), key=lambda s: datasets.number(s.version))

@@ -7,13 +7,25 @@ from pipelines.domain.records import Card, Character, LoraRecord, TrainingRun
 from pipelines.session import NotFound, Session
 from pipelines.workflow import card as cards
 from pipelines.workflow import card_analysis, card_report, checkpoints, loras
-from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, lora_of, lora_rows, work, written
+from studio.cli.answers import (
+    Answer,
+    Told,
+    Usage,
+    character_of,
+    command,
+    in_session,
+    in_session_or_beside,
+    lora_of,
+    lora_rows,
+    work,
+    written,
+)
 
 
 @command
 def card(options: argparse.Namespace) -> Answer:
     """Run the model card, or show one that was run: with what another had, or written down."""
-    with in_session(options) as session:
+    with in_session(options, read_only=True) if options.show else in_session_or_beside(options) as session:
         character = character_of(session, options)
         data: Told = {}
         if options.against and not options.show:

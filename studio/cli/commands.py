@@ -34,6 +34,7 @@ from studio.cli.answers import (
     command,
     doubtful_sources,
     in_session,
+    in_session_or_beside,
     pairs,
     picture_ids,
     work,
@@ -116,7 +117,7 @@ def _label(session: Session, chosen: list[str], options: argparse.Namespace) -> 
 @command
 def train(options: argparse.Namespace) -> Answer:
     """Train the next version of a LoRA, or say what it would learn from."""
-    with in_session(options) as session:
+    with in_session(options, read_only=True) if options.dry_run else in_session_or_beside(options) as session:
         character = character_of(session, options)
         wanted = training.TrainOptions(
             options.target, options.preset, dict(pairs(options.set, "a setting", "steps=500"))
@@ -137,7 +138,8 @@ def train(options: argparse.Namespace) -> Answer:
 @command
 def score(options: argparse.Namespace) -> Answer:
     """Judge pictures again against the present sources."""
-    with in_session(options) as session:
+    writing = options.confirm or options.others
+    with in_session(options) if writing else in_session_or_beside(options) as session:
         character = character_of(session, options)
         for image_id in picture_ids(session, options, options.confirm):
             sources.confirm(session, image_id)

@@ -13,7 +13,7 @@ from studio.cli.answers import (
     beside_of,
     character_of,
     command,
-    in_session,
+    in_session_or_beside,
     lora_of,
     lora_rows,
     make_pictures,
@@ -26,7 +26,7 @@ from studio.cli.speech import say
 @command
 def enrich(options: argparse.Namespace) -> Answer:
     """Edit the sources."""
-    with in_session(options) as session:
+    with in_session_or_beside(options) as session:
         plan = enriching.plan(
             session,
             character_of(session, options).id,
@@ -61,7 +61,7 @@ def _failed_cells(session: Session, options: argparse.Namespace) -> tuple[str, .
 @command
 def generate(options: argparse.Namespace) -> Answer:
     """Draw the character anew."""
-    with in_session(options) as session:
+    with in_session_or_beside(options) as session:
         character = character_of(session, options)
         if options.until is not None:
             goal = generating.missing(session, character.id, options.until)

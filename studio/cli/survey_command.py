@@ -16,6 +16,7 @@ from studio.cli.answers import (
     character_of,
     command,
     in_session,
+    in_session_or_beside,
     lora_rows,
     make_pictures,
     picture_ids,
@@ -29,11 +30,13 @@ RECOMMENDED = "recommended"
 @command
 def survey(options: argparse.Namespace) -> Answer:
     """Compare stacks, add to a survey, show what one has shown, write it or the decision on it down."""
-    with in_session(options) as session:
+    if options.decide:
+        with in_session(options) as session:
+            return _decide(session, character_of(session, options), options)
+    shown = options.show or options.export
+    with in_session(options, read_only=True) if shown else in_session_or_beside(options) as session:
         character = character_of(session, options)
-        if options.decide:
-            return _decide(session, character, options)
-        if options.show or options.export:
+        if shown:
             return _show(session, surveying.of_version(session, character.id, _version(options)), options)
         wanted = _wanted(session, options)
         plan = surveying.plan(session, character.id, wanted)

@@ -12,6 +12,7 @@ from pipelines.domain.requests import RenderRequest
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.session import NotFound, Session
 from pipelines.workflow import survey, survey_analysis, survey_export
+from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.survey import SurveyOptions
 
 Put = Callable[..., ImageRecord]
@@ -144,3 +145,14 @@ def test_a_column_a_prompt_and_seeds_are_added_and_nothing_is_made_again(
     assert {s.purpose.variant for s in plan} == {0, 1} and len({s.seed for s in plan}) == 2 * 2 * 2
     with pytest.raises(NotFound, match="no survey v7"):
         survey.plan(session, ada.id, SurveyOptions(onto="v7"))
+
+
+def test_what_was_planned_elsewhere_is_added_to_what_stands(session: Session, ada: Character, put: Put) -> None:
+    made = surveyed(session, put, {LoraStack(): "RW"})
+    more = made.model_copy(update={"stacks": (*made.stacks, ANGLES), "seeds": 2, "job": "j2", "reasons": "old"})
+    now = survey.decide(session, made.id, "A", "Because.")
+    whole = survey.added_onto(now, more)
+    assert (whole.stacks, whole.seeds, whole.job, whole.reasons) == (more.stacks, 2, "j2", "Because.")
+    for other in (made.model_copy(update={"prompts": ("p0",)}), made.model_copy(update={"created": ada.created})):
+        with pytest.raises(NotAllowed, match="ask again"):
+            survey.added_onto(now, other)
