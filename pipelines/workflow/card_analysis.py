@@ -7,6 +7,7 @@ from statistics import fmean
 
 from pipelines.domain.rates import clustered, wilson
 from pipelines.domain.records import Card, Identity, ImageRecord, LoraRecord, TrainingRun
+from pipelines.domain.words import count
 from pipelines.session import Session
 from pipelines.storage.pictures import hamming
 from pipelines.workflow import card as cards
@@ -74,7 +75,7 @@ class Drift:
         told.append(_centroid("the second opinion", self.second, self.seconded))
         if self.diversity is not None:
             told.append(f"diversity {self.diversity:.2f}")
-        told.append(f"{len(self.copies)} copies of {self.learnt} pictures that were learnt from")
+        told.append(f"{count(len(self.copies), 'copy', 'copies')} of {count(self.learnt, 'picture')} it learnt from")
         return f"Drift: {', '.join(told)}."
 
 

@@ -26,7 +26,7 @@ RIGHT, WRONG = 4, 2
 RULES = (
     "The stack whose rate of right identities is surest (lower end of its 95 % interval) leads; below"
     f" {ENOUGH} measured pictures of each nothing is recommended.",
-    f"A: one LoRA, or the base, leads with {GOAL:.0%} or more right, and its edits have {WELL} stars or more where they"
+    f"A: one LoRA, or the base, leads with {100 * GOAL:.0f} % or more right, and its edits have {WELL} stars or more where they"
     " were rated.",
     "B: the same, of several LoRAs together.",
     f"D: the leader stays below that, but is better than the base (McNemar, p < {SURE} after Holm).",
@@ -170,16 +170,16 @@ def _way(
     if good:
         several = any(labels(made.stacks)[s.content] == best.stack for s in made.stacks if len(s.adapters) > 1)
         alone = " No LoRA is needed for it." if best.stack == base else ""
-        return Recommendation("B" if several else "A", best.stack, (*told, f"That reaches {GOAL:.0%}.{alone}"))
+        return Recommendation("B" if several else "A", best.stack, (*told, f"That reaches {100 * GOAL:.0f} %.{alone}"))
     pairs = [p for p in pairwise(session, made) if {p.first, p.second} == {base, best.stack}]
     plain = next((s for s in table if s.stack == base), None)
     if pairs and plain and pairs[0].p < SURE and best.right > plain.right:
-        why = f"That is not good enough ({GOAL:.0%}, {WELL} stars), but better than the base: {pairs[0].words}."
+        why = f"That is not good enough ({100 * GOAL:.0f} %, {WELL} stars), but better than the base: {pairs[0].words}."
         return Recommendation("D", best.stack, (*told, why))
-    why = f"That is not good enough ({GOAL:.0%}, {WELL} stars), and nothing is proven better than the base."
+    why = f"That is not good enough ({100 * GOAL:.0f} %, {WELL} stars), and nothing is proven better than the base."
     return Recommendation("C", best.stack, (*told, why))
 
 
 def _rate(s: Standing) -> str:
     low, high = (100 * end for end in wilson(s.right, s.measured))
-    return f"{s.right} of {s.measured} right ({s.right / s.measured:.0%}, 95 % interval {low:.0f}-{high:.0f})"
+    return f"{s.right} of {s.measured} right ({100 * s.right / s.measured:.0f} %, 95 % interval {low:.0f}-{high:.0f})"

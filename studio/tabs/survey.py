@@ -166,7 +166,7 @@ def analysed(studio: Studio, analysis: Analysis, made: Survey | None) -> Updates
         shown |= {analysis.agreed: {}, analysis.recommended: {}}
         return shown | {analysis.pairs: paired(()), analysis.take: gr.update(visible=False)}
     found = survey_analysis.recommend(session, made)
-    way = f"The rules say {found.way}: {survey.CHOICES[found.way].lower()} ({found.stack})" if found.way else ""
+    way = f"The rules say {found.way} ({found.stack})" if found.way else ""
     words = {"title": way, "lines": list(found.reasons), "tone": "quiet"}
     agreed = {"lines": [survey_analysis.agreement(session, made).words], "tone": "quiet"}
     return shown | {

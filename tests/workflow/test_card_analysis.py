@@ -89,7 +89,7 @@ def test_drift_by_hand(session: Session, ada: Character, put: Put) -> None:
     assert found.copies == ((drawn[0].id, learnt.id),) and found.learnt == 1, (
         "four bits away; what was not learnt is none"
     )
-    assert "0.70 to the sources" in found.words and "1 copies of 1" in found.words
+    assert "0.70 to the sources" in found.words and "1 copy of 1 picture it" in found.words
 
 
 def test_several_seeds_are_compared_and_their_failures_planned_once(session: Session, ada: Character, put: Put) -> None:
