@@ -26,8 +26,8 @@ RIGHT, WRONG = 4, 2
 RULES = (
     "The stack whose rate of right identities is surest (lower end of its 95 % interval) leads; below"
     f" {ENOUGH} measured pictures of each nothing is recommended.",
-    f"A: one LoRA, or the base, leads with {100 * GOAL:.0f} % or more right, and its edits have {WELL} stars or more where they"
-    " were rated.",
+    f"A: one LoRA, or the base, leads with {100 * GOAL:.0f} % or more right, and its edits have {WELL} stars or more"
+    " where they were rated.",
     "B: the same, of several LoRAs together.",
     f"D: the leader stays below that, but is better than the base (McNemar, p < {SURE} after Holm).",
     "C: nothing is proven better than the base, and nothing is good enough.",
