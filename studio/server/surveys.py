@@ -113,5 +113,5 @@ def matrix(studio: Studio, survey_id: str) -> Matrix | None:
 
 def _place(shot: Shot, shown: dict[Content, str]) -> SurveyPlace:
     why = shot.purpose.labels
-    at = {"image": why.get("image"), "prompt": why.get("prompt")}
-    return {"stack": shown.get(shot.stack.content), "seed": shot.purpose.variant, **at}
+    stack, seed = shown.get(shot.stack.content), shot.purpose.variant
+    return {"stack": stack, "image": why.get("image"), "prompt": why.get("prompt"), "seed": seed}

@@ -205,7 +205,7 @@ def _build_choice(studio: Studio) -> Choice:
     )
     prompts = gr.Textbox(
         label="Own prompts, one a line",
-        info="{red|blue}: one of these; __places__: one of that list",
+        info="{red|blue}: one of these. A list's name between double underscores: one of that list.",
         placeholder="{character} reading {a newspaper|a book} __places__, __lights__",
         lines=2,
         max_lines=6,
@@ -215,15 +215,17 @@ def _build_choice(studio: Studio) -> Choice:
         1, VARIANTS_MOST, VARIANTS, step=1, label="Variants of each", interactive=True, buttons=[],
         elem_id="generate-variants",
     )  # fmt: skip
-    gaps = gr.Checkbox(
-        GenerateOptions.gaps,
-        label="What fills the gaps of the grid first",
-        container=False,
-        interactive=True,
-        elem_id="generate-gaps",
-    )
     with gr.Row(elem_classes="number-row"):
+        gaps = gr.Checkbox(
+            GenerateOptions.gaps,
+            label="What fills the gaps of the grid first",
+            container=False,
+            interactive=True,
+            scale=2,
+            elem_id="generate-gaps",
+        )
         until = optional(UNTIL, "generate-until", "no goal", min_width=110)
+    with gr.Row(elem_classes="number-row"):
         count = optional(COUNT, "generate-count", "all")
         first = seed(GenerateOptions.seed, "generate-seed")
         steps = optional(STEPS, "generate-steps")

@@ -99,7 +99,7 @@ def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
     analysis.decide.click(**event(ask, partial(decide, studio, tab), said, analysis.said))
     shown = [models.catalogue, tests.images, models.stacks, *analysis.shown, tab.at]
     shown += [*analysis.said, *tab.weights.outputs, tab.whose, models.message, tab.plan, tab.make, *tab.edited]
-    before = [models.catalogue, tests.images, tab.at, tab.whose]
+    before = [models.catalogue, tests.images, tests.onto, tab.at, tab.whose]
     shell.follow(event(ask, partial(refresh, studio, tab), before, shown), look)
 
 
@@ -138,7 +138,7 @@ def refresh(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
         tab.models.catalogue: catalogue_of(studio, listed),
         tab.models.stacks: gr.update(**stacks),
         tab.tests.images: picks(found, pictures, empty=empty, first=TEST_PICTURES),
-        tab.tests.onto: gr.update(choices=into(studio), **({"value": ""} if another else {})),
+        tab.tests.onto: gr.update(choices=into(studio), value="" if another else form.onto),
         tab.at: made.id if made else studio.character_id,
         tab.whose: studio.character_id,
     }

@@ -43,6 +43,7 @@ class ModelCard {
     this.seed = h("input", { id: "card-seed", type: "number", "aria-label": "Seed", min: "0" });
     this.numbers = this.numberFields();
     this.tries = new Choice("card-try", "Try", (shownTry) => this.change({ shownTry: Number(shownTry) }));
+    this.tries.field.hidden = true;
     this.shownTry = 0;
     this.analysis = new Analysis();
     this.run = button("Run the card", () => this.start(), { id: "card-run", class: "primary", icon: "play" });

@@ -72,7 +72,7 @@ export class Gauge {
 /** Where a card is right, and how far its pictures are from the sources; folded until it is asked for. */
 export class Analysis {
   constructor() {
-    this.node = h("details", { id: "card-analysis", class: "dim" });
+    this.node = h("details", { id: "card-analysis", class: "dim", hidden: true });
   }
 
   /** @param {CardSummary | undefined} shown */
