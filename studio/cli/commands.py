@@ -11,6 +11,7 @@ from pipelines.domain.words import count
 from pipelines.practice.choices import kept_at_once
 from pipelines.session import NotFound, Session
 from pipelines.storage.given import look_through
+from pipelines.workflow import again as making_again
 from pipelines.workflow import calibration as calibrating
 from pipelines.workflow import (
     characters,
@@ -50,6 +51,9 @@ JUDGED = {"face": "its face", "look": "its look", "none": "your eyes alone"}
 @command
 def review(options: argparse.Namespace) -> Answer:
     """List a gate, decide, correct, filter, or keep the best."""
+    if options.retry or options.vary:
+        with in_session_or_beside(options) as session:
+            return _again(session, picture_ids(session, options, options.images), options)
     with in_session(options) as session:
         character = character_of(session, options)
         chosen = picture_ids(session, options, options.images)
@@ -71,6 +75,17 @@ def review(options: argparse.Namespace) -> Answer:
         rows = [{"id": i.image.id, "path": i.image.path, **i.verdict.model_dump(mode="json")} for i in items]
         words = [f"{row['id'][:12]}  {row['label'] or 'undecided':17} {row['path']}" for row in rows]
         return {"images": rows}, "\n".join(words) or "Nothing here yet."
+
+
+def _again(session: Session, chosen: list[str], options: argparse.Namespace) -> Answer:
+    """Make pictures again: each with another seed, or with a few."""
+    if not chosen:
+        raise Usage(WHICH)
+    answers = [work(session, (making_again.vary if options.vary else making_again.retry)(session, i)) for i in chosen]
+    told: Told = {"ok": all(data["ok"] for data, _ in answers), "jobs": [data["job"] for data, _ in answers]}
+    if not told["ok"]:
+        told["error"] = next(data["error"] for data, _ in answers if not data["ok"])
+    return told, "\n".join(words for _, words in answers)
 
 
 def _correct(session: Session, options: argparse.Namespace) -> Answer:

@@ -304,6 +304,8 @@ def _review(p: argparse.ArgumentParser) -> None:
         "--with", dest="better", metavar="IMAGE",
         help="what corrects it: a better try of the same source, or the file of a corrected picture",
     )  # fmt: skip
+    p.add_argument("--retry", action="store_true", help="make IMAGE again with another seed")
+    p.add_argument("--vary", action="store_true", help="make IMAGE again with a few other seeds")
     p.add_argument("--filter", action="store_true", help="sort out synthetic pictures by rule")
     p.add_argument("--cut", type=number(Cosine), help="with --filter: sort out below this identity score")
     p.add_argument(

@@ -88,7 +88,7 @@ def test_gaps_first_and_wildcards(studio: Studio, tab: GenerateTab) -> None:
     gaps = generate.plan_of(studio, choice(tab, gaps=True, count="20"))
     cells = [(s.purpose.labels.get("angle"), s.purpose.labels.get("expression")) for s in gaps.shots]
     assert len(set(cells)) == len({(s.angle, s.expression) for s in shipped().scenarios if s.focus == "head"}), cells
-    (studio.session.workspace.root / "presets" / "wildcards" / "bad.txt").write_bytes(b"\xff\xfe\xff")
+    (folder / "bad.txt").write_bytes(b"\xff\xfe\xff")
     seen = generate.look_ahead(studio, tab, choice(tab, [], "__bad__"))
     assert "bad.txt cannot be read" in seen[tab.foot.plan]["lines"][0]
 
