@@ -49,7 +49,7 @@ def plan(session: Session, character_id: str, options: GenerateOptions) -> Plan:
             offered=session.presets.scenarios,
             scenarios=options.scenarios,
             prompts=tuple(p.strip() for p in options.prompts if p.strip()),
-            lists=wildcards.lists(session),
+            lists=wildcards.lists(session, options.prompts),
             stack=LoraStack(adapters=(*own.adapters, *options.beside.adapters)),
             variants=options.variants,
             count=options.count,

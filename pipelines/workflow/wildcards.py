@@ -1,5 +1,6 @@
 """The lists that wildcards in prompts are chosen from: of the presets, and text files of the user's own."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines.planning.base import ChoiceError
@@ -11,13 +12,20 @@ LARGEST = 2_000_000
 """Bytes of a file; more is no list that somebody wrote."""
 
 
-def lists(session: Session) -> dict[str, tuple[str, ...]]:
-    """Every list by its name; a file of the user's stands over a preset of the same name. Raises ChoiceError for a file
-    that is no text."""
+def lists(session: Session, prompts: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Every list by its name; a file of the user's stands over a preset of the same name. A file that is no text is
+    left out. Raises ChoiceError where one of ``prompts`` names it."""
     found = {known.name: known.values for known in session.presets.wildcards}
     folder = session.workspace.root / FOLDER / FILES
-    files = sorted(folder.rglob("*.txt")) if folder.is_dir() else []
-    return found | {path.relative_to(folder).with_suffix("").as_posix(): _read(path) for path in files}
+    asked = tuple(prompts)
+    for path in sorted(folder.rglob("*.txt")) if folder.is_dir() else []:
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        try:
+            found[name] = _read(path)
+        except ChoiceError:
+            if any(f"__{name}__" in prompt for prompt in asked):
+                raise
+    return found
 
 
 def _read(path: Path) -> tuple[str, ...]:

@@ -79,16 +79,15 @@ def test_a_goal_plans_what_is_missing_and_says_when_there_is_nothing(
 
 
 def test_gaps_first_and_wildcards(studio: Studio, tab: GenerateTab) -> None:
-    (studio.session.workspace.root / "presets" / "wildcards" / "winter").mkdir(parents=True)
-    (studio.session.workspace.root / "presets" / "wildcards" / "winter" / "hats.txt").write_text(
-        "# mine\na bobble hat\n"
-    )
+    folder = studio.session.workspace.root / "presets" / "wildcards"
+    (folder / "winter").mkdir(parents=True)
+    (folder / "winter" / "hats.txt").write_text("# mine\na bobble hat\n")
+    (folder / "bad.txt").write_bytes(b"\xff\xfe\xff")
     shots = generate.plan_of(studio, choice(tab, [], "{{character}|{character}} in __winter/hats__, __lights__")).shots
     assert len(shots) == 4 and all(s.prompt.startswith("ohwx_char person in a bobble hat, ") for s in shots)
     gaps = generate.plan_of(studio, choice(tab, gaps=True, count="20"))
     cells = [(s.purpose.labels.get("angle"), s.purpose.labels.get("expression")) for s in gaps.shots]
     assert len(set(cells)) == len({(s.angle, s.expression) for s in shipped().scenarios if s.focus == "head"}), cells
-    (folder / "bad.txt").write_bytes(b"\xff\xfe\xff")
     seen = generate.look_ahead(studio, tab, choice(tab, [], "__bad__"))
     assert "bad.txt cannot be read" in seen[tab.foot.plan]["lines"][0]
 
