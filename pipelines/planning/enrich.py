@@ -183,7 +183,10 @@ def _next_way(
 
 def _changes(source: ImageRecord, way: Way, shown: set[tuple[str, str]]) -> bool:
     """False for what asks for what is ``shown`` already."""
-    if not any(edit.angle or edit.expression for _, edit in way):
+    framing, pose = chains.framed(way)
+    if pose or framing not in ("", source.framing):
+        return True
+    if not any(edit.angle or edit.expression or edit.framing for _, edit in way):
         return True
     return chains.end(source, way) not in shown
 
@@ -208,9 +211,9 @@ def _shots(choice: EnrichChoice, source: ImageRecord, way: Way) -> list[Shot]:
             "angle": angle,
             "expression": expression,
         }
-        labels |= chains.shown(way[:number])
         if axis.name == OWN or f"{axis.name}/{edit.value}" in choice.words:
             labels["caption"] = edit.caption
+        labels |= chains.shown_of_figure(way[:number])
         shot = base.make_shot(
             choice,
             references.instructed(choice, words if axis.name == OWN else choice.told(words), beside),

@@ -11,7 +11,7 @@ from pipelines.domain.words import count
 from pipelines.session import Session
 from pipelines.storage.pictures import hamming
 from pipelines.workflow import card as cards
-from pipelines.workflow import datasets, sources
+from pipelines.workflow import datasets, sources, twins
 from pipelines.workflow.card import Cell
 
 BITS = 64
@@ -102,7 +102,7 @@ def _scores(said: Iterable[Identity | None]) -> list[float]:
 
 
 def _copied(image: ImageRecord, learnt: list[ImageRecord]) -> ImageRecord | None:
-    return next((o for o in learnt if hamming(image.dhash, o.dhash) <= sources.NEAR_DUPLICATE), None)
+    return next((o for o in learnt if hamming(image.dhash, o.dhash) <= twins.NEAR_DUPLICATE), None)
 
 
 def _learnt(session: Session, card: Card) -> list[ImageRecord]:

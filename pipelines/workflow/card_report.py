@@ -101,16 +101,17 @@ def chains_for(session: Session, card: Card) -> tuple[str, ...]:
     if not wrong:
         raise NotAllowed(f"No cell of card {card.version} failed: judge it first, or be glad.")
     family = session.family(session.character(card.character).editor)
-    poses = {e.pose for axis in offered(session.presets.axes, family) for e in axis.edits if axis.name == "pose"}
-    ways = [_way_to(cell) for cell in wrong if not cell.pose or cell.pose in poses]
+    edits = [(f"{axis.name}/{e.value}", e.pose) for axis in offered(session.presets.edits, family) for e in axis.edits]
+    poses = {pose: name for name, pose in edits if pose and not family.world}  # editors of drawn worlds know heads
+    ways = [_way_to(cell, poses.get(cell.pose, "")) for cell in wrong if not cell.pose or cell.pose in poses]
     if not ways:
         raise NotAllowed("Only whole figures failed: this editor edits heads. Generate makes more of these poses.")
     return tuple(ways)
 
 
-def _way_to(cell: CardCell) -> str:
-    if cell.pose:
-        return THEN.join((f"angle/{cell.angle}", f"pose/{cell.pose}"))
+def _way_to(cell: CardCell, pose: str) -> str:
+    if pose:
+        return THEN.join((f"angle/{cell.angle}", pose))
     return f"angle/{cell.angle}{THEN}expression/{cell.expression}"
 
 

@@ -16,7 +16,9 @@ from pipelines.workflow import calibration as calibrating
 from pipelines.workflow import (
     characters,
     datasets,
+    few_sources,
     flywheel,
+    framing,
     judges,
     outsiders,
     pristine,
@@ -237,6 +239,9 @@ def status(options: argparse.Namespace) -> Answer:
         words = [f"{character.name}, round {rail.round}"]
         words += [f"  {s.state:5} {s.title:10} {'' if s.count is None else s.count:>5}  {s.why}" for s in rail.steps]
         words.append(f"next: {rail.next.title} ({rail.next.why})")
+        few, mixed = few_sources.words(session, character.id), framing.mix(session, character.id)
+        words += [f"  {line}" for line in (*few, *([mixed.words] if any(mixed.have.values()) else []))]
+        data |= {"few": few, "mix": asdict(mixed) | {"lacking": mixed.lacking}}
         return data | {"character": character.id, "rail": asdict(rail)}, "\n".join(words)
 
 

@@ -45,6 +45,7 @@ def enrich(options: argparse.Namespace) -> Answer:
                 steps=options.steps,
                 guidance=options.guidance,
                 beside=beside_of(session, options),
+                few=options.few,
             ),
         )
         return make_pictures(session, plan, enriching.submit(session, plan))

@@ -41,7 +41,7 @@ def build(studio: Studio) -> tuple[gr.Textbox, gr.Dropdown]:
 def _every_edit(studio: Studio) -> list[tuple[str, str]]:
     return [
         (f"{axis.title}: {edit.title}", f"{axis.name}/{edit.value}")
-        for axis in studio.on_page.axes
+        for axis in studio.on_page.edits
         for edit in axis.edits
     ]
 
@@ -71,7 +71,7 @@ def build_words(studio: Studio) -> tuple[gr.Textbox, gr.Dropdown]:
 def taken_up(studio: Studio, edit: gr.Dropdown, words: gr.Textbox, values: Values) -> Updates:
     """The words of the edit that was chosen stand in the field, to be changed."""
     chosen, written = text(values.get(edit)), text(values.get(words)).rstrip()
-    known = edits_by_name(studio.session.presets.axes).get(chosen)
+    known = edits_by_name(studio.session.presets.edits).get(chosen)
     if known is None:
         return {edit: None}
     if chosen in rewritten(written.splitlines()):

@@ -113,11 +113,10 @@ def test_words_that_do_not_do_are_told(words: dict[str, str], why: str) -> None:
 def test_axes_on_request_are_made_where_they_are_named_and_where_the_world_shows_them() -> None:
     real = shipped().models["qwen-image-edit-2509"]
     assert not {s.purpose.labels["axis"] for s in planned(edits=(), per_source=99)} & {"framing", "pose", "clothes"}
-    (near,) = planned(sources=CALM[:1], edits=("framing/close-up",)).shots
-    assert near.purpose.labels["framing"] == "portrait" and "Move the camera nearer" in near.prompt
-    for asked in ({"edits": ("pose/t-pose",)}, {"chains": ("angle/half-left > pose/t-pose",), "edits": ()}):
-        with pytest.raises(base.ChoiceError, match="cannot show pose/t-pose"):
+    for asked in ({"edits": ("clothes/formal",)}, {"chains": ("angle/half-left > clothes/formal",), "edits": ()}):
+        with pytest.raises(base.ChoiceError, match="cannot show clothes/formal"):
             planned(**asked)
-        assert all(s.purpose.labels["pose"] == "t-pose" for s in planned(**asked, family=real).pictures[-1:])
-    assert "pose" in [a.name for a in axes.offered(shipped().axes, real)]
-    assert "pose" not in [a.name for a in axes.offered(shipped().axes, EDITOR)]
+        last = planned(**asked, family=real).pictures[-1]
+        assert last.purpose.labels["axis"] == "clothes" and "in a dark suit" in last.prompt
+    assert "clothes" in [a.name for a in axes.offered(shipped().axes, real)]
+    assert "clothes" not in [a.name for a in axes.offered(shipped().axes, EDITOR)]

@@ -103,7 +103,7 @@ def test_a_character_comes_with_its_first_choice_and_then_it_is_the_users(studio
     unseen = {
         name for name, group in tab.axes.items() if isinstance(first[group], dict) and not first[group]["visible"]
     }
-    assert unseen == {"pose", "clothes", "elevation"}, "the practice world cannot show these"
+    assert unseen == {"clothes", "elevation"}, "the practice world cannot show these"
 
 
 def test_what_is_no_number_on_the_page_is_as_good_as_not_said(tab: EnrichTab) -> None:

@@ -9,7 +9,6 @@ from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.session import Session
 from pipelines.workflow import card as cards
 from pipelines.workflow import card_analysis, card_report, characters
-from pipelines.workflow.characters import NotAllowed
 
 Put = Callable[..., ImageRecord]
 
@@ -106,7 +105,7 @@ def test_failed_figures_are_planned_where_the_editor_can(session: Session, ada: 
         card_report.chains_for(session, made)
     session.store.put(session.character("ada").model_copy(update={"editor": "qwen-image-edit-2509"}))
     (chain,) = card_report.chains_for(session, made)
-    assert chain.endswith("> pose/sitting")
+    assert chain.endswith("> framing/sitting")
 
 
 def test_any_lora_at_any_strength_beside_a_stack(session: Session, ada: Character, put: Put) -> None:

@@ -178,7 +178,7 @@ def test_on_the_command_line(practised: tuple[Path, dict], workspace_root: Path)
     with redirect_stdout(said):
         assert cli.main([*asked[:-1], "expression/angry"]) == 1, "words come behind an ="
         assert cli.main([*asked[:6], "--best-of", "0"]) == 2
-        assert cli.main([*asked[:4], "--edit", "pose/t-pose"]) == 1
+        assert cli.main([*asked[:4], "--edit", "clothes/formal"]) == 1
 
 
 def test_the_practice_world_says_what_it_cannot_show(cleo_session: Session) -> None:

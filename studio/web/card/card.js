@@ -12,7 +12,7 @@ import { openPicture } from "../pictures/open.js";
 import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
 import { Analysis, Choice, Gauge, inline, numberField } from "./parts.js";
-import { besideWords, loraWords, named, noCardWords, ofTry } from "./describe.js";
+import { besideWords, loraWords, named, noCardWords, ofTry, readerWords } from "./describe.js";
 
 /** @import { CardPlace, CardSummary, Cards, CardsCompared, FailedCells } from "../types.js" */
 /** @import { PosterCell } from "./poster.js" */
@@ -29,7 +29,19 @@ const EXPORTS = [
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
 
+/**
+ * The button that has a card's pictures read, and the words on who can.
+ * @param {() => unknown} asked
+ */
+const readerParts = (asked) => ({
+  button: button("Have it read", asked, { id: "card-read", class: "quiet", icon: "eye" }),
+  words: h("p", { id: "card-reader", class: "dim" }),
+});
+
 class ModelCard {
+  askCards = newest();
+  askCompared = newest();
+
   /** @param {HTMLElement} root */
   constructor(root) {
     /** @type {Cards | null} */
@@ -48,8 +60,6 @@ class ModelCard {
     this.analysis = new Analysis();
     this.run = button("Run the card", () => this.start(), { id: "card-run", class: "primary", icon: "play" });
     this.run.disabled = true;
-    this.askCards = newest();
-    this.askCompared = newest();
     this.get = button("", () => this.obtain(), { id: "card-obtain", hidden: true });
     this.ahead = h("p", { id: "card-ahead", class: "card-ahead", role: "status" });
     this.versions = new Choice("card-version", "Version", (version) => this.change({ version }));
@@ -61,6 +71,7 @@ class ModelCard {
     this.gauge = new Gauge();
     this.keys = this.keyLine();
     this.compared = h("p", { id: "card-compared", class: "card-ahead" });
+    this.reader = readerParts(() => this.ask());
     this.next = button("Failed cells to Enrich", () => this.planFailed(), { id: "card-failed", class: "quiet" });
     /** @type {string | undefined} */
     this.exported = undefined;
@@ -75,7 +86,7 @@ class ModelCard {
   lay(root) {
     root.classList.add("card-tab");
     const head = h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys);
-    root.append(this.bar(), this.ahead, head, this.compared, this.analysis.node, this.posters);
+    root.append(this.bar(), this.ahead, head, this.compared, this.reader.words, this.analysis.node, this.posters);
   }
 
   numberFields() {
@@ -91,6 +102,7 @@ class ModelCard {
       this.tries.field,
       this.beside.field,
       this.next,
+      this.reader.button,
       this.exports,
       this.report,
       this.look,
@@ -194,6 +206,15 @@ class ModelCard {
     });
   }
 
+  /** Have angle and expression read off the pictures of the card that is shown; your word stays above it. */
+  ask() {
+    return attempt(async () => {
+      const { title } = await post(`/cards/${this.versions.node.value}/read`);
+      toast(`${title}: it is in the job bar. Where readers disagree, nobody says anything.`);
+      poll();
+    });
+  }
+
   compareWithTruth() {
     return attempt(async () => {
       await post("/practice/look");
@@ -262,6 +283,9 @@ class ModelCard {
    * @param {CardSummary | undefined} shown
    */
   paintUses(shown) {
+    this.reader.button.hidden = !shown;
+    this.reader.button.disabled = !this.list?.reader?.reader;
+    this.reader.words.textContent = shown ? readerWords(this.list?.reader) : "";
     this.next.hidden = !shown?.cells.some((cell) => cell.verdict === "wrong");
     this.exports.hidden = !shown;
     if (this.exported === shown?.version) return;
