@@ -9,6 +9,7 @@ from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.session import Session
 from pipelines.workflow import card as cards
 from pipelines.workflow import card_analysis, card_report, characters
+from pipelines.workflow.characters import NotAllowed
 
 Put = Callable[..., ImageRecord]
 
