@@ -17,6 +17,8 @@ Weight = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
 """The scale of a LoRA. Beyond it pictures are noise, and far beyond it they are not numbers any more."""
 Each = Annotated[int, Field(ge=1, le=1000)]
 """How many of each: edits of a source, variants of a prompt."""
+Tries = Annotated[int, Field(ge=1, le=64)]
+"""With how many seeds a picture is tried, of which the best is kept."""
 Count = Annotated[int, Field(ge=1, le=100_000)]
 """How many at most."""
 More = Annotated[int, Field(ge=0, le=2)]

@@ -223,12 +223,18 @@ class Edit(Frozen):
 
 class Axis(Frozen):
     """A dimension along which a source is edited, one factor at a time. ``on_request``: its edits are made where they
-    are named, and are not among "all"."""
+    are named, not where nothing is. ``worlds`` are the worlds of drawn people (``ModelFamily.world``) that can show it;
+    ``None``: all of them, and models that know real pictures show every axis."""
 
     name: str
     title: str
     edits: tuple[Edit, ...]
     on_request: bool = False
+    worlds: tuple[str, ...] | None = None
+
+    def shown_by(self, family: "ModelFamily") -> bool:
+        """Whether an editor can make these edits at all."""
+        return not family.world or self.worlds is None or family.world in self.worlds
 
 
 class Framings(Frozen):
@@ -250,6 +256,14 @@ class Scenario(Frozen):
     focus: Literal["head", "body"] = "head"
     pose: str = ""
     caption: str = ""
+
+
+class WildcardList(Frozen):
+    """What ``__name__`` stands for in a prompt: one of ``values``."""
+
+    name: str
+    title: str = ""
+    values: tuple[str, ...] = Field(min_length=1)
 
 
 class CaptionFactor(Frozen):

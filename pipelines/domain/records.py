@@ -389,8 +389,10 @@ class TrainingRun(Record):
 
 
 class Survey(Record):
-    """One survey: which stacks on which test pictures (``images``) with which prompts; the decision and its reasons,
-    once made. Its results are the images of kind ``survey`` and this ``version``."""
+    """One survey: which stacks on which test pictures (``images``) with which prompts, and with what else, so that more
+    can be added later that compares with it: ``seeds`` of each cell, the run's ``seed``, ``steps`` and ``guidance`` as
+    they were chosen, and what the editor saw beside each (``references``, or ``beside``, and ``control``). The decision
+    and its reasons, once made. Its results are the images of kind ``survey`` and this ``version``."""
 
     table: ClassVar[str] = "surveys"
     character: str
@@ -399,6 +401,13 @@ class Survey(Record):
     stacks: tuple[LoraStack, ...] = ()
     prompts: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+    seed: int = 0
+    seeds: int = 1
+    steps: int | None = None
+    guidance: float | None = None
+    references: int = 0
+    beside: tuple[str, ...] = ()
+    control: str = ""
     decision: Way | Literal[""] = ""
     reasons: str = ""
     job: str = ""
@@ -407,13 +416,17 @@ class Survey(Record):
 
 class Card(Record):
     """One run of the model card. Its pictures are the images of kind ``card`` and this ``version``; each one's shot
-    says its cell. ``lora`` is the id of the LoRA that was tested (empty: the base model)."""
+    says its cell. ``lora`` is the id of the LoRA that was tested (empty: the base model), at which ``strength``, with
+    the stack ``beside`` it; every cell was made with ``seeds`` seeds, of which ``seed`` is the first."""
 
     table: ClassVar[str] = "cards"
     character: str
     version: str
     lora: str
     seed: int
+    strength: float = 1.0
+    beside: LoraStack = LoraStack()
+    seeds: int = 1
     job: str = ""
     created: datetime = Field(default_factory=now)
 

@@ -46,12 +46,14 @@ class ScoringSpec(Frozen):
 
 class RenderRequest(Frozen):
     """Make the pictures of a plan and score each (``scoring`` of ``None``: do not score). ``let_through``: pictures of
-    its chains that a human called good, which are gone on from whatever they score."""
+    its chains that a human called good, which are gone on from whatever they score. ``chosen``: which of several tries
+    was kept, as far as that is known."""
 
     kind: Literal["render"] = "render"
     plan: Plan
     scoring: ScoringSpec | None = None
     let_through: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
 
 
 class ScoreRequest(Frozen):

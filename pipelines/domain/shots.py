@@ -4,7 +4,7 @@ A shot's id is a hash of its content, so a plan that is run again skips what exi
 a crash" are the same thing.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal
 
@@ -103,6 +103,14 @@ class Shot(Frozen):
         """The step of a chain, whole: made of the picture that the step before gave."""
         return self.model_copy(update={"sources": (picture,)})
 
+    def tried(self, number: int) -> "Shot":
+        """The same with another seed, try ``number`` (from 0, which is this one): always the same for a number."""
+        if number == 0:
+            return self
+        purpose = self.purpose.model_copy(update={"variant": self.purpose.variant + number})
+        seed = int(content_hash([self.seed, number])[:8], 16)
+        return self.model_copy(update={"seed": seed, "purpose": purpose})
+
     @cached_property
     def id(self) -> str:
         """Hash of the content; where the files lie does not count, nor does a schedule that leaves all to the model or
@@ -141,8 +149,14 @@ class Chain(Frozen):
         return self.then[-1].purpose.cell
 
 
+Tries = tuple[Shot, ...]
+"""Shots that differ in their seeds alone."""
+
+
 class Plan(Frozen):
-    """Shots of one run, and where their pictures go. ``chains`` go on where some of the shots end.
+    """Shots of one run, and where their pictures go. ``chains`` go on where some of the shots end. Each shot is tried
+    with ``tries`` seeds, all of which are among ``shots``, one behind the other; the best of them is kept, and it is
+    what chains go on from.
 
     ``kind`` and ``version`` name the dataset (``enriched``, ``v1``) and ``folder`` its directory, relative to the
     workspace; a picture lands in ``folder/<shot id>.png``.
@@ -154,19 +168,30 @@ class Plan(Frozen):
     folder: str
     shots: tuple[Shot, ...]
     chains: tuple[Chain, ...] = ()
+    tries: int = Field(default=1, ge=1)
 
     @property
     def pictures(self) -> tuple[Shot, ...]:
         """Every picture that is planned: the shots, and the steps of chains as far as they are known."""
-        steps = {step.id: step for chain in self.chains for step in chain.then}
+        steps = {shot.id: shot for chain in self.chains for step in chain.then for shot in self.tries_of(step)}
         return (*self.shots, *steps.values())
 
+    def tries_of(self, shot: Shot) -> Tries:
+        """A shot and the further tries of it."""
+        return tuple(shot.tried(number) for number in range(self.tries))
+
+    @property
+    def groups(self) -> tuple[Tries, ...]:
+        """The shots, those together that are tries of one."""
+        return tuple(self.shots[n : n + self.tries] for n in range(0, len(self.shots), self.tries))
+
     def beginning(self, pictures: int) -> "Plan":
-        """The first shots with their chains whole, as many as give ``pictures``; at least one."""
-        for most in range(1, len(self.shots) + 1):
+        """The first shots with all their tries and their chains whole, as many as give ``pictures``; at least one."""
+        for most in range(self.tries, len(self.shots) + 1, self.tries):
             part = self._first(most)
             if len(part.pictures) >= pictures:
-                return part if len(part.pictures) == pictures or most == 1 else self._first(most - 1)
+                whole = len(part.pictures) == pictures or most == self.tries
+                return part if whole else self._first(most - self.tries)
         return self
 
     def _first(self, shots: int) -> "Plan":
@@ -175,19 +200,16 @@ class Plan(Frozen):
         chains = tuple(chain for chain in self.chains if chain.first in ids)
         return self.model_copy(update={"shots": kept, "chains": chains})
 
-    def grown(self, picture_of: Callable[[Shot], ImageRef | None]) -> Iterator[Shot]:
-        """The shots, then each step of a chain whose source is there: ``picture_of`` gives what was made of a shot. It
-        is asked as this goes, so that what is made meanwhile is gone on from."""
+    def grown(self, goes_on: Callable[[Tries], Iterable[ImageRef]]) -> Iterator[Shot]:
+        """The shots, then each step of a chain whose source is there: ``goes_on`` gives the picture of some tries that
+        is gone on from, if there is one. It is asked as this goes, so that what is made meanwhile is gone on from."""
         yield from self.shots
         begun, told = {shot.id: shot for shot in self.shots}, set()
         for chain in self.chains:
-            shot = begun[chain.first]
+            made = [self.tries_of(begun[chain.first])]
             for step in chain.then:
-                picture = picture_of(shot)
-                if picture is None:
-                    break
-                shot = step.made_of(picture)
-                if shot.id not in told:
+                made = [self.tries_of(step.made_of(picture)) for tries in made for picture in goes_on(tries)]
+                for shot in (shot for tries in made for shot in tries if shot.id not in told):
                     told.add(shot.id)
                     yield shot
 

@@ -106,9 +106,10 @@ def _asked(choice: Choice, stack: LoraStack) -> Sampling:
     return asked
 
 
-def make_plan(choice: Choice, kind: str, shots: list[Shot], chains: Sequence[Chain] = ()) -> Plan:
-    """The plan of ``shots`` and of the ``chains`` that go on from them; the same shot planned twice is one picture."""
-    unique = {shot.id: shot for shot in shots}
+def make_plan(choice: Choice, kind: str, shots: list[Shot], chains: Sequence[Chain] = (), tries: int = 1) -> Plan:
+    """The plan of ``shots``, each with ``tries`` seeds, and of the ``chains`` that go on from them; the same shot
+    planned twice is one picture."""
+    unique = {made.id: made for shot in shots for made in (shot.tried(number) for number in range(tries))}
     linked = {(chain.first, *(step.id for step in chain.then)): chain for chain in chains}
     return Plan(
         character=choice.character.id,
@@ -117,6 +118,7 @@ def make_plan(choice: Choice, kind: str, shots: list[Shot], chains: Sequence[Cha
         folder=choice.folder,
         shots=tuple(unique.values()),
         chains=tuple(linked.values()),
+        tries=tries,
     )
 
 

@@ -4,19 +4,20 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pydantic import Field
+
 from pipelines.domain.base import content_hash
-from pipelines.domain.bounds import Count, Each, Seed
+from pipelines.domain.bounds import Count, Each, Seed, Tries
 from pipelines.domain.presets import Axis, Edit
 from pipelines.domain.records import Angle, ImageRecord
 from pipelines.domain.shots import Chain, LoraStack, Plan, Purpose, Shot
+from pipelines.planning import axes as axes_of
 from pipelines.planning import base, chains, references
 from pipelines.planning.chains import Way
 from pipelines.planning.references import TURN, SeenBeside
 
 OWN = "own"
 """The axis of the user's own instructions."""
-LONGEST = 1000
-"""Characters of one."""
 NEARER = 3
 """Of two practice characters 13 of 16 profiles made from the half view beside them showed the same person, 5 of 16 made
 from the front, 3 of 16 from the half view of the other side: what hair looks like behind was made up."""
@@ -25,10 +26,11 @@ from the front, 3 of 16 from the half view of the other side: what hair looks li
 class EnrichChoice(SeenBeside):
     """What to enrich and how.
 
-    ``axes`` are what is offered; ``edits`` cell names of it such as ``angle/half-left`` (empty: all, unless there are
-    ``chains``: edits in their order, ``angle/profile-left > expression/angry``, of which each is made of what the one
-    before gave; or ``instructions``: the user's own words, after a ``|`` those of a caption). ``per_source`` edits or
-    chains are made of each source, and at most ``count`` pictures in all (``None``: no limit), no chain in part.
+    ``axes`` are what is offered; ``edits`` cell names of it such as ``angle/half-left`` (empty: all that are usual,
+    unless there are ``chains``: edits in their order, ``angle/profile-left > expression/angry``, of which each is made
+    of what the one before gave; or ``instructions``: the user's own words, after a ``|`` those of a caption). ``words``
+    are other instructions for edits, by their names. ``per_source`` edits or chains are made of each source, each
+    ``best_of`` times with another seed, and at most ``count`` pictures in all (``None``: no limit), no chain in part.
     ``gaps``: turns and expressions only where no source shows the result, the same angle with the same expression,
     already: an edit beside a true picture teaches a LoRA the editor's mistakes and nothing new. And turns only of the
     sources that have the shortest way to go (fewer than ``NEARER`` others have a shorter one): the farther a head is
@@ -40,9 +42,11 @@ class EnrichChoice(SeenBeside):
     edits: tuple[str, ...] = ()
     chains: tuple[str, ...] = ()
     instructions: tuple[str, ...] = ()
+    words: dict[str, str] = Field(default_factory=dict)
     stack: LoraStack = LoraStack()
     seed: Seed = 0
     per_source: Each = 4
+    best_of: Tries = 1
     count: Count | None = None
     gaps: bool = False
 
@@ -62,33 +66,40 @@ def plan(choice: EnrichChoice) -> Plan:
     where the last run ended. Raises ChoiceError for unknown edits, a chain that is none, or a family that cannot edit.
     """
     base.need("editor", choice)
+    choice = choice.model_copy(update={"axes": axes_of.reworded(choice.axes, choice.words, choice.family)})
     shots: dict[str, Shot] = {}
     links: list[Chain] = []
     planned: set[str] = set()
     for source, way in _spread(choice, _offers(choice)):
         first, *then = _shots(choice, source, way)
         planned |= {first.id, *(step.id for step in then)}
-        if choice.count is not None and len(planned) > choice.count:
-            _refuse_too_few(choice.count, shots)
+        if choice.count is not None and len(planned) * choice.best_of > choice.count:
+            _refuse_too_few(choice, len(then) + 1, shots)
             break
         shots.setdefault(first.id, first)
         links += [Chain(first=first.id, then=tuple(then))] if then else []
-    return base.make_plan(choice, "enriched", list(shots.values()), links)
+    return base.make_plan(choice, "enriched", list(shots.values()), links, tries=choice.best_of)
 
 
-def _refuse_too_few(count: int, shots: dict[str, Shot]) -> None:
-    if not shots:
-        raise base.ChoiceError(f"A chain makes a picture at each step, and only {count} may be made: allow more.")
+def _refuse_too_few(choice: EnrichChoice, steps: int, shots: dict[str, Shot]) -> None:
+    if shots:
+        return
+    each = "A chain makes a picture at each step" if steps > 1 else "Each edit is made"
+    tries = f" {choice.best_of} times" if choice.best_of > 1 else ""
+    raise base.ChoiceError(f"{each}{tries}, and only {choice.count} may be made: allow more.")
 
 
 def _offers(choice: EnrichChoice) -> list[_Offer]:
     """The chosen edits by axis, and the chains."""
     others = choice.chains or choice.instructions
-    axes = () if others and not choice.edits else _chosen_axes(choice.axes, choice.edits)
+    axes = () if others and not choice.edits else _chosen_axes(choice)
     own = own_axis(choice.instructions)
     axes = (*axes, own) if own.edits else axes
     offers = [_Offer(axis.name, tuple(((axis, edit),) for edit in axis.edits)) for axis in axes]
     ways = {chains.name_of(way): way for way in (chains.parse(text, choice.axes) for text in choice.chains)}
+    axes_of.check(
+        (f"{axis.name}/{edit.value}" for way in ways.values() for axis, edit in way), choice.axes, choice.family
+    )
     return [*offers, *([_Offer("", tuple(ways.values()))] if ways else [])]
 
 
@@ -97,25 +108,19 @@ def own_axis(instructions: Sequence[str]) -> Axis:
     and what a caption says of it. Raises ChoiceError for one that says nothing."""
     edits: dict[str, Edit] = {}
     for text in instructions:
-        prompt, _, caption = (part.strip() for part in text.partition("|"))
-        if not prompt or len(text) > LONGEST:
-            raise base.ChoiceError(
-                f"An instruction has 1 to {LONGEST} characters before a | and its caption: {text[:60]!r}."
-            )
+        prompt, caption = axes_of.instruction(text)
         value = content_hash(prompt)[:8]
         edits[value] = Edit(value=value, title=prompt[:60], prompt=prompt, caption=caption or prompt.rstrip("."))
     return Axis(name=OWN, title="Own instructions", edits=tuple(edits.values()))
 
 
-def _chosen_axes(axes: tuple[Axis, ...], names: tuple[str, ...]) -> tuple[Axis, ...]:
-    known = base.edits_by_name(axes)
-    wrong = [name for name in names if name not in known]
-    if wrong:
-        raise base.unknown("edit", wrong, list(known))
-    wanted = set(names) or {f"{axis.name}/{e.value}" for axis in axes if not axis.on_request for e in axis.edits}
+def _chosen_axes(choice: EnrichChoice) -> tuple[Axis, ...]:
+    if not choice.edits:
+        return axes_of.usual(choice.axes, choice.family)
+    axes_of.check(choice.edits, choice.axes, choice.family)
     reduced = (
-        axis.model_copy(update={"edits": tuple(e for e in axis.edits if f"{axis.name}/{e.value}" in wanted)})
-        for axis in axes
+        axis.model_copy(update={"edits": tuple(e for e in axis.edits if f"{axis.name}/{e.value}" in choice.edits)})
+        for axis in choice.axes
     )
     return tuple(axis for axis in reduced if axis.edits)
 
@@ -206,7 +211,7 @@ def _shots(choice: EnrichChoice, source: ImageRecord, way: Way) -> list[Shot]:
             "angle": angle,
             "expression": expression,
         }
-        if axis.name == OWN:
+        if axis.name == OWN or f"{axis.name}/{edit.value}" in choice.words:
             labels["caption"] = edit.caption
         labels |= chains.shown_of_figure(way[:number])
         shot = base.make_shot(

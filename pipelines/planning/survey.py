@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from pipelines.domain.bounds import Seed
+from pydantic import Field
+
+from pipelines.domain.bounds import Seed, Tries
 from pipelines.domain.presets import Axis, CatalogueEntry
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import LoraStack, Plan, Purpose, Shot
@@ -18,7 +20,8 @@ class SurveyChoice(SeenBeside):
     """What to compare. The base without LoRA is always the first column.
 
     ``axes`` are the standard prompts; ``prompts`` names of these such as ``background/forest`` or instructions in the
-    user's own words (empty: all standard ones).
+    user's own words (empty: all standard ones). Every cell is made with ``seeds`` seeds. ``called``: what columns were
+    called when their pictures were made, so that these are known again.
     """
 
     images: tuple[ImageRecord, ...]
@@ -26,21 +29,24 @@ class SurveyChoice(SeenBeside):
     stacks: tuple[LoraStack, ...] = ()
     prompts: tuple[str, ...] = ()
     seed: Seed = 0
+    seeds: Tries = 1
+    called: dict[Content, str] = Field(default_factory=dict)
 
 
 def plan(choice: SurveyChoice) -> Plan:
-    """The plan of a survey, ``kind`` ``survey``: stacks x images x prompts, column by column.
+    """The plan of a survey, ``kind`` ``survey``: stacks x images x prompts x seeds, column by column.
 
-    The seed belongs to (image, prompt) and not to the stack: in a row of the matrix only the LoRAs differ. Raises
+    The seeds belong to (image, prompt) and not to the stack: in a row of the matrix only the LoRAs differ. Raises
     ChoiceError when the family cannot edit.
     """
     base.need("editor", choice)
-    shown = labels(choice.stacks)
+    shown = labels(choice.stacks) | choice.called
     shots = [
-        _shot(choice, stack, shown[stack.content], image, cell, prompt)
+        _shot(choice, stack, shown[stack.content], image, cell, prompt, variant)
         for stack in columns(choice.stacks)
         for image in choice.images
         for cell, prompt in rows(choice.prompts, choice.axes, choice.told)
+        for variant in range(choice.seeds)
     ]
     return base.make_plan(choice, "survey", shots)
 
@@ -83,7 +89,9 @@ def specialties(
     return tuple(dict.fromkeys(prompts))
 
 
-def _shot(choice: SurveyChoice, stack: LoraStack, label: str, image: ImageRecord, cell: str, prompt: str) -> Shot:
+def _shot(
+    choice: SurveyChoice, stack: LoraStack, label: str, image: ImageRecord, cell: str, prompt: str, variant: int
+) -> Shot:
     labels = {"stack": label, "image": image.id, "prompt": cell}
     edit = base.edits_by_name(choice.axes).get(cell)
     angle, expression = (edit and edit.angle) or image.angle, (edit and edit.expression) or image.expression
@@ -91,8 +99,8 @@ def _shot(choice: SurveyChoice, stack: LoraStack, label: str, image: ImageRecord
     return base.make_shot(
         choice,
         references.instructed(choice, prompt, beside),
-        Purpose(step="survey", cell=f"{image.id[:12]}/{cell}", labels=labels),
-        seed=base.shot_seed(choice.seed, f"{image.pixels}/{prompt}"),
+        Purpose(step="survey", cell=f"{image.id[:12]}/{cell}", labels=labels, variant=variant),
+        seed=base.shot_seed(choice.seed, f"{image.pixels}/{prompt}", variant),
         stack=stack,
         source=image,
         beside=beside,

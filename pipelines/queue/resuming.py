@@ -42,7 +42,7 @@ def unrecorded(store: Store, workspace: Workspace, request: Request) -> list[Ima
             lost[path] = image
         return image.ref if image else None
 
-    for shot in plan.grown(picture_of):
+    for shot in plan.grown(lambda tries: filter(None, map(picture_of, tries))):
         picture_of(shot)
     return list(lost.values())
 

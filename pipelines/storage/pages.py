@@ -1,5 +1,5 @@
 """Reports as pages that need nothing else: style inside, readable in light and dark. All text is escaped here or by the
-caller, who then says so by handing in markup.
+caller, who then says so by handing in markup. Words of a human in Markdown and in tables for other programs, too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,3 +30,14 @@ def table(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _side(column: int) -> str:
     return ' class="n"' if column else ""
+
+
+def in_markdown(words: str) -> str:
+    """Words of a human in Markdown: they neither end the cell of a table nor become markup."""
+    marks = "\\`*_{}[]<>#|"
+    return "".join(f"\\{letter}" if letter in marks else letter for letter in " ".join(words.split()))
+
+
+def in_csv(cell: object) -> object:
+    """A cell of a table that a spreadsheet opens: a text that would be taken for a formula stays a text."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -21,6 +21,7 @@ from pipelines.domain.presets import (
     ModelFamily,
     Scenario,
     TrainingPreset,
+    WildcardList,
 )
 from pipelines.domain.reading import CaptionPrompt, Question, ReaderPreset
 from pipelines.storage.atomic import check_file
@@ -62,6 +63,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("axes", "axis", Axis, "prompts/edits.toml", "axis", EDITS, plain=True),
     Kind("survey_prompts", "axis", Axis, "prompts/survey.toml", "axis", EDITS, plain=True),
     Kind("scenarios", "scenario", Scenario, "prompts/scenarios.toml", "scenario", plain=True),
+    Kind("wildcards", "list", WildcardList, "prompts/wildcards.toml", "list", plain=True),
     Kind("failures", "failure", FailureMode, "failures.toml", "failure"),
     Kind("kinds", "kind", CharacterKind, "kinds.toml", "kind"),
     Kind("factors", "factor", CaptionFactor, "captions.toml", "factor"),

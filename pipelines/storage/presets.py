@@ -24,6 +24,7 @@ from pipelines.domain.presets import (
     ModelFamily,
     Scenario,
     TrainingPreset,
+    WildcardList,
 )
 from pipelines.domain.reading import CaptionPrompt, Question, ReaderPreset
 from pipelines.storage.preset_files import KINDS, PRESETS, Entries, PresetError, read_kind, read_one
@@ -69,6 +70,7 @@ class Presets:
     axes: tuple[Axis, ...]
     survey_prompts: tuple[Axis, ...]
     scenarios: tuple[Scenario, ...]
+    wildcards: tuple[WildcardList, ...]
     failures: tuple[FailureMode, ...]
     kinds: tuple[CharacterKind, ...]
     factors: tuple[CaptionFactor, ...]

@@ -1,8 +1,9 @@
-"""What is asked between the steps of a chain: is it still the same character?"""
+"""What is asked between the steps of a chain: which of the tries is the best, and is it still the same character?"""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 
+from pipelines.domain.best import rank
 from pipelines.domain.chains import Broken, why_broken
 from pipelines.domain.events import Event, Warned
 from pipelines.domain.records import ImageRecord, Scores
@@ -22,14 +23,24 @@ def _nobody(image: ImageRecord) -> Scores | None:
 @dataclass
 class Between:
     """Asks about the pictures that a chain goes on from, each once. ``judge`` gives the scores of a picture, ``None``
-    when there is nobody to score; ``let_through`` are called good by a human, whatever they score. ``broken`` are the
-    chains that were stopped."""
+    when there is nobody to score; ``let_through`` are called good by a human, whatever they score, ``chosen`` were kept
+    of several tries before. ``broken`` are the chains that were stopped."""
 
     judge: Callable[[ImageRecord], Scores | None] = _nobody
     let_through: Set[str] = frozenset()
+    chosen: Set[str] = frozenset()
     broken: list[Broken] = field(default_factory=list)
     _answers: dict[str, str] = field(default_factory=dict)
     _unchecked: bool = False
+
+    def best(self, tries: Sequence[ImageRecord]) -> ImageRecord:
+        """The one of several tries that a chain goes on from; of equals the first."""
+        known = [image for image in tries if image.id in self.chosen]
+        return known[0] if known else max(tries, key=lambda image: (image.id in self.let_through, self._rank(image)))
+
+    def _rank(self, image: ImageRecord) -> object:
+        scores = self.judge(image)
+        return rank(image.model_copy(update={"scores": scores}) if scores else image)
 
     def breaks(self, image: ImageRecord, emit: Callable[[Event], None]) -> str:
         """Why nothing is to be made of ``image``; empty when the chain goes on."""

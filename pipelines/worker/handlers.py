@@ -157,7 +157,7 @@ def render(request: RenderRequest, context: JobContext) -> Result:
     from pipelines.worker.render import render as run
 
     scoring = Scoring(context, request.scoring) if request.scoring else None
-    between = Between(let_through=frozenset(request.let_through))
+    between = Between(let_through=frozenset(request.let_through), chosen=frozenset(request.chosen))
     if scoring:
         between.judge = scoring.scores_of
     made = run(request.plan, resident=context.resident, workspace=context.workspace, emit=scoring or context.emit,

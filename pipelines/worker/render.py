@@ -19,7 +19,7 @@ from pipelines.domain.events import Event, ImageMade, Preview, Progress, Started
 from pipelines.domain.faults import in_words, out_of_memory
 from pipelines.domain.presets import ModelFamily, changed_since
 from pipelines.domain.records import ImageRecord
-from pipelines.domain.shots import Chain, ImageRef, Plan, Shot
+from pipelines.domain.shots import Chain, ImageRef, Plan, Shot, Tries
 from pipelines.engine.adapters import applied, keep_only
 from pipelines.engine.memory import LORAS_KEPT, WillNotFit, predict_render
 from pipelines.engine.resident import Resident
@@ -96,8 +96,11 @@ class _Rendering:
         self.plan, self.resident, self.workspace, self.emit = plan, resident, workspace, emit
         self.cancelled, self.job, self.between = cancelled, job, between
         self.chains: dict[str, list[Chain]] = {}
+        last = {tries[0].id: tries[-1].id for tries in plan.groups}
         for chain in plan.chains:
-            self.chains.setdefault(chain.first, []).append(chain)
+            self.chains.setdefault(last[chain.first], []).append(chain)
+        self.firsts = {shot.id: shot for shot in plan.shots}
+        self.best: dict[str, ImageRecord] = {}
         self.models = load_presets(workspace.root).models
         self.made: dict[str, ImageRecord] = {}
         self.first_error = ""
@@ -109,36 +112,61 @@ class _Rendering:
     def find_existing(self) -> None:
         """Take what an earlier run has made. A file without a readable recipe is made again."""
         for shot in self.known():
-            path = self.plan.path(shot)
-            record = read_recipe(self.workspace.path(path), path)
-            if record and record.shot and record.shot.id == shot.id:
-                self.made[shot.id] = record
+            self._existing(shot)
         self.emit(Started(total=len(self.plan.pictures), unit="pictures", skipped=len(self.made)))
         for record in self.made.values():
             self.emit(ImageMade(image=record))
 
-    def known(self) -> Iterator[Shot]:
-        """The shots of the plan, and the steps of chains whose source is there."""
-        return self.plan.grown(lambda shot: self.made[shot.id].ref if shot.id in self.made else None)
+    def _existing(self, shot: Shot) -> bool:
+        path = self.plan.path(shot)
+        record = read_recipe(self.workspace.path(path), path)
+        if record is None or record.shot is None or record.shot.id != shot.id:
+            return False
+        self.made[shot.id] = record
+        return True
 
-    def _steps(self, chain: Chain) -> Iterator[tuple[int, ImageRecord, Shot]]:
+    def known(self) -> Iterator[Shot]:
+        """The shots of the plan, and the steps of chains whose source is there and, of several tries, chosen."""
+        return self.plan.grown(lambda tries: [image.ref for image in self._chosen(tries)])
+
+    def _chosen(self, tries: Tries) -> list[ImageRecord]:
+        """What is gone on from, if that is known already."""
+        there = [self.made[shot.id] for shot in tries if shot.id in self.made]
+        if len(tries) == 1:
+            return there
+        best = self.best.get(tries[0].id)
+        return [best] if best else [image for image in there if image.id in self.between.chosen][:1]
+
+    def _goes_on_from(self, tries: Tries) -> ImageRecord | None:
+        """The best of some tries, all of which had their turn; None when none was made."""
+        there = [self.made[shot.id] for shot in tries if shot.id in self.made]
+        if not there or len(tries) == 1:
+            return next(iter(there), None)
+        if tries[0].id not in self.best:
+            self.best[tries[0].id] = self.between.best(there)
+        return self.best[tries[0].id]
+
+    def _steps(self, chain: Chain) -> Iterator[tuple[int, ImageRecord, Tries]]:
         """The steps after the first, each with its number (from 2) and the picture that it is made of, as long as that
         was made."""
-        image = self.made.get(chain.first)
+        tries = self.plan.tries_of(self.firsts[chain.first])
         for number, planned in enumerate(chain.then, 2):
+            image = self._goes_on_from(tries)
             if image is None:
                 return
-            shot = planned.made_of(image.ref)
-            yield number, image, shot
-            image = self.made.get(shot.id)
+            tries = self.plan.tries_of(planned.made_of(image.ref))
+            yield number, image, tries
 
-    def goes_on(self, first: Shot) -> bool:
-        """Whether a chain that begins with a picture that is there goes on; one that does not is told of."""
-        return any(self._next_of(chain) for chain in self.chains.get(first.id, []))
+    def goes_on(self, last: Shot) -> bool:
+        """Whether a chain goes on that begins with a picture that is there, the last try of its first step; one that
+        does not is told of."""
+        return any(self._next_of(chain) for chain in self.chains.get(last.id, []))
 
     def _next_of(self, chain: Chain) -> bool:
-        for number, image, shot in self._steps(chain):
-            if shot.id not in self.made:
+        if any(shot.id not in self.made for shot in self.plan.tries_of(self.firsts[chain.first])):
+            return True
+        for number, image, tries in self._steps(chain):
+            if any(shot.id not in self.made for shot in tries):
                 return not self._breaks(chain, number - 1, image)
         return False
 
@@ -185,7 +213,8 @@ class _Rendering:
 
     def _with_steps(self, shots: list[Shot]) -> list[Shot]:
         """``shots``, and what is planned to be made of their pictures."""
-        return shots + [step for shot in shots for chain in self.chains.get(shot.id, []) for step in chain.then]
+        chains = [chain for shot in shots for chain in self.chains.get(shot.id, [])]
+        return shots + [step for chain in chains for step in chain.then]
 
     def _in_turn(self, driver: Driver, shot: Shot) -> None:
         self._stop_if_asked()
@@ -194,12 +223,19 @@ class _Rendering:
 
     def _follow(self, driver: Driver, chain: Chain) -> None:
         """The further steps of a chain, until it breaks."""
-        for number, image, shot in self._steps(chain):
-            if shot.id in self.made:
-                continue
-            if self._breaks(chain, number - 1, image):
+        for number, image, tries in self._steps(chain):
+            to_do = [shot for shot in tries if shot.id not in self.made and not self._found(shot)]
+            if to_do and self._breaks(chain, number - 1, image):
                 return
-            self._in_turn(driver, shot)
+            for shot in to_do:
+                self._in_turn(driver, shot)
+
+    def _found(self, shot: Shot) -> bool:
+        """Whether an earlier run made it, of tries of which nobody knew which is the best."""
+        there = self.plan.tries > 1 and self._existing(shot)
+        if there:
+            self.emit(ImageMade(image=self.made[shot.id]))
+        return there
 
     def _note(self, words: str) -> None:
         self.emit(Progress(done=len(self.made), note=words))

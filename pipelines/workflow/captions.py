@@ -194,7 +194,7 @@ class Captions:
         labels = image.shot.purpose.labels if image.shot else {}
         axis, value = labels.get("axis", ""), labels.get("value", "")
         edit = self._edits.get(f"{axis}/{value}")
-        said = edit.caption if edit else labels.get("caption", "")
+        said = labels.get("caption", "") or (edit.caption if edit else "")
         return texts.edit_words(axis, value, said, self._factors) if value else ""
 
     # ---- what is known besides

@@ -1,10 +1,10 @@
 """The model card: 23 pictures made without hand editing, judged, and told as a rate with its interval."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipelines.domain.presets import CardCell
-from pipelines.domain.rates import wilson
+from pipelines.domain.rates import clustered, wilson
 from pipelines.domain.records import Card, ImageRecord, Job, Record, Verdict
 from pipelines.domain.seen import Measured, seen
 from pipelines.domain.shots import LoraStack, Plan
@@ -43,6 +43,7 @@ class Rate:
     unsure: int
     missing: int
     judged: int = 0
+    seeds: int = 1
 
     @property
     def open(self) -> bool:
@@ -58,33 +59,40 @@ class Rate:
             found = self.total - self.unsure - self.missing
             wrong = f"; {found} found wrong by machine" if found else ""
             return f"Nobody has judged this card yet: {count(self.unsure, 'picture')} to look at{wrong}."
-        share = f"{self.right} of {self.total} right at the first try"
-        interval = f"({self.right / self.total:.0%}, 95 % interval {self.low * 100:.0f}-{self.high * 100:.0f})"
+        over = f"over {self.seeds} seeds" if self.seeds > 1 else "at the first try"
+        share, clustered = f"{self.right} of {self.total} right {over}", ", by cells" if self.seeds > 1 else ""
+        between = f"95 % interval {self.low * 100:.0f}-{self.high * 100:.0f}{clustered}"
+        interval = f"({self.right / self.total:.0%}, {between})"
         met = "reached" if self.low >= self.target else "not yet proven"
         return f"{share} {interval.replace('%,', ' %,')}: target {self.target * 100:.0f} % {met}"
 
 
 @dataclass(frozen=True)
 class CardOptions:
-    """For which LoRA of the character (empty: the base model), at which ``strength``. ``seed`` of ``None`` is the
-    benchmark's own: cards of the same seed can be held against each other."""
+    """For which LoRA, the character's own or any other (empty: the base model), at which ``strength``, with which stack
+    ``beside`` it. ``seed`` of ``None`` is the benchmark's own: cards of the same seed can be held against each other;
+    ``seeds``: how many times each cell is made, so that luck is told from skill."""
 
     lora: str = ""
     strength: float = 1.0
     seed: int | None = None
+    beside: LoraStack = field(default_factory=LoraStack)
+    seeds: int = 1
 
 
 def plan(session: Session, character_id: str, options: CardOptions) -> Plan:
-    """The 23 shots of a card. Raises NotFound for an unknown LoRA."""
+    """The 23 shots of a card, for each seed. Raises NotFound for an unknown LoRA."""
     character = session.character(character_id)
+    own = loras.stack(session, [(options.lora, options.strength)]) if options.lora else LoraStack()
     version = datasets.following(c.version for c in session.store.all(Card, character=character_id))
     return model_card.plan(
         model_card.CardChoice(
             character=character,
             family=session.family(character.generator),
-            stack=loras.stack(session, [(options.lora, options.strength)]) if options.lora else LoraStack(),
+            stack=LoraStack(adapters=(*own.adapters, *options.beside.adapters)),
             spec=session.presets.card,
             seed=options.seed,
+            seeds=options.seeds,
             version=version,
             folder=session.workspace.card_folder(character_id, version),
         )
@@ -106,6 +114,9 @@ def submit(session: Session, character_id: str, options: CardOptions) -> Job:
                 version=made.version,
                 lora=lora.id if lora else "",
                 seed=seed,
+                strength=options.strength,
+                beside=options.beside,
+                seeds=options.seeds,
                 job=job.id,
             )
         ]
@@ -118,11 +129,17 @@ def cards(session: Session, character_id: str) -> list[Card]:
     return sorted(session.store.all(Card, character=character_id), key=lambda c: datasets.number(c.version))
 
 
-def board(session: Session, card: Card) -> list[Cell]:
-    """The 23 cells of a card in reading order, each with its picture and verdict."""
+def board(session: Session, card: Card, seed: int = 0) -> list[Cell]:
+    """The 23 cells of a card in reading order, each with its picture and verdict; of its first seed, or another (from
+    0)."""
     made = datasets.pictures(session, card.character, "card", card.version)
-    pictures = {image.shot.purpose.cell: image for image in made if image.shot}
+    pictures = {i.shot.purpose.cell: i for i in made if i.shot and i.shot.purpose.variant == seed}
     return [_cell(session, cell, pictures.get(cell.name)) for cell in session.presets.card.cells]
+
+
+def boards(session: Session, card: Card) -> list[list[Cell]]:
+    """The cells of a card for each of its seeds."""
+    return [board(session, card, seed) for seed in range(card.seeds)]
 
 
 def _cell(session: Session, cell: CardCell, image: ImageRecord | None) -> Cell:
@@ -169,10 +186,11 @@ def _machine(cell: CardCell, image: ImageRecord) -> tuple[CellVerdict, str, str]
     return "unsure", "", "waits for your eyes"
 
 
-def rate(cells: list[Cell]) -> Rate:
-    """The first-try rate over all cells; one that waits for eyes or is missing is not right."""
+def rate(cells: list[Cell], seeds: int = 1) -> Rate:
+    """The first-try rate over all cells; one that waits for eyes or is missing is not right. Of several ``seeds`` the
+    interval is over cells: what a cell shows with one seed says something of what it shows with the next."""
     right = sum(c.verdict == "right" for c in cells)
-    low, high = wilson(right, len(cells))
+    low, high = wilson(right, len(cells)) if seeds == 1 else clustered(by_cell(cells))
     return Rate(
         right=right,
         total=len(cells),
@@ -182,4 +200,18 @@ def rate(cells: list[Cell]) -> Rate:
         unsure=sum(c.verdict == "unsure" for c in cells),
         missing=sum(c.verdict == "missing" for c in cells),
         judged=sum(c.by in ("human", "simulated") for c in cells),
+        seeds=seeds,
     )
+
+
+def by_cell(cells: list[Cell]) -> list[list[bool]]:
+    """Whether each picture is right, those of one cell together."""
+    found: dict[str, list[bool]] = {}
+    for c in cells:
+        found.setdefault(c.cell.name, []).append(c.verdict == "right")
+    return list(found.values())
+
+
+def whole_rate(session: Session, card: Card) -> Rate:
+    """The rate of a card over all its seeds."""
+    return rate([cell for cells in boards(session, card) for cell in cells], card.seeds)

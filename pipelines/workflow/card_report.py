@@ -8,15 +8,18 @@ from dataclasses import asdict, dataclass
 from html import escape
 from typing import Literal, get_args
 
+from pipelines.domain.presets import CardCell
 from pipelines.domain.rates import mcnemar
 from pipelines.domain.records import Card, LoraRecord
 from pipelines.domain.shots import THEN
 from pipelines.domain.words import count
+from pipelines.planning.axes import offered
 from pipelines.session import NotFound, Session
-from pipelines.storage.pages import document, table
+from pipelines.storage.pages import document, in_markdown, table
 from pipelines.storage.pictures import thumbnail
 from pipelines.workflow import card as cards
-from pipelines.workflow.card import Cell
+from pipelines.workflow import card_analysis
+from pipelines.workflow.card import Cell, CellVerdict
 from pipelines.workflow.characters import NotAllowed
 
 Form = Literal["md", "json", "html"]
@@ -65,7 +68,7 @@ def of_version(session: Session, character_id: str, version: str) -> Card:
 def compare(session: Session, first: Card, second: Card) -> Compared:
     """Hold two cards of a character against each other. A cell that waits for eyes or is missing in either counts
     nowhere."""
-    known = [{c.cell.name: c.verdict for c in cards.board(session, card)} for card in (first, second)]
+    known = [_verdicts(session, card) for card in (first, second)]
     one, two = ({n: v for n, v in found.items() if v in ("right", "wrong")} for found in known)
     both = [name for name in one if name in two]
     gained = tuple(name for name in both if (one[name], two[name]) == ("wrong", "right"))
@@ -76,22 +79,40 @@ def compare(session: Session, first: Card, second: Card) -> Compared:
     )  # fmt: skip
 
 
+def _verdicts(session: Session, card: Card) -> dict[str, CellVerdict]:
+    """The verdict of each picture, by its cell; those of further seeds are numbered (``front/sad #2``)."""
+    found: dict[str, CellVerdict] = {}
+    for number, cells in enumerate(cards.boards(session, card), 1):
+        found |= {c.cell.name + (f" #{number}" if number > 1 else ""): c.verdict for c in cells}
+    return found
+
+
 def failed(board: list[Cell]) -> list[str]:
     """The cells that are wrong."""
-    return [c.cell.name for c in board if c.verdict == "wrong"]
+    return list(dict.fromkeys(c.cell.name for c in board if c.verdict == "wrong"))
 
 
 def chains_for(session: Session, card: Card) -> tuple[str, ...]:
-    """The chains of edits that make pictures for the failed cells of a card: a turn and then the expression, of which
-    each source takes what it does not show. Whole figures are not made by edits. Raises NotAllowed when there is
+    """The chains of edits that make pictures for the failed cells of a card: a turn and then the expression, or the
+    pose where the editor can show it, of which each source takes what it does not show. Raises NotAllowed when there is
     nothing to make."""
-    wrong = [c.cell for c in cards.board(session, card) if c.verdict == "wrong"]
-    heads = [cell for cell in wrong if cell.expression and not cell.pose]
+    board = [c for cells in cards.boards(session, card) for c in cells]
+    wrong = list({c.cell.name: c.cell for c in board if c.verdict == "wrong"}.values())
     if not wrong:
         raise NotAllowed(f"No cell of card {card.version} failed: judge it first, or be glad.")
-    if not heads:
-        raise NotAllowed("Only whole figures failed: Enrich edits heads. Generate makes more of these poses.")
-    return tuple(f"angle/{cell.angle}{THEN}expression/{cell.expression}" for cell in heads)
+    family = session.family(session.character(card.character).editor)
+    edits = [(f"{axis.name}/{e.value}", e.pose) for axis in offered(session.presets.edits, family) for e in axis.edits]
+    poses = {pose: name for name, pose in edits if pose and not family.world}  # editors of drawn worlds know heads
+    ways = [_way_to(cell, poses.get(cell.pose, "")) for cell in wrong if not cell.pose or cell.pose in poses]
+    if not ways:
+        raise NotAllowed("Only whole figures failed: this editor edits heads. Generate makes more of these poses.")
+    return tuple(ways)
+
+
+def _way_to(cell: CardCell, pose: str) -> str:
+    if pose:
+        return THEN.join((f"angle/{cell.angle}", pose))
+    return f"angle/{cell.angle}{THEN}expression/{cell.expression}"
 
 
 def export(session: Session, card: Card, form: Form) -> str:
@@ -100,10 +121,17 @@ def export(session: Session, card: Card, form: Form) -> str:
     return write(session, card)
 
 
+def _all(session: Session, card: Card) -> list[Cell]:
+    return [cell for cells in cards.boards(session, card) for cell in cells]
+
+
 def _title(session: Session, card: Card) -> str:
     lora = session.store.get(LoraRecord, card.lora) if card.lora else None
     made_with = lora.name if lora else "a LoRA that is not here any more" if card.lora else "the base model"
-    return f"Model card {card.version} of {session.character(card.character).name}: {made_with}, seed {card.seed}"
+    made_with += f" at {card.strength:g}" if card.lora and card.strength != 1 else ""
+    made_with += f" beside {card.beside.label}" if card.beside.adapters else ""
+    seeds = f"seed {card.seed}" + (f" and {card.seeds - 1} more" if card.seeds > 1 else "")
+    return f"Model card {card.version} of {session.character(card.character).name}: {made_with}, {seeds}"
 
 
 def _rows(board: list[Cell]) -> Iterator[tuple[str, ...]]:
@@ -114,26 +142,25 @@ def _rows(board: list[Cell]) -> Iterator[tuple[str, ...]]:
 
 
 def _markdown(session: Session, card: Card) -> str:
-    board = cards.board(session, card)
-    lines = [f"# {_plain(_title(session, card))}", "", cards.rate(board).words, ""]
+    board = _all(session, card)
+    lines = [f"# {in_markdown(_title(session, card))}", "", cards.whole_rate(session, card).words, ""]
+    for part in card_analysis.parts(session, card):
+        lines.append(f"- {part.words}")
+    lines += ["", in_markdown(card_analysis.drift(session, card).words), ""]
     lines += [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
-    lines += [f"| {' | '.join(_plain(word) for word in row)} |" for row in _rows(board)]
+    lines += [f"| {' | '.join(in_markdown(word) for word in row)} |" for row in _rows(board)]
     return "\n".join(lines) + "\n"
 
 
-def _plain(words: str) -> str:
-    """Words of a human in a table of Markdown: they neither end the cell nor become markup."""
-    marks = "\\`*_{}[]<>#|"
-    return "".join(f"\\{letter}" if letter in marks else letter for letter in " ".join(words.split()))
-
-
 def _json(session: Session, card: Card) -> str:
-    board = cards.board(session, card)
-    rate = cards.rate(board)
+    board = _all(session, card)
+    rate = cards.whole_rate(session, card)
     told = {
         "title": _title(session, card),
         "card": card.model_dump(mode="json"),
         "rate": asdict(rate) | {"words": rate.words},
+        "parts": [asdict(part) for part in card_analysis.parts(session, card)],
+        "drift": asdict(card_analysis.drift(session, card)),
         "failed": failed(board),
         "cells": [
             dict(zip(COLUMNS, row, strict=True)) | {"image": c.image.id if c.image else None}
@@ -144,10 +171,12 @@ def _json(session: Session, card: Card) -> str:
 
 
 def _page(session: Session, card: Card) -> str:
-    board, title = cards.board(session, card), _title(session, card)
+    board, title = _all(session, card), _title(session, card)
     figures = "".join(_figure(session, cell) for cell in board)
     body = (
-        f"<h1>{escape(title)}</h1><p>{escape(cards.rate(board).words)}</p>"
+        f"<h1>{escape(title)}</h1><p>{escape(cards.whole_rate(session, card).words)}</p>"
+        f"<ul>{''.join(f'<li>{escape(p.words)}</li>' for p in card_analysis.parts(session, card))}</ul>"
+        f"<p>{escape(card_analysis.drift(session, card).words)}</p>"
         f'<section style="display:grid;grid-template-columns:repeat(5,1fr);gap:8px">{figures}</section>'
         f"<section>{table(COLUMNS, list(_rows(board)))}</section>"
     )

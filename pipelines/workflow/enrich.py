@@ -1,5 +1,6 @@
 """Step 1.2: edits of the sources along separate dimensions, and chains of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pipelines.domain.records import Job
@@ -12,10 +13,12 @@ from pipelines.workflow.references import Beside, seen_beside, tagged
 
 @dataclass(frozen=True)
 class EnrichOptions:
-    """What to make. No ``sources``: all of them; no ``edits``: all that are offered, or the ``chains`` (edits in their
-    order, ``angle/profile-left > expression/angry``) and own ``instructions`` alone if there are some; ``gaps``: turns
-    and expressions only to what none of these sources shows, and turns from the sources that are nearest. At most
-    ``per_source`` edits or chains of each, ``count`` pictures in all; ``steps`` and ``guidance`` of ``None`` are what
+    """What to make. No ``sources``: all of them; no ``edits``: all that are usual, or the ``chains`` (edits in their
+    order, ``angle/profile-left > expression/angry``) and own ``instructions`` alone if there are some; ``words``: other
+    instructions for edits, by their names (``expression/angry``), behind a ``|`` those of captions; ``gaps``: turns and
+    expressions only to what none of these sources shows, and turns from the sources that are nearest. At most
+    ``per_source`` edits or chains of each, ``count`` pictures in all. Of ``best_of`` seeds of each the best is kept, by
+    what machines say; the others are set aside in Review. ``steps`` and ``guidance`` of ``None`` are what
     the LoRAs ask for, else the model's. ``beside`` is what else the editor sees. ``few``: what one to three sources
     want instead, of the ``edits`` more turns, poses and chains of each (``planning.few``)."""
 
@@ -23,8 +26,10 @@ class EnrichOptions:
     edits: tuple[str, ...] = ()
     chains: tuple[str, ...] = ()
     instructions: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
     stack: LoraStack = field(default_factory=LoraStack)
     per_source: int = 4
+    best_of: int = 1
     count: int | None = None
     gaps: bool = True
     seed: int = 0
@@ -63,8 +68,10 @@ def plan(session: Session, character_id: str, options: EnrichOptions) -> Plan:
             edits=options.edits,
             chains=options.chains,
             instructions=options.instructions,
+            words=dict(options.words),
             stack=options.stack,
             per_source=options.per_source,
+            best_of=options.best_of,
             count=options.count,
             gaps=options.gaps,
             **seen_beside(session, character_id, options.beside),

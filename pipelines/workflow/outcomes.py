@@ -1,21 +1,31 @@
-"""What a finished job leaves in the records beyond its pictures: a LoRA, the state of a training run."""
+"""What a finished job leaves in the records beyond its pictures: a LoRA, the state of a training run, which of several
+tries was kept."""
 
 from pathlib import Path
 
 from pipelines.domain.records import Job, LoraRecord, TrainingRun
-from pipelines.domain.requests import CalibrateRequest, ObtainLoraRequest, PracticeRequest, Request, TrainRequest
+from pipelines.domain.requests import (
+    CalibrateRequest,
+    ObtainLoraRequest,
+    PracticeRequest,
+    RenderRequest,
+    Request,
+    TrainRequest,
+)
 from pipelines.engine import weights
 from pipelines.models.lora_files import inspect
 from pipelines.models.lora_targets import target_of
 from pipelines.session import Session
 from pipelines.storage.atomic import remove
-from pipelines.workflow import calibration, practice, telling
+from pipelines.workflow import calibration, chains, practice, telling
 
 
 def ended(session: Session, job: Job, request: Request) -> None:
     """A job has ended: keep what it gives. Told twice, it does no harm."""
     if isinstance(request, TrainRequest):
         _training_ended(session, job, request)
+    elif isinstance(request, RenderRequest):
+        chains.settle(session, request.plan, over=job.state == "done")
     elif isinstance(request, CalibrateRequest) and job.state == "done":
         calibration.record(session, job, request)
     elif isinstance(request, PracticeRequest) and job.state == "done":

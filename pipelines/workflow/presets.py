@@ -17,6 +17,7 @@ TITLES = {
     "axes": "Edits",
     "survey_prompts": "Survey prompts",
     "scenarios": "Scenarios",
+    "wildcards": "Wildcards",
     "failures": "Failure modes",
     "kinds": "Kinds of characters",
     "factors": "Captions",

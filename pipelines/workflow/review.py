@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pipelines.domain import verdicts
+from pipelines.domain.best import set_aside
 from pipelines.domain.records import Correction, Decision, ImageRecord, Verdict, Who, new_id
 from pipelines.domain.shots import Shot
 from pipelines.session import NotFound, Session
@@ -20,12 +21,14 @@ from pipelines.workflow.sources import angle_of, sources
 Gate = Literal["enriched", "synthetic", "card", "survey"]
 GATES: tuple[Gate, ...] = get_args(Gate)
 
+ASIDE = "aside"
 PILES: dict[str, str] = {
     "open": "To judge",
     "all": "All",
     "good": "Good",
     "needs_correction": "To correct",
     "reject": "Rejected",
+    ASIDE: "Not chosen",
     "right": "right",
     "unsure": "unsure",
     "wrong": "wrong",
@@ -159,7 +162,10 @@ def let_through(verdict: Verdict) -> bool:
 
 
 def label_piles(verdict: Verdict) -> list[str]:
-    """The piles that decisions put a picture in: by its label, and ``through`` when it may be trained on."""
+    """The piles that decisions put a picture in: by its label, and ``through`` when it may be trained on; ``aside``
+    alone for a try that was not chosen."""
+    if set_aside(verdict):
+        return [ASIDE]
     return [verdict.label or "open", *(["through"] if let_through(verdict) else [])]
 
 

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
+from typing import Any
 
 from pipelines.domain.records import ImageRecord, Job, Survey, Way
 from pipelines.domain.shots import LoraStack, Plan
@@ -42,23 +43,61 @@ class Standing:
 
 @dataclass(frozen=True)
 class SurveyOptions:
-    """What to compare: the base and every stack, on the same pictures, with the same prompts and seeds. No ``images``:
-    the first five sources; no ``prompts``: the standard ones; ``steps`` and ``guidance`` of ``None`` are those
-    that each column's LoRAs ask for, else the model's; ``beside`` is what else the editor
-    sees."""
+    """What to compare: the base and every stack, on the same pictures, with the same prompts and ``seeds`` seeds. No
+    ``images``: the first five sources; no ``prompts``: the standard ones; ``steps`` and ``guidance`` of ``None`` are
+    those that each column's LoRAs ask for, else the model's; ``beside`` is what else the editor sees.
+
+    ``onto`` is the version of a survey that this is added to: its columns, prompts, pictures and seeds, and these. What
+    it has is kept, and made with what it was made with."""
 
     images: tuple[str, ...] = ()
     stacks: tuple[LoraStack, ...] = ()
     prompts: tuple[str, ...] = ()
     seed: int = 0
+    seeds: int = 1
     steps: int | None = None
     guidance: float | None = None
     beside: Beside = field(default_factory=Beside)
+    onto: str = ""
+
+
+NEW_SURVEY = SurveyOptions()
+
+
+def of_version(session: Session, character_id: str, version: str) -> Survey:
+    """The survey of that version; the newest for "". Raises NotFound."""
+    made = surveys(session, character_id)
+    found = [survey for survey in made if version in ("", survey.version)]
+    if not found:
+        known = ", ".join(survey.version for survey in made)
+        raise NotFound(f"There is no survey {version} (known: {known})." if known else "There is no survey yet.")
+    return found[-1]
+
+
+def added(session: Session, character_id: str, options: SurveyOptions) -> SurveyOptions:
+    """The whole of what is compared when ``options`` are added to a survey; they themselves when they are to none.
+    Raises NotFound."""
+    if not options.onto:
+        return options
+    made = of_version(session, character_id, options.onto)
+    there = {s.id for s in sources.sources(session, character_id)}
+    return replace(
+        options,
+        images=tuple(dict.fromkeys((*(i for i in made.images if i in there), *options.images))),
+        stacks=(*made.stacks, *options.stacks),
+        prompts=tuple(dict.fromkeys((*made.prompts, *options.prompts))),
+        seed=made.seed,
+        seeds=max(made.seeds, options.seeds),
+        steps=made.steps,
+        guidance=made.guidance,
+        beside=Beside(made.references, made.beside, made.control),
+    )
 
 
 def plan(session: Session, character_id: str, options: SurveyOptions) -> Plan:
-    """The plan of a survey. Raises NotFound."""
+    """The plan of a survey, or of what is added to one. Raises NotFound."""
     character = session.character(character_id)
+    options = added(session, character_id, options)
     known = {s.id: s for s in sources.sources(session, character_id)}
     wanted = list(dict.fromkeys(options.images)) or list(known)[:5]
     lost = [i for i in wanted if i not in known]
@@ -66,24 +105,33 @@ def plan(session: Session, character_id: str, options: SurveyOptions) -> Plan:
         raise NotFound(
             f"{len(lost)} of the chosen pictures are not among the sources: {', '.join(i[:8] for i in lost)}."
         )
-    version = datasets.following(s.version for s in session.store.all(Survey, character=character_id))
+    onto = of_version(session, character_id, options.onto) if options.onto else None
+    version = onto.version if onto else datasets.following(s.version for s in surveys(session, character_id))
     return survey.plan(
         survey.SurveyChoice(
             character=character,
             kinds=session.presets.kinds,
-            family=session.family(character.editor),
+            family=session.family(onto.family if onto else character.editor),
             version=version,
             folder=session.workspace.survey_folder(character_id, version),
             seed=options.seed,
+            seeds=options.seeds,
             steps=options.steps,
             guidance=options.guidance,
             images=tuple(known[i] for i in wanted),
             stacks=options.stacks,
             axes=session.presets.survey_prompts,
             prompts=options.prompts,
+            called=_called(session, onto) if onto else {},
             **seen_beside(session, character_id, options.beside),
         )
     )
+
+
+def _called(session: Session, made: Survey) -> dict[Content, str]:
+    """What the columns of a survey were called when their pictures were made."""
+    shots = (image.shot for image in results(session, made) if image.shot)
+    return {shot.stack.content: shot.purpose.labels.get("stack", shot.stack.label) for shot in shots}
 
 
 def asked(session: Session, made: Survey) -> list[tuple[str, str]]:
@@ -92,27 +140,57 @@ def asked(session: Session, made: Survey) -> list[tuple[str, str]]:
     return survey.rows(made.prompts, session.presets.survey_prompts, lambda prompt: of_kind(prompt, kind, kinds))
 
 
-def submit(session: Session, plan: Plan) -> Job:
-    """Run a survey and remember what it compares."""
+def submit(session: Session, plan: Plan, options: SurveyOptions | None = None) -> Job:
+    """Run a survey and remember what it compares, or add to one. ``options`` are those that it was planned by."""
+    whole = added(session, plan.character, options or SurveyOptions())
     return render.submit(
         session,
         plan,
         f"Survey {plan.version}: {count(len(plan), 'picture')}",
-        alongside=lambda job: [_survey(plan, job)],
+        alongside=lambda job: [_survey(plan, job, whole, session.store.get(Survey, _id(plan)))],
     )
 
 
-def _survey(plan: Plan, job: Job) -> Survey:
+def _id(plan: Plan) -> str:
+    return f"{plan.character}/{plan.version}"
+
+
+def _survey(plan: Plan, job: Job, whole: SurveyOptions = NEW_SURVEY, before: Survey | None = None) -> Survey:
+    """The record of what a plan compares, planned by the ``whole`` options; ``before``: of what it adds to."""
+    content: dict[str, Any] = {
+        "stacks": tuple({s.stack.content: s.stack for s in plan.shots}.values()),
+        "prompts": tuple(dict.fromkeys(s.purpose.labels["prompt"] for s in plan.shots)),
+        "images": tuple(dict.fromkeys((*(before.images if before else ()), *(s.sources[0].id for s in plan.shots)))),
+        "seeds": 1 + max(s.purpose.variant for s in plan.shots),
+        "job": job.id,
+    }
+    if before:
+        return before.model_copy(update=content)
+    seen = whole.beside
     return Survey(
-        id=f"{plan.character}/{plan.version}",
+        id=_id(plan),
         character=plan.character,
         version=plan.version,
         family=plan.shots[0].family,
-        stacks=tuple({s.stack.content: s.stack for s in plan.shots}.values()),
-        prompts=tuple(dict.fromkeys(s.purpose.labels["prompt"] for s in plan.shots)),
-        images=tuple(dict.fromkeys(s.sources[0].id for s in plan.shots)),
-        job=job.id,
+        seed=whole.seed,
+        steps=whole.steps,
+        guidance=whole.guidance,
+        references=seen.references,
+        beside=seen.named,
+        control=seen.control,
+        **content,
     )
+
+
+def added_onto(now: Survey, whole: Survey) -> Survey:
+    """A survey as it stands with what ``whole``, planned elsewhere, adds to it. Raises NotAllowed when that was planned
+    for another survey, or for one that has more by now."""
+    contents = [{stack.content for stack in one.stacks} for one in (now, whole)]
+    kept = contents[0] <= contents[1] and {*now.prompts} <= {*whole.prompts} and {*now.images} <= {*whole.images}
+    if now.created != whole.created or not kept or now.seeds > whole.seeds:
+        raise NotAllowed("Meanwhile another was begun under the same version, or added to: ask again.")
+    fields = ("stacks", "prompts", "images", "seeds", "job")
+    return now.model_copy(update={name: getattr(whole, name) for name in fields})
 
 
 def surveys(session: Session, character_id: str) -> list[Survey]:

@@ -3,6 +3,7 @@
 import base64
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 from html import escape
 from typing import Any
 
@@ -14,7 +15,7 @@ from pipelines.planning.survey import Content, columns, labels
 from pipelines.session import NotFound, Session
 from pipelines.storage import pictures
 from pipelines.storage.pages import document, table
-from pipelines.workflow import loras, survey
+from pipelines.workflow import loras, survey, survey_analysis
 from pipelines.workflow.render import about
 
 Data = dict[str, Any]
@@ -40,7 +41,7 @@ def report(session: Session, survey_id: str) -> Data:
     if made is None:
         raise NotFound(f"There is no survey {survey_id!r}.")
     family, job, found = session.family(made.family), session.store.get(Job, made.job), survey.results(session, made)
-    asked = survey.asked(session, made)
+    asked, agreed = survey.asked(session, made), survey_analysis.agreement(session, made)
     tested = {a.sha256 for s in made.stacks for a in s.adapters}
     return {
         "survey": made.version,
@@ -53,13 +54,18 @@ def report(session: Session, survey_id: str) -> Data:
         "next": NEXT[made.decision],
         "pictures": list(made.images),
         "prompts": [{"name": name, "text": text} for name, text in asked],
-        "planned": len(columns(made.stacks)) * len(made.images) * len(asked),
+        "planned": len(columns(made.stacks)) * len(made.images) * len(asked) * made.seeds,
         "made": len(found),
         "judged": sum(_rated(session, i) for i in found),
         "seconds": round(sum(i.seconds or 0.0 for i in found), 1),
         "problems": [*(job.warnings if job else ()), *([job.error] if job and job.error else [])],
         "stacks": _stacks(session, made, found),
         "gaps": _gaps(session, tested, family),
+        "seeds": made.seeds,
+        "pairs": [asdict(pair) | {"words": pair.words} for pair in survey_analysis.pairwise(session, made)],
+        "agreement": asdict(agreed) | {"words": agreed.words},
+        "recommendation": asdict(survey_analysis.recommend(session, made)),
+        "rules": list(survey_analysis.RULES),
     }
 
 
@@ -158,9 +164,11 @@ def _parts(session: Session, told: Data) -> Iterable[str]:
     reasons = "".join(f"<p>{escape(line)}</p>" for line in told["reasons"].splitlines())
     following = f"<p class=dim>{escape(told['next'])}</p>"
     yield f"<section><h2>Decision</h2><p><b>{escape(decided)}</b></p>{reasons}{following}</section>"
-    yield f"<section><h2>What was tested</h2>{table((), _facts(told))}{_warnings(told)}</section>"
-    yield f"<section><h2>How the stacks did</h2>{table(HEAD, [_row(s) for s in told['stacks']])}</section>"
-    yield f"<section><h2>Trade-offs against the base</h2>{table(COST, [_cost(s) for s in told['stacks']])}</section>"
+    yield f"<section><h2>What the rules recommend</h2>{_recommended(told)}</section>"
+    yield f"<section><h2>What was tested</h2>{table((), facts(told))}{_warnings(told)}</section>"
+    yield f"<section><h2>How the stacks did</h2>{table(HEAD, [row(s) for s in told['stacks']])}</section>"
+    yield f"<section><h2>Pair by pair</h2>{table(PAIR, [pair(p) for p in told['pairs']])}{_agreed(told)}</section>"
+    yield f"<section><h2>Trade-offs against the base</h2>{table(COST, [cost(s) for s in told['stacks']])}</section>"
     yield f"<section><h2>Flaws seen</h2>{_flaws(told['stacks'])}</section>"
     for s in told["stacks"]:
         yield f"<section><h2>{escape(s['stack'])}</h2>{_adapters(s)}{_examples(session, s)}</section>"
@@ -171,10 +179,39 @@ def _parts(session: Session, told: Data) -> Iterable[str]:
 
 
 HEAD = ("stack", "pictures", "identity right", "95 % interval", "mean cosine", "stars: identity", "edit")
+TESTED_BY = """p: McNemar's test (stars: sign test), corrected for all pairs (Holm). Pictures of one source are not \
+independent."""
+PAIR = ("stacks", "both measured", "right in the one alone", "in the other alone", "p", "stars p")
 COST = ("stack", "identity", "time a picture", "times as long", "peak memory", "more")
 
 
-def _facts(told: Data) -> list[tuple[str, str]]:
+def recommended(told: Data) -> str:
+    """The recommendation in words: the way, the stack, or that there is none."""
+    found = told["recommendation"]
+    if not found["way"]:
+        return "Nothing yet"
+    return f"{found['way']}: {survey.CHOICES[found['way']]} ({found['stack']})"
+
+
+def _recommended(told: Data) -> str:
+    why = "".join(f"<p>{escape(line)}</p>" for line in told["recommendation"]["reasons"])
+    rules = "".join(f"<li>{escape(rule)}</li>" for rule in told["rules"])
+    return f"<p><b>{escape(recommended(told))}</b></p>{why}<ul class=dim>{rules}</ul>"
+
+
+def _agreed(told: Data) -> str:
+    return f"<p>{escape(told['agreement']['words'])}</p><p class=dim>{escape(TESTED_BY)}</p>"
+
+
+def pair(p: Data) -> tuple[str, ...]:
+    """Two stacks under ``PAIR``."""
+    stars = f"{p['p_stars']:.2g}" if p["rated"] else ""
+    return (f"{p['first']}, {p['second']}", str(p["pairs"]), str(p["only_first"]), str(p["only_second"]),
+            f"{p['p']:.2g}" if p["pairs"] else "", stars)  # fmt: skip
+
+
+def facts(told: Data) -> list[tuple[str, str]]:
+    """What was tested, in words."""
     model = told["model"]
     return [
         ("Model", f"{model['title']}, revision {model['revision']} ({model['licence']})"),
@@ -190,14 +227,16 @@ def _warnings(told: Data) -> str:
     return "".join(f'<p class="warn">{escape(text)}</p>' for text in told["problems"])
 
 
-def _row(s: Data) -> tuple[str, ...]:
+def row(s: Data) -> tuple[str, ...]:
+    """A stack under ``HEAD``."""
     right = s["right"]
     interval = f"{100 * right['low']:.0f} to {100 * right['high']:.0f} %" if right["of"] else ""
     return (s["stack"], str(s["pictures"]), f"{right['count']} of {right['of']}", interval, _n(s["identity"], ".2f"),
             _n(s["stars"]["identity"], ".1f"), _n(s["stars"]["edit"], ".1f"))  # fmt: skip
 
 
-def _cost(s: Data) -> tuple[str, ...]:
+def cost(s: Data) -> tuple[str, ...]:
+    """A stack under ``COST``."""
     more = s["against_base"] or {"identity": None, "times_as_long": None, "more_gib": None}
     return (s["stack"], _n(more["identity"], "+.2f"), _n(s["seconds"], ".1f", " s"), _n(more["times_as_long"], ".2f"),
             _n(s["peak_gib"], ".1f", " GB"), _n(more["more_gib"], "+.1f", " GB"))  # fmt: skip
@@ -242,16 +281,19 @@ def _matrix(session: Session, told: Data) -> str:
     made = session.store.all(ImageRecord, kind="survey", version=told["survey"])
     stacks = [s["stack"] for s in told["stacks"]]
     content = {_content(s): s["stack"] for s in told["stacks"]}
-    at = {(*(i.shot.purpose.labels.get(k) for k in ("image", "prompt")), content.get(i.shot.stack.content)): i
-          for i in made if i.shot}  # fmt: skip
+    at: dict[tuple[str | None, ...], list[ImageRecord]] = {}
+    for i in made:
+        if i.shot:
+            why = i.shot.purpose.labels
+            at.setdefault((why.get("image"), why.get("prompt"), content.get(i.shot.stack.content)), []).append(i)
     head = "".join(f"<th>{escape(s)}</th>" for s in stacks)
     lines = []
     for source in told["pictures"]:
         known = session.store.get(ImageRecord, source)
         for n, prompt in enumerate(told["prompts"]):
             first = (_thumb(session, known) if known and not n else "") + escape(prompt["name"])
-            cells = [at.get((source, prompt["name"], s)) for s in stacks]
-            body = "".join(f"<td>{_thumb(session, c) if c else ''}</td>" for c in cells)
+            cells = [at.get((source, prompt["name"], s), []) for s in stacks]
+            body = "".join(f"<td>{''.join(_thumb(session, c) for c in cell)}</td>" for cell in cells)
             lines.append(f"<tr><th>{first}</th>{body}</tr>")
     return f'<div class="mx"><table><tr><th></th>{head}</tr>{"".join(lines)}</table></div>'
 

@@ -5,12 +5,13 @@ Answers go to standard output (one JSON object with ``--json``), progress to sta
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipelines.domain.best import set_aside
 from pipelines.domain.bounds import Weight, fits
 from pipelines.domain.chains import Broken
 from pipelines.domain.faults import shown, wanted
@@ -19,6 +20,7 @@ from pipelines.domain.shots import Plan
 from pipelines.domain.words import count
 from pipelines.planning.sampling import notes
 from pipelines.session import NotFound, Session
+from pipelines.storage.atomic import write_durably
 from pipelines.storage.store import StoreReadOnly, WorkspaceBusy
 from pipelines.workflow import chains, characters, loras, sources
 from pipelines.workflow.opening import open_session
@@ -152,14 +154,44 @@ def make_pictures(session: Session, plan: Plan, job: Job) -> Answer:
     data, words = work(session, job)
     data["notes"] = notes(plan)
     data["images"] = [
-        {"id": i.id, "path": i.path, "cell": i.shot.purpose.cell, "scores": i.scores.model_dump(mode="json")}
+        {
+            "id": i.id,
+            "path": i.path,
+            "cell": i.shot.purpose.cell,
+            "prompt": i.shot.prompt,
+            "chosen": not set_aside(session.store.verdict(i.id)),
+            "scores": i.scores.model_dump(mode="json"),
+        }
         for i in chains.pictures(session, plan)
         if i.shot
     ]
     ended = session.store.get(Job, job.id) or job
     data["broken"] = ended.result.get("broken", [])
     told = [Broken.model_validate(chain).words for chain in data["broken"]]
+    aside = sum(not image["chosen"] for image in data["images"])
+    told += [f"{aside} of them set aside: of each the best of {plan.tries} was kept."] if aside else []
     return data, "\n".join([f"{words}; {count(len(data['images']), 'picture')} in {plan.folder}", *told])
+
+
+def pairs(given: Iterable[str], what: str, example: str) -> Iterator[tuple[str, str]]:
+    """``KEY=VALUE`` to (key, value). Raises Usage for what is none."""
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise Usage(f"{text!r}: {what} is given as KEY=VALUE, such as {example}.")
+        yield key.strip(), value.strip()
+
+
+def written(file: Path, forms: Sequence[str], what: str, text: Callable[[str], str]) -> str:
+    """Write something down in the form that the file's name asks for; says where. Raises Usage for another form, and
+    for a file that is there."""
+    form = file.suffix.removeprefix(".").lower()
+    if form not in forms:
+        raise Usage(f"{what} is written as .{', .'.join(forms)}: {file.name} is none of these.")
+    if file.exists():
+        raise Usage(f"{file} is there already, and nothing is overwritten: name another file.")
+    write_durably(file, text(form).encode(), sync=False)
+    return f"Written to {file}."
 
 
 def picture_ids(session: Session, options: argparse.Namespace, named: Iterable[str]) -> list[str]:

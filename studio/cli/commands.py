@@ -2,51 +2,38 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from pipelines.domain.records import Card, Character, Survey
+from pipelines.domain.records import Character
 from pipelines.domain.requests import ScoreRequest
-from pipelines.domain.shots import LoraStack
 from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
-from pipelines.storage.atomic import write_durably
 from pipelines.storage.given import look_through
 from pipelines.workflow import calibration as calibrating
-from pipelines.workflow import card as cards
 from pipelines.workflow import (
-    card_report,
     characters,
     datasets,
     few_sources,
     flywheel,
     framing,
     judges,
-    loras,
     outsiders,
     sources,
     training,
 )
-from pipelines.workflow import enrich as enriching
-from pipelines.workflow import generate as generating
 from pipelines.workflow import presets as own_presets
-from pipelines.workflow import survey as surveying
 from studio.cli import doctor as health
 from studio.cli.answers import (
     NOBODY,
     Answer,
     Told,
-    Usage,
-    beside_of,
     character_of,
     command,
     doubtful_sources,
     in_session,
     in_session_or_beside,
-    lora_of,
-    lora_rows,
-    make_pictures,
+    pairs,
     picture_ids,
     work,
     workspace_of,
@@ -57,105 +44,13 @@ JUDGED = {"face": "its face", "look": "its look", "none": "your eyes alone"}
 
 
 @command
-def enrich(options: argparse.Namespace) -> Answer:
-    """Edit the sources."""
-    with in_session_or_beside(options) as session:
-        plan = enriching.plan(
-            session,
-            character_of(session, options).id,
-            enriching.EnrichOptions(
-                sources=tuple(picture_ids(session, options, options.source)),
-                edits=tuple(options.edit),
-                instructions=tuple(options.instruction),
-                chains=(*options.chain, *_failed_cells(session, options)),
-                stack=loras.stack(session, lora_rows(session, options.lora)),
-                per_source=options.per_source,
-                count=options.count,
-                gaps=options.gaps,
-                seed=options.seed,
-                steps=options.steps,
-                guidance=options.guidance,
-                beside=beside_of(session, options),
-                few=options.few,
-            ),
-        )
-        return make_pictures(session, plan, enriching.submit(session, plan))
-
-
-def _failed_cells(session: Session, options: argparse.Namespace) -> tuple[str, ...]:
-    """The chains for the cells of a card that failed."""
-    if not options.failed_of:
-        return ()
-    character = character_of(session, options)
-    return card_report.chains_for(session, card_report.of_version(session, character.id, options.failed_of))
-
-
-@command
-def generate(options: argparse.Namespace) -> Answer:
-    """Draw the character anew."""
-    with in_session_or_beside(options) as session:
-        character = character_of(session, options)
-        plan = generating.plan(
-            session,
-            character.id,
-            generating.GenerateOptions(
-                lora=lora_of(session, character, options.version),
-                strength=options.strength,
-                beside=loras.stack(session, lora_rows(session, options.lora)),
-                scenarios=tuple(options.scenario),
-                prompts=tuple(options.prompt),
-                variants=options.variants,
-                count=options.count,
-                seed=options.seed,
-                steps=options.steps,
-                guidance=options.guidance,
-            ),
-        )
-        return make_pictures(session, plan, generating.submit(session, plan))
-
-
-@command
-def survey(options: argparse.Namespace) -> Answer:
-    """Compare stacks, or write the decision on the newest survey down."""
-    with in_session(options) if options.decide else in_session_or_beside(options) as session:
-        character = character_of(session, options)
-        if options.decide:
-            made = _newest_survey(session, character)
-            made = surveying.decide(session, made.id, options.decide, options.reasons)
-            return {"survey": made.model_dump(mode="json")}, f"{made.id}: {made.decision}"
-        stacks: list[LoraStack] = [loras.stack(session, lora_rows(session, s.split("+"))) for s in options.stack]
-        plan = surveying.plan(
-            session,
-            character.id,
-            surveying.SurveyOptions(
-                images=tuple(picture_ids(session, options, options.image)),
-                stacks=tuple(stacks),
-                prompts=tuple(options.prompt),
-                seed=options.seed,
-                steps=options.steps,
-                guidance=options.guidance,
-                beside=beside_of(session, options),
-            ),
-        )
-        data, words = make_pictures(session, plan, surveying.submit(session, plan))
-        standings = surveying.standings(session, _newest_survey(session, character))
-        data["standings"] = [asdict(s) for s in standings]
-        return data, "\n".join([words, *(f"{s.stack}: identity {s.identity}, {s.seconds} s" for s in standings)])
-
-
-def _newest_survey(session: Session, character: Character) -> Survey:
-    made = surveying.surveys(session, character.id)
-    if not made:
-        raise NotFound("There is no survey yet.")
-    return made[-1]
-
-
-@command
 def train(options: argparse.Namespace) -> Answer:
     """Train the next version of a LoRA, or say what it would learn from."""
     with in_session(options, read_only=True) if options.dry_run else in_session_or_beside(options) as session:
         character = character_of(session, options)
-        wanted = training.TrainOptions(options.target, options.preset, dict(_set(options.set)))
+        wanted = training.TrainOptions(
+            options.target, options.preset, dict(pairs(options.set, "a setting", "steps=500"))
+        )
         learning = training.dataset(session, character.id, wanted.target)
         told = {
             "pictures": dict(learning.by_origin),
@@ -167,15 +62,6 @@ def train(options: argparse.Namespace) -> Answer:
             return told, "\n".join([str(dict(learning.by_origin)), *learning.blockers, *learning.warnings])
         data, words = work(session, training.submit(session, character.id, wanted))
         return told | data, words
-
-
-def _set(changes: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """``KEY=VALUE`` to (key, value)."""
-    for change in changes:
-        key, equals, value = change.partition("=")
-        if not equals:
-            raise Usage(f"{change!r}: a setting is given as KEY=VALUE, such as steps=500.")
-        yield key.strip(), value.strip()
 
 
 @command
@@ -246,55 +132,6 @@ def _calibrate(session: Session, character: Character, wanted: calibrating.Calib
     found = calibrating.current(session, character.id)
     data["calibration"] = found.model_dump(mode="json", exclude={"seen", "references"})
     return data, calibrating.words(session, found)
-
-
-@command
-def card(options: argparse.Namespace) -> Answer:
-    """Run the model card, or show one that was run: with what another had, or written down."""
-    with in_session(options, read_only=True) if options.show else in_session_or_beside(options) as session:
-        character = character_of(session, options)
-        data: Told = {}
-        if options.against and not options.show:
-            raise Usage("Say which card is held against which: --show v2 --against v1.")
-        if not options.show:
-            lora = lora_of(session, character, options.version)
-            wanted = cards.CardOptions(lora, options.strength, options.seed)
-            data, _ = work(session, cards.submit(session, character.id, wanted))
-        made = _shown_card(session, character, options.show)
-        board = cards.board(session, made)
-        rate = cards.rate(board)
-        data["card"] = made.model_dump(mode="json")
-        data["rate"] = asdict(rate) | {"words": rate.words}
-        data["cells"] = [
-            {"cell": c.cell.name, "verdict": c.verdict, "by": c.by, "why": c.why, "image": c.image and c.image.id}
-            for c in board
-        ]
-        told = [rate.words]
-        if options.against:
-            before = card_report.of_version(session, character.id, options.against)
-            compared = card_report.compare(session, before, made)
-            data["against"] = asdict(compared) | {"words": compared.words}
-            told.append(compared.words)
-        if options.export:
-            told.append(_export_card(session, made, options.export))
-        return data, "\n".join(told)
-
-
-def _export_card(session: Session, made: Card, file: Path) -> str:
-    form = file.suffix.removeprefix(".").lower()
-    if form not in card_report.FORMS:
-        raise Usage(f"A card is written as .{', .'.join(card_report.FORMS)}: {file.name} is none of these.")
-    if file.exists():
-        raise Usage(f"{file} is there already, and nothing is overwritten: name another file.")
-    write_durably(file, card_report.export(session, made, form).encode(), sync=False)
-    return f"Written to {file}."
-
-
-def _shown_card(session: Session, character: Character, version: str | None) -> Card:
-    made = [c for c in cards.cards(session, character.id) if version in (None, c.version)]
-    if not made:
-        raise NotFound(f"{character.name} has no card {version or ''}.")
-    return made[-1]
 
 
 @command

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import get_args
 
-from pipelines.domain.bounds import Count, Each, Fraction, Guidance, More, Seed, Steps, Weight
+from pipelines.domain.bounds import Count, Each, Fraction, Guidance, More, Seed, Steps, Tries, Weight
 from pipelines.domain.records import PERSON, TOKEN, Angle, Expression, ImageKind, JudgedBy, Target, Way
 from pipelines.practice.run import Wish
 from pipelines.workflow.calibration import CalibrateOptions
@@ -25,16 +25,19 @@ from studio.cli import (
     again_command,
     backup_command,
     captions_command,
+    card_command,
     character_command,
     commands,
     crop_command,
     export_command,
     import_command,
     lora_command,
+    making_command,
     models_command,
     practice_command,
     rebuild_command,
     review_command,
+    survey_command,
     tag_command,
     unload_command,
     weights_command,
@@ -249,7 +252,21 @@ def _survey(p: argparse.ArgumentParser) -> None:
     p.add_argument("--stack", action="append", default=[], metavar="A=1.0+B=0.8", help="a LoRA or a combination")
     p.add_argument("--prompt", action="append", default=[], help="preset such as background/forest, or your own words")
     p.add_argument("--image", action="append", default=[], help="id of a source (default: the first five)")
-    p.add_argument("--decide", choices=get_args(Way), help="write down the decision on the newest survey")
+    p.add_argument(
+        "--seeds", type=number(Tries), default=SurveyOptions.seeds, metavar="N", help="so many pictures of each cell"
+    )
+    p.add_argument(
+        "--add-to", metavar="vN",
+        help="add these stacks, prompts, pictures and seeds to that survey: what it has is kept",
+    )  # fmt: skip
+    p.add_argument(
+        "--show", nargs="?", const="newest", metavar="vN", help="say what a survey has shown (default: the newest)"
+    )
+    p.add_argument("--export", type=file, metavar="FILE", help="write it down: a file .html, .md, .csv or .json")
+    p.add_argument(
+        "--decide", choices=(*get_args(Way), survey_command.RECOMMENDED),
+        help="write down the decision on the newest survey, or that of --show; what the rules recommend, if you like",
+    )  # fmt: skip
     p.add_argument("--reasons", default="")
 
 
@@ -271,6 +288,14 @@ def _enrich(p: argparse.ArgumentParser) -> None:
         "--instruction", action="append", default=[], metavar="WORDS",
         help='an edit in your own words, such as "Give the person a red hat | wearing a red hat": what stands behind'
         " the | goes into the caption",
+    )  # fmt: skip
+    p.add_argument(
+        "--word", action="append", default=[], metavar="EDIT=WORDS",
+        help='an edit in other words, such as "expression/angry=The person is furious | furious"',
+    )  # fmt: skip
+    p.add_argument(
+        "--best-of", type=number(Tries), default=EnrichOptions.best_of, metavar="N",
+        help="try each with N seeds and keep the best; the others are set aside in Review",
     )  # fmt: skip
     p.add_argument("--failed-of", metavar="vN", help="chains for the cells of that model card that failed")
     p.add_argument("--per-source", type=number(Each), default=EnrichOptions.per_source)
@@ -298,7 +323,14 @@ def _generate(p: argparse.ArgumentParser) -> None:
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
     p.add_argument("--strength", type=number(Weight), default=GenerateOptions.strength)
     p.add_argument("--scenario", action="append", default=[])
-    p.add_argument("--prompt", action="append", default=[])
+    p.add_argument(
+        "--prompt", action="append", default=[],
+        help="your own words; {red|blue} is one of these, __places__ one of the list of that name",
+    )  # fmt: skip
+    p.add_argument("--gaps", action="store_true", help="what fills the emptiest cells of the coverage grid first")
+    p.add_argument(
+        "--until", type=number(Count), metavar="N", help="make what is missing until N pictures of Generate are good"
+    )
     p.add_argument("--variants", type=number(Each), default=GenerateOptions.variants)
     p.add_argument("--count", type=number(Count), default=GenerateOptions.count)
 
@@ -356,6 +388,13 @@ def _card(p: argparse.ArgumentParser) -> None:
     p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
     p.add_argument("--strength", type=number(Weight), default=CardOptions.strength)
     p.add_argument("--seed", type=number(Seed), default=CardOptions.seed)
+    _lora_rows(p)
+    p.add_argument("--of", default="", metavar="NAME", help="the card of any LoRA, whosever it is, as a yardstick")
+    p.add_argument("--step", type=number(Count), metavar="N", help="the LoRA as it was at this step of its training")
+    p.add_argument(
+        "--seeds", type=number(Tries), default=CardOptions.seeds, metavar="N",
+        help="make each cell with N seeds: the rate's interval is over cells then",
+    )  # fmt: skip
     p.add_argument("--show", metavar="vN", help="show a card that was run instead of running one")
     p.add_argument("--against", metavar="vN", help="with --show: cells gained and lost since that card (McNemar)")
     p.add_argument("--export", type=file, metavar="FILE", help="write the card down: a file .md, .json or .html")
@@ -425,8 +464,8 @@ COMMANDS: dict[str, Command] = {
         "say what a character is; change, rename, archive or delete it",
         _character,
     ),
-    "survey": (commands.survey, "compare LoRAs on the same pictures and prompts", _survey),
-    "enrich": (commands.enrich, "edit the sources along angle, light, background, expression, style", _enrich),
+    "survey": (survey_command.survey, "compare LoRAs on the same pictures and prompts", _survey),
+    "enrich": (making_command.enrich, "edit the sources along angle, light, background, expression, style", _enrich),
     "review": (
         review_command.review,
         "list a gate's pictures, decide on them, correct, filter, keep the best",
@@ -443,10 +482,10 @@ COMMANDS: dict[str, Command] = {
         again_command.recipe_options,
     ),
     "train": (commands.train, "train the next version of a LoRA", _train),
-    "generate": (commands.generate, "draw the character anew with its LoRA", _generate),
+    "generate": (making_command.generate, "draw the character anew with its LoRA", _generate),
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "judge": (commands.judge, "what tells the character from others: its face, its look, or your eyes alone", _judge),
-    "card": (commands.card, "run or show the model card", _card),
+    "card": (card_command.card, "run or show the model card", _card),
     "models": (models_command.models, "which models there are, what is recommended here; change or get them", _models),
     "unload": (unload_command.unload, "let a running studio give back the memory of its models", _nothing),
     "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),

@@ -6,6 +6,7 @@ from typing_extensions import TypedDict
 
 from pipelines.domain.rates import wilson
 from pipelines.workflow.survey import Standing
+from pipelines.workflow.survey_analysis import Pair
 from studio.components.painted import Painted
 
 
@@ -42,6 +43,7 @@ class Standings(Painted):
 
 
 HEAD = ("stack", "n", "identity", "stars", "edit", "time", "peak")
+PAIRED = ("right in one alone", "identity", "p", "stars", "p")
 EMPTY = "When a survey has run, its averages appear here."
 
 
@@ -76,3 +78,18 @@ def ranking(table: Sequence[Standing]) -> Ranking:
         bars.append({"name": s.stack, "rate": s.right / s.measured, "low": low, "high": high, "words": words})
     bars.sort(key=lambda b: (-b["low"], -b["rate"]))
     return {"bars": bars, "empty": "A ranking needs pictures whose identity was measured."}
+
+
+def paired(pairs: Sequence[Pair]) -> Averages:
+    """Stacks held against each other, two by two, what is surest first."""
+    rows = [
+        [
+            f"{p.first}, {p.second}",
+            f"{p.only_first} : {p.only_second}" if p.pairs else "",
+            f"{p.p:.2g}" if p.pairs else "",
+            f"{p.more_first} : {p.more_second}" if p.rated else "",
+            f"{p.p_stars:.2g}" if p.rated else "",
+        ]
+        for p in sorted(pairs, key=lambda p: p.p)
+    ]
+    return {"head": list(PAIRED), "rows": rows, "empty": "Two columns with pictures are held against each other here."}

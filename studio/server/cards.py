@@ -7,12 +7,12 @@ from urllib.parse import quote
 from fastapi import APIRouter, Body, Response
 from typing_extensions import TypedDict
 
-from pipelines.domain.bounds import Seed
+from pipelines.domain.bounds import Seed, Tries, Weight
 from pipelines.domain.presets import CardCell
 from pipelines.domain.records import Card, Character, LoraRecord
 from pipelines.practice import reviewer
 from pipelines.workflow import card as cards
-from pipelines.workflow import card_report, datasets, loras, reading, render
+from pipelines.workflow import card_analysis, card_report, datasets, loras, reading, render
 from pipelines.workflow.card import CardOptions
 from studio.server.captions import JobBegun
 from studio.server.in_words import STILL, Begun, InWords
@@ -33,6 +33,7 @@ class RateTold(TypedDict):
     unsure: int
     missing: int
     judged: int
+    seeds: int
     open: bool
     words: str
 
@@ -49,7 +50,8 @@ class CardPlace(TypedDict):
 
 
 class CardSummary(TypedDict):
-    """A card that was run."""
+    """A card that was run; ``lora`` in words, with its strength and what was beside it. ``cells`` are of the first
+    seed, ``further`` of the others; ``parts`` and ``drift`` in words."""
 
     id: str
     version: str
@@ -57,6 +59,9 @@ class CardSummary(TypedDict):
     seed: int
     rate: RateTold
     cells: list[CardPlace]
+    further: list[list[CardPlace]]
+    parts: list[str]
+    drift: str
 
 
 class CardLora(TypedDict):
@@ -137,9 +142,16 @@ def card_routes(studio: Studio) -> APIRouter:
 
     @router.post("/cards", dependencies=[for_the_shown(studio)])
     def run_card(
-        lora: Annotated[str, Body()] = CardOptions.lora, seed: Annotated[Seed | None, Body()] = CardOptions.seed
+        lora: Annotated[str, Body()] = CardOptions.lora,
+        seed: Annotated[Seed | None, Body()] = CardOptions.seed,
+        strength: Annotated[Weight, Body()] = CardOptions.strength,
+        seeds: Annotated[Tries, Body()] = CardOptions.seeds,
+        beside: Annotated[dict[str, Weight] | None, Body()] = None,
     ) -> Begun:
-        return {"job": cards.submit(studio.session, studio.character_id, CardOptions(lora=lora, seed=seed)).id}
+        """Run a card; ``beside`` are further LoRAs (ids) with their weights."""
+        rows = loras.stack(studio.session, (beside or {}).items())
+        wanted = CardOptions(lora=lora, seed=seed, strength=strength, seeds=seeds, beside=rows)
+        return {"job": cards.submit(studio.session, studio.character_id, wanted).id}
 
     return router
 
@@ -240,16 +252,24 @@ def _offered(studio: Studio, character: Character) -> list[CardLora]:
 
 def _card_summary(studio: Studio, card: Card) -> CardSummary:
     lora = studio.session.store.get(LoraRecord, card.lora) if card.lora else None
-    board = cards.board(studio.session, card)
-    rate = cards.rate(board)
+    first, *further = ([_cell(studio, c) for c in board] for board in cards.boards(studio.session, card))
+    rate = cards.whole_rate(studio.session, card)
     return {
         "id": card.id,
         "version": card.version,
-        "lora": lora.name if lora else "base model",
+        "lora": _made_with(card, lora.name if lora else "base model"),
         "seed": card.seed,
         "rate": RateTold(**asdict(rate), open=rate.open, words=rate.words),
-        "cells": [_cell(studio, cell) for cell in board],
+        "cells": first,
+        "further": further,
+        "parts": [part.words for part in card_analysis.parts(studio.session, card)],
+        "drift": card_analysis.drift(studio.session, card).words,
     }
+
+
+def _made_with(card: Card, name: str) -> str:
+    strength = f" at {card.strength:g}" if card.lora and card.strength != 1 else ""
+    return name + strength + (f" + {card.beside.label}" if card.beside.adapters else "")
 
 
 def _cell(studio: Studio, cell: cards.Cell) -> CardPlace:

@@ -53,7 +53,10 @@ def table(session: Session) -> dict[str, dict[str, Outcome]]:
     names = [mode.name for mode in session.presets.failures]
     stars = (1, 2, 3, 4, 5, None)
     return {
-        "label": {_key(label): _label(label) for label in (*get_args(Label), None)},
+        "label": {
+            **{_key(label): _label(label) for label in (*get_args(Label), None)},
+            review.ASIDE: {"piles": [review.ASIDE]},  # nobody decides that; what was set aside leaves this pile
+        },
         "identity": {_key(n): _starred("identity", n) for n in stars},
         "edit": {_key(n): _starred("edit", n) for n in stars},
         "failure": {name: {"flips": "failures"} for name in names},

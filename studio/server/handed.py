@@ -8,6 +8,7 @@ from pydantic import Field
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import Card, DatasetVersion, Job, Record, Survey, TrainingRun
 from pipelines.domain.requests import Request
+from pipelines.workflow import survey as surveying
 from pipelines.workflow.characters import NotAllowed
 from studio.server.in_words import Begun, InWords
 from studio.server.loopback import only_from_here
@@ -52,7 +53,10 @@ def _belongings(studio: Studio, handed: HandedJob) -> Iterable[Record]:
     store = studio.session.store
     if handed.character:
         studio.session.character(handed.character)
-    for record in (*handed.surveys, *handed.cards, *handed.runs):
+    for survey in handed.surveys:
+        now = store.get(Survey, survey.id)
+        yield surveying.added_onto(now, survey) if now else survey
+    for record in (*handed.cards, *handed.runs):
         if store.get(type(record), record.id):
             raise NotAllowed("Meanwhile another was begun under the same version: ask again.")
         yield record

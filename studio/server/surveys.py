@@ -1,19 +1,25 @@
 """Surveys: the matrix of one, and its report."""
 
-from typing import Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Response
-from fastapi.responses import HTMLResponse, JSONResponse
 from typing_extensions import TypedDict
 
 from pipelines.domain.records import Survey
 from pipelines.domain.shots import Shot
 from pipelines.planning.survey import Content, labels
-from pipelines.workflow import datasets, survey_report
+from pipelines.workflow import datasets, survey_export
 from pipelines.workflow import survey as surveying
 from studio.server.in_words import STILL, InWords
 from studio.server.state import Studio
 from studio.server.tiles import Tile, tile
+
+MEDIA: dict[survey_export.Form, str] = {
+    "html": "text/html; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
+}
 
 
 class SurveyVersion(TypedDict):
@@ -31,11 +37,12 @@ class SurveyPrompt(TypedDict):
 
 
 class SurveyPlace(TypedDict):
-    """Where in the matrix a picture stands."""
+    """Where in the matrix a picture stands; ``seed`` counts the seeds of a cell from 0."""
 
     stack: str | None
     image: str | None
     prompt: str | None
+    seed: int
 
 
 class SurveyCell(Tile):
@@ -45,13 +52,14 @@ class SurveyCell(Tile):
 
 
 class Matrix(TypedDict):
-    """A survey as a matrix: pictures, prompts, stacks, and the picture of each cell."""
+    """A survey as a matrix: pictures, prompts, stacks, how many seeds, and the pictures of each cell."""
 
     id: str
     version: str
     versions: list[SurveyVersion]
     images: list[str]
     stacks: list[str]
+    seeds: int
     prompts: list[SurveyPrompt]
     cells: list[SurveyCell]
 
@@ -67,14 +75,13 @@ def survey_routes(studio: Studio) -> APIRouter:
     router = APIRouter(route_class=InWords)
 
     @router.get("/survey-report/{survey_id:path}")
-    def report(survey_id: str, form: Literal["html", "json"] = "html") -> Response:
-        """What a survey has shown and what was decided: a page that needs nothing else, or data."""
-        told = survey_report.report(studio.session, survey_id)
-        name = f"survey-{survey_id.replace('/', '-')}.{form}"
-        if form == "json":
-            return JSONResponse(told, headers={"Content-Disposition": f'attachment; filename="{name}"'})
-        headers = STILL | {"Content-Disposition": f'inline; filename="{name}"'}
-        return HTMLResponse(survey_report.page(studio.session, told), headers=headers)
+    def report(survey_id: str, form: survey_export.Form = "html") -> Response:
+        """What a survey has shown and what was decided: a page that needs nothing else, Markdown, a table of its
+        pictures, or data."""
+        text = survey_export.export(studio.session, survey_id, form)
+        shown, name = "inline" if form == "html" else "attachment", f"survey-{survey_id.replace('/', '-')}.{form}"
+        headers = STILL | {"Content-Disposition": f"{shown}; filename*=UTF-8''{quote(name)}"}
+        return Response(text, media_type=MEDIA[form], headers=headers)
 
     @router.get("/survey/{survey_id:path}")
     def survey(survey_id: str) -> SurveyShown:
@@ -98,6 +105,7 @@ def matrix(studio: Studio, survey_id: str) -> Matrix | None:
         "versions": [{"id": s.id, "version": s.version} for s in known],
         "images": list(chosen.images),
         "stacks": list(shown.values()),
+        "seeds": chosen.seeds,
         "prompts": [{"key": cell, "text": text} for cell, text in surveying.asked(studio.session, chosen)],
         "cells": [{**tile(i, store.verdict(i.id)), "at": _place(i.shot, shown)} for i in made if i.shot],
     }
@@ -105,4 +113,5 @@ def matrix(studio: Studio, survey_id: str) -> Matrix | None:
 
 def _place(shot: Shot, shown: dict[Content, str]) -> SurveyPlace:
     why = shot.purpose.labels
-    return {"stack": shown.get(shot.stack.content), "image": why.get("image"), "prompt": why.get("prompt")}
+    stack, seed = shown.get(shot.stack.content), shot.purpose.variant
+    return {"stack": stack, "image": why.get("image"), "prompt": why.get("prompt"), "seed": seed}

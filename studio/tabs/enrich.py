@@ -2,13 +2,13 @@
 
 Element ids, besides those of enrich_sources: ``enrich-coverage`` (``button[data-cell="front/smiling"]``),
 ``enrich-mix`` (``.track[data-framing="full"]``), ``enrich-few``,
-``enrich-axis-<axis>``, ``enrich-chains``, ``enrich-then``, ``enrich-own``, ``enrich-lora-*`` (see lora_stack),
-``enrich-references`` and two more (see beside), ``enrich-per-source``, ``enrich-gaps``, ``enrich-count``,
-``enrich-seed``, ``enrich-steps``, ``enrich-guidance``, ``enrich-plan``, ``enrich-weights``, ``enrich-obtain``,
-``enrich-preview``, ``enrich-make``; ``enrich-results``.
+``enrich-axis-<axis>``, ``enrich-chains`` and four more (see enrich_chains), ``enrich-lora-*`` (see lora_stack),
+``enrich-references`` and two more (see beside), ``enrich-per-source``, ``enrich-best-of``, ``enrich-gaps``,
+``enrich-count``, ``enrich-seed``, ``enrich-steps``, ``enrich-guidance``, ``enrich-plan``, ``enrich-weights``,
+``enrich-obtain``, ``enrich-preview``, ``enrich-make``; ``enrich-results``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -44,7 +44,7 @@ from studio.server.state import Studio
 from studio.tabs import enrich_chains, enrich_sources
 from studio.tabs.enrich_sources import NOBODY, Sources, nothing_yet
 
-POOL, PER_SOURCE, PER_SOURCE_MOST = 8, EnrichOptions.per_source, AIM
+POOL, PER_SOURCE, PER_SOURCE_MOST, BEST_OF_MOST = 8, EnrichOptions.per_source, AIM, 8
 ON_AT_FIRST = ("angle", "expression", "lighting")
 NO_SOURCE = "Drop pictures of the character first."
 ALL_SHOWN = "The sources show all of this already. Tick more, or allow what a source shows."
@@ -55,6 +55,7 @@ class Numbers:
     """How many, and how they are drawn."""
 
     per_source: gr.Slider
+    best_of: gr.Slider
     gaps: gr.Checkbox
     count: gr.Textbox
     seed: gr.Number
@@ -64,7 +65,7 @@ class Numbers:
     @property
     def all(self) -> list[Block]:
         """Each of them."""
-        return [self.per_source, self.gaps, self.count, self.seed, self.steps, self.guidance]
+        return [self.per_source, self.best_of, self.gaps, self.count, self.seed, self.steps, self.guidance]
 
 
 @dataclass
@@ -79,6 +80,8 @@ class EnrichTab:
     chains: gr.Textbox
     then: gr.Dropdown
     own: gr.Textbox
+    words: gr.Textbox
+    reword: gr.Dropdown
     loras: LoraRows
     beside: BesideParts
     numbers: Numbers
@@ -89,7 +92,7 @@ class EnrichTab:
     @property
     def choice(self) -> list[Block]:
         """Everything a plan depends on."""
-        parts = [*self.beside.all, *self.numbers.all, *self.axes.values(), self.chains, self.own]
+        parts = [*self.beside.all, *self.numbers.all, *self.axes.values(), self.chains, self.own, self.words]
         return [self.sources.picker, *parts, *self.loras.inputs]
 
     @property
@@ -97,8 +100,8 @@ class EnrichTab:
         """What is kept for each character."""
         n = self.numbers
         parts = {"sources": self.sources.picker, **{f"axis/{name}": group for name, group in self.axes.items()}}
-        parts |= {"chains": self.chains, "own": self.own, "references": self.beside.references}
-        parts |= {"per_source": n.per_source, "gaps": n.gaps, "count": n.count, "seed": n.seed}
+        parts |= {"chains": self.chains, "own": self.own, "words": self.words, "references": self.beside.references}
+        parts |= {"per_source": n.per_source, "best_of": n.best_of, "gaps": n.gaps, "count": n.count, "seed": n.seed}
         parts |= {"steps": n.steps, "guidance": n.guidance}
         bounds = {"count": COUNT, "seed": SEED, "steps": STEPS, "guidance": GUIDANCE}
         return KeptParts("enrich", self.whose, parts, bounds)
@@ -114,8 +117,10 @@ class EnrichForm:
     edits: tuple[str, ...] = ()
     chains: tuple[str, ...] = ()
     instructions: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
     stack: Draft = field(default_factory=Draft)
     per_source: int = 1
+    best_of: int = EnrichOptions.best_of
     gaps: bool = False
     count: int | None = None
     seed: int = EnrichOptions.seed
@@ -134,8 +139,10 @@ def read(tab: EnrichTab, values: Values) -> EnrichForm:
         edits=tuple(name for group in tab.axes.values() for name in names(values.get(group))),
         chains=lines(values.get(tab.chains)),
         instructions=lines(values.get(tab.own)),
+        words=enrich_chains.rewritten(lines(values.get(tab.words))),
         stack=Draft.read(tab.loras, values),
         per_source=int(between(1, values.get(numbers.per_source), PER_SOURCE_MOST, 1)),
+        best_of=int(between(1, values.get(numbers.best_of), BEST_OF_MOST, EnrichOptions.best_of)),
         gaps=bool(values.get(numbers.gaps)),
         count=asked.whole(numbers.count, COUNT),
         seed=asked.whole(numbers.seed, SEED) or 0,
@@ -160,6 +167,7 @@ def build(studio: Studio) -> EnrichTab:
             groups = _build_axes(studio)
             chained, then = enrich_chains.build(studio)
             own = enrich_chains.build_own()
+            words, reword = enrich_chains.build_words(studio)
             gr.HTML("<h3>LoRA stack</h3>", elem_classes="tab-title")
             stack = lora_stack.build("enrich", "editor", POOL)
             seen = beside.build("enrich")
@@ -171,28 +179,38 @@ def build(studio: Studio) -> EnrichTab:
                 empty="Enriched pictures arrive here, newest first. Preview 4 shows in a moment what the choice does.",
                 elem_id="enrich-results",
             )
-    return EnrichTab(left, coverage, mix, few, groups, chained, then, own, stack, seen, numbers, whose, foot, results)
+    asked = (coverage, mix, few, groups, chained, then, own, words, reword)
+    return EnrichTab(left, *asked, stack, seen, numbers, whose, foot, results)
 
 
 def _build_axes(studio: Studio) -> dict[str, gr.CheckboxGroup]:
+    """Those that are made where nothing is named, then the others, folded."""
+    axes = studio.on_page.edits
     with gr.Column(elem_classes="axes", elem_id="enrich-axes"):
-        return {
-            axis.name: gr.CheckboxGroup(
-                [(edit.title, name) for edit, name in zip(axis.edits, edits_of(axis), strict=True)],
-                value=usual(axis),
-                label=axis.title,
-                interactive=True,
-                elem_id=f"enrich-axis-{axis.name}",
-                elem_classes="axis",
-            )
-            for axis in studio.on_page.edits
-        }
+        usual_ones = {axis.name: _build_axis(axis) for axis in axes if not axis.on_request}
+        with gr.Accordion("More axes", open=False, elem_classes="fold", elem_id="enrich-more-axes"):
+            return usual_ones | {axis.name: _build_axis(axis) for axis in axes if axis.on_request}
+
+
+def _build_axis(axis: Axis) -> gr.CheckboxGroup:
+    return gr.CheckboxGroup(
+        [(edit.title, name) for edit, name in zip(axis.edits, edits_of(axis), strict=True)],
+        value=usual(axis),
+        label=axis.title,
+        interactive=True,
+        elem_id=f"enrich-axis-{axis.name}",
+        elem_classes="axis",
+    )
 
 
 def _build_numbers() -> Numbers:
     per_source = gr.Slider(
         1, PER_SOURCE_MOST, PER_SOURCE, step=1, label="Edits of each source", interactive=True, buttons=[],
         elem_id="enrich-per-source",
+    )  # fmt: skip
+    best_of = gr.Slider(
+        1, BEST_OF_MOST, EnrichOptions.best_of, step=1, label="Seeds of each, the best is kept", interactive=True,
+        buttons=[], elem_id="enrich-best-of",
     )  # fmt: skip
     gaps = gr.Checkbox(
         EnrichOptions.gaps,
@@ -206,7 +224,7 @@ def _build_numbers() -> Numbers:
         first = seed(EnrichOptions.seed, "enrich-seed")
         steps = optional(STEPS, "enrich-steps")
         guidance = optional(GUIDANCE, "enrich-guidance")
-    return Numbers(per_source, gaps, count, first, steps, guidance)
+    return Numbers(per_source, best_of, gaps, count, first, steps, guidance)
 
 
 def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
@@ -215,8 +233,11 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     ahead, told = partial(look_ahead, studio, tab), [tab.coverage, tab.mix, *tab.foot.outputs]
     look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
     groups = list(tab.axes.values())
-    for part in [*groups, *tab.beside.all, *tab.numbers.all, tab.chains, tab.own]:
+    for part in [*groups, *tab.beside.all, *tab.numbers.all, tab.chains, tab.own, tab.words]:
         edited(part)(**edit)
+    said = [tab.reword, tab.words]
+    taken = event(dict, partial(enrich_chains.taken_up, studio, tab.reword, tab.words), said, said)
+    tab.reword.input(**taken).then(**edit)
     longer = event(
         dict, partial(enrich_chains.gone_on, tab.then, tab.chains), [tab.then, tab.chains], [tab.then, tab.chains]
     )
@@ -232,7 +253,7 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     foot.make.click(**event(ask, partial(make, studio, False), choice))
     foot.weights.button.click(lambda: obtain(studio, editor_of(studio)), None, None, **QUIET)
     seen = [*tab.sources.outputs, *tab.sources.said_of_one, *foot.outputs, *foot.weights.outputs, tab.whose]
-    seen += [*tab.beside.all, *tab.numbers.all, *groups, tab.chains, tab.own, tab.few]
+    seen += [*tab.beside.all, *tab.numbers.all, *groups, tab.chains, tab.own, tab.words, tab.few]
     followed = event(ask, partial(refresh, studio, tab), [tab.sources.picker, tab.whose], seen)
     shell.follow(followed, look)
 
@@ -253,14 +274,27 @@ def refresh(studio: Studio, tab: EnrichTab, form: EnrichForm) -> Updates:
         return offer | enrich_sources.shown(studio, tab.sources, form.shown)
     before = ticks_before(tab.kept.read(studio), "sources") | {"rev": rev_of(form.shown)}
     shown = offer | enrich_sources.shown(studio, tab.sources, before) | enrich_sources.nothing_said(tab.sources)
-    return shown | unknown_yet(tab.foot) | first_choice(studio, tab) | tab.kept.restore(studio)
+    shown |= unknown_yet(tab.foot) | first_choice(studio, tab) | tab.kept.restore(studio)
+    return shown | limited_axes(studio, tab, shown)
+
+
+def limited_axes(studio: Studio, tab: EnrichTab, shown: Updates) -> Updates:
+    """The axes that not every world can show: hidden, and nothing of them ticked, where the character's cannot."""
+    family = studio.session.presets.models.get(editor_of(studio))
+    limited = [axis for axis in studio.on_page.edits if axis.worlds is not None]
+    there = {axis.name: family is not None and axis.shown_by(family) for axis in limited}
+    return {
+        tab.axes[name]: gr.update(visible=seen, value=shown.get(tab.axes[name], []) if seen else [])
+        for name, seen in there.items()
+    }
 
 
 def first_choice(studio: Studio, tab: EnrichTab) -> Updates:
     """Edits of each source, and the ticked edits of each axis: for a practice character those its hint speaks of."""
     n, practice_choices = tab.numbers, choices_for(studio.character)
-    usually: Updates = {n.gaps: EnrichOptions.gaps, n.seed: EnrichOptions.seed}
-    usually |= {n.count: "", n.steps: "", n.guidance: "", tab.beside.references: "0", tab.chains: "", tab.own: ""}
+    usually: Updates = {n.gaps: EnrichOptions.gaps, n.seed: EnrichOptions.seed, n.best_of: EnrichOptions.best_of}
+    usually |= {n.count: "", n.steps: "", n.guidance: "", tab.beside.references: "0"}
+    usually |= dict.fromkeys((tab.chains, tab.own, tab.words), "")
     if practice_choices is None:
         return usually | {n.per_source: PER_SOURCE, **{tab.axes[a.name]: usual(a) for a in studio.on_page.edits}}
     wanted = practice_choices.enrich
@@ -351,8 +385,10 @@ def plan_of(studio: Studio, form: EnrichForm) -> Plan:
             edits=form.edits,
             chains=form.chains,
             instructions=form.instructions,
+            words=form.words,
             stack=lora_stack.stack_of(studio, form.stack),
             per_source=form.per_source,
+            best_of=form.best_of,
             count=form.count,
             gaps=form.gaps,
             seed=form.seed,

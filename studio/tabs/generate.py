@@ -1,7 +1,8 @@
 """Generate: novel pictures of the character by its own LoRA; their identity as a histogram with a cut line.
 
 Element ids: ``generate-scenarios``, ``generate-prompts``, ``generate-lora``, ``generate-strength``,
-``generate-lora-*`` (the extra stack, see lora_stack), ``generate-variants``, ``generate-count``, ``generate-seed``,
+``generate-lora-*`` (the extra stack, see lora_stack), ``generate-variants``, ``generate-gaps``, ``generate-until``,
+``generate-count``, ``generate-seed``,
 ``generate-steps``, ``generate-guidance``, ``generate-plan``, ``generate-weights``, ``generate-obtain``,
 ``generate-preview``, ``generate-run``;
 ``generate-histogram`` (``[role=slider]``), ``generate-filter``, ``generate-filtered``, ``generate-results``.
@@ -27,6 +28,7 @@ from studio.components.fields import COUNT, GUIDANCE, SEED, STEPS, edited, optio
 from studio.components.forms import (
     QUIET,
     Asked,
+    Bound,
     Updates,
     Value,
     Values,
@@ -51,6 +53,7 @@ PROMPTS_MOST, STRENGTH_MOST = 200, 2.0
 NOBODY = "Make a character first: New character, above."
 NOTHING_YET = "New pictures of the character arrive here. Preview 4 shows in a moment what the LoRA has learnt."
 BASE = ("base model", "")
+UNTIL = Bound("Until good", 1, 100_000, empty=True)
 
 
 @dataclass
@@ -60,6 +63,8 @@ class Choice:
     scenarios: gr.CheckboxGroup
     prompts: gr.Textbox
     variants: gr.Slider
+    gaps: gr.Checkbox
+    until: gr.Textbox
     count: gr.Textbox
     seed: gr.Number
     steps: gr.Textbox
@@ -70,7 +75,7 @@ class Choice:
     @property
     def edited(self) -> list[Block]:
         """What is looked ahead at as soon as it changes."""
-        numbers = [self.variants, self.count, self.seed, self.steps, self.guidance]
+        numbers = [self.variants, self.gaps, self.until, self.count, self.seed, self.steps, self.guidance]
         return [self.scenarios, self.prompts, self.lora, *numbers]
 
     @property
@@ -103,9 +108,10 @@ class GenerateTab:
         """What is kept for each character; ``newest`` is the LoRA that was the latest then."""
         c = self.chosen
         parts = {"scenarios": c.scenarios, "prompts": c.prompts, "variants": c.variants, "count": c.count}
+        parts |= {"gaps": c.gaps, "until": c.until}
         parts |= {"seed": c.seed, "steps": c.steps, "guidance": c.guidance, "lora": c.lora, "strength": c.strength}
         parts["newest"] = self.newest
-        bounds = {"count": COUNT, "seed": SEED, "steps": STEPS, "guidance": GUIDANCE}
+        bounds = {"count": COUNT, "until": UNTIL, "seed": SEED, "steps": STEPS, "guidance": GUIDANCE}
         return KeptParts("generate", self.whose, parts, bounds)
 
 
@@ -121,6 +127,8 @@ class GenerateForm:
     strength: float = GenerateOptions.strength
     stack: Draft = field(default_factory=Draft)
     variants: int = 1
+    gaps: bool = False
+    until: int | None = None
     count: int | None = None
     seed: int = GenerateOptions.seed
     steps: int | None = None
@@ -144,6 +152,8 @@ def read(tab: GenerateTab, values: Values) -> GenerateForm:
         strength=between(0.0, values.get(chosen.strength), STRENGTH_MOST, GenerateOptions.strength),
         stack=Draft.read(tab.loras, values),
         variants=int(between(1, values.get(chosen.variants), VARIANTS_MOST, 1)),
+        gaps=bool(values.get(chosen.gaps)),
+        until=asked.whole(chosen.until, UNTIL),
         count=asked.whole(chosen.count, COUNT),
         seed=asked.whole(chosen.seed, SEED) or 0,
         steps=asked.whole(chosen.steps, STEPS),
@@ -195,7 +205,8 @@ def _build_choice(studio: Studio) -> Choice:
     )
     prompts = gr.Textbox(
         label="Own prompts, one a line",
-        placeholder="{character} reading a newspaper on a park bench, autumn",
+        info="{red|blue}: one of these. A list's name between double underscores: one of that list.",
+        placeholder="{character} reading {a newspaper|a book} __places__, __lights__",
         lines=2,
         max_lines=6,
         elem_id="generate-prompts",
@@ -204,6 +215,16 @@ def _build_choice(studio: Studio) -> Choice:
         1, VARIANTS_MOST, VARIANTS, step=1, label="Variants of each", interactive=True, buttons=[],
         elem_id="generate-variants",
     )  # fmt: skip
+    with gr.Row(elem_classes="number-row"):
+        gaps = gr.Checkbox(
+            GenerateOptions.gaps,
+            label="What fills the gaps of the grid first",
+            container=False,
+            interactive=True,
+            scale=2,
+            elem_id="generate-gaps",
+        )
+        until = optional(UNTIL, "generate-until", "no goal", min_width=110)
     with gr.Row(elem_classes="number-row"):
         count = optional(COUNT, "generate-count", "all")
         first = seed(GenerateOptions.seed, "generate-seed")
@@ -216,7 +237,7 @@ def _build_choice(studio: Studio) -> Choice:
             0, STRENGTH_MOST, GenerateOptions.strength, step=0.05, label="Strength", interactive=True, min_width=150,
             buttons=[], elem_id="generate-strength",
         )  # fmt: skip
-    return Choice(ticks, prompts, variants, count, first, steps, guidance, lora, strength)
+    return Choice(ticks, prompts, variants, gaps, until, count, first, steps, guidance, lora, strength)
 
 
 def wire(tab: GenerateTab, studio: Studio, shell: Shell) -> None:
@@ -280,6 +301,7 @@ def first_choice(studio: Studio, tab: GenerateTab) -> Updates:
     """Scenarios, variants of each, guidance: for a practice character those its hint speaks of."""
     chosen, practice_choices = tab.chosen, choices_for(studio.character)
     usually: Updates = {chosen.prompts: "", chosen.count: "", chosen.seed: GenerateOptions.seed, chosen.steps: ""}
+    usually |= {chosen.gaps: GenerateOptions.gaps, chosen.until: ""}
     usually[chosen.strength] = GenerateOptions.strength
     if practice_choices is None:
         return usually | {chosen.scenarios: everything(studio), chosen.variants: VARIANTS, chosen.guidance: ""}
@@ -347,6 +369,9 @@ def plan_of(studio: Studio, form: GenerateForm) -> Plan:
         raise NotAllowed(form.wrong)
     if not form.scenarios and not form.prompts:
         raise NotAllowed("Tick a scenario or write a prompt.")
+    goal = form.until and generate.missing(studio.session, studio.character_id, form.until)
+    if goal and not goal.pictures:
+        raise NotAllowed(goal.words)
     return generate.plan(
         studio.session,
         studio.character_id,
@@ -357,6 +382,8 @@ def plan_of(studio: Studio, form: GenerateForm) -> Plan:
             scenarios=form.scenarios,
             prompts=form.prompts,
             variants=form.variants,
+            gaps=form.gaps,
+            until=form.until,
             count=form.count,
             seed=form.seed,
             steps=form.steps,
@@ -372,6 +399,10 @@ def look_ahead(studio: Studio, tab: GenerateTab, form: GenerateForm) -> Updates:
     except (NotAllowed, ChoiceError, NotFound) as problem:
         return refused(tab.foot, problem)
     shown = ahead(studio, tab.foot, plan)
+    if form.until:
+        words = shown[tab.foot.plan]
+        goal = generate.missing(studio.session, studio.character_id, form.until).words
+        shown[tab.foot.plan] = words | {"lines": [goal, *words["lines"]]}
     if not own_loras(studio):
         words = shown[tab.foot.plan]
         base = "No LoRA of the character yet: this is the base model. Train first."

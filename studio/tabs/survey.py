@@ -2,8 +2,9 @@
 
 Element ids: ``survey-catalogue`` (``.entry[data-key]``), ``survey-upload``, ``survey-entry``, ``survey-message``,
 ``survey-combine``, ``survey-stacks``, ``survey-axis-<axis>``, ``survey-specialties``, ``survey-prompts``,
-``survey-images`` (a picker), ``survey-seed``, ``survey-plan``, ``survey-weights``, ``survey-obtain``, ``survey-run``;
-``survey-matrix``; ``survey-averages``, ``survey-ranking``, ``survey-decision``, ``survey-reasons``, ``survey-decide``,
+``survey-images`` (a picker), ``survey-seed``, ``survey-seeds``, ``survey-add-to``, ``survey-plan``, ``survey-weights``,
+``survey-obtain``, ``survey-run``; ``survey-matrix``; ``survey-averages``, ``survey-ranking``, ``survey-pairs``,
+``survey-agreed``, ``survey-recommended``, ``survey-take``, ``survey-decision``, ``survey-reasons``, ``survey-decide``,
 ``survey-decided``.
 """
 
@@ -22,7 +23,7 @@ from pipelines.models.lora_files import LoraRefused
 from pipelines.planning.base import ChoiceError
 from pipelines.planning.survey import specialties
 from pipelines.session import NotFound
-from pipelines.workflow import loras, shared_loras, sources, survey
+from pipelines.workflow import loras, shared_loras, sources, survey, survey_analysis
 from pipelines.workflow.characters import NotAllowed
 from studio.components import beside
 from studio.components.catalogue import CatalogueValue, absent, catalogue, chosen
@@ -35,10 +36,11 @@ from studio.components.matrix import Matrix
 from studio.components.painted import Words, rev_of
 from studio.components.picker import picks, ticked
 from studio.components.shell import Shell
-from studio.components.standings import averages, ranking
+from studio.components.standings import averages, paired, ranking
 from studio.server.shown import shows
 from studio.server.state import Studio
 from studio.tabs.survey_form import (
+    NEW,
     NO_SOURCES,
     Analysis,
     SurveyForm,
@@ -93,10 +95,11 @@ def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
     drafted = tab.draft.event(studio, ask, lambda form: None, said)
     for part in (analysis.decision, analysis.reasons):
         edited(part)(**drafted)
+    analysis.take.click(**event(ask, partial(take_over, studio, tab), [tab.whose], said)).then(**drafted)
     analysis.decide.click(**event(ask, partial(decide, studio, tab), said, analysis.said))
-    shown = [models.catalogue, tests.images, models.stacks, analysis.averages, analysis.ranking, tab.at]
+    shown = [models.catalogue, tests.images, models.stacks, *analysis.shown, tab.at]
     shown += [*analysis.said, *tab.weights.outputs, tab.whose, models.message, tab.plan, tab.make, *tab.edited]
-    before = [models.catalogue, tests.images, tab.at, tab.whose]
+    before = [models.catalogue, tests.images, tests.onto, tab.at, tab.whose]
     shell.follow(event(ask, partial(refresh, studio, tab), before, shown), look)
 
 
@@ -126,7 +129,6 @@ def refresh(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
     found = sources.sources(studio.session, studio.character_id) if studio.character_id else []
     empty = NO_SOURCES if studio.character_id else NOBODY
     saved = named(studio, "editor") if studio.character_id else []
-    table = survey.standings(studio.session, made) if made else []
     another = studio.character_id != form.whose
     listed, pictures = before(studio, tab, form) if another else (form.listed, form.pictures)
     stacks = {"choices": [(s.name, s.id) for s in saved], "visible": bool(saved)}
@@ -136,17 +138,52 @@ def refresh(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
         tab.models.catalogue: catalogue_of(studio, listed),
         tab.models.stacks: gr.update(**stacks),
         tab.tests.images: picks(found, pictures, empty=empty, first=TEST_PICTURES),
-        tab.analysis.averages: averages(table),
-        tab.analysis.ranking: ranking(table),
+        tab.tests.onto: gr.update(choices=into(studio), value="" if another else form.onto),
         tab.at: made.id if made else studio.character_id,
         tab.whose: studio.character_id,
     }
+    shown |= analysed(studio, tab.analysis, made)
     shown |= obtain_offer(studio, tab.weights, editor_of(studio)) | beside.offered(
         tab.tests.beside, found, fresh=another
     )
     if another:
         shown |= first_choice(studio, tab) | _but(tab.kept.restore(studio), tab.models.stacks)
     return shown if shown[tab.at] == form.at and not another else shown | drafted(studio, tab, made)
+
+
+def into(studio: Studio) -> list[tuple[str, str]]:
+    """Which surveys can be added to: a new one first, then the character's, the newest first."""
+    made = survey.surveys(studio.session, studio.character_id) if studio.character_id else []
+    return [NEW, *((f"survey {s.version}", s.version) for s in reversed(made))]
+
+
+def analysed(studio: Studio, analysis: Analysis, made: Survey | None) -> Updates:
+    """What a survey has shown, what of it is proven, and which way the rules would go."""
+    session = studio.session
+    table = survey.standings(session, made) if made else []
+    shown: Updates = {analysis.averages: averages(table), analysis.ranking: ranking(table)}
+    if made is None or not table:
+        shown |= {analysis.agreed: {}, analysis.recommended: {}}
+        return shown | {analysis.pairs: paired(()), analysis.take: gr.update(visible=False)}
+    found = survey_analysis.recommend(session, made)
+    way = f"The rules say {found.way} ({found.stack})" if found.way else ""
+    words = {"title": way, "lines": list(found.reasons), "tone": "quiet"}
+    agreed = {"lines": [survey_analysis.agreement(session, made).words], "tone": "quiet"}
+    return shown | {
+        analysis.pairs: paired(survey_analysis.pairwise(session, made)),
+        analysis.agreed: agreed,
+        analysis.recommended: words,
+        analysis.take: gr.update(visible=found.way is not None),
+    }
+
+
+def take_over(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
+    """The way that the rules go, and their reasons, stand in the form of the decision, to be changed or kept."""
+    made = latest(studio)
+    found = survey_analysis.recommend(studio.session, made) if made else None
+    if found is None or found.way is None:
+        return {}
+    return {tab.analysis.decision: found.way, tab.analysis.reasons: "\n".join(found.reasons)}
 
 
 def before(studio: Studio, tab: SurveyTab, form: SurveyForm) -> tuple[Value, Value]:
@@ -161,6 +198,7 @@ def first_choice(studio: Studio, tab: SurveyTab) -> Updates:
     models, tests = tab.models, tab.tests
     ticks: Updates = {tests.axes[axis.name]: usual(axis) for axis in studio.on_page.survey_prompts}
     ticks |= {models.combine: [], tests.specialties: False, tests.prompts: "", tests.seed: survey.SurveyOptions.seed}
+    ticks[tests.seeds] = survey.SurveyOptions.seeds
     ticks[tests.beside.references] = "0"
     return ticks | {models.message: {}, tab.plan: {}, tab.make: gr.update(interactive=False, value="Run")}
 
@@ -248,8 +286,8 @@ def columns(studio: Studio, listed: Value, combine: Sequence[str], saved: Sequen
     return list(dict.fromkeys(stacks))
 
 
-def plan_of(studio: Studio, form: SurveyForm) -> Plan:
-    """The plan of what is chosen. Raises NotAllowed, ChoiceError, NotFound."""
+def options_of(studio: Studio, form: SurveyForm) -> survey.SurveyOptions:
+    """What is chosen. Raises NotAllowed."""
     if not studio.character_id:
         raise NotAllowed(NOBODY)
     shows(studio, form.whose)
@@ -265,8 +303,14 @@ def plan_of(studio: Studio, form: SurveyForm) -> Plan:
     ]
     if not prompts:
         raise NotAllowed("Tick at least one prompt.")
-    options = survey.SurveyOptions(images, tuple(stacks), tuple(prompts), seed=form.seed, beside=form.beside)
-    return survey.plan(studio.session, studio.character_id, options)
+    return survey.SurveyOptions(
+        images, tuple(stacks), tuple(prompts), seed=form.seed, seeds=form.seeds, beside=form.beside, onto=form.onto
+    )
+
+
+def plan_of(studio: Studio, form: SurveyForm) -> Plan:
+    """The plan of what is chosen. Raises NotAllowed, ChoiceError, NotFound."""
+    return survey.plan(studio.session, studio.character_id, options_of(studio, form))
 
 
 def _specialties(studio: Studio, stacks: Sequence[LoraStack]) -> tuple[str, ...]:
@@ -285,14 +329,16 @@ def look_ahead(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
     images = len({s.sources[0].id for s in plan.shots})
     prompts = len({s.purpose.labels["prompt"] for s in plan.shots})
     words = estimate_words(studio, plan)
+    seeds = 1 + max(s.purpose.variant for s in plan.shots)
     size = f"{count(stacks, 'column')} x {count(images, 'picture')} x {count(prompts, 'prompt')}"
+    size += f" x {seeds} seeds" if seeds > 1 else ""
     words |= {"lines": [size, *words["lines"]]}
     return {tab.plan: words, tab.make: making(studio, plan, "Run")}
 
 
 def make(studio: Studio, form: SurveyForm) -> None:
     """The job goes into the queue, the matrix fills."""
-    start(lambda: survey.submit(studio.session, plan_of(studio, form)))
+    start(lambda: survey.submit(studio.session, plan_of(studio, form), options_of(studio, form)))
 
 
 def decide(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:

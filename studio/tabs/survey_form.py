@@ -14,14 +14,16 @@ from studio.components.beside import BesideParts
 from studio.components.catalogue import Catalogue
 from studio.components.estimate import Obtain
 from studio.components.fields import SEED, seed
-from studio.components.forms import Asked, Value, Values, lines, names, one_of, picked, text
+from studio.components.forms import Asked, Value, Values, between, lines, names, one_of, picked, text
 from studio.components.kept import KeptParts
 from studio.components.matrix import Matrix
 from studio.components.painted import Words
 from studio.components.picker import Picker
-from studio.components.standings import Standings, averages, ranking
+from studio.components.standings import Standings, averages, paired, ranking
 from studio.server.state import Studio
 
+SEEDS_MOST = 4
+NEW = ("a new survey", "")
 COMBINATIONS = {"pairs": "each pair", "all": "all ticked at once"}
 NO_SOURCES = "The test pictures are the character's sources: drop some in Enrich."
 
@@ -48,6 +50,8 @@ class Tests:
     images: Picker
     beside: BesideParts
     seed: gr.Number
+    seeds: gr.Slider
+    onto: gr.Dropdown
 
 
 @dataclass
@@ -56,6 +60,10 @@ class Analysis:
 
     averages: Standings
     ranking: Standings
+    pairs: Standings
+    agreed: Words
+    recommended: Words
+    take: gr.Button
     decision: gr.Radio
     reasons: gr.Textbox
     decide: gr.Button
@@ -65,6 +73,11 @@ class Analysis:
     def said(self) -> list[Block]:
         """What a decision changes."""
         return [self.decision, self.reasons, self.decided]
+
+    @property
+    def shown(self) -> list[Block]:
+        """What changes with the survey's pictures and what was said of them."""
+        return [self.averages, self.ranking, self.pairs, self.agreed, self.recommended, self.take]
 
 
 @dataclass
@@ -85,7 +98,8 @@ class SurveyTab:
     def edited(self) -> list[Block]:
         """The stock components that a plan depends on."""
         models, tests = self.models, self.tests
-        parts = [models.combine, models.stacks, tests.specialties, tests.prompts, tests.seed, *tests.beside.all]
+        parts = [models.combine, models.stacks, tests.specialties, tests.prompts, *tests.beside.all]
+        parts += [tests.seed, tests.seeds, tests.onto]
         return [*parts, *tests.axes.values()]
 
     @property
@@ -99,7 +113,7 @@ class SurveyTab:
         models, tests = self.models, self.tests
         parts = {"listed": models.catalogue, "combine": models.combine, "stacks": models.stacks}
         parts |= {"images": tests.images, "specialties": tests.specialties, "prompts": tests.prompts}
-        parts |= {"references": tests.beside.references}
+        parts |= {"references": tests.beside.references, "seeds": tests.seeds}
         parts |= {"seed": tests.seed, **{f"axis/{name}": group for name, group in tests.axes.items()}}
         return KeptParts("survey", self.whose, parts, {"seed": SEED})
 
@@ -123,6 +137,8 @@ class SurveyForm:
     specialties: bool = False
     prompts: tuple[str, ...] = ()
     seed: int = survey.SurveyOptions.seed
+    seeds: int = survey.SurveyOptions.seeds
+    onto: str = ""
     beside: Beside = field(default_factory=Beside)
     path: str = ""
     entry: str = ""
@@ -145,6 +161,8 @@ def read(tab: SurveyTab, values: Values) -> SurveyForm:
         specialties=bool(values.get(tests.specialties)),
         prompts=(*ticks, *lines(values.get(tests.prompts))),
         seed=asked.whole(tests.seed, SEED) or 0,
+        seeds=int(between(1, values.get(tests.seeds), SEEDS_MOST, survey.SurveyOptions.seeds)),
+        onto=text(values.get(tests.onto)),
         beside=beside.read(tests.beside, values),
         path=text(values.get(models.upload)),
         entry=text(values.get(models.entry)),
@@ -214,7 +232,14 @@ def build_tests(studio: Studio) -> Tests:
     seen = beside.build("survey")
     with gr.Row(elem_classes="number-row"):
         first = seed(survey.SurveyOptions.seed, "survey-seed")
-    return Tests(groups, special, prompts, images, seen, first)
+        onto = gr.Dropdown(
+            [NEW], value="", label="Goes into", interactive=True, min_width=130, elem_id="survey-add-to",
+        )  # fmt: skip
+    seeds = gr.Slider(
+        1, SEEDS_MOST, survey.SurveyOptions.seeds, step=1, label="Seeds of each cell", interactive=True, buttons=[],
+        elem_id="survey-seeds",
+    )  # fmt: skip
+    return Tests(groups, special, prompts, images, seen, first, seeds, onto)
 
 
 def build_analysis() -> Analysis:
@@ -223,7 +248,12 @@ def build_analysis() -> Analysis:
         table = Standings(averages(()), elem_id="survey-averages")
     with gr.Accordion("Ranking", open=True, elem_classes="fold"):
         ranked = Standings(ranking(()), elem_id="survey-ranking")
+    with gr.Accordion("Pair by pair", open=False, elem_classes="fold"):
+        pairs = Standings(paired(()), elem_id="survey-pairs")
+        agreed = Words(elem_id="survey-agreed")
     with gr.Accordion("Decision", open=True, elem_classes="fold"):
+        recommended = Words(elem_id="survey-recommended")
+        take = gr.Button("Take this over", size="sm", visible=False, elem_id="survey-take")
         decision = gr.Radio(
             [(f"{key}  {words}", key) for key, words in survey.CHOICES.items()], label="Which way to go",
             show_label=False, container=False, interactive=True, elem_id="survey-decision", elem_classes="ways",
@@ -231,4 +261,4 @@ def build_analysis() -> Analysis:
         reasons = gr.Textbox(label="Because", lines=3, max_lines=10, interactive=True, elem_id="survey-reasons")
         button = gr.Button("Write it down", size="sm", elem_id="survey-decide")
         decided = Words(elem_id="survey-decided")
-    return Analysis(table, ranked, decision, reasons, button, decided)
+    return Analysis(table, ranked, pairs, agreed, recommended, take, decision, reasons, button, decided)

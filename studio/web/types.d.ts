@@ -177,7 +177,7 @@ export interface CardPlace {
   read: string;
 }
 
-/** A card that was run. */
+/** A card that was run; ``lora`` in words, with its strength and what was beside it. ``cells`` are of the first */
 export interface CardSummary {
   id: string;
   version: string;
@@ -185,6 +185,9 @@ export interface CardSummary {
   seed: number;
   rate: RateTold;
   cells: CardPlace[];
+  further: CardPlace[][];
+  parts: string[];
+  drift: string;
 }
 
 /** The cards of the character with their rates, the cells of the benchmark, and the LoRAs it can be run for. */
@@ -476,13 +479,14 @@ export interface MachineAsked {
   images: string[];
 }
 
-/** A survey as a matrix: pictures, prompts, stacks, and the picture of each cell. */
+/** A survey as a matrix: pictures, prompts, stacks, how many seeds, and the pictures of each cell. */
 export interface Matrix {
   id: string;
   version: string;
   versions: SurveyVersion[];
   images: string[];
   stacks: string[];
+  seeds: number;
   prompts: SurveyPrompt[];
   cells: SurveyCell[];
 }
@@ -717,6 +721,7 @@ export interface RateTold {
   unsure: number;
   missing: number;
   judged: number;
+  seeds: number;
   open: boolean;
   words: string;
 }
@@ -892,11 +897,12 @@ export interface SurveyCell {
   at: SurveyPlace;
 }
 
-/** Where in the matrix a picture stands. */
+/** Where in the matrix a picture stands; ``seed`` counts the seeds of a cell from 0. */
 export interface SurveyPlace {
   stack: string | null;
   image: string | null;
   prompt: string | null;
+  seed: number;
 }
 
 /** A row of the matrix. */

@@ -7,10 +7,12 @@ import pytest
 
 from labs.mini_training.checkpoints import tokenizers
 from labs.mini_training.editor.instructions import EMPTY, Seen, differences, instruction
+from pipelines.planning.axes import offered
 from pipelines.planning.enrich import prompt_for
 from pipelines.storage.presets import shipped
 from pipelines.world.renderer import BACKGROUNDS, EXPRESSIONS, LIGHTS, YAWS
 
+MINI = shipped().models["mini-qwen-edit"]
 SOURCE = Seen(1.0, "neutral", "front", "grey", "portrait", "plain")
 KNOWN = [258, 512, 1308]
 CHANGES = [
@@ -81,7 +83,7 @@ def all_instructions() -> set[str]:
 
 def test_the_studios_own_words_are_what_it_learns():
     learnt = all_instructions()
-    for axis in shipped().axes:
+    for axis in offered(shipped().axes, MINI):
         for edit in axis.edits:
             if (axis.name, edit.value) in {("style", "photo"), ("style", "black-and-white")}:
                 continue  # of another source than the one above
@@ -91,7 +93,7 @@ def test_the_studios_own_words_are_what_it_learns():
 def test_few_tokens_for_what_the_studio_says():
     tokenizer = tokenizers.qwen()
     angles = ("front", "half-left", "half-right", "profile-left", "profile-right")
-    edits = {prompt_for(e, angle) for a in shipped().axes for e in a.edits for angle in angles}
+    edits = {prompt_for(e, angle) for a in offered(shipped().axes, MINI) for e in a.edits for angle in angles}
     survey = {e.prompt for a in shipped().survey_prompts for e in a.edits}
     special = {p for entry in shipped().catalogue if entry.shipped for p in entry.prompts}
     assert max(len(tokenizer.tokenize(text)) for text in edits | survey | all_instructions()) <= 52

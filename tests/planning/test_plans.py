@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.domain.records import ANGLES, Angle, Character, Expression, ImageRecord
 from pipelines.domain.shots import Adapter, LoraStack
-from pipelines.planning import base, enrich, generate, model_card, survey
+from pipelines.planning import axes, base, enrich, generate, model_card, survey
 from pipelines.storage.presets import shipped
 
 ADA = Character(id="ada", name="Ada", generator="mini-flux", editor="mini-qwen-edit")
@@ -31,6 +31,9 @@ def picture(n: int, angle: Angle = "front", expression: Expression = "unsure", s
         angle=angle,
         expression=expression,
     )
+
+
+USUAL = axes.usual(shipped().axes, EDITOR)
 
 
 def enriching(**changes) -> enrich.EnrichChoice:
@@ -127,7 +130,7 @@ def test_enrich_never_asks_for_what_is_there():
     values = {s.purpose.cell for s in plan}
     assert "angle/front" not in values
     assert "expression/smiling" not in values
-    assert len(values) == sum(len(a.edits) for a in shipped().axes) - 2
+    assert len(values) == sum(len(a.edits) for a in USUAL) - 2
 
 
 def test_enrich_turns_a_head_from_the_sources_that_are_nearest():
@@ -159,7 +162,7 @@ def test_enrich_gaps_leaves_out_turns_and_expressions_that_a_source_shows():
         (calm.id, "angle/half-left"),
         (aside.id, "angle/half-left"), (aside.id, "expression/neutral"), (aside.id, "angle/front"),
     }  # fmt: skip
-    every = {(p.id, f"{a.name}/{e.value}") for p in (smiling, calm, aside) for a in shipped().axes for e in a.edits}
+    every = {(p.id, f"{a.name}/{e.value}") for p in (smiling, calm, aside) for a in USUAL for e in a.edits}
     assert every - made == left_out
     assert (smiling.id, "angle/half-left") in made, "half-left, smiling is new"
     dim = picture(7, angle="profile-left")

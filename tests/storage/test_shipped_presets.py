@@ -56,7 +56,8 @@ def test_an_editor_is_offered_its_own_first_and_nothing_made_for_another():
 
 
 def test_the_axes_are_the_missions():
-    assert [a.name for a in OURS.axes] == ["angle", "lighting", "background", "expression", "style"]
+    assert [a.name for a in OURS.axes if not a.on_request] == ["angle", "lighting", "background", "expression", "style"]
+    assert [a.name for a in OURS.axes if a.on_request] == ["clothes", "elevation"]
     survey = {a.name: [e.value for e in a.edits] for a in OURS.survey_prompts}
     assert survey == {
         "background": ["forest", "beach", "studio"],
@@ -71,6 +72,17 @@ def test_an_edit_says_only_what_its_axis_changes():
             assert bool(edit.angle) == (axis.name == "angle")
             assert bool(edit.expression) == (axis.name == "expression")
             assert "eep the same person" in edit.prompt
+
+
+def test_what_a_drawn_world_cannot_show_is_data():
+    mini, real = OURS.models["mini-qwen-edit"], OURS.models["qwen-image-edit-2509"]
+    assert [a.name for a in OURS.axes if not a.shown_by(mini)] == ["clothes", "elevation"]
+    assert all(a.shown_by(real) for a in OURS.edits)
+    read = {q.fact: {option.value for option in q.options} for q in OURS.questions if q.fact in ("framing", "pose")}
+    for axis in OURS.edits:
+        for edit in axis.edits:
+            assert not edit.framing or edit.framing in read["framing"]
+            assert not edit.pose or edit.pose in read["pose"]
 
 
 def test_the_card_has_23_cells():

@@ -81,6 +81,7 @@ def test_failed_cells_become_chains_by_a_click(page: Page, served: Served, two: 
     page.click("#card-failed")
     expect(page.locator("#enrich-chains textarea")).to_have_value("angle/front > expression/angry")
     expect(page.locator("#enrich-chains textarea")).to_be_visible()
+    expect(page.locator("#enrich-best-of input[type=number]")).to_have_value("4")
 
 
 def seen_by(angle: str, said: str) -> dict:

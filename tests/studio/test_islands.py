@@ -166,7 +166,7 @@ def test_two_stacks_are_held_against_each_other_by_keys_and_the_matrix_is_a_pict
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#compare-split")).to_have_value("60")
-    shown = page.evaluate("getComputedStyle(document.querySelector('.cp-b')).clipPath")
+    shown = page.evaluate("getComputedStyle(document.querySelector('.cp-layer:has(.cp-b)')).clipPath")
     assert shown == "inset(0px 0px 0px 60%)"
     page.keyboard.press("b")
     for front in ("b", "a"):

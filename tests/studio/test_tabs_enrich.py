@@ -53,15 +53,20 @@ def said_by(
     stack: Draft | None = None,
     chains: str = "",
     own: str = "",
+    words: str = "",
     **numbers: Any,
 ) -> Values:
     """What the tab's events send."""
-    said = {"per_source": 4, "gaps": False, "count": "", "seed": 0, "steps": "", "guidance": ""} | numbers
+    said = {"per_source": 4, "best_of": 1, "gaps": False, "count": "", "seed": 0, "steps": "", "guidance": ""} | numbers
     values = {getattr(tab.numbers, name): value for name, value in said.items()}
     values |= dict.fromkeys(tab.beside.all) | groups_say(tab.axes, edits) | rows_say(tab.loras, stack or Draft())
-    values |= {tab.chains: chains, tab.own: own}
+    values |= {tab.chains: chains, tab.own: own, tab.words: words}
     assert {*values, tab.sources.picker} == set(tab.choice)
     return values | {tab.sources.picker: shown}
+
+
+def value_of(update: Any) -> Any:
+    return update["value"] if isinstance(update, dict) else update
 
 
 def picture(folder: Path, name: str, size: int = 80) -> str:
@@ -87,14 +92,18 @@ def test_a_character_comes_with_its_first_choice_and_then_it_is_the_users(studio
 
     first = follow(None)
     assert (first[tab.whose], first[tab.numbers.per_source]) == ("ada", 4)
-    ticked = {axis for axis, group in tab.axes.items() if first[group]}
+    ticked = {axis for axis, group in tab.axes.items() if value_of(first[group])}
     assert ticked == {"angle", "expression", "lighting"}
     assert not follow("ada").keys() & {tab.numbers.per_source, *tab.axes.values()}
     other, _ = practice.start(studio.session, 1)
     studio.choose(other.id)
     first = follow("ada")
     assert (first[tab.whose], first[tab.numbers.per_source]) == (other.id, choices().enrich.per_source)
-    assert {e for group in tab.axes.values() for e in first[group]} == set(choices().enrich.edits)
+    assert {e for group in tab.axes.values() for e in value_of(first[group])} == set(choices().enrich.edits)
+    unseen = {
+        name for name, group in tab.axes.items() if isinstance(first[group], dict) and not first[group]["visible"]
+    }
+    assert unseen == {"clothes", "elevation"}, "the practice world cannot show these"
 
 
 def test_what_is_no_number_on_the_page_is_as_good_as_not_said(tab: EnrichTab) -> None:
@@ -309,6 +318,23 @@ def test_an_edit_in_ones_own_words(studio: Studio, tab: EnrichTab, put: Put) -> 
     assert [shot.prompt for shot in plan] == ["Give the person a red hat", "Open the mouth"]
     seen = enrich.look_ahead(studio, tab, form(tab, picker(studio, tab), (), own="| only a caption"))
     assert "An instruction has" in seen[tab.foot.plan]["lines"][0]
+
+
+def test_tries_and_edits_in_other_words(studio: Studio, tab: EnrichTab, put: Put) -> None:
+    put("source")
+    shown, edits = picker(studio, tab), ("expression/angry",)
+    asked = form(tab, shown, edits, words="expression/angry = Be = mad | mad", best_of=3)
+    plan = enrich.plan_of(studio, asked)
+    assert (len(plan), plan.tries) == (3, 3) and {shot.prompt for shot in plan} == {"Be = mad"}
+    assert "Make 3" in str(enrich.look_ahead(studio, tab, asked)[tab.foot.make])
+    for words, why in (("nonsense", "No edit named nonsense"), ("expression/angry =", "1 to 1000 characters")):
+        seen = enrich.look_ahead(studio, tab, form(tab, shown, edits, words=words))
+        assert why in seen[tab.foot.plan]["lines"][0]
+    taken = enrich_chains.taken_up(studio, tab.reword, tab.words, {tab.reword: edits[0], tab.words: "a = b"})
+    first, second = taken[tab.words].splitlines()
+    assert first == "a = b" and second.startswith("expression/angry = Change only the facial") and "| angry" in second
+    again = enrich_chains.taken_up(studio, tab.reword, tab.words, {tab.reword: edits[0], tab.words: taken[tab.words]})
+    assert again == {tab.reword: None}, "once is enough"
 
 
 def test_a_chain_that_is_none_is_told_at_the_plan(studio: Studio, tab: EnrichTab, put: Put) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tab_helpers import lora_file, on_page, rows_say
 
-from pipelines.domain.records import ImageRecord, LoraRecord
+from pipelines.domain.records import Decision, ImageRecord, LoraRecord
 from pipelines.practice.choices import choices
 from pipelines.storage.presets import shipped
 from pipelines.workflow import loras, practice
@@ -39,7 +39,8 @@ def choice(
     tab: GenerateTab, names: list[str] | None = None, prompts: str = "", lora: str = "", **fields: Any
 ) -> GenerateForm:
     """What the tab reads of what its events send."""
-    said = {"strength": 1.0, "variants": 4, "count": "", "seed": 0, "steps": "", "guidance": ""} | fields
+    said = {"strength": 1.0, "variants": 4, "count": "", "seed": 0, "steps": "", "guidance": ""}
+    said |= {"gaps": False, "until": ""} | fields
     said |= {"scenarios": ALL if names is None else names, "prompts": prompts, "lora": lora}
     stack = rows_say(tab.loras, said.pop("stack", Draft()))
     values = {getattr(tab.chosen, name): value for name, value in said.items()} | stack
@@ -60,6 +61,35 @@ def test_at_most_and_seed(studio: Studio, tab: GenerateTab) -> None:
     assert len(few) == 7
     other = generate.plan_of(studio, choice(tab, count="7", seed=3))
     assert {s.seed for s in few.shots}.isdisjoint({s.seed for s in other.shots})
+
+
+def test_a_goal_plans_what_is_missing_and_says_when_there_is_nothing(
+    studio: Studio, tab: GenerateTab, put: Put
+) -> None:
+    waiting, found_good = put("synthetic"), put("synthetic")
+    studio.session.store.decide(Decision(image=found_good.id, who="human", action="label", value="good"))
+    seen = generate.look_ahead(studio, tab, choice(tab, until="30"))
+    assert seen[tab.foot.make]["value"] == "Make 28"
+    assert seen[tab.foot.plan]["lines"][0] == "1 of 30 are good, 1 wait for review: 28 more are made."
+    for until, why in (("2", "review these first"), ("1", "nothing to make")):
+        seen = generate.look_ahead(studio, tab, choice(tab, until=until))
+        assert why in seen[tab.foot.plan]["lines"][0] and not seen[tab.foot.make]["interactive"]
+    assert "whole number" in choice(tab, until="many").wrong
+    assert waiting.kind == "synthetic"
+
+
+def test_gaps_first_and_wildcards(studio: Studio, tab: GenerateTab) -> None:
+    folder = studio.session.workspace.root / "presets" / "wildcards"
+    (folder / "winter").mkdir(parents=True)
+    (folder / "winter" / "hats.txt").write_text("# mine\na bobble hat\n")
+    (folder / "bad.txt").write_bytes(b"\xff\xfe\xff")
+    shots = generate.plan_of(studio, choice(tab, [], "{{character}|{character}} in __winter/hats__, __lights__")).shots
+    assert len(shots) == 4 and all(s.prompt.startswith("ohwx_char person in a bobble hat, ") for s in shots)
+    gaps = generate.plan_of(studio, choice(tab, gaps=True, count="20"))
+    cells = [(s.purpose.labels.get("angle"), s.purpose.labels.get("expression")) for s in gaps.shots]
+    assert len(set(cells)) == len({(s.angle, s.expression) for s in shipped().scenarios if s.focus == "head"}), cells
+    seen = generate.look_ahead(studio, tab, choice(tab, [], "__bad__"))
+    assert "bad.txt cannot be read" in seen[tab.foot.plan]["lines"][0]
 
 
 def test_guidance_and_steps_are_the_users_where_given(studio: Studio, tab: GenerateTab) -> None:

@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { compareRgba } from "../../studio/web/survey/difference.js";
 import { letters, MatrixModel } from "../../studio/web/survey/matrix_model.js";
+import { closer, MOST, moved, WHOLE } from "../../studio/web/survey/zoom_model.js";
 
 const PROMPTS = ["forest", "sunset"];
 const STACKS = ["base", "angles"];
@@ -11,13 +12,15 @@ function survey() {
   const cells = [];
   for (const image of ["i1", "i2"])
     for (const prompt of PROMPTS)
-      for (const stack of STACKS) cells.push({ id: `${image}-${prompt}-${stack}`, at: { image, prompt, stack } });
+      for (const stack of STACKS)
+        cells.push({ id: `${image}-${prompt}-${stack}`, at: { image, prompt, stack, seed: 0 } });
   return {
     id: "ada/v1",
     version: "v1",
     versions: [],
     images: ["i1", "i2"],
     stacks: STACKS,
+    seeds: 1,
     prompts: PROMPTS.map((key) => ({ key, text: `a ${key}` })),
     cells,
   };
@@ -88,6 +91,34 @@ test("a filter by prompt is one by place, a filter by stack is not", () => {
   assert.equal(made.comparison(null).spots.length, 2);
   Object.assign(made, { rows: "image", columns: "prompt", only: "base" });
   assert.equal(made.comparison(null).spots.length, 4);
+});
+
+test("several seeds of a cell stand beside each other and are compared seed by seed", () => {
+  const made = model();
+  const data = survey();
+  const more = data.cells.map((cell) => ({ id: `${cell.id}-2`, at: { ...cell.at, seed: 1 } }));
+  made.take({ ...data, seeds: 2, cells: [...data.cells, ...more] });
+  made.only = "sunset";
+  assert.equal(made.several, true);
+  assert.deepEqual(ids(made.cells())[1][1], ["i2-sunset-angles", "i2-sunset-angles-2"]);
+  const tile = made.survey.cells.find((t) => t.id === "i2-sunset-angles-2");
+  const { spots, start } = made.comparison(tile);
+  assert.equal(spots[start.at].words, "Picture 2, sunset #2");
+  assert.deepEqual(
+    [spots[start.at].pictures.base.id, spots[start.at].pictures.angles.id],
+    ["i2-sunset-base-2", tile.id],
+  );
+});
+
+test("zoom keeps the point under the pointer, and nothing beyond the edge is shown", () => {
+  const near = closer(WHOLE, 4, 0.25, 0);
+  assert.deepEqual(near, { zoom: 4, x: -0.75, y: 0 });
+  // the point of the picture under the pointer: (at - pan) / zoom
+  assert.equal((0.25 - near.x) / near.zoom, 0.25);
+  assert.deepEqual(closer(near, 0.01, 0.5, 0.5), WHOLE);
+  assert.equal(closer(WHOLE, 1000, 0, 0).zoom, MOST);
+  assert.deepEqual(moved(near, -9, 9), { zoom: 4, x: -1.5, y: 1.5 });
+  assert.deepEqual(moved(WHOLE, 1, 1), WHOLE);
 });
 
 test("the difference of pictures counts channels and pixels", () => {

@@ -11,7 +11,8 @@ import { planChains } from "../enrich/chains.js";
 import { openPicture } from "../pictures/open.js";
 import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
-import { besideWords, loraWords, named, noCardWords, readerWords } from "./describe.js";
+import { Analysis, Choice, Gauge, inline, numberField } from "./parts.js";
+import { besideWords, loraWords, named, noCardWords, ofTry, readerWords } from "./describe.js";
 
 /** @import { CardPlace, CardSummary, Cards, CardsCompared, FailedCells } from "../types.js" */
 /** @import { PosterCell } from "./poster.js" */
@@ -27,63 +28,6 @@ const EXPORTS = [
 ];
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
-
-/**
- * @param {string} words
- * @param {HTMLElement} control
- */
-const inline = (words, control) => h("label", { class: "inline" }, words, control);
-
-/** A drop-down list that is filled anew only when its entries have changed. */
-class Choice {
-  /**
-   * @param {string} id
-   * @param {string} words
-   * @param {(value: string) => void} chosen
-   */
-  constructor(id, words, chosen) {
-    this.node = h("select", { id, "aria-label": words, onchange: () => chosen(this.node.value) });
-    this.field = inline(words, this.node);
-    this.print = "";
-  }
-
-  /**
-   * @param {[string, string][]} entries
-   * @param {string} value
-   */
-  fill(entries, value) {
-    const print = JSON.stringify([entries, value]);
-    if (print === this.print) return;
-    this.print = print;
-    put(
-      this.node,
-      entries.map(([key, words]) => h("option", { value: key }, words)),
-    );
-    this.node.value = value;
-  }
-}
-
-/** The rate with its interval and the target on a line from 0 to 1. */
-class Gauge {
-  constructor() {
-    this.node = h("div", { class: "rate-gauge" });
-  }
-
-  /** @param {CardSummary["rate"] | undefined} rate */
-  paint(rate) {
-    this.node.hidden = !rate || rate.open;
-    if (!rate || rate.open) return;
-    const percent = (/** @type {number} */ share) => `${(share * 100).toFixed(1)}%`;
-    const { low, high, right, total, target } = rate;
-    put(
-      this.node,
-      h("i", { class: "range", style: { left: percent(low), width: percent(high - low) } }),
-      h("i", { class: "point", style: { left: percent(right / total) } }),
-      h("i", { class: "target", style: { left: percent(target) } }),
-    );
-    this.node.title = `${right} of ${total}; the line is the target`;
-  }
-}
 
 /**
  * The button that has a card's pictures read, and the words on who can.
@@ -109,6 +53,11 @@ class ModelCard {
     this.chosen = null;
     this.lora = new Choice("card-lora", "LoRA", (id) => (this.chosen = id));
     this.seed = h("input", { id: "card-seed", type: "number", "aria-label": "Seed", min: "0" });
+    this.numbers = this.numberFields();
+    this.tries = new Choice("card-try", "Try", (shownTry) => this.change({ shownTry: Number(shownTry) }));
+    this.tries.field.hidden = true;
+    this.shownTry = 0;
+    this.analysis = new Analysis();
     this.run = button("Run the card", () => this.start(), { id: "card-run", class: "primary", icon: "play" });
     this.run.disabled = true;
     this.get = button("", () => this.obtain(), { id: "card-obtain", hidden: true });
@@ -130,20 +79,27 @@ class ModelCard {
     this.first = this.poster("card-poster");
     this.second = this.poster("card-poster-beside");
     this.posters = h("div", { class: "posters" }, this.first.section, this.second.section);
+    this.lay(root);
+  }
+
+  /** @param {HTMLElement} root */
+  lay(root) {
     root.classList.add("card-tab");
-    root.append(
-      this.bar(),
-      this.ahead,
-      h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys),
-      this.compared,
-      this.reader.words,
-      this.posters,
-    );
+    const head = h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys);
+    root.append(this.bar(), this.ahead, head, this.compared, this.reader.words, this.analysis.node, this.posters);
+  }
+
+  numberFields() {
+    return {
+      strength: numberField("card-strength", "Strength", { min: "0", max: "2", step: "0.05", value: "1" }),
+      seeds: numberField("card-seeds", "Seeds", { min: "1", max: "16", step: "1", value: "1" }),
+    };
   }
 
   bar() {
     const left = [
       this.versions.field,
+      this.tries.field,
       this.beside.field,
       this.next,
       this.reader.button,
@@ -151,7 +107,12 @@ class ModelCard {
       this.report,
       this.look,
     ];
-    const right = [this.lora.field, inline("Seed", this.seed), this.get, this.run];
+    const numbers = [
+      inline("Strength", this.numbers.strength),
+      inline("Seed", this.seed),
+      inline("Seeds", this.numbers.seeds),
+    ];
+    const right = [this.lora.field, numbers, this.get, this.run];
     return h("div", { class: "card-bar" }, left, h("span", { class: "grow" }), right);
   }
 
@@ -181,7 +142,7 @@ class ModelCard {
     return { poster, title, section: h("section", {}, title, poster.node) };
   }
 
-  /** @param {{ version: string } | { against: string }} patch */
+  /** @param {{ version: string } | { against: string } | { shownTry: number }} patch */
   change(patch) {
     Object.assign(this, patch);
     if (this.list) this.paint(this.list);
@@ -226,7 +187,10 @@ class ModelCard {
   start() {
     return attempt(async () => {
       const seed = this.seed.value === "" ? null : Number(this.seed.value);
-      await post("/cards", { lora: this.lora.node.value, seed });
+      const [strength, seeds] = [this.numbers.strength, this.numbers.seeds].map(({ value }) =>
+        value === "" ? 1 : Number(value),
+      );
+      await post("/cards", { lora: this.lora.node.value, seed, strength, seeds });
       this.version = "";
       poll();
     });
@@ -306,14 +270,15 @@ class ModelCard {
     this.gauge.paint(shown?.rate);
     this.keys.hidden = !shown;
     this.first.title.textContent = shown ? `Card ${shown.version}: ${shown.lora}` : "";
-    this.first.poster.paint(cells, shown);
+    this.first.poster.paint(cells, shown && ofTry(shown, this.shownTry));
+    this.analysis.paint(shown);
     this.second.section.hidden = !other;
     this.paintUses(shown);
     this.compare(shown, other);
     this.posters.classList.toggle("two", Boolean(other));
     if (!other || !shown) return;
     this.second.title.textContent = besideWords(other, shown);
-    this.second.poster.paint(cells, other);
+    this.second.poster.paint(cells, ofTry(other, this.shownTry));
   }
 
   /**
@@ -385,6 +350,13 @@ class ModelCard {
     this.paintLoras(loras);
     this.versions.fill(cards.map(entry), shown?.version ?? "");
     this.beside.fill([["", "nothing"], ...cards.filter((c) => c !== shown).map(entry)], other?.version ?? "");
+    const seeds = shown?.rate.seeds ?? 1;
+    if (this.shownTry >= seeds) this.shownTry = 0;
+    this.tries.fill(
+      Array.from({ length: seeds }, (_, n) => [String(n), `${n + 1} of ${seeds}`]),
+      String(this.shownTry),
+    );
+    this.tries.field.hidden = seeds < 2;
     this.versions.field.hidden = !cards.length;
     this.beside.field.hidden = cards.length < 2;
     this.report.hidden = !report;

@@ -36,6 +36,16 @@ export function loraWords({ name, whose }) {
   return whose ? `${name} (${whose})` : name;
 }
 
+/**
+ * A card as one of its tries shows it.
+ * @param {CardSummary} card
+ * @param {number} at from 0, the first
+ * @returns {CardSummary}
+ */
+export function ofTry(card, at) {
+  return { ...card, cells: (at ? card.further[at - 1] : undefined) ?? card.cells };
+}
+
 /** @param {CardPlace} cell */
 export function cellWords({ name, verdict, by, why, read, image }) {
   const score = image?.score;

@@ -13,11 +13,19 @@ export function withChains(written, chains) {
   return [...new Set([...lines, ...chains])].join("\n");
 }
 
+/** How often each step of what failed is tried, of which the best is kept. */
+const TRIES = 4;
+
 /**
- * Enrich is opened with these chains, too.
+ * Enrich is opened with these chains, too, each step tried a few times.
  * @param {string[]} chains
  */
 export function planChains(chains) {
+  const tries = /** @type {HTMLInputElement | null} */ (document.querySelector("#enrich-best-of input[type=number]"));
+  if (tries && Number(tries.value) < TRIES) {
+    tries.value = String(TRIES);
+    for (const kind of ["input", "change", "blur"]) tries.dispatchEvent(new Event(kind, { bubbles: true }));
+  }
   const field = /** @type {HTMLTextAreaElement | null} */ (document.querySelector("#enrich-chains textarea"));
   if (!field) throw new Error("Open Enrich once, then try again.");
   field.value = withChains(field.value, chains);

@@ -82,6 +82,7 @@ export class TopBar {
     const { counts, filter, going } = this.review.model;
     for (const [pile, { node, count }] of this.chips) {
       put(count, String(counts[pile] ?? 0));
+      node.hidden = pile === "aside" && !counts[pile] && pile !== filter;
       press(node, pile === filter);
     }
     relabel(this.sort, going ? `Filter ${going}` : "Filter");

@@ -3,6 +3,7 @@
 
 import { clamp } from "../charts/scale.js";
 import { across } from "../charts/plot.js";
+import { Zoom } from "./zoom.js";
 import { h, press, setSource } from "../core/dom.js";
 import { pictureUrl } from "../core/net.js";
 import { button, dialog, keyHint, select } from "../core/ui.js";
@@ -66,6 +67,7 @@ class Comparison {
     this.canvas = h("canvas", { class: "cp-diff", role: "img" });
     this.none = h("p", { class: "cp-none" });
     this.stage = this.buildStage();
+    this.zoom = new Zoom(this.stage);
     this.picks = { a: this.chooser("a", "Picture A"), b: this.chooser("b", "Picture B") };
     this.split = slider("compare-split", "Where A ends and B begins, percent", ["0", "100"], (to) => this.splitAt(to));
     this.gain = slider("compare-gain", "Difference, times", ["1", "16"], (gain) => this.change({ gain }));
@@ -80,7 +82,8 @@ class Comparison {
   }
 
   buildStage() {
-    const layers = [this.images.a, this.images.b, this.canvas, h("i", { class: "cp-edge" }), this.none];
+    const pictures = [this.images.a, this.images.b, this.canvas].map((node) => h("div", { class: "cp-layer" }, node));
+    const layers = [...pictures, h("i", { class: "cp-edge" }), this.none];
     return h("div", { class: "cp-stage", onpointerdown: (/** @type {PointerEvent} */ e) => this.grab(e) }, layers);
   }
 
@@ -122,7 +125,13 @@ class Comparison {
   }
 
   foot() {
-    const keys = [keyHint("N", "next"), keyHint("P", "previous"), keyHint("X", "swap"), keyHint("←→", "split")];
+    const keys = [
+      keyHint("N", "next"),
+      keyHint("P", "previous"),
+      keyHint("X", "swap"),
+      keyHint("←→", "split"),
+      keyHint("+-0", "zoom"),
+    ];
     return h(
       "div",
       { class: "cp-bar" },
@@ -180,6 +189,7 @@ class Comparison {
 
   /** @param {PointerEvent} event */
   grab(event) {
+    if (this.zoom.grab(event, this.model.mode === "slider")) return;
     if (this.model.mode !== "slider") return;
     event.preventDefault();
     const slide = (/** @type {PointerEvent} */ e) => this.splitAt(100 * across(e, this.stage));
@@ -203,6 +213,7 @@ class Comparison {
     if (key === "n") return () => this.step(1);
     if (key === "p") return () => this.step(-1);
     if (key === "x") return () => this.swap();
+    if (this.zoom.key(key)) return () => {};
     const slide = { ArrowLeft: -STEP, ArrowRight: STEP }[event.key];
     if (slide && this.model.mode === "slider" && event.target !== this.split)
       return () => this.splitAt(this.model.split + slide);

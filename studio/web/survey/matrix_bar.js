@@ -19,7 +19,7 @@ import { DIMENSIONS } from "./matrix_model.js";
 
 /**
  * @param {string} id the survey's
- * @param {"html" | "json"} form
+ * @param {"html" | "md" | "csv" | "json"} form
  * @param {string} words
  * @param {string} title
  */
@@ -84,6 +84,8 @@ export function matrixBar(model, doors) {
     h("span", { class: "grow" }),
     button("Picture", doors.picture, { icon: "download", class: "quiet", ...picture }),
     reportLink(id, "html", "Report", report),
+    reportLink(id, "md", "Markdown", "The same as a text"),
+    reportLink(id, "csv", "CSV", "Every picture with its scores and your ratings, for a spreadsheet"),
     reportLink(id, "json", "JSON", "The same as data"),
     filters(model, doors),
   ];

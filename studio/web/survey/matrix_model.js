@@ -114,7 +114,7 @@ export class MatrixModel {
 
   /** Whether a cell may hold more than one picture. */
   get several() {
-    return !this.only && this.values(this.third).length > 1;
+    return this.survey.seeds > 1 || (!this.only && this.values(this.third).length > 1);
   }
 
   /**
@@ -144,14 +144,17 @@ export class MatrixModel {
    */
   comparison(tile) {
     const stacks = this.values("stack");
-    const spots = this.places().map(({ image, prompt }) => ({
-      words: `${this.words("image", image)}, ${prompt}`,
-      key: JSON.stringify([image, prompt]),
-      pictures: this.picturesAt(image, prompt),
-    }));
+    const tries = Array.from({ length: this.survey.seeds }, (_, seed) => seed);
+    const spots = this.places().flatMap(({ image, prompt }) =>
+      tries.map((seed) => ({
+        words: `${this.words("image", image)}, ${prompt}${seed ? ` #${seed + 1}` : ""}`,
+        key: JSON.stringify([image, prompt, seed]),
+        pictures: this.picturesAt(image, prompt, seed),
+      })),
+    );
     const b = tile?.at.stack ?? (stacks[1] ?? stacks[0]).key;
     const a = stacks.find((s) => s.key !== b)?.key ?? "source";
-    const here = tile && JSON.stringify([tile.at.image, tile.at.prompt]);
+    const here = tile && JSON.stringify([tile.at.image, tile.at.prompt, tile.at.seed]);
     const at = Math.max(
       0,
       spots.findIndex((s) => s.key === here),
@@ -170,10 +173,11 @@ export class MatrixModel {
   /**
    * @param {string} image
    * @param {string} prompt
+   * @param {number} seed
    * @returns {Spot["pictures"]}
    */
-  picturesAt(image, prompt) {
-    const made = this.survey.cells.filter((t) => t.at.image === image && t.at.prompt === prompt);
+  picturesAt(image, prompt, seed) {
+    const made = this.survey.cells.filter(({ at }) => at.image === image && at.prompt === prompt && at.seed === seed);
     return {
       source: { id: image, verdict: null, score: null },
       ...Object.fromEntries(made.map((t) => [t.at.stack, this.blind ? { id: t.id, verdict: null, score: null } : t])),

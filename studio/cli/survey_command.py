@@ -1,0 +1,95 @@
+"""``flenwheel survey``: stacks compared, and what was decided."""
+
+import argparse
+from dataclasses import asdict
+
+from pipelines.domain.records import Character, Survey
+from pipelines.domain.shots import LoraStack
+from pipelines.session import Session
+from pipelines.workflow import loras, survey_analysis, survey_export
+from pipelines.workflow import survey as surveying
+from pipelines.workflow.characters import NotAllowed
+from studio.cli.answers import (
+    Answer,
+    Told,
+    beside_of,
+    character_of,
+    command,
+    in_session,
+    in_session_or_beside,
+    lora_rows,
+    make_pictures,
+    picture_ids,
+    written,
+)
+
+RECOMMENDED = "recommended"
+"""What ``--decide`` takes beside the ways: that which the rules recommend."""
+
+
+@command
+def survey(options: argparse.Namespace) -> Answer:
+    """Compare stacks, add to a survey, show what one has shown, write it or the decision on it down."""
+    if options.decide:
+        with in_session(options) as session:
+            return _decide(session, character_of(session, options), options)
+    shown = options.show or options.export
+    with in_session(options, read_only=True) if shown else in_session_or_beside(options) as session:
+        character = character_of(session, options)
+        if shown:
+            return _show(session, surveying.of_version(session, character.id, _version(options)), options)
+        wanted = _wanted(session, options)
+        plan = surveying.plan(session, character.id, wanted)
+        data, words = make_pictures(session, plan, surveying.submit(session, plan, wanted))
+        told, said = _show(session, surveying.of_version(session, character.id, plan.version), options)
+        return data | told, "\n".join([words, said])
+
+
+def _version(options: argparse.Namespace) -> str:
+    return "" if options.show in (None, "newest") else options.show
+
+
+def _wanted(session: Session, options: argparse.Namespace) -> surveying.SurveyOptions:
+    stacks: list[LoraStack] = [loras.stack(session, lora_rows(session, s.split("+"))) for s in options.stack]
+    return surveying.SurveyOptions(
+        images=tuple(picture_ids(session, options, options.image)),
+        stacks=tuple(stacks),
+        prompts=tuple(options.prompt),
+        seed=options.seed,
+        seeds=options.seeds,
+        steps=options.steps,
+        guidance=options.guidance,
+        beside=beside_of(session, options),
+        onto=options.add_to or "",
+    )
+
+
+def _show(session: Session, made: Survey, options: argparse.Namespace) -> Answer:
+    """How the stacks did, what is proven, and what the rules recommend; written to a file where that is asked for."""
+    standings, found = surveying.standings(session, made), survey_analysis.recommend(session, made)
+    pairs, agreed = survey_analysis.pairwise(session, made), survey_analysis.agreement(session, made)
+    told = [f"{s.stack}: identity {s.identity}, {s.seconds} s" for s in standings]
+    told += [f"{p.first}, {p.second}: {p.words}" for p in pairs] + [agreed.words]
+    way = f"{found.way}: {surveying.CHOICES[found.way]} ({found.stack})" if found.way else "nothing yet"
+    told += [f"recommended by the rules: {way}", *(f"  {why}" for why in found.reasons)]
+    if options.export:
+        told.append(written(options.export, survey_export.FORMS, "A survey", lambda form: _text(session, made, form)))
+    data: Told = {"survey": made.model_dump(mode="json"), "standings": [asdict(s) for s in standings]}
+    data |= {"pairs": [asdict(p) for p in pairs], "agreement": asdict(agreed), "recommendation": asdict(found)}
+    return data, "\n".join(told)
+
+
+def _text(session: Session, made: Survey, form: str) -> str:
+    return survey_export.export(session, made.id, form)  # type: ignore[arg-type]
+
+
+def _decide(session: Session, character: Character, options: argparse.Namespace) -> Answer:
+    made = surveying.of_version(session, character.id, _version(options))
+    way, reasons = options.decide, options.reasons
+    if way == RECOMMENDED:
+        found = survey_analysis.recommend(session, made)
+        if found.way is None:
+            raise NotAllowed(f"The rules recommend nothing yet: {' '.join(found.reasons)}")
+        way, reasons = found.way, reasons or " ".join(found.reasons)
+    made = surveying.decide(session, made.id, way, reasons)
+    return {"survey": made.model_dump(mode="json")}, f"{made.id}: {made.decision}"
