@@ -11,8 +11,11 @@ from typing import Literal, get_args
 from pipelines.domain.rates import mcnemar
 from pipelines.domain.records import Card, LoraRecord
 from pipelines.domain.shots import THEN
+from pipelines.domain.stopping import SURE
 from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
+from pipelines.storage import markdown
+from pipelines.storage.markdown import plain
 from pipelines.storage.pages import document, table
 from pipelines.storage.pictures import thumbnail
 from pipelines.workflow import card as cards
@@ -21,8 +24,6 @@ from pipelines.workflow.characters import NotAllowed
 
 Form = Literal["md", "json", "html"]
 FORMS: tuple[Form, ...] = get_args(Form)
-SURE = 0.05
-"""The p below which a difference counts as one."""
 SIDE = 512
 """Of a picture in the page, pixels."""
 COLUMNS = ("cell", "verdict", "by", "why", "identity")
@@ -115,16 +116,8 @@ def _rows(board: list[Cell]) -> Iterator[tuple[str, ...]]:
 
 def _markdown(session: Session, card: Card) -> str:
     board = cards.board(session, card)
-    lines = [f"# {_plain(_title(session, card))}", "", cards.rate(board).words, ""]
-    lines += [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
-    lines += [f"| {' | '.join(_plain(word) for word in row)} |" for row in _rows(board)]
-    return "\n".join(lines) + "\n"
-
-
-def _plain(words: str) -> str:
-    """Words of a human in a table of Markdown: they neither end the cell nor become markup."""
-    marks = "\\`*_{}[]<>#|"
-    return "".join(f"\\{letter}" if letter in marks else letter for letter in " ".join(words.split()))
+    lines = [f"# {plain(_title(session, card))}", "", cards.rate(board).words, ""]
+    return "\n".join(lines) + "\n" + markdown.table(COLUMNS, list(_rows(board)))
 
 
 def _json(session: Session, card: Card) -> str:

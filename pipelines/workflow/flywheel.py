@@ -6,7 +6,7 @@ from typing import Literal
 from pipelines.domain.records import Card, Character, LoraRecord, TrainingRun
 from pipelines.domain.words import count
 from pipelines.session import Session
-from pipelines.workflow import card, datasets, loras, practice, pristine, review, sources, training
+from pipelines.workflow import card, datasets, loras, practice, pristine, review, rounds, sources, training
 
 State = Literal["done", "next", "open", "blocked"]
 Tab = Literal["survey", "enrich", "train", "generate", "review", "model_card"]
@@ -104,6 +104,8 @@ def _next(session: Session, character_id: str, n: _Counts) -> NextAction:
         blockers = training.dataset(session, character_id).blockers
         first = training.following(session, character_id, "character")
         return NextAction(f"Train {first}", " ".join(blockers) or "the gate is open", "train")
+    if (rule := rounds.stop_rule(session, character_id)).stop:
+        return NextAction(f"Use {rule.version}: the wheel can stop", rule.words, "model_card")
     latest = n.trained[-1]
     if not n.synthetic:
         return NextAction(f"Generate with {latest.version}", "new angles and scenes to choose from", "generate")
@@ -137,10 +139,12 @@ def _after_the_card(session: Session, character_id: str, n: _Counts) -> NextActi
         return NextAction(
             f"Judge {count(waiting, 'cell')} of the card", "only eyes can call a picture right", "model_card"
         )
-    rate = card.rate(cells)
+    rule, rate = rounds.stop_rule(session, character_id), card.rate(cells)
     if rate.right >= rate.target * rate.total:
         return NextAction("Look at the model card", rate.words, "model_card")
-    return NextAction("Turn the wheel again: generate", rate.words, "generate")
+    return NextAction(
+        "Turn the wheel again: generate", rule.words if rule.reason == "go on" else rate.words, "generate"
+    )
 
 
 def _steps(session: Session, character_id: str, n: _Counts, action: NextAction) -> list[RailStep]:
@@ -150,6 +154,7 @@ def _steps(session: Session, character_id: str, n: _Counts, action: NextAction) 
     newest = n.trained[-1].version if n.trained else coming
     following = coming if n.trained else datasets.following([coming])
     untrained = "" if n.trained else f"Train {coming} first."
+    rule = rounds.stop_rule(session, character_id).words
     rail = [
         _step("sources", "sources", "enrich", count=n.sources, why=advice or "good enough to start"),
         _step("enriched", "enriched", "enrich", count=n.enriched, blocker="" if n.sources else "Add pictures first."),
@@ -173,7 +178,7 @@ def _steps(session: Session, character_id: str, n: _Counts, action: NextAction) 
             why=f"{n.candidates} candidates wait for review",
         ),
         _step("retrain", following, "train", done=False, blocker=_why_no_retrain(session, character_id, n, blockers)),
-        _step("card", "card", "model_card", count=len(n.cards), blocker=untrained),
+        _step("card", "card", "model_card", count=len(n.cards), blocker=untrained, why=rule),
     ]
     current = _current_key(action, n)
     return [replace(step, state="next") if step.key == current else step for step in rail]

@@ -37,6 +37,7 @@ from studio.cli import (
     tag_command,
     unload_command,
     weights_command,
+    wheel_command,
 )
 from studio.cli.values import Parser, exit_codes, file, folder, number
 
@@ -355,6 +356,11 @@ def _card(p: argparse.ArgumentParser) -> None:
     p.add_argument("--export", type=file, metavar="FILE", help="write the card down: a file .md, .json or .html")
 
 
+def _rounds(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--lineage", action="store_true", help="also where each LoRA comes from, with counts")
+    p.add_argument("--export", type=file, metavar="FILE", help="write the rounds down, in Markdown")
+
+
 def _presets(p: argparse.ArgumentParser) -> None:
     p.add_argument("--init", action="store_true", help="make the folder, with a commented example of each kind")
 
@@ -422,6 +428,7 @@ COMMANDS: dict[str, Command] = {
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "judge": (commands.judge, "what tells the character from others: its face, its look, or your eyes alone", _judge),
     "card": (commands.card, "run or show the model card", _card),
+    "rounds": (wheel_command.tell_rounds, "what each round learnt and its card says; whether to go on", _rounds),
     "models": (models_command.models, "which models there are, what is recommended here; change or get them", _models),
     "unload": (unload_command.unload, "let a running studio give back the memory of its models", _nothing),
     "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),

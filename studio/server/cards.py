@@ -10,9 +10,10 @@ from typing_extensions import TypedDict
 from pipelines.domain.bounds import Seed
 from pipelines.domain.presets import CardCell
 from pipelines.domain.records import Card, Character, LoraRecord
+from pipelines.domain.stopping import Advice
 from pipelines.practice import reviewer
 from pipelines.workflow import card as cards
-from pipelines.workflow import card_report, loras, render
+from pipelines.workflow import card_report, loras, render, rounds
 from pipelines.workflow.card import CardOptions
 from studio.server.in_words import STILL, Begun, InWords
 from studio.server.state import Studio
@@ -87,7 +88,7 @@ class CardAhead(TypedDict):
 
 class Cards(TypedDict):
     """The cards of the character with their rates, the cells of the benchmark, and the LoRAs it can be run for.
-    ``report`` and ``unread``: of a practice character."""
+    ``rule``: whether to turn the wheel again. ``report`` and ``unread``: of a practice character."""
 
     report: NotRequired[bool]
     unread: NotRequired[int]
@@ -96,6 +97,7 @@ class Cards(TypedDict):
     cells: list[CellTold]
     seed: int
     ahead: CardAhead
+    rule: Advice | None
 
 
 class CardsCompared(TypedDict):
@@ -172,7 +174,14 @@ def told(studio: Studio) -> Cards:
     session, character = studio.session, studio.character
     if character is None:
         nothing = CardAhead(obstacle="", words=[], get="", gib=0.0)
-        return {"cards": [], "loras": [], "cells": [], "seed": session.presets.card.seed, "ahead": nothing}
+        return {
+            "cards": [],
+            "loras": [],
+            "cells": [],
+            "seed": session.presets.card.seed,
+            "ahead": nothing,
+            "rule": None,
+        }
     made = cards.cards(session, character.id)
     return {
         "report": bool(made) and character.practice is not None,
@@ -182,6 +191,7 @@ def told(studio: Studio) -> Cards:
         "cells": [_told(c) for c in session.presets.card.cells],
         "seed": session.presets.card.seed,
         "ahead": studio.remembered("card ahead", lambda: _ahead(studio, character)),
+        "rule": rounds.stop_rule(session, character.id) if made else None,
     }
 
 

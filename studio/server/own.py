@@ -22,6 +22,7 @@ from studio.server import (
     tags,
     thresholds,
     web,
+    wheel,
 )
 from studio.server.state import Studio
 
@@ -47,6 +48,7 @@ def own(studio: Studio) -> FastAPI:
         backups.backup_routes(studio),
         cards.card_routes(studio),
         cards.card_report_routes(studio),
+        wheel.wheel_routes(studio),
         thresholds.threshold_routes(studio),
         start.practice_routes(studio),
         start.hint_routes(studio),

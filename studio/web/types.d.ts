@@ -2,6 +2,14 @@
  * Written by tools/web_types.py from the server's models: change those and run it again.
  */
 
+/** Whether to turn the wheel again. ``version`` is the LoRA to use as things stand (empty: none is measured). */
+export interface Advice {
+  stop: boolean;
+  reason: "proven" | "no gain" | "not measured" | "go on";
+  version: string;
+  words: string;
+}
+
 /** The job that makes a shot once more. */
 export interface Again {
   job: string;
@@ -195,6 +203,7 @@ export interface Cards {
   cells: CellTold[];
   seed: number;
   ahead: CardAhead;
+  rule: Advice | null;
 }
 
 /** Two cards held against each other: cells that are right in the second alone, in the first alone, McNemar's p, and */
@@ -331,6 +340,13 @@ export interface DecisionSaid {
 /** It was done as asked. */
 export interface Done {
   ok: boolean;
+}
+
+/** ``count`` things of ``origin`` went into ``to`` (ids of nodes). */
+export interface Edge {
+  origin: string;
+  to: string;
+  count: number;
 }
 
 /** What the page knows for good: failure modes by their letter, and each in words, what a picture can show, the */
@@ -509,6 +525,20 @@ export interface Nobody {
   character: null;
 }
 
+/** One thing of the lineage. ``id`` is ``enriched/v1``, ``lora/v2``, ``synthetic/v1`` (what LoRA v1 drew) or */
+export interface Node {
+  id: string;
+  kind: "source" | "enriched" | "lora" | "synthetic" | "pristine" | "card" | "correction" | "editor";
+  title: string;
+  count: number | null;
+  words: string;
+}
+
+/** The pictures that a node of the lineage stands for. */
+export interface NodePictures {
+  pictures: Tile[];
+}
+
 /** A model that can be chosen for a role. ``gib`` is the download that is still to be made (0: the weights are */
 export interface Offer {
   name: string;
@@ -676,6 +706,17 @@ export interface RejectRate {
   failed: number;
   low: number;
   high: number;
+}
+
+/** A training of the character's LoRA, in words. */
+export interface RoundTold {
+  version: string;
+  state: string;
+  lora: string;
+  learnt: string;
+  settings: string;
+  rate: string;
+  gain: string;
 }
 
 /** A decision as the page makes it: who and when are added here. */
@@ -946,6 +987,14 @@ export interface Try {
 export interface WhatLora {
   what: string;
   family?: string;
+}
+
+/** The rounds, what the stop rule says, and the lineage of the LoRAs. */
+export interface Wheel {
+  rounds: RoundTold[];
+  rule: Advice;
+  nodes: Node[];
+  edges: Edge[];
 }
 
 /** The folder of this workspace, and those of others. */

@@ -9,6 +9,7 @@ import { address, get, newest, post } from "../core/net.js";
 import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
 import { planChains } from "../enrich/chains.js";
 import { openPicture } from "../pictures/open.js";
+import { openWheel } from "../wheel/dialog.js";
 import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
 import { besideWords, loraWords, named, noCardWords } from "./describe.js";
@@ -109,8 +110,10 @@ class ModelCard {
     this.report = h("a", { id: "card-report", class: "fb", ...report }, "Practice report");
     this.look = button("", () => this.compareWithTruth(), { id: "card-look", class: "quiet", icon: "eye" });
     this.headline = h("p", { id: "card-headline", class: "headline", role: "status", "aria-live": "polite" });
+    this.rule = h("p", { id: "card-rule", class: "card-rule dim" });
     this.gauge = new Gauge();
     this.keys = this.keyLine();
+    this.wheel = button("Rounds", openWheel, { id: "card-wheel", class: "quiet", title: "Rounds and lineage" });
     this.compared = h("p", { id: "card-compared", class: "card-ahead" });
     this.next = button("Failed cells to Enrich", () => this.planFailed(), { id: "card-failed", class: "quiet" });
     /** @type {string | undefined} */
@@ -123,14 +126,14 @@ class ModelCard {
     root.append(
       this.bar(),
       this.ahead,
-      h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys),
+      h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys, this.rule),
       this.compared,
       this.posters,
     );
   }
 
   bar() {
-    const left = [this.versions.field, this.beside.field, this.next, this.exports, this.report, this.look];
+    const left = [this.versions.field, this.beside.field, this.wheel, this.next, this.exports, this.report, this.look];
     const right = [this.lora.field, inline("Seed", this.seed), this.get, this.run];
     return h("div", { class: "card-bar" }, left, h("span", { class: "grow" }), right);
   }
@@ -272,6 +275,7 @@ class ModelCard {
     this.paintAhead(list.ahead);
     this.headline.textContent = shown ? shown.rate.words : noCardWords(list);
     this.gauge.paint(shown?.rate);
+    this.rule.textContent = list.rule?.words ?? "";
     this.keys.hidden = !shown;
     this.first.title.textContent = shown ? `Card ${shown.version}: ${shown.lora}` : "";
     this.first.poster.paint(cells, shown);
