@@ -6,7 +6,19 @@ from typing import Literal
 from pipelines.domain.records import Card, Character, LoraRecord, TrainingRun
 from pipelines.domain.words import count
 from pipelines.session import Session
-from pipelines.workflow import card, datasets, loras, practice, pristine, review, rounds, sources, training
+from pipelines.workflow import (
+    card,
+    datasets,
+    editor_trial,
+    loras,
+    practice,
+    pristine,
+    review,
+    rounds,
+    sources,
+    training,
+    triplets,
+)
 
 State = Literal["done", "next", "open", "blocked"]
 Tab = Literal["survey", "enrich", "train", "generate", "review", "model_card"]
@@ -180,8 +192,26 @@ def _steps(session: Session, character_id: str, n: _Counts, action: NextAction) 
         _step("retrain", following, "train", done=False, blocker=_why_no_retrain(session, character_id, n, blockers)),
         _step("card", "card", "model_card", count=len(n.cards), blocker=untrained, why=rule),
     ]
+    rail += _editor_step(session, character_id)
     current = _current_key(action, n)
     return [replace(step, state="next") if step.key == current else step for step in rail]
+
+
+def _editor_step(session: Session, character_id: str) -> list[RailStep]:
+    """Flywheel 2, once there is something to turn it with: corrections, the LoRA that learnt from them, its proof."""
+    found = triplets.triplets(session, character_id)
+    if not found.given:
+        return []
+    made = editor_trial.trained(session, character_id)
+    if made:
+        proof = editor_trial.trial(session, made[-1])
+        why = f"{proof.words} {'Enrich edits with it.' if proof.promoted else ''}".strip()
+        return [_step("editor", "corrections", "train", count=found.given, done=proof.promoted, why=why)]
+    blockers = training.dataset(session, character_id, "editor").blockers
+    kept = f", {len(found.held_out)} kept to prove it" if found.held_out else ""
+    why = f"{count(len(found.taught), 'correction')} to learn from{kept}: train the editor"
+    blocker = " ".join(blockers)
+    return [_step("editor", "corrections", "train", count=found.given, done=False, blocker=blocker, why=why)]
 
 
 def _step(

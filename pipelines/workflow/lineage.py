@@ -1,5 +1,5 @@
-"""Where a LoRA comes from, as a graph: sources, what was edited from them, the LoRA that learnt from both, what it drew,
-what of that was kept, the next LoRA; and the editor's own LoRAs beside them."""
+"""Where a LoRA comes from, as a graph: sources, what was edited from them, the LoRA that learnt from both, what it
+drew, what of that was kept, the next LoRA; and the editor's own LoRAs beside them."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping

@@ -28,6 +28,7 @@ from studio.cli import (
     character_command,
     commands,
     crop_command,
+    editor_command,
     export_command,
     import_command,
     lora_command,
@@ -356,6 +357,13 @@ def _card(p: argparse.ArgumentParser) -> None:
     p.add_argument("--export", type=file, metavar="FILE", help="write the card down: a file .md, .json or .html")
 
 
+def _editor(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--version", default="", metavar="vN", help="which editor LoRA (default: the newest)")
+    p.add_argument("--prove", action="store_true", help="make the held-out edits by the base, Enrich's LoRAs and it")
+    p.add_argument("--promote", action="store_true", help="let Enrich edit with it, if it won")
+    p.add_argument("--anyway", action="store_true", help="with --promote: though it has not won")
+
+
 def _rounds(p: argparse.ArgumentParser) -> None:
     p.add_argument("--lineage", action="store_true", help="also where each LoRA comes from, with counts")
     p.add_argument("--export", type=file, metavar="FILE", help="write the rounds down, in Markdown")
@@ -424,6 +432,7 @@ COMMANDS: dict[str, Command] = {
     "enrich": (commands.enrich, "edit the sources along angle, light, background, expression, style", _enrich),
     "review": (commands.review, "list a gate's pictures, decide on them, correct, filter, keep the best", _review),
     "train": (commands.train, "train the next version of a LoRA", _train),
+    "editor": (editor_command.editor, "what corrections teach the editor, its proof, its way into Enrich", _editor),
     "generate": (commands.generate, "draw the character anew with its LoRA", _generate),
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "judge": (commands.judge, "what tells the character from others: its face, its look, or your eyes alone", _judge),

@@ -32,7 +32,7 @@ from studio.components.shell import Shell
 from studio.components.tally import Tally, TallyValue, tally
 from studio.server import choices
 from studio.server.state import Studio
-from studio.tabs import train_grid, train_progress
+from studio.tabs import train_grid, train_progress, train_trial
 from studio.tabs.train_progress import Progress, ProgressForm
 
 NAMES = {
@@ -178,6 +178,7 @@ def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
     progress.runs.pick(**watched)
     progress.compare.input(**watched)
     train_grid.wire(progress.grid, studio, progress.runs)
+    train_trial.wire(progress.trial, studio, progress.runs)
     settings.make.click(**event(ask, partial(make, studio), choice))
     settings.weights.button.click(**event(ask, partial(get_weights, studio), [tab.target]))
 

@@ -1,7 +1,7 @@
 """How a training goes, and went: the runs there are, the curves and samples of the one that is looked at, its grid.
 
 Element ids: ``train-curve``, ``train-samples``, ``train-runs`` (``.run[data-id]``), ``train-compare``,
-``train-identity``; ``train-grid-*`` (see train_grid).
+``train-identity``; ``train-trial-*`` (train_trial), ``train-grid-*`` (train_grid).
 """
 
 from dataclasses import dataclass, field
@@ -18,8 +18,9 @@ from studio.components.painted import rev_of
 from studio.components.runs import Curves, Runs, runs
 from studio.components.samples import Samples, SamplesValue, identity, samples
 from studio.server.state import Studio
-from studio.tabs import train_grid
+from studio.tabs import train_grid, train_trial
 from studio.tabs.train_grid import Grid, GridForm
+from studio.tabs.train_trial import TrialParts
 
 NO_CURVE = "The loss is drawn here while a training runs."
 NO_SAMPLES = "Sample pictures appear here, one column for each checkpoint."
@@ -36,12 +37,13 @@ class Progress:
     compare: gr.Checkbox
     samples: Samples
     identity: Curve
+    trial: TrialParts
     grid: Grid
 
     @property
     def outputs(self) -> list[Block]:
         """What changes with the run."""
-        return [self.runs, self.curve, self.samples, self.identity, *self.grid.outputs]
+        return [self.runs, self.curve, self.samples, self.identity, *self.trial.outputs, *self.grid.outputs]
 
     @property
     def said(self) -> list[Block]:
@@ -80,7 +82,7 @@ def build() -> Progress:
     gr.HTML("<h3>Samples along the way</h3>", elem_classes="tab-title")
     shown = Samples({"empty": NO_SAMPLES}, elem_id="train-samples")
     over = Curve({"empty": NO_IDENTITY}, elem_id="train-identity")
-    return Progress(curve, listed, compare, shown, over, train_grid.build())
+    return Progress(curve, listed, compare, shown, over, train_trial.build(), train_grid.build())
 
 
 def refresh(studio: Studio, progress: Progress, found: list[TrainingRun], form: ProgressForm) -> Updates:
@@ -95,6 +97,7 @@ def refresh(studio: Studio, progress: Progress, found: list[TrainingRun], form: 
         progress.curve: curve_of(found, run, form.compare, curves),
         progress.samples: samples_of(studio, run),
         progress.identity: identity_of(studio, run),
+        **train_trial.refresh(studio, progress.trial, run),
         **train_grid.refresh(studio, progress.grid, run, form.grid, followed=same),
     }
 
