@@ -22,13 +22,15 @@ BASE = "base"
 @dataclass(frozen=True)
 class Node:
     """One thing of the lineage. ``id`` is ``enriched/v1``, ``lora/v2``, ``synthetic/v1`` (what LoRA v1 drew) or
-    ``source`` alone; ``count`` is what it holds (``None``: not counted), ``words`` say more."""
+    ``source`` alone; ``count`` is what it holds (``None``: not counted), ``words`` say more; ``lora`` is
+    the LoRA's own id, where it is one."""
 
     id: str
     kind: Kind
     title: str
     count: int | None
     words: str
+    lora: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class _Telling:
         title = f"LoRA {run.version}" if kind == "lora" else f"editor {run.version}"
         learnt = ", ".join(f"{n} {origin}" for origin, n in rounds.learnt(self.session, run).items())
         words = f"{run.state if not run.lora else 'trained'} on {run.family} with {learnt or 'nothing that is left'}"
-        return Node(f"{kind}/{run.version}", kind, title, None, words)
+        return Node(f"{kind}/{run.version}", kind, title, None, words, run.lora)
 
     def _good(self, images: list[ImageRecord]) -> str:
         good = sum(review.let_through(self.session.store.verdict(i.id)) for i in images)

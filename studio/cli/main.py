@@ -163,9 +163,14 @@ def _character(p: argparse.ArgumentParser) -> None:
 
 
 def _export(p: argparse.ArgumentParser) -> None:
-    told = "; ".join(f"{name}: {words}" for name, words in TITLES.items())
-    p.add_argument("what", choices=WHAT, help=told)
-    p.add_argument("--to", type=file, required=True, metavar="FOLDER", help="a folder that is made, or an empty one")
+    told = "; ".join(f"{name}: {words}" for name, words in (TITLES | export_command.LORA).items())
+    p.add_argument("what", choices=(*WHAT, *export_command.LORA), help=told)
+    p.add_argument(
+        "--to", type=file, metavar="FOLDER",
+        help="a folder that is made, or an empty one; of comfyui ComfyUI's (default: the one that Settings know)",
+    )  # fmt: skip
+    p.add_argument("--version", default="", metavar="vN", help="of a LoRA: which (default: the newest)")
+    p.add_argument("--target", choices=get_args(Target), default="character", help="of a LoRA: whose")
 
 
 def _tag(p: argparse.ArgumentParser) -> None:
@@ -426,7 +431,7 @@ COMMANDS: dict[str, Command] = {
     "tag": (tag_command.tag, "say what pictures show, or who says so", _tag),
     "crop": (crop_command.crop, "crop or turn sources; the files as they came in stay", _crop),
     "captions": (captions_command.captions, "list, check and edit what pictures are learnt with", _captions),
-    "export": (export_command.export_dataset, "write a dataset for other trainers", _export),
+    "export": (export_command.export_it, "write a dataset for other trainers, or a LoRA for the world", _export),
     "character": (character_command.character, "say what a character is, or change it", _character),
     "survey": (commands.survey, "compare LoRAs on the same pictures and prompts", _survey),
     "enrich": (commands.enrich, "edit the sources along angle, light, background, expression, style", _enrich),

@@ -20,6 +20,7 @@ class RunRow(TypedDict):
     facts: str
     lineage: str
     when: str
+    lora: str
 
 
 class RunsValue(TypedDict):
@@ -75,4 +76,5 @@ def _row(run: TrainingRun, parent: str, points: Sequence[Metric]) -> RunRow:
         "facts": " · ".join(facts),
         "lineage": f"{run.family}, {learnt}",
         "when": run.created.isoformat(),
+        "lora": run.lora,
     }

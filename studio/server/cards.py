@@ -46,11 +46,12 @@ class CardPlace(TypedDict):
 
 
 class CardSummary(TypedDict):
-    """A card that was run."""
+    """A card that was run; ``lora`` is the LoRA's name, ``lora_id`` empty for the base model."""
 
     id: str
     version: str
     lora: str
+    lora_id: str
     seed: int
     rate: RateTold
     cells: list[CardPlace]
@@ -235,6 +236,7 @@ def _card_summary(studio: Studio, card: Card) -> CardSummary:
         "id": card.id,
         "version": card.version,
         "lora": lora.name if lora else "base model",
+        "lora_id": lora.id if lora else "",
         "seed": card.seed,
         "rate": RateTold(**asdict(rate), open=rate.open, words=rate.words),
         "cells": [_cell(studio, cell) for cell in board],

@@ -184,11 +184,12 @@ export interface CardPlace {
   why: string;
 }
 
-/** A card that was run. */
+/** A card that was run; ``lora`` is the LoRA's name, ``lora_id`` empty for the base model. */
 export interface CardSummary {
   id: string;
   version: string;
   lora: string;
+  lora_id: string;
   seed: number;
   rate: RateTold;
   cells: CardPlace[];
@@ -461,12 +462,38 @@ export interface Looked {
   pictures: number;
 }
 
+/** Where a LoRA is to go: ``what`` of it, into which folder of this machine. */
+export interface LoraGoes {
+  what: "comfyui" | "hub" | "trainers";
+  folder: string;
+}
+
+/** Where a LoRA is. ``here``: asked from this machine, so that folders can be opened and written; its path is told */
+export interface LoraPlace {
+  id: string;
+  name: string;
+  version: string;
+  trigger: string;
+  path: string;
+  bytes: number;
+  here: boolean;
+  comfy: string[];
+  trained: boolean;
+}
+
 /** What would be downloaded: the file's name, from where, its size in bytes (0: not told), what is known of its */
 export interface LoraThere {
   name: string;
   place: string;
   bytes: number;
   licence: string;
+}
+
+/** What was written, where; what other trainers will do otherwise. */
+export interface LoraWent {
+  folder: string;
+  files: string[];
+  unmapped: Record<string, string[]>;
 }
 
 /** Which pictures a captioner is to caption. */
@@ -532,6 +559,7 @@ export interface Node {
   title: string;
   count: number | null;
   words: string;
+  lora: string;
 }
 
 /** The pictures that a node of the lineage stands for. */

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pipelines.domain.presets import Geometry, ModelFamily
 from pipelines.domain.sizes import shrunk
-from pipelines.models.base import Architecture, Layers, Likeness, Linear, shape_of
+from pipelines.models.base import Architecture, Layers, Likeness, Linear, Trainers, shape_of
 from pipelines.models.bfl_names import Spelling, double_block, embedder, one, outer
 from pipelines.models.part_files import PartFile, transformer
 
@@ -57,6 +57,7 @@ class Flux2Klein(Architecture):
     prefix = "transformer."
     modelspec = "Flux.2-klein-4b"
     kohya = "flux_2_klein_4b"
+    trainers = Trainers("flux2_klein_4b")
     claim = re.compile(r"flux[ ._-]?2|klein")
 
     def files(self) -> tuple[PartFile, ...]:

@@ -9,7 +9,7 @@ import { address, get, newest, post } from "../core/net.js";
 import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
 import { planChains } from "../enrich/chains.js";
 import { openPicture } from "../pictures/open.js";
-import { openWheel } from "../wheel/dialog.js";
+import { Doors } from "../wheel/doors.js";
 import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
 import { besideWords, loraWords, named, noCardWords } from "./describe.js";
@@ -113,7 +113,7 @@ class ModelCard {
     this.rule = h("p", { id: "card-rule", class: "card-rule dim" });
     this.gauge = new Gauge();
     this.keys = this.keyLine();
-    this.wheel = button("Rounds", openWheel, { id: "card-wheel", class: "quiet", title: "Rounds and lineage" });
+    this.doors = new Doors();
     this.compared = h("p", { id: "card-compared", class: "card-ahead" });
     this.next = button("Failed cells to Enrich", () => this.planFailed(), { id: "card-failed", class: "quiet" });
     /** @type {string | undefined} */
@@ -133,7 +133,15 @@ class ModelCard {
   }
 
   bar() {
-    const left = [this.versions.field, this.beside.field, this.wheel, this.next, this.exports, this.report, this.look];
+    const left = [
+      this.versions.field,
+      this.beside.field,
+      this.doors.nodes,
+      this.next,
+      this.exports,
+      this.report,
+      this.look,
+    ];
     const right = [this.lora.field, inline("Seed", this.seed), this.get, this.run];
     return h("div", { class: "card-bar" }, left, h("span", { class: "grow" }), right);
   }
@@ -295,6 +303,7 @@ class ModelCard {
   paintUses(shown) {
     this.next.hidden = !shown?.cells.some((cell) => cell.verdict === "wrong");
     this.exports.hidden = !shown;
+    this.doors.show(shown);
     if (this.exported === shown?.version) return;
     this.exported = shown?.version;
     const link = ([form, words] = ["", ""]) =>

@@ -3,9 +3,11 @@
 
 import { h } from "../core/dom.js";
 import { painted } from "../core/island.js";
+import { openLora } from "../wheel/lora.js";
 
 /**
- * @typedef {{ id: string, title: string, state: string, tone: string, facts: string, lineage: string, when: string }} Row
+ * @typedef {{ id: string, title: string, state: string, tone: string, facts: string, lineage: string, when: string,
+ *   lora: string }} Row
  * @typedef {{ rows?: Row[], selected?: string, empty?: string }} Value
  */
 
@@ -42,10 +44,13 @@ painted("runs", ({ set, draw, trigger }) => {
   };
   return (/** @type {Value} */ { rows = [], selected, empty }) => {
     if (!rows.length) return h("div", { class: "empty" }, empty ?? "No training yet.");
-    return h(
+    const lora = rows.find((row) => row.id === selected)?.lora;
+    const list = h(
       "div",
       { class: "list" },
       rows.map((row) => entry(row, row.id === selected, () => pick(row.id))),
     );
+    const where = { type: "button", id: "train-where", class: "where", onclick: () => openLora(lora ?? "") };
+    return [list, lora ? h("button", where, "Where is my LoRA") : null];
   };
 });

@@ -5,9 +5,10 @@ import { h, put } from "../core/dom.js";
 import { count } from "../core/format.js";
 import { get } from "../core/net.js";
 import { openTab } from "../core/tabs.js";
-import { attempt, dialog } from "../core/ui.js";
+import { attempt, button, dialog } from "../core/ui.js";
 import { openPicture } from "../pictures/open.js";
 import { thumb } from "../pictures/parts.js";
+import { openLora } from "./lora.js";
 import { lineagePicture } from "./picture.js";
 
 /** @import { Node, NodePictures, RoundTold, Wheel } from "../types.js" */
@@ -87,6 +88,7 @@ async function showNode(node, shown, box) {
     shown,
     h("h3", {}, `${node.title}: ${count(pictures.length, "picture")}`),
     h("p", { class: "dim" }, node.words),
+    node.lora ? button("Where is this LoRA", () => openLora(node.lora), { id: "wheel-lora" }) : null,
     h("div", { class: "lineage" }, pictures.slice(0, MOST).map(tile)),
     more,
   );
