@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, ImageMade, Progress, Scored, Started, Warned
 from pipelines.domain.faults import in_words
+from pipelines.domain.messages import Ask
 from pipelines.domain.requests import (
     CalibrateRequest,
     CaptionRequest,
@@ -62,7 +63,8 @@ class Shared:
 
 @dataclass(frozen=True)
 class JobContext:
-    """What a handler works with: ``emit`` tells the app, ``cancelled`` asks it. ``scored`` are pictures with scores."""
+    """What a handler works with: ``emit`` tells the app, ``cancelled`` asks it, and ``asked`` what to do now besides.
+    ``scored`` are pictures with scores."""
 
     job: str
     shared: Shared
@@ -70,6 +72,7 @@ class JobContext:
     scored: Set[str]
     emit: Emit
     cancelled: Callable[[], bool]
+    asked: Callable[[], frozenset[Ask]] = frozenset
 
     @property
     def workspace(self) -> Workspace:
@@ -223,7 +226,7 @@ def train(request: TrainRequest, context: JobContext) -> Result:
     wanted = request.scoring if request.settings.face_weight else None
     faces = finder(wanted, context.workspace, context.settings) if wanted else None
     return run(request, resident=context.resident, workspace=context.workspace, settings=context.settings,
-               emit=emit, cancelled=context.cancelled, finder=faces)  # fmt: skip
+               emit=emit, cancelled=context.cancelled, asked=context.asked, finder=faces)  # fmt: skip
 
 
 def obtain(request: ObtainRequest, context: JobContext) -> Result:

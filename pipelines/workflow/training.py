@@ -37,9 +37,17 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "resolution": (32, 4096),
     "face_weight": (0, 100),
     "ema": (0, 0.9999),
+    "batch": (1, 1024),
+    "accumulate": (1, 1024),
+    "warmup": (0, 100_000),
+    "caption_dropout": (0, 1),
+    "save_every": (1, 100_000),
+    "sample_every": (1, 100_000),
+    "checkpoints_total_limit": (1, 1000),
+    "source_share": (0, 1),
     "seed": (0, 2**32 - 1),
 }
-"""From where to where a new training may set what people set most; a resolution is a multiple of the model's, too."""
+"""From where to where a new training may set its numbers; a resolution is a multiple of the model's, too."""
 SAMPLE_STEPS = 20
 """Steps of an editor's samples at most: they are to be compared with each other, and are made with each checkpoint."""
 SAMPLE_CELLS = ("front/neutral", "half-left/smiling", "profile-right/neutral")

@@ -21,6 +21,7 @@ class RunRow(TypedDict):
     lineage: str
     when: str
     lora: str
+    job: str
 
 
 class RunsValue(TypedDict):
@@ -77,4 +78,5 @@ def _row(run: TrainingRun, parent: str, points: Sequence[Metric]) -> RunRow:
         "lineage": f"{run.family}, {learnt}",
         "when": run.created.isoformat(),
         "lora": run.lora,
+        "job": run.job if run.state == "running" else "",
     }

@@ -109,11 +109,16 @@ def status_routes(studio: Studio) -> APIRouter:
         return now(studio)
 
     @router.post("/jobs/{job_id}/{action}")
-    def job(job_id: str, action: Literal["cancel", "end", "resume", "pause", "unpause", "dismiss"]) -> Done:
-        """``end`` stops the process of a job that was told to stop and does not."""
+    def job(
+        job_id: str, action: Literal["cancel", "end", "resume", "pause", "unpause", "dismiss", "sample", "save"]
+    ) -> Done:
+        """``end`` stops the process of a job that was told to stop and does not; ``sample`` and ``save`` are for a
+        training that is running."""
         jobs = studio.session.jobs
         if action == "end":
             jobs.cancel(job_id, force=True)
+        elif action in ("sample", "save"):
+            jobs.ask(job_id, action)
         else:
             getattr(jobs, action)(job_id)
         return {"ok": True}
