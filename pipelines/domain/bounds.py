@@ -21,6 +21,9 @@ Count = Annotated[int, Field(ge=1, le=100_000)]
 """How many at most."""
 More = Annotated[int, Field(ge=0, le=2)]
 """How many pictures of the character an editor sees beside the one that it edits."""
+MOST_RANK = 1024
+Rank = Annotated[int, Field(ge=1, le=MOST_RANK)]
+"""The rank of a merged LoRA."""
 Fraction = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 

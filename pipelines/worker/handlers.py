@@ -17,6 +17,7 @@ from pipelines.domain.requests import (
     CalibrateRequest,
     CaptionRequest,
     ExamineRequest,
+    MergeRequest,
     ObtainLoraRequest,
     ObtainRequest,
     PracticeRequest,
@@ -286,6 +287,18 @@ def obtain_lora(request: ObtainLoraRequest, context: JobContext) -> Result:
     return {"lora": lora.model_dump(mode="json")}
 
 
+def merge_loras(request: MergeRequest, context: JobContext) -> Result:
+    """Merge LoRA files into a new one in the library's folder. Result: ``lora``, its record, ``error`` and ``worst``
+    (``pipelines.engine.lora_merge``)."""
+    from pipelines.engine.lora_merge import merge
+
+    family = _family(request.family, context)
+    context.emit(Started(total=100, unit="percent"))
+    made = merge(request, family, context.workspace, context.settings, _percent(context), context.cancelled)
+    context.emit(Warned(text=made.words))
+    return {"lora": made.lora.model_dump(mode="json"), "error": made.error, "worst": list(made.worst)}
+
+
 def caption(request: CaptionRequest, context: JobContext) -> Result:
     """Caption pictures. Result: ``images``, how many were."""
     from pipelines.worker.read import caption as run
@@ -316,6 +329,7 @@ HANDLERS: dict[str, Handler] = {
     "obtain": obtain,
     "prepare": prepare,
     "obtain-lora": obtain_lora,
+    "merge-loras": merge_loras,
     "caption": caption,
     "read": read,
 }

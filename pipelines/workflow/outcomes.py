@@ -3,7 +3,14 @@
 from pathlib import Path
 
 from pipelines.domain.records import Job, LoraRecord, TrainingRun
-from pipelines.domain.requests import CalibrateRequest, ObtainLoraRequest, PracticeRequest, Request, TrainRequest
+from pipelines.domain.requests import (
+    CalibrateRequest,
+    MergeRequest,
+    ObtainLoraRequest,
+    PracticeRequest,
+    Request,
+    TrainRequest,
+)
 from pipelines.engine import weights
 from pipelines.models.lora_files import inspect
 from pipelines.models.lora_targets import target_of
@@ -20,7 +27,7 @@ def ended(session: Session, job: Job, request: Request) -> None:
         calibration.record(session, job, request)
     elif isinstance(request, PracticeRequest) and job.state == "done":
         practice.take_in(session, job, request)
-    elif isinstance(request, ObtainLoraRequest) and job.state == "done":
+    elif isinstance(request, ObtainLoraRequest | MergeRequest) and job.state == "done":
         _lora_arrived(session, LoraRecord.model_validate(job.result["lora"]))
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import get_args
 
-from pipelines.domain.bounds import Cosine, Count, Each, Fraction, Guidance, More, Seed, Steps, Weight
+from pipelines.domain.bounds import Cosine, Count, Each, Fraction, Guidance, More, Rank, Seed, Steps, Weight
 from pipelines.domain.records import PERSON, TOKEN, Angle, Expression, ImageKind, JudgedBy, Label, Target, Way
 from pipelines.practice.run import Wish
 from pipelines.workflow.calibration import CalibrateOptions
@@ -32,6 +32,7 @@ from studio.cli import (
     export_command,
     import_command,
     lora_command,
+    merge_command,
     models_command,
     practice_command,
     rebuild_command,
@@ -394,6 +395,12 @@ def _loras(p: argparse.ArgumentParser) -> None:
     p.add_argument("--catalogue", action="store_true", help="list the LoRAs that are known, here or not")
 
 
+def _merge(p: argparse.ArgumentParser) -> None:
+    p.add_argument("loras", nargs="+", metavar="NAME=WEIGHT", help="two or more LoRAs of one model")
+    p.add_argument("--name", required=True, help="what the new LoRA is called")
+    p.add_argument("--rank", type=number(Rank), help="keep the best of this rank (default: all, their ranks add up)")
+
+
 def _models(p: argparse.ArgumentParser) -> None:
     """Without an option: what there is, what is recommended here, what the character works with."""
     p.add_argument("--generator", default="", metavar="MODEL", help="let the character be drawn by this model")
@@ -446,6 +453,7 @@ COMMANDS: dict[str, Command] = {
     "models": (models_command.models, "which models there are, what is recommended here; change or get them", _models),
     "unload": (unload_command.unload, "let a running studio give back the memory of its models", _nothing),
     "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
+    "merge": (merge_command.merge, "make one LoRA of several, and say what is lost", _merge),
     "weights": (weights_command.model_weights, "which models are here or missing; copies of them", _weights),
     "status": (commands.status, "where the wheel stands", _nothing),
     "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),

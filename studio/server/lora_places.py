@@ -11,9 +11,10 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
+from pipelines.domain.bounds import Rank, Weight
 from pipelines.storage.names import slug
-from pipelines.workflow import lora_folder
-from studio.server.in_words import Done, InWords
+from pipelines.workflow import lora_folder, merging
+from studio.server.in_words import Begun, Done, InWords
 from studio.server.loopback import from_here, only_from_here
 from studio.server.state import Studio
 
@@ -21,9 +22,17 @@ OPENERS = {"darwin": "open", "win32": "explorer"}
 """What opens a folder, by ``sys.platform``; elsewhere ``xdg-open``."""
 
 
+class LoraBeside(TypedDict):
+    """A LoRA that another can be merged with."""
+
+    id: str
+    name: str
+
+
 class LoraPlace(TypedDict):
     """Where a LoRA is. ``here``: asked from this machine, so that folders can be opened and written; its path is told
-    to nobody else. ``comfy``: folders for LoRAs of other programs; ``trained``: it was trained here."""
+    to nobody else. ``comfy``: folders for LoRAs of other programs; ``trained``: it was trained here; ``beside``: LoRAs
+    that it can be merged with."""
 
     id: str
     name: str
@@ -34,6 +43,15 @@ class LoraPlace(TypedDict):
     here: bool
     comfy: list[str]
     trained: bool
+    beside: list[LoraBeside]
+
+
+class LoraMerge(Frozen):
+    """LoRAs to be made into one called ``name``: ids with weights, to ``rank`` (``None``: the sum of theirs)."""
+
+    rows: tuple[tuple[str, Weight], ...] = Field(min_length=2, max_length=20)
+    name: str = Field(min_length=1, max_length=100)
+    rank: Rank | None = None
 
 
 class LoraGoes(Frozen):
@@ -68,7 +86,13 @@ def lora_place_routes(studio: Studio) -> APIRouter:
             "here": here,
             "comfy": [str(folder) for folder in found.comfy] if here else [],
             "trained": found.lora.origin == "trained",
+            "beside": [{"id": x.id, "name": x.name} for x in merging.beside(studio.session, found.lora)],
         }
+
+    @router.post("/loras/merge")
+    def merge(asked: LoraMerge) -> Begun:
+        """Make one LoRA of several, as a job; its end tells what is lost."""
+        return {"job": merging.submit(studio.session, merging.MergeOptions(asked.rows, asked.name, asked.rank)).id}
 
     @router.get("/loras/{lora_id}/file")
     def file(lora_id: str) -> Response:

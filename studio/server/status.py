@@ -25,6 +25,7 @@ LOSES = {
     "examine": "What is read stays; Resume reads the rest.",
     "targets": "What is drawn stays; Resume draws the rest.",
     "obtain": "What has arrived stays; Resume fetches the rest.",
+    "merge-loras": "The files stay as they are; Resume merges them anew.",
     "obtain-lora": "What has arrived stays; Resume fetches the rest.",
     "caption": "What is captioned stays; Resume captions the rest.",
     "read": "What is read stays; Resume reads the rest.",

@@ -462,10 +462,23 @@ export interface Looked {
   pictures: number;
 }
 
+/** A LoRA that another can be merged with. */
+export interface LoraBeside {
+  id: string;
+  name: string;
+}
+
 /** Where a LoRA is to go: ``what`` of it, into which folder of this machine. */
 export interface LoraGoes {
   what: "comfyui" | "hub" | "trainers";
   folder: string;
+}
+
+/** LoRAs to be made into one called ``name``: ids with weights, to ``rank`` (``None``: the sum of theirs). */
+export interface LoraMerge {
+  rows: [string, number][];
+  name: string;
+  rank?: number | null;
 }
 
 /** Where a LoRA is. ``here``: asked from this machine, so that folders can be opened and written; its path is told */
@@ -479,6 +492,7 @@ export interface LoraPlace {
   here: boolean;
   comfy: string[];
   trained: boolean;
+  beside: LoraBeside[];
 }
 
 /** What would be downloaded: the file's name, from where, its size in bytes (0: not told), what is known of its */

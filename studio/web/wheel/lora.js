@@ -5,6 +5,7 @@ import { h, put } from "../core/dom.js";
 import { bytes } from "../core/format.js";
 import { address, get, post } from "../core/net.js";
 import { attempt, button, definitions, dialog, problemLine, toast, wordsOf } from "../core/ui.js";
+import { mergeForm } from "./merge.js";
 import { chooseFolder } from "../shell/folders.js";
 
 /** @import { LoraGoes, LoraPlace, LoraWent } from "../types.js" */
@@ -31,6 +32,7 @@ function content(place) {
     definitions(lines),
     h("div", { class: "row" }, place.here ? folderButtons(place) : null, download),
     place.here ? ways(place) : h("p", { class: "dim" }, elsewhere),
+    place.beside.length ? mergeForm(place) : null,
   ];
 }
 
