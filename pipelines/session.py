@@ -10,6 +10,7 @@ from typing import Any
 from pipelines.domain.presets import ModelFamily
 from pipelines.domain.records import Character
 from pipelines.queue.job_queue import JobQueue
+from pipelines.queue.jobs import Jobs
 from pipelines.storage.presets import PresetFolder, Presets
 from pipelines.storage.settings import Settings, load
 from pipelines.storage.store import Store
@@ -22,12 +23,14 @@ class NotFound(LookupError):
 
 @dataclass
 class Session:
-    """An open workspace. ``queue`` is absent when it was opened for reading only."""
+    """An open workspace. ``queue`` is absent when it was opened for reading only; then ``elsewhere`` may be that of a
+    studio which has the workspace open."""
 
     workspace: Workspace
     store: Store
     settings: Settings
     queue: JobQueue | None = None
+    elsewhere: Jobs | None = None
     preset_folder: PresetFolder = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -49,8 +52,13 @@ class Session:
         return cls(workspace, store, settings)
 
     @property
-    def jobs(self) -> JobQueue:
-        """The queue. Raises RuntimeError in a session opened for reading."""
+    def jobs(self) -> Jobs:
+        """The queue that does the work. Raises RuntimeError in a session opened for reading alone."""
+        return self.elsewhere or self.own_queue
+
+    @property
+    def own_queue(self) -> JobQueue:
+        """This process's queue. Raises RuntimeError in a session opened for reading."""
         if self.queue is None:
             raise RuntimeError("This workspace was opened for reading only.")
         return self.queue
@@ -77,6 +85,12 @@ class Session:
             f"There is no model preset {name!r} (known: {', '.join(known)}). If it was one of your own, its file is"
             " gone or broken: look into Your presets in Settings, or at flenwheel presets."
         )
+
+    def read_again(self) -> None:
+        """Read the records anew: a session opened for reading knows them as they were then."""
+        if self.store.read_only:
+            self.store.close()
+            self.store = Store.open(self.workspace.root, read_only=True)
 
     def close(self) -> None:
         """Stop the worker and release the workspace."""

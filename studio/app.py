@@ -124,6 +124,7 @@ def build(
         mcp_server=False,
         theme=theme(),
         head=web.head(),
+        favicon_path=str(web.ICON),
         allowed_paths=[],
     )
     mounted = next(route for route in app.routes if isinstance(route, Mount))
@@ -162,7 +163,7 @@ def serve(workspace: Path, opening: Opening, door: socket.socket, *, open_browse
         studio.session.store.announce(studio.address)
         if open_browser:
             threading.Timer(1.0, webbrowser.open, entrances(place, password)[:1]).start()
-        warm = threading.Timer(WARM_AFTER, lambda: studio.session.jobs.warm())  # the page comes first
+        warm = threading.Timer(WARM_AFTER, lambda: studio.session.own_queue.warm())  # the page comes first
         warm.daemon = True
         warm.start()
         words = welcome(place, workspace, password, told=not opening.password)

@@ -117,7 +117,7 @@ class PracticeRun:
         for job in everyone:
             if job.state not in ENDED:
                 self.work("earlier", job)
-        last = self.session.jobs.job(everyone[-1].id) if everyone else None
+        last = self.session.own_queue.job(everyone[-1].id) if everyone else None
         if last and last.state != "done" and last.kind in OURS:
             self._resume(last)
         for job in self.session.store.all(Job, character=self.character.id):
@@ -127,7 +127,7 @@ class PracticeRun:
     def _resume(self, last: Job) -> None:
         """Go on with a job; where its pictures do not stand any more, its stage asks anew for what does."""
         try:
-            job = self.session.jobs.resume(last.id)
+            job = self.session.own_queue.resume(last.id)
         except NotAllowed as refusal:
             self.tell({"event": "not resumed", "title": last.title, "why": str(refusal)})
         else:

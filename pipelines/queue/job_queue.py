@@ -62,16 +62,20 @@ class JobQueue:
         character: str = "",
         resumes: str = "",
         alongside: Callable[[Job], Iterable[Record]] = lambda job: (),
+        *,
+        job_id: str = "",
     ) -> Job:
         """Put ``request`` into the queue; returns its job at once, durable. Raises QueueClosed, and NotAllowed when it
         may not begin as things are.
 
         ``alongside`` makes records that belong to the job, such as its training run: all of them are kept or none,
-        and they are there before the job begins.
+        and they are there before the job begins. ``job_id`` is for one that was named elsewhere, by ``new_id``.
         """
         request = self._admit(request)
+        if self._dispatcher.job(job_id):
+            raise NotAllowed(f"There is a job {job_id!r} already.")
         job = Job(
-            id=new_id(), kind=request.kind, title=title, character=character,
+            id=job_id or new_id(), kind=request.kind, title=title, character=character,
             request=request.model_dump(mode="json"), resumes=resumes,
         )  # fmt: skip
         check(job)

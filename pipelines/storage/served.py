@@ -1,4 +1,4 @@
-"""The address of another program's server on this machine, as Settings hold it."""
+"""Addresses as Settings hold them: of another program's server on this machine, and one that is told of jobs."""
 
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -48,3 +48,16 @@ def _is_here(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host in _HERE
+
+
+def web_address(text: str) -> str:
+    """``text`` when it is an address that words can be sent to, or empty. Raises ValueError."""
+    given = text.strip()
+    try:
+        parts = urlsplit(given)
+        right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        right = False
+    if given and (not right or any(c.isspace() or not c.isprintable() for c in given)):
+        raise ValueError(f"{given!r} is no address: it begins with https:// or http://")
+    return given

@@ -23,7 +23,7 @@ from pipelines.domain.presets import Role
 from pipelines.storage.atomic import write_durably
 from pipelines.storage.preset_files import PresetError
 from pipelines.storage.presets import FOLDER, Presets, load_presets, shipped
-from pipelines.storage.served import address
+from pipelines.storage.served import address, web_address
 
 FILE = "settings.toml"
 
@@ -67,6 +67,7 @@ def _here(text: str) -> str:
     return text.strip()
 
 
+TellAddress = Annotated[str, AfterValidator(web_address)]
 CaptionerAddress = Annotated[str, AfterValidator(_here)]
 if TYPE_CHECKING:
     Generator = Editor = str
@@ -112,6 +113,10 @@ class Settings(BaseSettings):
     captioner_address: CaptionerAddress = Field(
         "", title="Captioner's address",
         description="A server on this machine that captions by the OpenAI interface, such as http://127.0.0.1:8080/v1.",
+    )  # fmt: skip
+    tell_address: TellAddress = Field(
+        "", title="Tell when a job ends",
+        description="A web address (webhook) that gets a line of words when a job ends or fails. Empty: none.",
     )  # fmt: skip
     memory_budget_gib: float = Field(
         0, ge=0, le=10_000, title="GPU memory, GiB", description="GPU memory to use at most, GiB. 0: all of the card's."
@@ -163,8 +168,8 @@ def places() -> frozenset[str]:
 
 
 def local() -> frozenset[str]:
-    """The settings that speak of what is on this machine besides places: another machine has no say in them."""
-    return frozenset({"captioner_address"})
+    """The settings besides places that name what this machine reaches: another machine has no say in them."""
+    return frozenset({"captioner_address", "tell_address"})
 
 
 def several(text: str) -> list[Path]:

@@ -33,4 +33,4 @@ def open_queue(session: Session, handlers: str = HANDLERS) -> None:
     that ends. What an earlier session left waiting begins at once, so it is asked from the first moment on."""
     admit = partial(admission.admit, session)
     session.queue = JobQueue(session.store, session.workspace, session.settings, handlers, admit)
-    session.jobs.on_end(partial(outcomes.ended, session))
+    session.own_queue.on_end(partial(outcomes.ended, session))

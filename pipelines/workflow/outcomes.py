@@ -16,7 +16,7 @@ from pipelines.models.lora_files import inspect
 from pipelines.models.lora_targets import target_of
 from pipelines.session import Session
 from pipelines.storage.atomic import remove
-from pipelines.workflow import calibration, practice
+from pipelines.workflow import calibration, practice, telling
 
 
 def ended(session: Session, job: Job, request: Request) -> None:
@@ -29,6 +29,7 @@ def ended(session: Session, job: Job, request: Request) -> None:
         practice.take_in(session, job, request)
     elif isinstance(request, ObtainLoraRequest | MergeRequest) and job.state == "done":
         _lora_arrived(session, LoraRecord.model_validate(job.result["lora"]))
+    telling.ended(session, job)
 
 
 def _lora_arrived(session: Session, arrived: LoraRecord) -> None:

@@ -6,7 +6,7 @@ Answers go to standard output (one JSON object with ``--json``), progress to sta
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,9 +19,11 @@ from pipelines.domain.shots import Plan
 from pipelines.domain.words import count
 from pipelines.planning.sampling import notes
 from pipelines.session import NotFound, Session
+from pipelines.storage.store import StoreReadOnly, WorkspaceBusy
 from pipelines.workflow import chains, characters, loras, sources
 from pipelines.workflow.opening import open_session
 from pipelines.workflow.references import Beside
+from studio.cli.open_studio import HandedJobs, OpenStudio
 from studio.cli.outermost import DONE, FAILED
 from studio.cli.progress import follow
 from studio.cli.speech import say, say_json
@@ -68,6 +70,31 @@ def in_session(options: argparse.Namespace, *, read_only: bool = False) -> Itera
         for words in session.store.repairs:
             say(words, sys.stderr)
         yield session
+
+
+@contextmanager
+def in_session_or_beside(options: argparse.Namespace) -> Iterator[Session]:
+    """As ``in_session``, for a command that only reads and asks for jobs: when a studio has the workspace open they are
+    handed to it. Raises WorkspaceBusy when that is no studio, or when something is to be written after all."""
+    with ExitStack() as open_now:
+        try:
+            session = open_now.enter_context(in_session(options))
+        except WorkspaceBusy as busy:
+            if not busy.address:
+                raise
+            session = open_now.enter_context(in_session(options, read_only=True))
+            session.elsewhere = HandedJobs(OpenStudio(busy.address), session.read_again)
+            open_now.enter_context(_nothing_written(busy))
+            say(f"The studio at {busy.address} has this workspace open: it does the work.", sys.stderr)
+        yield session
+
+
+@contextmanager
+def _nothing_written(busy: WorkspaceBusy) -> Iterator[None]:
+    try:
+        yield
+    except StoreReadOnly:
+        raise busy from None
 
 
 def character_of(session: Session, options: argparse.Namespace) -> Character:

@@ -11,7 +11,17 @@ from pipelines.workflow import caption_edits as editing
 from pipelines.workflow import reading
 from pipelines.workflow.captions import Captions, written_by
 from pipelines.workflow.review import get
-from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, picture_ids, work
+from studio.cli.answers import (
+    Answer,
+    Told,
+    Usage,
+    character_of,
+    command,
+    in_session,
+    in_session_or_beside,
+    picture_ids,
+    work,
+)
 
 
 @command
@@ -22,7 +32,7 @@ def captions(options: argparse.Namespace) -> Answer:
     if machine and (change is not None or options.undo or options.dry_run or (options.write and options.forget)):
         raise Usage("--write and --forget go by themselves: with pictures, --kind and --tag alone.")
     writing = (change is not None or options.undo or machine) and not options.dry_run
-    with in_session(options, read_only=not writing) as session:
+    with in_session_or_beside(options) if options.write else in_session(options, read_only=not writing) as session:
         character = character_of(session, options).id
         if options.undo:
             edit, back = editing.undo(session, character)

@@ -44,6 +44,7 @@ from studio.cli.answers import (
     command,
     doubtful_sources,
     in_session,
+    in_session_or_beside,
     lora_of,
     lora_rows,
     make_pictures,
@@ -61,7 +62,7 @@ JUDGED = {"face": "its face", "look": "its look", "none": "your eyes alone"}
 @command
 def enrich(options: argparse.Namespace) -> Answer:
     """Edit the sources."""
-    with in_session(options) as session:
+    with in_session_or_beside(options) as session:
         plan = enriching.plan(
             session,
             character_of(session, options).id,
@@ -94,7 +95,7 @@ def _failed_cells(session: Session, options: argparse.Namespace) -> tuple[str, .
 @command
 def generate(options: argparse.Namespace) -> Answer:
     """Draw the character anew."""
-    with in_session(options) as session:
+    with in_session_or_beside(options) as session:
         character = character_of(session, options)
         plan = generating.plan(
             session,
@@ -118,7 +119,7 @@ def generate(options: argparse.Namespace) -> Answer:
 @command
 def survey(options: argparse.Namespace) -> Answer:
     """Compare stacks, or write the decision on the newest survey down."""
-    with in_session(options) as session:
+    with in_session(options) if options.decide else in_session_or_beside(options) as session:
         character = character_of(session, options)
         if options.decide:
             made = _newest_survey(session, character)
@@ -221,7 +222,7 @@ def _label(session: Session, chosen: list[str], options: argparse.Namespace) -> 
 @command
 def train(options: argparse.Namespace) -> Answer:
     """Train the next version of a LoRA, or say what it would learn from."""
-    with in_session(options) as session:
+    with in_session(options, read_only=True) if options.dry_run else in_session_or_beside(options) as session:
         character = character_of(session, options)
         wanted = training.TrainOptions(options.target, options.preset, dict(_set(options.set)))
         learning = training.dataset(session, character.id, wanted.target)
@@ -249,7 +250,8 @@ def _set(changes: Iterable[str]) -> Iterator[tuple[str, str]]:
 @command
 def score(options: argparse.Namespace) -> Answer:
     """Judge pictures again against the present sources."""
-    with in_session(options) as session:
+    writing = options.confirm or options.others
+    with in_session(options) if writing else in_session_or_beside(options) as session:
         character = character_of(session, options)
         for image_id in picture_ids(session, options, options.confirm):
             sources.confirm(session, image_id)
@@ -318,7 +320,7 @@ def _calibrate(session: Session, character: Character, wanted: calibrating.Calib
 @command
 def card(options: argparse.Namespace) -> Answer:
     """Run the model card, or show one that was run: with what another had, or written down."""
-    with in_session(options) as session:
+    with in_session(options, read_only=True) if options.show else in_session_or_beside(options) as session:
         character = character_of(session, options)
         data: Told = {}
         if options.against and not options.show:

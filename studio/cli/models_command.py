@@ -9,7 +9,7 @@ from pipelines.domain.records import Character
 from pipelines.session import Session
 from pipelines.workflow import models as choice
 from pipelines.workflow import render
-from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, work
+from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, in_session_or_beside, work
 
 
 @command
@@ -20,7 +20,7 @@ def models(options: argparse.Namespace) -> Answer:
         raise Usage("--new-round goes with --generator or --editor.")
     if options.get and changing:
         raise Usage("Either --get, or --generator and --editor: one after the other.")
-    with in_session(options, read_only=not (options.get or changing)) as session:
+    with in_session_or_beside(options) if options.get else in_session(options, read_only=not changing) as session:
         if options.get:
             return _get(session, options.get)
         someone = session.store.all(Character)

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 
 from pipelines.domain.records import Job
-from pipelines.queue.job_queue import JobQueue
+from pipelines.queue.jobs import Jobs
 from pipelines.queue.status import Status
 from pipelines.workflow.render import about
 
 ENDED = ("done", "failed", "cancelled", "interrupted")
 
 
-def follow(queue: JobQueue, job: Job, told: Callable[[Status], None] | None = None) -> Job:
+def follow(queue: Jobs, job: Job, told: Callable[[Status], None] | None = None) -> Job:
     """Wait for a job, telling its progress (to ``told``, if given, instead of the terminal); the first Ctrl-C cancels
     it, the second ends its process, the third is raised. Returns the job as it ended."""
     asked = 0
@@ -38,7 +38,7 @@ def follow(queue: JobQueue, job: Job, told: Callable[[Status], None] | None = No
                 last = _tell("Stopping at the next step. Ctrl-C again ends it now: what is finished stays.", last)
 
 
-def _line(queue: JobQueue) -> str:
+def _line(queue: Jobs) -> str:
     status = queue.status()
     if status.job is None:
         return ""

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pipelines.domain.records import ImageRecord
 from pipelines.session import Session
 from pipelines.workflow import reading, review, sources, tagging
-from studio.cli.answers import Answer, Usage, character_of, command, in_session, picture_ids, work
+from studio.cli.answers import Answer, Usage, character_of, command, in_session, in_session_or_beside, picture_ids, work
 
 
 @command
@@ -19,7 +19,7 @@ def tag(options: argparse.Namespace) -> Answer:
         raise Usage("Say which pictures: their ids, or the first characters of these.")
     if changing and options.read:
         raise Usage("Either say what pictures show or have them read.")
-    with in_session(options, read_only=not (changing or options.read)) as session:
+    with in_session_or_beside(options) if options.read else in_session(options, read_only=not changing) as session:
         character = character_of(session, options).id
         chosen = [review.get(session, i) for i in picture_ids(session, options, options.images)]
         if options.read:

@@ -16,6 +16,7 @@ from pipelines.workflow import card as cards
 from pipelines.workflow import card_report, loras, render, rounds
 from pipelines.workflow.card import CardOptions
 from studio.server.in_words import STILL, Begun, InWords
+from studio.server.shown import for_the_shown
 from studio.server.state import Studio
 from studio.server.tiles import Tile, tile
 
@@ -132,7 +133,7 @@ def card_routes(studio: Studio) -> APIRouter:
     def card_list() -> Cards:
         return told(studio)
 
-    @router.post("/cards")
+    @router.post("/cards", dependencies=[for_the_shown(studio)])
     def run_card(
         lora: Annotated[str, Body()] = CardOptions.lora, seed: Annotated[Seed | None, Body()] = CardOptions.seed
     ) -> Begun:

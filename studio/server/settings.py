@@ -22,6 +22,7 @@ from pipelines.storage.settings import (
     there,
     title_of,
 )
+from pipelines.workflow import telling
 from studio.server.in_words import InWords
 from studio.server.loopback import from_here, only_from_here
 from studio.server.state import Studio
@@ -104,7 +105,18 @@ def found(changes: dict[str, Any]) -> list[str]:
             more = f" and {count(loras, 'LoRA')}" if loras else ""
             there_are = f"{count(usable, 'model file')}{more} found there"
             told.append(f"{one.folder}: {one.problem or there_are}")
+    if address := changes.get("tell_address"):
+        told.append(_heard(str(address)))
     return told
+
+
+def _heard(address: str) -> str:
+    """Whether an address takes what it is told, tried with a first line."""
+    try:
+        telling.tell(address, telling.HELLO)
+    except telling.NotTold as error:
+        return str(error)
+    return f"{title_of('tell_address')}: a first line was sent there"
 
 
 def _field(name: str, schema: dict[str, Any], value: Any) -> SettingField:

@@ -115,7 +115,7 @@ def status_routes(studio: Studio) -> APIRouter:
     ) -> Done:
         """``end`` stops the process of a job that was told to stop and does not; ``sample`` and ``save`` are for a
         training that is running."""
-        jobs = studio.session.jobs
+        jobs = studio.session.own_queue
         if action == "end":
             jobs.cancel(job_id, force=True)
         elif action in ("sample", "save"):
@@ -127,7 +127,7 @@ def status_routes(studio: Studio) -> APIRouter:
     @router.post("/unload")
     def unload() -> Done:
         """Give back the memory of what is loaded."""
-        studio.session.jobs.unload()
+        studio.session.own_queue.unload()
         return {"ok": True}
 
     @router.post("/notices/close")
@@ -163,7 +163,7 @@ def _rail(studio: Studio) -> RailShown:
 
 
 def _work(studio: Studio) -> Work:
-    status = studio.session.jobs.status()
+    status = studio.session.own_queue.status()
     going = [*([status.job] if status.job else []), *status.queued]
     resumed = {job.resumes for job in (*studio.session.store.all(Job), *going)}
     return {

@@ -8,6 +8,7 @@ from pipelines.session import NotFound
 from pipelines.workflow import reading, sources, tagging
 from studio.server.captions import JobBegun
 from studio.server.in_words import InWords, unchecked
+from studio.server.shown import for_the_shown
 from studio.server.state import Studio
 
 
@@ -71,7 +72,7 @@ def tag_routes(studio: Studio) -> APIRouter:
             **_reader(studio),
         }
 
-    @router.post("/tags/read")
+    @router.post("/tags/read", dependencies=[for_the_shown(studio)])
     def read() -> JobBegun:
         """Have all sources read by the reader that is here."""
         images = sources.sources(studio.session, studio.character_id) if studio.character_id else []

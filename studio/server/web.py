@@ -1,20 +1,22 @@
-"""The browser's side as plain files: the ES modules and styles of ``studio/web``, and the facts they start from."""
+"""The browser's side: the ES modules and styles of ``studio/web``, joined, and the facts they start from."""
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.records import ANGLES, EXPRESSIONS
 from pipelines.workflow import review
-from studio.server import foresight
+from studio.server import foresight, joined
 from studio.server.state import Studio
 
 WEB = Path(__file__).parents[1] / "web"
-MEDIA = {".js": "text/javascript", ".css": "text/css"}
-# Only these can be asked for: a path is looked up here, it is never joined to a folder.
-FILES = {path.relative_to(WEB).as_posix(): path for path in sorted(WEB.rglob("*")) if path.suffix in MEDIA}
+SCRIPT, STYLES = "page.js", "page.css"
+ICON = WEB / "icon.svg"
+DARK = "#0f1115"
 
 
 class Facts(Frozen):
@@ -34,27 +36,54 @@ class Facts(Frozen):
 
 
 def head() -> str:
-    """What the page's head needs: the styles, the first module, and all others ahead of their imports. Beside the page,
-    wherever a proxy serves it."""
-    ahead = "".join(f'<link rel="modulepreload" href="ui/{name}">' for name in FILES if name.endswith(".js"))
-    return f'<link rel="stylesheet" href="ui/studio.css"><script type="module" src="ui/studio.js"></script>{ahead}'
+    """What the page's head needs: the styles and the script. Beside the page, wherever a proxy serves it."""
+    window = '<link rel="manifest" href="ui/manifest.json"><link rel="icon" type="image/svg+xml" href="ui/icon.svg">'
+    return f'{window}<link rel="stylesheet" href="ui/{STYLES}"><script type="module" src="ui/{SCRIPT}"></script>'
+
+
+def _as_they_are() -> tuple[tuple[str, int], ...]:
+    """Changes when a file of ``studio/web`` does."""
+    return tuple((path.name, path.stat().st_mtime_ns) for path in sorted(WEB.rglob("*.*")))
+
+
+@lru_cache(maxsize=2)
+def _joined(name: str, as_they_are: tuple[tuple[str, int], ...]) -> str:
+    return joined.script(WEB / "studio.js") if name == SCRIPT else joined.styles(WEB / "studio.css")
+
+
+def _revalidated(text: str, media: str, request: Request) -> Response:
+    """A file that the browser keeps and asks after each time: by its tag it hears at once that nothing has changed."""
+    data = text.encode()
+    tag = f'"{hashlib.sha256(data).hexdigest()[:20]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type=media, headers=headers)
 
 
 def web_routes(studio: Studio) -> APIRouter:
-    """Modules and styles of the page, revalidated by content; and its facts."""
+    """Script and styles of the page, as they are in ``studio/web`` now; and its facts."""
     router = APIRouter()
 
-    @router.get("/ui/{name:path}")
-    def file(name: str, request: Request) -> Response:
-        path = FILES.get(name)
-        if path is None:
-            raise HTTPException(404, "The page has no such file.")
-        data = path.read_bytes()
-        tag = f'"{hashlib.sha256(data).hexdigest()[:20]}"'
-        headers = {"ETag": tag, "Cache-Control": "no-cache"}
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
-        return Response(data, media_type=MEDIA[path.suffix], headers=headers)
+    @router.get(f"/ui/{SCRIPT}")
+    def script(request: Request) -> Response:
+        return _revalidated(_joined(SCRIPT, _as_they_are()), "text/javascript", request)
+
+    @router.get(f"/ui/{STYLES}")
+    def styles(request: Request) -> Response:
+        return _revalidated(_joined(STYLES, _as_they_are()), "text/css", request)
+
+    @router.get("/ui/icon.svg")
+    def icon() -> FileResponse:
+        return FileResponse(ICON, media_type="image/svg+xml")
+
+    @router.get("/ui/manifest.json")
+    def manifest() -> JSONResponse:
+        """By which a browser installs the studio as a window of its own."""
+        shown = {"name": "FLENwheel", "short_name": "FLENwheel", "start_url": "../", "scope": "../",
+                 "display": "standalone", "background_color": DARK, "theme_color": DARK,
+                 "icons": [{"src": "icon.svg", "sizes": "any", "type": "image/svg+xml"}]}  # fmt: skip
+        return JSONResponse(shown, media_type="application/manifest+json")
 
     @router.get("/facts")
     def facts() -> Facts:

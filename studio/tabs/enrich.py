@@ -30,12 +30,13 @@ from studio.components.coverage import Coverage, CoverageValue, grid
 from studio.components.estimate import Foot, ahead, build_foot, obtain, obtain_offer, refused, start, unknown_yet
 from studio.components.fields import COUNT, GUIDANCE, SEED, STEPS, edited, optional, seed
 from studio.components.forms import QUIET, Asked, Updates, Value, Values, between, event, lines, names, picked, text
-from studio.components.kept import KeptParts, note, shows, ticks_before
+from studio.components.kept import KeptParts, note, ticks_before
 from studio.components.lora_stack import Draft, LoraRows
 from studio.components.painted import rev_of
 from studio.components.picker import ticked
 from studio.components.picture_strip import PictureStrip
 from studio.components.shell import Shell
+from studio.server.shown import shows
 from studio.server.state import Studio
 from studio.tabs import enrich_chains, enrich_sources
 from studio.tabs.enrich_sources import NOBODY, Sources, nothing_yet

@@ -53,7 +53,7 @@ def work(root: Path, room: Callable[[], None]) -> tuple[Job, bool]:
         return ended, recorder.written
 
 
-@pytest.mark.parametrize("count", LENGTHS)
+@pytest.mark.parametrize("count", [*LENGTHS[:1], *(pytest.param(n, marks=pytest.mark.slow) for n in LENGTHS[1:])])
 def test_a_job_whose_records_find_no_room_at_any_write_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
@@ -108,7 +108,7 @@ def steps(root: Path) -> None:
                 assert "No space" in str(error) or "no character" in str(error) or isinstance(error, IndexError), error
 
 
-@pytest.mark.parametrize("count", LENGTHS)
+@pytest.mark.parametrize("count", [*LENGTHS[:1], *(pytest.param(n, marks=pytest.mark.slow) for n in LENGTHS[1:])])
 def test_no_room_at_any_write_of_a_session_leaves_a_workspace_that_opens_and_is_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:

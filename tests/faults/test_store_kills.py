@@ -124,6 +124,7 @@ def test_200_kills_lose_no_acknowledged_write(nursery: Nursery, workspace_root: 
     ledger.check(workspace_root)
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_file_operation_loses_nothing(nursery: Nursery, tmp_path: Path) -> None:
     acks, root, ledger = tmp_path / "acks", tmp_path / "workspace", Ledger()
     for stop in range(1, 2000):

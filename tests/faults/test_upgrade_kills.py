@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from old_workspaces import FIXTURES, OLD, read_whole, told_by_then
 
 from pipelines.domain.records import Character
@@ -35,6 +36,7 @@ def upgraded(root: Path) -> bool:
     return any(m.name.encode() in data for m in migrations.ALL for data in content)
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_file_operation_leaves_the_old_records_or_the_new(tmp_path: Path) -> None:
     nursery = subprocess.Popen(
         [sys.executable, str(HERE / "upgrade_nursery.py")],

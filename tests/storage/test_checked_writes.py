@@ -67,6 +67,7 @@ ODD = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(record=st.sampled_from(RECORDS), data=st.data())
 def test_a_record_that_was_written_is_read_again(tmp_path_factory: Any, record: Record, data: st.DataObject) -> None:

@@ -1,6 +1,7 @@
 """A studio around a small workspace, spoken to in process or through Chromium."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -14,7 +15,7 @@ import uvicorn
 from fastapi.testclient import TestClient
 from guarded import LAN, client_of
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 from starlette.types import ASGIApp
 from studio_helpers import NASTY, Served
 
@@ -28,6 +29,7 @@ from studio.app import build
 from studio.server.own import own
 from studio.server.place import Place
 from studio.server.state import Studio
+from studio.server.web import WEB
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +154,14 @@ def page(browser: Browser, served: Served) -> Iterator[Page]:
     yield opened
     opened.close()
     assert errors == []
+
+
+@pytest.fixture
+def modules(page: Page) -> None:
+    """Lets a test import a module of the page by itself: ``import("/ui/core/dom.js")``."""
+
+    def from_disk(route: Route) -> None:
+        path = WEB / route.request.url.partition("/ui/")[2]
+        route.fulfill(body=path.read_text("utf-8"), content_type="text/javascript")
+
+    page.route(re.compile(r"/ui/\w+/\w+\.js$"), from_disk)

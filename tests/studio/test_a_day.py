@@ -154,7 +154,7 @@ USED = (
 
 
 @pytest.mark.parametrize("width", [1280, 1024])
-def test_a_problem_covers_nothing_that_is_used_and_leaves(put: Put, page: Page, width: int) -> None:
+def test_a_problem_covers_nothing_that_is_used_and_leaves(put: Put, page: Page, modules: None, width: int) -> None:
     put("enriched", verdict="right", score=0.8)
     page.set_viewport_size({"width": width, "height": 768})
     page.click("#tab-review-button")

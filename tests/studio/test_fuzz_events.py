@@ -106,6 +106,7 @@ def assert_well(served: Served, web: httpx.Client, heard: Heard, before: dict[st
     assert web.get("/status").status_code == 200
 
 
+@pytest.mark.slow
 def test_every_event_takes_hostile_values_in_words(
     web: httpx.Client, served: Served, put: Callable[..., ImageRecord], heard: Heard
 ) -> None:
@@ -122,6 +123,7 @@ def test_every_event_takes_hostile_values_in_words(
 SHAPES: tuple[Any, ...] = (None, [], "data", 5, {"0": 1}, [None] * 500, [[[]]], True)
 
 
+@pytest.mark.slow
 def test_bodies_of_any_shape_are_answered(
     web: httpx.Client, served: Served, put: Callable[..., ImageRecord], heard: Heard
 ) -> None:

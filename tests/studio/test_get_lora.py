@@ -25,6 +25,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> Iterator[Files]:
         yield s
 
 
+@pytest.mark.slow
 def test_an_entry_of_the_catalogue_by_its_button(page: Page, served: Any, files: Files) -> None:
     page.click("#tab-survey-button")
     entry = page.locator("#survey-catalogue .entry[data-key=multiple-angles]")

@@ -197,6 +197,7 @@ def test_every_address_that_is_told_works(tmp_path: Path) -> None:
             assert httpx.get(address.replace("/?", "/status?"), timeout=60).json()["workspace"] == "w"
 
 
+@pytest.mark.slow
 def test_a_password_can_be_given_and_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLENWHEEL_PASSWORD", WORD)
     with flenwheel("--port", "0", "--allow-host", "studio.lan", workspace=tmp_path / "w") as told:

@@ -69,6 +69,7 @@ def test_a_schedule_that_no_model_would_heed_is_refused(workspace_root: Path, tm
             loras.ask_for(session, lora.id, Sampling.model_validate({"schedule": {"base_shift": 1.0}}))
 
 
+@pytest.mark.slow
 def test_what_a_lora_asks_for_reaches_the_shots(run: Any, workspace_root: Path, tmp_path: Path) -> None:
     assert run("practice", "--start", "3")[0] == 0
     with open_session(workspace_root) as session:

@@ -192,7 +192,9 @@ ENCODINGS: list[dict[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize(
+    "encoding", [*ENCODINGS[:1], *(pytest.param(e, marks=pytest.mark.slow) for e in ENCODINGS[1:])]
+)
 def test_output_never_dies_of_an_encoding(tmp_path: Path, encoding: dict[str, str]) -> None:
     root = tmp_path / "w"
     names = ["Zoë 日本 👩‍🎨.png", os.fsdecode(b"caf\xe9.png")]
@@ -208,6 +210,7 @@ def test_output_never_dies_of_an_encoding(tmp_path: Path, encoding: dict[str, st
     assert process("status", "--workspace", str(root), **encoding).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_and_a_full_disk_end_quietly(nobody_there: Path) -> None:
     words = [sys.executable, "-m", "studio", "presets", "--workspace", str(nobody_there)]
     for extra in ([], ["--json"], ["--help"]):

@@ -202,7 +202,7 @@ def test_an_empty_workspace_has_a_page(tmp_path: Path) -> None:
         "from fastapi.testclient import TestClient\n"
         "with open_session(pathlib.Path(sys.argv[1])) as session:\n"
         "    client = TestClient(build(Studio(session)), base_url='http://127.0.0.1:7860')\n"
-        "    for path in ('/', '/status', '/ui/studio.js', '/ui/studio.css', '/cards', '/review'):\n"
+        "    for path in ('/', '/status', '/ui/page.js', '/ui/page.css', '/cards', '/review'):\n"
         "        assert client.get(path).status_code == 200, path\n"
         "heavy = {'torch', 'diffusers', 'transformers', 'peft', 'insightface', 'onnxruntime'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

@@ -94,7 +94,7 @@ def test_a_body_that_is_too_long_or_of_unknown_length_is_refused(client: TestCli
 
 
 def test_headers_keep_foreign_things_out(client: TestClient) -> None:
-    for path in ("/", "/status", "/ui/studio.js"):
+    for path in ("/", "/status", "/ui/page.js"):
         headers = client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'self'" in headers["content-security-policy"]

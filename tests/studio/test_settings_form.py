@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from studio.server.own import own
 from studio.server.state import Studio
 
 
@@ -48,6 +49,19 @@ def test_what_is_found_at_a_folder_is_told(client: TestClient, tmp_path: Path) -
 def test_a_value_that_does_not_do_is_told_in_our_words(client: TestClient, name: str, value: Any) -> None:
     words = client.post("/settings", json={name: value}).json()["detail"]
     assert "it has to be" in words and not any(theirs in words for theirs in ("Input should", "pydantic", f"  {name}:"))
+
+
+def test_an_address_that_is_told_of_jobs_is_tried_when_it_is_set(client: TestClient) -> None:
+    answer = client.post("/settings", json={"tell_address": "http://127.0.0.1:9/hook"})
+    assert "could not be reached" in answer.json()["found"][0]
+    assert client.post("/settings", json={"tell_address": "file:///x"}).status_code == 422
+
+
+def test_another_machine_does_not_set_whom_this_one_reaches(studio: Studio) -> None:
+    elsewhere = TestClient(own(studio), base_url="http://127.0.0.1:7860", client=("10.0.0.5", 5000))
+    for name in ("tell_address", "captioner_address"):
+        assert elsewhere.post("/settings", json={name: "http://127.0.0.1:9/hook"}).status_code == 403
+        assert name not in {field["name"] for field in elsewhere.get("/settings").json()["fields"]}
 
 
 def test_every_setting_has_a_name_of_its_own_and_a_number_its_bounds(client: TestClient) -> None:

@@ -320,7 +320,7 @@ def test_gradios_own_files_are_all_that_its_folders_give(served: Served, secret:
 
 def test_the_page_names_no_place_on_the_disk(web: httpx.Client, served: Served) -> None:
     root = served.studio.session.workspace.root
-    for path in ("/", "/config", "/status", "/ui/studio.js"):
+    for path in ("/", "/config", "/status", "/ui/page.js"):
         assert str(root) not in web.get(path).text
 
 

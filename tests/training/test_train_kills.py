@@ -5,6 +5,7 @@ import random
 import signal
 import time
 
+import pytest
 import torch
 from safetensors.torch import load_file
 from train_helpers import Bench
@@ -14,6 +15,7 @@ from pipelines.training.checkpoints import newest
 KILLS = 5
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_change_nothing(bench: Bench) -> None:
     settings = {"steps": 10, "save_every": 1, "sample_every": 5, "samples": (bench.shot("editor"),)}
     whole, killed = (bench.request("editor", folder=name, **settings) for name in ("whole", "killed"))

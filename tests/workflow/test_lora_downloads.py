@@ -53,6 +53,7 @@ def test_an_entry_of_the_catalogue_a_repository_and_an_address(
     assert not list(session.workspace.path("cache/downloads").iterdir())
 
 
+@pytest.mark.slow
 def test_what_fits_nothing_is_refused_by_its_header_and_leaves_nothing(
     session: Session, ada: Character, served: Served
 ) -> None:
@@ -76,6 +77,7 @@ def test_what_cannot_be_got_is_said_before_a_job_begins(session: Session, ada: C
     assert not session.store.all(Job)
 
 
+@pytest.mark.slow
 def test_offline_a_download_fails_in_words(session: Session, ada: Character) -> None:
     ended = got(session, "lab/portrait")
     assert ended.state == "failed" and "Downloads are off" in ended.error

@@ -51,6 +51,7 @@ def test_they_are_offered_where_they_fit_and_nothing_is_taken_in(session: Sessio
     assert not session.store.all(LoraRecord)
 
 
+@pytest.mark.slow
 def test_one_that_is_used_joins_the_library_where_it_lies(
     session: Session, ada: Character, put: Any, comfy: Path
 ) -> None:

@@ -39,6 +39,7 @@ def calibrated(session: Session, far: float) -> Job:
     return job
 
 
+@pytest.mark.slow
 def test_the_line_is_drawn_kept_reported_and_used(session: Session) -> None:
     job = calibrated(session, 0.1)
     found = calibration.current(session, "cleo")

@@ -81,6 +81,7 @@ def test_each_step_is_made_of_the_one_before_and_can_be_made_again(cleo_session:
         assert pixel_hash(image) == angry.pixels, "the shot of a step is whole"
 
 
+@pytest.mark.slow
 def test_a_chain_that_was_cut_short_goes_on_where_it_was(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session, "lighting/neutral > angle/half-left > expression/angry > lighting/left", steps=8)
@@ -99,6 +100,7 @@ def test_a_chain_that_was_cut_short_goes_on_where_it_was(cleo_session: Session) 
     assert [i.parents for i in made[1:]] == [(i.ref,) for i in made[:-1]]
 
 
+@pytest.mark.slow
 def test_a_chain_stops_at_somebody_else_and_says_so_with_the_picture(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session, CORNER, "angle/half-left > expression/sad > lighting/left")

@@ -100,6 +100,7 @@ def test_having_no_face_is_no_fault_where_the_sources_have_none(session: Session
         assert bool(review.would_go(session, ada.id)) is goes
 
 
+@pytest.mark.slow
 def test_practice_keeps_its_judge(cleo_session: Session) -> None:
     with pytest.raises(NotAllowed, match="practice character"):
         characters.judge_by(cleo_session, "cleo", "look")

@@ -24,6 +24,7 @@ def drawn(session: Session) -> tuple[Job, PracticeRequest]:
     return job, PracticeRequest.model_validate(job.request)
 
 
+@pytest.mark.slow
 def test_twelve_sources_as_a_real_bootstrap_would_be(cleo_session: Session, practised: tuple[Path, dict]) -> None:
     session = cleo_session
     job, _ = drawn(session)
