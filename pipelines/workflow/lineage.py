@@ -137,7 +137,8 @@ class _Telling:
                 yield Node(f"synthetic/{run.version}", "synthetic", "synthetic", len(drawn), words)
             for card in rounds.cards_of(self.session, run):
                 rate = cards.rate(cards.board(self.session, card))
-                yield Node(f"card/{card.version}", "card", f"card {card.version}", None, rate.words)
+                title = f"card {card.version}: {rate.right}/{rate.total}"
+                yield Node(f"card/{card.version}", "card", title, None, rate.words)
         if alone := self.drawn.get(BASE):
             words = f"drawn without a LoRA of the character's; {self._good(alone)}"
             yield Node(f"synthetic/{BASE}", "synthetic", "synthetic", len(alone), words)

@@ -7,16 +7,19 @@ from pipelines.domain.records import TrainingRun
 from pipelines.domain.words import count
 from pipelines.session import Session
 from pipelines.workflow import editor_trial, triplets
-from studio.cli.answers import Answer, Told, character_of, command, in_session, work
+from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, in_session_or_beside, work
 
 
 @command
 def editor(options: argparse.Namespace) -> Answer:
     """Tell how flywheel 2 stands; prove its LoRA, or let Enrich use it."""
-    changes = options.prove or options.promote
-    with in_session(options, read_only=not changes) as session:
+    if options.anyway and not options.promote:
+        raise Usage("--anyway goes with --promote: it lets Enrich use a LoRA that has not won.")
+    beside = options.prove and not options.promote  # a promotion is written, which only who has the workspace can
+    opened = in_session_or_beside(options) if beside else in_session(options, read_only=not options.promote)
+    with opened as session:
         character = character_of(session, options)
-        if not changes:
+        if not (options.prove or options.promote):
             return _stands(session, character.id, options.version)
         run = editor_trial.newest(session, character.id, options.version)
         if options.prove:

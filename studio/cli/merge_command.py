@@ -2,18 +2,18 @@
 
 import argparse
 
+from pipelines.domain.records import Job
 from pipelines.workflow import merging
-from studio.cli.answers import Answer, command, in_session, lora_rows, work
+from studio.cli.answers import Answer, command, in_session_or_beside, lora_rows, work
 
 
 @command
 def merge(options: argparse.Namespace) -> Answer:
     """Add LoRAs into a new one of the library; what is lost is told."""
-    with in_session(options) as session:
+    with in_session_or_beside(options) as session:
         wanted = merging.MergeOptions(tuple(lora_rows(session, options.loras)), options.name, options.rank)
-        job = merging.submit(session, wanted)
-        data, words = work(session, job)
+        data, words = work(session, merging.submit(session, wanted))
         if not data["ok"]:
             return data, words
-        ended = session.jobs.job(job.id)
+        ended = Job.model_validate({"request": {}, **data["job"]})
         return data | {"lora": ended.result["lora"], "error": ended.result["error"]}, "\n".join(ended.warnings)

@@ -24,7 +24,7 @@ from studio.tabs.train_trial import TrialParts
 
 SMALL = {
     "learning_rate": ("Learning rate", 6),
-    "gradient_norm": ("Gradient norm, before it is clipped to 1", 3),
+    "gradient_norm": ("Gradient norm", 3),
     "steps_per_second": ("Steps a second", 2),
 }
 """What is measured of each step besides its loss: its title, and digits."""
@@ -96,7 +96,7 @@ def build() -> Progress:
             compare = gr.Checkbox(
                 True, label="Draw the version before it, too", container=False, elem_id="train-compare"
             )
-    with gr.Row(elem_classes="progress-row", equal_height=False, visible=False) as row:
+    with gr.Row(elem_classes="progress-row small-curves", equal_height=False, visible=False) as row:
         small = {name: Curve({}, elem_id=f"train-curve-{name.replace('_', '-')}") for name in SMALL}
     gr.HTML("<h3>Samples along the way</h3>", elem_classes="tab-title")
     shown = Samples({"empty": NO_SAMPLES}, elem_id="train-samples")

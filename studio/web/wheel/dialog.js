@@ -36,12 +36,14 @@ function content({ rounds, rule, nodes, edges }, open, shown) {
   const picture = nodes.length
     ? h("div", { class: "lineage-frame", tabindex: -1 }, lineagePicture(nodes, edges, open))
     : h("p", { class: "dim" }, "Nothing yet: bring in pictures of the character in Enrich.");
-  return [
+  return h(
+    "div",
+    { class: "wheel-body" },
     h("p", { id: "wheel-rule", class: `wheel-rule${rule.stop ? " stop" : ""}` }, rule.words),
     picture,
     shown,
     rounds.length ? roundTable(rounds) : null,
-  ];
+  );
 }
 
 /** @param {RoundTold[]} rounds */

@@ -28,12 +28,14 @@ function content(place) {
   if (place.trigger) lines.unshift(["Trigger", place.trigger]);
   if (place.path) lines.unshift(["File", place.path]);
   const elsewhere = "Folders are opened and written on the machine that runs the studio. The file can be downloaded.";
-  return [
+  return h(
+    "div",
+    { class: "wheel-body" },
     definitions(lines),
     h("div", { class: "row" }, place.here ? folderButtons(place) : null, download),
     place.here ? ways(place) : h("p", { class: "dim" }, elsewhere),
     place.beside.length ? mergeForm(place) : null,
-  ];
+  );
 }
 
 /** @param {LoraPlace} place */
