@@ -7,7 +7,7 @@ from pipelines.domain.records import Character
 from pipelines.domain.words import count
 from pipelines.session import Session
 from pipelines.workflow import export, lora_folder
-from studio.cli.answers import Answer, Usage, character_of, command, in_session
+from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session
 
 LORA = {
     "lora": "a LoRA with a README for a model hub and pictures of its card",
@@ -47,8 +47,9 @@ def _lora(session: Session, character: Character, options: argparse.Namespace) -
     lines = [f"{lora.name}: {', '.join(made.files)} in {made.folder}"]
     for trainer, unmapped in made.unmapped.items():
         lines += [f"{trainer} does otherwise:", *(f"  {words}" for words in unmapped)]
-    data = {"folder": str(made.folder), "files": list(made.files), "lora": lora.id}
-    return data | {"unmapped": {trainer: list(words) for trainer, words in made.unmapped.items()}}, "\n".join(lines)
+    unmapped = {trainer: list(words) for trainer, words in made.unmapped.items()}
+    data: Told = {"folder": str(made.folder), "files": list(made.files), "lora": lora.id, "unmapped": unmapped}
+    return data, "\n".join(lines)
 
 
 def _comfyui(session: Session) -> Path:

@@ -15,5 +15,10 @@ def merge(options: argparse.Namespace) -> Answer:
         data, words = work(session, merging.submit(session, wanted))
         if not data["ok"]:
             return data, words
-        ended = Job.model_validate({"request": {}, **data["job"]})
+        ended = Job.model_validate(_told(data["job"]) | {"request": {}})
         return data | {"lora": ended.result["lora"], "error": ended.result["error"]}, "\n".join(ended.warnings)
+
+
+def _told(job: object) -> dict[str, object]:
+    """A job as ``work`` tells of it."""
+    return job if isinstance(job, dict) else {}

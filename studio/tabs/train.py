@@ -188,7 +188,7 @@ def _build_settings() -> Settings:
 
 def _build_more() -> dict[str, Block]:
     """The settings that matter less, folded away, each with what it does and its bound."""
-    usual = TrainingSettings()
+    usual = TrainingSettings.model_validate({})
     made: dict[str, Block] = {}
     with gr.Accordion("All settings", open=False, elem_id="train-more", elem_classes="fold"):
         for name, (title, told) in OFFERED.items():
