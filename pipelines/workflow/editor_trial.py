@@ -167,8 +167,10 @@ def _tried_against(session: Session, run: TrainingRun) -> LoraStack | None:
 
 
 def _pictures(session: Session, run: TrainingRun) -> list[ImageRecord]:
+    """What was made for a proof; a picture whose file is gone is to be made again."""
     folder = f"{_folder(session, run)}/"
-    return [i for i in datasets.pictures(session, run.character, "sample", run.version) if i.path.startswith(folder)]
+    made = [i for i in datasets.pictures(session, run.character, "sample", run.version) if i.path.startswith(folder)]
+    return [image for image in made if session.workspace.path(image.path).is_file()]
 
 
 def _candidate(image: ImageRecord) -> str:

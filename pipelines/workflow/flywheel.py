@@ -5,7 +5,7 @@ from typing import Literal
 
 from pipelines.domain.records import Card, Character, LoraRecord, TrainingRun
 from pipelines.domain.words import count
-from pipelines.session import Session
+from pipelines.session import NotFound, Session
 from pipelines.workflow import (
     card,
     datasets,
@@ -19,6 +19,7 @@ from pipelines.workflow import (
     training,
     triplets,
 )
+from pipelines.workflow.characters import NotAllowed
 
 State = Literal["done", "next", "open", "blocked"]
 Tab = Literal["survey", "enrich", "train", "generate", "review", "model_card"]
@@ -204,14 +205,22 @@ def _editor_step(session: Session, character_id: str) -> list[RailStep]:
         return []
     made = editor_trial.trained(session, character_id)
     if made:
-        proof = editor_trial.trial(session, made[-1])
-        why = f"{proof.words} {'Enrich edits with it.' if proof.promoted else ''}".strip()
-        return [_step("editor", "corrections", "train", count=found.given, done=proof.promoted, why=why)]
+        return [_proof_step(session, made[-1], found.given)]
     blockers = training.dataset(session, character_id, "editor").blockers
     kept = f", {len(found.held_out)} kept to prove it" if found.held_out else ""
     why = f"{count(len(found.taught), 'correction')} to learn from{kept}: train the editor"
     blocker = " ".join(blockers)
     return [_step("editor", "corrections", "train", count=found.given, done=False, blocker=blocker, why=why)]
+
+
+def _proof_step(session: Session, run: TrainingRun, given: int) -> RailStep:
+    """How the proof of the newest editor LoRA stands, or what is in its way."""
+    try:
+        proof = editor_trial.trial(session, run)
+    except (NotFound, NotAllowed) as problem:
+        return _step("editor", "corrections", "train", count=given, done=False, why=str(problem))
+    why = f"{proof.words} {'Enrich edits with it.' if proof.promoted else ''}".strip()
+    return _step("editor", "corrections", "train", count=given, done=proof.promoted, why=why)
 
 
 def _step(

@@ -201,6 +201,19 @@ def test_a_lora_that_loses_stays_out_unless_a_human_overrules(
         editor_trial.newest(session, ada.id, "v7")
 
 
+def test_a_lora_or_a_picture_that_is_gone_breaks_no_rail(
+    session: Session, ada: Character, many: list[Correction]
+) -> None:
+    run = run_of(session)
+    tried(session, run, {"base": 51, "new": 10})
+    made = next(i for i in session.store.all(ImageRecord, kind="sample"))
+    session.workspace.path(made.path).unlink()
+    assert editor_trial.trial(session, run).to_make == 1  # that one is to be made again
+    session.workspace.path("new.safetensors").unlink()
+    step = next(s for s in flywheel.status(session, ada.id).steps if s.key == "editor")
+    assert step.state == "open" and "gone" in step.why
+
+
 def test_too_few_held_out_edits_prove_nothing(session: Session, ada: Character, put: Put) -> None:
     corrected(session, put, "alone")
     run = run_of(session)

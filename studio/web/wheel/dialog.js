@@ -39,7 +39,7 @@ function content({ rounds, rule, nodes, edges }, open, shown) {
   return h(
     "div",
     { class: "wheel-body" },
-    h("p", { id: "wheel-rule", class: `wheel-rule${rule.stop ? " stop" : ""}` }, rule.words),
+    h("p", { id: "wheel-rule", class: `wheel-rule ${rule.reason.replace(" ", "-")}` }, rule.words),
     picture,
     shown,
     rounds.length ? roundTable(rounds) : null,
