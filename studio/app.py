@@ -128,7 +128,7 @@ def build(
         allowed_paths=[],
     )
     mounted = next(route for route in app.routes if isinstance(route, Mount))
-    mounted.app = Doors(mounted.app, shown.fns)
+    mounted.app = Doors(mounted.app, shown.fns, uploads)
     if place.shared and not password:
         password = made_password()
     app.add_middleware(Guard, place=place, entry=Entry(password) if password else None)

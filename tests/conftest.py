@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--kills``: how many the campaign of kills has (``tests/faults/test_kill_campaign.py``)."""
+    parser.addoption("--kills", type=int, default=20, help="kills at random moments, the whole campaign has 300")
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """How many processes ``-n auto`` (pyproject.toml) means: for the whole run one more than there are cores, because a
     third of a test's time is waiting for a page or a worker; none beside this one for files that were named, which

@@ -82,12 +82,13 @@ def _ours(error: BaseException) -> bool:
 
 
 def _of_the_system(error: OSError) -> str:
-    words = _SYSTEM.get(error.errno or 0) or error.strerror
+    words = (None if _ours(error) else _SYSTEM.get(error.errno or 0)) or error.strerror
     if not words:
         return str(error) or type(error).__name__
     if error.filename is None or isinstance(error.filename, int):
         return f"{words[0].upper()}{words[1:]}."
-    return f"{os.fsdecode(error.filename)}: {words}."
+    where = os.fsdecode(error.filename)
+    return f"{words} ({where})." if _ours(error) else f"{where}: {words}."
 
 
 def _wrong_value(place: tuple[int | str, ...], value: object, kind: str, message: str, about: dict[str, object]) -> str:

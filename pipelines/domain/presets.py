@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import Angle, Expression, Target
+from pipelines.domain.records import Angle, Expression, Framing, Target
 from pipelines.domain.sampling import Sampling
 
 Role = Literal["generator", "editor"]
@@ -142,7 +142,7 @@ class FacePreset(Frozen):
     side of a face below which nothing is told of it (docs/numbers.md)."""
 
     name: str
-    kind: Literal["insightface", "facenet", "perceptual", "upright", "sface", "look"]
+    kind: Literal["insightface", "facenet", "perceptual", "upright", "sface", "look", "vision"]
     title: str = ""
     folder: str = ""
     heads: str = ""
@@ -177,7 +177,8 @@ class CatalogueEntry(Frozen):
 
 class Edit(Frozen):
     """One value of an enrichment axis, such as angle ``half-left``, and the instruction that asks for it. ``caption``
-    is how a caption says that a picture shows it (empty: derived from the value, ``planning.captions``)."""
+    is how a caption says that a picture shows it (empty: derived from the value, ``planning.captions``). ``framing``
+    is how much of the figure it shows, ``pose`` what a whole figure does in it, where it changes these."""
 
     value: str
     title: str
@@ -185,14 +186,24 @@ class Edit(Frozen):
     caption: str = ""
     angle: Angle | Literal[""] = ""
     expression: Expression | Literal[""] = ""
+    framing: Framing | Literal[""] = ""
+    pose: str = ""
 
 
 class Axis(Frozen):
-    """A dimension along which a source is edited, one factor at a time."""
+    """A dimension along which a source is edited, one factor at a time. ``on_request``: its edits are made where they
+    are named, and are not among "all"."""
 
     name: str
     title: str
     edits: tuple[Edit, ...]
+    on_request: bool = False
+
+
+class Framings(Frozen):
+    """Edits of how much of the figure is seen."""
+
+    axis: tuple[Axis, ...]
 
 
 class Scenario(Frozen):

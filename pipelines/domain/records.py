@@ -169,7 +169,8 @@ class Cut(Frozen):
 class Intake(Frozen):
     """Where a picture that was not made here comes from. ``original`` is the kept file, byte for byte, ``caption`` the
     one that came with it, letter for letter. ``doubts`` say what of it a LoRA should not learn, such as bars around it;
-    ``cut``: it is a part of another."""
+    ``cut``: it is a part of another. ``like`` is the source (id) that it looked like when it came in, ``how`` in
+    words."""
 
     filename: str
     original: str
@@ -179,6 +180,8 @@ class Intake(Frozen):
     caption: str = ""
     doubts: tuple[str, ...] = ()
     cut: Cut | None = None
+    like: str = ""
+    how: str = ""
 
 
 class ImageRecord(Record):
@@ -433,6 +436,9 @@ class Job(Record):
 
     ``told`` is set once all that listens to ends of jobs has heard of this one; ``dismissed`` takes it off the list.
     While it runs, how far it is stands in its ``JobProgress``: a request is large and is not to be written that often.
+    ``created``, ``started`` and ``ended`` are what the machine's clock said, which somebody may set: they are to be
+    shown, and say nothing of order (that is the store's) or of how long it took (``took``). ``seconds`` were measured,
+    without pauses; ``None``: of a job of before that was kept, or whose studio ended first.
     """
 
     table: ClassVar[str] = "jobs"
@@ -454,6 +460,16 @@ class Job(Record):
     created: datetime = Field(default_factory=now)
     started: datetime | None = None
     ended: datetime | None = None
+    seconds: float | None = None
+
+    @property
+    def took(self) -> float | None:
+        """Seconds that it was at work; ``None`` where nobody can tell: an interrupted one has ended when it was
+        found."""
+        if self.seconds is not None or not (self.started and self.ended) or self.state == "interrupted":
+            return self.seconds
+        told = (self.ended - self.started).total_seconds()
+        return told if told >= 0 else None
 
 
 class JobProgress(Record):

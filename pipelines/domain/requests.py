@@ -95,7 +95,7 @@ class CalibrateRequest(Frozen):
 
 class PracticeRequest(Frozen):
     """Draw the sources of practice character ``number`` into ``folder`` (relative to the workspace). ``held_out``: also
-    one that is kept for the last examination."""
+    one that is kept for the last examination. ``sources``: only so many of the twelve."""
 
     kind: Literal["practice"] = "practice"
     character: str
@@ -103,6 +103,7 @@ class PracticeRequest(Frozen):
     size: int
     folder: str
     held_out: bool = False
+    sources: int = Field(12, ge=1, le=12)
 
 
 class ExamineRequest(Frozen):

@@ -12,7 +12,7 @@ from pathlib import Path
 from pipelines.domain.presets import ModelFamily, Part
 from pipelines.domain.reading import ReaderPreset
 from pipelines.engine import memory, weights
-from pipelines.engine.capacity import capacity
+from pipelines.engine.capacity import Capacity, capacity
 from pipelines.engine.sources import quantized, weight_files
 from pipelines.storage.preset_files import PRESETS
 from pipelines.storage.presets import Presets
@@ -116,8 +116,20 @@ def why_not(part: LonePart, settings: Settings) -> str:
     needed = memory.part_gib(part.weights, part.held, machine)
     if needed <= machine.usable_gib:
         return ""
+    return f"{part.title} needs about {_room(needed, machine)} or raise the memory budget in the settings."
+
+
+def why_not_loaded(part: LonePart, settings: Settings) -> str:
+    """What to say when memory ran out while it was loaded, by what is free at this moment."""
+    machine = capacity(settings)
+    needed = memory.part_gib(part.weights, part.held, machine)
     return (
-        f"{part.title} needs about {needed:.1f} GiB, and {machine.usable_gib:.1f} GiB may be used here. End other"
-        " programs that use the card, unload what is loaded (flenwheel unload), or raise the memory budget in the"
-        " settings."
+        f"Memory ran out while {part.title} was loaded: it takes about {_room(needed, machine)} or use another reader."
+    )
+
+
+def _room(needed: float, machine: Capacity) -> str:
+    return (
+        f"{needed:.1f} GiB, and {machine.usable_gib:.1f} GiB may be used here. End other programs that use the card,"
+        " unload what is loaded (flenwheel unload),"
     )

@@ -50,6 +50,10 @@ class WillNotFit(RuntimeError):
     """What is asked for needs more memory than there is. The message says how much, and what to do."""
 
 
+class RanOut(WillNotFit):
+    """Memory did run out, against the prediction. The message says at what, and what to do."""
+
+
 @dataclass(frozen=True)
 class Prediction:
     """Memory in GiB. ``phases``: what is going on (``load``, ``denoise``, ...) and what is held then, by part.

@@ -11,21 +11,21 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import diffusers
 import psutil
 import torch
 
 from pipelines.domain.events import Event, Memory, Warned
-from pipelines.domain.faults import in_words
+from pipelines.domain.faults import in_words, out_of_memory
 from pipelines.domain.presets import ModelFamily
 from pipelines.engine import attention, lone_part, precision, prepare, quantize, weights
 from pipelines.engine.lone_part import LonePart
-from pipelines.engine.memory import WillNotFit, why_not_loaded
+from pipelines.engine.memory import RanOut, WillNotFit, why_not_loaded
 from pipelines.engine.sources import quantized
 from pipelines.models import registry
 from pipelines.models.driver import Driver, driver_of
@@ -35,6 +35,7 @@ from pipelines.storage.workspace import Workspace
 
 log = logging.getLogger(__name__)
 Emit = Callable[[Event], None]
+T = TypeVar("T")
 
 
 @dataclass
@@ -107,7 +108,10 @@ class Resident:
                 self.drop()
                 if why := lone_part.why_not(part, self.settings):
                     raise WillNotFit(why)
-                self._held, self._key = self._load_part(part), key
+                loaded = self._twice(
+                    lambda: self._load_part(part), lambda: lone_part.why_not_loaded(part, self.settings)
+                )
+                self._held, self._key = loaded, key
                 self.loads[part.title] += 1
                 self.emit(self.memory())
             assert isinstance(self._held, Alone)
@@ -202,14 +206,21 @@ class Resident:
             return prepare.make(family, source, self.workspace, self.settings, self.device, on_progress, cancelled)
 
     def _loaded(self, family: ModelFamily) -> Driver:
-        """Loaded; when the card is full on the way, once more with all given back that was taken. Raises WillNotFit, in
-        words: at loading no picture is too large."""
+        """Loaded. Raises RanOut, in words: at loading no picture is too large."""
+        return self._twice(lambda: self._load(family), lambda: why_not_loaded(family, self.workspace, self.settings))
+
+    def _twice(self, load: Callable[[], T], why: Callable[[], str]) -> T:
+        """What ``load`` gives; when memory runs out on the way, once more with all given back that was taken. Raises
+        RanOut with the words of ``why``."""
         for _ in range(2):
-            with suppress(torch.OutOfMemoryError):
-                return self._load(family)
+            try:
+                return load()
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
             # Outside the handler: a live traceback would hold on to what was loaded so far.
             self.release()
-        raise WillNotFit(why_not_loaded(family, self.workspace, self.settings))
+        raise RanOut(why())
 
     def _load_part(self, part: LonePart) -> Alone:
         """A part as its config says what it is; in 4 bits where its model is held so and the files are not yet."""

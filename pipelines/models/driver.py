@@ -116,21 +116,20 @@ class Driver(ABC):
     @contextmanager
     def borrowed(self, *parts: str) -> Iterator[None]:
         """Within, ``parts`` are where computing happens; afterwards they leave again unless ``encoders_stay``."""
-        self.place(self.device, *parts)
         try:
+            self.place(self.device, *parts)
             yield
         finally:
             if not self.encoders_stay:
                 self.place(torch.device("cpu"), *parts)
 
     def place(self, device: torch.device | str, *parts: str) -> None:
-        """Move parts of the pipeline, such as ``text_encoder``, to ``device``. No work where they are there already."""
+        """Move parts of the pipeline, such as ``text_encoder``, to ``device``. No work where they are there already:
+        whole, for one that memory ran out for on the way has its first half there alone."""
+        wanted = torch.device(device).type
         for name in parts:
             module = getattr(self.pipe, name, None)
-            if (
-                isinstance(module, torch.nn.Module)
-                and next(module.parameters()).device.type != torch.device(device).type
-            ):
+            if isinstance(module, torch.nn.Module) and any(p.device.type != wanted for p in module.parameters()):
                 module.to(device)
 
     def encoders_off(self) -> None:

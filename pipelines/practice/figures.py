@@ -14,7 +14,7 @@ from pipelines.queue.stored_request import stored_request_if_readable
 from pipelines.session import Session
 from pipelines.storage.pictures import hamming
 from pipelines.workflow import card as cards
-from pipelines.workflow import datasets, review, sources
+from pipelines.workflow import datasets, review, sources, twins
 from pipelines.world.reading import Reading
 
 STEPS = {
@@ -26,7 +26,7 @@ STEPS = {
     "sample": "checkpoints",
 }  # fmt: skip
 """What each kind of job, plan or training is called in the report."""
-NEAR = sources.NEAR_DUPLICATE
+NEAR = twins.NEAR_DUPLICATE
 
 
 class Share(Frozen):
@@ -228,8 +228,8 @@ def _minutes(jobs: Iterable[Job]) -> dict[str, float]:
     """Minutes that jobs ran, by what they were for; also of those that were cut short."""
     total: dict[str, float] = defaultdict(float)
     for job in jobs:
-        if job.started and job.ended:
-            total[_step(job)] += (job.ended - job.started).total_seconds() / 60
+        if job.took is not None:
+            total[_step(job)] += job.took / 60
     return {name: round(minutes, 2) for name, minutes in total.items()}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.domain.records import Job, JobState
 from pipelines.domain.requests import Request
 from pipelines.queue.recorder import Recorder
+from pipelines.queue.stored_request import stored_request
 from pipelines.storage.store import Store, StoreWriteFailed
 
 FOLLOWS = "The work is done, but what follows from it failed ({how}). It is in the studio's log."
@@ -19,7 +20,8 @@ class Completions:
 
     def __init__(self, store: Store, untold: Iterable[tuple[Job, Request]]) -> None:
         self._store = store
-        self._ended = list(untold)
+        # without what was asked, which is large, and stands in the job for who listens late
+        self._ended = [job for job, _ in untold]
         self._callbacks: list[EndCallback] = []
         self._owed: list[tuple[EndCallback, Job, Request]] = []
         self._failed: dict[str, str] = {}
@@ -27,13 +29,13 @@ class Completions:
     def listen(self, callback: EndCallback) -> None:
         """Tell ``callback`` of all ends so far, and from now on of each."""
         self._callbacks.append(callback)
-        for job, request in self._ended:
-            self._tell(callback, job, request)
+        for job in self._ended:
+            self._tell(callback, job, stored_request(job))
             self._mark(job)
 
     def tell(self, job: Job, request: Request) -> None:
         """``job`` has ended, and that is recorded."""
-        self._ended.append((job, request))
+        self._ended.append(job)
         for callback in self._callbacks:
             self._tell(callback, job, request)
         if self._callbacks:
@@ -49,7 +51,7 @@ class Completions:
         owed, self._owed = self._owed, []
         for callback, job, request in owed:
             self._tell(callback, job, request)
-        for job in [job for _, job, _ in owed] + [job for job, _ in self._ended]:
+        for job in [job for _, job, _ in owed] + self._ended:
             if self._callbacks and not job.told:
                 self._mark(job)
 

@@ -79,9 +79,12 @@ class Recorder:
         self._owed: list[OfPicture] = []
         self._dirty = False
         self._written = clock()
+        self._begun: float | None = None
+        self._paused = 0.0
 
     def begin_with(self, request: Request) -> None:
         """The job begins, perhaps with less than was asked: its record says with what."""
+        self._begun = self._clock() if self._begun is None else self._begun
         asked = request.model_dump(mode="json")
         if asked != self.job.request:
             self._change(request=asked)
@@ -133,10 +136,15 @@ class Recorder:
     def end(self, state: JobState, **changes: object) -> Job:
         """The job is over: first here, for all who ask, then in the records, if they can be written. Returns it;
         ``written`` says whether it is on the disk."""
-        self.step, self.preview, self.paused_since = None, "", None
-        self._change(state=state, ended=now(), **changes)
+        self.pause(False)
+        self.step, self.preview = None, ""
+        self._change(state=state, ended=now(), seconds=self._seconds(), **changes)
         self.write_end()
         return self.job
+
+    def _seconds(self) -> float | None:
+        """How long the job was at work; ``None`` when it was not begun here."""
+        return None if self._begun is None else round(max(0.0, self._clock() - self._begun - self._paused), 3)
 
     def write_end(self) -> None:
         """Write the end of the job and whatever is still owed; ``written`` says whether that went well."""
@@ -166,7 +174,9 @@ class Recorder:
         if paused and self.paused_since is None:
             self.paused_since = self._clock()
         elif not paused and self.paused_since is not None:
-            self.eta.pause(self._clock() - self.paused_since)
+            rest = self._clock() - self.paused_since
+            self.eta.pause(rest)
+            self._paused += rest
             self.paused_since = None
 
     def seconds_left(self) -> float | None:

@@ -32,12 +32,18 @@ _UNSYNCABLE_FOLDER = _UNSYNCABLE | {errno.EACCES, errno.EPERM, errno.EBADF, errn
 _HELD = {errno.EACCES, errno.EPERM, errno.EBUSY}
 _unsynced: set[int] = set()
 _homes: dict[Path, tuple[int, int]] = {}
+AWAY = "The workspace is not where it was opened: it was moved, or its disk is gone."
+RETURN = "Put it back, or open it at its new place"
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
 # ---- where
+
+
+class NotThere(OSError):
+    """A place that what is to be written belongs to is not there; ``strerror`` is for the person who reads it."""
 
 
 def keep_to(root: Path) -> None:
@@ -47,19 +53,24 @@ def keep_to(root: Path) -> None:
 
 
 def check_home(path: Path) -> None:
-    """Raises OSError when ``path`` lies in a workspace that is not at its place any more."""
-    for root, known in _homes.items():
-        if path.is_relative_to(root) and not _is(root, known):
-            raise OSError(
-                errno.ENOENT,
-                "The workspace is not where it was opened: it was moved, or its disk is gone. Nothing was written. "
-                "Put it back, or close it and open it at its new place",
-                str(root),
-            )
+    """Raises NotThere when ``path`` lies in a workspace that is not at its place any more."""
+    for root in _homes:
+        if path.is_relative_to(root) and is_away(root):
+            raise NotThere(errno.ENOENT, f"{AWAY} Nothing was written. {RETURN}", str(root))
+
+
+def is_away(root: Path) -> bool:
+    """Whether the workspace that was opened at ``root`` is not there any more, or another folder in its place."""
+    return root in _homes and not _is(root, _homes[root])
+
+
+def is_same(root: Path, other: Path) -> bool:
+    """Whether what was opened at ``root`` lies at ``other`` now."""
+    return root in _homes and _is(other, _homes[root])
 
 
 def make_folder(folder: Path) -> None:
-    """Make ``folder`` with those above it, where they are missing. Raises OSError, in words for a link whose target is
+    """Make ``folder`` with those above it, where they are missing. Raises OSError, NotThere for a link whose target is
     not there."""
     check_home(folder)
     try:
@@ -69,7 +80,7 @@ def make_folder(folder: Path) -> None:
         if lost is None:
             raise
         words = f"This is a link to {lost.readlink()}, which is not there. Connect that disk, or remove the link"
-        raise OSError(errno.ENOENT, words, str(lost)) from error
+        raise NotThere(errno.ENOENT, words, str(lost)) from error
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
@@ -93,9 +94,12 @@ class _Chosen:
     left_out: list[str] = field(default_factory=list)
 
 
-def default_name(root: Path) -> str:
-    """A name for a backup that is made now: ``FLENwheel-20250131-120000.zip``."""
-    return f"{root.name or 'workspace'}-{now():%Y%m%d-%H%M%S}.zip"
+def default_name(root: Path, folder: Path) -> str:
+    """A free name in ``folder`` for a backup that is made now: ``FLENwheel-20250131-120000.zip``, or ``...-2.zip``
+    where there is one of that second already, as after a clock was set back."""
+    name = f"{root.name or 'workspace'}-{now():%Y%m%d-%H%M%S}"
+    numbered = (f"{name}{f'-{n}' if n > 1 else ''}.zip" for n in count(1))
+    return next(free for free in numbered if not (folder / free).exists())
 
 
 def back_up(root: Path, target: Path, told: Told = lambda done, of: None) -> Backup:
@@ -122,7 +126,7 @@ def back_up(root: Path, target: Path, told: Told = lambda done, of: None) -> Bac
 def _free_place(workspace: Workspace, target: Path) -> Path:
     target = target.expanduser().absolute()
     if target.is_dir():
-        target = target / default_name(workspace.root)
+        target = target / default_name(workspace.root, target)
     if target.exists() or target.is_symlink():
         raise BackupRefused(f"There is a file {target} already. It stays as it is: choose another name.")
     if not target.parent.is_dir():

@@ -10,6 +10,7 @@ old one, which becomes ``flenwheel.json.bak``; then the segments that the backup
 instant each snapshot on disk has all the lines that follow it, and a kill anywhere loses nothing.
 """
 
+import errno
 import logging
 import time
 from contextlib import suppress
@@ -26,6 +27,8 @@ from pipelines.storage.snapshot import (
     encode_snapshot,
 )
 
+# what a file answers whose disk was taken away
+_DEAD = {errno.EIO, errno.EBADF, errno.ENODEV, errno.ENXIO, errno.ESTALE}
 log = logging.getLogger(__name__)
 
 
@@ -180,6 +183,9 @@ class Journal:
                 self._file = Appender(self.current, min(self._file.size, there))
             self._file.append(line)
         except OSError as error:
+            if error.errno in _DEAD:  # what was open is no file any more, also when the disk is back: it is opened anew
+                with suppress(OSError):
+                    self._file.close()
             raise StoreWriteFailed(f"Could not write {self.current}: {error.strerror}. Nothing was changed.") from error
         self.seq += 1
 

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
-from pipelines.storage.atomic import keep_to, read_bytes, remove, write_durably
+from pipelines.storage.atomic import check_home, keep_to, read_bytes, remove, write_durably
 
 # what network drives answer that have no locks
 _LOCKLESS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -30,6 +30,7 @@ class WorkspaceBusy(RuntimeError):
 def locked(path: Path, timeout: float) -> BaseFileLock:
     """The file lock ``path``, taken within ``timeout`` seconds. On a file system without locks it is a file that says
     who holds it. Raises Timeout and OSError."""
+    check_home(path)  # a lock makes the folder that it lies in
     try:
         # not thread-local: the studio opens and closes from different threads
         lock: BaseFileLock = FileLock(path, thread_local=False)

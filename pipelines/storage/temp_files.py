@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 
 from pipelines.storage import atomic
+from pipelines.storage.prepared import FOLDER as COPIES
 from pipelines.storage.workspace import Workspace
 
 UNSWEPT = {"models"}  # big, and other programs' half downloads there can be gone on with
@@ -25,6 +26,7 @@ def sweep(root: Path) -> int:
         else:
             atomic.remove(path)
         removed += 1
+    removed += _sweep(root / "models" / COPIES, f".*{atomic.TEMPORARY}")  # nothing but ours
     if removed:
         log.info("removed %d half files that an earlier process left", removed)
     return removed
@@ -40,8 +42,11 @@ def sweep_in(folder: Path) -> None:
     _sweep(folder, f".*{atomic.TEMPORARY}")
 
 
-def _sweep(folder: Path, names: str) -> None:
+def _sweep(folder: Path, names: str) -> int:
+    removed = 0
     for path in folder.glob(names):
         writer = atomic.writer_of(path.name)
         if writer is not None and not psutil.pid_exists(writer):
             (atomic.remove_folder if path.is_dir() and not path.is_symlink() else atomic.remove)(path)
+            removed += 1
+    return removed

@@ -18,7 +18,7 @@ from pipelines.domain.faults import out_of_memory
 from pipelines.domain.presets import ModelFamily
 from pipelines.domain.records import Metric
 from pipelines.domain.requests import TrainRequest
-from pipelines.engine.memory import WillNotFit
+from pipelines.engine.memory import RanOut
 from pipelines.models import lora_export
 from pipelines.models.denoiser import denoiser_of
 from pipelines.models.driver import Driver
@@ -44,6 +44,10 @@ TASKS: dict[str, Task] = {"character": CharacterTask(), "editor": EditorTask()}
 """By what a request calls its target."""
 GRADIENT_NORM = 1.0
 """Gradients are clipped to this norm, as all trainers of these families do."""
+RAN_OUT = (
+    "Memory ran out {when}, against the prediction. Choose a smaller resolution, batch or rank, or close other programs"
+    " that use the card; checkpoints are kept."
+)
 
 
 PACE = 20
@@ -118,13 +122,23 @@ class Training:
         self.offload = Offload(driver)
         self.samples = Samples(request, driver, context)
         self.losses: list[float] = []
+        self.stage = "before the first step"
         self.times: list[float] = []  # seconds of each step that was done now, and of nothing else
 
     def run(self) -> dict[str, Any]:
         """Train, from the newest checkpoint if there is one.
 
-        Raises Cancelled (within one step, a checkpoint written first), TrainingDataError, Diverged, WillNotFit.
+        Raises Cancelled (within one step, a checkpoint written first), TrainingDataError, Diverged, RanOut.
         """
+        try:
+            return self._run()
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+        # Outside the handler: a live traceback would hold on to what has to go.
+        raise RanOut(RAN_OUT.format(when=self._when()))
+
+    def _run(self) -> dict[str, Any]:
         s, transformer = self.settings, self.driver.pipe.transformer
         kept = self._newest()
         self.losses = list(kept.losses) if kept else []
@@ -147,6 +161,9 @@ class Training:
                 self.optimizer.load_state_dict(kept.optimizer)
             self._steps(examples)
             return self._finish()
+
+    def _when(self) -> str:
+        return self.stage or f"at step {self.done + 1}"
 
     @property
     def done(self) -> int:
@@ -176,6 +193,7 @@ class Training:
                 self.context.stop_if_cancelled()
                 at = f" at {side} px" if self.settings.smaller else ""
                 note = f"Encoding picture {n + 1} of {len(self.request.items)}{at}"
+                self.stage = f"while picture {n + 1} of {len(self.request.items)} was encoded{at}"
                 self.emit(Progress(done=self.done, note=note))
                 examples.append(encoder.example(item))
         return examples
@@ -195,16 +213,14 @@ class Training:
 
     def _steps(self, examples: list[Example]) -> None:
         try:
+            self.stage = ""
             return self._all_steps(examples)
         except Exception as error:
             if not out_of_memory(error):
                 raise
         # Outside the handler: a live traceback would hold on to the tensors that have to go before the other parts of
         # the pipeline come back to the card.
-        raise WillNotFit(
-            f"Memory ran out at step {self.done + 1}, against the prediction. Choose a smaller resolution, batch "
-            "or rank, or close other programs that use the card; checkpoints are kept."
-        )
+        raise RanOut(RAN_OUT.format(when=self._when()))
 
     def _all_steps(self, examples: list[Example]) -> None:
         saved = self.done if self.done else -1
@@ -289,8 +305,10 @@ class Training:
         self.emit(self.context.memory())
         if self.samples.missing(self.done):
             self.optimizer.zero_grad(set_to_none=True)
+            self.stage = f"while a sample was drawn after step {self.done}"
             with self.offload.fetched():
                 self.samples.make(self.done, self.adapter)
+            self.stage = ""
 
     def _finish(self) -> dict[str, Any]:
         weights = {name: t.numpy() for name, t in self.adapter.learned().items()}

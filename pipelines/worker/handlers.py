@@ -61,6 +61,11 @@ class Shared:
         self._resident.settings = settings
         return self._resident
 
+    def tidy(self) -> None:
+        """Give back what the last job had and nobody needs any more. What is loaded stays."""
+        if self._resident is not None:
+            self._resident.release()
+
 
 @dataclass(frozen=True)
 class JobContext:
@@ -188,8 +193,8 @@ def practice(request: PracticeRequest, context: JobContext) -> Result:
     from pipelines.storage.atomic import write_durably
     from pipelines.world.practice_sources import sources, views
 
-    context.emit(Started(total=len(views(request.number))))
-    drawn = sources(request.number, request.size, held_out=request.held_out)
+    context.emit(Started(total=len(views(request.number, request.sources))))
+    drawn = sources(request.number, request.size, count=request.sources, held_out=request.held_out)
     pictures = []
     for done, source in enumerate(drawn, 1):
         if context.cancelled():

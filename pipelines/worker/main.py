@@ -26,10 +26,10 @@ from filelock import Timeout
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.cancelled import Cancelled
-from pipelines.domain.events import Event, Failed, Finished, Stopped
-from pipelines.domain.faults import out_of_memory
+from pipelines.domain.events import Event, Failed, Finished, Progress, Started, StepDone, Stopped
+from pipelines.domain.faults import in_words, out_of_memory
 from pipelines.domain.messages import TO_WORKER, Ask, Claimed, Ready, StartJob, Told, line
-from pipelines.storage.atomic import keep_to
+from pipelines.storage.atomic import NotThere, check_home, keep_to
 from pipelines.storage.lock import locked
 from pipelines.storage.temp_files import sweep
 from pipelines.storage.workspace import Workspace
@@ -95,6 +95,7 @@ class Worker:
         self._inbox: queue.SimpleQueue[Task] = queue.SimpleQueue()
         self._tasks: dict[str, Task] = {}
         self._task: Task | None = None
+        self._far = HowFar()
         self._shared = Shared(workspace, self.emit)
 
     def serve(self) -> NoReturn:
@@ -113,25 +114,34 @@ class Worker:
         if self._task is None or isinstance(event, Finished | Failed | Stopped):
             log.debug("not told: %s", event.type)
             return
+        self._far.hear(event)
         self._send(Told(job=self._task.start.job, event=event))
 
     def _work(self, task: Task) -> None:
-        start = task.start
+        start, self._far = task.start, HowFar()
         self._send(Claimed(job=start.job))
         try:
             if task.cancelled():
                 raise Cancelled
+            check_home(self._shared.workspace.root)  # else what is missing there would be told to be missing at all
             context = JobContext(
                 start.job, self._shared, start.settings, frozenset(start.scored), self.emit, task.cancelled, task.asked
             )
             result = self._handlers.by_kind[start.request.kind](start.request, context)
             self._send(Told(job=start.job, event=Finished(result=result)))
+            return
         except Cancelled:
             self._send(Told(job=start.job, event=Stopped()))
+            return
         except BaseException as error:  # nothing a job does may end the worker
             log.exception("job %s failed", start.job)
-            event = Failed(message=words(error), traceback="".join(traceback.format_exception(error)))
+            event = Failed(message=words(error, str(self._far)), traceback="".join(traceback.format_exception(error)))
             self._tell_failure(start.job, event)
+        # Outside the handler: a live traceback would hold on to what the job had.
+        try:
+            self._shared.tidy()
+        except Exception:
+            log.exception("what job %s had could not be given back", start.job)
 
     def _tell_failure(self, job: str, event: Failed) -> None:
         """The end of a job is told, whatever its error holds: the queue waits for it."""
@@ -165,14 +175,43 @@ class Worker:
         os._exit(0)  # the app is gone; every file is written under a temporary name, so now is as good as later
 
 
-def words(error: BaseException) -> str:
-    """``error`` for the person who asked for the work."""
+class HowFar:
+    """How far a job is, as it tells the app, in words."""
+
+    def __init__(self) -> None:
+        self._work, self._done, self._step = Started(total=0), 0, 0
+
+    def hear(self, event: Event) -> None:
+        """The job told something."""
+        match event:
+            case Started():
+                self._work, self._done, self._step = event, event.skipped, 0
+            case Progress():
+                self._step = self._step if event.done == self._done else 0
+                self._done = event.done
+            case StepDone():
+                self._step = event.k
+            case _:
+                pass
+
+    def __str__(self) -> str:
+        if not self._work.total:
+            return "before the work had begun"
+        step = f", after step {self._step} of the next" if self._step else ""
+        return f"with {self._done} of {self._work.total} {self._work.unit} done{step}"
+
+
+def words(error: BaseException, far: str = "") -> str:
+    """``error`` for the person who asked for the work; ``far``: how far it was."""
     text = str(error) or type(error).__name__
     kind = type(error)
     if out_of_memory(error):
         said = "" if isinstance(error, MemoryError) else f" ({text.splitlines()[0][:200]})"
-        return f"Out of memory{said}. Smaller pictures, fewer steps at once or a smaller model need less."
+        at = f" {far}" if far else ""
+        return f"Out of memory{at}{said}. Smaller pictures, fewer steps at once or a smaller model need less."
     if isinstance(error, OSError) and error.strerror:
+        if isinstance(error, NotThere):
+            return in_words(error)
         where = f": {error.filename}" if error.filename else ""
         return f"{error.strerror}{where}."
     if kind.__module__.startswith(("pipelines.", "studio.")):

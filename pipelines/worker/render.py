@@ -103,6 +103,8 @@ class _Rendering:
         self.first_error = ""
         self.failed: list[str] = []
         self.loras_kept = LORAS_KEPT
+        self.at = (0, 0)
+        """The last step of the present picture that is done, of how many."""
 
     def find_existing(self) -> None:
         """Take what an earlier run has made. A file without a readable recipe is made again."""
@@ -263,16 +265,29 @@ class _Rendering:
             self.resident.release()
             measure = "only its own LoRAs stay in the model" if spared else driver.shrink()
             if not measure:
-                raise OutOfMemory(f"{shot.width} x {shot.height} px does not fit into memory. Choose a smaller size.")
-            self.emit(Warned(text=f"Memory ran out at {_title(shot)}. From now on {measure}; trying again."))
+                size = f"{shot.width} x {shot.height} px"
+                raise OutOfMemory(
+                    f"{size} does not fit into memory, which ran out {self._when()}. Choose a smaller size."
+                )
+            words = f"Memory ran out at {_title(shot)}, {self._when()}. From now on {measure}; trying again."
+            self.emit(Warned(text=words))
+
+    def _when(self) -> str:
+        """At what of the present picture it is."""
+        done, steps = self.at
+        if not done:
+            return "before its first step was done"
+        return "when it was decoded" if done == steps else f"at step {done + 1} of {steps}"
 
     def _attempt(self, driver: Driver, shot: Shot, sources: list[Image.Image]) -> Image.Image:
         self.resident.reset_peak()
+        self.at = (0, shot.steps)
         with applied(driver, shot.stack, self.workspace, self.loras_kept):
             return driver.render(shot, sources, self._step, self._preview)
 
     def _step(self, k: int, n: int) -> None:
         self._stop_if_asked()
+        self.at = (k, n)
         self.emit(StepDone(k=k, n=n))
 
     def _preview(self, image: Image.Image) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.faults import in_words
 from pipelines.storage.atomic import make_folder
-from pipelines.storage.backup import Backup, back_up, default_name
+from pipelines.storage.backup import Backup, back_up
 from pipelines.storage.upgrade import BACKUPS
 
 log = logging.getLogger(__name__)
@@ -47,18 +47,18 @@ class BackupRun:
             if self._state.state != "running":
                 self._state = BackupState("running")
                 self._stop.clear()
-                target = root / BACKUPS / default_name(root)
-                threading.Thread(target=self._run, args=(root, target), name="backup", daemon=True).start()
+                folder = root / BACKUPS
+                threading.Thread(target=self._run, args=(root, folder), name="backup", daemon=True).start()
             return self._state
 
     def cancel(self) -> None:
         """Stop it at its next piece; nothing is left of it. Without effect when none runs."""
         self._stop.set()
 
-    def _run(self, root: Path, target: Path) -> None:
+    def _run(self, root: Path, folder: Path) -> None:
         try:
-            make_folder(target.parent)
-            ended = BackupState("done", made=back_up(root, target, self._told))
+            make_folder(folder)
+            ended = BackupState("done", made=back_up(root, folder, self._told))
         except Cancelled:
             ended = BackupState("cancelled")
         except Exception as error:

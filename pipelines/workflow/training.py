@@ -355,7 +355,7 @@ def _parent(session: Session, request: TrainRequest) -> str:
     made = (session.store.get(LoraRecord, sha256) for sha256 in used)
     before = (session.store.get(TrainingRun, lora.run) for lora in made if lora and lora.run)
     same = [run for run in before if run and run.target == request.target]
-    return max(same, key=lambda run: run.created).id if same else ""
+    return max(same, key=lambda run: datasets.number(run.version)).id if same else ""
 
 
 def following(session: Session, character_id: str, target: Target) -> str:
@@ -377,9 +377,8 @@ def seconds(session: Session, family: str, steps: int) -> float | None:
     paces, besides = [], []
     for run in session.store.all(TrainingRun, family=family, state="done"):
         job, done = session.store.get(Job, run.job), int(run.settings.get("steps", 0))
-        if job is None or not (job.started and job.ended and done):
+        if job is None or (took := job.took) is None or not done:
             continue
-        took = (job.ended - job.started).total_seconds()
         pace = job.result.get("seconds_a_step")
         if pace is None and done >= TELLING:
             pace = took / done

@@ -47,8 +47,9 @@ Curves = Mapping[str, Sequence[Metric]]
 
 
 def runs(found: Iterable[TrainingRun], selected: str, *, empty: str, curves: Curves) -> RunsValue:
-    """The value of Runs, newest first; the newest is selected unless another one is. ``curves``: points by run id."""
-    newest = sorted(found, key=lambda r: r.created, reverse=True)
+    """The value of Runs, newest first; the newest is selected unless another one is. ``found`` comes oldest first, as
+    ``training.runs`` gives them; ``curves``: points by run id."""
+    newest = [*found][::-1]
     versions = {r.id: r.version for r in newest}
     ids = [r.id for r in newest]
     return {

@@ -13,11 +13,13 @@ from pipelines.domain.records import Card, Character, LoraRecord
 from pipelines.domain.stopping import Advice
 from pipelines.practice import reviewer
 from pipelines.workflow import card as cards
-from pipelines.workflow import card_report, loras, render, rounds
+from pipelines.workflow import card_report, datasets, loras, reading, render, rounds
 from pipelines.workflow.card import CardOptions
+from studio.server.captions import JobBegun
 from studio.server.in_words import STILL, Begun, InWords
 from studio.server.shown import for_the_shown
 from studio.server.state import Studio
+from studio.server.tags import ReaderTold, reader_told
 from studio.server.tiles import Tile, tile
 
 
@@ -37,13 +39,14 @@ class RateTold(TypedDict):
 
 
 class CardPlace(TypedDict):
-    """A cell of a card that was run: its picture, and who judged it how."""
+    """A cell of a card that was run: its picture, who judged it how, and which readers see what in it."""
 
     name: str
     image: Tile | None
     verdict: cards.CellVerdict
     by: str
     why: str
+    read: str
 
 
 class CardSummary(TypedDict):
@@ -90,7 +93,8 @@ class CardAhead(TypedDict):
 
 class Cards(TypedDict):
     """The cards of the character with their rates, the cells of the benchmark, and the LoRAs it can be run for.
-    ``rule``: whether to turn the wheel again. ``report`` and ``unread``: of a practice character."""
+    ``rule``: whether to turn the wheel again. ``report`` and ``unread``: of a practice character. ``reader``: who can
+    read angle and expression off the pictures of a card (``None``: there is no character)."""
 
     report: NotRequired[bool]
     unread: NotRequired[int]
@@ -100,6 +104,7 @@ class Cards(TypedDict):
     seed: int
     ahead: CardAhead
     rule: Advice | None
+    reader: ReaderTold | None
 
 
 class CardsCompared(TypedDict):
@@ -155,6 +160,13 @@ def card_report_routes(studio: Studio) -> APIRouter:
         found = card_report.compare(studio.session, of(first), of(second))
         return {"gained": list(found.gained), "lost": list(found.lost), "p": found.p, "words": found.words}
 
+    @router.post("/cards/{version}/read")
+    def read(version: str) -> JobBegun:
+        """Have angle and expression read off the pictures of a card."""
+        images = datasets.pictures(studio.session, studio.character_id, "card", of(version).version)
+        job = reading.read(studio.session, studio.character_id, images)
+        return {"job": job.id, "title": job.title}
+
     @router.get("/cards/{version}/failed")
     def failed(version: str) -> FailedCells:
         """The chains of edits that make pictures for the cells of a card that failed."""
@@ -183,6 +195,7 @@ def told(studio: Studio) -> Cards:
             "seed": session.presets.card.seed,
             "ahead": nothing,
             "rule": None,
+            "reader": None,
         }
     made = cards.cards(session, character.id)
     return {
@@ -194,6 +207,7 @@ def told(studio: Studio) -> Cards:
         "seed": session.presets.card.seed,
         "ahead": studio.remembered("card ahead", lambda: _ahead(studio, character)),
         "rule": rounds.stop_rule(session, character.id) if made else None,
+        "reader": studio.remembered("card reader", lambda: reader_told(studio)),
     }
 
 
@@ -246,7 +260,14 @@ def _card_summary(studio: Studio, card: Card) -> CardSummary:
 
 def _cell(studio: Studio, cell: cards.Cell) -> CardPlace:
     image = tile(cell.image, studio.session.store.verdict(cell.image.id)) if cell.image else None
-    return {"name": cell.cell.name, "image": image, "verdict": cell.verdict, "by": cell.by, "why": cell.why}
+    return {
+        "name": cell.cell.name,
+        "image": image,
+        "verdict": cell.verdict,
+        "by": cell.by,
+        "why": cell.why,
+        "read": cell.read,
+    }
 
 
 def _told(cell: CardCell) -> CellTold:

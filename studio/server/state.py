@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 
 from pipelines.domain.records import Character
 from pipelines.session import NotFound, Session
+from pipelines.storage.atomic import AWAY, RETURN, is_away, is_same
 from pipelines.storage.lock import WorkspaceBusy
 from pipelines.storage.preset_files import PresetError
 from pipelines.storage.presets import Presets
@@ -18,6 +19,7 @@ from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.opening import open_session
 
 Told = TypeVar("Told")
+AWAY_NOW = f"{AWAY} Decisions are kept in this page until it is back; nothing else is. {RETURN}."
 
 
 @dataclass
@@ -79,6 +81,8 @@ class Studio:
             status = old.jobs.status()
             if status.job or status.queued:
                 raise NotAllowed("A job is at work here. Wait for it or stop it first.")
+            if is_same(old.workspace.root, root):
+                old.close()  # it has been moved: its lock went with it
             try:
                 self.session = open_session(root)
             except (WorkspaceBusy, StoreUnreadable, PresetError) as refusal:
@@ -111,8 +115,10 @@ class Studio:
 
     @property
     def notices(self) -> list[str]:
-        """What the user has to be told of this workspace and has not closed yet: what was repaired when it opened."""
-        return [words for words in self.session.store.repairs if words not in self._read]
+        """What the user has to be told of this workspace: that it is away, as long as it is; and, until it is closed,
+        what was repaired when it opened."""
+        away = [AWAY_NOW] if is_away(self.session.workspace.root) else []
+        return away + [words for words in self.session.store.repairs if words not in self._read]
 
     def close_notices(self) -> None:
         """The user has read them: they are not shown again."""

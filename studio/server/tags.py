@@ -29,7 +29,7 @@ class TaggedPicture(TypedDict):
 
 
 class ReaderTold(TypedDict):
-    """Who can be asked to read all sources, why nobody can, and how its answers stand to your tags."""
+    """Who can be asked to read pictures, why nobody can, and how its answers stand to your tags."""
 
     reader: str
     lacking: str
@@ -69,7 +69,7 @@ def tag_routes(studio: Studio) -> APIRouter:
                 for image in sources.sources(session, studio.character_id)
             ],
             "readers": {**here},
-            **_reader(studio),
+            **reader_told(studio),
         }
 
     @router.post("/tags/read", dependencies=[for_the_shown(studio)])
@@ -82,8 +82,8 @@ def tag_routes(studio: Studio) -> APIRouter:
     return router
 
 
-def _reader(studio: Studio) -> ReaderTold:
-    """Who can be asked, and what its answers are worth by your tags."""
+def reader_told(studio: Studio) -> ReaderTold:
+    """Who can be asked to read the character's pictures, and what its answers are worth by your tags."""
     try:
         here = reading.reader(studio.session, studio.character_id, answers=True)
     except (NotAllowed, NotFound) as why:

@@ -30,7 +30,9 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.domain.faults import expected, in_words
+from pipelines.storage.atomic import make_folder
 from studio.server import envelope
+from studio.server.in_words import THE_MACHINE
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +53,8 @@ READ = (
     "/gradio_api/startup-events",
     "/gradio_api/upload_progress",
 )
-WRITTEN = (envelope.JOIN, "/gradio_api/upload")
+UPLOAD = "/gradio_api/upload"
+WRITTEN = (envelope.JOIN, UPLOAD)
 
 OURS = Path(__file__).parents[1]
 DEEPEST = 40
@@ -226,10 +229,11 @@ def _browser_of(request: object) -> str:
 
 class Doors:
     """Around the mounted Gradio app: answers 404 for all that its page does not need, tells browsers apart, and lets an
-    event through only if it is one of the page's (``events``)."""
+    event through only if it is one of the page's (``events``). What is uploaded goes into ``folder``, which Gradio
+    would make anew in the place of a workspace that is away."""
 
-    def __init__(self, app: ASGIApp, events: Collection[int]) -> None:
-        self.app, self.events = app, events
+    def __init__(self, app: ASGIApp, events: Collection[int], folder: Path) -> None:
+        self.app, self.events, self.folder = app, events, folder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what the page asks for, together with the browser that asks."""
@@ -244,6 +248,9 @@ class Doors:
                 await JSONResponse({"detail": words}, 422)(scope, receive, send)
                 return
             receive = envelope.again(body, receive)
+        if scope["type"] == "http" and path == UPLOAD and (words := self._no_room()):
+            await JSONResponse({"detail": words}, THE_MACHINE)(scope, receive, send)
+            return
         known = HTTPConnection(scope).cookies.get(COOKIE)
         _browser.set(known or "")
 
@@ -255,6 +262,14 @@ class Doors:
 
         new = known is None and path == "/"
         await self.app(scope, receive, with_cookie if new else send)
+
+    def _no_room(self) -> str:
+        """Why nothing can be uploaded now, in words; empty when it can."""
+        try:
+            make_folder(self.folder)
+        except OSError as error:
+            return in_words(error)
+        return ""
 
 
 def is_open(method: str, path: str) -> bool:

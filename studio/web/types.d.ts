@@ -175,13 +175,14 @@ export interface CardLora {
   whose: string;
 }
 
-/** A cell of a card that was run: its picture, and who judged it how. */
+/** A cell of a card that was run: its picture, who judged it how, and which readers see what in it. */
 export interface CardPlace {
   name: string;
   image: Tile | null;
   verdict: "right" | "wrong" | "unsure" | "missing";
   by: string;
   why: string;
+  read: string;
 }
 
 /** A card that was run; ``lora`` is the LoRA's name, ``lora_id`` empty for the base model. */
@@ -205,6 +206,7 @@ export interface Cards {
   seed: number;
   ahead: CardAhead;
   rule: Advice | null;
+  reader: ReaderTold | null;
 }
 
 /** Two cards held against each other: cells that are right in the second alone, in the first alone, McNemar's p, and */
@@ -738,6 +740,13 @@ export interface RateTold {
   judged: number;
   open: boolean;
   words: string;
+}
+
+/** Who can be asked to read pictures, why nobody can, and how its answers stand to your tags. */
+export interface ReaderTold {
+  reader: string;
+  lacking: string;
+  agreement: string[];
 }
 
 /** Of ``total`` right pictures at one angle, how many did not pass the threshold (95 % interval of that rate), and */

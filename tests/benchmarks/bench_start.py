@@ -1,9 +1,11 @@
 """How long until the studio answers? ``python tests/benchmarks/bench_start.py [rounds]``
 
 By turns, so that all see the same machine: the studio on a new workspace and a bare Gradio app of six tabs, until they
-answer ``/``; then ``flenwheel status`` beside a Python that does nothing. Prints medians in seconds, and ratios.
+answer ``/``; then ``flenwheel status`` beside a Python that does nothing. Prints medians in seconds, and ratios: of the
+clock, and of the processor, which counts the same however busy the machine is.
 """
 
+import os
 import socket
 import statistics
 import subprocess
@@ -14,6 +16,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import psutil
+
+Took = tuple[float, float]
+"""Seconds of the clock, and of the processor."""
 ROOT = Path(__file__).resolve().parents[2]
 BARE = """
 import os, sys
@@ -35,13 +41,16 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def answers(command: list[str], port: int) -> float:
-    """Seconds from the start of a process until it answers."""
+def answers(command: list[str], port: int) -> Took:
+    """From the start of a process until it answers."""
     began = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(process, port)
-        return time.perf_counter() - began
+        took = time.perf_counter() - began
+        mine = psutil.Process(process.pid)
+        every = [p.cpu_times() for p in (mine, *mine.children(recursive=True))]
+        return took, sum(p.user + p.system for p in every)
     finally:
         process.terminate()
         process.wait()
@@ -51,21 +60,23 @@ def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
     """Until a process answers at a port. Raises RuntimeError when it ends instead."""
     while process.poll() is None:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60).close()
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1200).close()
             return
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.02)
     raise RuntimeError(f"{process.args} ended by itself")
 
 
-def ends(command: list[str]) -> float:
-    """Seconds that a process takes."""
-    began = time.perf_counter()
+def ends(command: list[str]) -> Took:
+    """What a process takes from beginning to end."""
+    began, before = time.perf_counter(), os.times()
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
+    after = os.times()
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    return time.perf_counter() - began, spent
 
 
-def once(folder: Path) -> dict[str, float]:
+def once(folder: Path) -> dict[str, Took]:
     """Each of them, one after the other."""
     python, studio, bare = sys.executable, free_port(), free_port()
     workspace = ["--workspace", str(folder / "workspace")]
@@ -82,9 +93,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         times = [once(Path(folder)) for _ in range(rounds)]
     for name in times[0]:
-        print(f"{name}: {statistics.median(t[name] for t in times):.2f} s")
-    ratio = statistics.median(t["studio"] / t["bare"] for t in times)
-    print(f"studio over bare: {ratio:.2f}")
+        took, spent = (statistics.median(t[name][n] for t in times) for n in (0, 1))
+        print(f"{name}: {took:.2f} s, of the processor {spent:.2f} s")
+    took, spent = (statistics.median(t["studio"][n] / t["bare"][n] for t in times) for n in (0, 1))
+    print(f"studio over bare: {took:.2f}, of the processor {spent:.2f}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ from pipelines.domain.events import Memory, Warned
 from pipelines.domain.presets import ModelFamily
 from pipelines.domain.shots import ImageRef
 from pipelines.engine import precision
-from pipelines.engine.memory import WillNotFit
+from pipelines.engine.lone_part import LonePart
+from pipelines.engine.memory import RanOut, WillNotFit
 from pipelines.engine.resident import Resident, pick_device
 from pipelines.engine.weights import WeightsMissing
 from pipelines.models.driver import Driver
@@ -169,8 +171,11 @@ def test_what_the_page_needs_of_the_engine_imports_no_torch() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
 def test_out_of_memory_while_loading_is_tried_once_more_and_told_in_words(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch
+    error: Exception, resident: Resident, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No picture is too large while a model is loaded: smaller ones are no advice."""
     load, tried = resident._load, []
@@ -178,7 +183,7 @@ def test_out_of_memory_while_loading_is_tried_once_more_and_told_in_words(
     def starved(model: ModelFamily, times: int) -> Driver:
         tried.append(model.name)
         if len(tried) <= times:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         return load(model)
 
     monkeypatch.setattr(resident, "_load", lambda model: starved(model, 1))
@@ -192,3 +197,24 @@ def test_out_of_memory_while_loading_is_tried_once_more_and_told_in_words(
         raise AssertionError("it was not loaded")
     assert len(tried) == 2
     assert not resident.holds(family(FLUX))
+
+
+def test_a_reader_that_does_not_load_for_memory_is_told_in_words(
+    resident: Resident, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def starved(part: LonePart) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(resident, "_load_part", starved)
+    part = LonePart(checkpoint(QWEN), "text_encoder", family(QWEN).parts["text_encoder"], "The reader")
+    with pytest.raises(RanOut, match=r"while The reader was loaded.*another reader"), resident.use_part(part):
+        raise AssertionError("it was not loaded")
+
+
+def test_a_part_that_was_moved_by_half_when_memory_ran_out_is_moved_whole() -> None:
+    """Its first parameter lies where it is wanted, and it was taken to be there: nothing computed with it any more."""
+    half = torch.nn.Sequential(torch.nn.Linear(2, 2, device="meta"), torch.nn.Linear(2, 2))
+    pipe = SimpleNamespace(vae=half, set_progress_bar_config=lambda disable: None)
+    driver = FluxDriver(family(FLUX), pipe, torch.device("meta"))
+    driver.place(driver.device, "vae")
+    assert {p.device.type for p in half.parameters()} == {"meta"}

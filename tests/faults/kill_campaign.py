@@ -46,7 +46,7 @@ from pipelines.storage.settings import load
 from pipelines.storage.store import Store
 from pipelines.storage.temp_files import sweep
 from pipelines.storage.workspace import Workspace
-from pipelines.workflow import characters, sources
+from pipelines.workflow import characters, sources, weights
 from pipelines.workflow.opening import open_session
 from pipelines.world import practice_sources
 
@@ -152,6 +152,8 @@ class Ledger:
         self.ended: dict[str, str] = {}
         self.angles: dict[str, str] = {}
         self.theme = ""
+        self.copies = 0
+        self.bad_copies: list[str] = []
         self.maybe: tuple[str, str] = ("", "")
         """What was begun last and not told as done: it may stand or not."""
         self.unrecorded = 0
@@ -170,6 +172,9 @@ class Ledger:
                     self.angles[told["id"]] = told["value"]
                 case "theme":
                     self.theme = told["value"]
+                case "copy":
+                    self.copies += 1
+                    self.bad_copies += [f"copy {told['name']}: {told['wrong']}"] * bool(told["wrong"])
                 case "image" | "lora" | "dataset" as kind:
                     self.ids[kind].add(told["id"])
                 case "job":
@@ -180,11 +185,12 @@ class Ledger:
     def check(self, root: Path) -> list[str]:
         """Open the workspace as a studio would, let what waits go on, and look at everything."""
         with open_session(root) as session:
-            wrong = self._settled(session) + self._records(session) + whole(session)
+            wrong = self._settled(session) + self._records(session) + whole(session) + half_copies(session)
             self.unrecorded = len(unrecorded(session))
         sweep(root)  # as a worker does before anything else; a victim of small things never has one
         wrong += [f"left half made: {p.relative_to(root)}" for p in root.rglob("*.tmp")]
-        return wrong + self._backups(root.parent)
+        bad, self.bad_copies = self.bad_copies, []
+        return wrong + bad + self._backups(root.parent)
 
     def _settled(self, session: Session) -> list[str]:
         """The queue comes to rest."""
@@ -256,6 +262,13 @@ def whole(session: Session) -> list[str]:
     return wrong
 
 
+def half_copies(session: Session) -> list[str]:
+    """Copies of models that are not whole: a kill leaves none of them under a copy's name."""
+    kept = weights.kept(session)
+    wrong = [(k.name, k.wrong or "; ".join(w for _, w in weights.verify(session, k.name) if w)) for k in kept]
+    return [f"copy {name}: {words}" for name, words in wrong if words]
+
+
 def unrecorded(session: Session) -> list[Path]:
     """Pictures in the folders of data and cards that no record knows."""
     known = {session.workspace.path(i.path) for i in session.store.all(ImageRecord)}
@@ -302,6 +315,7 @@ class Campaign:
     def __init__(self, root: Path, seed: int, jobs: float) -> None:
         self.root, self.dice, self.share = root, random.Random(seed), jobs
         self.ledger, self.kills, self.steps = Ledger(), Counter[str](), Counter[str]()
+        """``steps``: how many of the kills fell into which thing that was being done."""
         self.wrong: list[str] = []
         self.looking = 0.0
 
@@ -339,7 +353,6 @@ class Campaign:
         victim.end()
         self.ledger.add(victim.said())
         self.wrong += [f"orphan {pid}" for pid in gone(victim.seen)]
-        self.steps[next((s["step"] for s in reversed(victim.said()) if s["what"] == "begin"), "opening")] += 1
         began = time.monotonic()
         found = self.ledger.check(self.root)
         self.looking += time.monotonic() - began
@@ -375,6 +388,7 @@ class Campaign:
         victim.worker()
         os.kill(pid or victim.pid, how)
         self.kills[f"{whom} {how.name}, {victim.kind}"] += 1
+        self.steps[next((s["step"] for s in reversed(victim.said()) if s["what"] == "begin"), "opening")] += 1
 
 
 def main() -> None:
@@ -393,6 +407,7 @@ def main() -> None:
             print((Path(folder) / "victim.log").read_text("utf-8", "replace")[-3000:], file=sys.stderr)
             ledger = {kind: len(ids) for kind, ids in campaign.ledger.ids.items()}
             print(json.dumps({"kills": campaign.kills, "steps": campaign.steps, "acknowledged": ledger,
+                              "copies": campaign.ledger.copies,
                               "unrecorded files": campaign.ledger.unrecorded, "wrong": campaign.wrong,
                               "minutes": round((time.monotonic() - began) / 60, 1)}, indent=1))  # fmt: skip
     sys.exit(bool(campaign.wrong))

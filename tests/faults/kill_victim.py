@@ -2,8 +2,9 @@
 ``ROOT ACKS KIND SEED``; says its process id, and ``dead STATUS`` when it has ended.
 
 ``KIND``: ``small`` (pictures come in, decisions, tags, settings, backup and restoring) or ``jobs`` (enrich, train,
-generate, card, score, with the real worker). What it was told is done, a victim says by a JSON line in the file
-``ACKS``; what it said must never be lost. It ends by itself after ``LONGEST`` seconds: it has not been killed then.
+generate, card, score, a 4-bit copy of a model, with the real worker). What it was told is done, a victim says by a JSON
+line in the file ``ACKS``; what it said must never be lost. It ends by itself after ``LONGEST`` seconds: it has not been
+killed then.
 """
 
 import io
@@ -23,12 +24,13 @@ from pipelines.domain.records import Decision, ImageRecord, Job, LoraRecord
 from pipelines.session import Session
 from pipelines.storage import backup, restoring
 from pipelines.storage.settings import save
-from pipelines.workflow import card, enrich, generate, loras, pristine, review, sources, training
+from pipelines.workflow import card, enrich, generate, loras, pristine, review, sources, training, weights
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.opening import open_session
 
 LONGEST = 1800.0
 ADA, BO = "ada", "bo"
+MODEL = "mini-flux"
 
 
 class Victim:
@@ -156,6 +158,16 @@ class Victim:
     def score(self) -> None:
         self.work(lambda: sources.measure(self.session, ADA))
 
+    def copy(self) -> None:
+        """The copy is made, read whole and removed: the other jobs load what they always load."""
+        if weights.standing(self.session, MODEL).copy:
+            weights.remove(self.session, MODEL)
+        self.work(lambda: weights.make_copy(self.session, MODEL))
+        for kept in weights.kept(self.session):
+            wrong = [words for _, words in weights.verify(self.session, kept.name) if words]
+            self.say("copy", name=kept.name, wrong=wrong or kept.wrong)
+            weights.remove(self.session, kept.name)
+
     def newest(self) -> str:
         found: list[LoraRecord] = loras.trained(self.session, ADA, "character")
         return found[-1].id if found else ""
@@ -178,7 +190,7 @@ def noise(dice: random.Random) -> bytes:
 
 
 SMALL = (Victim.bring_in, Victim.bring_in, Victim.decide, Victim.decide, Victim.tag, Victim.set, Victim.back_up)
-JOBS = (Victim.enrich, Victim.train, Victim.generate, Victim.card, Victim.score, Victim.decide)
+JOBS = (Victim.enrich, Victim.train, Victim.generate, Victim.card, Victim.score, Victim.copy, Victim.decide)
 
 
 def live(root: str, acks: str, kind: str, seed: str) -> None:

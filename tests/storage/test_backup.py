@@ -15,6 +15,7 @@ from old_workspaces import OLD, copy_of, read_whole
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.records import Decision, ImageRecord
+from pipelines.storage import backup
 from pipelines.storage.atomic import file_hash
 from pipelines.storage.backup import BackupRefused, back_up
 from pipelines.storage.restoring import restore
@@ -258,6 +259,18 @@ def test_a_kill_leaves_no_half_file_under_the_final_name(root: Path, tmp_path: P
     assert not (tmp_path / "new").exists()
     restore(made.path, tmp_path / "new")
     assert files_of(tmp_path / "new") == files_of(root) and left_beside(tmp_path / "new") == []
+
+
+# ---- names
+
+
+def test_two_of_one_second_lie_beside_each_other(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a clock that was set back."""
+    at = backup.now()
+    monkeypatch.setattr(backup, "now", lambda: at)
+    made = [back_up(root, tmp_path).path for _ in range(3)]
+    assert [p.stem.rpartition(f"{at:%H%M%S}")[2] for p in made] == ["", "-2", "-3"]
+    assert all(p.is_file() for p in made)
 
 
 # ---- room

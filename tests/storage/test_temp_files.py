@@ -46,6 +46,18 @@ def test_half_folders_of_dead_processes_go_with_all_that_is_in_them(tmp_path: Pa
     assert not half.exists() and whole.exists()
 
 
+def test_half_copies_of_models_go_and_half_downloads_of_others_stay(tmp_path: Path) -> None:
+    """A copy of a model that a kill cut short takes many GB under a name that nobody sees."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    halves = [tmp_path / "models" / place / f".flux1-dev.{dead.pid}-0a1b2c3d.tmp" for place in ("prepared", "theirs")]
+    for half in halves:
+        half.mkdir(parents=True)
+        (half / "model.safetensors").write_bytes(b"x")
+    open_session(tmp_path).close()
+    assert [half.exists() for half in halves] == [False, True]
+
+
 def test_a_lora_that_was_arriving_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace, seen = Workspace(tmp_path), []
 

@@ -1,6 +1,7 @@
 """The loop on the real mini models: it learns, it stops when told, it goes on as if it had never stopped."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event
 from pipelines.domain.presets import Phase
 from pipelines.domain.requests import TrainRequest
-from pipelines.engine.memory import WillNotFit
+from pipelines.engine.memory import RanOut, WillNotFit
 from pipelines.engine.resident import Resident
 from pipelines.models.denoiser import Denoiser, denoiser_of
 from pipelines.storage.settings import Settings
@@ -346,7 +347,7 @@ def test_running_out_of_memory_is_told_in_words(bench: Bench) -> None:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     request = bench.request("editor")
-    with pytest.raises(WillNotFit, match=r"step 5.*smaller resolution.*checkpoints are kept"):
+    with pytest.raises(RanOut, match=r"step 5.*smaller resolution.*checkpoints are kept"):
         bench.train(request, emit=run_out)
     _, events = bench.train(request)
     assert list(curve(events)) == [4, 5, 6]
@@ -368,3 +369,22 @@ def test_a_checkpoint_and_samples_are_made_when_they_are_asked_for(bench: Bench)
     assert all(pace > 0 for pace in curve(events, "steps_per_second").values())
     notes = [e.note for e in events if e.type == "progress" and e.note.startswith("loss")]
     assert len(notes) == 4 and "it/s, lr 0.004, gradient norm" in notes[-1]
+
+
+@pytest.mark.slow
+def test_it_is_told_at_what_memory_ran_out(bench: Bench) -> None:
+    """Encoding and samples take other memory than steps: the person has to know which it was."""
+
+    def at(kind: str, note: str = "") -> Callable[[Event], None]:
+        def run_out(event: Event) -> None:
+            if event.type == kind and note in getattr(event, "note", ""):
+                raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
+
+        return run_out
+
+    request = bench.request("editor")
+    with pytest.raises(RanOut, match=r"ran out while picture 2 of \d+ was encoded"):
+        bench.train(request, emit=at("progress", "Encoding picture 2"))
+    with pytest.raises(RanOut, match=r"ran out while a sample was drawn after step \d+"):
+        bench.train(request, emit=at("step"))
+    assert bench.train(request)[0]["lora"]

@@ -41,6 +41,7 @@ class World {
     this.keeping = new KeptDecisions(() => shelf, { id: owner, name });
     this.received = [];
     this.time = 0;
+    this.jump = 0;
     this.timers = [];
     this.problems = [];
     this.answers = 0;
@@ -59,7 +60,8 @@ class World {
   read = () => this.keeping.read();
   keep = (kept) => this.keeping.keep(kept);
   drop = (id) => this.keeping.drop(id);
-  now = () => this.time;
+  now = () => this.time + this.jump;
+  clock = () => this.time;
   answered = () => (this.answers += 1);
   failed = (error, times) => this.problems.push(`${times}: ${error.message}`);
   refused = (one) => this.never.push(one.image);
@@ -144,6 +146,35 @@ test("two pages keep theirs beside each other, and whoever comes first brings al
   await one.tick(BATCH_MS);
   assert.equal(records.map.size, 5);
   assert.deepEqual([first.count, second.count], [0, 0]);
+});
+
+const DAY = 86_400_000;
+
+test("a clock that somebody sets back changes no order, in one page or between two", async () => {
+  const [shelf, records] = [new Shelf(), new Records()];
+  const [one, two] = [new World({ shelf, records }), new World({ shelf, records })];
+  const [first, second] = [new DecisionQueue(one), new DecisionQueue(two)];
+  records.silent = true;
+  first.decide("x", "identity", 1);
+  one.jump = two.jump = -DAY;
+  first.decide("x", "identity", 2);
+  for (const kept of one.read()) second.heard(kept.at); // as the browser tells other pages what was kept
+  second.decide("x", "identity", 3);
+  new DecisionQueue(new World({ shelf, records })).decide("x", "identity", 4);
+  records.silent = false;
+  await two.tick(BATCH_MS);
+  assert.equal(said(one).join(), "x,1,x,2,x,3,x,4");
+});
+
+test("what the studio says of a picture later is taken, whatever the date of this machine", async () => {
+  const world = new World();
+  const queue = new DecisionQueue(world);
+  world.jump = DAY * 20_000;
+  queue.decide("a", "label", "good");
+  const before = world.clock();
+  await world.tick(BATCH_MS);
+  assert.deepEqual([...queue.fresher(before)], ["a"]);
+  assert.deepEqual([...queue.fresher(world.clock())], []);
 });
 
 test("a page hears that another has brought its decision", () => {

@@ -12,7 +12,7 @@ import { openPicture } from "../pictures/open.js";
 import { Doors } from "../wheel/doors.js";
 import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
-import { besideWords, loraWords, named, noCardWords } from "./describe.js";
+import { besideWords, loraWords, named, noCardWords, readerWords } from "./describe.js";
 
 /** @import { CardPlace, CardSummary, Cards, CardsCompared, FailedCells } from "../types.js" */
 /** @import { PosterCell } from "./poster.js" */
@@ -87,6 +87,11 @@ class Gauge {
 }
 
 class ModelCard {
+  askCards = newest();
+  askCompared = newest();
+  rule = h("p", { id: "card-rule", class: "card-rule dim" });
+  doors = new Doors();
+
   /** @param {HTMLElement} root */
   constructor(root) {
     /** @type {Cards | null} */
@@ -100,8 +105,6 @@ class ModelCard {
     this.seed = h("input", { id: "card-seed", type: "number", "aria-label": "Seed", min: "0" });
     this.run = button("Run the card", () => this.start(), { id: "card-run", class: "primary", icon: "play" });
     this.run.disabled = true;
-    this.askCards = newest();
-    this.askCompared = newest();
     this.get = button("", () => this.obtain(), { id: "card-obtain", hidden: true });
     this.ahead = h("p", { id: "card-ahead", class: "card-ahead", role: "status" });
     this.versions = new Choice("card-version", "Version", (version) => this.change({ version }));
@@ -109,11 +112,11 @@ class ModelCard {
     const report = { href: address("/practice/report"), target: "_blank", rel: "noopener" };
     this.report = h("a", { id: "card-report", class: "fb", ...report }, "Practice report");
     this.look = button("", () => this.compareWithTruth(), { id: "card-look", class: "quiet", icon: "eye" });
+    this.read = button("Have it read", () => this.ask(), { id: "card-read", class: "quiet", icon: "eye" });
+    this.reader = h("p", { id: "card-reader", class: "dim" });
     this.headline = h("p", { id: "card-headline", class: "headline", role: "status", "aria-live": "polite" });
-    this.rule = h("p", { id: "card-rule", class: "card-rule dim" });
     this.gauge = new Gauge();
     this.keys = this.keyLine();
-    this.doors = new Doors();
     this.compared = h("p", { id: "card-compared", class: "card-ahead" });
     this.next = button("Failed cells to Enrich", () => this.planFailed(), { id: "card-failed", class: "quiet" });
     /** @type {string | undefined} */
@@ -128,6 +131,7 @@ class ModelCard {
       this.ahead,
       h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys, this.rule),
       this.compared,
+      this.reader,
       this.posters,
     );
   }
@@ -138,6 +142,7 @@ class ModelCard {
       this.beside.field,
       this.doors.nodes,
       this.next,
+      this.read,
       this.exports,
       this.report,
       this.look,
@@ -233,6 +238,15 @@ class ModelCard {
     });
   }
 
+  /** Have angle and expression read off the pictures of the card that is shown; your word stays above it. */
+  ask() {
+    return attempt(async () => {
+      const { title } = await post(`/cards/${this.versions.node.value}/read`);
+      toast(`${title}: it is in the job bar. Where readers disagree, nobody says anything.`);
+      poll();
+    });
+  }
+
   compareWithTruth() {
     return attempt(async () => {
       await post("/practice/look");
@@ -301,6 +315,9 @@ class ModelCard {
    * @param {CardSummary | undefined} shown
    */
   paintUses(shown) {
+    this.read.hidden = !shown;
+    this.read.disabled = !this.list?.reader?.reader;
+    this.reader.textContent = shown ? readerWords(this.list?.reader) : "";
     this.next.hidden = !shown?.cells.some((cell) => cell.verdict === "wrong");
     this.exports.hidden = !shown;
     this.doors.show(shown);

@@ -118,7 +118,7 @@ function othersRest() {
 /** @param {Frame} frame */
 function tellTabs(frame) {
   let told = "";
-  let last = 0;
+  let last = -Infinity;
   let waiting = 0;
   const tell = () => {
     waiting = 0;
@@ -126,12 +126,12 @@ function tellTabs(frame) {
     // the first time always: a tab that was never filled would overwrite what the user types into it
     if (!revision || revision === told || (told && othersRest())) return;
     told = revision;
-    last = Date.now();
+    last = performance.now();
     // an event of its own: Gradio fires `change` of an HTML component again whenever it draws it
     frame.trigger("select", { revision });
   };
   const soon = () => {
-    if (!waiting) waiting = setTimeout(tell, Math.max(BREATH_MS, TELL_MS - (Date.now() - last)));
+    if (!waiting) waiting = setTimeout(tell, Math.max(BREATH_MS, TELL_MS - (performance.now() - last)));
   };
   onMoved(soon);
   document.addEventListener("click", (event) => {

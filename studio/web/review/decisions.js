@@ -6,7 +6,7 @@ import { announce, poll } from "../core/status.js";
 import { Refused, address, post } from "../core/net.js";
 import { toast, wordsOf } from "../core/ui.js";
 import { foresee as foreseeBy } from "./foresee.js";
-import { KeptDecisions, readKey, waitingWords } from "./kept.js";
+import { KeptDecisions, readAt, readKey, waitingWords } from "./kept.js";
 import { DecisionQueue } from "./queue.js";
 
 /** @import { IconName } from "../core/icons.js" */
@@ -51,6 +51,7 @@ function parts() {
       return () => clearTimeout(timer);
     },
     now: () => Date.now(),
+    clock: () => performance.now(),
     newId,
     answered,
     failed: (error, times) => {
@@ -133,7 +134,7 @@ export function foresee(standing, action, value) {
 
 /**
  * Pictures that an answer which was asked for at `moment` does not know the last of.
- * @param {number} moment ms
+ * @param {number} moment ms, of `performance.now()`
  */
 export function fresher(moment) {
   return queue().fresher(moment);
@@ -150,7 +151,10 @@ export function startDecisions() {
   window.addEventListener("storage", ({ key, newValue }) => {
     const whose = readKey(key);
     if (!whose) return;
-    if (newValue === null && whose.owner === facts.workspace_id) queue().arrived(whose.id);
+    if (whose.owner === facts.workspace_id) {
+      if (newValue === null) queue().arrived(whose.id);
+      else queue().heard(readAt(newValue));
+    }
     changed();
   });
   window.addEventListener("beforeunload", (event) => {

@@ -31,13 +31,27 @@ export function readKey(key) {
 }
 
 /**
+ * When a decision was made that is kept so.
+ * @param {string} value
+ * @returns {number} ms; 0 for what is not one of ours
+ */
+export function readAt(value) {
+  return read(value)?.at ?? 0;
+}
+
+/**
  * @param {Storage} storage
  * @param {string} key
+ */
+const readOne = (storage, key) => read(storage.getItem(key));
+
+/**
+ * @param {string | null} kept
  * @returns {(Kept & { name: string }) | null} `null` for what is not one of ours
  */
-function readOne(storage, key) {
+function read(kept) {
   try {
-    const value = JSON.parse(storage.getItem(key) ?? "null");
+    const value = JSON.parse(kept ?? "null");
     return value?.said?.id && value.said.image
       ? { said: value.said, at: Number(value.at) || 0, name: value.name }
       : null;

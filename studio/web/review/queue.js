@@ -11,7 +11,8 @@
  * @property {(kept: Kept) => boolean} keep keeps one for a page to come; whether there was room for it
  * @property {(id: string) => void} drop it has arrived
  * @property {(run: () => void, ms: number) => () => void} after runs later; answers what stops it
- * @property {() => number} now ms
+ * @property {() => number} now ms, by a clock that all pages share and somebody may set
+ * @property {() => number} clock ms, by this page's own, which nobody sets
  * @property {() => string} newId
  * @property {(answer: Decided) => void} answered
  * @property {(error: unknown, times: number) => void} failed
@@ -105,8 +106,16 @@ export class DecisionQueue {
   gather() {
     for (const kept of this.world.read()) {
       this.kept.set(kept.said.id, kept);
-      this.last = Math.max(this.last, kept.at);
+      this.heard(kept.at);
     }
+  }
+
+  /**
+   * Another page decided something: what follows here is later, whatever the clock says by then.
+   * @param {number} at
+   */
+  heard(at) {
+    this.last = Math.max(this.last, at);
   }
 
   /**
@@ -121,7 +130,7 @@ export class DecisionQueue {
   /**
    * Pictures whose decisions the studio has not confirmed, or confirmed after `moment`: an answer that was asked for
    * then does not know of them.
-   * @param {number} moment ms
+   * @param {number} moment ms by the page's own clock
    * @returns {Set<string>}
    */
   fresher(moment) {
@@ -172,7 +181,7 @@ export class DecisionQueue {
       const answer = await this.world.send(batch);
       const known = new Set(answer.known);
       for (const { id, image } of batch) {
-        this.confirmed.set(image, this.world.now());
+        this.confirmed.set(image, this.world.clock());
         if (known.has(id)) this.settle(id);
       }
       this.failures = 0;
