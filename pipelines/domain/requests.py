@@ -229,6 +229,14 @@ class MergeRequest(Frozen):
     trigger: str = ""
 
 
+class ObtainFacesRequest(Frozen):
+    """Download a face pack of a recogniser. Always asked for by the user, who has seen the size and the licence."""
+
+    kind: Literal["obtain-faces"] = "obtain-faces"
+    recogniser: str
+    pack: str
+
+
 class CaptionRequest(Frozen):
     """Have a captioner (a reader preset) caption pictures. ``prompt`` is what it is asked for, whole, and ``begun``
     what every caption begins with. ``batch`` names the request: what was captioned for it is not captioned again."""
@@ -278,6 +286,7 @@ Request = Annotated[
     | PrepareRequest
     | ObtainLoraRequest
     | MergeRequest
+    | ObtainFacesRequest
     | CaptionRequest
     | ReadRequest,
     Field(discriminator="kind"),

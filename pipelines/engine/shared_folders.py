@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from pipelines.models.owned_files import ENDINGS, Owned, look
+from pipelines.storage.atomic import check_file
 from pipelines.storage.prepared import FOLDER
 from pipelines.storage.settings import Settings, several
 from pipelines.storage.workspace import SAFETENSORS
@@ -75,6 +76,7 @@ def _places(given: Path) -> list[Path]:
 def _named_in(file: Path) -> Iterator[Path]:
     """The folders that ComfyUI's file of paths names: of each section a base and, by kind of model, one folder or
     several, a line each."""
+    check_file(file)
     told = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
     if not isinstance(told, dict):
         raise ValueError(f"{file.name} names no folders")

@@ -12,6 +12,7 @@ from typing import Any
 from pipelines.domain.presets import ModelFamily
 from pipelines.models import registry
 from pipelines.models.part_files import PartFile, Piece
+from pipelines.storage.atomic import check_file
 from pipelines.storage.gguf_file import BLOCKS, MAGIC, read_gguf
 from pipelines.storage.safetensors_header import Entry, Header, NotSafetensors, read_header
 
@@ -65,6 +66,7 @@ def header_of(path: Path) -> Header:
 @lru_cache(maxsize=256)
 def _header(path: Path, size: int, changed: int) -> Header:
     del size, changed
+    check_file(path)
     with path.open("rb") as file:
         packed = file.read(4) == MAGIC
     return read_gguf(path) if packed else read_header(path)

@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +33,7 @@ _UNSYNCABLE_FOLDER = _UNSYNCABLE | {errno.EACCES, errno.EPERM, errno.EBADF, errn
 _HELD = {errno.EACCES, errno.EPERM, errno.EBUSY}
 _unsynced: set[int] = set()
 _homes: dict[Path, tuple[int, int]] = {}
+NO_FILE = "this is a device or a pipe, not a file"
 AWAY = "The workspace is not where it was opened: it was moved, or its disk is gone."
 RETURN = "Put it back, or open it at its new place"
 
@@ -228,8 +230,21 @@ def patiently(action: Callable[[], T]) -> T:
             pause = min(2 * pause, 0.1)
 
 
+class NotAFile(OSError):
+    """What is to be read is a device or a pipe."""
+
+
+def check_file(path: Path) -> None:
+    """Raises NotAFile for what would be waited for, for good, when it is opened: a pipe gives nothing until somebody
+    writes to it. Raises OSError when there is nothing."""
+    kind = path.stat().st_mode
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+        raise NotAFile(errno.EINVAL, NO_FILE, str(path))
+
+
 def read_bytes(path: Path) -> bytes:
     """The whole file, also while another process puts a new one in its place. Raises OSError."""
+    check_file(path)
     return patiently(path.read_bytes)
 
 

@@ -18,6 +18,7 @@ from math import prod
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from pipelines.storage.atomic import check_file
 from pipelines.storage.safetensors_header import Entry, Header, NotSafetensors
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Block:
 
 def read_gguf(path: Path) -> Header:
     """Names, types, shapes (as torch has them) and places of the tensors. Raises NotGguf, OSError."""
+    check_file(path)
     size = path.stat().st_size
     with path.open("rb") as file:
         try:

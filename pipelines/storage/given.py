@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines.domain.faults import in_words
 from pipelines.domain.spelling import composed
+from pipelines.storage.atomic import NO_FILE
 
 _SYSTEM = {"thumbs.db", "desktop.ini", "__macosx"}
 
@@ -55,7 +56,7 @@ def _take(found: Given, seen: set[tuple[int, int]], name: str, file: Path) -> No
         found.refused.append((name, why))
         return
     if not file.is_file():
-        found.refused.append((name, "this is a device or a pipe, not a file"))
+        found.refused.append((name, NO_FILE))
     elif (known.st_dev, known.st_ino) not in seen:
         seen.add((known.st_dev, known.st_ino))
         found.files.append((name, file))

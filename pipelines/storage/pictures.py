@@ -14,7 +14,7 @@ from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import Shot
 from pipelines.domain.sizes import middle
 from pipelines.storage import migrations
-from pipelines.storage.atomic import file_hash, write_durably
+from pipelines.storage.atomic import check_file, file_hash, write_durably
 from pipelines.storage.workspace import Workspace
 
 RECIPE = "flenwheel"
@@ -125,6 +125,7 @@ def read_recipe(path: Path, relative: str = "") -> ImageRecord | None:
     brought up to this one. Raises MadeByNewer for that of a newer one.
     """
     try:
+        check_file(path)
         with Image.open(path, formats=["PNG"]) as image:
             # texts stand before the pixels, which are not decoded
             text = image.info.get(RECIPE)

@@ -23,6 +23,7 @@ from pipelines.domain.presets import (
     TrainingPreset,
 )
 from pipelines.domain.reading import CaptionPrompt, Question, ReaderPreset
+from pipelines.storage.atomic import check_file
 
 PRESETS = Path(__file__).resolve().parents[2] / "presets"
 """What comes with the product."""
@@ -210,6 +211,7 @@ def _tables(kind: Kind, folder: Path, problems: list[str]) -> list[tuple[str, An
 def read_toml(path: Path) -> Table:
     """The file ``path``. Raises PresetError, without the file's name, when it cannot be read or is no TOML."""
     try:
+        check_file(path)
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors put a byte order mark first
     except OSError as error:
         raise PresetError(f"cannot be read: {error.strerror}") from error

@@ -114,6 +114,7 @@ def _read_pictures(workspace: Workspace, report: Report) -> dict[str, ImageRecor
 
 def _pictures(workspace: Workspace) -> Iterator[Path]:
     paths = (workspace.root / "characters").rglob("*.png")
+    paths = (p for p in paths if p.is_file())
     ours = (p for p in paths if not p.name.startswith(".") and not set(_FOREIGN) & set(p.parts) and workspace.holds(p))
     return iter(sorted(ours, key=lambda p: (bool(set(_COPIES) & set(p.parts)), p)))
 

@@ -97,7 +97,7 @@ def _refuse_a_full_disk(root: Path, needed: int) -> None:
 @contextmanager
 def _opened(source: Path) -> Iterator[zipfile.ZipFile]:
     if not source.is_file():
-        raise BackupRefused(f"There is no file {source}.")
+        raise BackupRefused(f"{source} is no file." if source.exists() else f"There is no file {source}.")
     with _in_words(source):
         archive = zipfile.ZipFile(source)
     with archive:

@@ -17,6 +17,8 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never
 
+from pipelines.storage.atomic import check_file
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -78,6 +80,7 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """The header of the file at ``path``. Raises NotSafetensors, OSError."""
+    check_file(path)
     size = path.stat().st_size
     with path.open("rb") as file:
         begin = file.read(4096)

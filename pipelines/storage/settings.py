@@ -20,7 +20,7 @@ from pydantic_settings import (
 )
 
 from pipelines.domain.presets import Role
-from pipelines.storage.atomic import write_durably
+from pipelines.storage.atomic import check_file, write_durably
 from pipelines.storage.preset_files import PresetError
 from pipelines.storage.presets import FOLDER, Presets, load_presets, shipped
 from pipelines.storage.served import address, web_address
@@ -290,8 +290,11 @@ def _wrong_of(root: Path, kept: dict[str, Any]) -> dict[str, str]:
 def _read(file: Path) -> dict[str, Any]:
     """What the file holds; nothing if there is none. Raises BadSettings."""
     try:
+        if not file.exists():
+            return {}
+        check_file(file)
         # some editors put a byte order mark before the first line
-        return tomllib.loads(file.read_text(encoding="utf-8-sig")) if file.exists() else {}
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadSettings(f"{file} cannot be read: {error.strerror}. Mend that, or move it away.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

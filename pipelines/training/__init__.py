@@ -48,7 +48,7 @@ def train(
         return done
     resident.folder(family)
     controls = max(len(item.controls) for item in request.items)
-    prediction = predict_training(family, request.settings, workspace, settings, controls)
+    prediction = predict_training(family, request.settings, workspace, settings, controls, request.samples)
     if not prediction.fits:
         raise WillNotFit(prediction.why)
     context = TrainingContext(workspace, emit, cancelled, resident.memory, finder, asked)

@@ -18,6 +18,7 @@ from pipelines.domain.requests import (
     CaptionRequest,
     ExamineRequest,
     MergeRequest,
+    ObtainFacesRequest,
     ObtainLoraRequest,
     ObtainRequest,
     PracticeRequest,
@@ -304,6 +305,20 @@ def merge_loras(request: MergeRequest, context: JobContext) -> Result:
     return {"lora": made.lora.model_dump(mode="json"), "error": made.error, "worst": list(made.worst)}
 
 
+def obtain_faces(request: ObtainFacesRequest, context: JobContext) -> Result:
+    """Download a face pack, in percent. Result: ``folder``, relative if in the workspace."""
+    from pipelines.engine.face_download import CannotFetch, download
+    from pipelines.storage.face_packs import packs_root
+
+    preset = context.presets.faces.get(request.recogniser)
+    pack = next((p for p in preset.packs if p.name == request.pack), None) if preset else None
+    if pack is None:
+        raise CannotFetch(f"There is no face pack {request.pack!r} any more: its preset is gone or broken.")
+    context.emit(Started(total=100, unit="percent"))
+    root = packs_root(context.settings.insightface_root)
+    return _folder(download(pack, root, context.workspace, _percent(context), context.cancelled), context)
+
+
 def caption(request: CaptionRequest, context: JobContext) -> Result:
     """Caption pictures. Result: ``images``, how many were."""
     from pipelines.worker.read import caption as run
@@ -335,6 +350,7 @@ HANDLERS: dict[str, Handler] = {
     "prepare": prepare,
     "obtain-lora": obtain_lora,
     "merge-loras": merge_loras,
+    "obtain-faces": obtain_faces,
     "caption": caption,
     "read": read,
 }

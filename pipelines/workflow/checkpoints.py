@@ -74,8 +74,8 @@ def ahead(
 
 
 def _bare(samples: Iterable[Shot]) -> list[Shot]:
-    """The samples by the base model alone: what all else is held against."""
-    return [_labelled(sample.model_copy(update={"stack": LoraStack()}), *BARE) for sample in samples]
+    """The samples without the LoRA that was trained: what all else is held against."""
+    return [_labelled(sample, *BARE) for sample in samples]
 
 
 def _places(
@@ -225,7 +225,8 @@ def _samples(session: Session, run: TrainingRun) -> tuple[Shot, ...]:
 
 
 def _shot(sample: Shot, adapter: Adapter, step: int) -> Shot:
-    return _labelled(sample.model_copy(update={"stack": LoraStack(adapters=(adapter,))}), step, adapter.weight)
+    stack = LoraStack(adapters=(*sample.stack.adapters, adapter))
+    return _labelled(sample.model_copy(update={"stack": stack}), step, adapter.weight)
 
 
 def _labelled(shot: Shot, step: int, strength: float) -> Shot:

@@ -429,6 +429,7 @@ def _models(p: argparse.ArgumentParser) -> None:
         help="also where something was made with the present model: that stays, the next training begins anew",
     )  # fmt: skip
     p.add_argument("--get", action="append", default=[], metavar="MODEL", help="download the weights of a model")
+    p.add_argument("--get-faces", default="", metavar="PACK", help="download a face pack")
 
 
 def _weights(p: argparse.ArgumentParser) -> None:

@@ -352,6 +352,11 @@ export interface Edge {
   count: number;
 }
 
+/** What there is to recognise faces by, here or not. */
+export interface FacePacks {
+  packs: PackOffer[];
+}
+
 /** What the page knows for good: failure modes by their letter, and each in words, what a picture can show, the */
 export interface Facts {
   failures: Record<string, string>;
@@ -620,6 +625,19 @@ export interface Outcome {
   piles: string[];
   cell: "right" | "wrong" | "unsure" | "missing" | null;
   flips: "failures";
+}
+
+/** A face pack. ``bytes`` are what is to be downloaded, ``place`` is where it lies or will; ``here``: all of it is */
+export interface PackOffer {
+  name: string;
+  title: string;
+  licence: string;
+  licence_note: string;
+  bytes: number;
+  source: string;
+  place: string;
+  here: boolean;
+  used: boolean;
 }
 
 /** Everything about one picture: recipe, lineage, scores, decisions; lines are pairs of a name and words. */

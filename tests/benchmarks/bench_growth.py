@@ -1,4 +1,4 @@
-"""What does the studio keep, for a request and for a record? ``python tests/benchmarks/bench_growth.py [--seconds 40]``
+"""What does the studio keep of a request and of a record? ``python tests/benchmarks/bench_growth.py [--requests 300]``
 
 The whole application in this process, served over HTTP; two clients in processes of their own ask for what a page polls
 and for an event of it, as fast as they are answered. By phases: nothing new; records come meanwhile; nothing new again.
@@ -93,38 +93,49 @@ def records(store: Store) -> dict[str, float]:
     }
 
 
-def phase(url: str, seconds: float, meanwhile: Callable[[], None] = lambda: None) -> dict[str, Any]:
-    """Two clients for so long."""
-    before, rss, old = alive(), psutil.Process().memory_info().rss, tracemalloc.take_snapshot()
-    over, asked = mp.get_context("spawn").Event(), mp.get_context("spawn").Value("l", 0)
-    clients = [mp.get_context("spawn").Process(target=poll, args=(url, over, asked), daemon=True) for _ in range(2)]
-    for client in clients:
-        client.start()
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        meanwhile()
-        time.sleep(0.1)
-    over.set()
-    for client in clients:
-        client.join()
-    grown = alive() - before
-    ours = (tracemalloc.Filter(False, tracemalloc.__file__), tracemalloc.Filter(False, "*linecache*"))
-    found = tracemalloc.take_snapshot().filter_traces(ours).compare_to(old.filter_traces(ours), "lineno")
-    return {
-        "requests": asked.value,
-        "kept_kib": round(grown / 1024),
-        "bytes_a_request": round(grown / max(1, asked.value)),
-        "rss_mib": round((psutil.Process().memory_info().rss - rss) / 2**20, 1),
-        "most": [
-            f"{Path(s.traceback[0].filename).name}:{s.traceback[0].lineno} {s.size_diff // 1024} KiB" for s in found[:8]
-        ],
-    }
+class Clients:
+    """Two clients that ask as long as the block lasts; ``asked`` counts."""
+
+    def __init__(self, url: str) -> None:
+        here = mp.get_context("spawn")
+        self._over, self._asked = here.Event(), here.Value("l", 0)
+        args = (url, self._over, self._asked)
+        self._processes = [here.Process(target=poll, args=args, daemon=True) for _ in range(2)]
+
+    def __enter__(self) -> "Clients":
+        for process in self._processes:
+            process.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        for process in self._processes:
+            process.join()
+
+    def phase(self, requests: int, meanwhile: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """What is kept over so many requests."""
+        before, rss, old = alive(), psutil.Process().memory_info().rss, tracemalloc.take_snapshot()
+        first = self._asked.value
+        while (asked := self._asked.value - first) < requests:
+            meanwhile()
+            time.sleep(0.1)
+        grown = alive() - before
+        ours = (tracemalloc.Filter(False, tracemalloc.__file__), tracemalloc.Filter(False, "*linecache*"))
+        found = tracemalloc.take_snapshot().filter_traces(ours).compare_to(old.filter_traces(ours), "lineno")
+        most = [(Path(s.traceback[0].filename).name, s.traceback[0].lineno, s.size_diff // 1024) for s in found[:6]]
+        return {
+            "requests": asked,
+            "kept_kib": round(grown / 1024),
+            "bytes_a_request": round(grown / asked),
+            "rss_mib": round((psutil.Process().memory_info().rss - rss) / 2**20, 1),
+            "most": [f"{name}:{line} {kib} KiB" for name, line, kib in most],
+        }
 
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    asked.add_argument("--seconds", type=float, default=40)
-    seconds = asked.parse_args().seconds
+    asked.add_argument("--requests", type=int, default=300)
+    requests = asked.parse_args().requests
     with tempfile.TemporaryDirectory() as folder, Session.open(Path(folder)) as session:
         from pipelines.workflow.opening import open_queue
 
@@ -134,25 +145,26 @@ def main() -> None:
         with listen("127.0.0.1", 0) as door:
             url = f"http://127.0.0.1:{door.getsockname()[1]}"
             server = uvicorn.Server(uvicorn.Config(build(Studio(session)), log_level="error"))
-            threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True).start()
+            serving = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
+            serving.start()
             while not server.started:
                 time.sleep(0.05)
             tracemalloc.start()
-            phase(url, seconds / 2)  # what is made once
-            still, number = phase(url, seconds), [1000]
+            with Clients(url) as clients:
+                clients.phase(requests)  # what is made once
+                result = {"nothing_new": clients.phase(requests)}
+                number = [1000]
 
-            def come() -> None:
-                session.store.put(picture(number[0]))
-                session.store.decide(decision(number[0], number[0]))
-                number[0] += 1
+                def come() -> None:
+                    session.store.put(picture(number[0]))
+                    session.store.decide(decision(number[0], number[0]))
+                    number[0] += 1
 
-            growing = phase(url, seconds, come)
-            again = phase(url, seconds)
-            growing["pictures_with_a_decision"] = number[0] - 1000
-            growing["bytes_a_picture_with_a_decision"] = round(1024 * growing["kept_kib"] / (number[0] - 1000))
-            result = {"nothing_new": still, "records_come": growing, "nothing_new_again": again}
-            result["bytes_a_record"] = records(session.store)
+                result["records_come"] = clients.phase(requests, come) | {"pictures_with_a_decision": number[0] - 1000}
+                result["nothing_new_again"] = clients.phase(requests)
             server.should_exit = True
+            serving.join()
+        result["bytes_a_record"] = records(session.store)
     print(json.dumps(result, indent=1))
 
 

@@ -86,10 +86,18 @@ class Gauge {
   }
 }
 
+/**
+ * The button that has a card's pictures read, and the words on who can.
+ * @param {() => unknown} asked
+ */
+const readerParts = (asked) => ({
+  button: button("Have it read", asked, { id: "card-read", class: "quiet", icon: "eye" }),
+  words: h("p", { id: "card-reader", class: "dim" }),
+});
+
 class ModelCard {
   askCards = newest();
   askCompared = newest();
-  rule = h("p", { id: "card-rule", class: "card-rule dim" });
   doors = new Doors();
 
   /** @param {HTMLElement} root */
@@ -112,12 +120,11 @@ class ModelCard {
     const report = { href: address("/practice/report"), target: "_blank", rel: "noopener" };
     this.report = h("a", { id: "card-report", class: "fb", ...report }, "Practice report");
     this.look = button("", () => this.compareWithTruth(), { id: "card-look", class: "quiet", icon: "eye" });
-    this.read = button("Have it read", () => this.ask(), { id: "card-read", class: "quiet", icon: "eye" });
-    this.reader = h("p", { id: "card-reader", class: "dim" });
     this.headline = h("p", { id: "card-headline", class: "headline", role: "status", "aria-live": "polite" });
     this.gauge = new Gauge();
     this.keys = this.keyLine();
     this.compared = h("p", { id: "card-compared", class: "card-ahead" });
+    this.reader = readerParts(() => this.ask());
     this.next = button("Failed cells to Enrich", () => this.planFailed(), { id: "card-failed", class: "quiet" });
     /** @type {string | undefined} */
     this.exported = undefined;
@@ -129,9 +136,9 @@ class ModelCard {
     root.append(
       this.bar(),
       this.ahead,
-      h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys, this.rule),
+      h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys, this.doors.rule),
       this.compared,
-      this.reader,
+      this.reader.words,
       this.posters,
     );
   }
@@ -142,7 +149,7 @@ class ModelCard {
       this.beside.field,
       this.doors.nodes,
       this.next,
-      this.read,
+      this.reader.button,
       this.exports,
       this.report,
       this.look,
@@ -297,7 +304,6 @@ class ModelCard {
     this.paintAhead(list.ahead);
     this.headline.textContent = shown ? shown.rate.words : noCardWords(list);
     this.gauge.paint(shown?.rate);
-    this.rule.textContent = list.rule?.words ?? "";
     this.keys.hidden = !shown;
     this.first.title.textContent = shown ? `Card ${shown.version}: ${shown.lora}` : "";
     this.first.poster.paint(cells, shown);
@@ -315,12 +321,12 @@ class ModelCard {
    * @param {CardSummary | undefined} shown
    */
   paintUses(shown) {
-    this.read.hidden = !shown;
-    this.read.disabled = !this.list?.reader?.reader;
-    this.reader.textContent = shown ? readerWords(this.list?.reader) : "";
+    this.reader.button.hidden = !shown;
+    this.reader.button.disabled = !this.list?.reader?.reader;
+    this.reader.words.textContent = shown ? readerWords(this.list?.reader) : "";
     this.next.hidden = !shown?.cells.some((cell) => cell.verdict === "wrong");
     this.exports.hidden = !shown;
-    this.doors.show(shown);
+    this.doors.show(shown, this.list?.rule);
     if (this.exported === shown?.version) return;
     this.exported = shown?.version;
     const link = ([form, words] = ["", ""]) =>
