@@ -326,7 +326,7 @@ class ModelCard {
     this.reader.words.textContent = shown ? readerWords(this.list?.reader) : "";
     this.next.hidden = !shown?.cells.some((cell) => cell.verdict === "wrong");
     this.exports.hidden = !shown;
-    this.doors.show(shown, this.list?.rule);
+    this.doors.show(shown, this.list);
     if (this.exported === shown?.version) return;
     this.exported = shown?.version;
     const link = ([form, words] = ["", ""]) =>

@@ -18,10 +18,10 @@ export class Doors {
 
   /**
    * @param {CardSummary | undefined} card
-   * @param {Cards["rule"] | undefined} rule whether to turn the wheel again
+   * @param {Cards | null} list whose rule says whether to turn the wheel again
    */
-  show(card, rule) {
-    this.rule.textContent = rule?.words ?? "";
+  show(card, list) {
+    this.rule.textContent = list?.rule?.words ?? "";
     this.lora = card?.lora_id ?? "";
     this.where.hidden = !this.lora;
     this.where.title = `Path, download and copies of ${card?.lora}`;
