@@ -25,6 +25,9 @@ More = Annotated[int, Field(ge=0, le=2)]
 """How many pictures of the character an editor sees beside the one that it edits."""
 Wanted = Annotated[int, Field(ge=1, le=10_000)]
 """How many good pictures are wanted at a gate."""
+MOST_RANK = 1024
+Rank = Annotated[int, Field(ge=1, le=MOST_RANK)]
+"""The rank of a merged LoRA."""
 Fraction = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 

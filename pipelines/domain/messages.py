@@ -13,6 +13,9 @@ from pipelines.domain.base import Frozen
 from pipelines.domain.events import Event, Failed, Warned
 from pipelines.domain.requests import Request
 
+Ask = Literal["sample", "save"]
+"""What a training can be asked to do at its next step, whatever its settings say: make samples, write a checkpoint."""
+
 
 class StartJob(Frozen):
     """App to worker: do this. ``settings`` are the app's, as plain values; ``scored`` are ids of pictures that have
@@ -26,11 +29,12 @@ class StartJob(Frozen):
 
 
 class Control(Frozen):
-    """App to worker: cancel, pause or go on with ``job``. It names the job, so a late one cannot hit the next job."""
+    """App to worker: cancel, pause or go on with ``job``, or do something at its next step (``Ask``). It names the job,
+    so a late one cannot hit the next job."""
 
     type: Literal["control"] = "control"
     job: str
-    action: Literal["cancel", "pause", "unpause"]
+    action: Literal["cancel", "pause", "unpause"] | Ask
 
 
 class Ready(Frozen):

@@ -9,7 +9,7 @@ from pipelines.domain.base import Frozen
 from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.reading import Question
 from pipelines.domain.records import Angle, Target
-from pipelines.domain.shots import ImageRef, Plan, Shot
+from pipelines.domain.shots import Adapter, ImageRef, Plan, Shot
 
 
 class Reference(Frozen):
@@ -219,6 +219,18 @@ class ObtainLoraRequest(Frozen):
     catalogue: str = ""
 
 
+class MergeRequest(Frozen):
+    """Make one LoRA of several for a model preset: their differences added, each times its weight. ``rank`` of ``None``
+    keeps all of it (their ranks add up), else the best of that rank is kept. ``name`` is the new LoRA's."""
+
+    kind: Literal["merge-loras"] = "merge-loras"
+    family: str
+    name: str
+    loras: tuple[Adapter, ...]
+    rank: int | None = None
+    trigger: str = ""
+
+
 class ObtainFacesRequest(Frozen):
     """Download a face pack of a recogniser. Always asked for by the user, who has seen the size and the licence."""
 
@@ -275,6 +287,7 @@ Request = Annotated[
     | ObtainRequest
     | PrepareRequest
     | ObtainLoraRequest
+    | MergeRequest
     | ObtainFacesRequest
     | CaptionRequest
     | ReadRequest,

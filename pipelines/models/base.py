@@ -108,6 +108,16 @@ class Layers:
         return max((int(match[1]) for key in self.keys for match in [_BLOCK.search(key)] if match), default=-1)
 
 
+@dataclass(frozen=True)
+class Trainers:
+    """What other trainers call an architecture: ``ai_toolkit`` is ``model.arch`` there, ``kohya`` the script of
+    sd-scripts and ``kohya_module`` its network module; empty where one does not train it."""
+
+    ai_toolkit: str = ""
+    kohya: str = ""
+    kohya_module: str = ""
+
+
 class Architecture(ABC):
     """One architecture; its subclass is in ``<package>/facts.py``, and an object of it is ``ARCHITECTURE`` there.
 
@@ -121,9 +131,10 @@ class Architecture(ABC):
     is what the first published transformer's config says of its layers, and ``encoders`` the configs of the text
     encoders that LoRAs may adapt, by part. In LoRA files: ``prefix`` before every key, ``modelspec`` the model spec's
     name of the architecture (a preset may have its own), ``kohya`` its ``ss_base_model_version``, ``claim`` how a
-    header calls the base. ``grid``: pixels that its pipeline rounds the sides of an edit's inputs to (0: as those of
-    any picture). ``patch``: latents of a side that are one token. ``remembered``: tensors of (tokens, width) that each
-    block keeps of words and input pictures while a picture is made (keys and values that no step changes).
+    header calls the base. ``trainers``: what other trainers call it. ``grid``: pixels that its pipeline rounds the
+    sides of an edit's inputs to (0: as those of any picture). ``patch``: latents of a side that are one token.
+    ``remembered``: tensors of (tokens, width) that each block keeps of words and input pictures while a picture is made
+    (keys and values that no step changes).
     """
 
     name: ClassVar[str]
@@ -141,6 +152,7 @@ class Architecture(ABC):
     prefix: ClassVar[str]
     modelspec: ClassVar[str]
     kohya: ClassVar[str]
+    trainers: ClassVar[Trainers] = Trainers()
     claim: ClassVar[re.Pattern[str]]
     grid: ClassVar[int] = 0
     patch: ClassVar[int] = 2

@@ -20,6 +20,7 @@ from pipelines.world.reading import Reading
 STEPS = {
     "practice": "sources", "score": "sources", "calibrate": "calibrate", "examine": "look", "targets": "correct",
     "obtain": "models", "obtain-lora": "models", "obtain-faces": "models", "prepare": "models",
+    "merge-loras": "models",
     "caption": "sources", "read": "sources",
     "enriched": "enrich", "synthetic": "generate", "card": "cards", "survey": "survey",
     "character": "train", "editor": "train editor",

@@ -15,7 +15,7 @@ from traceback import format_exc
 from typing import Any
 
 from pipelines.domain.events import Event, Failed, Finished, ImageMade, Stopped
-from pipelines.domain.messages import Claimed, Control, Ready, StartJob, ToApp, Told
+from pipelines.domain.messages import Ask, Claimed, Control, Ready, StartJob, ToApp, Told
 from pipelines.domain.records import Job, JobState, now
 from pipelines.domain.requests import Request
 from pipelines.engine.cards import environment
@@ -76,6 +76,10 @@ class Dispatcher:
     def pause(self, job_id: str, paused: bool) -> None:
         """Let the running job wait at its next step, or go on."""
         self._inbox.put(lambda: self._pause(job_id, paused))
+
+    def ask(self, job_id: str, what: Ask) -> None:
+        """Have the running job do something at its next step."""
+        self._inbox.put(lambda: self._ask(job_id, what))
 
     def dismiss(self, job_id: str) -> None:
         """Take an ended job off the list of recent ones."""
@@ -337,6 +341,11 @@ class Dispatcher:
         if worker and current and not current.cancelling:
             current.recorder.pause(paused)
             worker.send(Control(job=job_id, action="pause" if paused else "unpause"))
+
+    def _ask(self, job_id: str, what: Ask) -> None:
+        worker = self.jobs.worker
+        if worker and self.jobs.running(job_id):
+            worker.send(Control(job=job_id, action=what))
 
     def _dismiss(self, job_id: str) -> None:
         job = self.job(job_id)

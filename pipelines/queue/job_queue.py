@@ -5,8 +5,9 @@ imports torch. What happens then happens in a thread of its own (``dispatcher``)
 import threading
 from collections.abc import Callable, Iterable
 
+from pipelines.domain.messages import Ask
 from pipelines.domain.records import Job, Record, new_id
-from pipelines.domain.requests import Request
+from pipelines.domain.requests import Request, TrainRequest
 from pipelines.queue.admission import Admit, NotAllowed, as_asked
 from pipelines.queue.completions import EndCallback
 from pipelines.queue.dispatcher import Dispatcher
@@ -114,6 +115,14 @@ class JobQueue:
         if current is not None:
             self._admit(current.request)
         self._dispatcher.pause(job_id, False)
+
+    def ask(self, job_id: str, what: Ask) -> None:
+        """Have the running training make samples or write a checkpoint at its next step. Raises NotAllowed for any
+        other job."""
+        current = self._jobs.running(job_id)
+        if current is None or not isinstance(current.request, TrainRequest) or current.cancelling:
+            raise NotAllowed("Only a training that is running can save or make samples now.")
+        self._dispatcher.ask(job_id, what)
 
     def resume(self, job_id: str) -> Job:
         """Ask for the same once more: it goes on where the files end. Asked twice, it is queued once; a job that is

@@ -32,12 +32,6 @@ def _side(column: int) -> str:
     return ' class="n"' if column else ""
 
 
-def in_markdown(words: str) -> str:
-    """Words of a human in Markdown: they neither end the cell of a table nor become markup."""
-    marks = "\\`*_{}[]<>#|"
-    return "".join(f"\\{letter}" if letter in marks else letter for letter in " ".join(words.split()))
-
-
 def in_csv(cell: object) -> object:
     """A cell of a table that a spreadsheet opens: a text that would be taken for a formula stays a text."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipelines.domain.events import Event, Progress
+from pipelines.domain.messages import Ask
 from pipelines.domain.presets import ModelFamily, changed_since
 from pipelines.domain.requests import TrainRequest
 from pipelines.engine.memory import WillNotFit, predict_training
@@ -28,6 +29,7 @@ def train(
     settings: Settings,
     emit: Callable[[Event], None],
     cancelled: Callable[[], bool],
+    asked: Callable[[], frozenset[Ask]] = frozenset,
     finder: Finder | None = None,
 ) -> dict[str, Any]:
     """Train a LoRA into ``request.folder`` and return where it is: ``lora`` (path relative to the workspace),
@@ -49,7 +51,7 @@ def train(
     prediction = predict_training(family, request.settings, workspace, settings, controls, request.samples)
     if not prediction.fits:
         raise WillNotFit(prediction.why)
-    context = TrainingContext(workspace, emit, cancelled, resident.memory, finder)
+    context = TrainingContext(workspace, emit, cancelled, resident.memory, finder, asked)
     resident.prepare(family, lambda share, note: emit(Progress(done=0, note=note)), cancelled)
     with resident.use(family) as driver:
         return Training(request, family, driver, context).run()

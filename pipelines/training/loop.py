@@ -50,6 +50,10 @@ RAN_OUT = (
 )
 
 
+PACE = 20
+"""Steps whose median time tells how fast it goes."""
+
+
 class Diverged(RuntimeError):
     """The loss is no longer a number. The message says what to do."""
 
@@ -217,10 +221,11 @@ class Training:
                 self._measure("fixed_loss", self.loss.fixed(examples))
             while self.done < self.settings.steps:
                 self._step(examples)
-                if self._due(self.settings.save_every):
+                asked = self.context.asked()
+                if self._due(self.settings.save_every) or "save" in asked:
                     self._save()
                     saved = self.done
-                if self._due(self.settings.sample_every):
+                if self._due(self.settings.sample_every) or "sample" in asked:
                     self._sample(examples)
         except Cancelled:
             if saved != self.done:
@@ -245,13 +250,21 @@ class Training:
                 total += float(weighted.detach())
         if not math.isfinite(total):
             raise Diverged(f"The loss is not a number at step {step + 1}. Train again with a lower learning rate.")
-        torch.nn.utils.clip_grad_norm_(list(self.adapter.parameters.values()), GRADIENT_NORM)
+        norm = float(torch.nn.utils.clip_grad_norm_(list(self.adapter.parameters.values()), GRADIENT_NORM))
         self.optimizer.step()
         self.adapter.follow(self.settings.ema, step)
         self.losses.append(total)
         self.times.append(time.monotonic() - began)
-        self._measure("loss", total)
-        self.emit(Progress(done=self.done, note=f"loss {total:.4f}"))
+        self._tell(total, norm)
+
+    def _tell(self, loss: float, norm: float) -> None:
+        """What a step was like: loss, gradient norm before it was clipped, learning rate, pace of the last steps."""
+        rate, pace = self.optimizer.param_groups[0]["lr"], 1 / max(1e-6, median(self.times[-PACE:]))
+        told = {"loss": loss, "gradient_norm": norm, "learning_rate": rate, "steps_per_second": pace}
+        for name, value in told.items():
+            self._measure(name, value)
+        note = f"loss {loss:.4f}, {pace:.2g} it/s, lr {rate:.2g}, gradient norm {norm:.2g}"
+        self.emit(Progress(done=self.done, note=note))
 
     def _parts(self, examples: list[Example], step: int, part: int) -> list[tuple[float, Callable[[], Tensor]]]:
         """The batch of one part as groups that can go through the model together, each with its share of the mean."""

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, ImageMade, Progress, Scored, Started, Warned
 from pipelines.domain.faults import in_words
+from pipelines.domain.messages import Ask
 from pipelines.domain.requests import (
     CalibrateRequest,
     CaptionRequest,
     ExamineRequest,
+    MergeRequest,
     ObtainFacesRequest,
     ObtainLoraRequest,
     ObtainRequest,
@@ -68,7 +70,8 @@ class Shared:
 
 @dataclass(frozen=True)
 class JobContext:
-    """What a handler works with: ``emit`` tells the app, ``cancelled`` asks it. ``scored`` are pictures with scores."""
+    """What a handler works with: ``emit`` tells the app, ``cancelled`` asks it, and ``asked`` what to do now besides.
+    ``scored`` are pictures with scores."""
 
     job: str
     shared: Shared
@@ -76,6 +79,7 @@ class JobContext:
     scored: Set[str]
     emit: Emit
     cancelled: Callable[[], bool]
+    asked: Callable[[], frozenset[Ask]] = frozenset
 
     @property
     def workspace(self) -> Workspace:
@@ -229,7 +233,7 @@ def train(request: TrainRequest, context: JobContext) -> Result:
     wanted = request.scoring if request.settings.face_weight else None
     faces = finder(wanted, context.workspace, context.settings) if wanted else None
     return run(request, resident=context.resident, workspace=context.workspace, settings=context.settings,
-               emit=emit, cancelled=context.cancelled, finder=faces)  # fmt: skip
+               emit=emit, cancelled=context.cancelled, asked=context.asked, finder=faces)  # fmt: skip
 
 
 def obtain(request: ObtainRequest, context: JobContext) -> Result:
@@ -289,6 +293,18 @@ def obtain_lora(request: ObtainLoraRequest, context: JobContext) -> Result:
     return {"lora": lora.model_dump(mode="json")}
 
 
+def merge_loras(request: MergeRequest, context: JobContext) -> Result:
+    """Merge LoRA files into a new one in the library's folder. Result: ``lora``, its record, ``error`` and ``worst``
+    (``pipelines.engine.lora_merge``)."""
+    from pipelines.engine.lora_merge import merge
+
+    family = _family(request.family, context)
+    context.emit(Started(total=100, unit="percent"))
+    made = merge(request, family, context.workspace, context.settings, _percent(context), context.cancelled)
+    context.emit(Warned(text=made.words))
+    return {"lora": made.lora.model_dump(mode="json"), "error": made.error, "worst": list(made.worst)}
+
+
 def obtain_faces(request: ObtainFacesRequest, context: JobContext) -> Result:
     """Download a face pack, in percent. Result: ``folder``, relative if in the workspace."""
     from pipelines.engine.face_download import CannotFetch, download
@@ -333,6 +349,7 @@ HANDLERS: dict[str, Handler] = {
     "obtain": obtain,
     "prepare": prepare,
     "obtain-lora": obtain_lora,
+    "merge-loras": merge_loras,
     "obtain-faces": obtain_faces,
     "caption": caption,
     "read": read,

@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, cast, get_args
 
 from filelock import Timeout
 
@@ -28,7 +28,7 @@ from pipelines.domain.base import Frozen
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, Failed, Finished, Progress, Started, StepDone, Stopped
 from pipelines.domain.faults import in_words, out_of_memory
-from pipelines.domain.messages import TO_WORKER, Claimed, Ready, StartJob, Told, line
+from pipelines.domain.messages import TO_WORKER, Ask, Claimed, Ready, StartJob, Told, line
 from pipelines.storage.atomic import NotThere, check_home, keep_to
 from pipelines.storage.lock import locked
 from pipelines.storage.temp_files import sweep
@@ -58,6 +58,14 @@ class Task:
         self.cancel = threading.Event()
         self.going = threading.Event()
         self.going.set()
+        self._asks: queue.SimpleQueue[Ask] = queue.SimpleQueue()
+
+    def asked(self) -> frozenset[Ask]:
+        """What was asked for since the last call; each once."""
+        found = set()
+        while not self._asks.empty():
+            found.add(self._asks.get())
+        return frozenset(found)
 
     def cancelled(self) -> bool:
         """Whether to stop; asked between steps. Blocks while paused."""
@@ -65,7 +73,10 @@ class Task:
         return self.cancel.is_set()
 
     def control(self, action: str) -> None:
-        """Cancel, pause or unpause."""
+        """Cancel, pause or unpause, or something to do at the next step."""
+        if action in get_args(Ask):
+            self._asks.put(cast(Ask, action))
+            return
         if action == "cancel":
             self.cancel.set()
         if action == "pause":
@@ -114,7 +125,7 @@ class Worker:
                 raise Cancelled
             check_home(self._shared.workspace.root)  # else what is missing there would be told to be missing at all
             context = JobContext(
-                start.job, self._shared, start.settings, frozenset(start.scored), self.emit, task.cancelled
+                start.job, self._shared, start.settings, frozenset(start.scored), self.emit, task.cancelled, task.asked
             )
             result = self._handlers.by_kind[start.request.kind](start.request, context)
             self._send(Told(job=start.job, event=Finished(result=result)))

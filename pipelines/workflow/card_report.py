@@ -12,10 +12,13 @@ from pipelines.domain.presets import CardCell
 from pipelines.domain.rates import mcnemar
 from pipelines.domain.records import Card, LoraRecord
 from pipelines.domain.shots import THEN
+from pipelines.domain.stopping import SURE
 from pipelines.domain.words import count
 from pipelines.planning.axes import offered
 from pipelines.session import NotFound, Session
-from pipelines.storage.pages import document, in_markdown, table
+from pipelines.storage import markdown
+from pipelines.storage.markdown import plain
+from pipelines.storage.pages import document, table
 from pipelines.storage.pictures import thumbnail
 from pipelines.workflow import card as cards
 from pipelines.workflow import card_analysis
@@ -24,8 +27,6 @@ from pipelines.workflow.characters import NotAllowed
 
 Form = Literal["md", "json", "html"]
 FORMS: tuple[Form, ...] = get_args(Form)
-SURE = 0.05
-"""The p below which a difference counts as one."""
 SIDE = 512
 """Of a picture in the page, pixels."""
 COLUMNS = ("cell", "verdict", "by", "why", "identity")
@@ -143,13 +144,11 @@ def _rows(board: list[Cell]) -> Iterator[tuple[str, ...]]:
 
 def _markdown(session: Session, card: Card) -> str:
     board = _all(session, card)
-    lines = [f"# {in_markdown(_title(session, card))}", "", cards.whole_rate(session, card).words, ""]
+    lines = [f"# {plain(_title(session, card))}", "", cards.whole_rate(session, card).words, ""]
     for part in card_analysis.parts(session, card):
         lines.append(f"- {part.words}")
-    lines += ["", in_markdown(card_analysis.drift(session, card).words), ""]
-    lines += [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
-    lines += [f"| {' | '.join(in_markdown(word) for word in row)} |" for row in _rows(board)]
-    return "\n".join(lines) + "\n"
+    lines += ["", plain(card_analysis.drift(session, card).words), ""]
+    return "\n".join(lines) + "\n" + markdown.table(COLUMNS, list(_rows(board)))
 
 
 def _json(session: Session, card: Card) -> str:

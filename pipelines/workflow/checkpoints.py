@@ -21,6 +21,8 @@ from pipelines.workflow import datasets, gate, render
 from pipelines.workflow.characters import NotAllowed
 
 STRENGTHS = (0.6, 0.8, 1.0, 1.2)
+BARE = (0, 0.0)
+"""Step and strength of pictures that the base model drew without a LoRA."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,12 @@ def steps(session: Session, run: TrainingRun) -> list[int]:
     return sorted({*kept, *([_last(run)] if run.lora else [])})
 
 
-def plan(session: Session, run: TrainingRun, at: Iterable[int], strengths: Iterable[float]) -> Plan:
-    """Every chosen checkpoint at every strength, on the run's own sample prompts and seeds. Checkpoints become LoRA
-    files beside the finished one. Raises NotAllowed, and NotFound for a step that is not kept."""
+def plan(
+    session: Session, run: TrainingRun, at: Iterable[int], strengths: Iterable[float], *, baseline: bool = False
+) -> Plan:
+    """Every chosen checkpoint at every strength, on the run's own sample prompts and seeds; with ``baseline`` also the
+    base model without a LoRA. Checkpoints become LoRA files beside the finished one. Raises NotAllowed, and NotFound
+    for a step that is not kept."""
     chosen, weights, samples = _places(session, run, at, strengths)
     with _no_file_left_of_a_refusal(session, run, chosen):
         adapters = {step: _adapter(session, run, step) for step in chosen}
@@ -52,16 +57,25 @@ def plan(session: Session, run: TrainingRun, at: Iterable[int], strengths: Itera
         for weight in weights
         for sample in samples
     ]
+    shots += _bare(samples) if baseline else []
     return _plan(session, run, {shot.id: shot for shot in shots}.values())
 
 
-def ahead(session: Session, run: TrainingRun, at: Iterable[int], strengths: Iterable[float]) -> Plan:
+def ahead(
+    session: Session, run: TrainingRun, at: Iterable[int], strengths: Iterable[float], *, baseline: bool = False
+) -> Plan:
     """What ``plan`` would still have to draw, without its LoRAs: to foretell time and memory by, and no file is
     written. Raises as ``plan`` does."""
     chosen, weights, samples = _places(session, run, at, strengths)
     there = {(*place(i), i.shot.purpose.cell) for i in grid(session, run) if i.shot}
     wanted = [(step, weight, sample) for step in chosen for weight in weights for sample in samples]
+    wanted += [(*BARE, sample) for sample in _bare(samples)] if baseline else []
     return _plan(session, run, [s for step, weight, s in wanted if (step, weight, s.purpose.cell) not in there])
+
+
+def _bare(samples: Iterable[Shot]) -> list[Shot]:
+    """The samples without the LoRA that was trained: what all else is held against."""
+    return [_labelled(sample, *BARE) for sample in samples]
 
 
 def _places(
@@ -77,9 +91,13 @@ def _places(
         raise NotAllowed("Tick at least one step and one strength.")
     if any(not 0 < w <= 2 for w in weights):
         raise NotAllowed("A strength lies between 0 and 2.")
+    _check_kept(run, chosen, known)
+    return chosen, weights, samples
+
+
+def _check_kept(run: TrainingRun, chosen: Iterable[int], known: Iterable[int]) -> None:
     if lost := [s for s in chosen if s not in known]:
         raise NotFound(f"Step {lost[0]} of {run.version} is not kept (there are: {', '.join(map(str, known))}).")
-    return chosen, weights, samples
 
 
 def _plan(session: Session, run: TrainingRun, shots: Iterable[Shot]) -> Plan:
@@ -87,11 +105,13 @@ def _plan(session: Session, run: TrainingRun, shots: Iterable[Shot]) -> Plan:
     return Plan(character=run.character, kind="sample", version=run.version, folder=folder, shots=tuple(shots))
 
 
-def submit(session: Session, run: TrainingRun, at: Iterable[int], strengths: Iterable[float]) -> Job:
+def submit(
+    session: Session, run: TrainingRun, at: Iterable[int], strengths: Iterable[float], *, baseline: bool = False
+) -> Job:
     """Draw the grid; every picture is judged. Raises as ``plan`` does; a refusal leaves no file."""
     chosen = tuple(at)
     with _no_file_left_of_a_refusal(session, run, chosen):
-        made = plan(session, run, chosen, strengths)
+        made = plan(session, run, chosen, strengths, baseline=baseline)
         return render.submit(session, made, f"Grid of {run.version}: {count(len(made), 'picture')}")
 
 
@@ -105,6 +125,8 @@ def best(images: Sequence[ImageRecord]) -> Best | None:
     """Where identity is highest, among the places whose every picture was measured; ``None`` without any."""
     places: dict[tuple[int, float], list[float | None]] = {}
     for image in images:
+        if place(image) == BARE:
+            continue
         identity = image.scores.identity
         places.setdefault(place(image), []).append(identity.score if identity else None)
     whole = {at: [s for s in scores if s is not None] for at, scores in places.items() if None not in scores}
@@ -125,7 +147,7 @@ def export(session: Session, run: TrainingRun, step: int) -> LoraRecord:
     """Add the LoRA as it was at a step to the library, so that it can be chosen wherever LoRAs are. The finished one is
     there already. Raises NotFound, LoraRefused."""
     if run.lora and step == _last(run):
-        return session.store.get(LoraRecord, run.lora) or _missing(run, step)
+        return _finished(session, run) or _missing(run, step)
     with _no_file_left_of_a_refusal(session, run, [step]):
         adapter = _adapter(session, run, step)
         header = inspect(session.workspace.path(adapter.path))
@@ -142,6 +164,38 @@ def export(session: Session, run: TrainingRun, step: int) -> LoraRecord:
         run=run.id,
     )
     return session.store.add(lora)
+
+
+def use(session: Session, run: TrainingRun, step: int) -> LoraRecord:
+    """Make the LoRA as it was at a step the run's version: what is generated and proven with it from now on. The one
+    that was the version stays a file that can be chosen. Raises NotAllowed before the training has ended, NotFound,
+    LoraRefused."""
+    if not run.lora:
+        raise NotAllowed(f"{run.version} has not ended yet: when it has, any of its checkpoints can be the version.")
+    kept = export(session, run, step)
+    origin = {"origin": "trained", "version": run.version, "trigger": kept.trigger or _trigger(session, run)}
+    lora = kept.model_copy(update=origin)
+    session.store.put(lora, run.model_copy(update={"lora": lora.id}))
+    return lora
+
+
+def used(session: Session, run: TrainingRun) -> int:
+    """The step whose LoRA a run's version is; 0 before there is one."""
+    kept = {path: step for step in steps(session, run) for path in [_exported(session, run, step)]}
+    lora = session.store.get(LoraRecord, run.lora) if run.lora else None
+    return kept.get(lora.path, _last(run)) if lora else 0
+
+
+def _trigger(session: Session, run: TrainingRun) -> str:
+    request = _request(session, run)
+    return request.trigger if request else ""
+
+
+def _finished(session: Session, run: TrainingRun) -> LoraRecord | None:
+    """The LoRA of a run's end, whichever step is its version."""
+    folder = _folder(session, run)
+    step = f"{folder}/{folder.rsplit('/', 1)[-1]}_step_"
+    return next((x for x in session.store.all(LoraRecord, run=run.id) if not x.path.startswith(step)), None)
 
 
 def _missing(run: TrainingRun, step: int) -> LoraRecord:
@@ -171,19 +225,23 @@ def _samples(session: Session, run: TrainingRun) -> tuple[Shot, ...]:
 
 
 def _shot(sample: Shot, adapter: Adapter, step: int) -> Shot:
-    labels = sample.purpose.labels | {"training_step": str(step), "strength": f"{adapter.weight:g}"}
-    purpose = sample.purpose.model_copy(update={"step": "sample", "labels": labels})
     stack = LoraStack(adapters=(*sample.stack.adapters, adapter))
-    return sample.model_copy(update={"stack": stack, "purpose": purpose})
+    return _labelled(sample.model_copy(update={"stack": stack}), step, adapter.weight)
+
+
+def _labelled(shot: Shot, step: int, strength: float) -> Shot:
+    labels = shot.purpose.labels | {"training_step": str(step), "strength": f"{strength:g}"}
+    return shot.model_copy(update={"purpose": shot.purpose.model_copy(update={"step": "sample", "labels": labels})})
 
 
 def _adapter(session: Session, run: TrainingRun, step: int) -> Adapter:
     """The LoRA at a step, as a file that every reader takes. Raises NotFound, LoraRefused."""
-    own = session.store.get(LoraRecord, run.lora) if run.lora and step == _last(run) else None
+    own = _finished(session, run) if run.lora and step == _last(run) else None
     if own is not None:
         return Adapter(name=own.name, sha256=own.id, path=own.path)
     path = _exported(session, run, step)
     if not session.workspace.path(path).is_file():
+        _check_kept(run, [step], steps(session, run))
         _export(session, run, step, session.workspace.path(path))
     return Adapter(name=Path(path).stem, sha256=file_hash(session.workspace.path(path)), path=path)
 

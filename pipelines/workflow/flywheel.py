@@ -5,8 +5,21 @@ from typing import Literal
 
 from pipelines.domain.records import Card, Character, LoraRecord, TrainingRun
 from pipelines.domain.words import count
-from pipelines.session import Session
-from pipelines.workflow import card, datasets, loras, practice, pristine, review, sources, training
+from pipelines.session import NotFound, Session
+from pipelines.workflow import (
+    card,
+    datasets,
+    editor_trial,
+    loras,
+    practice,
+    pristine,
+    review,
+    rounds,
+    sources,
+    training,
+    triplets,
+)
+from pipelines.workflow.characters import NotAllowed
 
 State = Literal["done", "next", "open", "blocked"]
 Tab = Literal["survey", "enrich", "train", "generate", "review", "model_card"]
@@ -104,6 +117,8 @@ def _next(session: Session, character_id: str, n: _Counts) -> NextAction:
         blockers = training.dataset(session, character_id).blockers
         first = training.following(session, character_id, "character")
         return NextAction(f"Train {first}", " ".join(blockers) or "the gate is open", "train")
+    if (rule := rounds.stop_rule(session, character_id)).stop:
+        return NextAction(f"Use {rule.version}: the wheel can stop", rule.words, "model_card")
     latest = n.trained[-1]
     if not n.synthetic:
         return NextAction(f"Generate with {latest.version}", "new angles and scenes to choose from", "generate")
@@ -137,10 +152,12 @@ def _after_the_card(session: Session, character_id: str, n: _Counts) -> NextActi
         return NextAction(
             f"Judge {count(waiting, 'cell')} of the card", "only eyes can call a picture right", "model_card"
         )
-    rate = card.rate(cells)
+    rule, rate = rounds.stop_rule(session, character_id), card.rate(cells)
     if rate.right >= rate.target * rate.total:
         return NextAction("Look at the model card", rate.words, "model_card")
-    return NextAction("Turn the wheel again: generate", rate.words, "generate")
+    return NextAction(
+        "Turn the wheel again: generate", rule.words if rule.reason == "go on" else rate.words, "generate"
+    )
 
 
 def _steps(session: Session, character_id: str, n: _Counts, action: NextAction) -> list[RailStep]:
@@ -150,6 +167,7 @@ def _steps(session: Session, character_id: str, n: _Counts, action: NextAction) 
     newest = n.trained[-1].version if n.trained else coming
     following = coming if n.trained else datasets.following([coming])
     untrained = "" if n.trained else f"Train {coming} first."
+    rule = rounds.stop_rule(session, character_id).words
     rail = [
         _step("sources", "sources", "enrich", count=n.sources, why=advice or "good enough to start"),
         _step("enriched", "enriched", "enrich", count=n.enriched, blocker="" if n.sources else "Add pictures first."),
@@ -173,10 +191,36 @@ def _steps(session: Session, character_id: str, n: _Counts, action: NextAction) 
             why=f"{n.candidates} candidates wait for review",
         ),
         _step("retrain", following, "train", done=False, blocker=_why_no_retrain(session, character_id, n, blockers)),
-        _step("card", "card", "model_card", count=len(n.cards), blocker=untrained),
+        _step("card", "card", "model_card", count=len(n.cards), blocker=untrained, why=rule),
     ]
+    rail += _editor_step(session, character_id)
     current = _current_key(action, n)
     return [replace(step, state="next") if step.key == current else step for step in rail]
+
+
+def _editor_step(session: Session, character_id: str) -> list[RailStep]:
+    """Flywheel 2, once there is something to turn it with: corrections, the LoRA that learnt from them, its proof."""
+    found = triplets.triplets(session, character_id)
+    if not found.given:
+        return []
+    made = editor_trial.trained(session, character_id)
+    if made:
+        return [_proof_step(session, made[-1], found.given)]
+    blockers = training.dataset(session, character_id, "editor").blockers
+    kept = f", {len(found.held_out)} kept to prove it" if found.held_out else ""
+    why = f"{count(len(found.taught), 'correction')} to learn from{kept}: train the editor"
+    blocker = " ".join(blockers)
+    return [_step("editor", "corrections", "train", count=found.given, done=False, blocker=blocker, why=why)]
+
+
+def _proof_step(session: Session, run: TrainingRun, given: int) -> RailStep:
+    """How the proof of the newest editor LoRA stands, or what is in its way."""
+    try:
+        proof = editor_trial.trial(session, run)
+    except (NotFound, NotAllowed) as problem:
+        return _step("editor", "corrections", "train", count=given, done=False, why=str(problem))
+    why = f"{proof.words} {'Enrich edits with it.' if proof.promoted else ''}".strip()
+    return _step("editor", "corrections", "train", count=given, done=proof.promoted, why=why)
 
 
 def _step(

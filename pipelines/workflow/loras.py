@@ -299,6 +299,11 @@ def ask_for(session: Session, lora_id: str, asked: Sampling | None) -> LoraRecor
     return told
 
 
+def _is_version(lora: LoraRecord, run: TrainingRun | None, target: Target) -> bool:
+    """Whether a LoRA is what its training gave for a target, and not one that another checkpoint took the place of."""
+    return run is None or (run.target == target and run.lora in ("", lora.id))
+
+
 def trained(session: Session, character_id: str, target: Target) -> list[LoraRecord]:
     """LoRAs trained here of a character, or for its editor, that fit the model it has now; oldest first. One model may
     be both, so the training says which a LoRA is."""
@@ -308,6 +313,6 @@ def trained(session: Session, character_id: str, target: Target) -> list[LoraRec
         return []
     runs = {run.id: run for run in session.store.all(TrainingRun, character=character_id)}
     found = session.store.all(LoraRecord, character=character_id, origin="trained", family=family.architecture)
-    made = [lora for lora in found if lora.run not in runs or runs[lora.run].target == target]
+    made = [lora for lora in found if _is_version(lora, runs.get(lora.run), target)]
     # one that was resumed ends after those that began later
     return sorted(_of_width(session, family, made), key=_age)

@@ -6,6 +6,7 @@ from pathlib import Path
 from pipelines.domain.records import Job, LoraRecord, TrainingRun
 from pipelines.domain.requests import (
     CalibrateRequest,
+    MergeRequest,
     ObtainLoraRequest,
     PracticeRequest,
     RenderRequest,
@@ -30,7 +31,7 @@ def ended(session: Session, job: Job, request: Request) -> None:
         calibration.record(session, job, request)
     elif isinstance(request, PracticeRequest) and job.state == "done":
         practice.take_in(session, job, request)
-    elif isinstance(request, ObtainLoraRequest) and job.state == "done":
+    elif isinstance(request, ObtainLoraRequest | MergeRequest) and job.state == "done":
         _lora_arrived(session, LoraRecord.model_validate(job.result["lora"]))
     telling.ended(session, job)
 

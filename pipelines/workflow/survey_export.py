@@ -9,7 +9,8 @@ from typing import Any, Literal, get_args
 from pipelines.domain.records import ImageRecord, Survey
 from pipelines.planning.survey import labels
 from pipelines.session import NotFound, Session
-from pipelines.storage.pages import in_csv, in_markdown
+from pipelines.storage.markdown import plain, table
+from pipelines.storage.pages import in_csv
 from pipelines.workflow import survey, survey_report
 
 Form = Literal["html", "md", "csv", "json"]
@@ -55,27 +56,22 @@ def _markdown(told: dict[str, Any]) -> str:
     decided = f"{told['decision']}: {told['decided']}" if told["decision"] else "Not decided yet"
     agreed = told["agreement"]["words"]
     parts = [
-        f"# Survey {told['survey']} of {in_markdown(told['character'])}",
-        f"**{in_markdown(decided)}**",
-        *(in_markdown(line) for line in told["reasons"].splitlines()),
-        in_markdown(told["next"]),
+        f"# Survey {told['survey']} of {plain(told['character'])}",
+        f"**{plain(decided)}**",
+        *(plain(line) for line in told["reasons"].splitlines()),
+        plain(told["next"]),
         "## What the rules recommend",
-        f"**{in_markdown(survey_report.recommended(told))}**",
-        *(in_markdown(line) for line in told["recommendation"]["reasons"]),
-        "\n".join(f"- {in_markdown(rule)}" for rule in told["rules"]),
+        f"**{plain(survey_report.recommended(told))}**",
+        *(plain(line) for line in told["recommendation"]["reasons"]),
+        "\n".join(f"- {plain(rule)}" for rule in told["rules"]),
         "## What was tested",
-        _table(("", ""), survey_report.facts(told)),
+        table(("", ""), survey_report.facts(told)),
         "## How the stacks did",
-        _table(survey_report.HEAD, [survey_report.row(s) for s in told["stacks"]]),
+        table(survey_report.HEAD, [survey_report.row(s) for s in told["stacks"]]),
         "## Pair by pair",
-        _table(survey_report.PAIR, [survey_report.pair(p) for p in told["pairs"]]),
-        in_markdown(agreed),
+        table(survey_report.PAIR, [survey_report.pair(p) for p in told["pairs"]]),
+        plain(agreed),
         "## Trade-offs against the base",
-        _table(survey_report.COST, [survey_report.cost(s) for s in told["stacks"]]),
+        table(survey_report.COST, [survey_report.cost(s) for s in told["stacks"]]),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
-    return "\n".join(lines + [f"| {' | '.join(in_markdown(cell) for cell in row)} |" for row in rows])
+    return "\n\n".join(part.rstrip() for part in parts if part) + "\n"

@@ -16,7 +16,7 @@ from pipelines.domain.words import count
 from pipelines.planning import model_card
 from pipelines.planning.base import size_like
 from pipelines.session import Session
-from pipelines.workflow import datasets, gate, goals, loras, pristine, render, review, sources
+from pipelines.workflow import datasets, gate, goals, loras, pristine, render, review, sources, triplets
 from pipelines.workflow.captions import Captions
 from pipelines.workflow.captions import caption as caption
 from pipelines.workflow.characters import NotAllowed
@@ -36,9 +36,17 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "resolution": (32, 4096),
     "face_weight": (0, 100),
     "ema": (0, 0.9999),
+    "batch": (1, 1024),
+    "accumulate": (1, 1024),
+    "warmup": (0, 100_000),
+    "caption_dropout": (0, 1),
+    "save_every": (1, 100_000),
+    "sample_every": (1, 100_000),
+    "checkpoints_total_limit": (1, 1000),
+    "source_share": (0, 1),
     "seed": (0, 2**32 - 1),
 }
-"""From where to where a new training may set what people set most; a resolution is a multiple of the model's, too."""
+"""From where to where a new training may set its numbers; a resolution is a multiple of the model's, too."""
 SAMPLE_STEPS = 20
 """Steps of an editor's samples at most, where no LoRA for few steps is here: they are to be compared with each other,
 and are made with each checkpoint."""
@@ -116,30 +124,40 @@ def _forgetting(images: list[ImageRecord]) -> list[str]:
 
 def _editor_set(session: Session, character_id: str) -> TrainingSet:
     """Corrections, and as often the good edits (experience replay): of corrections alone an editor forgets what it did
-    right, because they are all of what it did wrong. Those whose source was left out since are left out with it."""
-    made = [_correction(c) for c in review.given_corrections(session, character_id)]
-    corrections = [item for item in made if gate.stands(session, character_id, seen_in([item]))]
-    taught = {item.image.id for item in made}  # a better try is a good edit, too: once is enough
+    right, because they are all of what it did wrong. Those whose source was left out since are left out with it, and so
+    is what is kept to prove the LoRA (``workflow.triplets``)."""
+    sorted_ = triplets.triplets(session, character_id)
+    corrections = [_correction(c) for c in sorted_.taught]
+    given = {c.target.id for c in review.given_corrections(session, character_id)}
     enriched = review.good(session, character_id, "enriched") if corrections else []
-    # a map that was made for one picture is no file that a training could look at again
-    edits = [_edit(i) for i in enriched if i.shot and i.parents and not i.shot.control and i.id not in taught]
-    good = [item for item in edits if gate.stands(session, character_id, seen_in([item]))]
+    # a map that was made for one picture is no file that a training could look at again; a better try is a good edit,
+    # too: once is enough
+    edits = [i for i in enriched if i.shot and i.parents and not i.shot.control and i.id not in given]
+    made = [_edit(i) for i in triplets.other_edits(edits, sorted_.held_out)]
+    good = [item for item in made if gate.stands(session, character_id, seen_in([item]))]
     found = TrainingSet("editor")
     found.items = corrections + [i.model_copy(update={"weight": len(corrections) / len(good)}) for i in good]
     found.images = [review.get(session, item.image.id) for item in found.items]
-    if not made:
+    if not sorted_.given:
         found.blockers.append("There are no corrections yet: mark a picture in Review and give a corrected one.")
     elif not corrections:
-        found.blockers.append(f"None of {len(made)} corrections can be learnt from: their {_LEFT_OUT}.")
+        found.blockers += _why_none(sorted_)
     elif len(corrections) < TRIPLETS_WANTED:
         found.warnings.append(f"{count(len(corrections), 'correction')} of {TRIPLETS_WANTED} wanted.")
-    if corrections and (left := len(made) + len(edits) - len(found.items)):
+    if corrections and (left := len(sorted_.barred) + len(made) - len(good)):
         whose = "is left out: its" if left == 1 else "are left out: their"
-        found.warnings.append(f"{left} of {len(made) + len(edits)} edits {whose} {_LEFT_OUT}.")
+        found.warnings.append(f"{left} of {sorted_.given + len(edits)} edits {whose} {triplets.LEFT_OUT}.")
+    if corrections:
+        found.warnings += triplets.words(sorted_)
     return found
 
 
-_LEFT_OUT = "source, or what was to be made of it, is not let through any more"
+def _why_none(found: triplets.Triplets) -> list[str]:
+    """Why no correction can be learnt from although there are some."""
+    if found.given == len(found.barred):
+        return [f"None of {found.given} corrections can be learnt from: their {triplets.LEFT_OUT}."]
+    barred = [f"{len(found.barred)} more: their {triplets.LEFT_OUT}."] if found.barred else []
+    return [f"None of {count(found.given, 'correction')} can be learnt from.", *triplets.words(found), *barred]
 
 
 def _correction(correction: Correction) -> TrainItem:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import get_args
 
-from pipelines.domain.bounds import Count, Each, Fraction, Guidance, More, Seed, Steps, Tries, Weight
+from pipelines.domain.bounds import Count, Each, Fraction, Guidance, More, Rank, Seed, Steps, Tries, Weight
 from pipelines.domain.records import PERSON, TOKEN, Angle, Expression, ImageKind, JudgedBy, Target, Way
 from pipelines.practice.run import Wish
 from pipelines.workflow.calibration import CalibrateOptions
@@ -29,10 +29,12 @@ from studio.cli import (
     character_command,
     commands,
     crop_command,
+    editor_command,
     export_command,
     import_command,
     lora_command,
     making_command,
+    merge_command,
     models_command,
     practice_command,
     rebuild_command,
@@ -41,6 +43,7 @@ from studio.cli import (
     tag_command,
     unload_command,
     weights_command,
+    wheel_command,
 )
 from studio.cli.values import Parser, exit_codes, file, folder, number
 
@@ -175,9 +178,14 @@ def _character(p: argparse.ArgumentParser) -> None:
 
 
 def _export(p: argparse.ArgumentParser) -> None:
-    told = "; ".join(f"{name}: {words}" for name, words in TITLES.items())
-    p.add_argument("what", choices=WHAT, help=told)
-    p.add_argument("--to", type=file, required=True, metavar="FOLDER", help="a folder that is made, or an empty one")
+    told = "; ".join(f"{name}: {words}" for name, words in (TITLES | export_command.LORA).items())
+    p.add_argument("what", choices=(*WHAT, *export_command.LORA), help=told)
+    p.add_argument(
+        "--to", type=file, metavar="FOLDER",
+        help="a folder that is made, or an empty one; of comfyui ComfyUI's (default: the one that Settings know)",
+    )  # fmt: skip
+    p.add_argument("--version", default="", metavar="vN", help="of a LoRA: which (default: the newest)")
+    p.add_argument("--target", choices=get_args(Target), default="character", help="of a LoRA: whose")
 
 
 def _tag(p: argparse.ArgumentParser) -> None:
@@ -400,6 +408,18 @@ def _card(p: argparse.ArgumentParser) -> None:
     p.add_argument("--export", type=file, metavar="FILE", help="write the card down: a file .md, .json or .html")
 
 
+def _editor(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--version", default="", metavar="vN", help="which editor LoRA (default: the newest)")
+    p.add_argument("--prove", action="store_true", help="make the held-out edits by the base, Enrich's LoRAs and it")
+    p.add_argument("--promote", action="store_true", help="let Enrich edit with it, if it won")
+    p.add_argument("--anyway", action="store_true", help="with --promote: though it has not won")
+
+
+def _rounds(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--lineage", action="store_true", help="also where each LoRA comes from, with counts")
+    p.add_argument("--export", type=file, metavar="FILE", help="write the rounds down, in Markdown")
+
+
 def _presets(p: argparse.ArgumentParser) -> None:
     p.add_argument("--init", action="store_true", help="make the folder, with a commented example of each kind")
 
@@ -418,6 +438,12 @@ def _loras(p: argparse.ArgumentParser) -> None:
         help="download one: an entry of the catalogue, owner/name, owner/name/file.safetensors, or an address",
     )  # fmt: skip
     p.add_argument("--catalogue", action="store_true", help="list the LoRAs that are known, here or not")
+
+
+def _merge(p: argparse.ArgumentParser) -> None:
+    p.add_argument("loras", nargs="+", metavar="NAME=WEIGHT", help="two or more LoRAs of one model")
+    p.add_argument("--name", required=True, help="what the new LoRA is called")
+    p.add_argument("--rank", type=number(Rank), help="keep the best of this rank (default: all, their ranks add up)")
 
 
 def _models(p: argparse.ArgumentParser) -> None:
@@ -458,7 +484,7 @@ COMMANDS: dict[str, Command] = {
     "tag": (tag_command.tag, "say what pictures show, or who says so", _tag),
     "crop": (crop_command.crop, "crop or turn sources; the files as they came in stay", _crop),
     "captions": (captions_command.captions, "list, check and edit what pictures are learnt with", _captions),
-    "export": (export_command.export_dataset, "write a dataset for other trainers", _export),
+    "export": (export_command.export_it, "write a dataset for other trainers, or a LoRA for the world", _export),
     "character": (
         character_command.character,
         "say what a character is; change, rename, archive or delete it",
@@ -482,13 +508,16 @@ COMMANDS: dict[str, Command] = {
         again_command.recipe_options,
     ),
     "train": (commands.train, "train the next version of a LoRA", _train),
+    "editor": (editor_command.editor, "what corrections teach the editor, its proof, its way into Enrich", _editor),
     "generate": (making_command.generate, "draw the character anew with its LoRA", _generate),
     "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
     "judge": (commands.judge, "what tells the character from others: its face, its look, or your eyes alone", _judge),
     "card": (card_command.card, "run or show the model card", _card),
+    "rounds": (wheel_command.tell_rounds, "what each round learnt and its card says; whether to go on", _rounds),
     "models": (models_command.models, "which models there are, what is recommended here; change or get them", _models),
     "unload": (unload_command.unload, "let a running studio give back the memory of its models", _nothing),
     "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
+    "merge": (merge_command.merge, "make one LoRA of several, and say what is lost", _merge),
     "weights": (weights_command.model_weights, "which models are here or missing; copies of them", _weights),
     "status": (commands.status, "where the wheel stands", _nothing),
     "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),

@@ -20,6 +20,8 @@ class RunRow(TypedDict):
     facts: str
     lineage: str
     when: str
+    lora: str
+    job: str
 
 
 class RunsValue(TypedDict):
@@ -76,4 +78,6 @@ def _row(run: TrainingRun, parent: str, points: Sequence[Metric]) -> RunRow:
         "facts": " · ".join(facts),
         "lineage": f"{run.family}, {learnt}",
         "when": run.created.isoformat(),
+        "lora": run.lora,
+        "job": run.job if run.state == "running" else "",
     }

@@ -10,9 +10,10 @@ from typing_extensions import TypedDict
 from pipelines.domain.bounds import Seed, Tries, Weight
 from pipelines.domain.presets import CardCell
 from pipelines.domain.records import Card, Character, LoraRecord
+from pipelines.domain.stopping import Advice
 from pipelines.practice import reviewer
 from pipelines.workflow import card as cards
-from pipelines.workflow import card_analysis, card_report, datasets, loras, reading, render
+from pipelines.workflow import card_analysis, card_report, datasets, loras, reading, render, rounds
 from pipelines.workflow.card import CardOptions
 from studio.server.captions import JobBegun
 from studio.server.in_words import STILL, Begun, InWords
@@ -50,12 +51,13 @@ class CardPlace(TypedDict):
 
 
 class CardSummary(TypedDict):
-    """A card that was run; ``lora`` in words, with its strength and what was beside it. ``cells`` are of the first
-    seed, ``further`` of the others; ``parts`` and ``drift`` in words."""
+    """A card that was run; ``lora`` in words, with its strength and what was beside it, ``lora_id`` empty for the base
+    model. ``cells`` are of the first seed, ``further`` of the others; ``parts`` and ``drift`` in words."""
 
     id: str
     version: str
     lora: str
+    lora_id: str
     seed: int
     rate: RateTold
     cells: list[CardPlace]
@@ -96,8 +98,8 @@ class CardAhead(TypedDict):
 
 class Cards(TypedDict):
     """The cards of the character with their rates, the cells of the benchmark, and the LoRAs it can be run for.
-    ``report`` and ``unread``: of a practice character. ``reader``: who can read angle and expression off the pictures
-    of a card (``None``: there is no character)."""
+    ``rule``: whether to turn the wheel again. ``report`` and ``unread``: of a practice character. ``reader``: who can
+    read angle and expression off the pictures of a card (``None``: there is no character)."""
 
     report: NotRequired[bool]
     unread: NotRequired[int]
@@ -106,6 +108,7 @@ class Cards(TypedDict):
     cells: list[CellTold]
     seed: int
     ahead: CardAhead
+    rule: Advice | None
     reader: ReaderTold | None
 
 
@@ -203,6 +206,7 @@ def told(studio: Studio) -> Cards:
             "cells": [],
             "seed": session.presets.card.seed,
             "ahead": nothing,
+            "rule": None,
             "reader": None,
         }
     made = cards.cards(session, character.id)
@@ -214,6 +218,7 @@ def told(studio: Studio) -> Cards:
         "cells": [_told(c) for c in session.presets.card.cells],
         "seed": session.presets.card.seed,
         "ahead": studio.remembered("card ahead", lambda: _ahead(studio, character)),
+        "rule": rounds.stop_rule(session, character.id) if made else None,
         "reader": studio.remembered("card reader", lambda: reader_told(studio)),
     }
 
@@ -258,6 +263,7 @@ def _card_summary(studio: Studio, card: Card) -> CardSummary:
         "id": card.id,
         "version": card.version,
         "lora": _made_with(card, lora.name if lora else "base model"),
+        "lora_id": lora.id if lora else "",
         "seed": card.seed,
         "rate": RateTold(**asdict(rate), open=rate.open, words=rate.words),
         "cells": first,

@@ -13,6 +13,7 @@ from studio.server import (
     folders,
     handed,
     lora_downloads,
+    lora_places,
     models,
     pictures,
     presets,
@@ -25,6 +26,7 @@ from studio.server import (
     tags,
     thresholds,
     web,
+    wheel,
 )
 from studio.server.state import Studio
 
@@ -38,6 +40,7 @@ def own(studio: Studio) -> FastAPI:
         pictures.picture_routes(studio),
         surveys.survey_routes(studio),
         lora_downloads.lora_download_routes(studio),
+        lora_places.lora_place_routes(studio),
         review.review_routes(studio),
         status.status_routes(studio),
         handed.handed_routes(studio),
@@ -53,6 +56,7 @@ def own(studio: Studio) -> FastAPI:
         backups.backup_routes(studio),
         cards.card_routes(studio),
         cards.card_report_routes(studio),
+        wheel.wheel_routes(studio),
         thresholds.threshold_routes(studio),
         start.practice_routes(studio),
         start.hint_routes(studio),

@@ -25,6 +25,7 @@ LOSES = {
     "examine": "What is read stays; Resume reads the rest.",
     "targets": "What is drawn stays; Resume draws the rest.",
     "obtain": "What has arrived stays; Resume fetches the rest.",
+    "merge-loras": "The files stay as they are; Resume merges them anew.",
     "obtain-lora": "What has arrived stays; Resume fetches the rest.",
     "obtain-faces": "What has arrived stays; Resume fetches the rest.",
     "caption": "What is captioned stays; Resume captions the rest.",
@@ -112,11 +113,16 @@ def status_routes(studio: Studio) -> APIRouter:
         return now(studio)
 
     @router.post("/jobs/{job_id}/{action}")
-    def job(job_id: str, action: Literal["cancel", "end", "resume", "pause", "unpause", "dismiss"]) -> Done:
-        """``end`` stops the process of a job that was told to stop and does not."""
+    def job(
+        job_id: str, action: Literal["cancel", "end", "resume", "pause", "unpause", "dismiss", "sample", "save"]
+    ) -> Done:
+        """``end`` stops the process of a job that was told to stop and does not; ``sample`` and ``save`` are for a
+        training that is running."""
         jobs = studio.session.own_queue
         if action == "end":
             jobs.cancel(job_id, force=True)
+        elif action in ("sample", "save"):
+            jobs.ask(job_id, action)
         else:
             getattr(jobs, action)(job_id)
         return {"ok": True}

@@ -33,7 +33,7 @@ from studio.components.tally import Tally, TallyValue, tally
 from studio.server import choices
 from studio.server.shown import shows
 from studio.server.state import Studio
-from studio.tabs import train_grid, train_progress
+from studio.tabs import train_grid, train_progress, train_trial
 from studio.tabs.train_progress import Progress, ProgressForm
 
 NAMES = {
@@ -43,9 +43,28 @@ NAMES = {
     "resolution": "Resolution, px",
     "face_weight": "Face weight",
 }
-BROKEN = {"learning_rate", "face_weight"}
+MORE = {
+    "batch": ("Batch", "pictures that are seen together; more takes memory"),
+    "accumulate": ("Accumulate", "batches to a step; as a larger batch, without its memory"),
+    "warmup": ("Warm-up, steps", "the learning rate rises over these"),
+    "caption_dropout": ("Caption dropout", "share of pictures seen without their caption"),
+    "ema": ("Weight average", "decay of a moving average of the weights that is kept; 0: none"),
+    "source_share": ("Share of sources", "of all that is seen, against drift; 0: they count like others"),
+    "save_every": ("Save every, steps", "a checkpoint, from which it can go on"),
+    "sample_every": ("Sample every, steps", "pictures along the way; each costs time"),
+    "checkpoints_total_limit": ("Checkpoints kept", "the newest; older ones are dropped"),
+}
+"""The settings that matter less: name, and what they do."""
+OFFERED = {
+    "optimizer": ("Optimizer", "8-bit states take a quarter of the memory; auto: those on a card"),
+    "lr_scheduler": ("Learning rate over time", "it stays, or falls to zero as a cosine does"),
+}
+"""Settings that are chosen of a few, by name; their values are those that a preset may have."""
+NAMES |= {name: title for name, (title, _) in MORE.items()}
+BROKEN = {"learning_rate", "face_weight", "caption_dropout", "ema", "source_share"}
 BOUNDS = {n: Bound(title, *training.BOUNDS[n], whole=n not in BROKEN) for n, title in NAMES.items()} | {"seed": SEED}
 TARGETS: dict[Target, str] = {"character": "Character LoRA", "editor": "Editor LoRA"}
+REST = "Alpha keeps the preset's ratio to the rank. Smaller sides and phases: a preset of your own, or --set."
 NOBODY = "Make a character first: New character, above."
 NO_DATA = {
     "character": "Nothing to learn from yet: sources and the pictures found good in Review come together here.",
@@ -58,7 +77,7 @@ class Settings:
     """How it is trained: a preset, and what of it matters; ``fields`` by the names of the settings."""
 
     preset: gr.Dropdown
-    fields: dict[str, gr.Number]
+    fields: dict[str, Block]
     memory: Meter
     weights: Obtain
     plan: Words
@@ -99,7 +118,7 @@ class TrainForm:
 
     target: Target = TrainOptions.target
     preset: str = TrainOptions.preset
-    settings: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     progress: ProgressForm = field(default_factory=ProgressForm)
     at: str | None = None
     wrong: str = ""
@@ -113,7 +132,10 @@ class TrainForm:
 def read(tab: TrainTab, values: Values) -> TrainForm:
     """The form of an event of the tab; what the event does not name is empty."""
     asked = Asked(values)
-    said = {name: asked.number(part, BOUNDS[name]) for name, part in tab.settings.fields.items()}
+    said = {
+        name: asked.number(part, BOUNDS[name]) if name in BOUNDS else values.get(part)
+        for name, part in tab.settings.fields.items()
+    }
     return TrainForm(
         target=one_of(values.get(tab.target), get_args(Target)) or TrainOptions.target,
         preset=text(values.get(tab.settings.preset)),
@@ -153,13 +175,39 @@ def _build_settings() -> Settings:
         side = needed(BOUNDS["resolution"], 1024, "train-resolution", step=16, min_width=90)
         faces = needed(BOUNDS["face_weight"], 0, "train-face-weight", min_width=80)
         first = seed(0, "train-seed")
+    more = _build_more()
     memory = Meter(elem_id="train-memory")
     with gr.Column(elem_classes="foot", min_width=0):
         weights = build_obtain("train")
         plan = Words(elem_id="train-plan", elem_classes="plan-line")
         make = gr.Button("Train", variant="primary", interactive=False, elem_id="train-run")
     fields = {"rank": rank, "learning_rate": rate, "steps": steps, "resolution": side}
-    return Settings(preset, fields | {"face_weight": faces, "seed": first}, memory, weights, plan, make)
+    fields |= {"face_weight": faces, "seed": first} | more
+    return Settings(preset, fields, memory, weights, plan, make)
+
+
+def _build_more() -> dict[str, Block]:
+    """The settings that matter less, folded away, each with what it does and its bound."""
+    usual = TrainingSettings.model_validate({})
+    made: dict[str, Block] = {}
+    with gr.Accordion("All settings", open=False, elem_id="train-more", elem_classes="fold"):
+        for name, (title, told) in OFFERED.items():
+            values = get_args(TrainingSettings.model_fields[name].annotation)
+            made[name] = gr.Dropdown(
+                list(values), value=getattr(usual, name), label=title, info=told, interactive=True,
+                elem_id=f"train-{name.replace('_', '-')}",
+            )  # fmt: skip
+        made["gradient_checkpointing"] = gr.Checkbox(
+            usual.gradient_checkpointing, label="Gradient checkpointing", interactive=True,
+            info="less memory for a third more time", elem_id="train-gradient-checkpointing",
+        )  # fmt: skip
+        for name, (title, told) in MORE.items():
+            made[name] = gr.Number(
+                getattr(usual, name), label=title, info=f"{told} ({BOUNDS[name].hint})", min_width=100,
+                step=0.01 if name in BROKEN else 1, elem_id=f"train-{name.replace('_', '-')}",
+            )  # fmt: skip
+        gr.HTML(f"<p class='quiet'>{REST}</p>")
+    return made
 
 
 def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
@@ -179,6 +227,7 @@ def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
     progress.runs.pick(**watched)
     progress.compare.input(**watched)
     train_grid.wire(progress.grid, studio, progress.runs)
+    train_trial.wire(progress.trial, studio, progress.runs)
     settings.make.click(**event(ask, partial(make, studio), choice))
     settings.weights.button.click(**event(ask, partial(get_weights, studio), [tab.target]))
 

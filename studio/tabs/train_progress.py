@@ -1,7 +1,7 @@
 """How a training goes, and went: the runs there are, the curves and samples of the one that is looked at, its grid.
 
 Element ids: ``train-curve``, ``train-samples``, ``train-runs`` (``.run[data-id]``), ``train-compare``,
-``train-identity``; ``train-grid-*`` (see train_grid).
+``train-curve-*`` (of ``SMALL``), ``train-identity``; ``train-trial-*`` (train_trial), ``train-grid-*`` (train_grid).
 """
 
 from dataclasses import dataclass, field
@@ -18,9 +18,16 @@ from studio.components.painted import rev_of
 from studio.components.runs import Curves, Runs, runs
 from studio.components.samples import Samples, SamplesValue, identity, samples
 from studio.server.state import Studio
-from studio.tabs import train_grid
+from studio.tabs import train_grid, train_trial
 from studio.tabs.train_grid import Grid, GridForm
+from studio.tabs.train_trial import TrialParts
 
+SMALL = {
+    "learning_rate": ("Learning rate", 6),
+    "gradient_norm": ("Gradient norm", 3),
+    "steps_per_second": ("Steps a second", 2),
+}
+"""What is measured of each step besides its loss: its title, and digits."""
 NO_CURVE = "The loss is drawn here while a training runs."
 NO_SAMPLES = "Sample pictures appear here, one column for each checkpoint."
 NO_IDENTITY = "How alike the samples are to the sources is drawn here, step by step, when they have been judged."
@@ -32,16 +39,28 @@ class Progress:
     """How the run that is looked at goes."""
 
     curve: Curve
+    row: gr.Row
+    small: dict[str, Curve]
     runs: Runs
     compare: gr.Checkbox
     samples: Samples
     identity: Curve
+    trial: TrialParts
     grid: Grid
 
     @property
     def outputs(self) -> list[Block]:
         """What changes with the run."""
-        return [self.runs, self.curve, self.samples, self.identity, *self.grid.outputs]
+        return [
+            self.runs,
+            self.curve,
+            self.row,
+            *self.small.values(),
+            self.samples,
+            self.identity,
+            *self.trial.outputs,
+            *self.grid.outputs,
+        ]
 
     @property
     def said(self) -> list[Block]:
@@ -77,10 +96,12 @@ def build() -> Progress:
             compare = gr.Checkbox(
                 True, label="Draw the version before it, too", container=False, elem_id="train-compare"
             )
+    with gr.Row(elem_classes="progress-row small-curves", equal_height=False, visible=False) as row:
+        small = {name: Curve({}, elem_id=f"train-curve-{name.replace('_', '-')}") for name in SMALL}
     gr.HTML("<h3>Samples along the way</h3>", elem_classes="tab-title")
     shown = Samples({"empty": NO_SAMPLES}, elem_id="train-samples")
     over = Curve({"empty": NO_IDENTITY}, elem_id="train-identity")
-    return Progress(curve, listed, compare, shown, over, train_grid.build())
+    return Progress(curve, row, small, listed, compare, shown, over, train_trial.build(), train_grid.build())
 
 
 def refresh(studio: Studio, progress: Progress, found: list[TrainingRun], form: ProgressForm) -> Updates:
@@ -90,11 +111,15 @@ def refresh(studio: Studio, progress: Progress, found: list[TrainingRun], form: 
     run = next((r for r in found if r.id == listed["selected"]), None)
     listed |= {"rev": rev_of(form.runs), "newest": found[-1].id if found else ""}
     same = form.runs.get("selected") == listed["selected"]
+    drawn = {name: small_of(run, name, curves) for name in SMALL}
     return {
         progress.runs: listed,
         progress.curve: curve_of(found, run, form.compare, curves),
+        progress.row: gr.update(visible=any(drawn.values())),
+        **{part: drawn[name] for name, part in progress.small.items()},
         progress.samples: samples_of(studio, run),
         progress.identity: identity_of(studio, run),
+        **train_trial.refresh(studio, progress.trial, run),
         **train_grid.refresh(studio, progress.grid, run, form.grid, followed=same),
     }
 
@@ -115,6 +140,17 @@ def curve_of(found: list[TrainingRun], run: TrainingRun | None, compare: bool, c
     lines = [*drawn, series(run.version, curves[run.id])]
     total = int(run.settings.get("steps", 0))
     return {"series": lines, "title": "Loss", "total": total, **empty}
+
+
+def small_of(run: TrainingRun | None, name: str, curves: Curves) -> Value:
+    """What else was measured at each step of a run; nothing of one before that was."""
+    line = series(run.version, curves[run.id], name) if run else None
+    if run is None or line is None or not line["raw"]:
+        return {}
+    if name == "learning_rate":
+        line["smooth"] = line["raw"]  # it is what the schedule says, not a measurement
+    title, digits = SMALL[name]
+    return {"series": [line], "title": title, "total": int(run.settings.get("steps", 0)), "digits": digits}
 
 
 def _sampled(studio: Studio, run: TrainingRun | None) -> list[ImageRecord]:

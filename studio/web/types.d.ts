@@ -2,6 +2,14 @@
  * Written by tools/web_types.py from the server's models: change those and run it again.
  */
 
+/** Whether to turn the wheel again. ``version`` is the LoRA to use as things stand (empty: none is measured). */
+export interface Advice {
+  stop: boolean;
+  reason: "proven" | "no gain" | "not measured" | "go on";
+  version: string;
+  words: string;
+}
+
 /** The job that makes a shot once more. */
 export interface Again {
   job: string;
@@ -177,11 +185,12 @@ export interface CardPlace {
   read: string;
 }
 
-/** A card that was run; ``lora`` in words, with its strength and what was beside it. ``cells`` are of the first */
+/** A card that was run; ``lora`` in words, with its strength and what was beside it, ``lora_id`` empty for the base */
 export interface CardSummary {
   id: string;
   version: string;
   lora: string;
+  lora_id: string;
   seed: number;
   rate: RateTold;
   cells: CardPlace[];
@@ -199,6 +208,7 @@ export interface Cards {
   cells: CellTold[];
   seed: number;
   ahead: CardAhead;
+  rule: Advice | null;
   reader: ReaderTold | null;
 }
 
@@ -342,6 +352,13 @@ export interface Done {
   ok: boolean;
 }
 
+/** ``count`` things of ``origin`` went into ``to`` (ids of nodes). */
+export interface Edge {
+  origin: string;
+  to: string;
+  count: number;
+}
+
 /** Who was removed for good; folders that were left, each with the reason. */
 export interface Emptied {
   removed: string[];
@@ -466,12 +483,52 @@ export interface Looked {
   pictures: number;
 }
 
+/** A LoRA that another can be merged with. */
+export interface LoraBeside {
+  id: string;
+  name: string;
+}
+
+/** Where a LoRA is to go: ``what`` of it, into which folder of this machine. */
+export interface LoraGoes {
+  what: "comfyui" | "hub" | "trainers";
+  folder: string;
+}
+
+/** LoRAs to be made into one called ``name``: ids with weights, to ``rank`` (``None``: the sum of theirs). */
+export interface LoraMerge {
+  rows: [string, number][];
+  name: string;
+  rank?: number | null;
+}
+
+/** Where a LoRA is. ``here``: asked from this machine, so that folders can be opened and written; its path is told */
+export interface LoraPlace {
+  id: string;
+  name: string;
+  version: string;
+  trigger: string;
+  path: string;
+  bytes: number;
+  here: boolean;
+  comfy: string[];
+  trained: boolean;
+  beside: LoraBeside[];
+}
+
 /** What would be downloaded: the file's name, from where, its size in bytes (0: not told), what is known of its */
 export interface LoraThere {
   name: string;
   place: string;
   bytes: number;
   licence: string;
+}
+
+/** What was written, where; what other trainers will do otherwise. */
+export interface LoraWent {
+  folder: string;
+  files: string[];
+  unmapped: Record<string, string[]>;
 }
 
 /** Which pictures a captioner is to caption. */
@@ -529,6 +586,21 @@ export interface NextAction {
 /** Nobody is worked on. */
 export interface Nobody {
   character: null;
+}
+
+/** One thing of the lineage. ``id`` is ``enriched/v1``, ``lora/v2``, ``synthetic/v1`` (what LoRA v1 drew) or */
+export interface Node {
+  id: string;
+  kind: "source" | "enriched" | "lora" | "synthetic" | "pristine" | "card" | "correction" | "editor";
+  title: string;
+  count: number | null;
+  words: string;
+  lora: string;
+}
+
+/** The pictures that a node of the lineage stands for. */
+export interface NodePictures {
+  pictures: Tile[];
 }
 
 /** A model that can be chosen for a role. ``gib`` is the download that is still to be made (0: the weights are */
@@ -748,6 +820,17 @@ export interface Restored {
   tab: "generate" | "enrich";
   restored: string[];
   lost: string[];
+}
+
+/** A training of the character's LoRA, in words. */
+export interface RoundTold {
+  version: string;
+  state: string;
+  lora: string;
+  learnt: string;
+  settings: string;
+  rate: string;
+  gain: string;
 }
 
 /** A decision as the page makes it: who and when are added here. */
@@ -1047,6 +1130,14 @@ export interface UndoStep {
 export interface WhatLora {
   what: string;
   family?: string;
+}
+
+/** The rounds, what the stop rule says, and the lineage of the LoRAs. */
+export interface Wheel {
+  rounds: RoundTold[];
+  rule: Advice;
+  nodes: Node[];
+  edges: Edge[];
 }
 
 /** The folder of this workspace, and those of others. */

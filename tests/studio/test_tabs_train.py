@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tab_helpers import on_page
 
+from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import CurvePart, Decision, ImageRecord, Job, Metric, TrainingRun, now
 from pipelines.storage.presets import shipped
 from pipelines.workflow import checkpoints, review, sources
@@ -17,7 +18,7 @@ from studio.components.runs import runs
 from studio.components.samples import samples
 from studio.server.state import Studio
 from studio.server.tiles import title
-from studio.tabs import train, train_grid
+from studio.tabs import train, train_grid, train_trial
 from studio.tabs.train import TrainForm, TrainTab
 
 Put = Callable[..., ImageRecord]
@@ -302,3 +303,50 @@ def test_a_picture_of_ones_own_prompt_is_called_by_it(put: Put) -> None:
     assert image.shot
     image = image.model_copy(update={"shot": image.shot.model_copy(update={"prompt": "ohwx, on a boat"})})
     assert title(image) == "ohwx, on a boat"
+
+
+def test_the_base_model_is_the_first_column_of_the_grid(put: Put) -> None:
+    bare = put("sample", cell="front/neutral", labels={"training_step": "0", "strength": "0"})
+    made = [
+        put("sample", cell="front/neutral", labels={"training_step": step, "strength": "1"}) for step in ("100", "200")
+    ]
+    shown = train_grid.shown_of([bare, *made])
+    assert shown["steps"] == ["base", "100", "200"] and shown["prompts"] == ["front/neutral at 1"]
+    assert [cell["id"] for cell in shown["cells"][0]] == [bare.id, *(image.id for image in made)]
+    one = train_grid.shown_of([bare, made[0]])
+    assert one["steps"] == ["base", "1"] and one["cells"][0][0]["id"] == bare.id
+
+
+def test_what_each_step_was_like_is_drawn_beside_the_loss(studio: Studio, tab: TrainTab) -> None:
+    run = run_of("v1")
+    points = tuple(Metric(name="learning_rate", step=n, value=0.1 / n) for n in (1, 2))
+    studio.session.store.put(run, CurvePart(id="run-v1/0", run=run.id, points=points))
+    seen, small = watch(studio, tab, {}), tab.progress.small
+    rate = seen[small["learning_rate"]]
+    assert rate["title"] == "Learning rate" and rate["series"][0]["smooth"] == [[1.0, 0.1], [2.0, 0.05]]
+    assert seen[tab.progress.row]["visible"] and seen[small["gradient_norm"]] == {}
+    studio.session.store.put(run_of("v2", minutes=1))
+    assert not watch(studio, tab, {})[tab.progress.row]["visible"]  # a training of before these were measured
+
+
+def test_every_setting_that_is_a_number_or_of_a_few_is_a_field(studio: Studio, tab: TrainTab) -> None:
+    elsewhere = {"alpha", "smaller", "phases"}  # told beside them
+    assert {*tab.settings.fields} == {*TrainingSettings.model_fields} - elsewhere
+    said = train.settings_of(
+        studio, form(tab, batch=2, accumulate=3, ema=0.9, optimizer="adamw", lr_scheduler="constant", save_every=7)
+    )
+    assert (said.batch, said.accumulate, said.ema, said.save_every) == (2, 3, 0.9, 7)
+    assert (said.optimizer, said.lr_scheduler) == ("adamw", "constant")
+    with pytest.raises(NotAllowed, match=r"Batch: a whole number from 1 to 1 024; not 0\."):
+        train.settings_of(studio, form(tab, batch=0))
+    with pytest.raises(NotAllowed, match="optimizer"):
+        train.settings_of(studio, form(tab, optimizer="sgd"))
+
+
+def test_an_editor_run_shows_its_proof_and_a_character_run_does_not(studio: Studio, tab: TrainTab) -> None:
+    trial = tab.progress.trial
+    editor = run_of("v1").model_copy(update={"target": "editor", "lora": "gone", "id": "e"})
+    seen = train_trial.refresh(studio, trial, editor)
+    assert seen[trial.frame]["visible"] and "cannot be proven" in seen[trial.words]["lines"][0]
+    assert not seen[trial.make]["interactive"] and seen[trial.use]["value"] == "Use in Enrich anyway"
+    assert train_trial.refresh(studio, trial, run_of("v2")) == {trial.frame: {"visible": False, "__type__": "update"}}

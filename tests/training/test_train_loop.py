@@ -353,6 +353,24 @@ def test_running_out_of_memory_is_told_in_words(bench: Bench) -> None:
     assert list(curve(events)) == [4, 5, 6]
 
 
+def test_a_checkpoint_and_samples_are_made_when_they_are_asked_for(bench: Bench) -> None:
+    """Between what the settings say; each once."""
+    asks = iter([frozenset(), frozenset({"save", "sample"})])
+    request = bench.request(steps=4, save_every=4, sample_every=4, samples=(bench.shot(),))
+    _, events = bench.train(request, asked=lambda: next(asks, frozenset()))
+    kept = sorted(path.name for path in checkpoints(bench, request).iterdir())
+    assert kept == ["000002", "000004"]
+    made = [e.image.shot.purpose.labels["training_step"] for e in events if e.type == "image" and e.image.shot]
+    assert made == ["2", "4"]
+    assert set(curve(events, "fixed_loss")) == {0, 2, 4}
+    rates, norms = curve(events, "learning_rate"), curve(events, "gradient_norm")
+    assert rates == {n: pytest.approx(request.settings.learning_rate) for n in range(1, 5)}
+    assert all(norm > 0 for norm in norms.values()) and len(norms) == 4
+    assert all(pace > 0 for pace in curve(events, "steps_per_second").values())
+    notes = [e.note for e in events if e.type == "progress" and e.note.startswith("loss")]
+    assert len(notes) == 4 and "it/s, lr 0.004, gradient norm" in notes[-1]
+
+
 @pytest.mark.slow
 def test_it_is_told_at_what_memory_ran_out(bench: Bench) -> None:
     """Encoding and samples take other memory than steps: the person has to know which it was."""

@@ -6,6 +6,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from pipelines.domain.events import Event
+from pipelines.domain.messages import Ask
 from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.requests import TrainItem, TrainRequest
@@ -83,6 +84,7 @@ class Bench:
         cancelled: Callable[[], bool] = lambda: False,
         emit: Callable[[Event], None] = lambda event: None,
         finder: Finder | None = None,
+        asked: Callable[[], frozenset[Ask]] = frozenset,
     ) -> tuple[dict[str, Any], list[Event]]:
         events: list[Event] = []
 
@@ -98,6 +100,7 @@ class Bench:
             settings=resident.settings,
             emit=note,
             cancelled=cancelled,
+            asked=asked,
             finder=finder,
         )
         return done, events

@@ -207,7 +207,7 @@ def test_an_editor_learns_nothing_from_sources_that_were_left_out(
 ) -> None:
     source, good = pictures
     other = put("source", label="good")
-    data = session.workspace.path(source.path).read_bytes()
+    data = session.workspace.path(put("card").path).read_bytes()
     for ref in (source.ref, other.ref):
         wrong = put("enriched", sources=(ref,))
         review.correct(session, wrong.id, "fixed.png", data, "the nose")

@@ -19,7 +19,7 @@ from pipelines.models.lora_export import Learned
 from pipelines.models.lora_files import LoraRefused, inspect
 from pipelines.session import NotFound, Session
 from pipelines.storage.atomic import file_hash
-from pipelines.workflow import checkpoints
+from pipelines.workflow import checkpoint_ranking, checkpoints, loras
 from pipelines.workflow.characters import NotAllowed
 
 Put = Callable[..., ImageRecord]
@@ -191,3 +191,76 @@ def test_the_best_place_is_one_where_every_picture_was_measured(session: Session
     assert best is not None
     assert (best.step, best.strength, best.pictures) == (40, 0.8, 2) and best.identity == pytest.approx(0.65)
     assert checkpoints.best([]) is None
+
+
+def test_the_base_model_stands_beside_the_grid(session: Session, run: TrainingRun, put: Put) -> None:
+    plan = checkpoints.plan(session, run, [40], [1.0], baseline=True)
+    bare = [s for s in plan.shots if not s.stack.adapters]
+    assert len(plan) == 4 and [s.purpose.cell for s in bare] == ["front/neutral", "front/smiling"]
+    own = next(s for s in plan.shots if s.stack.adapters and s.purpose.cell == "front/neutral")
+    assert (bare[0].prompt, bare[0].seed) == (own.prompt, own.seed)
+    assert len(checkpoints.ahead(session, run, [40], [1.0], baseline=True)) == 4
+    image = put("sample", path=plan.path(bare[0]))
+    session.store.put(image.model_copy(update={"shot": bare[0]}))
+    assert len(checkpoints.ahead(session, run, [40], [1.0], baseline=True)) == 3
+    assert len(checkpoints.ahead(session, run, [40], [1.0])) == 2
+    assert checkpoints.best([image.model_copy(update={"shot": bare[0]})]) is None
+
+
+def test_a_checkpoint_is_made_the_version_and_the_last_step_again(session: Session, run: TrainingRun) -> None:
+    assert checkpoints.used(session, run) == 40
+    early = checkpoints.use(session, run, 20)
+    now = session.store.get(TrainingRun, run.id)
+    assert now and now.lora == early.id and checkpoints.used(session, now) == 20
+    assert (early.origin, early.version, early.trigger) == ("trained", "v1", "ohwx_char")
+    assert [x.id for x in loras.trained(session, "ada", "character")] == [early.id]
+    assert checkpoints.export(session, now, 40).id == run.lora  # the end's file is what it was
+    assert checkpoints.use(session, now, 40).id == run.lora
+    assert [x.id for x in loras.trained(session, "ada", "character")] == [run.lora]
+    with pytest.raises(NotFound, match="Step 30"):
+        checkpoints.use(session, now, 30)
+    with pytest.raises(NotAllowed, match="has not ended"):
+        checkpoints.use(session, now.model_copy(update={"lora": ""}), 20)
+
+
+def placed(
+    put: Put, at: tuple[int, float], angle: str, second: float, first: float, seen: str, dhash: str
+) -> ImageRecord:
+    image = put("sample")
+    assert image.shot
+    labels = {"training_step": str(at[0]), "strength": f"{at[1]:g}", "angle": angle}
+    shot = image.shot.model_copy(update={"purpose": Purpose(step="sample", cell=angle, labels=labels)})
+    scores = Scores(
+        identity=Identity(recogniser="gate", model_hash="x", score=first),
+        second_opinion=Identity(recogniser="other", model_hash="x", score=second),
+        angle=seen,  # type: ignore[arg-type]
+    )
+    return image.model_copy(update={"shot": shot, "scores": scores, "dhash": dhash})
+
+
+def test_checkpoints_are_ranked_by_who_does_not_gate(put: Put, session: Session) -> None:
+    zero, full = "0" * 16, "f" * 16
+    made = [
+        # the gate's own recogniser prefers 40, the other 20; 20 is turned as asked in both, 40 in one
+        placed(put, (20, 1.0), "front", 0.8, 0.5, "front", zero),
+        placed(put, (20, 1.0), "half-left", 0.6, 0.5, "half-left", full),
+        placed(put, (40, 1.0), "front", 0.7, 0.9, "front", zero),
+        placed(put, (40, 1.0), "half-left", 0.5, 0.9, "front", zero),
+        placed(put, checkpoints.BARE, "front", 0.1, 0.1, "front", zero),
+    ]
+    best, worse, bare = checkpoint_ranking.ranking(made)
+    assert (best.step, worse.step, (bare.step, bare.strength)) == (20, 40, checkpoints.BARE)
+    assert best.judge == "other" and best.identity == pytest.approx(0.7)
+    assert best.weakest == ("half-left", pytest.approx(0.6)) and best.by_angle["front"] == pytest.approx(0.8)
+    assert (best.followed, best.asked) == (2, 2) and (worse.followed, worse.asked) == (1, 2)
+    assert best.diversity == 1.0 and worse.diversity == 0.0
+    assert best.words == "step 20 at 1: identity 0.70 (weakest half-left: 0.60), 2 of 2 as asked, diversity 1.00"
+    assert bare.words.startswith("the base model: identity 0.10")
+    assert checkpoint_ranking.ranking([]) == []
+
+
+def test_without_a_second_recogniser_the_gates_own_ranks(put: Put, session: Session) -> None:
+    image = placed(put, (20, 1.0), "front", 0.0, 0.5, "front", "0" * 16)
+    alone = image.model_copy(update={"scores": image.scores.model_copy(update={"second_opinion": None})})
+    (only,) = checkpoint_ranking.ranking([alone])
+    assert (only.judge, only.identity) == ("gate", 0.5)

@@ -211,7 +211,7 @@ def test_a_correction_becomes_a_triplet_that_opens_the_editor_gate(
     source = put("source", label="good")
     wrong = put("enriched", sources=(source.ref,))
     assert "no corrections yet" in training.dataset(session, ada.id, "editor").blockers[0]
-    data = session.workspace.path(source.path).read_bytes()
+    data = session.workspace.path(put("card").path).read_bytes()
     made = review.correct(session, wrong.id, "fixed.png", data, "the nose")
     assert (made.source.id, made.wrong.id, made.instruction) == (source.id, wrong.id, "turn the head")
     assert session.store.all(Correction) == [made]
@@ -228,7 +228,7 @@ def test_an_editor_is_taught_good_edits_as_often_as_corrections(session: Session
     put("enriched", label="good", who="rule", sources=(source.ref,))
     assert training.dataset(session, ada.id, "editor").items == []
     wrong = put("enriched", sources=(source.ref,))
-    review.correct(session, wrong.id, "fixed.png", session.workspace.path(source.path).read_bytes(), "the nose")
+    review.correct(session, wrong.id, "fixed.png", session.workspace.path(put("card").path).read_bytes(), "the nose")
     learning = training.dataset(session, ada.id, "editor")
     assert learning.by_origin == {"correction": 1, "good edit": 3}
     assert {i.image.id for i in learning.items if i.origin == "good edit"} == {i.id for i in good}

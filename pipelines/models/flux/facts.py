@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from pipelines.domain.presets import Geometry
-from pipelines.models.base import Architecture, Layers, Likeness, Linear, Sizes, shape_of, side_by_side
+from pipelines.models.base import Architecture, Layers, Likeness, Linear, Sizes, Trainers, shape_of, side_by_side
 from pipelines.models.bfl_names import Spelling, double_block, embedder, one, outer
 from pipelines.models.part_files import PartFile, clip, latent_diffusion_vae, t5, transformer
 
@@ -57,6 +57,7 @@ class Flux(Architecture):
     prefix = "transformer."
     modelspec = "flux-1-dev"
     kohya = "flux1"
+    trainers = Trainers("flux", "flux_train_network.py", "networks.lora_flux")
     claim = re.compile(r"flux(?![ ._-]?2)")
 
     def likeness(self, layers: Layers) -> Likeness:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pipelines.domain.presets import Geometry, ModelFamily
 from pipelines.domain.sizes import shrunk
-from pipelines.models.base import Architecture, Layers, Likeness, Linear, no_chat_template, shape_of
+from pipelines.models.base import Architecture, Layers, Likeness, Linear, Trainers, no_chat_template, shape_of
 from pipelines.models.bfl_names import Spelling, double_block, embedder, one, outer
 from pipelines.models.part_files import PartFile, transformer
 
@@ -56,6 +56,7 @@ class Flux2Klein(Architecture):
     prefix = "transformer."
     modelspec = "Flux.2-klein-4b"
     kohya = "flux_2_klein_4b"
+    trainers = Trainers("flux2_klein_4b")
     claim = re.compile(r"flux[ ._-]?2|klein")
 
     def files(self) -> tuple[PartFile, ...]:

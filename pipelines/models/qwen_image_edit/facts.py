@@ -6,7 +6,17 @@ from math import ceil
 from typing import Any, ClassVar
 
 from pipelines.domain.presets import Geometry, ModelFamily
-from pipelines.models.base import TRANSFORMER, Architecture, Layers, Likeness, Linear, Place, shape_of, side_by_side
+from pipelines.models.base import (
+    TRANSFORMER,
+    Architecture,
+    Layers,
+    Likeness,
+    Linear,
+    Place,
+    Trainers,
+    shape_of,
+    side_by_side,
+)
 from pipelines.models.part_files import PartFile, qwen_vl, transformer, wan_vae
 
 _OWN = re.compile(r"img_mlp[._]net|txt_mlp[._]net|img_mod[._]1|txt_mod[._]1")
@@ -45,6 +55,7 @@ class QwenImageEdit(Architecture):
     prefix = "transformer."
     modelspec = "Qwen-Image-Edit-Plus"
     kohya = "qwen_image_edit"
+    trainers = Trainers("qwen_image_edit_plus")
     claim = re.compile("qwen")
     grid = 32  # whatever the VAE
 

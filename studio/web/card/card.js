@@ -9,6 +9,7 @@ import { address, get, newest, post } from "../core/net.js";
 import { attempt, button, keyHint, relabel, toast } from "../core/ui.js";
 import { planChains } from "../enrich/chains.js";
 import { openPicture } from "../pictures/open.js";
+import { Doors } from "../wheel/doors.js";
 import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
 import { Analysis, Choice, Gauge, inline, numberField } from "./parts.js";
@@ -41,6 +42,7 @@ const readerParts = (asked) => ({
 class ModelCard {
   askCards = newest();
   askCompared = newest();
+  doors = new Doors();
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -85,7 +87,8 @@ class ModelCard {
   /** @param {HTMLElement} root */
   lay(root) {
     root.classList.add("card-tab");
-    const head = h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys);
+    const { headline, gauge, keys, doors } = this;
+    const head = h("div", { class: "card-head" }, headline, gauge.node, keys, doors.rule);
     root.append(this.bar(), this.ahead, head, this.compared, this.reader.words, this.analysis.node, this.posters);
   }
 
@@ -101,6 +104,7 @@ class ModelCard {
       this.versions.field,
       this.tries.field,
       this.beside.field,
+      this.doors.nodes,
       this.next,
       this.reader.button,
       this.exports,
@@ -291,6 +295,7 @@ class ModelCard {
     this.reader.words.textContent = shown ? readerWords(this.list?.reader) : "";
     this.next.hidden = !shown?.cells.some((cell) => cell.verdict === "wrong");
     this.exports.hidden = !shown;
+    this.doors.show(shown, this.list);
     if (this.exported === shown?.version) return;
     this.exported = shown?.version;
     const link = ([form, words] = ["", ""]) =>

@@ -15,6 +15,7 @@ import { noticeLine } from "./notice.js";
 import { openSettings } from "./settings.js";
 import { switchTheme } from "./theme.js";
 import { openWorkspace } from "./workspaces.js";
+import { openWheel } from "../wheel/dialog.js";
 
 /** @import { NextAction, RailStep, StudioStatus } from "../types.js" */
 
@@ -31,6 +32,21 @@ function railStep({ key, title, state, count, why, tab }) {
     number,
   );
   return h("li", { class: `step ${state}`, "aria-current": state === "next" ? "step" : null }, node);
+}
+
+/** Rounds, the stop rule and lineage, behind the last step. */
+function wheelDoor() {
+  const props = {
+    type: "button",
+    id: "wheel-open",
+    title: "All rounds, and where each LoRA comes from",
+    onclick: openWheel,
+  };
+  return h(
+    "li",
+    { class: "step open" },
+    h("button", props, icon("lineage"), h("span", { class: "step-title" }, "rounds")),
+  );
 }
 
 /** @param {NextAction} next */
@@ -116,7 +132,7 @@ class Header {
     document.body.classList.toggle("flen-nobody", !state.character);
     this.paintPicker(state);
     const nobody = h("li", { class: "step open" }, h("span", { class: "dim" }, "Nobody is here yet."));
-    put(this.rail, state.rail.length ? state.rail.map(railStep) : nobody);
+    put(this.rail, state.rail.length ? [state.rail.map(railStep), wheelDoor()] : nobody);
     this.paintNext(state.next);
   }
 
