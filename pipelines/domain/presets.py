@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import Angle, Expression, Target
+from pipelines.domain.records import Angle, Expression, Framing, Target
 from pipelines.domain.sampling import Sampling
 
 Role = Literal["generator", "editor"]
@@ -133,16 +133,46 @@ class FaceLines(Frozen):
     other: float = Field(ge=-1, le=1)
 
 
+class PackFile(Frozen):
+    """A file of a face pack: its name, bytes and SHA-256 (0 and empty: what its server tells)."""
+
+    name: str
+    bytes: int = 0
+    sha256: str = ""
+
+
+class FacePack(Frozen):
+    """Weights of a recogniser that can be had by a button: the ``files`` of a repository of the hub (``repo`` at a
+    ``revision``), or of the ``archive`` (a ZIP) at ``url``. ``name`` is the folder that they come into, ``licence`` and
+    ``licence_note`` are told before anything is fetched."""
+
+    name: str = Field(pattern=r"^[a-z0-9_-]+$")
+    title: str
+    licence: str
+    licence_note: str = ""
+    repo: str = ""
+    revision: str = "main"
+    url: str = ""
+    archive: PackFile | None = None
+    files: tuple[PackFile, ...]
+
+    @property
+    def bytes(self) -> int:
+        """What is to be downloaded."""
+        return self.archive.bytes if self.archive else sum(file.bytes for file in self.files)
+
+
 class FacePreset(Frozen):
     """A recogniser as data (``pipelines.faces``). ``kind`` is the class that reads it; ``folder`` holds its weights and
     ``heads`` the readers of angle, expression and looks beside it, both relative to ``presets``, or absolute (empty:
     where Settings say, or none). ``thresholds`` are starting values until somebody calibrates (none: those of the
     ``kind``). ``instead`` names the recogniser that judges where the weights of this one are not on disk.
     ``angle_bin``: references at one angle that have a centroid of their own; ``smallest_face``: pixels of the shorter
-    side of a face below which nothing is told of it (docs/numbers.md)."""
+    side of a face below which nothing is told of it (docs/numbers.md). ``packs`` are weights that can be fetched for
+    it."""
 
     name: str
-    kind: Literal["insightface", "facenet", "perceptual", "upright", "sface", "look"]
+    kind: Literal["insightface", "facenet", "perceptual", "upright", "sface", "look", "vision"]
     title: str = ""
     folder: str = ""
     heads: str = ""
@@ -151,6 +181,7 @@ class FacePreset(Frozen):
     angle_bin: int = Field(8, ge=1)
     smallest_face: int = Field(28, ge=0)
     thresholds: FaceLines | None = None
+    packs: tuple[FacePack, ...] = ()
 
 
 class CatalogueEntry(Frozen):
@@ -177,7 +208,8 @@ class CatalogueEntry(Frozen):
 
 class Edit(Frozen):
     """One value of an enrichment axis, such as angle ``half-left``, and the instruction that asks for it. ``caption``
-    is how a caption says that a picture shows it (empty: derived from the value, ``planning.captions``)."""
+    is how a caption says that a picture shows it (empty: derived from the value, ``planning.captions``). ``framing``
+    is how much of the figure it shows, ``pose`` what a whole figure does in it, where it changes these."""
 
     value: str
     title: str
@@ -185,14 +217,24 @@ class Edit(Frozen):
     caption: str = ""
     angle: Angle | Literal[""] = ""
     expression: Expression | Literal[""] = ""
+    framing: Framing | Literal[""] = ""
+    pose: str = ""
 
 
 class Axis(Frozen):
-    """A dimension along which a source is edited, one factor at a time."""
+    """A dimension along which a source is edited, one factor at a time. ``on_request``: its edits are made where they
+    are named, and are not among "all"."""
 
     name: str
     title: str
     edits: tuple[Edit, ...]
+    on_request: bool = False
+
+
+class Framings(Frozen):
+    """Edits of how much of the figure is seen."""
+
+    axis: tuple[Axis, ...]
 
 
 class Scenario(Frozen):

@@ -169,7 +169,8 @@ class Cut(Frozen):
 class Intake(Frozen):
     """Where a picture that was not made here comes from. ``original`` is the kept file, byte for byte, ``caption`` the
     one that came with it, letter for letter. ``doubts`` say what of it a LoRA should not learn, such as bars around it;
-    ``cut``: it is a part of another."""
+    ``cut``: it is a part of another. ``like`` is the source (id) that it looked like when it came in, ``how`` in
+    words."""
 
     filename: str
     original: str
@@ -179,6 +180,8 @@ class Intake(Frozen):
     caption: str = ""
     doubts: tuple[str, ...] = ()
     cut: Cut | None = None
+    like: str = ""
+    how: str = ""
 
 
 class ImageRecord(Record):

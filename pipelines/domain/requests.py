@@ -95,7 +95,7 @@ class CalibrateRequest(Frozen):
 
 class PracticeRequest(Frozen):
     """Draw the sources of practice character ``number`` into ``folder`` (relative to the workspace). ``held_out``: also
-    one that is kept for the last examination."""
+    one that is kept for the last examination. ``sources``: only so many of the twelve."""
 
     kind: Literal["practice"] = "practice"
     character: str
@@ -103,6 +103,7 @@ class PracticeRequest(Frozen):
     size: int
     folder: str
     held_out: bool = False
+    sources: int = Field(12, ge=1, le=12)
 
 
 class ExamineRequest(Frozen):
@@ -216,6 +217,14 @@ class ObtainLoraRequest(Frozen):
     catalogue: str = ""
 
 
+class ObtainFacesRequest(Frozen):
+    """Download a face pack of a recogniser. Always asked for by the user, who has seen the size and the licence."""
+
+    kind: Literal["obtain-faces"] = "obtain-faces"
+    recogniser: str
+    pack: str
+
+
 class CaptionRequest(Frozen):
     """Have a captioner (a reader preset) caption pictures. ``prompt`` is what it is asked for, whole, and ``begun``
     what every caption begins with. ``batch`` names the request: what was captioned for it is not captioned again."""
@@ -264,6 +273,7 @@ Request = Annotated[
     | ObtainRequest
     | PrepareRequest
     | ObtainLoraRequest
+    | ObtainFacesRequest
     | CaptionRequest
     | ReadRequest,
     Field(discriminator="kind"),

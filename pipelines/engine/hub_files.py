@@ -216,13 +216,14 @@ def _refuse_answer(answer: "httpx.Response", url: str) -> None:
 class Fetch:
     """A download into a ``folder``. ``check(path)`` is asked as soon as the header of the safetensors file is here,
     about a file of that header that is as large as the whole; what it raises ends the download before the rest is
-    loaded."""
+    loaded. ``None``: nothing is asked, as of files of another kind, whose names end in ``ending``."""
 
     remote: Remote
     folder: Path
-    check: Callable[[Path], None]
+    check: Callable[[Path], None] | None
     on_progress: OnProgress
     cancelled: Callable[[], bool]
+    ending: str = ".safetensors"
 
     @property
     def _partial(self) -> Path:
@@ -291,7 +292,8 @@ class Fetch:
 
     def _write(self, chunks: Iterator[bytes], start: int) -> None:
         total = json.loads(self._facts.read_text(encoding="utf-8"))["bytes"]
-        checked, meter = start > 0, Meter("", total, self.on_progress, self.cancelled, done=start, every=TOLD)
+        checked = start > 0 or self.check is None
+        meter = Meter("", total, self.on_progress, self.cancelled, done=start, every=TOLD)
         with growing(self._partial, start) as out:
             for chunk in chunks:
                 meter.check()
@@ -307,6 +309,7 @@ class Fetch:
 
     def _look(self, done: int, total: int) -> bool:
         """Show ``check`` the header when it is here; whether it has been."""
+        assert self.check is not None
         with self._partial.open("rb") as arrived:
             length = int.from_bytes(arrived.read(8), "little")
             # what does not begin as a safetensors file is told apart by the same check, at once
@@ -327,7 +330,7 @@ class Fetch:
         if self.remote.sha256 and file_hash(self._partial) != self.remote.sha256:
             self.discard()
             raise CannotFetch(f"{self.remote.name} arrived damaged (its hash is another): try again.")
-        whole = self._partial.with_suffix(".safetensors")
+        whole = self._partial.with_suffix(self.ending)
         replace(self._partial, whole)
         remove(self._facts)
         return whole

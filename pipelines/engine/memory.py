@@ -59,7 +59,8 @@ class Prediction:
     """Memory in GiB. ``phases``: what is going on (``load``, ``denoise``, ...) and what is held then, by part.
 
     ``total_gib`` is what may be used. ``ladder`` names the measures that are needed to fit (``loras``: those of the
-    present picture alone stay; ``tiling``; ``encoders off``). ``why`` says to the user why it does not fit.
+    present picture alone stay; ``tiling``; ``encoders off``; ``prefix``: what words and sources leave in the blocks
+    is computed anew at each step). ``why`` says to the user why it does not fit.
     """
 
     phases: dict[str, dict[str, float]]
@@ -134,9 +135,11 @@ def predict_training(
     workspace: Workspace,
     settings: Settings,
     controls: int | None = None,
+    samples: Sequence[Shot] = (),
 ) -> Prediction:
     """What a training will take; ``controls`` is how many pictures of the same size an example shows beside its target
-    (None: one where the model edits, else none). Text encoders and VAE are off the card while steps run."""
+    (None: one where the model edits, else none). Text encoders and VAE are off the card while steps run, and LoRAs of
+    ``samples`` are there while these are made alone."""
     folder = weights.locate(family, workspace, settings)
     machine = capacity(settings)
     wide = _wide(machine)
@@ -144,7 +147,7 @@ def predict_training(
     shape = _geometry(family, folder)
     architecture = registry.of(family)
     controls = int("editor" in family.roles) if controls is None else controls
-    tokens = (training.resolution // family.multiple) ** 2 * (1 + controls)
+    tokens = architecture.picture_tokens(family, training.resolution**2) * (1 + controls)
     tokens += architecture.text_tokens(family, controls)
     parameters = training.rank * lora_width(architecture, family.lora_targets, shape)
     activations = _backward(training, architecture, shape, tokens * training.batch, wide, parameters)
@@ -158,7 +161,8 @@ def predict_training(
         "sample": _in_gib(
             {
                 **{name: parts[name].held for name in ("transformer", "vae")},
-                "LoRA and optimizer": learned,
+                "LoRA and optimizer": learned + _loras(samples, workspace, wide).largest,
+                **_remembered(family, shape, controls, wide, family.defaults.guidance > 1),
                 "activations": family.defaults.width * family.defaults.height * architecture.decoded * wide,
                 "overhead": OVERHEAD,
             }
@@ -207,14 +211,16 @@ def _render_phases(
     defaults = family.defaults
     pixels = max((s.width * s.height for s in shots), default=defaults.width * defaults.height)
     sources = max((len(s.seen) for s in shots), default=int("editor" in family.roles))
-    tokens = pixels // family.multiple**2 + sources * (defaults.vae_px // family.multiple) ** 2
-    tokens += registry.of(family).text_tokens(family, sources)
+    tiled, architecture = "tiling" in ladder, registry.of(family)
+    tokens = architecture.picture_tokens(family, pixels) + _prefix(family, sources)
     resident = _all(parts)
     if "encoders off" in ladder:
         resident = {name: gib for name, gib in resident.items() if not name.startswith("text_encoder")}
     if held := loras.largest if "loras" in ladder else loras.kept:
         resident |= _in_gib({"LoRAs": held})
-    tiled, architecture = "tiling" in ladder, registry.of(family)
+    guided = max((s.guidance for s in shots), default=defaults.guidance) > 1
+    if "prefix" not in ladder:
+        resident |= _in_gib(_remembered(family, shape, sources, wide, guided))
     phases = {
         "load": _all(parts, loading=True),
         "denoise": resident | _in_gib({"activations": tokens * shape.width * wide * FORWARD}),
@@ -224,6 +230,20 @@ def _render_phases(
         seen = _by_vae(defaults.vae_px**2, architecture.encoded, tiled)
         phases["encode"] = resident | _in_gib({"activations": seen * wide})
     return phases
+
+
+def _prefix(family: ModelFamily, sources: int) -> int:
+    """Tokens of words and sources."""
+    architecture = registry.of(family)
+    seen = architecture.picture_tokens(family, family.defaults.vae_px**2)
+    return sources * seen + architecture.text_tokens(family, sources)
+
+
+def _remembered(family: ModelFamily, shape: Geometry, sources: int, wide: int, guided: bool) -> dict[str, float]:
+    """Bytes that blocks keep of words and sources from step to step, where they do; with guidance of the negative
+    prompt, too."""
+    each = registry.of(family).remembered * shape.width * wide * shape.blocks * (1 + guided)
+    return {"words and sources": _prefix(family, sources) * each} if each else {}
 
 
 def _by_vae(pixels: int, each: int, tiled: bool) -> int:
@@ -259,7 +279,12 @@ def _rungs(family: ModelFamily, shots: Sequence[Shot], loras: _Loras) -> tuple[s
     sides = [side for shot in shots for side in (shot.width, shot.height)]
     own = family.defaults
     sides += [own.width, own.height] if not shots else [own.vae_px] if any(s.sources for s in shots) else []
-    measures = {"loras": loras.kept > loras.largest, "tiling": max(sides, default=0) > TILE, "encoders off": True}
+    measures = {
+        "loras": loras.kept > loras.largest,
+        "tiling": max(sides, default=0) > TILE,
+        "encoders off": True,
+        "prefix": registry.of(family).remembered > 0,
+    }
     return tuple(name for name, helps in measures.items() if helps)
 
 

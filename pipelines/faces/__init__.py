@@ -61,6 +61,10 @@ def _of_kind(preset: FacePreset, insightface_root: str, facenet_weights: str) ->
         from pipelines.faces.look import Look
 
         return Look(folder or PRESETS, **known)
+    if preset.kind == "vision":
+        from pipelines.faces.vision import Vision
+
+        return Vision(folder or PRESETS, **known)
     if preset.kind == "upright":
         from pipelines.faces.upright import Upright
 

@@ -54,7 +54,9 @@ class InsightFacePack:
         if self._title:
             return self._title
         pack = self.folder.name if self.folder else "no pack installed"
-        return f"insightface ({pack}); model packs are for non-commercial research, AuraFace is Apache-2.0"
+        return (
+            f"insightface ({pack}); its packs are for non-commercial research, AuraFace is Apache-2.0 by its publisher"
+        )
 
     @property
     def folder(self) -> Path | None:
@@ -77,9 +79,10 @@ class InsightFacePack:
             return f"{self.name} cannot see: there are no .onnx files in {self.root}."
         if self.folder is None:
             return (
-                f"No face pack found: fetch buffalo_l.zip from the insightface model zoo (non-commercial research "
-                f"only) or AuraFace-v1 (Apache-2.0) and unpack its .onnx files into {self.root / 'models' / PACKS[0]}. "
-                f"The studio downloads nothing by itself; another place can be named in Settings (insightface_root)."
+                f"No face pack found: get AuraFace or one of insightface's (non-commercial research only) in Settings, "
+                f"under Faces, or with: flenwheel models --get-faces auraface; or unpack the .onnx files of one into "
+                f"{self.root / 'models' / PACKS[0]}. The studio downloads nothing by itself; another place can be "
+                f"named in Settings (insightface_root)."
             )
         try:
             from insightface.app import FaceAnalysis  # noqa: F401

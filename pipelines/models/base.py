@@ -1,5 +1,6 @@
 """What every architecture tells without torch: names, shapes, signature. Its tensors are in ``drive`` and ``train``."""
 
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
@@ -61,6 +62,20 @@ def shape_of(config: Mapping[str, Any]) -> Geometry:
     )
 
 
+def no_chat_template(folder: Path, part: str) -> list[str]:
+    """What to say where ``part`` of a checkpoint has no chat template; nothing where it has one."""
+    if (folder / part / "chat_template.jinja").is_file():
+        return []
+    for name in ("tokenizer_config.json", "chat_template.json", "processor_config.json"):
+        try:
+            told = json.loads((folder / part / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(told, dict) and told.get("chat_template"):
+            return []
+    return [f"{part}/chat_template.jinja is missing"]
+
+
 class Likeness(IntEnum):
     """How much the layers of a LoRA look like an architecture's. ``POSSIBLE``: it has layers of these names, others
     have them, too; ``CERTAIN``: nobody else has."""
@@ -107,7 +122,8 @@ class Architecture(ABC):
     encoders that LoRAs may adapt, by part. In LoRA files: ``prefix`` before every key, ``modelspec`` the model spec's
     name of the architecture (a preset may have its own), ``kohya`` its ``ss_base_model_version``, ``claim`` how a
     header calls the base. ``grid``: pixels that its pipeline rounds the sides of an edit's inputs to (0: as those of
-    any picture).
+    any picture). ``patch``: latents of a side that are one token. ``remembered``: tensors of (tokens, width) that each
+    block keeps of words and input pictures while a picture is made (keys and values that no step changes).
     """
 
     name: ClassVar[str]
@@ -127,6 +143,8 @@ class Architecture(ABC):
     kohya: ClassVar[str]
     claim: ClassVar[re.Pattern[str]]
     grid: ClassVar[int] = 0
+    patch: ClassVar[int] = 2
+    remembered: ClassVar[int] = 0
 
     @abstractmethod
     def likeness(self, layers: Layers) -> Likeness:
@@ -178,6 +196,10 @@ class Architecture(ABC):
     def base_version(self, family: ModelFamily) -> str:
         """``ss_base_model_version`` of LoRAs for a model."""
         return self.kohya
+
+    def picture_tokens(self, family: ModelFamily, pixels: int) -> int:
+        """Tokens that the transformer sees of a picture of so many pixels."""
+        return pixels // (family.factor * self.patch) ** 2
 
     def text_tokens(self, family: ModelFamily, pictures: int) -> int:
         """Tokens of text that the transformer sees beside ``pictures`` input pictures."""

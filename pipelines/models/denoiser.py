@@ -15,10 +15,12 @@ from pipelines.models.driver import Driver
 
 @dataclass(frozen=True)
 class Text:
-    """An encoded caption: ``embeds`` (1, tokens, width); ``pooled`` (1, width) where the architecture has it."""
+    """An encoded caption: ``embeds`` (1, tokens, width); where the architecture has it ``pooled`` (1, width), and
+    ``places`` (1, tokens), which of the tokens stand for pictures that were seen with it."""
 
     embeds: Tensor
     pooled: Tensor | None = None
+    places: Tensor | None = None
 
 
 def shift_mu(scheduler: Mapping[str, Any], tokens: int) -> float:

@@ -44,6 +44,7 @@ class Driver(ABC):
         self.shelf: Any = None
         self.text_adapters: tuple[tuple[str, float], ...] = ()
         self.encoders_stay = True
+        self.keeps_prefix = True
         self.tiled = False
         pipe.set_progress_bar_config(disable=True)
 
@@ -90,7 +91,7 @@ class Driver(ABC):
             ).images
         _need_finite(pixels, shot, "when it was decoded")
         numbers = self.pipe.image_processor.pt_to_numpy(pixels)
-        return self.pipe.image_processor.numpy_to_pil(numbers)[0]
+        return _opaque(self.pipe.image_processor.numpy_to_pil(numbers)[0])
 
     @contextmanager
     def scheduled(self, shot: Shot) -> Iterator[None]:
@@ -155,14 +156,20 @@ class Driver(ABC):
         if self.encoders_stay:
             self.encoders_off()
             return "text encoders leave the device while pictures are made"
+        if self.keeps_prefix and registry.of(self.family).remembered:
+            self.keeps_prefix = False
+            return "words and sources are computed anew at each step"
         return ""
 
     def take(self, measure: str) -> None:
-        """Take a measure of a prediction's ladder, if it is one for pipelines: ``tiling``, ``encoders off``."""
+        """Take a measure of a prediction's ladder, if it is one for pipelines: ``tiling``, ``encoders off``,
+        ``prefix``."""
         if measure == "tiling" and not self.tiled:
             self.tile()
         if measure == "encoders off" and self.encoders_stay:
             self.encoders_off()
+        if measure == "prefix":
+            self.keeps_prefix = False
 
     def prepare(self) -> None:  # noqa: B027  most have nothing to drop
         """Called once after loading: drop what this pipeline never uses."""
@@ -178,7 +185,7 @@ class Driver(ABC):
         scale = min(1.0, PREVIEW_PX / self.family.factor / max(height, width))
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
         small = torch.nn.functional.interpolate(grid.float(), size=size, mode="area")
-        return self.pipe.image_processor.postprocess(self._decode(small), output_type="pil")[0]
+        return _opaque(self.pipe.image_processor.postprocess(self._decode(small), output_type="pil")[0])
 
     def _check(self, shot: Shot, sources: list[Image.Image]) -> None:
         if len(sources) > self.family.defaults.max_sources:
@@ -186,6 +193,11 @@ class Driver(ABC):
                 f"{self.family.title} takes at most {self.family.defaults.max_sources} source pictures,"
                 f" the shot has {len(sources)}."
             )
+
+    def _check_stretched(self, shot: Shot) -> None:
+        """Stretching a schedule of one step to its terminal value divides by zero: the picture would be NaN."""
+        if shot.steps < 2 and {**self.pipe.scheduler.config, **shot.schedule.values}.get("shift_terminal"):
+            raise ShotError(f"{self.family.title} needs at least 2 steps.")
 
     def _sizes(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -211,6 +223,13 @@ class Driver(ABC):
     @abstractmethod
     def _decode(self, grid: torch.Tensor) -> torch.Tensor:
         """The picture of a grid of latents, -1 to 1."""
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """The picture on white where it is transparent: some models draw that, too."""
+    if image.mode != "RGBA":
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
 def _need_finite(tensor: torch.Tensor, shot: Shot, when: str) -> None:

@@ -58,6 +58,9 @@ def whose(tensors: Mapping[str, Entry], base: str, fitted: Iterable[Fit]) -> Sai
     if not fitting:
         return _unfit(tensors, base, fits)
     alike = registry.recognise(_named(tensors), base, {f.target.architecture: None for f in fitting})
+    claimed = any(f.target.architecture.claim.search(base.lower()) for f in fitting)
+    if not alike and not claimed and (other := _by_width(tensors)):
+        return other
     alike = alike or tuple(dict.fromkeys(f.target.architecture for f in fitting))
     names = tuple(a.name for a in alike)
     if len(names) > 1:  # a file for all blocks of the one has layers in some of the other's
@@ -72,16 +75,22 @@ def _unfit(tensors: Mapping[str, Entry], base: str, fits: Sequence[Fit]) -> Said
     named = [f for f in fits if f.faults]
     if not named:
         return Said("unknown")
-    layers = _named(tensors)
-    width = Counter(into for into, _ in layers.sizes.values()).most_common(1)
-    for size, title in _BY_WIDTH.items():
-        if width and width[0][0] == size and any("blocks" in key for key in tensors):
-            return Said("other", title, fault=f"its layers are {size} wide")
-    alike = registry.recognise(layers, base)
+    if other := _by_width(tensors):
+        return other
+    alike = registry.recognise(_named(tensors), base)
     closest = min(named, key=lambda f: (f.target.architecture not in alike, len(f.faults)))
     more = len(closest.faults) - 1
     words = closest.faults[0] + (f"; {more} more of this kind" if more else "")
     return Said(closest.target.architecture.name, fault=words)
+
+
+def _by_width(tensors: Mapping[str, Entry]) -> Said | None:
+    """Whose a file is whose blocks are as wide as those of another model alone."""
+    width = Counter(into for into, _ in _sizes(tensors).values()).most_common(1)
+    for size, title in _BY_WIDTH.items():
+        if width and width[0][0] == size and any("blocks" in key for key in tensors):
+            return Said("other", title, fault=f"its layers are {size} wide")
+    return None
 
 
 def _named(tensors: Mapping[str, Entry]) -> Layers:

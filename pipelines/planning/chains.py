@@ -54,6 +54,19 @@ def end(source: ImageRecord, way: Way) -> tuple[Angle, Expression]:
     return angle, expression
 
 
+def framed(way: Way) -> tuple[str, str]:
+    """How much of the figure, and in which pose, the last edit of ``way`` shows; empty where no edit says so."""
+    edits = [edit for _, edit in way if edit.framing]
+    return (edits[-1].framing, edits[-1].pose) if edits else ("", "")
+
+
+def shown_of_figure(way: Way) -> dict[str, str]:
+    """The same as labels of a shot, with the ``focus`` that trainings go by."""
+    framing, pose = framed(way)
+    said = {"framing": framing, "pose": pose, "focus": "body" if framing == "full" else ""}
+    return {name: word for name, word in said.items() if word}
+
+
 def needed(source: ImageRecord, way: Way) -> Way:
     """``way`` without the steps that ask for what its picture shows already, when their turn comes."""
     kept: list[tuple[Axis, Edit]] = []

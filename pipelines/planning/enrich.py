@@ -112,7 +112,7 @@ def _chosen_axes(axes: tuple[Axis, ...], names: tuple[str, ...]) -> tuple[Axis, 
     wrong = [name for name in names if name not in known]
     if wrong:
         raise base.unknown("edit", wrong, list(known))
-    wanted = set(names or known)
+    wanted = set(names) or {f"{axis.name}/{e.value}" for axis in axes if not axis.on_request for e in axis.edits}
     reduced = (
         axis.model_copy(update={"edits": tuple(e for e in axis.edits if f"{axis.name}/{e.value}" in wanted)})
         for axis in axes
@@ -178,7 +178,10 @@ def _next_way(
 
 def _changes(source: ImageRecord, way: Way, shown: set[tuple[str, str]]) -> bool:
     """False for what asks for what is ``shown`` already."""
-    if not any(edit.angle or edit.expression for _, edit in way):
+    framing, pose = chains.framed(way)
+    if pose or framing not in ("", source.framing):
+        return True
+    if not any(edit.angle or edit.expression or edit.framing for _, edit in way):
         return True
     return chains.end(source, way) not in shown
 
@@ -205,6 +208,7 @@ def _shots(choice: EnrichChoice, source: ImageRecord, way: Way) -> list[Shot]:
         }
         if axis.name == OWN:
             labels["caption"] = edit.caption
+        labels |= chains.shown_of_figure(way[:number])
         shot = base.make_shot(
             choice,
             references.instructed(choice, words if axis.name == OWN else choice.told(words), beside),

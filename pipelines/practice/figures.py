@@ -14,19 +14,19 @@ from pipelines.queue.stored_request import stored_request_if_readable
 from pipelines.session import Session
 from pipelines.storage.pictures import hamming
 from pipelines.workflow import card as cards
-from pipelines.workflow import datasets, review, sources
+from pipelines.workflow import datasets, review, sources, twins
 from pipelines.world.reading import Reading
 
 STEPS = {
     "practice": "sources", "score": "sources", "calibrate": "calibrate", "examine": "look", "targets": "correct",
-    "obtain": "models", "obtain-lora": "models", "prepare": "models",
+    "obtain": "models", "obtain-lora": "models", "obtain-faces": "models", "prepare": "models",
     "caption": "sources", "read": "sources",
     "enriched": "enrich", "synthetic": "generate", "card": "cards", "survey": "survey",
     "character": "train", "editor": "train editor",
     "sample": "checkpoints",
 }  # fmt: skip
 """What each kind of job, plan or training is called in the report."""
-NEAR = sources.NEAR_DUPLICATE
+NEAR = twins.NEAR_DUPLICATE
 
 
 class Share(Frozen):

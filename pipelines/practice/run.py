@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pipelines.domain.records import Card, Character, ImageRecord, Job, LoraRecord, TrainingRun
+from pipelines.domain.requests import PracticeRequest
 from pipelines.domain.shots import Plan
 from pipelines.practice import editor, reviewer
 from pipelines.practice.choices import Choices, choices
 from pipelines.practice.preference import preference
+from pipelines.queue.stored_request import stored_request_if_readable
 from pipelines.session import Session
 from pipelines.workflow import (
     calibration,
     datasets,
     enrich,
+    few_sources,
     generate,
     loras,
     practice,
@@ -49,7 +52,7 @@ class Halted(RuntimeError):
 @dataclass(frozen=True)
 class Wish:
     """What to practise: which character, how many rounds, how wrong the reviewer is, whether it makes corrections (and
-    how many at most), and what it chooses."""
+    how many at most), what it chooses, and how many of the twelve sources there are."""
 
     number: int
     rounds: int
@@ -59,6 +62,7 @@ class Wish:
     triplets: int | None = None
     held_out: bool = False
     choices: Choices = field(default_factory=lambda: choices())
+    sources: int = practice.SOURCES
 
 
 class PracticeRun:
@@ -95,11 +99,10 @@ class PracticeRun:
 
     def _character(self) -> Character:
         """The practice character of this workspace, begun if need be, with its sources looked at."""
-        begun = {job.character for job in self.session.store.all(Job)}
-        everyone = (c for c in self.session.store.all(Character) if c.id in begun)
-        mine = [c for c in everyone if c.practice == self.wish.number]
+        mine = [c for c in self.session.store.all(Character) if c.practice == self.wish.number and self._is_ours(c)]
         if not mine:
-            made, job = practice.start(self.session, self.wish.number, held_out=self.wish.held_out)
+            w = self.wish
+            made, job = practice.start(self.session, w.number, held_out=w.held_out, count=w.sources)
             self.character = made
             self.work("sources", job)
         else:
@@ -107,9 +110,16 @@ class PracticeRun:
         self._settle()
         found = sources.sources(self.session, self.character.id)
         self.tell({"event": "character", "character": self.character.id, "sources": len(found)})
-        if not thresholds.newest(self.session, self.id):
+        if not thresholds.newest(self.session, self.id) and len(found) >= calibration.LEAST:
             self.work("calibrate", calibration.submit(self.session, self.id))
         return self.character
+
+    def _is_ours(self, character: Character) -> bool:
+        """Whether it was begun, with as many sources as are wished for."""
+        jobs = self.session.store.all(Job, character=character.id)
+        requests = map(stored_request_if_readable, (job for job in jobs if job.kind == "practice"))
+        drawn = [request.sources for request in requests if isinstance(request, PracticeRequest)]
+        return bool(jobs) and self.wish.sources in (drawn or [practice.SOURCES])
 
     def _settle(self) -> None:
         """Let what is queued end, then go on with the last job if it was cut short."""
@@ -140,18 +150,15 @@ class PracticeRun:
 
     def _edits(self) -> None:
         wanted = self.wish.choices.enrich
-        plan = enrich.plan(
-            self.session,
-            self.id,
-            enrich.EnrichOptions(
-                edits=wanted.edits,
-                per_source=wanted.per_source,
-                count=wanted.count,
-                gaps=wanted.gaps,
-                seed=self.wish.seed,
-            ),
+        options = enrich.EnrichOptions(
+            edits=wanted.edits,
+            per_source=wanted.per_source,
+            count=wanted.count,
+            gaps=wanted.gaps,
+            seed=self.wish.seed,
+            few=few_sources.few_here(self.session, self.id),
         )
-        self._make("enrich", plan, enrich.submit)
+        self._make("enrich", enrich.plan(self.session, self.id, options), enrich.submit)
 
     def _generate(self, number: int) -> None:
         wanted, lora = self.wish.choices.generate, self.trained()[number - 2]

@@ -1,5 +1,6 @@
 """Where insightface's packs lie on this disk: looked at by who judges, and by who says who would judge."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 PACKS = ("buffalo_l", "antelopev2", "auraface")
@@ -12,8 +13,24 @@ def packs_root(given: "Path | str | None") -> Path:
 
 
 def pack_in(root: Path) -> Path | None:
-    """The folder with a pack's ONNX files: ``root`` itself, or ``models/<name>`` below it; ``None`` without any."""
+    """The folder with a pack's ONNX files: ``root`` itself, or ``models/<name>`` below it, or a folder in one of these,
+    as some archives unpack (``antelopev2/antelopev2``); ``None`` without any."""
+    return next((place for place in _places(root) if any(place.glob("*.onnx"))), None)
+
+
+def _places(root: Path) -> Iterator[Path]:
+    yield root
     models = root / "models"
-    others = sorted(p for p in models.iterdir() if p.is_dir()) if models.is_dir() else []
-    places = [root, *(models / name for name in PACKS), *others]
-    return next((p for p in places if any(p.glob("*.onnx"))), None)
+    if not models.is_dir():
+        yield from _inside(root)
+        return
+    known = [models / name for name in PACKS]
+    for pack in (*known, *(place for place in _inside(models) if place not in known)):
+        yield pack
+        yield from _inside(pack)
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The folders in a folder, but for hidden ones, in which something is on its way."""
+    held = folder.iterdir() if folder.is_dir() else ()
+    return sorted(place for place in held if place.is_dir() and not place.name.startswith("."))

@@ -86,10 +86,11 @@ def keep(
     kind: ImageKind,
     version: str,
     came: str = "",
+    like: tuple[str, str] = ("", ""),
     **fields: Any,
 ) -> ImageRecord:
     """Take a picture that was examined into the dataset ``kind``/``version``; the caller keeps the record. ``came`` is
-    the caption that came with it, letter for letter.
+    the caption that came with it, letter for letter; ``like`` which picture (id) it looks like, and how.
 
     ``fields`` are further fields of ImageRecord, such as ``caption``. The same pixels once more in the same dataset
     give the record that exists. Raises OSError when the workspace cannot be written, with nothing left behind.
@@ -105,6 +106,8 @@ def keep(
         notes=picture.notes,
         caption=came,
         doubts=marks.doubts(picture.image),
+        like=like[0],
+        how=like[1],
     )
     fresh = not kept.exists()
     if fresh:

@@ -20,6 +20,7 @@ from pipelines.domain.presets import (
     CharacterKind,
     FacePreset,
     FailureMode,
+    Framings,
     ModelFamily,
     Scenario,
     TrainingPreset,
@@ -28,7 +29,7 @@ from pipelines.domain.reading import CaptionPrompt, Question, ReaderPreset
 from pipelines.storage.preset_files import KINDS, PRESETS, Entries, PresetError, read_kind, read_one
 
 FOLDER = "presets"
-CARD = "model_card.toml"
+CARD, FRAMINGS = "model_card.toml", "prompts/framings.toml"
 """The benchmark is everybody's: a card of one's own would prove nothing to others. It is not read from a workspace."""
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
@@ -75,8 +76,15 @@ class Presets:
     caption_prompts: tuple[CaptionPrompt, ...]
     readers: dict[str, ReaderPreset]
     card: CardSpec
+    framings: tuple[Axis, ...] = ()
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+
+    @property
+    def edits(self) -> tuple[Axis, ...]:
+        """All that a picture can be edited along; an axis of the user's stands for ours of that name."""
+        names = {axis.name for axis in self.axes}
+        return (*self.axes, *(axis for axis in self.framings if axis.name not in names))
 
     def offered(self, editor: str) -> tuple[CatalogueEntry, ...]:
         """The catalogue for an editor (a model preset): what was made for it alone, then the others by relevance."""
@@ -156,7 +164,8 @@ def _presets(found: Mapping[str, Entries], card: CardSpec, problems: tuple[str, 
     by_name: dict[str, Any] = {name: found[name].values for name in ("models", "faces", "trainings", "readers")}
     listed: dict[str, Any] = {k.name: tuple(found[k.name].values.values()) for k in KINDS if k.name not in by_name}
     own = {name: tuple(entries.own) for name, entries in found.items() if entries.own and found is not our_entries()}
-    return Presets(**by_name, **listed, card=card, own=own, problems=problems)
+    framings = read_one(Framings, PRESETS / FRAMINGS).axis
+    return Presets(**by_name, **listed, card=card, framings=framings, own=own, problems=problems)
 
 
 @dataclass

@@ -46,7 +46,7 @@ def train(
         return done
     resident.folder(family)
     controls = max(len(item.controls) for item in request.items)
-    prediction = predict_training(family, request.settings, workspace, settings, controls)
+    prediction = predict_training(family, request.settings, workspace, settings, controls, request.samples)
     if not prediction.fits:
         raise WillNotFit(prediction.why)
     context = TrainingContext(workspace, emit, cancelled, resident.memory, finder)

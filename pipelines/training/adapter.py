@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from diffusers.training_utils import cast_training_params
+from diffusers.utils.peft_utils import set_weights_and_activate_adapters
 from peft import LoraConfig
 from torch import Tensor
 from torch.nn import Linear
@@ -93,6 +94,15 @@ class LearnedAdapter:
                 parameter.data = kept[name]
             self._scale(self.alpha / self.rank)
             self.transformer.train()
+
+    def join(self, others: Mapping[str, float]) -> None:
+        """Be active together with other adapters that are in the transformer: their names and weights."""
+        set_weights_and_activate_adapters(self.transformer, [*others, NAME], [*others.values(), 1.0])
+
+    def alone(self) -> None:
+        """Be the only one again that is active, as training wants it."""
+        self.transformer.enable_adapters()
+        self.transformer.set_adapter(NAME)
 
     def _scale(self, value: float) -> None:
         for module in self.transformer.modules():

@@ -148,7 +148,8 @@ class Encoder:
     def _text(self, caption: str, inputs: list[tuple[ImageRef, Image.Image]]) -> Text:
         def make() -> dict[str, Tensor]:
             text = self.denoiser.encode_text(caption, [image for _, image in inputs])
-            return {"embeds": text.embeds, **({} if text.pooled is None else {"pooled": text.pooled})}
+            return {name: tensor for name, tensor in vars(text).items() if tensor is not None}
 
-        kept = self.cache.get([self.base, "text", caption, [ref.id for ref, _ in inputs]], make)
-        return Text(kept["embeds"], kept.get("pooled"))
+        # how large an input is seen with the words may depend on the resolution
+        sees = [self.resolution, *(ref.id for ref, _ in inputs)] if inputs else []
+        return Text(**self.cache.get([self.base, "text", caption, sees], make))

@@ -83,16 +83,6 @@ def finished(request: TrainRequest, workspace: Workspace) -> dict[str, Any] | No
     return result(request, file_hash(path), float(header["flenwheel.loss"]))
 
 
-def warnings(request: TrainRequest) -> list[str]:
-    """What the user should know before: what the task warns of, samples that leave out their LoRAs."""
-    found = TASKS[request.target].warnings(request)
-    if any(shot.stack.adapters for shot in request.samples):
-        found.append(
-            "Sample pictures are made with the LoRA in training alone, without the other LoRAs of their shots."
-        )
-    return found
-
-
 class Training:
     """One run of the loop on a resident model. ``run`` does it all and returns the job's result."""
 
@@ -139,7 +129,7 @@ class Training:
         kept = self._newest()
         self.losses = list(kept.losses) if kept else []
         self.emit(Started(total=s.steps, unit="steps", skipped=self.done))
-        for text in (*warnings(self.request), *self._faceless(), *self.schedule.warnings):
+        for text in (*TASKS[self.request.target].warnings(self.request), *self._faceless(), *self.schedule.warnings):
             self.emit(Warned(text=text))
         if kept:
             self.samples.announce()

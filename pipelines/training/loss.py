@@ -62,5 +62,8 @@ class Loss:
         return torch.cat([t.to(self.device) for t in tensors])
 
     def _text(self, texts: Sequence[Text]) -> Text:
-        pooled = [t.pooled for t in texts if t.pooled is not None]
-        return Text(self._stack(t.embeds for t in texts), self._stack(pooled) if pooled else None)
+        def each(name: str) -> Tensor | None:
+            found = [tensor for text in texts if (tensor := getattr(text, name)) is not None]
+            return self._stack(found) if found else None
+
+        return Text(self._stack(t.embeds for t in texts), each("pooled"), each("places"))

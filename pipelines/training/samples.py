@@ -1,13 +1,16 @@
 """Sample pictures of a training, made with the LoRA as it is at that step."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from PIL import Image
 
 from pipelines.domain.events import ImageMade, StepDone, Warned
 from pipelines.domain.requests import TrainRequest
-from pipelines.domain.shots import LoraStack, Shot
+from pipelines.domain.shots import Shot
+from pipelines.engine.adapters import applied, keep_only
 from pipelines.models.driver import Driver, NotFinite
+from pipelines.models.lora_files import LoraRefused
 from pipelines.storage.migrations import MadeByNewer
 from pipelines.storage.pictures import read_recipe, save_picture
 from pipelines.training.adapter import LearnedAdapter
@@ -16,7 +19,8 @@ from pipelines.training.dataset import load_picture
 
 
 class Samples:
-    """Renders the request's sample shots into ``<folder>/samples/<step>_<n>.png``."""
+    """Renders the request's sample shots into ``<folder>/samples/<step>_<n>.png``: with the LoRAs of a shot, such as
+    one for few steps, and the one that is learnt after them."""
 
     def __init__(
         self,
@@ -42,9 +46,10 @@ class Samples:
         """Render what is missing at ``step``; ImageMade for each. Raises Cancelled from within a picture."""
         for n in self.missing(step):
             try:
-                with adapter.as_exported():
+                with self._wearing(self.request.samples[n], adapter):
                     image = self._render(self.request.samples[n])
-            except NotFinite as error:  # a training that blew up is seen in its loss; what it has learnt is kept
+            # a training that blew up is seen in its loss, a LoRA that is gone in this warning: what was learnt is kept
+            except (NotFinite, LoraRefused) as error:
                 self.context.emit(Warned(text=f"Sample {n + 1} at step {step}: {error}"))
                 continue
             record = save_picture(
@@ -58,6 +63,25 @@ class Samples:
             )
             self.context.emit(ImageMade(image=record))
 
+    @contextmanager
+    def _wearing(self, shot: Shot, adapter: LearnedAdapter) -> Iterator[None]:
+        """Within, the model wears the LoRAs of ``shot`` and what was learnt; afterwards what is learnt alone, and
+        nothing of the others is left in memory that was not there before."""
+        if not shot.stack.adapters:
+            with adapter.as_exported():
+                yield
+            return
+        kept = set(self.driver.shelf.kept) if self.driver.shelf else set[str]()
+        try:
+            with applied(self.driver, shot.stack, self.workspace) as loaded:
+                weights = zip(loaded, shot.stack.adapters, strict=True)
+                adapter.join({there.name: wanted.weight for there, wanted in weights if wanted.weight})
+                with adapter.as_exported():
+                    yield
+        finally:
+            keep_only(self.driver, kept)
+            adapter.alone()
+
     def _path(self, step: int, n: int) -> str:
         return f"{self.request.folder}/samples/{step:06d}_{n}.png"
 
@@ -65,7 +89,7 @@ class Samples:
         """The shot as it is recorded: the LoRA is not a file yet, so its name and step stand among the labels."""
         labels = {**shot.purpose.labels, "lora": self.request.name, "training_step": str(step)}
         purpose = shot.purpose.model_copy(update={"step": "sample", "labels": labels})
-        return shot.model_copy(update={"purpose": purpose, "stack": LoraStack()})
+        return shot.model_copy(update={"purpose": purpose})
 
     def _render(self, shot: Shot) -> Image.Image:
         def on_step(k: int, n: int) -> None:

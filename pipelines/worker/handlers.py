@@ -16,6 +16,7 @@ from pipelines.domain.requests import (
     CalibrateRequest,
     CaptionRequest,
     ExamineRequest,
+    ObtainFacesRequest,
     ObtainLoraRequest,
     ObtainRequest,
     PracticeRequest,
@@ -189,8 +190,8 @@ def practice(request: PracticeRequest, context: JobContext) -> Result:
     from pipelines.storage.atomic import write_durably
     from pipelines.world.practice_sources import sources, views
 
-    context.emit(Started(total=len(views(request.number))))
-    drawn = sources(request.number, request.size, held_out=request.held_out)
+    context.emit(Started(total=len(views(request.number, request.sources))))
+    drawn = sources(request.number, request.size, count=request.sources, held_out=request.held_out)
     pictures = []
     for done, source in enumerate(drawn, 1):
         if context.cancelled():
@@ -288,6 +289,20 @@ def obtain_lora(request: ObtainLoraRequest, context: JobContext) -> Result:
     return {"lora": lora.model_dump(mode="json")}
 
 
+def obtain_faces(request: ObtainFacesRequest, context: JobContext) -> Result:
+    """Download a face pack, in percent. Result: ``folder``, relative if in the workspace."""
+    from pipelines.engine.face_download import CannotFetch, download
+    from pipelines.storage.face_packs import packs_root
+
+    preset = context.presets.faces.get(request.recogniser)
+    pack = next((p for p in preset.packs if p.name == request.pack), None) if preset else None
+    if pack is None:
+        raise CannotFetch(f"There is no face pack {request.pack!r} any more: its preset is gone or broken.")
+    context.emit(Started(total=100, unit="percent"))
+    root = packs_root(context.settings.insightface_root)
+    return _folder(download(pack, root, context.workspace, _percent(context), context.cancelled), context)
+
+
 def caption(request: CaptionRequest, context: JobContext) -> Result:
     """Caption pictures. Result: ``images``, how many were."""
     from pipelines.worker.read import caption as run
@@ -318,6 +333,7 @@ HANDLERS: dict[str, Handler] = {
     "obtain": obtain,
     "prepare": prepare,
     "obtain-lora": obtain_lora,
+    "obtain-faces": obtain_faces,
     "caption": caption,
     "read": read,
 }

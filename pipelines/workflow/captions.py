@@ -18,7 +18,7 @@ from pipelines.planning.base import edits_by_name, with_character
 from pipelines.planning.captions import Fact
 from pipelines.session import Session
 from pipelines.storage.presets import Presets
-from pipelines.workflow.review import lineage
+from pipelines.workflow import framing
 
 NOT_DONE = 1
 """Stars of an edit that was not done."""
@@ -67,7 +67,7 @@ class Captions:
         self._character: Character = session.character(character_id)
         presets: Presets = session.presets
         self._factors: tuple[CaptionFactor, ...] = presets.factors
-        self._edits: dict[str, Edit] = edits_by_name(presets.axes)
+        self._edits: dict[str, Edit] = edits_by_name(presets.edits)
         self._scenarios = {s.name: s.caption for s in presets.scenarios}
         self._failures = {mode.name: mode.factor for mode in presets.failures}
         model = presets.models.get(self._character.generator)
@@ -79,11 +79,12 @@ class Captions:
             return self._own(image.caption)
         wrong = self._wrong(image)
         text = self._text(image, wrong)
-        framing = self._framing(image)
-        if framing and text.words == self._character.instance:
-            text = _Text(f"{texts.LEADS[framing.factor]} {text.words}", text.by_hand, text.edit)
-            framing = None
-        facts = [Fact("framing", framing.words, framing.said)] if framing and self._unframed(text.words) else []
+        framed = any(fact.factor == "framing" for fact in text.edit)
+        shown = None if framed else self._framing(image)
+        if shown and text.words == self._character.instance:
+            text = _Text(f"{texts.LEADS[shown.factor]} {text.words}", text.by_hand, text.edit)
+            shown = None
+        facts = [Fact("framing", shown.words, shown.said)] if shown and self._unframed(text.words) else []
         facts += [*self._pose(image, wrong), *self._shown(image, wrong), *text.edit]
         return texts.completed(text.words, facts, self._factors, by_hand=text.by_hand)
 
@@ -214,8 +215,8 @@ class Captions:
     def _framing(self, image: ImageRecord) -> Fact | None:
         """The framing (as a factor's name, for what leads it) in words: said of this picture or of what it was made
         from, else measured."""
-        before = reversed(lineage(self._session, image))
-        said = next((i.framing for i in (image, *before) if i.framing != "unsure"), "")
+        own = "" if image.framing == "unsure" else image.framing
+        said = own or (framing.told(self._session, image) if image.shot is None or image.shot.sources else "")
         found = said or (seen(image, "framing").value if "measured" in self._from else "")
         return Fact(found, texts.FRAMINGS[found], bool(said)) if found in texts.FRAMINGS else None
 

@@ -6,7 +6,7 @@ from typing import Literal
 from pipelines.domain.presets import CardCell
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import Card, ImageRecord, Job, Record, Verdict
-from pipelines.domain.seen import seen
+from pipelines.domain.seen import Measured, seen
 from pipelines.domain.shots import LoraStack, Plan
 from pipelines.domain.words import count
 from pipelines.planning import model_card
@@ -19,13 +19,15 @@ CellVerdict = Literal["right", "wrong", "unsure", "missing"]
 
 @dataclass
 class Cell:
-    """One cell of the poster. ``by`` is who judged it: ``human``, ``simulated``, ``machine`` or nobody."""
+    """One cell of the poster. ``by`` is who judged it: ``human``, ``simulated``, ``machine`` or nobody; ``read`` which
+    readers see which angle and expression in it, in words."""
 
     cell: CardCell
     image: ImageRecord | None
     verdict: CellVerdict
     by: str
     why: str = ""
+    read: str = ""
 
 
 @dataclass
@@ -127,10 +129,21 @@ def _cell(session: Session, cell: CardCell, image: ImageRecord | None) -> Cell:
     if image is None:
         return Cell(cell, None, "missing", "")
     verdict = session.store.verdict(image.id)
-    seen = by_eyes(verdict)
-    if seen is not None and verdict.who is not None:
-        return Cell(cell, image, seen, verdict.who, _reason(verdict))
-    return Cell(cell, image, *_machine(cell, image))
+    judged = by_eyes(verdict)
+    if judged is not None and verdict.who is not None:
+        return Cell(cell, image, judged, verdict.who, _reason(verdict), _read(image))
+    return Cell(cell, image, *_machine(cell, image), _read(image))
+
+
+def _read(image: ImageRecord) -> str:
+    """Who sees what: one voice for each fact, and none where readers disagree."""
+    facts: tuple[Measured, ...] = ("angle", "expression")
+    told = [(name, seen(image, name)) for name in facts]
+    return "; ".join(
+        f"{name} {found.value} by {' and '.join(found.by)}" if found.known else f"{name} unsure: {found.why}"
+        for name, found in told
+        if found.known or found.why
+    )
 
 
 def by_eyes(verdict: Verdict) -> CellVerdict | None:

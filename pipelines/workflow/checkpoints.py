@@ -173,7 +173,8 @@ def _samples(session: Session, run: TrainingRun) -> tuple[Shot, ...]:
 def _shot(sample: Shot, adapter: Adapter, step: int) -> Shot:
     labels = sample.purpose.labels | {"training_step": str(step), "strength": f"{adapter.weight:g}"}
     purpose = sample.purpose.model_copy(update={"step": "sample", "labels": labels})
-    return sample.model_copy(update={"stack": LoraStack(adapters=(adapter,)), "purpose": purpose})
+    stack = LoraStack(adapters=(*sample.stack.adapters, adapter))
+    return sample.model_copy(update={"stack": stack, "purpose": purpose})
 
 
 def _adapter(session: Session, run: TrainingRun, step: int) -> Adapter:

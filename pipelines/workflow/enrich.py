@@ -1,12 +1,12 @@
 """Step 1.2: edits of the sources along separate dimensions, and chains of them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipelines.domain.records import Job
 from pipelines.domain.shots import LoraStack, Plan
-from pipelines.planning import enrich
+from pipelines.planning import enrich, few
 from pipelines.session import Session
-from pipelines.workflow import datasets, render, sources
+from pipelines.workflow import datasets, framing, render, sources
 from pipelines.workflow.references import Beside, seen_beside, tagged
 
 
@@ -16,7 +16,8 @@ class EnrichOptions:
     order, ``angle/profile-left > expression/angry``) and own ``instructions`` alone if there are some; ``gaps``: turns
     and expressions only to what none of these sources shows, and turns from the sources that are nearest. At most
     ``per_source`` edits or chains of each, ``count`` pictures in all; ``steps`` and ``guidance`` of ``None`` are what
-    the LoRAs ask for, else the model's. ``beside`` is what else the editor sees."""
+    the LoRAs ask for, else the model's. ``beside`` is what else the editor sees. ``few``: what one to three sources
+    want instead, of the ``edits`` more turns, poses and chains of each (``planning.few``)."""
 
     sources: tuple[str, ...] = ()
     edits: tuple[str, ...] = ()
@@ -30,6 +31,7 @@ class EnrichOptions:
     steps: int | None = None
     guidance: float | None = None
     beside: Beside = field(default_factory=Beside)
+    few: bool = False
 
 
 def plan(session: Session, character_id: str, options: EnrichOptions) -> Plan:
@@ -40,6 +42,9 @@ def plan(session: Session, character_id: str, options: EnrichOptions) -> Plan:
     lost = [i for i in wanted if i not in known]
     if lost:
         raise sources.not_a_source(lost)
+    if options.few:
+        made = few.wider(len(wanted), session.presets.edits, options.edits)
+        options = replace(options, edits=made.edits, chains=made.chains, per_source=made.per_source)
     version = datasets.open_version(session, character_id, "enriched")
     return enrich.plan(
         enrich.EnrichChoice(
@@ -51,8 +56,10 @@ def plan(session: Session, character_id: str, options: EnrichOptions) -> Plan:
             seed=options.seed,
             steps=options.steps,
             guidance=options.guidance,
-            sources=tuple(tagged(known[i]) for i in wanted),
-            axes=session.presets.axes,
+            sources=tuple(
+                tagged(known[i]).model_copy(update={"framing": framing.framing_of(session, known[i])}) for i in wanted
+            ),
+            axes=session.presets.edits,
             edits=options.edits,
             chains=options.chains,
             instructions=options.instructions,

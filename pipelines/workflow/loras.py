@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -256,6 +257,21 @@ def sampling_of(session: Session, lora: LoraRecord) -> Sampling:
     """What a LoRA asks of the sampling: as the user says, else as the catalogue knows."""
     entry = catalogued(session.presets.catalogue, lora)
     return lora.sampling or (entry.sampling if entry else Sampling())
+
+
+def few_steps(session: Session, model: ModelFamily) -> tuple[LoraStack, Sampling]:
+    """The LoRA of the library that asks for the fewest steps of a model (Lightning), at the strength it starts with,
+    and what it asks for; nothing without one."""
+    own = [lora for lora in usable(session, model.name) if not shared_loras.is_passing(lora.id)]
+    steps = {lora.id: sampling_of(session, lora).steps or model.defaults.steps for lora in own}
+    for lora in sorted(own, key=lambda lora: steps[lora.id]):
+        if steps[lora.id] < model.defaults.steps and shared_loras.is_here(session, lora):
+            with suppress(sampling.SamplingConflict):
+                quick = stack(session, [(lora.id, weight_of(session, lora))])
+                asked = sampling.asked(quick)
+                sampling.check(model, asked.schedule)
+                return quick, asked
+    return LoraStack(), Sampling()
 
 
 def weight_of(session: Session, lora: LoraRecord) -> float:

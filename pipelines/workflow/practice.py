@@ -8,6 +8,8 @@ from pipelines.workflow import characters, sources
 from pipelines.world.cast import CAST, Practice, member
 
 SIZE = 256
+SOURCES = 12
+"""Pictures that a practice character comes with, unless fewer are asked for."""
 GENERATOR, EDITOR = "mini-flux", "mini-qwen-edit"
 
 
@@ -16,8 +18,8 @@ def cast() -> tuple[Practice, ...]:
     return CAST
 
 
-def start(session: Session, which: int, *, held_out: bool = False) -> tuple[Character, Job]:
-    """A practice character of this workspace and the job that draws its twelve sources. Raises NotFound."""
+def start(session: Session, which: int, *, held_out: bool = False, count: int = SOURCES) -> tuple[Character, Job]:
+    """A practice character of this workspace and the job that draws its twelve sources, or fewer. Raises NotFound."""
     try:
         who = member(which)
     except KeyError as error:
@@ -27,7 +29,9 @@ def start(session: Session, which: int, *, held_out: bool = False) -> tuple[Char
         session, who.name, origin=origin, may_use=True, practice=which, generator=GENERATOR, editor=EDITOR
     )
     folder = f"cache/practice/{made.id}"
-    request = PracticeRequest(character=made.id, number=which, size=SIZE, folder=folder, held_out=held_out)
+    request = PracticeRequest(
+        character=made.id, number=which, size=SIZE, folder=folder, held_out=held_out, sources=count
+    )
     # both or none: a queue that is closing, or a full disk, leaves no character without pictures
     return made, session.jobs.submit(request, f"Draw the pictures of {who.name}", made.id, alongside=lambda job: [made])
 

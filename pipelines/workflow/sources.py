@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, get_args
 
-from PIL import ImageOps
-
 from pipelines.domain.records import Angle, Character, Decision, Expression, Framing, ImageRecord, Job, JudgedBy
 from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
 from pipelines.domain.seen import seen
@@ -15,8 +13,7 @@ from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
 from pipelines.storage import sidecars
 from pipelines.storage.intake import Examined, Refused, examine, keep
-from pipelines.storage.pictures import dhash, hamming
-from pipelines.workflow import datasets, judges, thresholds
+from pipelines.workflow import datasets, judges, thresholds, twins
 
 WANTED = 10
 WANTED_ANGLES = 2
@@ -27,8 +24,6 @@ OTHERS = 3
 """Other sources that must say so before one is doubted, or another judge is proposed."""
 CONFIRMED = "confirmed: it does show the character"
 CROPPED = "cropped: a part stands for the whole, or the whole for a part again"
-# difference hashes of 64 bits that differ in at most this many bits are taken for the same picture
-NEAR_DUPLICATE = 4
 
 Word = TypeVar("Word", bound=str)
 
@@ -36,13 +31,14 @@ Word = TypeVar("Word", bound=str)
 @dataclass
 class Arrival:
     """What became of files that were brought in: pictures taken in, files refused (name, why), doubtful ones (id, why),
-    what is worth knowing (name, words), and how many captions came with them."""
+    what is worth knowing (name, words), how many captions came with them, and which look like another source (ids)."""
 
     admitted: list[ImageRecord] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     doubtful: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
     captions: int = 0
+    alike: dict[str, str] = field(default_factory=dict)
 
     @property
     def noted(self) -> list[str]:
@@ -54,14 +50,20 @@ class Arrival:
 
 
 def add(
-    session: Session, character_id: str, files: Iterable[tuple[str, bytes | Path]], *, first_frame: bool = False
+    session: Session,
+    character_id: str,
+    files: Iterable[tuple[str, bytes | Path]],
+    *,
+    first_frame: bool = False,
+    alike: bool = True,
 ) -> Arrival:
     """Take in ``(file name, bytes or path)``: pictures, and captions that lie beside them. A file that is refused harms
-    no other, and leaves nothing. Raises NotFound."""
+    no other, and leaves nothing. ``alike`` of False leaves out what looks like a source that is here. Raises
+    NotFound."""
     character = session.character(character_id)
     version = datasets.open_version(session, character_id, "source")
     brought = sidecars.sort(files)
-    arrival = Arrival(refused=list(brought.refused), notes=list(brought.notes))
+    arrival, gallery = Arrival(refused=list(brought.refused), notes=list(brought.notes)), twins.Gallery(session)
     for name, data, caption in brought.pictures:
         try:
             picture = examine(data, name, first_frame=first_frame)
@@ -73,6 +75,12 @@ def add(
         except Refused as refusal:
             arrival.refused.append((name, str(refusal)))
             continue
+        others = [s for s in sources(session, character_id) if known is None or s.id != known.id]
+        twin = gallery.like(picture.image, others)
+        if twin and not alike:
+            like = f"{name} looks almost like {twin.how}, {file_of(twin.image)}"
+            arrival.refused.append((name, f"{like}: left out, as you asked."))
+            continue
         image = known or keep(
             session.workspace,
             picture,
@@ -81,9 +89,11 @@ def add(
             version=version,
             caption=caption or character.instance,
             came=brought.came.get(name, ""),
+            like=(twin.image.id, twin.how) if twin else ("", ""),
         )
-        if like := _near_duplicate(session, image, picture):
-            arrival.doubtful.append((image.id, f"{name} looks almost like {like}."))
+        if twin:
+            arrival.doubtful.append((image.id, f"{name} looks almost like {twin.how}, {file_of(twin.image)}."))
+            arrival.alike[image.id] = twin.image.id
         arrival.doubtful += [(image.id, f"{name}: {words}.") for words in doubts_about(image)]
         arrival.notes += [(name, words) for words in picture.notes]
         arrival.captions += bool(caption)
@@ -139,17 +149,6 @@ def _same_pixels(session: Session, character_id: str, picture: Examined) -> Imag
 
 def _stands(session: Session, source: ImageRecord) -> bool:
     return session.store.verdict(source.id).label != "reject"
-
-
-def _near_duplicate(session: Session, image: ImageRecord, picture: Examined) -> str:
-    """Which other source a picture looks almost like, itself or in a mirror; empty for none. One beside its mirror
-    image teaches that a parting or a mole may be on either side."""
-    others = [s for s in sources(session, image.character) if s.id != image.id and s.dhash]
-    for how, own in (("", dhash(picture.image)), (" in a mirror", dhash(ImageOps.mirror(picture.image)))):
-        near = next((s for s in others if hamming(s.dhash, own) <= NEAR_DUPLICATE), None)
-        if near:
-            return f"another source{how}, {near.intake.filename if near.intake else near.id[:8]}"
-    return ""
 
 
 def sources(session: Session, character_id: str) -> list[ImageRecord]:
@@ -368,4 +367,5 @@ def advice(session: Session, character_id: str) -> list[str]:
     measured = [(s, s.scores.quality.issues) for s in found if s.scores.quality]
     words += [f"{file_of(s)}: {', '.join(issues)}." for s, issues in measured if issues]
     words += [f"{file_of(s)}: {said}." for s in found for said in doubts_about(s)]
+    words += [said for _, said in twins.open_questions(session, found, file_of)]
     return words

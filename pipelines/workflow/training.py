@@ -16,7 +16,7 @@ from pipelines.domain.words import count
 from pipelines.planning import model_card
 from pipelines.planning.base import size_like
 from pipelines.session import Session
-from pipelines.workflow import datasets, gate, pristine, render, review, sources
+from pipelines.workflow import datasets, gate, loras, pristine, render, review, sources
 from pipelines.workflow.captions import Captions
 from pipelines.workflow.captions import caption as caption
 from pipelines.workflow.characters import NotAllowed
@@ -41,7 +41,8 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
 }
 """From where to where a new training may set what people set most; a resolution is a multiple of the model's, too."""
 SAMPLE_STEPS = 20
-"""Steps of an editor's samples at most: they are to be compared with each other, and are made with each checkpoint."""
+"""Steps of an editor's samples at most, where no LoRA for few steps is here: they are to be compared with each other,
+and are made with each checkpoint."""
 SAMPLE_CELLS = ("front/neutral", "half-left/smiling", "profile-right/neutral")
 
 
@@ -293,7 +294,7 @@ def _samples(session: Session, character_id: str, target: Target, learning: Trai
         wanted = model_card.plan(choice).shots
         return tuple(s.model_copy(update={"purpose": s.purpose.model_copy(update={"step": "sample"})}) for s in wanted)
     family = session.family(character.editor)
-    usual = family.defaults
+    usual, stack, asked = family.defaults, *loras.few_steps(session, family)
     wanted = learning.items[:3]
     seen = [session.store.get(ImageRecord, item.controls[0].id) for item in wanted]
     sizes = [size_like(source, family) for source in seen]
@@ -304,8 +305,10 @@ def _samples(session: Session, character_id: str, target: Target, learning: Trai
             prompt=item.caption,
             sources=item.controls,
             seed=n,
-            steps=min(usual.steps, SAMPLE_STEPS),
-            guidance=usual.guidance,
+            stack=stack,
+            steps=asked.steps or min(usual.steps, SAMPLE_STEPS),
+            guidance=usual.guidance if asked.guidance is None else asked.guidance,
+            schedule=asked.schedule,
             width=width,
             height=height,
             purpose=Purpose(step="sample", cell=f"correction {n + 1}"),

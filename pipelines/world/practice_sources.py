@@ -37,19 +37,21 @@ class Source:
     truth: Truth
 
 
-def views(number: int) -> list[View]:
-    """The twelve views of the sources: three angles, two expressions, no full body; the same at every call."""
+def views(number: int, count: int = len(_SHOTS)) -> list[View]:
+    """The twelve views of the sources: three angles, two expressions, no full body; the same at every call. Fewer are
+    some of these, from as many angles as can be."""
     rng = random.Random(f"practice {number}")  # noqa: S311
     shots: list[dict[str, Any]] = [
         dict(zip(("expression", "light", "background", "framing"), rest, strict=True)) for _, *rest in _SHOTS
     ]
-    return [View.at(shot[0], **rest).jittered(rng) for shot, rest in zip(_SHOTS, shots, strict=True)]
+    everything = [View.at(shot[0], **rest).jittered(rng) for shot, rest in zip(_SHOTS, shots, strict=True)]
+    return [everything[len(everything) * i // count] for i in range(count)]
 
 
-def sources(number: int, size: int = 256, *, held_out: bool = False) -> list[Source]:
-    """The twelve source pictures of a practice character, ``size`` pixels square, with their truth. ``HeldOut`` for a
-    seed that is kept for the last examination, without saying so."""
-    who, looks = member(number), views(number)
+def sources(number: int, size: int = 256, *, count: int = len(_SHOTS), held_out: bool = False) -> list[Source]:
+    """The twelve source pictures of a practice character (or ``count`` of them), ``size`` pixels square, with their
+    truth. ``HeldOut`` for a seed that is kept for the last examination, without saying so."""
+    who, looks = member(number), views(number, count)
     pixels, truths = render([Character.from_seed(who.seed, held_out)] * len(looks), looks, size)
     stem = who.name.lower().replace(" ", "-")
     names = [f"{stem}-{i:02}.png" for i in range(1, len(looks) + 1)]

@@ -163,13 +163,14 @@ def make_pictures(session: Session, plan: Plan, job: Job) -> Answer:
 
 
 def picture_ids(session: Session, options: argparse.Namespace, named: Iterable[str]) -> list[str]:
-    """Whole ids for ids or their first characters, or the file names of sources."""
+    """Whole ids for ids or their first characters, or the file names of sources, those that stand first."""
     character = character_of(session, options).id
-    known = [i.id for i in session.store.all(ImageRecord, character=character)]
-    files = {i.id: sources.file_of(i) for i in sources.sources(session, character)}
+    known = session.store.all(ImageRecord, character=character)
+    standing, all_ = sources.sources(session, character), [i for i in known if i.kind == "source"]
     found = []
     for name in named:
-        match = [i for i, file in files.items() if file == name] or [i for i in known if i.startswith(name)]
+        files = ([i.id for i in images if sources.file_of(i) == name] for images in (standing, all_))
+        match = next(filter(None, files), []) or [i.id for i in known if i.id.startswith(name)]
         if len(match) != 1:
             raise NotFound(f"{name!r} names {len(match)} pictures of this character.")
         found += match

@@ -20,7 +20,9 @@ from pipelines.workflow import (
     card_report,
     characters,
     datasets,
+    few_sources,
     flywheel,
+    framing,
     judges,
     loras,
     outsiders,
@@ -79,6 +81,7 @@ def enrich(options: argparse.Namespace) -> Answer:
                 steps=options.steps,
                 guidance=options.guidance,
                 beside=beside_of(session, options),
+                few=options.few,
             ),
         )
         return make_pictures(session, plan, enriching.submit(session, plan))
@@ -383,6 +386,9 @@ def status(options: argparse.Namespace) -> Answer:
         words = [f"{character.name}, round {rail.round}"]
         words += [f"  {s.state:5} {s.title:10} {'' if s.count is None else s.count:>5}  {s.why}" for s in rail.steps]
         words.append(f"next: {rail.next.title} ({rail.next.why})")
+        few, mixed = few_sources.words(session, character.id), framing.mix(session, character.id)
+        words += [f"  {line}" for line in (*few, *([mixed.words] if any(mixed.have.values()) else []))]
+        data |= {"few": few, "mix": asdict(mixed) | {"lacking": mixed.lacking}}
         return data | {"character": character.id, "rail": asdict(rail)}, "\n".join(words)
 
 

@@ -9,9 +9,11 @@ from pipelines.domain.words import count
 from pipelines.models.lora_files import LoraRefused
 from pipelines.session import NotFound, Session
 from pipelines.storage.given import look_through
-from pipelines.workflow import characters, loras, models, sources
+from pipelines.workflow import characters, few_sources, loras, models, sources
 from studio.cli.answers import Answer, Told, Usage, character_of, command, doubtful_sources, in_session
 from studio.cli.progress import follow
+
+SAY = "flenwheel tag"
 
 
 @command
@@ -45,6 +47,7 @@ def bring_in(options: argparse.Namespace) -> Answer:
                 "admitted": [i.id for i in arrival.admitted],
                 "captions": arrival.captions,
                 "doubtful": dict(arrival.doubtful),
+                "alike": arrival.alike,
                 "notes": [{"file": name, "note": note} for name, note in arrival.notes],
             }
         if not data["ok"]:
@@ -52,6 +55,9 @@ def bring_in(options: argparse.Namespace) -> Answer:
         told = list(_arrived(added, arrival, given.folders, bool(pictures)))
         if arrival.admitted and options.new:
             told += models.words_of(session, character_of(session, options))
+        if arrival.admitted and (few := few_sources.words(session, character_of(session, options).id)):
+            data["few"] = few
+            told += [*few, "Plan for them: flenwheel enrich --few"]
         if options.look and arrival.admitted:
             told += _looked_at(session, character_of(session, options), data)
         return data, "\n".join(told)
@@ -88,6 +94,8 @@ def _arrived(added: list[LoraRecord], arrival: sources.Arrival, folders: list[st
         yield f"{count(len(arrival.refused), 'file')} not taken in:"
         yield _lines(arrival.refused)
     yield from (words for _, words in arrival.doubtful)
+    if arrival.alike:
+        yield f"Leave one out: {SAY} --leave-out NAME. Or say that both stay: {SAY} --both-stay NAME"
     yield from arrival.noted
 
 
@@ -119,7 +127,13 @@ def _take_in(session: Session, options: argparse.Namespace, pictures: list[tuple
         options.character = character.id
     elif options.judged_by:
         characters.judge_by(session, character_of(session, options).id, options.judged_by)
-    arrival = sources.add(session, character_of(session, options).id, pictures, first_frame=options.first_frame)
+    arrival = sources.add(
+        session,
+        character_of(session, options).id,
+        pictures,
+        first_frame=options.first_frame,
+        alike=not options.leave_alike,
+    )
     for image in arrival.admitted:
         sources.tag(session, image.id, angle=options.angle, expression=options.expression)
     return arrival

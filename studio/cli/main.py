@@ -151,6 +151,10 @@ def _import(p: argparse.ArgumentParser) -> None:
         help="what tells the character from others: its face (unless you say otherwise), its look (a toy, an animal, a "
         "drawing), none (your eyes alone)",
     )
+    p.add_argument(
+        "--leave-alike", action="store_true",
+        help="leave out what looks like a source that is here: cropped, resized, in a mirror (else you are asked)",
+    )  # fmt: skip
     p.add_argument("--look", action="store_true", help="look at the sources at once: who looks like someone else?")
     p.add_argument("--family", help="model preset that a LoRA file is for, when its header does not say")
 
@@ -175,6 +179,9 @@ def _tag(p: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     p.add_argument("--by", default="", metavar="READER", help="with --read: who (default: Settings, else who is here)")
     p.add_argument("--kind", choices=READABLE, default="source", help="with --read: which pictures (default: source)")
+    p.add_argument("--leave-out", action="store_true", help="leave these sources out from now on; their files stay")
+    p.add_argument("--take-back", action="store_true", help="take sources that were left out back in")
+    p.add_argument("--both-stay", action="store_true", help="they are other pictures than those that they look like")
     p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
 
 
@@ -265,6 +272,10 @@ def _enrich(p: argparse.ArgumentParser) -> None:
         help="leave out turns and expressions that a source shows already, and turns that others are nearer to",
     )  # fmt: skip
     p.add_argument("--count", type=number(Count), default=EnrichOptions.count, help="at most so many pictures")
+    p.add_argument(
+        "--few", action="store_true",
+        help="for a character of one to three sources: turns, expressions, upper bodies and whole figures of each",
+    )  # fmt: skip
 
 
 def _review(p: argparse.ArgumentParser) -> None:
@@ -338,6 +349,14 @@ def _practice(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--start", type=number(Seed), metavar="NUMBER", help="begin with a practice character and its 12 sources"
     )
+    p.add_argument(
+        "--sources", type=number(int), metavar="N",
+        help="with N of the 12 sources (1 to 12), such as 3; without --character or --start: for ten characters",
+    )  # fmt: skip
+    p.add_argument(
+        "--characters", type=number(int), metavar="N",
+        help="the whole run for N characters, from --character on or with some that no model knows, with intervals",
+    )  # fmt: skip
     p.add_argument("--rounds", type=number(int), help="how often to train (2)")
     p.add_argument("--seed", type=number(Seed), default=Wish.seed)
     p.add_argument(
@@ -384,6 +403,7 @@ def _models(p: argparse.ArgumentParser) -> None:
         help="also where something was made with the present model: that stays, the next training begins anew",
     )  # fmt: skip
     p.add_argument("--get", action="append", default=[], metavar="MODEL", help="download the weights of a model")
+    p.add_argument("--get-faces", default="", metavar="PACK", help="download a face pack")
 
 
 def _weights(p: argparse.ArgumentParser) -> None:

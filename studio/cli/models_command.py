@@ -7,8 +7,9 @@ from dataclasses import asdict
 
 from pipelines.domain.records import Character
 from pipelines.session import Session
+from pipelines.workflow import face_packs, render
 from pipelines.workflow import models as choice
-from pipelines.workflow import render
+from pipelines.workflow.face_packs import PackOffer
 from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, in_session_or_beside, work
 
 
@@ -18,11 +19,14 @@ def models(options: argparse.Namespace) -> Answer:
     changing = options.generator or options.editor
     if options.new_round and not changing:
         raise Usage("--new-round goes with --generator or --editor.")
-    if options.get and changing:
-        raise Usage("Either --get, or --generator and --editor: one after the other.")
-    with in_session_or_beside(options) if options.get else in_session(options, read_only=not changing) as session:
+    getting = options.get or options.get_faces
+    if (getting and changing) or (options.get and options.get_faces):
+        raise Usage("Either --get, --get-faces, or --generator and --editor: one after the other.")
+    with in_session_or_beside(options) if getting else in_session(options, read_only=not changing) as session:
         if options.get:
             return _get(session, options.get)
+        if options.get_faces:
+            return work(session, face_packs.obtain(session, options.get_faces))
         someone = session.store.all(Character)
         if not changing:
             return _list(session, character_of(session, options) if someone else None)
@@ -59,8 +63,20 @@ def _list(session: Session, character: Character | None) -> Answer:
     words += list(_offers("edits its pictures", found.editors, found.editor))
     if character:
         words += choice.words_of(session, character)
+    packs = face_packs.offers(session)
+    words += list(_packs(packs))
     who: Told = {"character": character.id if character else None}
-    return who | asdict(found), "\n".join(words)
+    return who | asdict(found) | {"face_packs": [asdict(pack) for pack in packs]}, "\n".join(words)
+
+
+def _packs(packs: Iterable[PackOffer]) -> Iterator[str]:
+    yield "recognises faces (flenwheel models --get-faces NAME):"
+    for pack in packs:
+        marks = [*(["here"] if pack.here else []), *(["judges"] if pack.used else [])]
+        yield f"  {pack.name}: {pack.title}" + (
+            f" ({', '.join(marks)})" if marks else f", {pack.bytes / 2**20:.0f} MiB"
+        )
+        yield f"      licence: {pack.licence}. {pack.licence_note}"
 
 
 def _offers(what: str, offered: Iterable[choice.Offer], chosen: str) -> Iterator[str]:

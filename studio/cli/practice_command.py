@@ -2,14 +2,15 @@
 
 import argparse
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from pipelines.domain.bounds import Seed, fits
 from pipelines.domain.records import Job
-from pipelines.practice import report
+from pipelines.practice import report, several
 from pipelines.practice.choices import choices
 from pipelines.practice.figures import Figures, figures
 from pipelines.practice.run import Halted, PracticeRun, Wish
@@ -21,7 +22,7 @@ from studio.cli.answers import Answer, Usage, command, in_session, work
 from studio.cli.progress import follow
 from studio.cli.speech import say, say_json
 
-MOST_ROUNDS = 100
+MOST_ROUNDS, MOST_CHARACTERS = 100, 1000
 TICK = 2.0
 """Seconds between two lines of progress, in JSON."""
 
@@ -32,18 +33,22 @@ def practice(options: argparse.Namespace) -> Answer:
     rounds, error = _bounded(options)
     if options.start is not None:
         return _start(options)
+    many = options.characters is not None or (options.sources is not None and not options.character)
+    if many and not options.list:
+        return _several(options, rounds, error)
     if options.character and not options.list:
         return _run(options, rounds, error)
     cast = practising.cast()
     words = [f"{who.number:3}  {who.name:6} seed {who.seed:<3} {who.looks}" for who in cast]
     words.append("Turn the wheel with one:  flenwheel practice --character NUMBER")
     words.append("Only begin with one:      flenwheel practice --start NUMBER")
+    words.append("From three sources:       flenwheel practice --sources 3")
     return {"practice": [asdict(who) for who in cast]}, "\n".join(words)
 
 
 def _start(options: argparse.Namespace) -> Answer:
     with in_session(options) as session:
-        character, job = practising.start(session, options.start)
+        character, job = practising.start(session, options.start, count=_sources(options))
         data, words = work(session, job)
         for after in session.store.all(Job, character=character.id):
             if after.state in ("queued", "running"):  # what follows from it: the pictures are looked at
@@ -54,18 +59,65 @@ def _start(options: argparse.Namespace) -> Answer:
 
 
 def _run(options: argparse.Namespace, rounds: int, error: float) -> Answer:
-    wish = Wish(_number(options), rounds, error, options.seed, options.corrections)
+    wish = Wish(_number(options), rounds, error, options.seed, options.corrections, sources=_sources(options))
     with in_session(options) as session:
-        teller = Teller(session, in_json=options.json)
         try:
-            character = PracticeRun(session, wish, follow=teller.follow, tell=teller.tell).go()
+            told, path = _turned(session, wish, options)
         except (Halted, KeyboardInterrupt) as end:
-            words = f"{end} The same command goes on here." if str(end) else "Stopped. The same command goes on here."
-            return {"ok": False, "event": "halted", "error": words}, words
-        told = figures(session, character.id)
-        path = report.write(session, told)
+            return _ended_early(end)
         data = {"event": "summary", "report": str(path), **told.model_dump(mode="json", exclude={"pictures"})}
         return data, "\n".join([*summary(told), f"Report: {path}"])
+
+
+def _several(options: argparse.Namespace, rounds: int, error: float) -> Answer:
+    """The same for several characters, one after the other; one that is done already is not turned again."""
+    first = _number(options) if options.character else several.FIRST
+    wanted = several.CHARACTERS if options.characters is None else options.characters
+    if not 1 <= wanted <= MOST_CHARACTERS:
+        raise Usage(f"--characters is a number from 1 to {MOST_CHARACTERS}.")
+    wish = Wish(first, rounds, error, options.seed, options.corrections, sources=_sources(options))
+    found, reports = [], []
+    with in_session(options) as session:
+        for number in range(first, first + wanted):
+            try:
+                told, path = _turned(session, replace(wish, number=number), options)
+            except (Halted, KeyboardInterrupt) as end:
+                data, words = _ended_early(end)
+                return data | _together(found, wish), "\n".join([words, *several.words(found, wish.sources)])
+            found.append(told)
+            reports.append(str(path))
+            if options.json:
+                say_json({"event": "turned", "number": number, "report": str(path)})
+            else:
+                say("\n".join([f"{told.name}:", *summary(told)]))
+    data = {"event": "summary", "reports": reports} | _together(found, wish)
+    return data, "\n".join(several.words(found, wish.sources))
+
+
+def _together(found: list[Figures], wish: Wish) -> dict[str, Any]:
+    made = [one.model_dump(mode="json") for one in several.rounds(found)]
+    return {"sources": wish.sources, "characters": [told.number for told in found], "rounds": made}
+
+
+def _turned(session: Session, wish: Wish, options: argparse.Namespace) -> tuple[Figures, Path]:
+    """One run to its end, with its figures and report. Raises Halted."""
+    teller = Teller(session, in_json=options.json)
+    character = PracticeRun(session, wish, follow=teller.follow, tell=teller.tell).go()
+    told = figures(session, character.id)
+    return told, report.write(session, told)
+
+
+def _ended_early(end: BaseException) -> Answer:
+    words = f"{end} The same command goes on here." if str(end) else "Stopped. The same command goes on here."
+    return {"ok": False, "event": "halted", "error": words}, words
+
+
+def _sources(options: argparse.Namespace) -> int:
+    """How many of the twelve sources. Raises Usage."""
+    wanted = practising.SOURCES if options.sources is None else options.sources
+    if not 1 <= wanted <= practising.SOURCES:
+        raise Usage(f"--sources is a number from 1 to {practising.SOURCES}.")
+    return wanted
 
 
 def _bounded(options: argparse.Namespace) -> tuple[int, float]:

@@ -2,19 +2,24 @@
 
 import argparse
 from dataclasses import asdict
+from itertools import product
 
 from pipelines.domain.records import ImageRecord
 from pipelines.session import Session
-from pipelines.workflow import reading, review, sources, tagging
+from pipelines.workflow import reading, review, sources, tagging, twins
 from studio.cli.answers import Answer, Usage, character_of, command, in_session, in_session_or_beside, picture_ids, work
+
+SAID = {"leave_out": sources.remove, "take_back": sources.restore, "both_stay": twins.keep_both}
+"""What can be said of sources besides what they show."""
 
 
 @command
 def tag(options: argparse.Namespace) -> Answer:
-    """List the tags of sources with who says so, say them of IMAGE (``unsure`` takes back what you said), or have them
-    read."""
+    """List the tags of sources with who says so, say them of IMAGE (``unsure`` takes back what you said), have them
+    read, or say what is to be of sources."""
     wanted = {name: getattr(options, name) for name in tagging.TAGS}
-    changing = any(wanted.values())
+    said = [done for name, done in SAID.items() if getattr(options, name)]
+    changing = any(wanted.values()) or bool(said)
     if changing and not options.images:
         raise Usage("Say which pictures: their ids, or the first characters of these.")
     if changing and options.read:
@@ -22,10 +27,12 @@ def tag(options: argparse.Namespace) -> Answer:
     with in_session_or_beside(options) if options.read else in_session(options, read_only=not changing) as session:
         character = character_of(session, options).id
         chosen = [review.get(session, i) for i in picture_ids(session, options, options.images)]
+        for done, image in product(said, chosen):
+            done(session, image.id)
         if options.read:
             images = chosen or reading.pictures(session, character, options.kind)
             return _read(session, character, images, options)
-        if changing:
+        if any(wanted.values()):
             chosen = [sources.tag(session, image.id, **wanted) for image in chosen]
         rows = []
         for image in chosen or sources.sources(session, character):

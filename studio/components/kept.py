@@ -13,7 +13,6 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
-from pipelines.workflow.characters import NotAllowed
 from studio.components.catalogue import Catalogue
 from studio.components.forms import QUIET, Bound, Event, Form, Updates, Values, names
 from studio.components.picker import Picker
@@ -23,7 +22,6 @@ from studio.server.state import Studio
 
 LONGEST = 20_000
 UNFILLED = (Picker, Catalogue, gr.State)
-STALE = "One moment: this still shows the choice for another character."
 
 
 def note() -> gr.Textbox:
@@ -100,13 +98,6 @@ class KeptParts:
 
     def _key(self, part: str) -> str:
         return f"{self.tab}/{part}" if part else self.tab
-
-
-def shows(studio: Studio, whose: str | None) -> None:
-    """Raises NotAllowed when the page still shows the choice for another character: it must not be taken for the
-    present one's. ``None``: the event did not say."""
-    if whose is not None and whose != studio.character_id:
-        raise NotAllowed(STALE)
 
 
 def ticks_before(kept: Choice, name: str) -> dict[str, Any]:

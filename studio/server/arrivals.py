@@ -14,6 +14,7 @@ from pipelines.storage.atomic import make_folder, write_durably
 from pipelines.storage.given import passed_over
 from pipelines.workflow import sources
 from studio.server.in_words import InWords
+from studio.server.shown import for_the_shown
 from studio.server.state import Studio
 
 CHUNK = 2**20
@@ -34,7 +35,7 @@ def arrival_routes(studio: Studio) -> APIRouter:
     """Pictures that come in."""
     router = APIRouter(route_class=InWords)
 
-    @router.post("/sources")
+    @router.post("/sources", dependencies=[for_the_shown(studio)])
     def bring_in(
         files: Annotated[list[UploadFile], File()], first_frame: Annotated[bool, Form()] = False
     ) -> ArrivalTold:

@@ -21,6 +21,7 @@ from pipelines.workflow import caption_edits as editing
 from pipelines.workflow import export, reading, review
 from pipelines.workflow.caption_edits import Kind
 from studio.server.in_words import InWords, unchecked
+from studio.server.shown import for_the_shown
 from studio.server.state import Studio
 
 MOST_CHOSEN = 100_000
@@ -101,28 +102,28 @@ def caption_routes(studio: Studio) -> APIRouter:
         """Captions of pictures of these kinds; of all when none is named."""
         return listed(studio, tuple(kind or editing.KINDS), tag)
 
-    @router.post("/captions/preview")
+    @router.post("/captions/preview", dependencies=[for_the_shown(studio)])
     def preview(asked: CaptionsAsked) -> CaptionsChanged:
         return {"captions": editing.preview(studio.session, studio.character_id, _chosen(studio, asked), asked.change)}
 
-    @router.post("/captions/change")
+    @router.post("/captions/change", dependencies=[for_the_shown(studio)])
     def change(asked: CaptionsAsked) -> CaptionsChanged:
         made = editing.change(studio.session, studio.character_id, _chosen(studio, asked), asked.change)
         return {"captions": _after(made)}
 
-    @router.post("/captions/write")
+    @router.post("/captions/write", dependencies=[for_the_shown(studio)])
     def write(asked: CaptionsWritten) -> CaptionsChanged:
         words = "one caption written" if len(asked.captions) == 1 else f"{len(asked.captions)} captions written"
         return {"captions": _after(editing.write(studio.session, studio.character_id, asked.captions, words))}
 
-    @router.post("/captions/machine")
+    @router.post("/captions/machine", dependencies=[for_the_shown(studio)])
     def machine(asked: MachineAsked) -> JobBegun:
         """Have captions written that no human wrote."""
         images = [review.get(studio.session, image) for image in asked.images]
         job = reading.caption(studio.session, studio.character_id, images)
         return {"job": job.id, "title": job.title}
 
-    @router.post("/captions/undo")
+    @router.post("/captions/undo", dependencies=[for_the_shown(studio)])
     def undo() -> CaptionsBack:
         edit, back = editing.undo(studio.session, studio.character_id)
         return {"captions": back, "words": edit.words}

@@ -12,10 +12,13 @@ from pipelines.domain.presets import CardCell
 from pipelines.domain.records import Card, Character, LoraRecord
 from pipelines.practice import reviewer
 from pipelines.workflow import card as cards
-from pipelines.workflow import card_report, loras, render
+from pipelines.workflow import card_report, datasets, loras, reading, render
 from pipelines.workflow.card import CardOptions
+from studio.server.captions import JobBegun
 from studio.server.in_words import STILL, Begun, InWords
+from studio.server.shown import for_the_shown
 from studio.server.state import Studio
+from studio.server.tags import ReaderTold, reader_told
 from studio.server.tiles import Tile, tile
 
 
@@ -35,13 +38,14 @@ class RateTold(TypedDict):
 
 
 class CardPlace(TypedDict):
-    """A cell of a card that was run: its picture, and who judged it how."""
+    """A cell of a card that was run: its picture, who judged it how, and which readers see what in it."""
 
     name: str
     image: Tile | None
     verdict: cards.CellVerdict
     by: str
     why: str
+    read: str
 
 
 class CardSummary(TypedDict):
@@ -87,7 +91,8 @@ class CardAhead(TypedDict):
 
 class Cards(TypedDict):
     """The cards of the character with their rates, the cells of the benchmark, and the LoRAs it can be run for.
-    ``report`` and ``unread``: of a practice character."""
+    ``report`` and ``unread``: of a practice character. ``reader``: who can read angle and expression off the pictures
+    of a card (``None``: there is no character)."""
 
     report: NotRequired[bool]
     unread: NotRequired[int]
@@ -96,6 +101,7 @@ class Cards(TypedDict):
     cells: list[CellTold]
     seed: int
     ahead: CardAhead
+    reader: ReaderTold | None
 
 
 class CardsCompared(TypedDict):
@@ -129,7 +135,7 @@ def card_routes(studio: Studio) -> APIRouter:
     def card_list() -> Cards:
         return told(studio)
 
-    @router.post("/cards")
+    @router.post("/cards", dependencies=[for_the_shown(studio)])
     def run_card(
         lora: Annotated[str, Body()] = CardOptions.lora, seed: Annotated[Seed | None, Body()] = CardOptions.seed
     ) -> Begun:
@@ -150,6 +156,13 @@ def card_report_routes(studio: Studio) -> APIRouter:
         """Cells gained and lost from the first card to the second."""
         found = card_report.compare(studio.session, of(first), of(second))
         return {"gained": list(found.gained), "lost": list(found.lost), "p": found.p, "words": found.words}
+
+    @router.post("/cards/{version}/read")
+    def read(version: str) -> JobBegun:
+        """Have angle and expression read off the pictures of a card."""
+        images = datasets.pictures(studio.session, studio.character_id, "card", of(version).version)
+        job = reading.read(studio.session, studio.character_id, images)
+        return {"job": job.id, "title": job.title}
 
     @router.get("/cards/{version}/failed")
     def failed(version: str) -> FailedCells:
@@ -172,7 +185,14 @@ def told(studio: Studio) -> Cards:
     session, character = studio.session, studio.character
     if character is None:
         nothing = CardAhead(obstacle="", words=[], get="", gib=0.0)
-        return {"cards": [], "loras": [], "cells": [], "seed": session.presets.card.seed, "ahead": nothing}
+        return {
+            "cards": [],
+            "loras": [],
+            "cells": [],
+            "seed": session.presets.card.seed,
+            "ahead": nothing,
+            "reader": None,
+        }
     made = cards.cards(session, character.id)
     return {
         "report": bool(made) and character.practice is not None,
@@ -182,6 +202,7 @@ def told(studio: Studio) -> Cards:
         "cells": [_told(c) for c in session.presets.card.cells],
         "seed": session.presets.card.seed,
         "ahead": studio.remembered("card ahead", lambda: _ahead(studio, character)),
+        "reader": studio.remembered("card reader", lambda: reader_told(studio)),
     }
 
 
@@ -233,7 +254,14 @@ def _card_summary(studio: Studio, card: Card) -> CardSummary:
 
 def _cell(studio: Studio, cell: cards.Cell) -> CardPlace:
     image = tile(cell.image, studio.session.store.verdict(cell.image.id)) if cell.image else None
-    return {"name": cell.cell.name, "image": image, "verdict": cell.verdict, "by": cell.by, "why": cell.why}
+    return {
+        "name": cell.cell.name,
+        "image": image,
+        "verdict": cell.verdict,
+        "by": cell.by,
+        "why": cell.why,
+        "read": cell.read,
+    }
 
 
 def _told(cell: CardCell) -> CellTold:

@@ -13,6 +13,7 @@ from pipelines.workflow import pristine, review
 from studio.server import foresight, piles
 from studio.server.foresight import Settled
 from studio.server.in_words import InWords, unchecked
+from studio.server.shown import for_the_shown
 from studio.server.state import Studio
 
 PICTURE_LIMIT = 256 * 1024**2
@@ -86,7 +87,7 @@ def review_routes(studio: Studio) -> APIRouter:
         settled = foresight.settled(studio, [said.image for said in there])
         return {"known": sorted(known), "lost": sorted(known - {s.id for s in there}), **settled}
 
-    @router.post("/review/filter")
+    @router.post("/review/filter", dependencies=[for_the_shown(studio)])
     def sort_out(cut: Annotated[Cosine | None, Body(embed=True)] = None) -> SortedOut:
         done = review.apply_filter(studio.session, studio.character_id, cut=cut)
         return {"rejected": len(done.rejected), "left": done.left}
@@ -145,7 +146,7 @@ def _pristine_routes(studio: Studio) -> APIRouter:
     def candidates() -> piles.Candidates:
         return piles.candidates(studio)
 
-    @router.post("/review/pristine")
+    @router.post("/review/pristine", dependencies=[for_the_shown(studio)])
     def keep(images: Annotated[list[str], Body(embed=True)]) -> Kept:
         kept = pristine.keep(studio.session, studio.character_id, images)
         return {"version": kept.version, "count": len(kept.images)}

@@ -16,6 +16,7 @@ from pipelines.workflow import practice
 from pipelines.world.cast import Practice
 from studio.server.in_words import InWords
 from studio.server.loopback import only_from_here
+from studio.server.shown import for_the_shown
 from studio.server.state import Studio, is_workspace
 
 PORTRAITS = PRESETS / "mini" / "practice"
@@ -84,7 +85,7 @@ def practice_routes(studio: Studio) -> APIRouter:
             raise HTTPException(404, "There is no such practice character.")
         return FileResponse(path, media_type="image/webp", headers={"Cache-Control": "max-age=3600"})
 
-    @router.post("/practice/look")
+    @router.post("/practice/look", dependencies=[for_the_shown(studio)])
     def look() -> Looked:
         """Hold what was decided so far against the truth; the report tells the outcome."""
         waiting = reviewer.unread(studio.session, studio.character_id) if studio.character_id else []

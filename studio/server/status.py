@@ -26,6 +26,7 @@ LOSES = {
     "targets": "What is drawn stays; Resume draws the rest.",
     "obtain": "What has arrived stays; Resume fetches the rest.",
     "obtain-lora": "What has arrived stays; Resume fetches the rest.",
+    "obtain-faces": "What has arrived stays; Resume fetches the rest.",
     "caption": "What is captioned stays; Resume captions the rest.",
     "read": "What is read stays; Resume reads the rest.",
     "prepare": "The copy is begun anew; the files that it is made of stay as they are.",

@@ -8,6 +8,7 @@ from pipelines.session import NotFound
 from pipelines.workflow import reading, sources, tagging
 from studio.server.captions import JobBegun
 from studio.server.in_words import InWords, unchecked
+from studio.server.shown import for_the_shown
 from studio.server.state import Studio
 
 
@@ -28,7 +29,7 @@ class TaggedPicture(TypedDict):
 
 
 class ReaderTold(TypedDict):
-    """Who can be asked to read all sources, why nobody can, and how its answers stand to your tags."""
+    """Who can be asked to read pictures, why nobody can, and how its answers stand to your tags."""
 
     reader: str
     lacking: str
@@ -68,10 +69,10 @@ def tag_routes(studio: Studio) -> APIRouter:
                 for image in sources.sources(session, studio.character_id)
             ],
             "readers": {**here},
-            **_reader(studio),
+            **reader_told(studio),
         }
 
-    @router.post("/tags/read")
+    @router.post("/tags/read", dependencies=[for_the_shown(studio)])
     def read() -> JobBegun:
         """Have all sources read by the reader that is here."""
         images = sources.sources(studio.session, studio.character_id) if studio.character_id else []
@@ -81,8 +82,8 @@ def tag_routes(studio: Studio) -> APIRouter:
     return router
 
 
-def _reader(studio: Studio) -> ReaderTold:
-    """Who can be asked, and what its answers are worth by your tags."""
+def reader_told(studio: Studio) -> ReaderTold:
+    """Who can be asked to read the character's pictures, and what its answers are worth by your tags."""
     try:
         here = reading.reader(studio.session, studio.character_id, answers=True)
     except (NotAllowed, NotFound) as why:

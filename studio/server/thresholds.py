@@ -17,6 +17,7 @@ from pipelines.workflow import calibration, judges, outsiders, sources, threshol
 from pipelines.workflow.calibration import CalibrateOptions
 from studio.server.in_words import STILL, Begun, InWords
 from studio.server.review import PICTURE_LIMIT
+from studio.server.shown import for_the_shown
 from studio.server.state import Studio
 
 
@@ -118,19 +119,19 @@ def threshold_routes(studio: Studio) -> APIRouter:
     def now() -> ThresholdNow:
         return studio.remembered("thresholds-now", lambda: brief(studio))
 
-    @router.post("/thresholds")
+    @router.post("/thresholds", dependencies=[for_the_shown(studio)])
     def draw(far: Annotated[Fraction, Body(embed=True)] = CalibrateOptions.far) -> Begun:
         return {"job": calibration.submit(studio.session, studio.character_id, CalibrateOptions(far)).id}
 
-    @router.post("/thresholds/score")
+    @router.post("/thresholds/score", dependencies=[for_the_shown(studio)])
     def score() -> Begun:
         return {"job": calibration.score_again(studio.session, studio.character_id).id}
 
-    @router.post("/thresholds/strangers")
+    @router.post("/thresholds/strangers", dependencies=[for_the_shown(studio)])
     def strangers() -> Begun:
         return {"job": calibration.draw_strangers(studio.session, studio.character_id).id}
 
-    @router.post("/thresholds/others")
+    @router.post("/thresholds/others", dependencies=[for_the_shown(studio)])
     def others(files: Annotated[list[UploadFile], File()]) -> OthersKept:
         """Pictures of other people: the first folder of a file's name is the person, a file alone is one by itself."""
         given = [(file.filename or "", file.file.read(PICTURE_LIMIT)) for file in files]

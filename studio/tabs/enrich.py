@@ -1,6 +1,7 @@
 """Enrich: of the sources that are ticked, edits along separate axes are planned, previewed and made.
 
 Element ids, besides those of enrich_sources: ``enrich-coverage`` (``button[data-cell="front/smiling"]``),
+``enrich-mix`` (``.track[data-framing="full"]``), ``enrich-few``,
 ``enrich-axis-<axis>``, ``enrich-chains``, ``enrich-then``, ``enrich-own``, ``enrich-lora-*`` (see lora_stack),
 ``enrich-references`` and two more (see beside), ``enrich-per-source``, ``enrich-gaps``, ``enrich-count``,
 ``enrich-seed``, ``enrich-steps``, ``enrich-guidance``, ``enrich-plan``, ``enrich-weights``, ``enrich-obtain``,
@@ -17,9 +18,10 @@ from gradio.blocks import Block
 from pipelines.domain.presets import Axis
 from pipelines.domain.shots import THEN, Plan, Shot
 from pipelines.planning.base import ChoiceError
+from pipelines.planning.few import AIM, FEW
 from pipelines.practice.choices import choices_for
 from pipelines.session import NotFound
-from pipelines.workflow import enrich, review, sources
+from pipelines.workflow import enrich, few_sources, framing, review, sources
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.references import Beside
@@ -30,17 +32,19 @@ from studio.components.coverage import Coverage, CoverageValue, grid
 from studio.components.estimate import Foot, ahead, build_foot, obtain, obtain_offer, refused, start, unknown_yet
 from studio.components.fields import COUNT, GUIDANCE, SEED, STEPS, edited, optional, seed
 from studio.components.forms import QUIET, Asked, Updates, Value, Values, between, event, lines, names, picked, text
-from studio.components.kept import KeptParts, note, shows, ticks_before
+from studio.components.framing_mix import FramingMix, mixed
+from studio.components.kept import KeptParts, note, ticks_before
 from studio.components.lora_stack import Draft, LoraRows
 from studio.components.painted import rev_of
 from studio.components.picker import ticked
 from studio.components.picture_strip import PictureStrip
 from studio.components.shell import Shell
+from studio.server.shown import shows
 from studio.server.state import Studio
 from studio.tabs import enrich_chains, enrich_sources
 from studio.tabs.enrich_sources import NOBODY, Sources, nothing_yet
 
-POOL, PER_SOURCE, PER_SOURCE_MOST = 8, EnrichOptions.per_source, 12
+POOL, PER_SOURCE, PER_SOURCE_MOST = 8, EnrichOptions.per_source, AIM
 ON_AT_FIRST = ("angle", "expression", "lighting")
 NO_SOURCE = "Drop pictures of the character first."
 ALL_SHOWN = "The sources show all of this already. Tick more, or allow what a source shows."
@@ -69,6 +73,8 @@ class EnrichTab:
 
     sources: Sources
     coverage: Coverage
+    mix: FramingMix
+    few: gr.Button
     axes: dict[str, gr.CheckboxGroup]
     chains: gr.Textbox
     then: gr.Dropdown
@@ -149,6 +155,8 @@ def build(studio: Studio) -> EnrichTab:
         with gr.Column(elem_classes="middle", scale=0, min_width=400):
             gr.HTML("<h3>What to make</h3>", elem_classes="tab-title")
             coverage = Coverage(grid(()), elem_id="enrich-coverage")
+            mix = FramingMix(mixed(None), elem_id="enrich-mix")
+            few = gr.Button("Plan for few pictures", size="sm", visible=False, elem_id="enrich-few")
             groups = _build_axes(studio)
             chained, then = enrich_chains.build(studio)
             own = enrich_chains.build_own()
@@ -163,7 +171,7 @@ def build(studio: Studio) -> EnrichTab:
                 empty="Enriched pictures arrive here, newest first. Preview 4 shows in a moment what the choice does.",
                 elem_id="enrich-results",
             )
-    return EnrichTab(left, coverage, groups, chained, then, own, stack, seen, numbers, whose, foot, results)
+    return EnrichTab(left, coverage, mix, few, groups, chained, then, own, stack, seen, numbers, whose, foot, results)
 
 
 def _build_axes(studio: Studio) -> dict[str, gr.CheckboxGroup]:
@@ -177,7 +185,7 @@ def _build_axes(studio: Studio) -> dict[str, gr.CheckboxGroup]:
                 elem_id=f"enrich-axis-{axis.name}",
                 elem_classes="axis",
             )
-            for axis in studio.on_page.axes
+            for axis in studio.on_page.edits
         }
 
 
@@ -204,7 +212,7 @@ def _build_numbers() -> Numbers:
 def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     """Wire the events."""
     ask, choice = partial(read, tab), [*tab.choice, tab.whose]
-    ahead, told = partial(look_ahead, studio, tab), [tab.coverage, *tab.foot.outputs]
+    ahead, told = partial(look_ahead, studio, tab), [tab.coverage, tab.mix, *tab.foot.outputs]
     look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
     groups = list(tab.axes.values())
     for part in [*groups, *tab.beside.all, *tab.numbers.all, tab.chains, tab.own]:
@@ -215,6 +223,8 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     tab.then.input(**longer).then(**edit)
     tab.sources.picker.ticks(**edit)
     tab.coverage.pick(clicked(studio, tab), set(choice), {*groups, tab.chains}, **QUIET).then(**edit)
+    wider = event(dict, partial(for_few, studio, tab), [], [*groups, tab.chains, tab.numbers.per_source])
+    tab.few.click(**wider).then(**edit)
     enrich_sources.wire(tab.sources, studio, look)
     lora_stack.wire(tab.loras, studio, shell, look)
     foot = tab.foot
@@ -222,7 +232,7 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     foot.make.click(**event(ask, partial(make, studio, False), choice))
     foot.weights.button.click(lambda: obtain(studio, editor_of(studio)), None, None, **QUIET)
     seen = [*tab.sources.outputs, *tab.sources.said_of_one, *foot.outputs, *foot.weights.outputs, tab.whose]
-    seen += [*tab.beside.all, *tab.numbers.all, *groups, tab.chains, tab.own]
+    seen += [*tab.beside.all, *tab.numbers.all, *groups, tab.chains, tab.own, tab.few]
     followed = event(ask, partial(refresh, studio, tab), [tab.sources.picker, tab.whose], seen)
     shell.follow(followed, look)
 
@@ -237,6 +247,7 @@ def refresh(studio: Studio, tab: EnrichTab, form: EnrichForm) -> Updates:
     user's."""
     offer = obtain_offer(studio, tab.foot.weights, editor_of(studio)) | {tab.whose: studio.character_id}
     known = sources.sources(studio.session, studio.character_id) if studio.character_id else []
+    offer |= {tab.few: gr.update(visible=0 < len(known) <= FEW)}
     offer |= beside.offered(tab.beside, known, fresh=studio.character_id != form.whose)
     if studio.character_id == form.whose:
         return offer | enrich_sources.shown(studio, tab.sources, form.shown)
@@ -251,9 +262,17 @@ def first_choice(studio: Studio, tab: EnrichTab) -> Updates:
     usually: Updates = {n.gaps: EnrichOptions.gaps, n.seed: EnrichOptions.seed}
     usually |= {n.count: "", n.steps: "", n.guidance: "", tab.beside.references: "0", tab.chains: "", tab.own: ""}
     if practice_choices is None:
-        return usually | {n.per_source: PER_SOURCE, **{tab.axes[a.name]: usual(a) for a in studio.on_page.axes}}
+        return usually | {n.per_source: PER_SOURCE, **{tab.axes[a.name]: usual(a) for a in studio.on_page.edits}}
     wanted = practice_choices.enrich
     return usually | {n.per_source: wanted.per_source, **ticks(studio, tab, wanted.edits)}
+
+
+def for_few(studio: Studio, tab: EnrichTab, values: Values) -> Updates:
+    """What a character of one to three sources wants: more turns, poses and chains of each."""
+    chosen = choices_for(studio.character)
+    made = few_sources.wider(studio.session, studio.character_id, chosen.enrich.edits if chosen else ())
+    told = {tab.chains: "\n".join(made.chains), tab.numbers.per_source: made.per_source}
+    return told | ticks(studio, tab, made.edits)
 
 
 def edits_of(axis: Axis) -> list[str]:
@@ -269,7 +288,7 @@ def usual(axis: Axis) -> list[str]:
 def ticks(studio: Studio, tab: EnrichTab, wanted: Iterable[str]) -> Updates:
     """The axes with these edits ticked."""
     known = set(wanted)
-    return {tab.axes[axis.name]: [name for name in edits_of(axis) if name in known] for axis in studio.on_page.axes}
+    return {tab.axes[axis.name]: [name for name in edits_of(axis) if name in known] for axis in studio.on_page.edits}
 
 
 def clicked(studio: Studio, tab: EnrichTab) -> Callable[[Values, gr.EventData], Updates]:
@@ -352,8 +371,15 @@ def look_ahead(studio: Studio, tab: EnrichTab, form: EnrichForm) -> Updates:
     try:
         plan = plan_of(studio, form)
     except (NotAllowed, ChoiceError, NotFound) as problem:
-        return {tab.coverage: coverage_of(studio, ()), **refused(tab.foot, problem)}
-    return {tab.coverage: coverage_of(studio, plan.pictures), **ahead(studio, tab.foot, plan)}
+        return {**filled(studio, tab, ()), **refused(tab.foot, problem)}
+    return {**filled(studio, tab, plan.pictures), **ahead(studio, tab.foot, plan)}
+
+
+def filled(studio: Studio, tab: EnrichTab, planned: Iterable[Shot]) -> Updates:
+    """What there is, and what a plan adds: by angle and expression, and by how much of the figure is seen."""
+    shots = tuple(planned)
+    found = framing.mix(studio.session, studio.character_id, shots) if studio.character_id else None
+    return {tab.coverage: coverage_of(studio, shots), tab.mix: mixed(found)}
 
 
 def coverage_of(studio: Studio, planned: Iterable[Shot]) -> CoverageValue:

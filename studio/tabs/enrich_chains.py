@@ -27,7 +27,7 @@ def build(studio: Studio) -> tuple[gr.Textbox, gr.Dropdown]:
     )
     offered = [
         (f"{axis.title}: {edit.title}", f"{axis.name}/{edit.value}")
-        for axis in studio.on_page.axes
+        for axis in studio.on_page.edits
         for edit in axis.edits
     ]
     then = gr.Dropdown(

@@ -2,8 +2,8 @@
 
 Element ids: ``enrich-sources`` (a picker: ``.item[data-id]``, ``.tick input``), ``enrich-drop``,
 ``enrich-first-frame``, ``enrich-arrival``, ``enrich-advice``, ``enrich-tag`` (panel), ``enrich-angle``,
-``enrich-expression``, ``enrich-caption``, ``enrich-confirm``, ``enrich-remove``, ``enrich-undo``, ``enrich-judge``,
-``enrich-threshold``.
+``enrich-expression``, ``enrich-caption``, ``enrich-confirm``, ``enrich-both``, ``enrich-remove``, ``enrich-undo``,
+``enrich-judge``, ``enrich-threshold``.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ import gradio as gr
 from gradio.blocks import Block
 
 from pipelines.domain.records import Angle, Expression, ImageRecord, JudgedBy
-from pipelines.workflow import characters, practice, sources
+from pipelines.workflow import characters, few_sources, practice, sources, twins
 from pipelines.workflow.sources import angle_of, expression_of
 from studio.components.captions_door import CaptionsDoor
 from studio.components.folder_drop import FolderDrop
@@ -46,6 +46,7 @@ class Sources:
     expression: gr.Dropdown
     caption: gr.Textbox
     confirm: gr.Button
+    both: gr.Button
     remove: gr.Button
     judge: gr.Radio
     undo: gr.Button
@@ -108,6 +109,7 @@ def build() -> Sources:
             )  # fmt: skip
         caption = gr.Textbox(label="Caption", lines=1, max_lines=3, interactive=True, elem_id="enrich-caption")
         confirm = gr.Button("It does show the character", size="sm", visible=False, elem_id="enrich-confirm")
+        both = gr.Button("It is another picture: both stay", size="sm", visible=False, elem_id="enrich-both")
         remove = gr.Button("Leave this picture out", size="sm", elem_id="enrich-remove")
     undo = gr.Button("Undo: take the picture back in", size="sm", visible=False, elem_id="enrich-undo")
     removed = gr.State("")
@@ -132,6 +134,7 @@ def build() -> Sources:
         expression,
         caption,
         confirm,
+        both,
         remove,
         judge,
         undo,
@@ -142,7 +145,7 @@ def build() -> Sources:
 def wire(column: Sources, studio: Studio, look: Event) -> None:
     """Wire the events; ``look`` looks ahead at what the ticked sources would give."""
     ask = partial(read, column)
-    tagged = [column.tag, column.angle, column.expression, column.caption, column.confirm]
+    tagged = [column.tag, column.angle, column.expression, column.caption, column.confirm, column.both]
     column.picker.pick(**event(ask, partial(selected, studio, column), [column.picker], tagged))
     said = [column.picker, column.angle, column.expression, column.caption]
     tags = event(ask, partial(tag, studio, column), said, column.outputs)
@@ -154,6 +157,8 @@ def wire(column: Sources, studio: Studio, look: Event) -> None:
     column.remove.click(**event(ask, partial(leave_out, studio, column), [column.picker], gone)).then(**look)
     sure = event(ask, partial(confirm, studio, column), [column.picker], [*column.outputs, column.confirm])
     column.confirm.click(**sure).then(partial(measure, studio, anew=True), None, None, **QUIET)
+    stay = event(ask, partial(keep_both, studio, column), [column.picker], [*column.outputs, column.both])
+    column.both.click(**stay)
     chosen = event(ask, partial(judge_by, studio, column), [column.judge, column.picker], column.outputs)
     column.judge.input(**chosen).then(partial(measure, studio, anew=True), None, None, **QUIET)
     back = event(ask, partial(take_back, studio, column), [column.removed, column.picker], [column.picker, column.undo])
@@ -171,7 +176,8 @@ def shown(studio: Studio, column: Sources, before: Value) -> Updates:
     if not studio.character_id:
         return {column.picker: {"empty": NOBODY}, column.advice: {}, column.judge: gr.update(visible=False)}
     found = sources.sources(studio.session, studio.character_id)
-    advice = sources.advice(studio.session, studio.character_id) if found else []
+    few = few_sources.words(studio.session, studio.character_id)
+    advice = [*sources.advice(studio.session, studio.character_id), *few] if found else []
     words = {"title": "The bootstrap is still weak", "lines": advice, "tone": "warn", "bullets": True}
     seen = picks(found, before, empty=nothing_yet(studio))
     character = studio.session.character(studio.character_id)
@@ -226,8 +232,23 @@ def selected(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
         column.angle: angle_of(image),
         column.expression: expression_of(image),
         column.confirm: gr.update(visible=doubted),
+        column.both: gr.update(visible=image.id in _asked(studio)),
     }
     return known | {column.tag: gr.update(visible=True), column.caption: image.caption}
+
+
+def _asked(studio: Studio) -> set[str]:
+    """The sources that look like another, of which nobody has said yet what is to be."""
+    found = sources.sources(studio.session, studio.character_id)
+    return {image.id for image, _ in twins.open_questions(studio.session, found, sources.file_of)}
+
+
+def keep_both(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
+    """The selected picture is another than the one that it looks like."""
+    image = _selected(studio, form)
+    if image is not None:
+        twins.keep_both(studio.session, image.id)
+    return {**shown(studio, column, form.shown), column.both: gr.update(visible=False)}
 
 
 def tag(studio: Studio, column: Sources, form: SourcesForm) -> Updates:

@@ -38,11 +38,12 @@ from studio.components.forms import (
     text,
 )
 from studio.components.histogram import Histogram, histogram
-from studio.components.kept import KeptParts, note, shows
+from studio.components.kept import KeptParts, note
 from studio.components.lora_stack import Draft, LoraRows
 from studio.components.painted import Words, rev_of
 from studio.components.picture_strip import PictureStrip
 from studio.components.shell import Shell
+from studio.server.shown import shows
 from studio.server.state import Studio
 
 POOL, VARIANTS, VARIANTS_MOST = 4, GenerateOptions.variants, 8
@@ -330,6 +331,7 @@ def sort_out(studio: Studio, tab: GenerateTab, form: GenerateForm) -> Updates:
     """A rule rejects what is below the line; a human can overturn it."""
     if not studio.character_id:
         return {tab.filtered: {}}
+    shows(studio, form.histogram.get("of"))
     report = review.apply_filter(studio.session, studio.character_id, cut=cut_of(form.histogram))
     left = [f"{report.left} wait for your eyes in Review, where each of these can be taken back."]
     words = {"title": f"{len(report.rejected)} sorted out by the rule", "lines": left, "tone": "quiet"}

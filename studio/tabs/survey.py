@@ -29,13 +29,14 @@ from studio.components.catalogue import CatalogueValue, absent, catalogue, chose
 from studio.components.estimate import build_obtain, estimate_words, making, obtain, obtain_offer, start
 from studio.components.fields import edited
 from studio.components.forms import QUIET, Updates, Value, event
-from studio.components.kept import note, shows, ticks_before
+from studio.components.kept import note, ticks_before
 from studio.components.lora_stack import named, usable
 from studio.components.matrix import Matrix
 from studio.components.painted import Words, rev_of
 from studio.components.picker import picks, ticked
 from studio.components.shell import Shell
 from studio.components.standings import averages, ranking
+from studio.server.shown import shows
 from studio.server.state import Studio
 from studio.tabs.survey_form import (
     NO_SOURCES,

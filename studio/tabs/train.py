@@ -25,12 +25,13 @@ from studio.components.captions_door import CaptionsDoor
 from studio.components.estimate import Obtain, build_obtain, obtain, obtain_offer, start
 from studio.components.fields import SEED, edited, needed, seed
 from studio.components.forms import Asked, Bound, Event, Updates, Value, Values, event, one_of, text
-from studio.components.kept import KeptParts, note, shows
+from studio.components.kept import KeptParts, note
 from studio.components.meter import Meter, MeterValue, meter
 from studio.components.painted import Words
 from studio.components.shell import Shell
 from studio.components.tally import Tally, TallyValue, tally
 from studio.server import choices
+from studio.server.shown import shows
 from studio.server.state import Studio
 from studio.tabs import train_grid, train_progress
 from studio.tabs.train_progress import Progress, ProgressForm

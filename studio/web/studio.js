@@ -14,6 +14,7 @@ import "./card/card.js";
 import "./charts/coverage.js";
 import "./charts/curve.js";
 import "./charts/histogram.js";
+import "./charts/mix.js";
 import "./core/words.js";
 import "./enrich/folder.js";
 import "./enrich/picker.js";

@@ -167,13 +167,14 @@ export interface CardLora {
   whose: string;
 }
 
-/** A cell of a card that was run: its picture, and who judged it how. */
+/** A cell of a card that was run: its picture, who judged it how, and which readers see what in it. */
 export interface CardPlace {
   name: string;
   image: Tile | null;
   verdict: "right" | "wrong" | "unsure" | "missing";
   by: string;
   why: string;
+  read: string;
 }
 
 /** A card that was run. */
@@ -195,6 +196,7 @@ export interface Cards {
   cells: CellTold[];
   seed: number;
   ahead: CardAhead;
+  reader: ReaderTold | null;
 }
 
 /** Two cards held against each other: cells that are right in the second alone, in the first alone, McNemar's p, and */
@@ -331,6 +333,11 @@ export interface DecisionSaid {
 /** It was done as asked. */
 export interface Done {
   ok: boolean;
+}
+
+/** What there is to recognise faces by, here or not. */
+export interface FacePacks {
+  packs: PackOffer[];
 }
 
 /** What the page knows for good: failure modes by their letter, and each in words, what a picture can show, the */
@@ -548,6 +555,19 @@ export interface Outcome {
   flips: "failures";
 }
 
+/** A face pack. ``bytes`` are what is to be downloaded, ``place`` is where it lies or will; ``here``: all of it is */
+export interface PackOffer {
+  name: string;
+  title: string;
+  licence: string;
+  licence_note: string;
+  bytes: number;
+  source: string;
+  place: string;
+  here: boolean;
+  used: boolean;
+}
+
 /** Everything about one picture: recipe, lineage, scores, decisions; lines are pairs of a name and words. */
 export interface Picture {
   state: State;
@@ -666,6 +686,13 @@ export interface RateTold {
   judged: number;
   open: boolean;
   words: string;
+}
+
+/** Who can be asked to read pictures, why nobody can, and how its answers stand to your tags. */
+export interface ReaderTold {
+  reader: string;
+  lacking: string;
+  agreement: string[];
 }
 
 /** Of ``total`` right pictures at one angle, how many did not pass the threshold (95 % interval of that rate), and */

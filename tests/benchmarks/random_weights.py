@@ -169,13 +169,18 @@ def write_part(folder: Path, model: nn.Module, numbers: Numbers, skip: tuple[str
 def tensors_of(model: nn.Module, numbers: Numbers, skip: tuple[str, ...] | None) -> Iterator[dict[str, Tensor]]:
     """For each parameter its tensors by name: one, or those of a quantized layer."""
     for owner, module in model.named_modules():
-        packed = skip is not None and isinstance(module, nn.Linear) and owner.rpartition(".")[2] not in skip
+        packed = skip is not None and isinstance(module, nn.Linear) and not left_alone(owner, skip)
         for own, parameter in module.named_parameters(recurse=False):
             name, shape = f"{owner}.{own}".lstrip("."), tuple(parameter.shape)
             if name == "encoder.embed_tokens.weight":  # T5's, the same as ``shared``
                 continue
             made = numbers.of(shape, kind_of(own, shape, packed))
             yield {name + ending: tensor for ending, tensor in made.items()}
+
+
+def left_alone(path: str, skip: tuple[str, ...]) -> bool:
+    """diffusers' rule (``_replace_with_bnb_linear``): by the module's own name, by its path, or by a part of it."""
+    return path.rpartition(".")[2] in skip or any(f"{name}." in path or name == path for name in skip)
 
 
 def kind_of(own: str, shape: tuple[int, ...], packed: bool) -> Kind:

@@ -8,10 +8,14 @@ from diffusers import (
     AutoencoderKL,
     AutoencoderKLFlux2,
     AutoencoderKLQwenImage,
+    AutoencoderKLQwenImage21,
     Flux2Transformer2DModel,
     FluxTransformer2DModel,
+    QwenImage21Transformer2DModel,
     QwenImageTransformer2DModel,
 )
+from diffusers.models.transformers import transformer_qwenimage21
+from diffusers.models.transformers.transformer_qwenimage21 import QwenImage21KVCache
 from diffusers.training_utils import cast_training_params
 from engine_helpers import family, put_in_card, shot
 from live_bytes import GIB, LiveBytes, counted
@@ -32,7 +36,17 @@ FLUX_VAE: dict[str, Any] = {
     "up_block_types": ["UpDecoderBlock2D"] * 4, "layers_per_block": 2, "latent_channels": 16, "sample_size": 1024,
     "use_quant_conv": False, "use_post_quant_conv": False,
 }  # fmt: skip
-NAMES = ["flux1-dev", "flux2-klein-4b", "qwen-image-edit-2509"]
+NAMES = ["flux1-dev", "flux2-klein-4b", "qwen-image-edit-2509", "qwen-image-2.1"]
+
+
+@pytest.fixture(autouse=True)
+def masks_have_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pictures stand among words is asked by Qwen-Image 2.1 in numbers; what is computed there has none."""
+    own = transformer_qwenimage21._select_modulation_rows
+    monkeypatch.setattr(
+        transformer_qwenimage21, "_select_modulation_rows",
+        lambda rows, mask: own(rows, None if mask is None else mask.to("meta")),
+    )  # fmt: skip
 
 
 def vae_of(name: str) -> Any:
@@ -42,14 +56,16 @@ def vae_of(name: str) -> Any:
             "flux1-dev": lambda: AutoencoderKL(**FLUX_VAE),
             "flux2-klein-4b": AutoencoderKLFlux2,
             "qwen-image-edit-2509": AutoencoderKLQwenImage,
+            "qwen-image-2.1": AutoencoderKLQwenImage21,
         }[name]()
     return made.bfloat16().eval()
 
 
 def latents_of(name: str, width: int, height: int) -> torch.Tensor:
     frames = (1,) if name.startswith("qwen") else ()
-    channels = 32 if name == "flux2-klein-4b" else 16
-    return torch.empty((1, channels, *frames, height // 8, width // 8), dtype=torch.bfloat16, device="meta")
+    channels = {"flux2-klein-4b": 32, "qwen-image-2.1": 64}.get(name, 16)
+    factor = family(name).factor
+    return torch.empty((1, channels, *frames, height // factor, width // factor), dtype=torch.bfloat16, device="meta")
 
 
 def decoding(vae: Any, name: str, width: int, height: int) -> float:
@@ -61,7 +77,8 @@ def decoding(vae: Any, name: str, width: int, height: int) -> float:
 
 def encoding(vae: Any, name: str, side: int) -> float:
     frames = (1,) if name.startswith("qwen") else ()
-    pixels = torch.empty((1, 3, *frames, side, side), dtype=torch.bfloat16, device="meta")
+    colours = 4 if name == "qwen-image-2.1" else 3
+    pixels = torch.empty((1, colours, *frames, side, side), dtype=torch.bfloat16, device="meta")
     with torch.no_grad(), counted() as found:
         vae.encode(pixels, return_dict=False)
     return found.peak / GIB
@@ -129,6 +146,20 @@ def transformer_of(name: str) -> Any:
         return kind(**values).bfloat16().eval()
 
 
+def joined(sides: list[int], words: int) -> dict[str, Any]:
+    """What Qwen-Image 2.1's transformer is asked: square pictures of so many tokens a side, the last of them the one
+    that is drawn, after words."""
+    places = torch.zeros(1, words, dtype=torch.bool)
+    slots = torch.ones(1, sum(side * side for side in sides[:-1]) // 4, dtype=torch.bool)
+    target = torch.ones(1, sides[-1] ** 2 // 4, dtype=torch.bool)
+    text = torch.cat([slots, places], dim=1)
+    return {
+        "hidden_states": empty(1, sum(side * side for side in sides), 64),
+        "encoder_hidden_states": empty(1, text.shape[1], 4096), "encoder_hidden_states_mask": None,
+        "img_shapes": [[(1, side, side) for side in sides]], "img_mask": torch.cat([text, target], dim=1),
+    }  # fmt: skip
+
+
 def empty(*shape: int, dtype: torch.dtype = torch.bfloat16) -> torch.Tensor:
     return torch.empty(shape, dtype=dtype, device="meta")
 
@@ -159,6 +190,24 @@ def test_denoising_an_edit_takes_no_more_than_is_foretold(
     assert found.peak / GIB <= foretold("qwen-image-edit-2509", workspace, "denoise", width=1024, height=1024)
 
 
+def test_denoising_with_words_and_sources_kept_takes_no_more_than_is_foretold(
+    monkeypatch: pytest.MonkeyPatch, workspace: Workspace
+) -> None:
+    """Qwen-Image 2.1 keeps keys and values of words and sources in all blocks: the first step, of few blocks."""
+    put_in_card(monkeypatch)
+    blocks, name = 4, "qwen-image-2.1"
+    with torch.device("meta"):
+        model = QwenImage21Transformer2DModel(num_layers=blocks).bfloat16().eval()
+    kept, given = QwenImage21KVCache(blocks), joined([64, 64], 64)
+    with torch.no_grad(), counted() as found:
+        model(timestep=empty(1), **given, kv_cache=kept, kv_cache_mode="extract", return_dict=False)
+    parts = predict_render(family(name), [shot(name, sources=(ImageRef(id="a", path="a"),), width=1024, height=1024,
+                           guidance=1.0)], workspace, Settings(device="auto")).phases["denoise"]  # fmt: skip
+    each = parts["words and sources"] / 32
+    assert found.now / GIB == pytest.approx(blocks * each, rel=0.001)
+    assert found.peak / GIB <= parts["activations"] + blocks * each
+
+
 def test_loras_that_stay_are_foretold_and_leave_first(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
     """Up to 4 GiB of them were kept, and none was counted."""
     put_in_card(monkeypatch)
@@ -185,12 +234,13 @@ def test_a_smaller_card_gets_a_real_ladder(name: str, monkeypatch: pytest.Monkey
     put_in_card(monkeypatch)
     wanted = shot(name, width=1024, height=1024)
     tight = predict_render(family(name), [wanted], workspace, Settings(device="auto", memory_budget_gib=1))
-    assert tight.ladder == ("tiling", "encoders off")
+    prefix = ("prefix",) if registry.of(family(name)).remembered else ()
+    assert tight.ladder == ("tiling", "encoders off", *prefix)
     roomy = predict_render(family(name), [wanted], workspace, Settings(device="auto"))
     assert tight.phase_gib("decode") < roomy.phase_gib("decode")
     small_shot = shot(name, width=512, height=512)
     small = predict_render(family(name), [small_shot], workspace, Settings(device="auto", memory_budget_gib=1))
-    assert small.ladder == ("encoders off",)
+    assert small.ladder == ("encoders off", *prefix)
     assert roomy.phases["load"]["overhead"] == OVERHEAD / GIB
 
 
@@ -215,6 +265,7 @@ SMALL = {
         {"num_attention_heads": 24, "joint_attention_dim": 7680, "guidance_embeds": False},
     ),
     "qwen-image-edit-2509": (Geometry(width=3072, double=6), QwenImageTransformer2DModel, {}),
+    "qwen-image-2.1": (Geometry(width=4096, double=6), QwenImage21Transformer2DModel, {}),
 }  # fmt: skip
 
 
@@ -249,6 +300,10 @@ def step(name: str, transformer: Any, side: int, controls: int, words: int) -> N
             "hidden_states": empty(1, tokens, 128), "encoder_hidden_states": empty(1, words, 7680), "guidance": None,
             "img_ids": empty(1, tokens, 4), "txt_ids": empty(1, words, 4),
         }  # fmt: skip
+    elif name == "qwen-image-2.1":
+        out = transformer(timestep=empty(1), **joined([side] * (1 + controls), words), return_dict=False)[0]
+        out[:, -target:].float().square().mean().backward()
+        return
     else:
         given = {
             "hidden_states": empty(1, tokens, 64), "encoder_hidden_states": empty(1, words, 3584),
@@ -266,6 +321,7 @@ def step(name: str, transformer: Any, side: int, controls: int, words: int) -> N
         ("flux2-klein-4b", 512, 0, 16), ("flux2-klein-4b", 1024, 1, 16),
         ("qwen-image-edit-2509", 512, 1, 16), ("qwen-image-edit-2509", 1024, 1, 16),
         ("qwen-image-edit-2509", 768, 2, 16), ("qwen-image-edit-2509", 512, 1, 64),
+        ("qwen-image-2.1", 512, 0, 16), ("qwen-image-2.1", 1024, 1, 16), ("qwen-image-2.1", 768, 1, 16),
     ],
 )  # fmt: skip
 def test_a_training_step_takes_what_is_foretold_and_little_less(
@@ -279,8 +335,9 @@ def test_a_training_step_takes_what_is_foretold_and_little_less(
     transformer = in_training(model, settings, SMALL[name])
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", lambda query, key, value, *a, **k:
                         Flash.apply(query, key, value))  # fmt: skip
+    side, words = px // (model.factor * registry.of(model).patch), registry.of(model).text_tokens(model, controls)
     with LiveBytes() as found:
-        step(name, transformer, px // model.multiple, controls, registry.of(model).text_tokens(model, controls))
+        step(name, transformer, side, controls, words)
     said = predict_training(model, settings, workspace, Settings(device="auto"), controls).phases["train"][
         "activations"
     ]

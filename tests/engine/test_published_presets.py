@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 import torch
 from accelerate import init_empty_weights
-from diffusers import Flux2Transformer2DModel, FluxTransformer2DModel, QwenImageTransformer2DModel
+from diffusers import (
+    Flux2Transformer2DModel,
+    FluxTransformer2DModel,
+    QwenImage21Transformer2DModel,
+    QwenImageTransformer2DModel,
+)
 
 from pipelines.storage.presets import shipped
 
@@ -14,6 +19,7 @@ from pipelines.storage.presets import shipped
 CONFIGURED: dict[str, tuple[type, dict[str, Any]]] = {
     "qwen-image-edit-2509": (QwenImageTransformer2DModel, {}),
     "qwen-image-edit-2511": (QwenImageTransformer2DModel, {}),
+    "qwen-image-2.1": (QwenImage21Transformer2DModel, {}),
     "flux1-dev": (FluxTransformer2DModel, {"guidance_embeds": True}),
     "flux1-krea-dev": (FluxTransformer2DModel, {"guidance_embeds": True}),
     "flux2-klein-4b": (

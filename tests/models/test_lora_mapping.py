@@ -10,7 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diffusers import Flux2Transformer2DModel, FluxTransformer2DModel, QwenImageTransformer2DModel
+from diffusers import (
+    Flux2Transformer2DModel,
+    FluxTransformer2DModel,
+    QwenImage21Transformer2DModel,
+    QwenImageTransformer2DModel,
+)
 from lora_layouts import Model, flat, original_names
 from safetensors.numpy import save_file
 from torch import device, nn
@@ -23,11 +28,12 @@ from pipelines.storage.safetensors_header import Entry
 from pipelines.storage.workspace import Workspace
 
 Shapes = dict[str, tuple[int, ...]]
-FLUX, QWEN, KLEIN = "flux1-dev", "qwen-image-edit-2509", "flux2-klein-4b"
+FLUX, QWEN, KLEIN, QWEN21 = "flux1-dev", "qwen-image-edit-2509", "flux2-klein-4b", "qwen-image-2.1"
 CLASSES: dict[str, Any] = {
     FLUX: FluxTransformer2DModel,
     QWEN: QwenImageTransformer2DModel,
     KLEIN: Flux2Transformer2DModel,
+    QWEN21: QwenImage21Transformer2DModel,
 }
 
 

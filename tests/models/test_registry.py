@@ -29,7 +29,9 @@ from pipelines.storage.workspace import Workspace
 from pipelines.training.dataset import Example
 from pipelines.training.loss import Loss
 
-PUBLISHED = ("flux1-dev", "flux1-krea-dev", "flux2-klein-4b", "qwen-image-edit-2509", "qwen-image-edit-2511")
+PUBLISHED = (
+    "flux1-dev", "flux1-krea-dev", "flux2-klein-4b", "qwen-image-2.1", "qwen-image-edit-2509", "qwen-image-edit-2511",
+)  # fmt: skip
 
 
 def table(name: str) -> dict[str, Any]:
@@ -75,7 +77,9 @@ def test_a_model_without_a_role_or_with_one_that_nobody_knows_is_refused() -> No
 
 def test_an_unknown_architecture_is_told_with_those_there_are() -> None:
     odd = ModelFamily.model_validate({**table("mini-flux"), "architecture": "sdxl"})
-    with pytest.raises(PresetError, match=r"no architecture .sdxl. \(known: flux, flux2-klein, qwen-image-edit\)"):
+    with pytest.raises(
+        PresetError, match=r"no architecture .sdxl. \(known: flux, flux2-klein, qwen-image-2.1, qwen-image-edit\)"
+    ):
         registry.of(odd)
 
 
@@ -108,6 +112,10 @@ def layers(*modules: str, into: int = 6, out: int = 6) -> Layers:
         (layers("transformer.transformer_blocks.1.attn.to_q"), "FLUX.2", ["flux2-klein"]),
         (layers("transformer.transformer_blocks.1.attn.to_q"), "", ["flux", "flux2-klein", "qwen-image-edit"]),
         (layers("transformer.transformer_blocks.0.attn.to_q", "txt_in.lora"), "", ["qwen-image-edit"]),
+        (layers("transformer.transformer_blocks.0.img_mlp.gate_layer"), "qwen-image-edit", ["qwen-image-2.1"]),
+        (layers("transformer.transformer_blocks.0.img_mlp.net.2"), "Qwen-Image-2.1/lora", ["qwen-image-edit"]),
+        (layers("diffusion_model.transformer_blocks.9.attn.to_q", into=4096, out=4096), "", ["qwen-image-2.1"]),
+        (layers("diffusion_model.transformer_blocks.7.attn.to_q", into=4096, out=4096), "FLUX.2", ["flux2-klein"]),
         (layers("unknown.thing"), "flux", []),
     ],
 )
@@ -120,7 +128,7 @@ def test_names_shapes_and_headers_are_read_without_torch() -> None:
         "import sys\n"
         "from pipelines.models import registry, lora_files, lora_export\n"
         "from pipelines.engine import memory\n"
-        "assert len(registry.architectures()) == 3\n"
+        "assert len(registry.architectures()) == 4\n"
         "assert not {'torch', 'diffusers', 'transformers', 'peft'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120, cwd=PRESETS.parent)

@@ -5,6 +5,7 @@ import math
 import pytest
 from diffusers.pipelines.flux2.image_processor import Flux2ImageProcessor
 from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import calculate_dimensions
+from diffusers.pipelines.qwenimage21 import pipeline_qwenimage21
 from PIL import Image
 
 from pipelines.domain.presets import ModelFamily
@@ -19,6 +20,7 @@ SIZES = [
     (1080, 1920), (1920, 1080), (1179, 2556), (1440, 3088), (880, 1184), (683, 1024), (1600, 40), (40, 1600),
     (2000, 1000), (17, 16),
 ]  # fmt: skip
+QWEN = {"qwen-image-edit": calculate_dimensions, "qwen-image-2.1": pipeline_qwenimage21.calculate_dimensions}
 EDITORS = [f for f in shipped().models.values() if "editor" in f.roles and not f.world]
 
 
@@ -31,8 +33,8 @@ def picture(width: int, height: int) -> ImageRecord:
 def reference(family: ModelFamily, width: int, height: int) -> tuple[int, int]:
     """The size at which the pipeline sees a source, by its own code."""
     area = family.defaults.vae_px**2
-    if family.architecture == "qwen-image-edit":
-        wide, high = calculate_dimensions(area, width / height)
+    if family.architecture in QWEN:
+        wide, high, *_ = QWEN[family.architecture](area, width / height)
         return int(wide), int(high)
     seen = Flux2ImageProcessor._resize_if_exceeds_area(Image.new("L", (width, height)), area)
     return seen.width // 16 * 16, seen.height // 16 * 16
@@ -43,7 +45,7 @@ def reference(family: ModelFamily, width: int, height: int) -> tuple[int, int]:
 def test_an_edit_has_the_size_of_its_reference(family: ModelFamily, size: tuple[int, int]) -> None:
     seen = middle(*size)
     made = size_like(picture(*size), family)
-    if family.architecture == "qwen-image-edit" or seen[0] * seen[1] > family.defaults.vae_px**2:
+    if family.architecture in QWEN or seen[0] * seen[1] > family.defaults.vae_px**2:
         assert made == reference(family, *seen)
     assert made[0] * made[1] == pytest.approx(1024 * 1024, rel=0.06)
     ratio = made[0] / made[1] / (seen[0] / seen[1])
@@ -51,7 +53,7 @@ def test_an_edit_has_the_size_of_its_reference(family: ModelFamily, size: tuple[
 
 
 def test_there_are_editors_of_every_kind() -> None:
-    assert {f.architecture for f in EDITORS} == {"qwen-image-edit", "flux2-klein"}
+    assert {f.architecture for f in EDITORS} == {*QWEN, "flux2-klein"}
 
 
 def test_a_phone_photograph_gives_what_was_published() -> None:

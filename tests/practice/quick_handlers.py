@@ -40,9 +40,10 @@ def _noise(seed: str) -> Image.Image:
 
 
 def practice(request: PracticeRequest, context: JobContext) -> dict[str, Any]:
-    """Twelve sources."""
+    """Twelve sources, or some of them."""
     pictures = []
-    for n, (angle, expression) in enumerate(SHOWN, 1):
+    shown = [SHOWN[len(SHOWN) * n // request.sources] for n in range(request.sources)]
+    for n, (angle, expression) in enumerate(shown, 1):
         path, data = f"{request.folder}/cleo-{n:02}.png", io.BytesIO()
         _noise(f"source {n}").save(data, "PNG")
         write_durably(context.workspace.path(path), data.getvalue(), sync=False)

@@ -253,6 +253,9 @@ def test_ctrl_c_says_how_to_go_on(
         (["--character", "11"], "no practice character 11"),
         (["--character", "1", "--rounds", "0"], "at least 1"),
         (["--character", "1", "--error", "0.9"], "between 0 and 0.5"),
+        (["--sources", "0"], "from 1 to 12"),
+        (["--sources", "13", "--character", "1"], "from 1 to 12"),
+        (["--sources", "3", "--characters", "0"], "from 1 to 1000"),
     ],
 )
 def test_what_cannot_be_practised_is_refused_in_words(

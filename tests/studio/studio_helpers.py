@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
+from fastapi.routing import APIRoute
 
 from pipelines.domain.records import Decision
 from pipelines.workflow import characters
@@ -57,3 +59,14 @@ def damaged_workspace(root: Path) -> None:
         shutil.copytree(session.workspace.root, root)
     journal = root / "flenwheel.journal"
     journal.write_bytes(journal.read_bytes().replace(b"spoilt", b"spoilT"))
+
+
+def api_routes(router: Any) -> list[APIRoute]:
+    """All routes of an application or router, those of the routers that it includes as well."""
+    found: list[APIRoute] = []
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            found.append(route)
+        elif within := getattr(route, "original_router", None):
+            found += api_routes(within)
+    return found

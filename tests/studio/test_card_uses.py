@@ -11,7 +11,9 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Page, expect
 from studio_helpers import Served
 
-from pipelines.domain.records import Card, Decision, ImageRecord
+from pipelines.domain.reading import Reading
+from pipelines.domain.records import Card, Decision, ImageRecord, Job, Quality, Scores
+from pipelines.domain.requests import ReadRequest
 from studio import __main__ as cli
 from studio.server.state import Studio
 
@@ -79,3 +81,56 @@ def test_failed_cells_become_chains_by_a_click(page: Page, served: Served, two: 
     page.click("#card-failed")
     expect(page.locator("#enrich-chains textarea")).to_have_value("angle/front > expression/angry")
     expect(page.locator("#enrich-chains textarea")).to_be_visible()
+
+
+def seen_by(angle: str, said: str) -> dict:
+    """What the recogniser measured and a reader said."""
+    read = Reading(fact="angle", value=said, likely=0.9, lead=0.8, reader="mini-reader")
+    looked = Quality(sharpness=1.0, light=0.5, contrast=0.2)
+    return {"scores": Scores(angle=angle, quality=looked), "readings": (read,)}  # type: ignore[arg-type]
+
+
+def test_a_card_says_which_reader_saw_what_and_is_read_on_request(client: TestClient, studio: Studio, put: Put) -> None:
+    studio.session.store.put(Card(id="ada/v1", character="ada", version="v1", lora="", seed=1))
+    agreed, torn = (put("card", cell=f"front/{name}", version="v1") for name in ("sad", "angry"))
+    studio.session.store.put(agreed.model_copy(update=seen_by("half-left", "half-left")))
+    studio.session.store.put(torn.model_copy(update=seen_by("front", "half-left")))
+    told = client.get("/cards").json()
+    assert told["reader"]["reader"] and not told["reader"]["lacking"]
+    cells = {cell["name"]: cell for cell in told["cards"][0]["cells"]}
+    assert cells["front/sad"]["verdict"] == "wrong" and cells["front/sad"]["why"] == "view is half-left"
+    assert cells["front/sad"]["read"] == "angle half-left by the recogniser and mini-reader"
+    assert cells["front/angry"]["verdict"] == "unsure"
+    assert cells["front/angry"]["read"] == "angle unsure: the recogniser sees front, mini-reader sees half-left"
+    job = studio.session.store.get(Job, client.post("/cards/v1/read").json()["job"])
+    assert job is not None
+    asked = ReadRequest.model_validate(job.request)
+    assert agreed.id in {one.image.id for one in asked.images} and len(asked.images) == 2
+    assert client.post("/cards/v7/read").status_code == 404
+    studio.session.jobs.cancel(job.id)
+
+
+@pytest.mark.slow
+def test_the_readers_buttons_ask_for_sources_and_for_a_card(page: Page, served: Served, two: None, put: Put) -> None:
+    session, source = served.studio.session, put("source")
+
+    def asked() -> list[str]:
+        """Kinds of the pictures that were asked about, and the jobs stopped: it is not their work that is looked at."""
+        jobs = session.store.all(Job, kind="read")
+        for job in jobs:
+            session.jobs.cancel(job.id)
+        requests = [ReadRequest.model_validate(job.request) for job in jobs]
+        found = [session.store.get(ImageRecord, one.image.id) for request in requests for one in request.images]
+        return [image.kind for image in found if image]
+
+    page.click("#tab-model_card-button")
+    expect(page.locator("#card-reader")).to_contain_text("can read angle and expression")
+    with page.expect_response("**/cards/v2/read"):
+        page.click("#card-read")
+    assert asked() == ["card"] * 3
+    page.click("#tab-enrich-button")
+    page.click("#enrich-tags")
+    expect(page.locator("#tag-reader")).to_contain_text("can read them all")
+    with page.expect_response("**/tags/read"):
+        page.click("#tag-read")
+    assert asked() == ["card"] * 3 + ["source"] and source.kind == "source"

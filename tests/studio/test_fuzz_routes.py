@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from studio_helpers import NASTY
+from studio_helpers import NASTY, api_routes
 
 from pipelines.domain.records import ImageRecord
 from studio.server.own import own
@@ -45,9 +45,7 @@ def client(studio: Studio, put: Callable[..., ImageRecord]) -> Iterator[TestClie
 
 
 def routes(client: TestClient) -> list[tuple[str, APIRoute]]:
-    app: Any = client.app
-    found = [route for included in app.routes for route in included.original_router.routes]
-    return [(method, r) for r in found if isinstance(r, APIRoute) for method in sorted(r.methods)]
+    return [(method, r) for r in api_routes(client.app) for method in sorted(r.methods)]
 
 
 def fields(route: APIRoute) -> list[str]:

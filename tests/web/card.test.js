@@ -2,12 +2,31 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { distance } from "../../studio/web/card/poster.js";
-import { besideWords, cellWords, layout, loraWords, named, noCardWords } from "../../studio/web/card/describe.js";
+import {
+  besideWords,
+  cellWords,
+  layout,
+  loraWords,
+  named,
+  noCardWords,
+  readerWords,
+} from "../../studio/web/card/describe.js";
 
 test("a cell says its verdict, who gave it and why", () => {
   const cell = { name: "front/sad", verdict: "wrong", by: "rule", why: "no face", image: { score: 0.25 } };
   assert.equal(cellWords(cell), "front/sad: wrong (rule), no face, identity 0.25");
+  const read = "angle front by mini and mini-reader";
+  assert.equal(cellWords({ ...cell, read }), `front/sad: wrong (rule), no face, identity 0.25, ${read}`);
   assert.equal(cellWords({ ...cell, by: "", why: "", image: null, verdict: "missing" }), "front/sad: missing");
+});
+
+test("it is said who can read a card, or that nobody is here", () => {
+  assert.equal(readerWords(null), "");
+  assert.equal(readerWords({ reader: "", lacking: "Nobody.", agreement: [] }), "No reader to ask is here. Nobody.");
+  assert.match(
+    readerWords({ reader: "R", lacking: "", agreement: ["angle: x"] }),
+    /^R can read .* By your tags: angle: x\.$/,
+  );
 });
 
 test("a card has a name; without one it is said what it would be", () => {

@@ -1,6 +1,5 @@
 """FLUX.2 klein without torch. Text to picture and pictures to picture in one; Qwen3 encodes the prompt."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, ClassVar
 
 from pipelines.domain.presets import Geometry, ModelFamily
 from pipelines.domain.sizes import shrunk
-from pipelines.models.base import Architecture, Layers, Likeness, Linear, shape_of
+from pipelines.models.base import Architecture, Layers, Likeness, Linear, no_chat_template, shape_of
 from pipelines.models.bfl_names import Spelling, double_block, embedder, one, outer
 from pipelines.models.part_files import PartFile, transformer
 
@@ -117,13 +116,7 @@ class Flux2Klein(Architecture):
 
     def lacking(self, folder: Path) -> list[str]:
         """Prompts are put into the tokenizer's chat template."""
-        if (folder / "tokenizer" / "chat_template.jinja").is_file():
-            return []
-        try:
-            told = json.loads((folder / "tokenizer" / "tokenizer_config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            told = {}
-        return [] if told.get("chat_template") else ["tokenizer/chat_template.jinja is missing"]
+        return no_chat_template(folder, "tokenizer")
 
 
 ARCHITECTURE = Flux2Klein()

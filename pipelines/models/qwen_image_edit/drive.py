@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipelines.domain.presets import ModelFamily
 from pipelines.domain.shots import Shot
-from pipelines.models.base import TILE
+from pipelines.models import frames
 from pipelines.models.driver import Driver, ShotError
 from pipelines.models.embeddings import Tensors
 
@@ -52,10 +52,7 @@ class QwenEditDriver(Driver):
         super()._check(shot, sources)
         if not sources:
             raise ShotError(f"{self.family.title} edits pictures: the shot has no source picture.")
-        stretched = {**self.pipe.scheduler.config, **shot.schedule.values}.get("shift_terminal")
-        if shot.steps < 2 and stretched:
-            # Stretching a schedule of one step to its terminal value divides by zero: the picture would be NaN.
-            raise ShotError(f"{self.family.title} needs at least 2 steps.")
+        self._check_stretched(shot)
 
     def _key(self, shot: Shot) -> Hashable:
         pictures = tuple(s.id for s in shot.sources), shot.control and shot.control.id
@@ -83,19 +80,13 @@ class QwenEditDriver(Driver):
         return {**text, "image": sources, "true_cfg_scale": shot.guidance}
 
     def _tiles(self, vae: Any) -> None:
-        stride = TILE * 3 // 4
-        vae.enable_tiling(TILE, TILE, stride, stride)
+        frames.tile(vae)
 
     def _sizes(self) -> AbstractContextManager[None]:
         return edit_sizes(self.family)
 
     def _decode(self, grid: torch.Tensor) -> torch.Tensor:
-        vae = self.pipe.vae
-        shape = (1, -1, 1, 1, 1)
-        mean = torch.tensor(vae.config.latents_mean, device=grid.device).view(shape)
-        spread = torch.tensor(vae.config.latents_std, device=grid.device).view(shape)
-        latents = grid.unsqueeze(2) * spread + mean
-        return vae.decode(latents.to(vae.dtype), return_dict=False)[0][:, :, 0]
+        return frames.decode(self.pipe.vae, grid)
 
 
 DRIVER = QwenEditDriver

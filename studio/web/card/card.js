@@ -11,7 +11,7 @@ import { planChains } from "../enrich/chains.js";
 import { openPicture } from "../pictures/open.js";
 import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
-import { besideWords, loraWords, named, noCardWords } from "./describe.js";
+import { besideWords, loraWords, named, noCardWords, readerWords } from "./describe.js";
 
 /** @import { CardPlace, CardSummary, Cards, CardsCompared, FailedCells } from "../types.js" */
 /** @import { PosterCell } from "./poster.js" */
@@ -85,7 +85,19 @@ class Gauge {
   }
 }
 
+/**
+ * The button that has a card's pictures read, and the words on who can.
+ * @param {() => unknown} asked
+ */
+const readerParts = (asked) => ({
+  button: button("Have it read", asked, { id: "card-read", class: "quiet", icon: "eye" }),
+  words: h("p", { id: "card-reader", class: "dim" }),
+});
+
 class ModelCard {
+  askCards = newest();
+  askCompared = newest();
+
   /** @param {HTMLElement} root */
   constructor(root) {
     /** @type {Cards | null} */
@@ -99,8 +111,6 @@ class ModelCard {
     this.seed = h("input", { id: "card-seed", type: "number", "aria-label": "Seed", min: "0" });
     this.run = button("Run the card", () => this.start(), { id: "card-run", class: "primary", icon: "play" });
     this.run.disabled = true;
-    this.askCards = newest();
-    this.askCompared = newest();
     this.get = button("", () => this.obtain(), { id: "card-obtain", hidden: true });
     this.ahead = h("p", { id: "card-ahead", class: "card-ahead", role: "status" });
     this.versions = new Choice("card-version", "Version", (version) => this.change({ version }));
@@ -112,6 +122,7 @@ class ModelCard {
     this.gauge = new Gauge();
     this.keys = this.keyLine();
     this.compared = h("p", { id: "card-compared", class: "card-ahead" });
+    this.reader = readerParts(() => this.ask());
     this.next = button("Failed cells to Enrich", () => this.planFailed(), { id: "card-failed", class: "quiet" });
     /** @type {string | undefined} */
     this.exported = undefined;
@@ -125,12 +136,21 @@ class ModelCard {
       this.ahead,
       h("div", { class: "card-head" }, this.headline, this.gauge.node, this.keys),
       this.compared,
+      this.reader.words,
       this.posters,
     );
   }
 
   bar() {
-    const left = [this.versions.field, this.beside.field, this.next, this.exports, this.report, this.look];
+    const left = [
+      this.versions.field,
+      this.beside.field,
+      this.next,
+      this.reader.button,
+      this.exports,
+      this.report,
+      this.look,
+    ];
     const right = [this.lora.field, inline("Seed", this.seed), this.get, this.run];
     return h("div", { class: "card-bar" }, left, h("span", { class: "grow" }), right);
   }
@@ -222,6 +242,15 @@ class ModelCard {
     });
   }
 
+  /** Have angle and expression read off the pictures of the card that is shown; your word stays above it. */
+  ask() {
+    return attempt(async () => {
+      const { title } = await post(`/cards/${this.versions.node.value}/read`);
+      toast(`${title}: it is in the job bar. Where readers disagree, nobody says anything.`);
+      poll();
+    });
+  }
+
   compareWithTruth() {
     return attempt(async () => {
       await post("/practice/look");
@@ -289,6 +318,9 @@ class ModelCard {
    * @param {CardSummary | undefined} shown
    */
   paintUses(shown) {
+    this.reader.button.hidden = !shown;
+    this.reader.button.disabled = !this.list?.reader?.reader;
+    this.reader.words.textContent = shown ? readerWords(this.list?.reader) : "";
     this.next.hidden = !shown?.cells.some((cell) => cell.verdict === "wrong");
     this.exports.hidden = !shown;
     if (this.exported === shown?.version) return;

@@ -37,10 +37,21 @@ export function loraWords({ name, whose }) {
 }
 
 /** @param {CardPlace} cell */
-export function cellWords({ name, verdict, by, why, image }) {
+export function cellWords({ name, verdict, by, why, read, image }) {
   const score = image?.score;
   const identity = score === null || score === undefined ? "" : `identity ${score.toFixed(2)}`;
-  return `${name}: ${[`${verdict}${by ? ` (${by})` : ""}`, why, identity].filter(Boolean).join(", ")}`;
+  return `${name}: ${[`${verdict}${by ? ` (${by})` : ""}`, why, identity, read].filter(Boolean).join(", ")}`;
+}
+
+/**
+ * Who can be asked to read a card's pictures, or that nobody can.
+ * @param {Cards["reader"] | undefined} reader
+ */
+export function readerWords(reader) {
+  if (!reader) return "";
+  if (!reader.reader) return `No reader to ask is here. ${reader.lacking}`;
+  const held = reader.agreement.length ? ` By your tags: ${reader.agreement.join("; ")}.` : "";
+  return `${reader.reader} can read angle and expression off these pictures.${held}`;
 }
 
 /** @param {Cards} list */

@@ -28,7 +28,7 @@ export class PosterCell {
   constructor({ name, title }, place, judge) {
     this.name = name;
     /** @type {CardPlace} */
-    this.state = { name, image: null, verdict: "missing", by: "", why: "" };
+    this.state = { name, image: null, verdict: "missing", by: "", why: "", read: "" };
     this.image = h("img", { alt: "", draggable: false });
     this.mark = h("span", { class: "verdict" });
     const on = {
@@ -47,7 +47,7 @@ export class PosterCell {
 
   /** @param {CardPlace | undefined} state */
   paint(state) {
-    this.state = state ?? { name: this.name, image: null, verdict: "missing", by: "", why: "" };
+    this.state = state ?? { name: this.name, image: null, verdict: "missing", by: "", why: "", read: "" };
     setSource(this.image, this.state.image ? pictureUrl(this.state.image.id, 512) : "");
     this.showVerdict(this.state.verdict);
     this.node.dataset.by = this.state.by;

@@ -66,14 +66,24 @@ export function newest() {
   };
 }
 
+/** Whom the page shows: what is done to "the character" is done to nobody else. */
+let shownId = "";
+
+/** @param {string} id of a character; "" for nobody */
+export function showing(id) {
+  shownId = id;
+}
+
+const whose = () => ({ "X-Character": encodeURIComponent(shownId) });
+
 /**
  * @param {string} path
  * @param {unknown} [body] JSON, or a form with files
  * @returns {Promise<any>}
  */
 export async function post(path, body) {
-  if (body instanceof FormData) return answer(await fetch(address(path), { method: "POST", body }));
-  const headers = { "Content-Type": "application/json" };
+  if (body instanceof FormData) return answer(await fetch(address(path), { method: "POST", headers: whose(), body }));
+  const headers = { "Content-Type": "application/json", ...whose() };
   return answer(await fetch(address(path), { method: "POST", headers, body: JSON.stringify(body ?? {}) }));
 }
 
@@ -94,6 +104,7 @@ export function upload(path, form, hear) {
     );
     request.addEventListener("error", () => fail(new Error("The studio does not answer. Try it again.")));
     request.open("POST", address(path));
+    for (const [name, value] of Object.entries(whose())) request.setRequestHeader(name, value);
     request.send(form);
   });
 }

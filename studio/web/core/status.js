@@ -4,7 +4,7 @@
 import { within } from "./dom.js";
 import { island } from "./island.js";
 import { facts } from "./facts.js";
-import { Refused, get } from "./net.js";
+import { Refused, get, showing } from "./net.js";
 
 /** @import { Frame } from "./island.js" */
 /** @import { StatusEvent } from "../shapes.js" */
@@ -50,6 +50,7 @@ async function ask() {
   try {
     const state = (status.state = /** @type {StudioStatus} */ (await get("/status")));
     silent = 0;
+    showing(state.character?.id ?? "");
     if (state.workspace_id !== facts.workspace_id) return void location.reload(); // this page shows another's
     announce("flen:status", { ...state, moved: before?.revision !== state.revision });
   } catch (error) {

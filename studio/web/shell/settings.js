@@ -6,6 +6,7 @@ import { poll } from "../core/status.js";
 import { get, post } from "../core/net.js";
 import { attempt, button, dialog, problemLine, select, toast, wordsOf } from "../core/ui.js";
 import { backupSection } from "./backup.js";
+import { facePacks } from "./face_packs.js";
 import { chooseFolder } from "./folders.js";
 import { yourPresets } from "./presets.js";
 
@@ -99,7 +100,7 @@ export function openSettings() {
       problem,
       h("div", { class: "row end" }, save),
     );
-    const box = dialog("Settings of this workspace", h("div", {}, form, backupSection(), yourPresets()), {
+    const box = dialog("Settings of this workspace", h("div", {}, form, facePacks(), backupSection(), yourPresets()), {
       id: "settings-dialog",
     });
     box.showModal();
