@@ -15,11 +15,11 @@ from pipelines.practice.choices import choices
 from pipelines.storage.settings import load
 from pipelines.workflow import characters, sources
 from pipelines.workflow.opening import open_session
+from pipelines.workflow.review import GATES
 from pipelines.world.cast import CAST
 from studio.server.own import own
 from studio.server.start import PORTRAITS, nearby
 from studio.server.state import Studio
-from studio.tabs.review import GATES
 
 
 @pytest.fixture

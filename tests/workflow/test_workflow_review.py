@@ -17,7 +17,7 @@ from pipelines.storage.pictures import hamming, save_picture
 from pipelines.workflow import characters, goals, review, review_history, review_order, second_look, training
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.opening import open_session
-from pipelines.workflow.sources import NEAR_DUPLICATE
+from pipelines.workflow.twins import NEAR_DUPLICATE
 
 Make = Callable[..., ImageRecord]
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
