@@ -12,9 +12,20 @@ from pipelines.storage import restoring
 from pipelines.storage.backup import Told
 from studio.cli.answers import Answer, command, workspace_of
 from studio.cli.speech import say
+from studio.cli.values import file
 
 TICK = 1.0
 """Seconds between two words of progress."""
+
+
+def backup_options(p: argparse.ArgumentParser) -> None:
+    """What ``backup`` takes."""
+    p.add_argument("file", nargs="?", type=file, help="the file to write, or a folder for it (default: this folder)")
+
+
+def restore_options(p: argparse.ArgumentParser) -> None:
+    """What ``restore`` takes."""
+    p.add_argument("file", type=file, help="what `flenwheel backup` wrote; --workspace names the folder to make")
 
 
 @command

@@ -9,6 +9,7 @@ from pipelines.planning.caption_edits import CaptionChange
 from pipelines.session import Session
 from pipelines.workflow import caption_edits as editing
 from pipelines.workflow import reading
+from pipelines.workflow.caption_edits import KINDS
 from pipelines.workflow.captions import Captions, written_by
 from pipelines.workflow.review import get
 from studio.cli.answers import (
@@ -22,6 +23,31 @@ from studio.cli.answers import (
     picture_ids,
     work,
 )
+
+
+def options(p: argparse.ArgumentParser) -> None:
+    """What ``captions`` takes."""
+    p.add_argument("--kind", action="append", choices=KINDS, help="only pictures of this kind (default: all)")
+    p.add_argument("--tag", default="", help="only pictures of this angle, expression or tag of their caption")
+    p.add_argument("--lint", action="store_true", help="only captions that something is to be said of")
+    p.add_argument("--find", default="", metavar="WORDS", help="edit: words to be replaced wherever they stand")
+    p.add_argument("--replace", metavar="WORDS", help="with --find: what stands there instead (default: nothing)")
+    p.add_argument("--remove", default="", metavar="TAGS", help="edit: tags (between commas) to take out")
+    p.add_argument("--add", default="", metavar="TAGS", help="edit: tags to add where they are missing")
+    p.add_argument("--front", action="store_true", help="with --add: in front")
+    p.add_argument("--dry-run", action="store_true", help="only say what would change")
+    p.add_argument("--undo", action="store_true", help="take the last edit back")
+    p.add_argument(
+        "--write", action="store_true",
+        help="have a model that sees write the captions that no human wrote (yours, and those that came along, stay)",
+    )  # fmt: skip
+    p.add_argument("--again", action="store_true", help="with --write: also where a machine wrote one already")
+    p.add_argument("--by", default="", metavar="READER", help="with --write: who (default: Settings, else who is here)")
+    p.add_argument(
+        "--prompt", default="", metavar="NAME", help="with --write: an entry of presets/prompts/captions.toml"
+    )
+    p.add_argument("--forget", action="store_true", help="take back captions that a machine wrote")
+    p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
 
 
 @command

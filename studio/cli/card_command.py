@@ -3,10 +3,13 @@
 import argparse
 from dataclasses import asdict
 
+from pipelines.domain.bounds import Count, Seed, Tries, Weight
 from pipelines.domain.records import Card, Character, LoraRecord, TrainingRun
 from pipelines.session import NotFound, Session
 from pipelines.workflow import card as cards
 from pipelines.workflow import card_analysis, card_report, checkpoints, loras
+from pipelines.workflow.card import CardOptions
+from studio.cli import asked
 from studio.cli.answers import (
     Answer,
     Told,
@@ -20,6 +23,24 @@ from studio.cli.answers import (
     work,
     written,
 )
+from studio.cli.values import file, number
+
+
+def options(p: argparse.ArgumentParser) -> None:
+    """What ``card`` takes."""
+    p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
+    p.add_argument("--strength", type=number(Weight), default=CardOptions.strength)
+    p.add_argument("--seed", type=number(Seed), default=CardOptions.seed)
+    asked.lora_rows(p)
+    p.add_argument("--of", default="", metavar="NAME", help="the card of any LoRA, whosever it is, as a yardstick")
+    p.add_argument("--step", type=number(Count), metavar="N", help="the LoRA as it was at this step of its training")
+    p.add_argument(
+        "--seeds", type=number(Tries), default=CardOptions.seeds, metavar="N",
+        help="make each cell with N seeds: the rate's interval is over cells then",
+    )  # fmt: skip
+    p.add_argument("--show", metavar="vN", help="show a card that was run instead of running one")
+    p.add_argument("--against", metavar="vN", help="with --show: cells gained and lost since that card (McNemar)")
+    p.add_argument("--export", type=file, metavar="FILE", help="write the card down: a file .md, .json or .html")
 
 
 @command

@@ -10,6 +10,18 @@ from studio.cli.answers import Answer, character_of, command, in_session
 CHANGES = ("kind", "class_prompt", "rename", "archive", "delete", "restore", "empty_trash")
 
 
+def options(p: argparse.ArgumentParser) -> None:
+    """What ``character`` takes."""
+    p.add_argument("--kind", help="what it is: person, cat, robot; instructions to the editor say so")
+    p.add_argument("--class-prompt", help="what prompts and captions call it (default: what it is)")
+    p.add_argument("--rename", metavar="NAME", help="what it is called; its folder and id stay")
+    p.add_argument("--archive", action="store_true", help="take it out of all lists; --restore brings it back")
+    p.add_argument("--delete", action="store_true", help="put it into the trash: its files stay until that is emptied")
+    p.add_argument("--restore", metavar="NAME", help="take a character out of the trash or the archive")
+    p.add_argument("--away", action="store_true", help="list who is archived and who is in the trash")
+    p.add_argument("--empty-trash", action="store_true", help="remove for good who is in the trash, files and all")
+
+
 @command
 def character(options: argparse.Namespace) -> Answer:
     """Say what a character is, change it, or put it away and bring it back. Listing works beside a running studio."""

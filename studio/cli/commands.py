@@ -4,8 +4,10 @@ import argparse
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
-from pipelines.domain.records import Character
+from pipelines.domain.bounds import Fraction
+from pipelines.domain.records import Character, ImageKind, JudgedBy, Target
 from pipelines.domain.requests import ScoreRequest
 from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
@@ -23,6 +25,8 @@ from pipelines.workflow import (
     training,
 )
 from pipelines.workflow import presets as own_presets
+from pipelines.workflow.calibration import CalibrateOptions
+from pipelines.workflow.training import TrainOptions
 from studio.cli import doctor as health
 from studio.cli.answers import (
     NOBODY,
@@ -39,8 +43,51 @@ from studio.cli.answers import (
     workspace_of,
 )
 from studio.cli.speech import say
+from studio.cli.values import file, number
 
 JUDGED = {"face": "its face", "look": "its look", "none": "your eyes alone"}
+
+
+def train_options(p: argparse.ArgumentParser) -> None:
+    """What ``train`` takes."""
+    p.add_argument("--target", choices=get_args(Target), default=TrainOptions.target)
+    p.add_argument("--preset", default=TrainOptions.preset, help="training preset (default: the one for the model)")
+    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as steps=500 or rank=32")
+    p.add_argument("--dry-run", action="store_true", help="only say what it would learn from")
+
+
+def score_options(p: argparse.ArgumentParser) -> None:
+    """What ``score`` takes."""
+    p.add_argument("--kind", choices=get_args(ImageKind), default="source")
+    p.add_argument(
+        "--confirm",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="this source does show the character, though it is doubted",
+    )
+    p.add_argument("--calibrate", action="store_true", help="draw the character's own identity line, with a report")
+    p.add_argument(
+        "--others", action="append", type=file, default=[], metavar="DIR",
+        help="with --calibrate: pictures of other people to hold against; a file or a subfolder is a person",
+    )  # fmt: skip
+    p.add_argument(
+        "--draw-strangers", action="store_true", help="draw 120 strangers with the base model alone, to calibrate with"
+    )
+    far = CalibrateOptions.far
+    p.add_argument(
+        "--far", type=number(Fraction), default=far, help=f"with --calibrate: share of others that may pass ({far})"
+    )
+
+
+def judge_options(p: argparse.ArgumentParser) -> None:
+    """What ``judge`` takes."""
+    p.add_argument("by", nargs="?", choices=get_args(JudgedBy), help="from now on; without it: show what it is")
+
+
+def presets_options(p: argparse.ArgumentParser) -> None:
+    """What ``presets`` takes."""
+    p.add_argument("--init", action="store_true", help="make the folder, with a commented example of each kind")
 
 
 @command

@@ -6,9 +6,20 @@ from typing import cast
 from pipelines.domain.records import Box, ImageRecord, Turned
 from pipelines.session import Session
 from pipelines.workflow import cropping, sources
+from pipelines.workflow.cropping import TITLES as TITLES_OF_CROPS
 from studio.cli.answers import Answer, Usage, character_of, command, in_session, picture_ids
 
 SIDES = 4
+
+
+def options(p: argparse.ArgumentParser) -> None:
+    """What ``crop`` takes."""
+    aims = "; ".join(f"{aim}: {words[0].lower()}{words[1:]}" for aim, words in TITLES_OF_CROPS.items())
+    p.add_argument("--to", choices=tuple(TITLES_OF_CROPS), help=f"crop to what was found. {aims}")
+    p.add_argument("--box", metavar="L,T,R,B", help="crop to this part: left, top, right, bottom in pixels")
+    p.add_argument("--turn", type=int, choices=(-90, 90, 180, 270), default=0, help="turn clockwise first, by degrees")
+    p.add_argument("--undo", action="store_true", help="put the whole picture back, as it came in")
+    p.add_argument("images", nargs="*", metavar="IMAGE", help="file names or ids of sources")
 
 
 @command

@@ -10,6 +10,14 @@ from pipelines.workflow import editor_trial, triplets
 from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, in_session_or_beside, work
 
 
+def options(p: argparse.ArgumentParser) -> None:
+    """What ``editor`` takes."""
+    p.add_argument("--version", default="", metavar="vN", help="which editor LoRA (default: the newest)")
+    p.add_argument("--prove", action="store_true", help="make the held-out edits by the base, Enrich's LoRAs and it")
+    p.add_argument("--promote", action="store_true", help="let Enrich edit with it, if it won")
+    p.add_argument("--anyway", action="store_true", help="with --promote: though it has not won")
+
+
 @command
 def editor(options: argparse.Namespace) -> Answer:
     """Tell how flywheel 2 stands; prove its LoRA, or let Enrich use it."""

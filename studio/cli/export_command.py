@@ -2,12 +2,15 @@
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
-from pipelines.domain.records import Character
+from pipelines.domain.records import Character, Target
 from pipelines.domain.words import count
 from pipelines.session import Session
 from pipelines.workflow import export, lora_folder
+from pipelines.workflow.export import TITLES, WHAT
 from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session
+from studio.cli.values import file
 
 LORA = {
     "lora": "a LoRA with a README for a model hub and pictures of its card",
@@ -15,6 +18,18 @@ LORA = {
     "comfyui": "a LoRA's file, into ComfyUI's folder",
 }
 """What leaves of a LoRA, beside datasets (``workflow.export.WHAT``)."""
+
+
+def options(p: argparse.ArgumentParser) -> None:
+    """What ``export`` takes."""
+    told = "; ".join(f"{name}: {words}" for name, words in (TITLES | LORA).items())
+    p.add_argument("what", choices=(*WHAT, *LORA), help=told)
+    p.add_argument(
+        "--to", type=file, metavar="FOLDER",
+        help="a folder that is made, or an empty one; of comfyui ComfyUI's (default: the one that Settings know)",
+    )  # fmt: skip
+    p.add_argument("--version", default="", metavar="vN", help="of a LoRA: which (default: the newest)")
+    p.add_argument("--target", choices=get_args(Target), default="character", help="of a LoRA: whose")
 
 
 @command

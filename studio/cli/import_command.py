@@ -3,8 +3,9 @@
 import argparse
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import get_args
 
-from pipelines.domain.records import Character, LoraRecord
+from pipelines.domain.records import PERSON, TOKEN, Angle, Character, Expression, JudgedBy, LoraRecord
 from pipelines.domain.words import count
 from pipelines.models.lora_files import LoraRefused
 from pipelines.session import NotFound, Session
@@ -12,8 +13,42 @@ from pipelines.storage.given import look_through
 from pipelines.workflow import characters, few_sources, loras, models, sources
 from studio.cli.answers import Answer, Told, Usage, character_of, command, doubtful_sources, in_session
 from studio.cli.progress import follow
+from studio.cli.values import file
 
 SAY = "flenwheel tag"
+
+
+RECOMMENDED = "(default: what `flenwheel models` recommends here)"
+
+
+def options(p: argparse.ArgumentParser) -> None:
+    """What ``import`` takes."""
+    p.add_argument("files", nargs="+", type=file, help="pictures, folders of pictures, or LoRA files (.safetensors)")
+    p.add_argument("--new", metavar="NAME", help="create a character of that name first")
+    p.add_argument("--kind", default="", help=f"with --new: what it is, such as cat or robot (default: {PERSON})")
+    p.add_argument("--class-prompt", default="", help="with --new: what prompts call it (default: what it is)")
+    p.add_argument("--token", default=TOKEN)
+    p.add_argument("--origin", default="", help="where the pictures come from")
+    p.add_argument("--may-use", action="store_true", help="you may use these pictures")
+    p.add_argument(
+        "--generator", default="", metavar="MODEL", help=f"with --new: the model that draws it {RECOMMENDED}"
+    )
+    p.add_argument("--editor", default="", metavar="MODEL", help=f"with --new: the model that edits it {RECOMMENDED}")
+    p.add_argument("--angle", choices=get_args(Angle), help="the angle that all these pictures show")
+    p.add_argument("--expression", choices=get_args(Expression), help="the expression that all these pictures show")
+    p.add_argument("--first-frame", action="store_true", help="take the first frame of animations")
+    p.add_argument(
+        "--judged-by",
+        choices=get_args(JudgedBy),
+        help="what tells the character from others: its face (unless you say otherwise), its look (a toy, an animal, a "
+        "drawing), none (your eyes alone)",
+    )
+    p.add_argument(
+        "--leave-alike", action="store_true",
+        help="leave out what looks like a source that is here: cropped, resized, in a mirror (else you are asked)",
+    )  # fmt: skip
+    p.add_argument("--look", action="store_true", help="look at the sources at once: who looks like someone else?")
+    p.add_argument("--family", help="model preset that a LoRA file is for, when its header does not say")
 
 
 @command
@@ -73,9 +108,9 @@ def _loras(
     session: Session, options: argparse.Namespace, weights: Iterable[tuple[str, Path]], arrival: sources.Arrival
 ) -> list[LoraRecord]:
     added = []
-    for name, file in weights:
+    for name, path in weights:
         try:
-            added.append(loras.add(session, file, file.name, family=options.family))
+            added.append(loras.add(session, path, path.name, family=options.family))
         except LoraRefused as refusal:
             arrival.refused.append((name, str(refusal)))
     return added

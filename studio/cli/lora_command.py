@@ -3,11 +3,30 @@
 import argparse
 from typing import Any
 
+from pipelines.domain.bounds import Guidance, Steps
 from pipelines.domain.records import LoraRecord
 from pipelines.domain.sampling import NoiseSchedule, Sampling
 from pipelines.session import Session
 from pipelines.workflow import loras, shared_loras
 from studio.cli.answers import Answer, Usage, command, in_session, work
+from studio.cli.values import number
+
+
+def options(p: argparse.ArgumentParser) -> None:
+    """What ``loras`` takes."""
+    p.add_argument("name", nargs="?", default="", help="name or id of a LoRA (default: list all)")
+    p.add_argument("--steps", type=number(Steps), help="it was made for so many steps")
+    p.add_argument("--guidance", type=number(Guidance), help="it was made for this guidance scale")
+    p.add_argument(
+        "--schedule", action="append", default=[], metavar="KEY=VALUE",
+        help="a value of the noise schedule that it was made for, such as base_shift=1.0986",
+    )  # fmt: skip
+    p.add_argument("--as-known", action="store_true", help="forget what you said: what the catalogue knows holds again")
+    p.add_argument(
+        "--get", default="", metavar="WHAT",
+        help="download one: an entry of the catalogue, owner/name, owner/name/file.safetensors, or an address",
+    )  # fmt: skip
+    p.add_argument("--catalogue", action="store_true", help="list the LoRAs that are known, here or not")
 
 
 @command

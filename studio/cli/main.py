@@ -4,23 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from typing import get_args
 
-from pipelines.domain.bounds import Count, Each, Fraction, Guidance, More, Rank, Seed, Steps, Tries, Weight
-from pipelines.domain.records import PERSON, TOKEN, Angle, Expression, ImageKind, JudgedBy, Target, Way
-from pipelines.practice.run import Wish
-from pipelines.workflow.calibration import CalibrateOptions
-from pipelines.workflow.caption_edits import KINDS
-from pipelines.workflow.card import CardOptions
-from pipelines.workflow.cropping import TITLES as TITLES_OF_CROPS
-from pipelines.workflow.enrich import EnrichOptions
-from pipelines.workflow.export import TITLES, WHAT
-from pipelines.workflow.generate import GenerateOptions
-from pipelines.workflow.reading import READABLE
-from pipelines.workflow.references import Beside
-from pipelines.workflow.survey import SurveyOptions
-from pipelines.workflow.tagging import WORDS
-from pipelines.workflow.training import TrainOptions
 from studio.cli import (
     again_command,
     backup_command,
@@ -45,7 +29,7 @@ from studio.cli import (
     weights_command,
     wheel_command,
 )
-from studio.cli.values import Parser, exit_codes, file, folder, number
+from studio.cli.values import Parser, exit_codes, folder
 
 DEFAULT_PORT = 7860
 LAST_PORT = 65535
@@ -122,376 +106,41 @@ def _everywhere(p: argparse.ArgumentParser, *, defaults: bool) -> None:
     )  # fmt: skip
 
 
-RECOMMENDED = "(default: what `flenwheel models` recommends here)"
-Sampled = type[SurveyOptions] | type[EnrichOptions] | type[GenerateOptions]
-
-
-def _sampling(p: argparse.ArgumentParser, usual: Sampled) -> None:
-    asked = "(default: what the LoRAs ask for, else the model's)"
-    p.add_argument("--seed", type=number(Seed), default=usual.seed)
-    p.add_argument("--steps", type=number(Steps), default=usual.steps, help=f"denoising steps {asked}")
-    p.add_argument("--guidance", type=number(Guidance), default=usual.guidance, help=f"guidance scale {asked}")
-
-
-def _lora_rows(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--lora", action="append", default=[], metavar="NAME=WEIGHT", help="add a LoRA to the stack")
-
-
-def _import(p: argparse.ArgumentParser) -> None:
-    p.add_argument("files", nargs="+", type=file, help="pictures, folders of pictures, or LoRA files (.safetensors)")
-    p.add_argument("--new", metavar="NAME", help="create a character of that name first")
-    p.add_argument("--kind", default="", help=f"with --new: what it is, such as cat or robot (default: {PERSON})")
-    p.add_argument("--class-prompt", default="", help="with --new: what prompts call it (default: what it is)")
-    p.add_argument("--token", default=TOKEN)
-    p.add_argument("--origin", default="", help="where the pictures come from")
-    p.add_argument("--may-use", action="store_true", help="you may use these pictures")
-    p.add_argument(
-        "--generator", default="", metavar="MODEL", help=f"with --new: the model that draws it {RECOMMENDED}"
-    )
-    p.add_argument("--editor", default="", metavar="MODEL", help=f"with --new: the model that edits it {RECOMMENDED}")
-    p.add_argument("--angle", choices=get_args(Angle), help="the angle that all these pictures show")
-    p.add_argument("--expression", choices=get_args(Expression), help="the expression that all these pictures show")
-    p.add_argument("--first-frame", action="store_true", help="take the first frame of animations")
-    p.add_argument(
-        "--judged-by",
-        choices=get_args(JudgedBy),
-        help="what tells the character from others: its face (unless you say otherwise), its look (a toy, an animal, a "
-        "drawing), none (your eyes alone)",
-    )
-    p.add_argument(
-        "--leave-alike", action="store_true",
-        help="leave out what looks like a source that is here: cropped, resized, in a mirror (else you are asked)",
-    )  # fmt: skip
-    p.add_argument("--look", action="store_true", help="look at the sources at once: who looks like someone else?")
-    p.add_argument("--family", help="model preset that a LoRA file is for, when its header does not say")
-
-
-def _character(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--kind", help="what it is: person, cat, robot; instructions to the editor say so")
-    p.add_argument("--class-prompt", help="what prompts and captions call it (default: what it is)")
-    p.add_argument("--rename", metavar="NAME", help="what it is called; its folder and id stay")
-    p.add_argument("--archive", action="store_true", help="take it out of all lists; --restore brings it back")
-    p.add_argument("--delete", action="store_true", help="put it into the trash: its files stay until that is emptied")
-    p.add_argument("--restore", metavar="NAME", help="take a character out of the trash or the archive")
-    p.add_argument("--away", action="store_true", help="list who is archived and who is in the trash")
-    p.add_argument("--empty-trash", action="store_true", help="remove for good who is in the trash, files and all")
-
-
-def _export(p: argparse.ArgumentParser) -> None:
-    told = "; ".join(f"{name}: {words}" for name, words in (TITLES | export_command.LORA).items())
-    p.add_argument("what", choices=(*WHAT, *export_command.LORA), help=told)
-    p.add_argument(
-        "--to", type=file, metavar="FOLDER",
-        help="a folder that is made, or an empty one; of comfyui ComfyUI's (default: the one that Settings know)",
-    )  # fmt: skip
-    p.add_argument("--version", default="", metavar="vN", help="of a LoRA: which (default: the newest)")
-    p.add_argument("--target", choices=get_args(Target), default="character", help="of a LoRA: whose")
-
-
-def _tag(p: argparse.ArgumentParser) -> None:
-    for name, words in WORDS.items():
-        p.add_argument(f"--{name}", choices=words, help=f"the {name} that IMAGE shows")
-    p.add_argument(
-        "--read", action="store_true",
-        help="have a model that sees read the pictures: angle, expression, framing, pose and more; a tag of yours wins",
-    )  # fmt: skip
-    p.add_argument("--by", default="", metavar="READER", help="with --read: who (default: Settings, else who is here)")
-    p.add_argument("--kind", choices=READABLE, default="source", help="with --read: which pictures (default: source)")
-    p.add_argument("--leave-out", action="store_true", help="leave these sources out from now on; their files stay")
-    p.add_argument("--take-back", action="store_true", help="take sources that were left out back in")
-    p.add_argument("--both-stay", action="store_true", help="they are other pictures than those that they look like")
-    p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
-
-
-def _crop(p: argparse.ArgumentParser) -> None:
-    aims = "; ".join(f"{aim}: {words[0].lower()}{words[1:]}" for aim, words in TITLES_OF_CROPS.items())
-    p.add_argument("--to", choices=tuple(TITLES_OF_CROPS), help=f"crop to what was found. {aims}")
-    p.add_argument("--box", metavar="L,T,R,B", help="crop to this part: left, top, right, bottom in pixels")
-    p.add_argument("--turn", type=int, choices=(-90, 90, 180, 270), default=0, help="turn clockwise first, by degrees")
-    p.add_argument("--undo", action="store_true", help="put the whole picture back, as it came in")
-    p.add_argument("images", nargs="*", metavar="IMAGE", help="file names or ids of sources")
-
-
-def _captions(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--kind", action="append", choices=KINDS, help="only pictures of this kind (default: all)")
-    p.add_argument("--tag", default="", help="only pictures of this angle, expression or tag of their caption")
-    p.add_argument("--lint", action="store_true", help="only captions that something is to be said of")
-    p.add_argument("--find", default="", metavar="WORDS", help="edit: words to be replaced wherever they stand")
-    p.add_argument("--replace", metavar="WORDS", help="with --find: what stands there instead (default: nothing)")
-    p.add_argument("--remove", default="", metavar="TAGS", help="edit: tags (between commas) to take out")
-    p.add_argument("--add", default="", metavar="TAGS", help="edit: tags to add where they are missing")
-    p.add_argument("--front", action="store_true", help="with --add: in front")
-    p.add_argument("--dry-run", action="store_true", help="only say what would change")
-    p.add_argument("--undo", action="store_true", help="take the last edit back")
-    p.add_argument(
-        "--write", action="store_true",
-        help="have a model that sees write the captions that no human wrote (yours, and those that came along, stay)",
-    )  # fmt: skip
-    p.add_argument("--again", action="store_true", help="with --write: also where a machine wrote one already")
-    p.add_argument("--by", default="", metavar="READER", help="with --write: who (default: Settings, else who is here)")
-    p.add_argument(
-        "--prompt", default="", metavar="NAME", help="with --write: an entry of presets/prompts/captions.toml"
-    )
-    p.add_argument("--forget", action="store_true", help="take back captions that a machine wrote")
-    p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
-
-
-def _beside(p: argparse.ArgumentParser) -> None:
-    p.add_argument(
-        "--references", type=number(More), default=Beside.references, metavar="N",
-        help="show the editor N more sources beside each (0-2), the nearest to what is asked for",
-    )  # fmt: skip
-    p.add_argument(
-        "--reference",
-        action="append",
-        default=[],
-        metavar="IMAGE",
-        help="show this source beside each instead",
-    )
-    p.add_argument(
-        "--control", default=Beside.control, metavar="IMAGE",
-        help="show the luminance map of a picture, for LoRAs that go by one",
-    )  # fmt: skip
-
-
-def _survey(p: argparse.ArgumentParser) -> None:
-    _sampling(p, SurveyOptions)
-    _beside(p)
-    p.add_argument("--stack", action="append", default=[], metavar="A=1.0+B=0.8", help="a LoRA or a combination")
-    p.add_argument("--prompt", action="append", default=[], help="preset such as background/forest, or your own words")
-    p.add_argument("--image", action="append", default=[], help="id of a source (default: the first five)")
-    p.add_argument(
-        "--seeds", type=number(Tries), default=SurveyOptions.seeds, metavar="N", help="so many pictures of each cell"
-    )
-    p.add_argument(
-        "--add-to", metavar="vN",
-        help="add these stacks, prompts, pictures and seeds to that survey: what it has is kept",
-    )  # fmt: skip
-    p.add_argument(
-        "--show", nargs="?", const="newest", metavar="vN", help="say what a survey has shown (default: the newest)"
-    )
-    p.add_argument("--export", type=file, metavar="FILE", help="write it down: a file .html, .md, .csv or .json")
-    p.add_argument(
-        "--decide", choices=(*get_args(Way), survey_command.RECOMMENDED),
-        help="write down the decision on the newest survey, or that of --show; what the rules recommend, if you like",
-    )  # fmt: skip
-    p.add_argument("--reasons", default="")
-
-
-def _enrich(p: argparse.ArgumentParser) -> None:
-    _sampling(p, EnrichOptions)
-    _beside(p)
-    _lora_rows(p)
-    p.add_argument("--source", action="append", default=[], help="id of a source (default: all)")
-    p.add_argument(
-        "--edit", action="append", default=[],
-        help="such as angle/half-left (default: all, or the chains alone)",
-    )  # fmt: skip
-    p.add_argument(
-        "--chain", action="append", default=[], metavar="EDIT,EDIT",
-        help="edits in their order, each made of what the one before gave, such as angle/profile-left,expression/angry;"
-        " it stops where it shows someone else",
-    )  # fmt: skip
-    p.add_argument(
-        "--instruction", action="append", default=[], metavar="WORDS",
-        help='an edit in your own words, such as "Give the person a red hat | wearing a red hat": what stands behind'
-        " the | goes into the caption",
-    )  # fmt: skip
-    p.add_argument(
-        "--word", action="append", default=[], metavar="EDIT=WORDS",
-        help='an edit in other words, such as "expression/angry=The person is furious | furious"',
-    )  # fmt: skip
-    p.add_argument(
-        "--best-of", type=number(Tries), default=EnrichOptions.best_of, metavar="N",
-        help="try each with N seeds and keep the best; the others are set aside in Review",
-    )  # fmt: skip
-    p.add_argument("--failed-of", metavar="vN", help="chains for the cells of that model card that failed")
-    p.add_argument("--per-source", type=number(Each), default=EnrichOptions.per_source)
-    p.add_argument(
-        "--gaps", action=argparse.BooleanOptionalAction, default=EnrichOptions.gaps,
-        help="leave out turns and expressions that a source shows already, and turns that others are nearer to",
-    )  # fmt: skip
-    p.add_argument("--count", type=number(Count), default=EnrichOptions.count, help="at most so many pictures")
-    p.add_argument(
-        "--few", action="store_true",
-        help="for a character of one to three sources: turns, expressions, upper bodies and whole figures of each",
-    )  # fmt: skip
-
-
-def _train(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--target", choices=get_args(Target), default=TrainOptions.target)
-    p.add_argument("--preset", default=TrainOptions.preset, help="training preset (default: the one for the model)")
-    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="such as steps=500 or rank=32")
-    p.add_argument("--dry-run", action="store_true", help="only say what it would learn from")
-
-
-def _generate(p: argparse.ArgumentParser) -> None:
-    _sampling(p, GenerateOptions)
-    _lora_rows(p)
-    p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
-    p.add_argument("--strength", type=number(Weight), default=GenerateOptions.strength)
-    p.add_argument("--scenario", action="append", default=[])
-    p.add_argument(
-        "--prompt", action="append", default=[],
-        help="your own words; {red|blue} is one of these, __places__ one of the list of that name",
-    )  # fmt: skip
-    p.add_argument("--gaps", action="store_true", help="what fills the emptiest cells of the coverage grid first")
-    p.add_argument(
-        "--until", type=number(Count), metavar="N", help="make what is missing until N pictures of Generate are good"
-    )
-    p.add_argument("--variants", type=number(Each), default=GenerateOptions.variants)
-    p.add_argument("--count", type=number(Count), default=GenerateOptions.count)
-
-
-def _score(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--kind", choices=get_args(ImageKind), default="source")
-    p.add_argument(
-        "--confirm",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="this source does show the character, though it is doubted",
-    )
-    p.add_argument("--calibrate", action="store_true", help="draw the character's own identity line, with a report")
-    p.add_argument(
-        "--others", action="append", type=file, default=[], metavar="DIR",
-        help="with --calibrate: pictures of other people to hold against; a file or a subfolder is a person",
-    )  # fmt: skip
-    p.add_argument(
-        "--draw-strangers", action="store_true", help="draw 120 strangers with the base model alone, to calibrate with"
-    )
-    far = CalibrateOptions.far
-    p.add_argument(
-        "--far", type=number(Fraction), default=far, help=f"with --calibrate: share of others that may pass ({far})"
-    )
-
-
-def _judge(p: argparse.ArgumentParser) -> None:
-    p.add_argument("by", nargs="?", choices=get_args(JudgedBy), help="from now on; without it: show what it is")
-
-
-def _practice(p: argparse.ArgumentParser) -> None:
-    """``--character`` takes a number here. Without it, or with ``--list``: who there is."""
-    p.add_argument("--list", action="store_true", help="say who there is; the same as without a number")
-    p.add_argument(
-        "--start", type=number(Seed), metavar="NUMBER", help="begin with a practice character and its 12 sources"
-    )
-    p.add_argument(
-        "--sources", type=number(int), metavar="N",
-        help="with N of the 12 sources (1 to 12), such as 3; without --character or --start: for ten characters",
-    )  # fmt: skip
-    p.add_argument(
-        "--characters", type=number(int), metavar="N",
-        help="the whole run for N characters, from --character on or with some that no model knows, with intervals",
-    )  # fmt: skip
-    p.add_argument("--rounds", type=number(int), help="how often to train (2)")
-    p.add_argument("--seed", type=number(Seed), default=Wish.seed)
-    p.add_argument(
-        "--error", type=number(float), help="share of decisions that the simulated reviewer gets wrong (0.05)"
-    )
-    p.add_argument("--corrections", action="store_true", help="correct wrong edits and train the editor with them")
-
-
-def _card(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--version", help="version of the character's LoRA (default: newest; 'base' for none)")
-    p.add_argument("--strength", type=number(Weight), default=CardOptions.strength)
-    p.add_argument("--seed", type=number(Seed), default=CardOptions.seed)
-    _lora_rows(p)
-    p.add_argument("--of", default="", metavar="NAME", help="the card of any LoRA, whosever it is, as a yardstick")
-    p.add_argument("--step", type=number(Count), metavar="N", help="the LoRA as it was at this step of its training")
-    p.add_argument(
-        "--seeds", type=number(Tries), default=CardOptions.seeds, metavar="N",
-        help="make each cell with N seeds: the rate's interval is over cells then",
-    )  # fmt: skip
-    p.add_argument("--show", metavar="vN", help="show a card that was run instead of running one")
-    p.add_argument("--against", metavar="vN", help="with --show: cells gained and lost since that card (McNemar)")
-    p.add_argument("--export", type=file, metavar="FILE", help="write the card down: a file .md, .json or .html")
-
-
-def _editor(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--version", default="", metavar="vN", help="which editor LoRA (default: the newest)")
-    p.add_argument("--prove", action="store_true", help="make the held-out edits by the base, Enrich's LoRAs and it")
-    p.add_argument("--promote", action="store_true", help="let Enrich edit with it, if it won")
-    p.add_argument("--anyway", action="store_true", help="with --promote: though it has not won")
-
-
-def _rounds(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--lineage", action="store_true", help="also where each LoRA comes from, with counts")
-    p.add_argument("--export", type=file, metavar="FILE", help="write the rounds down, in Markdown")
-
-
-def _presets(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--init", action="store_true", help="make the folder, with a commented example of each kind")
-
-
-def _loras(p: argparse.ArgumentParser) -> None:
-    p.add_argument("name", nargs="?", default="", help="name or id of a LoRA (default: list all)")
-    p.add_argument("--steps", type=number(Steps), help="it was made for so many steps")
-    p.add_argument("--guidance", type=number(Guidance), help="it was made for this guidance scale")
-    p.add_argument(
-        "--schedule", action="append", default=[], metavar="KEY=VALUE",
-        help="a value of the noise schedule that it was made for, such as base_shift=1.0986",
-    )  # fmt: skip
-    p.add_argument("--as-known", action="store_true", help="forget what you said: what the catalogue knows holds again")
-    p.add_argument(
-        "--get", default="", metavar="WHAT",
-        help="download one: an entry of the catalogue, owner/name, owner/name/file.safetensors, or an address",
-    )  # fmt: skip
-    p.add_argument("--catalogue", action="store_true", help="list the LoRAs that are known, here or not")
-
-
-def _merge(p: argparse.ArgumentParser) -> None:
-    p.add_argument("loras", nargs="+", metavar="NAME=WEIGHT", help="two or more LoRAs of one model")
-    p.add_argument("--name", required=True, help="what the new LoRA is called")
-    p.add_argument("--rank", type=number(Rank), help="keep the best of this rank (default: all, their ranks add up)")
-
-
-def _models(p: argparse.ArgumentParser) -> None:
-    """Without an option: what there is, what is recommended here, what the character works with."""
-    p.add_argument("--generator", default="", metavar="MODEL", help="let the character be drawn by this model")
-    p.add_argument("--editor", default="", metavar="MODEL", help="let its pictures be edited by this model")
-    p.add_argument(
-        "--new-round", action="store_true",
-        help="also where something was made with the present model: that stays, the next training begins anew",
-    )  # fmt: skip
-    p.add_argument("--get", action="append", default=[], metavar="MODEL", help="download the weights of a model")
-    p.add_argument("--get-faces", default="", metavar="PACK", help="download a face pack")
-
-
-def _weights(p: argparse.ArgumentParser) -> None:
-    """Without an option: list them."""
-    p.add_argument("--make-copy", metavar="MODEL", help="make the quantized copy that is loaded from then on")
-    p.add_argument("--verify", metavar="NAME", help="read a copy whole and compare it with its hashes")
-    p.add_argument("--remove", metavar="NAME", help="remove a copy, by its name or its model's")
-
-
-def _backup(p: argparse.ArgumentParser) -> None:
-    p.add_argument("file", nargs="?", type=file, help="the file to write, or a folder for it (default: this folder)")
-
-
-def _restore(p: argparse.ArgumentParser) -> None:
-    p.add_argument("file", type=file, help="what `flenwheel backup` wrote; --workspace names the folder to make")
-
-
 def _nothing(p: argparse.ArgumentParser) -> None:
     del p
 
 
 Command = tuple[Callable[[argparse.Namespace], int], str, Callable[[argparse.ArgumentParser], None]]
 COMMANDS: dict[str, Command] = {
-    "practice": (practice_command.practice, "turn the wheel with a character that comes with FLENwheel", _practice),
-    "import": (import_command.bring_in, "take in pictures of a character, or LoRA files", _import),
-    "tag": (tag_command.tag, "say what pictures show, or who says so", _tag),
-    "crop": (crop_command.crop, "crop or turn sources; the files as they came in stay", _crop),
-    "captions": (captions_command.captions, "list, check and edit what pictures are learnt with", _captions),
-    "export": (export_command.export_it, "write a dataset for other trainers, or a LoRA for the world", _export),
+    "practice": (
+        practice_command.practice,
+        "turn the wheel with a character that comes with FLENwheel",
+        practice_command.options,
+    ),
+    "import": (import_command.bring_in, "take in pictures of a character, or LoRA files", import_command.options),
+    "tag": (tag_command.tag, "say what pictures show, or who says so", tag_command.options),
+    "crop": (crop_command.crop, "crop or turn sources; the files as they came in stay", crop_command.options),
+    "captions": (
+        captions_command.captions,
+        "list, check and edit what pictures are learnt with",
+        captions_command.options,
+    ),
+    "export": (
+        export_command.export_it,
+        "write a dataset for other trainers, or a LoRA for the world",
+        export_command.options,
+    ),
     "character": (
         character_command.character,
         "say what a character is; change, rename, archive or delete it",
-        _character,
+        character_command.options,
     ),
-    "survey": (survey_command.survey, "compare LoRAs on the same pictures and prompts", _survey),
-    "enrich": (making_command.enrich, "edit the sources along angle, light, background, expression, style", _enrich),
+    "survey": (survey_command.survey, "compare LoRAs on the same pictures and prompts", survey_command.options),
+    "enrich": (
+        making_command.enrich,
+        "edit the sources along angle, light, background, expression, style",
+        making_command.enrich_options,
+    ),
     "review": (
         review_command.review,
         "list a gate's pictures, decide on them, correct, filter, keep the best",
@@ -507,22 +156,54 @@ COMMANDS: dict[str, Command] = {
         "what a PNG tells of how it was made, and what of it is taken here",
         again_command.recipe_options,
     ),
-    "train": (commands.train, "train the next version of a LoRA", _train),
-    "editor": (editor_command.editor, "what corrections teach the editor, its proof, its way into Enrich", _editor),
-    "generate": (making_command.generate, "draw the character anew with its LoRA", _generate),
-    "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", _score),
-    "judge": (commands.judge, "what tells the character from others: its face, its look, or your eyes alone", _judge),
-    "card": (card_command.card, "run or show the model card", _card),
-    "rounds": (wheel_command.tell_rounds, "what each round learnt and its card says; whether to go on", _rounds),
-    "models": (models_command.models, "which models there are, what is recommended here; change or get them", _models),
+    "train": (commands.train, "train the next version of a LoRA", commands.train_options),
+    "editor": (
+        editor_command.editor,
+        "what corrections teach the editor, its proof, its way into Enrich",
+        editor_command.options,
+    ),
+    "generate": (making_command.generate, "draw the character anew with its LoRA", making_command.generate_options),
+    "score": (commands.score, "judge pictures again, or calibrate the line they are judged by", commands.score_options),
+    "judge": (
+        commands.judge,
+        "what tells the character from others: its face, its look, or your eyes alone",
+        commands.judge_options,
+    ),
+    "card": (card_command.card, "run or show the model card", card_command.options),
+    "rounds": (
+        wheel_command.tell_rounds,
+        "what each round learnt and its card says; whether to go on",
+        wheel_command.options,
+    ),
+    "models": (
+        models_command.models,
+        "which models there are, what is recommended here; change or get them",
+        models_command.options,
+    ),
     "unload": (unload_command.unload, "let a running studio give back the memory of its models", _nothing),
-    "loras": (lora_command.lora_files, "list LoRA files, or say what steps and guidance one was made for", _loras),
-    "merge": (merge_command.merge, "make one LoRA of several, and say what is lost", _merge),
-    "weights": (weights_command.model_weights, "which models are here or missing; copies of them", _weights),
+    "loras": (
+        lora_command.lora_files,
+        "list LoRA files, or say what steps and guidance one was made for",
+        lora_command.options,
+    ),
+    "merge": (merge_command.merge, "make one LoRA of several, and say what is lost", merge_command.options),
+    "weights": (
+        weights_command.model_weights,
+        "which models are here or missing; copies of them",
+        weights_command.options,
+    ),
     "status": (commands.status, "where the wheel stands", _nothing),
-    "presets": (commands.presets, "what of your own presets was read, and what is wrong with them", _presets),
+    "presets": (
+        commands.presets,
+        "what of your own presets was read, and what is wrong with them",
+        commands.presets_options,
+    ),
     "rebuild": (rebuild_command.rebuild, "restore lost records from the files alone", _nothing),
-    "backup": (backup_command.backup, "write the workspace into one file, without downloaded weights", _backup),
-    "restore": (backup_command.restore, "make a new workspace of a backup", _restore),
+    "backup": (
+        backup_command.backup,
+        "write the workspace into one file, without downloaded weights",
+        backup_command.backup_options,
+    ),
+    "restore": (backup_command.restore, "make a new workspace of a backup", backup_command.restore_options),
     "doctor": (commands.doctor, "what this machine has and what fits", _nothing),
 }

@@ -2,9 +2,18 @@
 
 import argparse
 
+from pipelines.domain.bounds import Rank
 from pipelines.domain.records import Job
 from pipelines.workflow import merging
 from studio.cli.answers import Answer, command, in_session_or_beside, lora_rows, work
+from studio.cli.values import number
+
+
+def options(p: argparse.ArgumentParser) -> None:
+    """What ``merge`` takes."""
+    p.add_argument("loras", nargs="+", metavar="NAME=WEIGHT", help="two or more LoRAs of one model")
+    p.add_argument("--name", required=True, help="what the new LoRA is called")
+    p.add_argument("--rank", type=number(Rank), help="keep the best of this rank (default: all, their ranks add up)")
 
 
 @command

@@ -13,6 +13,18 @@ from pipelines.workflow.face_packs import PackOffer
 from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session, in_session_or_beside, work
 
 
+def options(p: argparse.ArgumentParser) -> None:
+    """Without an option: what there is, what is recommended here, what the character works with."""
+    p.add_argument("--generator", default="", metavar="MODEL", help="let the character be drawn by this model")
+    p.add_argument("--editor", default="", metavar="MODEL", help="let its pictures be edited by this model")
+    p.add_argument(
+        "--new-round", action="store_true",
+        help="also where something was made with the present model: that stays, the next training begins anew",
+    )  # fmt: skip
+    p.add_argument("--get", action="append", default=[], metavar="MODEL", help="download the weights of a model")
+    p.add_argument("--get-faces", default="", metavar="PACK", help="download a face pack")
+
+
 @command
 def models(options: argparse.Namespace) -> Answer:
     """List, change, or download."""

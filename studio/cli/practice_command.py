@@ -21,10 +21,33 @@ from pipelines.workflow import sources
 from studio.cli.answers import Answer, Usage, command, in_session, work
 from studio.cli.progress import follow
 from studio.cli.speech import say, say_json
+from studio.cli.values import number
 
 MOST_ROUNDS, MOST_CHARACTERS = 100, 1000
 TICK = 2.0
 """Seconds between two lines of progress, in JSON."""
+
+
+def options(p: argparse.ArgumentParser) -> None:
+    """``--character`` takes a number here. Without it, or with ``--list``: who there is."""
+    p.add_argument("--list", action="store_true", help="say who there is; the same as without a number")
+    p.add_argument(
+        "--start", type=number(Seed), metavar="NUMBER", help="begin with a practice character and its 12 sources"
+    )
+    p.add_argument(
+        "--sources", type=number(int), metavar="N",
+        help="with N of the 12 sources (1 to 12), such as 3; without --character or --start: for ten characters",
+    )  # fmt: skip
+    p.add_argument(
+        "--characters", type=number(int), metavar="N",
+        help="the whole run for N characters, from --character on or with some that no model knows, with intervals",
+    )  # fmt: skip
+    p.add_argument("--rounds", type=number(int), help="how often to train (2)")
+    p.add_argument("--seed", type=number(Seed), default=Wish.seed)
+    p.add_argument(
+        "--error", type=number(float), help="share of decisions that the simulated reviewer gets wrong (0.05)"
+    )
+    p.add_argument("--corrections", action="store_true", help="correct wrong edits and train the editor with them")
 
 
 @command

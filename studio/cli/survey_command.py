@@ -2,13 +2,17 @@
 
 import argparse
 from dataclasses import asdict
+from typing import get_args
 
-from pipelines.domain.records import Character, Survey
+from pipelines.domain.bounds import Tries
+from pipelines.domain.records import Character, Survey, Way
 from pipelines.domain.shots import LoraStack
 from pipelines.session import Session
 from pipelines.workflow import loras, survey_analysis, survey_export
 from pipelines.workflow import survey as surveying
 from pipelines.workflow.characters import NotAllowed
+from pipelines.workflow.survey import SurveyOptions
+from studio.cli import asked
 from studio.cli.answers import (
     Answer,
     Told,
@@ -22,9 +26,35 @@ from studio.cli.answers import (
     picture_ids,
     written,
 )
+from studio.cli.values import file, number
 
 RECOMMENDED = "recommended"
 """What ``--decide`` takes beside the ways: that which the rules recommend."""
+
+
+def options(p: argparse.ArgumentParser) -> None:
+    """What ``survey`` takes."""
+    asked.sampling(p, SurveyOptions)
+    asked.beside(p)
+    p.add_argument("--stack", action="append", default=[], metavar="A=1.0+B=0.8", help="a LoRA or a combination")
+    p.add_argument("--prompt", action="append", default=[], help="preset such as background/forest, or your own words")
+    p.add_argument("--image", action="append", default=[], help="id of a source (default: the first five)")
+    p.add_argument(
+        "--seeds", type=number(Tries), default=SurveyOptions.seeds, metavar="N", help="so many pictures of each cell"
+    )
+    p.add_argument(
+        "--add-to", metavar="vN",
+        help="add these stacks, prompts, pictures and seeds to that survey: what it has is kept",
+    )  # fmt: skip
+    p.add_argument(
+        "--show", nargs="?", const="newest", metavar="vN", help="say what a survey has shown (default: the newest)"
+    )
+    p.add_argument("--export", type=file, metavar="FILE", help="write it down: a file .html, .md, .csv or .json")
+    p.add_argument(
+        "--decide", choices=(*get_args(Way), RECOMMENDED),
+        help="write down the decision on the newest survey, or that of --show; what the rules recommend, if you like",
+    )  # fmt: skip
+    p.add_argument("--reasons", default="")
 
 
 @command

@@ -7,10 +7,28 @@ from itertools import product
 from pipelines.domain.records import ImageRecord
 from pipelines.session import Session
 from pipelines.workflow import reading, review, sources, tagging, twins
+from pipelines.workflow.reading import READABLE
+from pipelines.workflow.tagging import WORDS
 from studio.cli.answers import Answer, Usage, character_of, command, in_session, in_session_or_beside, picture_ids, work
 
 SAID = {"leave_out": sources.remove, "take_back": sources.restore, "both_stay": twins.keep_both}
 """What can be said of sources besides what they show."""
+
+
+def options(p: argparse.ArgumentParser) -> None:
+    """What ``tag`` takes."""
+    for name, words in WORDS.items():
+        p.add_argument(f"--{name}", choices=words, help=f"the {name} that IMAGE shows")
+    p.add_argument(
+        "--read", action="store_true",
+        help="have a model that sees read the pictures: angle, expression, framing, pose and more; a tag of yours wins",
+    )  # fmt: skip
+    p.add_argument("--by", default="", metavar="READER", help="with --read: who (default: Settings, else who is here)")
+    p.add_argument("--kind", choices=READABLE, default="source", help="with --read: which pictures (default: source)")
+    p.add_argument("--leave-out", action="store_true", help="leave these sources out from now on; their files stay")
+    p.add_argument("--take-back", action="store_true", help="take sources that were left out back in")
+    p.add_argument("--both-stay", action="store_true", help="they are other pictures than those that they look like")
+    p.add_argument("images", nargs="*", metavar="IMAGE", help="ids of pictures, or their first characters")
 
 
 @command

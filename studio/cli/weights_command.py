@@ -11,6 +11,13 @@ from studio.cli.answers import Answer, Told, Usage, command, in_session, work
 from studio.cli.speech import say
 
 
+def options(p: argparse.ArgumentParser) -> None:
+    """Without an option: list them."""
+    p.add_argument("--make-copy", metavar="MODEL", help="make the quantized copy that is loaded from then on")
+    p.add_argument("--verify", metavar="NAME", help="read a copy whole and compare it with its hashes")
+    p.add_argument("--remove", metavar="NAME", help="remove a copy, by its name or its model's")
+
+
 @command
 def model_weights(options: argparse.Namespace) -> Answer:
     """List, or make, check or remove a copy. Listing and checking work beside a running studio."""

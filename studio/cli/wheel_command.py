@@ -6,6 +6,13 @@ from dataclasses import asdict
 from pipelines.storage.atomic import write_durably
 from pipelines.workflow import lineage, rounds
 from studio.cli.answers import Answer, Told, Usage, character_of, command, in_session
+from studio.cli.values import file
+
+
+def options(p: argparse.ArgumentParser) -> None:
+    """What ``rounds`` takes."""
+    p.add_argument("--lineage", action="store_true", help="also where each LoRA comes from, with counts")
+    p.add_argument("--export", type=file, metavar="FILE", help="write the rounds down, in Markdown")
 
 
 @command
