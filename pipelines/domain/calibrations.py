@@ -6,7 +6,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import Angle, Record, now
+from pipelines.domain.records import Record, now
+from pipelines.domain.scores import Angle
 
 
 class RejectRate(Frozen):

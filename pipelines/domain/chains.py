@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import Scores
+from pipelines.domain.scores import Scores
 from pipelines.domain.shots import Shot
 
 

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from pipelines.domain.base import Frozen
 from pipelines.domain.reading import Description, Reading
-from pipelines.domain.records import ImageRecord, Metric, Scores
+from pipelines.domain.records import ImageRecord, Metric
+from pipelines.domain.scores import Scores
 
 
 class Started(Frozen):

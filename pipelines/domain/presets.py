@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import Angle, Expression, Framing, Target
+from pipelines.domain.records import Target
 from pipelines.domain.sampling import Sampling
+from pipelines.domain.scores import Angle, Expression, Framing
 
 Role = Literal["generator", "editor"]
 """What a model is chosen for: pictures from words alone, or from pictures and words."""

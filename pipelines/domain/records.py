@@ -9,14 +9,17 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from pipelines.domain.base import Frozen
+from pipelines.domain.intake import Intake
 from pipelines.domain.reading import Description, Reading
 from pipelines.domain.sampling import Sampling
+from pipelines.domain.scores import (
+    Angle,
+    Expression,
+    Framing,
+    Scores,
+)
 from pipelines.domain.shots import ImageRef, LoraStack, Shot
 
-Angle = Literal["front", "half-left", "profile-left", "half-right", "profile-right", "back", "unsure"]
-Expression = Literal["neutral", "smiling", "angry", "sad", "unsure"]
-Framing = Literal["portrait", "bust", "full", "unsure"]
-"""How much of the figure is in the picture: a face, down to the chest or waist, head to feet."""
 ImageKind = Literal["source", "enriched", "synthetic", "survey", "card", "sample", "correction"]
 DatasetKind = Literal["source", "enriched", "synthetic", "pristine", "qwen_training"]
 Label = Literal["good", "needs_correction", "reject"]
@@ -30,16 +33,7 @@ Way = Literal["A", "B", "C", "D"]
 Who = Literal["human", "rule", "simulated"]
 JudgedBy = Literal["face", "look", "none"]
 """By what a character is told: its face, the look of its whole figure, or by a human's eyes alone."""
-FaceKind = Literal["", "none", "drawn", "photographed"]
-"""What face a picture that was brought in shows, if somebody looked."""
-IdentityVerdict = Literal["right", "unsure", "wrong", "cannot tell"]
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom, in pixels."""
-Turned = Literal[0, 90, 180, 270]
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
-
-ANGLES: tuple[Angle, ...] = ("profile-left", "half-left", "front", "half-right", "profile-right")
-EXPRESSIONS: tuple[Expression, ...] = ("neutral", "smiling", "angry", "sad")
 
 
 def now() -> datetime:
@@ -95,98 +89,6 @@ class Character(Record):
     def instance(self) -> str:
         """The words that stand for the character in a prompt: ``ohwx_char person``."""
         return f"{self.token} {self.class_prompt}"
-
-
-class Identity(Frozen):
-    """One recogniser's answer to "is it the same character?".
-
-    ``score`` is the cosine to the centroid of ``n`` references (``bin`` says which: an angle or ``all``); ``highest``
-    and ``mean`` are over the references one by one. ``threshold`` is the score from which it counts as right.
-    ``score`` is ``None`` when there was nothing to measure, which is an answer and not a failure. ``asked`` is the
-    number of sources that references were looked for in (0: not kept).
-    """
-
-    recogniser: str
-    model_hash: str
-    score: float | None = None
-    highest: float | None = None
-    mean: float | None = None
-    n: int = 0
-    asked: int = 0
-    bin: str = "all"
-    aggregator: str = "centroid"
-    threshold: float | None = None
-    verdict: IdentityVerdict = "cannot tell"
-    why: str = ""
-
-
-class Quality(Frozen):
-    """What can be measured of a picture without knowing whom it shows.
-
-    ``sharpness``: variance of the Laplacian on the 8-bit luma at 512 px on the long side; ``light``: mean luma 0-1;
-    ``contrast``: its standard deviation; ``issues`` says in words what is doubtful.
-    """
-
-    sharpness: float
-    light: float
-    contrast: float
-    issues: tuple[str, ...] = ()
-
-
-# detectors miss profiles and there is no face from behind: not measurable is never a failure (docs/numbers.md)
-FACELESS = ("profile-left", "profile-right", "back")
-
-
-class Scores(Frozen):
-    """All judgements of machines about one picture. ``faces`` is how many were found (``None``: not looked for).
-    ``kind`` is what face a source shows; ``face`` is where the face is that was compared.
-    ``pose`` (``none`` where no body can be seen, ``standing``, ``t-pose``, ``sitting``) and ``framing`` (``portrait``,
-    ``bust``, ``full``) are empty when nobody could tell."""
-
-    identity: Identity | None = None
-    second_opinion: Identity | None = None
-    faces: int | None = None
-    face: Box | None = None
-    kind: FaceKind = ""
-    angle: Angle = "unsure"
-    yaw: float | None = None
-    expression: Expression = "unsure"
-    pose: str = ""
-    framing: str = ""
-    quality: Quality | None = None
-
-    def lack_face(self, angle: str) -> bool:
-        """Whether no face was found in a picture that should show one: seen so, and of somebody whose sources have
-        faces, most of them."""
-        who = self.identity
-        return self.faces == 0 and angle not in FACELESS and who is not None and 2 * who.n > who.asked
-
-
-class Cut(Frozen):
-    """What was cut out of ``of`` (id), a picture as it was brought in: turned by ``turned`` degrees clockwise first,
-    then ``box``: left, top, right, bottom in pixels of what was turned."""
-
-    of: str
-    turned: Turned = 0
-    box: Box
-
-
-class Intake(Frozen):
-    """Where a picture that was not made here comes from. ``original`` is the kept file, byte for byte, ``caption`` the
-    one that came with it, letter for letter. ``doubts`` say what of it a LoRA should not learn, such as bars around it;
-    ``cut``: it is a part of another. ``like`` is the source (id) that it looked like when it came in, ``how`` in
-    words."""
-
-    filename: str
-    original: str
-    original_sha256: str
-    format: str
-    notes: tuple[str, ...] = ()
-    caption: str = ""
-    doubts: tuple[str, ...] = ()
-    cut: Cut | None = None
-    like: str = ""
-    how: str = ""
 
 
 class ImageRecord(Record):

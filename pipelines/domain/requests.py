@@ -8,7 +8,8 @@ from pydantic import Field, TypeAdapter
 from pipelines.domain.base import Frozen
 from pipelines.domain.presets import TrainingSettings
 from pipelines.domain.reading import Question
-from pipelines.domain.records import Angle, Target
+from pipelines.domain.records import Target
+from pipelines.domain.scores import Angle
 from pipelines.domain.shots import Adapter, ImageRef, Plan, Shot
 
 

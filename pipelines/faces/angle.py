@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from pipelines.domain.records import Angle
+from pipelines.domain.scores import Angle
 
 FRONT = 15.0
 HALF = (25.0, 60.0)

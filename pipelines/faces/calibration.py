@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines.domain.calibrations import RejectRate
 from pipelines.domain.rates import wilson
-from pipelines.domain.records import Angle
+from pipelines.domain.scores import Angle
 from pipelines.faces.identity import References, centroid
 
 FAR = 0.01

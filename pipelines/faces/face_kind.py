@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from pipelines.domain.records import FaceKind
+from pipelines.domain.scores import FaceKind
 from pipelines.faces.base import Face
 
 SURE = 0.89

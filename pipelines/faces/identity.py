@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.domain.records import Angle, Identity, IdentityVerdict
+from pipelines.domain.scores import Angle, Identity, IdentityVerdict
 from pipelines.domain.words import count
 from pipelines.faces.base import Thresholds, unit
 

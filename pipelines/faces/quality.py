@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from pipelines.domain.records import Quality
+from pipelines.domain.scores import Quality
 
 LOOK_AT = 512
 """Pixels of the longer side at which sharpness is measured; smaller pictures are not enlarged (that blurs them)."""

@@ -3,7 +3,8 @@
 import re
 
 from pipelines.domain.presets import Axis, Edit
-from pipelines.domain.records import Angle, Expression, ImageRecord
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.scores import Angle, Expression
 from pipelines.domain.shots import THEN
 from pipelines.planning import base
 

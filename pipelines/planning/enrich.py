@@ -9,7 +9,8 @@ from pydantic import Field
 from pipelines.domain.base import content_hash
 from pipelines.domain.bounds import Count, Each, Seed, Tries
 from pipelines.domain.presets import Axis, Edit
-from pipelines.domain.records import Angle, ImageRecord
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.scores import Angle
 from pipelines.domain.shots import Chain, LoraStack, Plan, Purpose, Shot
 from pipelines.planning import axes as axes_of
 from pipelines.planning import base, chains, references

@@ -4,7 +4,8 @@ LoRAs that go by one."""
 from collections.abc import Sequence
 
 from pipelines.domain.bounds import More
-from pipelines.domain.records import Angle, Expression, ImageRecord
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.scores import Angle, Expression
 from pipelines.planning import base
 
 TURN: dict[Angle, int] = {

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.domain.records import ANGLES, EXPRESSIONS, ImageRecord
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.scores import ANGLES, EXPRESSIONS
 from pipelines.practice.figures import CardFigures, Figures
 from pipelines.session import Session
 from pipelines.storage.presets import shipped

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipelines.domain.records import ANGLES, EXPRESSIONS, ImageRecord
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.scores import ANGLES, EXPRESSIONS
 from pipelines.domain.words import count
 from pipelines.practice.figures import CardFigures, Editor, Figures, Gain, Gate
 from pipelines.practice.poster import poster

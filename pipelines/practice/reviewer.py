@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from pipelines.domain.records import Angle, Decision, Expression, ImageRecord, Job, Label
+from pipelines.domain.records import Decision, ImageRecord, Job, Label
 from pipelines.domain.requests import ExamineRequest
+from pipelines.domain.scores import Angle, Expression
 from pipelines.domain.words import count
 from pipelines.session import Session
 from pipelines.workflow import datasets, review, sources

@@ -16,7 +16,8 @@ from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pipelines.domain.records import ImageKind, ImageRecord, Intake
+from pipelines.domain.intake import Intake
+from pipelines.domain.records import ImageKind, ImageRecord
 from pipelines.storage import colour, marks, signatures
 from pipelines.storage.atomic import remove, write_durably
 from pipelines.storage.names import harmless

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from pipelines.domain.records import Box
+from pipelines.domain.scores import Box
 
 if TYPE_CHECKING:
     import numpy as np

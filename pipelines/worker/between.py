@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pipelines.domain.best import rank
 from pipelines.domain.chains import Broken, why_broken
 from pipelines.domain.events import Event, Warned
-from pipelines.domain.records import ImageRecord, Scores
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.scores import Scores
 from pipelines.domain.shots import Chain
 
 UNCHECKED = (

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.domain.presets import ModelFamily
-    from pipelines.domain.records import ImageRecord, Scores
+    from pipelines.domain.records import ImageRecord
+    from pipelines.domain.scores import Scores
     from pipelines.engine.resident import Resident
     from pipelines.storage.presets import Presets
     from pipelines.storage.settings import Settings

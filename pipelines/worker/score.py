@@ -17,8 +17,8 @@ from PIL import Image
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, Progress, Scored, Started, Warned
-from pipelines.domain.records import EXPRESSIONS, Angle, Box, Expression, FaceKind, Identity, Quality, Scores
 from pipelines.domain.requests import Reference, ScoringSpec
+from pipelines.domain.scores import EXPRESSIONS, Angle, Box, Expression, FaceKind, Identity, Quality, Scores
 from pipelines.domain.shots import ImageRef
 from pipelines.faces import FaceSettings, recogniser
 from pipelines.faces.angle import angle_of

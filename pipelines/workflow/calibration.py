@@ -5,8 +5,9 @@ from math import ceil
 
 from pipelines.domain.calibrations import Calibration
 from pipelines.domain.rates import between
-from pipelines.domain.records import Character, Identity, ImageRecord, Job, LoraRecord
+from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord
 from pipelines.domain.requests import CalibrateRequest, Other, Reference, ScoreRequest
+from pipelines.domain.scores import Identity
 from pipelines.domain.words import count
 from pipelines.session import NotFound, Session
 from pipelines.workflow import characters, datasets, generate, judges, outsiders, render, review, sources

@@ -6,7 +6,8 @@ from itertools import combinations
 from statistics import fmean
 
 from pipelines.domain.rates import clustered, wilson
-from pipelines.domain.records import Card, Identity, ImageRecord, LoraRecord, TrainingRun
+from pipelines.domain.records import Card, ImageRecord, LoraRecord, TrainingRun
+from pipelines.domain.scores import Identity
 from pipelines.domain.words import count
 from pipelines.session import Session
 from pipelines.storage.pictures import hamming

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
 
-from pipelines.domain.records import Identity, ImageRecord
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.scores import Identity
 from pipelines.domain.seen import seen
 from pipelines.workflow.checkpoints import BARE, place
 

@@ -7,7 +7,9 @@ from typing import Literal
 
 from PIL import Image
 
-from pipelines.domain.records import Box, Cut, Decision, ImageRecord, Turned
+from pipelines.domain.intake import Cut, Turned
+from pipelines.domain.records import Decision, ImageRecord
+from pipelines.domain.scores import Box
 from pipelines.session import NotFound, Session
 from pipelines.storage import marks
 from pipelines.storage.intake import MIN_SIDE

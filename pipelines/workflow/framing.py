@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import get_args
 
-from pipelines.domain.records import Framing, ImageRecord
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.scores import Framing
 from pipelines.domain.seen import seen
 from pipelines.domain.shots import Shot
 from pipelines.domain.words import count

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, get_args
 
-from pipelines.domain.records import Angle, Character, Decision, Expression, Framing, ImageRecord, Job, JudgedBy
+from pipelines.domain.records import Character, Decision, ImageRecord, Job, JudgedBy
 from pipelines.domain.requests import Reference, ScoreRequest, ScoringSpec
+from pipelines.domain.scores import Angle, Expression, Framing
 from pipelines.domain.seen import seen
 from pipelines.domain.spelling import says
 from pipelines.domain.words import count

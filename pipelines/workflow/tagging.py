@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from pipelines.domain.records import Angle, Expression, Framing, ImageRecord
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.scores import Angle, Expression, Framing
 from pipelines.domain.seen import RECOGNISER, seen, witnesses
 from pipelines.session import Session
 from pipelines.workflow import reading as readers_of

@@ -15,8 +15,8 @@ from PIL import Image
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, Progress, Started
-from pipelines.domain.records import Angle
 from pipelines.domain.requests import ExamineRequest, TargetsRequest
+from pipelines.domain.scores import Angle
 from pipelines.faces import FaceSettings, recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import Attributes, Recogniser

@@ -1,7 +1,7 @@
 """What an independent recogniser reads in a picture of a practice character."""
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import Angle
+from pipelines.domain.scores import Angle
 
 
 class Said(Frozen):

@@ -3,7 +3,9 @@
 import argparse
 from typing import cast
 
-from pipelines.domain.records import Box, ImageRecord, Turned
+from pipelines.domain.intake import Turned
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.scores import Box
 from pipelines.session import Session
 from pipelines.workflow import cropping, sources
 from pipelines.workflow.cropping import TITLES as TITLES_OF_CROPS

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
-from pipelines.domain.records import PERSON, TOKEN, Angle, Character, Expression, JudgedBy, LoraRecord
+from pipelines.domain.records import PERSON, TOKEN, Character, JudgedBy, LoraRecord
+from pipelines.domain.scores import Angle, Expression
 from pipelines.domain.words import count
 from pipelines.models.lora_files import LoraRefused
 from pipelines.session import NotFound, Session

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from typing_extensions import TypedDict
 
-from pipelines.domain.records import ANGLES, EXPRESSIONS
+from pipelines.domain.scores import ANGLES, EXPRESSIONS
 from studio.components.painted import Painted
 
 Cell = tuple[str, str]

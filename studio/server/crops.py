@@ -7,7 +7,8 @@ from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import Box, Turned
+from pipelines.domain.intake import Turned
+from pipelines.domain.scores import Box
 from pipelines.workflow import cropping, sources
 from studio.server.in_words import InWords
 from studio.server.state import Studio

@@ -9,7 +9,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import Angle, Decision, Expression, Framing, ImageRecord, TrainingRun
+from pipelines.domain.records import Decision, ImageRecord, TrainingRun
+from pipelines.domain.scores import Angle, Expression, Framing
 from pipelines.domain.shots import ImageRef
 from pipelines.storage import pictures as files
 from pipelines.workflow import again, chains, datasets, review, sources

@@ -4,7 +4,8 @@ from textwrap import shorten
 
 from typing_extensions import TypedDict
 
-from pipelines.domain.records import IdentityVerdict, ImageRecord, Label, Verdict, Who
+from pipelines.domain.records import ImageRecord, Label, Verdict, Who
+from pipelines.domain.scores import IdentityVerdict
 from pipelines.workflow import review
 from pipelines.workflow.sources import angle_of, expression_of
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.records import ANGLES, EXPRESSIONS
+from pipelines.domain.scores import ANGLES, EXPRESSIONS
 from pipelines.workflow import review, review_order
 from studio.server import foresight, joined
 from studio.server.state import Studio

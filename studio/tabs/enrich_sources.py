@@ -14,7 +14,8 @@ from typing import get_args
 import gradio as gr
 from gradio.blocks import Block
 
-from pipelines.domain.records import Angle, Expression, ImageRecord, JudgedBy
+from pipelines.domain.records import ImageRecord, JudgedBy
+from pipelines.domain.scores import Angle, Expression
 from pipelines.workflow import characters, few_sources, practice, sources, twins
 from pipelines.workflow.sources import angle_of, expression_of
 from studio.components.captions_door import CaptionsDoor

@@ -14,7 +14,8 @@ import gradio as gr
 from gradio.blocks import Block
 
 from pipelines.domain.presets import TrainingPreset, TrainingSettings
-from pipelines.domain.records import ANGLES, Target
+from pipelines.domain.records import Target
+from pipelines.domain.scores import ANGLES
 from pipelines.engine.memory import predict_training
 from pipelines.session import NotFound
 from pipelines.workflow import render, training

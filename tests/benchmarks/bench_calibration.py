@@ -18,7 +18,7 @@ warnings.simplefilter("ignore", FutureWarning)  # insightface's own
 import numpy as np
 from PIL import Image
 
-from pipelines.domain.records import Angle
+from pipelines.domain.scores import Angle
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import Recogniser

@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.domain.rates import wilson
-from pipelines.domain.records import Angle
+from pipelines.domain.scores import Angle
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import Face, Recogniser

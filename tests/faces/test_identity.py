@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pipelines.domain.records import Angle
+from pipelines.domain.scores import Angle
 from pipelines.faces.base import Thresholds, unit
 from pipelines.faces.identity import References, against_centroid, centroid, identify, is_copy, leave_one_out, nothing
 

@@ -9,7 +9,8 @@ from full_disk import full_disk, writes_of
 from PIL import Image
 
 from pipelines.domain.events import Event, ImageMade, Scored, Started, Warned
-from pipelines.domain.records import DatasetVersion, ImageRecord, Job, Quality, Scores
+from pipelines.domain.records import DatasetVersion, ImageRecord, Job
+from pipelines.domain.scores import Quality, Scores
 from pipelines.queue.completions import Endings
 from pipelines.queue.recorder import RETRY, Recorder
 from pipelines.storage.settings import save

@@ -15,7 +15,8 @@ from test_worker_kills import APP, assert_each_once, is_gone, kill
 sys.path.append(str(Path(__file__).parents[1] / "queue"))
 from job_helpers import until
 
-from pipelines.domain.records import ImageRecord, Intake
+from pipelines.domain.intake import Intake
+from pipelines.domain.records import ImageRecord
 from pipelines.domain.requests import Reference, RenderRequest, ScoringSpec
 from pipelines.domain.shots import Plan, Purpose, Shot
 from pipelines.queue.job_queue import HANDLERS, JobQueue

@@ -13,8 +13,8 @@ from PIL import Image
 
 from labs.mini_training.faces.embedding import auc
 from labs.mini_training.faces.targets import ordered
-from pipelines.domain.records import EXPRESSIONS
 from pipelines.domain.requests import Reference, ScoringSpec
+from pipelines.domain.scores import EXPRESSIONS
 from pipelines.faces import recogniser
 from pipelines.faces.angle import angle_of
 from pipelines.faces.base import sure_attribute

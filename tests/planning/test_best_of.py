@@ -5,7 +5,8 @@ from test_plans import EDITOR, enriching, picture
 
 from pipelines.domain.best import rank
 from pipelines.domain.reading import Reading
-from pipelines.domain.records import Identity, ImageRecord, Scores
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.scores import Identity, Scores
 from pipelines.domain.shots import ImageRef, Plan
 from pipelines.planning import axes, base, enrich
 from pipelines.storage.presets import shipped

@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from pipelines.domain.records import ANGLES, Angle, Character, Expression, ImageRecord
+from pipelines.domain.records import Character, ImageRecord
+from pipelines.domain.scores import ANGLES, Angle, Expression
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.planning import axes, base, enrich, generate, model_card, survey
 from pipelines.storage.presets import shipped

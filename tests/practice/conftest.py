@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.domain.records import Card, Character, ImageRecord, Intake, Job, LoraRecord, now
+from pipelines.domain.intake import Intake
+from pipelines.domain.records import Card, Character, ImageRecord, Job, LoraRecord, now
 from pipelines.domain.requests import ExamineRequest
 from pipelines.domain.shots import ImageRef, Purpose, Shot
 from pipelines.session import Session

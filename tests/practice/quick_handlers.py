@@ -14,7 +14,7 @@ from safetensors.numpy import save
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import ImageMade, Measured, Progress, Scored, Started
-from pipelines.domain.records import Metric, Quality, Scores
+from pipelines.domain.records import Metric
 from pipelines.domain.requests import (
     CalibrateRequest,
     ExamineRequest,
@@ -24,6 +24,7 @@ from pipelines.domain.requests import (
     TargetsRequest,
     TrainRequest,
 )
+from pipelines.domain.scores import Quality, Scores
 from pipelines.domain.shots import Plan, Shot
 from pipelines.storage.atomic import file_hash, write_durably
 from pipelines.storage.pictures import read_recipe, save_picture

@@ -13,8 +13,9 @@ from PIL import Image
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import ImageMade, Measured, Memory, Preview, Progress, Scored, Started, StepDone, Warned
-from pipelines.domain.records import Metric, Quality, Scores
+from pipelines.domain.records import Metric
 from pipelines.domain.requests import RenderRequest, ScoreRequest, TrainRequest
+from pipelines.domain.scores import Quality, Scores
 from pipelines.domain.shots import Plan, Shot
 from pipelines.storage.pictures import read_recipe, save_picture
 from pipelines.worker.handlers import JobContext

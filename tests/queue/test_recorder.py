@@ -4,17 +4,8 @@ import pytest
 from job_helpers import scripted_plan
 
 from pipelines.domain.events import ImageMade, Measured, Memory, Preview, Progress, Scored, Started, StepDone, Warned
-from pipelines.domain.records import (
-    CurvePart,
-    DatasetVersion,
-    ImageKind,
-    ImageRecord,
-    Job,
-    Metric,
-    Quality,
-    Scores,
-    TrainingRun,
-)
+from pipelines.domain.records import CurvePart, DatasetVersion, ImageKind, ImageRecord, Job, Metric, TrainingRun
+from pipelines.domain.scores import Quality, Scores
 from pipelines.queue.recorder import Recorder, as_far_as_told
 from pipelines.storage.curves import curve
 from pipelines.storage.store import Store

@@ -17,7 +17,6 @@ from pipelines.domain.records import (
     CurvePart,
     DatasetVersion,
     Decision,
-    Identity,
     ImageRecord,
     Job,
     JobProgress,
@@ -25,11 +24,11 @@ from pipelines.domain.records import (
     Metric,
     Record,
     SavedStack,
-    Scores,
     Survey,
     TrainingRun,
 )
 from pipelines.domain.requests import CalibratedThreshold
+from pipelines.domain.scores import Identity, Scores
 from pipelines.domain.shots import Adapter, ImageRef
 from pipelines.storage.settings import BadSettings, load, save
 from pipelines.storage.store import BadRecord, Store

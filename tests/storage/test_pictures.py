@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from pipelines.domain.records import ImageRecord, Scores
+from pipelines.domain.records import ImageRecord
+from pipelines.domain.scores import Scores
 from pipelines.domain.shots import Adapter, ImageRef, LoraStack, Purpose, Shot
 from pipelines.storage import pictures
 from pipelines.storage.pictures import (

@@ -1,6 +1,6 @@
 """The presets as shipped."""
 
-from pipelines.domain.records import ANGLES, EXPRESSIONS
+from pipelines.domain.scores import ANGLES, EXPRESSIONS
 from pipelines.models.lora_files import inspect
 from pipelines.practice import reviewer
 from pipelines.storage.preset_files import PRESETS

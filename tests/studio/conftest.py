@@ -19,7 +19,9 @@ from playwright.sync_api import Browser, Page, Route
 from starlette.types import ASGIApp
 from studio_helpers import NASTY, Served
 
-from pipelines.domain.records import Decision, Identity, ImageRecord, Intake, Scores
+from pipelines.domain.intake import Intake
+from pipelines.domain.records import Decision, ImageRecord
+from pipelines.domain.scores import Identity, Scores
 from pipelines.domain.shots import ImageRef, Purpose, Shot
 from pipelines.storage.pictures import save_picture
 from pipelines.workflow import characters, datasets

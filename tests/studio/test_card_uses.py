@@ -12,8 +12,9 @@ from playwright.sync_api import Page, expect
 from studio_helpers import Served
 
 from pipelines.domain.reading import Reading
-from pipelines.domain.records import Card, Decision, ImageRecord, Job, Quality, Scores
+from pipelines.domain.records import Card, Decision, ImageRecord, Job
 from pipelines.domain.requests import ReadRequest
+from pipelines.domain.scores import Quality, Scores
 from studio import __main__ as cli
 from studio.server.state import Studio
 

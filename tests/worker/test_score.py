@@ -9,8 +9,9 @@ from skimage import data
 
 from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Progress, Scored, Started, Warned
+from pipelines.domain.intake import Intake
 from pipelines.domain.messages import Told
-from pipelines.domain.records import ImageRecord, Intake
+from pipelines.domain.records import ImageRecord
 from pipelines.domain.requests import Reference, ScoringSpec
 from pipelines.faces.facenet import WEIGHTS
 from pipelines.storage import pictures, settings

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from skimage import data
 
-from pipelines.domain.records import ImageRecord, Intake
+from pipelines.domain.intake import Intake
+from pipelines.domain.records import ImageRecord
 from pipelines.domain.requests import Reference, ScoringSpec
 from pipelines.storage import pictures, settings
 from pipelines.storage.workspace import Workspace

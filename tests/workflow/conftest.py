@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.domain.records import Character, Decision, Identity, ImageRecord, Scores
+from pipelines.domain.records import Character, Decision, ImageRecord
+from pipelines.domain.scores import Identity, Scores
 from pipelines.domain.shots import ImageRef, Purpose, Shot
 from pipelines.session import Session
 from pipelines.storage.pictures import save_picture

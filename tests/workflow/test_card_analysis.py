@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pipelines.domain.records import Card, Character, Decision, Identity, ImageRecord, LoraRecord, Scores, TrainingRun
+from pipelines.domain.records import Card, Character, Decision, ImageRecord, LoraRecord, TrainingRun
+from pipelines.domain.scores import Identity, Scores
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.session import Session
 from pipelines.workflow import card as cards

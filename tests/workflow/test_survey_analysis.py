@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from pipelines.domain.records import Character, Decision, Identity, ImageRecord, Scores, Survey
+from pipelines.domain.records import Character, Decision, ImageRecord, Survey
 from pipelines.domain.requests import RenderRequest
+from pipelines.domain.scores import Identity, Scores
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.session import NotFound, Session
 from pipelines.workflow import survey, survey_analysis, survey_export

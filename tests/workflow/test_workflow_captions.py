@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from pipelines.domain.base import content_hash
-from pipelines.domain.records import Angle, Character, Decision, Expression, ImageRecord, Scores
+from pipelines.domain.records import Character, Decision, ImageRecord
+from pipelines.domain.scores import Angle, Expression, Scores
 from pipelines.domain.spelling import says
 from pipelines.planning import enrich as planning
 from pipelines.planning import generate as generating

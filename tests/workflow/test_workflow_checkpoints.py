@@ -11,8 +11,9 @@ from safetensors.numpy import save_file
 from safetensors.torch import load_file as load_torch
 
 from pipelines.domain.presets import TrainingSettings
-from pipelines.domain.records import Character, Identity, ImageRecord, Job, LoraRecord, Scores, TrainingRun
+from pipelines.domain.records import Character, ImageRecord, Job, LoraRecord, TrainingRun
 from pipelines.domain.requests import TrainItem, TrainRequest
+from pipelines.domain.scores import Identity, Scores
 from pipelines.domain.shots import LoraStack, Purpose, Shot
 from pipelines.models import lora_export
 from pipelines.models.lora_export import Learned

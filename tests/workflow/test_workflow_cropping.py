@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 from skimage import data
 
-from pipelines.domain.records import Character, ImageRecord, Scores
+from pipelines.domain.records import Character, ImageRecord
+from pipelines.domain.scores import Scores
 from pipelines.session import NotFound, Session
 from pipelines.storage import marks
 from pipelines.workflow import cropping, sources

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, ImageOps
 from skimage import data
 
-from pipelines.domain.records import Character, Decision, Scores
+from pipelines.domain.records import Character, Decision
+from pipelines.domain.scores import Scores
 from pipelines.session import NotFound, Session
 from pipelines.workflow import enrich, few_sources, framing, sources, twins
 from pipelines.workflow.captions import caption

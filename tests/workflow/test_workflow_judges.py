@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.domain.records import Character, Identity, ImageRecord, Scores
+from pipelines.domain.records import Character, ImageRecord
+from pipelines.domain.scores import Identity, Scores
 from pipelines.queue.admission import NotAllowed
 from pipelines.session import Session
 from pipelines.workflow import calibration, characters, judges, review, sources

@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from pipelines.domain.events import Described, ReadOut
+from pipelines.domain.intake import Intake
 from pipelines.domain.reading import Description, Reading
-from pipelines.domain.records import Character, Identity, ImageRecord, Intake, Job, Quality, Scores
+from pipelines.domain.records import Character, ImageRecord, Job
 from pipelines.domain.requests import CaptionRequest, ReadRequest
+from pipelines.domain.scores import Identity, Quality, Scores
 from pipelines.domain.seen import seen
 from pipelines.queue.admission import NotAllowed
 from pipelines.queue.recorder import Recorder

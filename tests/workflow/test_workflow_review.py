@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.domain.records import Decision, Identity, ImageRecord, Scores, new_id
+from pipelines.domain.records import Decision, ImageRecord, new_id
+from pipelines.domain.scores import Identity, Scores
 from pipelines.domain.shots import Purpose, Shot
 from pipelines.session import Session
 from pipelines.storage.pictures import hamming, save_picture

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.domain.records import Character, ImageRecord, Quality, Scores
+from pipelines.domain.records import Character, ImageRecord
+from pipelines.domain.scores import Quality, Scores
 from pipelines.session import Session
 from pipelines.workflow import sources, tagging
 from pipelines.workflow.captions import caption
