@@ -46,7 +46,7 @@ def _proof(n: int) -> list[str]:
     ]
     if n <= sources.OTHERS:
         lines.append(
-            f"With fewer than {sources.OTHERS + 1} sources nobody can notice that one shows somebody else: look at"
+            f"With fewer than {count(sources.OTHERS + 1, 'source')} nobody can notice that one shows somebody else: look at"
             f" {'it' if n == 1 else 'them'} yourself."
         )
     if n == 1:
