@@ -46,8 +46,8 @@ def _proof(n: int) -> list[str]:
     ]
     if n <= sources.OTHERS:
         lines.append(
-            f"With fewer than {count(sources.OTHERS + 1, 'source')} nobody can notice that one shows somebody else: look at"
-            f" {'it' if n == 1 else 'them'} yourself."
+            f"With fewer than {count(sources.OTHERS + 1, 'source')} nobody can notice that one shows somebody else:"
+            f" look at {'it' if n == 1 else 'them'} yourself."
         )
     if n == 1:
         lines.append("With one source the line cannot be calibrated at all: it has nothing to be held against.")
