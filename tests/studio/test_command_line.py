@@ -11,7 +11,7 @@ import numpy as np
 import pillow_heif
 import pytest
 from own_presets import own_flux
-from PIL import Image
+from PIL import Image, ImageOps
 from studio_helpers import damaged_workspace
 
 from pipelines.domain.records import Decision, ImageRecord, Job
@@ -194,7 +194,9 @@ def test_a_picture_is_corrected_with_a_better_try_or_with_a_file(
     status, told = run("review", "--correct", wrong[:16], "--with", better[:16], "--reason", "the ear")
     assert status == 0 and told["correction"]["target"]["id"] == better
     assert told["correction"]["what_was_wrong"] == "the ear"
-    status, told = run("review", "--correct", wrong[:16], "--with", str(pictures / "0.png"))
+    corrected = workspace_root.parent / "corrected.png"
+    ImageOps.invert(Image.open(pictures / "0.png").convert("RGB")).save(corrected)
+    status, told = run("review", "--correct", wrong[:16], "--with", str(corrected))
     assert status == 0 and told["correction"]["target"]["id"] not in (wrong, better)
     status, told = run("review", "--correct", wrong[:16], "--with", wrong[:16])
     assert status == 1 and "correct itself" in told["error"]
