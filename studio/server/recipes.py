@@ -12,6 +12,7 @@ from pipelines.domain.recipes import Recipe
 from pipelines.domain.records import SavedStack
 from pipelines.session import NotFound
 from pipelines.storage import pictures
+from pipelines.storage.atomic import write_durably
 from pipelines.workflow import loras, recipes, review, sources
 from studio.server import choices
 from studio.server.in_words import Done, InWords
@@ -42,7 +43,7 @@ def recipe_routes(studio: Studio) -> APIRouter:
             raise ValueError(f"That file is larger than {LARGEST // 1024**2} MB.")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "dropped.png"
-            path.write_bytes(data)
+            write_durably(path, data, sync=False)
             recipe = recipes.of_file(path)
         return _use(studio, recipe)
 
