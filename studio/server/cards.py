@@ -172,7 +172,7 @@ def card_report_routes(studio: Studio) -> APIRouter:
         found = card_report.compare(studio.session, of(first), of(second))
         return {"gained": list(found.gained), "lost": list(found.lost), "p": found.p, "words": found.words}
 
-    @router.post("/cards/{version}/read")
+    @router.post("/cards/{version}/read", dependencies=[for_the_shown(studio)])
     def read(version: str) -> JobBegun:
         """Have angle and expression read off the pictures of a card."""
         images = datasets.pictures(studio.session, studio.character_id, "card", of(version).version)

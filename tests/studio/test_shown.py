@@ -25,7 +25,8 @@ Put = Callable[..., ImageRecord]
 
 def acting(studio: Studio) -> dict[str, APIRoute]:
     """Routes that write for the character that is worked on, by path."""
-    found = [route for route in api_routes(own(studio)) if "POST" in route.methods]
+    posts = (route for route in api_routes(own(studio)) if "POST" in route.methods)
+    found = [route for route in posts if "{character_id}" not in route.path]  # others name theirs
     return {route.path: route for route in found if "studio.character_id" in inspect.getsource(route.endpoint)}
 
 
@@ -33,7 +34,7 @@ def test_every_route_that_acts_for_the_character_asks_for_whom(client: TestClien
     found = acting(studio)
     assert {"/cards", "/review/filter", "/sources", "/captions/change", "/thresholds", "/review/pristine"} <= set(found)
     for path in found:
-        answer = client.post(path, headers={HEADER: "somebody-else"}, json={})
+        answer = client.post(path.replace("{", "").replace("}", ""), headers={HEADER: "somebody-else"}, json={})
         assert (answer.status_code, answer.json()["detail"]) == (422, STALE), path
     assert not studio.session.store.all(Job)
 

@@ -72,12 +72,13 @@ export class Gauge {
 /** Where a card is right, and how far its pictures are from the sources; folded until it is asked for. */
 export class Analysis {
   constructor() {
-    this.node = h("details", { id: "card-analysis", class: "dim", hidden: true });
+    this.node = h("details", { id: "card-analysis", class: "dim nothing" });
   }
 
   /** @param {CardSummary | undefined} shown */
   paint(shown) {
-    this.node.hidden = !shown || shown.rate.open || shown.rate.missing === shown.rate.total;
+    const nothing = !shown || shown.rate.open || shown.rate.missing === shown.rate.total;
+    this.node.classList.toggle("nothing", nothing); // its place stays: the poster does not move between versions
     const lines = shown ? [...shown.parts, shown.drift] : [];
     const items = lines.map((line) => h("li", {}, line));
     put(this.node, h("summary", {}, "By angle, expression and body; drift"), h("ul", {}, items));
