@@ -26,6 +26,7 @@ def open_here(served: Served) -> Served:
     return served
 
 
+@pytest.mark.slow
 def test_a_job_is_handed_over_followed_and_told_as_ever(
     open_here: Served, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,6 +63,7 @@ def test_a_pack_is_got_and_judges_from_then_on(with_pack: Session, tmp_path: Pat
         face_packs.obtain(session, "x")
 
 
+@pytest.mark.slow
 def test_without_a_network_the_button_says_so(session: Session, tmp_path: Path) -> None:
     """HF_HUB_OFFLINE is set for all tests."""
     session.settings = session.settings.model_copy(update={"insightface_root": tmp_path})

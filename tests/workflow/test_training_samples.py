@@ -33,6 +33,7 @@ def edits(session: Session, ada: Character, put: Put) -> Character:
     source = put("source", label="good")
     session.store.put(source.model_copy(update={"width": 3024, "height": 4032}))
     wrong, better = put("enriched", sources=(source.ref,)), put("enriched", sources=(source.ref,))
+    session.store.put(better.model_copy(update={"width": 896, "height": 1184}))  # as the editor makes them of it
     review.correct_with(session, wrong.id, better.id, "the nose")
     return who
 

@@ -62,6 +62,7 @@ def test_the_line_is_drawn_kept_reported_and_used(session: Session) -> None:
     _too_few_others_leave_the_starting_values_in_use(session)
 
 
+@pytest.mark.slow
 def test_a_model_without_a_hub_is_not_of_the_mini_world(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """FLUX in a folder of one's own: drawn strangers are no impostors of a photographed person."""
     assert calibration.estimate(session, "cleo").others == 12 + 9

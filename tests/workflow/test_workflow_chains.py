@@ -58,6 +58,7 @@ def label(session: Session, image: ImageRecord, value: str) -> None:
     review.decide(session, [Decision(image=image.id, who="human", action="label", value=value)])
 
 
+@pytest.mark.slow
 def test_each_step_is_made_of_the_one_before_and_can_be_made_again(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session)

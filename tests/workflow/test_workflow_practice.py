@@ -49,6 +49,7 @@ def test_twelve_sources_as_a_real_bootstrap_would_be(cleo_session: Session, prac
     assert list(session.workspace.path("cache/practice/cleo").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_being_told_twice_of_the_end_changes_nothing(cleo_session: Session) -> None:
     session = cleo_session
     before = sources.sources(session, "cleo")

@@ -68,6 +68,7 @@ def test_what_is_in_the_trash_is_refused_everywhere_and_comes_back_whole(
     assert session.character(ada.id) == ada and session.store.get(ImageRecord, image.id) == image
 
 
+@pytest.mark.slow
 def test_a_job_at_work_keeps_its_character_and_none_begins_for_one_in_the_trash(
     session: Session, ada: Character, put: Put
 ) -> None:
