@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -33,6 +34,7 @@ from studio.cli.speech import say, say_json
 DEFAULT_WORKSPACE = Path("~/FLENwheel")
 NOBODY = "There is no character yet: flenwheel import --new NAME --may-use FILES, or flenwheel practice"
 
+Form = TypeVar("Form", bound=str)
 Told = dict[str, object]
 """An answer in JSON."""
 Answer = tuple[Told, str]
@@ -182,11 +184,12 @@ def pairs(given: Iterable[str], what: str, example: str) -> Iterator[tuple[str, 
         yield key.strip(), value.strip()
 
 
-def written(file: Path, forms: Sequence[str], what: str, text: Callable[[str], str]) -> str:
+def written(file: Path, forms: Sequence[Form], what: str, text: Callable[[Form], str]) -> str:
     """Write something down in the form that the file's name asks for; says where. Raises Usage for another form, and
     for a file that is there."""
-    form = file.suffix.removeprefix(".").lower()
-    if form not in forms:
+    named = file.suffix.removeprefix(".").lower()
+    form = next((form for form in forms if form == named), None)
+    if form is None:
         raise Usage(f"{what} is written as .{', .'.join(forms)}: {file.name} is none of these.")
     if file.exists():
         raise Usage(f"{file} is there already, and nothing is overwritten: name another file.")

@@ -79,7 +79,11 @@ def card(options: argparse.Namespace) -> Answer:
             data["against"] = asdict(compared) | {"words": compared.words}
             told.append(compared.words)
         if options.export:
-            told.append(written(options.export, card_report.FORMS, "A card", lambda form: _text(session, made, form)))
+            told.append(
+                written(
+                    options.export, card_report.FORMS, "A card", lambda form: card_report.export(session, made, form)
+                )
+            )
         return data, "\n".join(told)
 
 
@@ -110,7 +114,3 @@ def _shown_card(session: Session, character: Character, version: str | None) -> 
     if not made:
         raise NotFound(f"{character.name} has no card {version or ''}.")
     return made[-1]
-
-
-def _text(session: Session, made: Card, form: str) -> str:
-    return card_report.export(session, made, form)  # type: ignore[arg-type]

@@ -103,14 +103,17 @@ def _show(session: Session, made: Survey, options: argparse.Namespace) -> Answer
     way = f"{found.way}: {surveying.CHOICES[found.way]} ({found.stack})" if found.way else "nothing yet"
     told += [f"recommended by the rules: {way}", *(f"  {why}" for why in found.reasons)]
     if options.export:
-        told.append(written(options.export, survey_export.FORMS, "A survey", lambda form: _text(session, made, form)))
+        told.append(
+            written(
+                options.export,
+                survey_export.FORMS,
+                "A survey",
+                lambda form: survey_export.export(session, made.id, form),
+            )
+        )
     data: Told = {"survey": made.model_dump(mode="json"), "standings": [asdict(s) for s in standings]}
     data |= {"pairs": [asdict(p) for p in pairs], "agreement": asdict(agreed), "recommendation": asdict(found)}
     return data, "\n".join(told)
-
-
-def _text(session: Session, made: Survey, form: str) -> str:
-    return survey_export.export(session, made.id, form)  # type: ignore[arg-type]
 
 
 def _decide(session: Session, character: Character, options: argparse.Namespace) -> Answer:
