@@ -68,11 +68,7 @@ def add(
     for name, data, caption in brought.pictures:
         try:
             picture = examine(data, name, first_frame=first_frame)
-            known = _same_pixels(session, character_id, picture)
-            if known and _stands(session, known):
-                raise Refused(f"{picture.name}: this picture is already among the sources.")
-            if known and any(cut_of(s) == known.id for s in sources(session, character_id)):
-                raise Refused(f"{picture.name}: this picture is already among the sources, cropped.")
+            known = _known(session, character_id, picture)
         except Refused as refusal:
             arrival.refused.append((name, str(refusal)))
             continue
@@ -101,6 +97,16 @@ def add(
         arrival.admitted.append(_taken_in(session, image, version))
     arrival.notes += _without_token(character, arrival.admitted)
     return arrival
+
+
+def _known(session: Session, character_id: str, picture: Examined) -> ImageRecord | None:
+    """The record of the same pixels, if they were here before. Raises Refused when they are among the sources now."""
+    known = _same_pixels(session, character_id, picture)
+    if known and _stands(session, known):
+        raise Refused(f"{picture.name}: this picture is already among the sources.")
+    if known and any(cut_of(s) == known.id for s in sources(session, character_id)):
+        raise Refused(f"{picture.name}: this picture is already among the sources, cropped.")
+    return known
 
 
 def none_would_do(files: Iterable[tuple[str, bytes | Path]], *, first_frame: bool = False) -> list[tuple[str, str]]:

@@ -101,13 +101,21 @@ def lora_place_routes(studio: Studio) -> APIRouter:
         name = f"{slug(found.lora.name, 'lora', 120)}{found.file.suffix}"
         return FileResponse(found.file, filename=name, media_type="application/octet-stream")
 
-    @router.post("/loras/{lora_id}/open", dependencies=[Depends(only_from_here)])
+    router.include_router(_folder_routes(studio))
+    return router
+
+
+def _folder_routes(studio: Studio) -> APIRouter:
+    """What names folders of this machine, for its own browser alone."""
+    router = APIRouter(route_class=InWords, dependencies=[Depends(only_from_here)])
+
+    @router.post("/loras/{lora_id}/open")
     def open_folder(lora_id: str) -> Done:
         """Show the file's folder in this machine's own program for folders."""
         _show(lora_folder.place(studio.session, lora_id).file.parent)
         return {"ok": True}
 
-    @router.post("/loras/{lora_id}/write", dependencies=[Depends(only_from_here)])
+    @router.post("/loras/{lora_id}/write")
     def write(lora_id: str, goes: LoraGoes) -> LoraWent:
         """Write the LoRA, or what it was trained with, into a folder of this machine."""
         folder = Path(goes.folder.strip()).expanduser()
