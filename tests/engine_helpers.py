@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
@@ -71,6 +72,12 @@ def put_in_card(monkeypatch: pytest.MonkeyPatch, gib: int = 24) -> None:
     monkeypatch.setattr(cards, "cards", lambda: [Card("GPU-1", "a card", gib * 2**30)])
     monkeypatch.setattr(cards, "torch_computes_on_cards", lambda: True)
     monkeypatch.delenv(cards.VISIBLE, raising=False)
+
+
+def put_memory_in(monkeypatch: pytest.MonkeyPatch, gib: int = 256) -> None:
+    """From now on so much memory is free, as far as planning goes: what is foretold depends on what is free."""
+    told = psutil.virtual_memory()._replace(total=gib * 2**30, available=gib * 2**30)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: told)
 
 
 def family(name: str) -> ModelFamily:

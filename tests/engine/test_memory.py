@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from engine_helpers import FLUX, QWEN, family, put_in_card, shot, tensor_shapes
+from engine_helpers import FLUX, QWEN, family, put_in_card, put_memory_in, shot, tensor_shapes
 
 from pipelines.domain.presets import Geometry, TrainingSettings
 from pipelines.engine import memory
@@ -30,6 +30,12 @@ ALL_OF_QWEN = (
 def card(monkeypatch: pytest.MonkeyPatch) -> None:
     """A card of 24 GiB: the published figures are for bfloat16."""
     put_in_card(monkeypatch)
+
+
+@pytest.fixture
+def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory for all there is: nothing is spared."""
+    put_memory_in(monkeypatch)
 
 
 def kept_gib(name: str) -> float:
@@ -84,7 +90,7 @@ def test_training_takes_what_was_calculated(
     assert prediction.phase_gib("train") == pytest.approx(gib + kept_gib(name), abs=0.06)
 
 
-def test_training_grows_with_what_makes_it_grow(workspace: Workspace) -> None:
+def test_training_grows_with_what_makes_it_grow(roomy: None, workspace: Workspace) -> None:
     def gib(**changes) -> float:
         settings = TrainingSettings(**{"rank": 16, "resolution": 512, **changes})
         return predict_training(family("flux1-dev"), settings, workspace, Settings(device="cpu")).phase_gib("train")
@@ -106,7 +112,7 @@ def test_a_refusal_says_how_much_and_what_to_do(card: None, workspace: Workspace
 
 
 def test_a_cpu_that_does_not_compute_bfloat16_needs_more(
-    card: None, monkeypatch: pytest.MonkeyPatch, workspace: Workspace
+    card: None, roomy: None, monkeypatch: pytest.MonkeyPatch, workspace: Workspace
 ) -> None:
     def phases(device: Literal["auto", "cpu"], bfloat16: bool) -> dict[str, dict[str, float]]:
         monkeypatch.setattr(memory, "computes_bfloat16", lambda kind: bfloat16 or kind == "cuda")
@@ -121,7 +127,9 @@ def test_a_cpu_that_does_not_compute_bfloat16_needs_more(
 
 
 @pytest.mark.parametrize("name", [FLUX, QWEN])
-def test_headers_foretell_what_the_loaded_model_holds(name: str, resident: Resident, settings: Settings) -> None:
+def test_headers_foretell_what_the_loaded_model_holds(
+    name: str, roomy: None, resident: Resident, settings: Settings
+) -> None:
     forecast = predict_render(family(name), [], resident.workspace, settings).phases["denoise"]
     with resident.use(family(name)) as driver:
         for part in family(name).parts:
@@ -135,7 +143,7 @@ def test_headers_foretell_what_the_loaded_model_holds(name: str, resident: Resid
             assert forecast[part] * 2**30 == pytest.approx(held, rel=0.06)
 
 
-def test_larger_pictures_and_more_sources_take_more(workspace: Workspace, settings: Settings) -> None:
+def test_larger_pictures_and_more_sources_take_more(roomy: None, workspace: Workspace, settings: Settings) -> None:
     def peak(*shots) -> float:
         return predict_render(family(QWEN), shots, workspace, settings).phase_gib("denoise")
 

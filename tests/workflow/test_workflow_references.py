@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engine_helpers import put_memory_in
 from PIL import Image
 
 from pipelines.domain.records import Character, Decision, ImageRecord
@@ -59,7 +60,10 @@ def picture(session: Session, seed: int) -> Path:
     return path
 
 
-def test_more_pictures_take_more_memory(session: Session, ada: Character, put: Any) -> None:
+def test_more_pictures_take_more_memory(
+    session: Session, ada: Character, put: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_memory_in(monkeypatch)
     first, *_ = (put("source") for _ in range(3))
     family = session.presets.models["qwen-image-edit-2509"]
     session.store.put(ada.model_copy(update={"editor": family.name}))

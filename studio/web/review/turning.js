@@ -28,6 +28,7 @@ export class Turning {
     }
     this.act(entry, back);
     if (review.model.tiles.has(entry.tile)) review.model.goTo(entry.tile);
+    review.model.refresh(); // what stands in the filter again is seen again, all of it
     review.view.say(`${back ? "undone" : "redone"}: ${entry.words}`);
     review.paint("picture");
   }
@@ -62,7 +63,8 @@ export class Turning {
       );
       if (back) entry.undone = answer.id;
       settle(answer);
-      review.paint("picture");
+      review.model.refresh();
+      review.paint("all");
     };
     this.asking = this.asking.then(() => attempt(ask));
   }
