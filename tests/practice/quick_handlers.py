@@ -69,7 +69,7 @@ def render(request: RenderRequest, context: JobContext) -> dict[str, Any]:
 def _make(plan: Plan, shot: Shot, context: JobContext) -> Any:
     time.sleep(SECONDS)
     fields = {"character": plan.character, "kind": plan.kind, "version": plan.version}
-    drawn = _noise(f"{shot.purpose.cell} {shot.seed} {shot.stack.label}")  # the same in every run, as ids of files are not
+    drawn = _noise(f"{shot.purpose.cell} {shot.seed} {shot.stack.label}")  # ids of files differ by run, this does not
     return save_picture(
         context.workspace, drawn, **fields, path=plan.path(shot), shot=shot, job=context.job, seconds=SECONDS
     )
