@@ -45,7 +45,6 @@ from starlette.routing import Mount
 from pipelines.storage.atomic import make_folder
 from pipelines.workflow.opening import open_session
 from studio.components.forms import hear_all
-from studio.components.island import Island
 from studio.components.job_bar import JobBar
 from studio.components.rail import Header
 from studio.components.shell import Shell
@@ -78,14 +77,13 @@ def page(studio: Studio) -> gr.Blocks:
     with GuardedBlocks(title="FLENwheel", analytics_enabled=False, fill_width=True) as blocks:
         Header(elem_id="header")
         Start(elem_id="start")
-        shell = Shell(changed=Island("changed", elem_id="changed", elem_classes="flen-hidden"))
         made = []
         with gr.Tabs(elem_id="tabs", selected="enrich"):
             for name, title, tab in TABS:
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}"):
-                    made.append((tab, tab.build(studio)))
+                    made.append((tab, tab.build(studio), Shell(name)))
         JobBar(elem_id="job-bar")
-        for tab, parts in made:
+        for tab, parts, shell in made:
             tab.wire(parts, studio, shell)
         hear_all(blocks)
     return blocks

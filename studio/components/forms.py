@@ -25,7 +25,7 @@ Event = dict[str, Any]
 Form = TypeVar("Form")
 Choice = TypeVar("Choice")
 
-QUIET: Event = {"api_visibility": "private", "show_progress": "hidden"}
+QUIET: Event = {"api_visibility": "private", "show_progress": "hidden", "show_progress_on": []}
 
 
 def event(

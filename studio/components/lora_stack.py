@@ -23,7 +23,6 @@ from pipelines.workflow import loras, shared_loras
 from pipelines.workflow.characters import NotAllowed
 from studio.components.forms import Event, Updates, Value, Values, between, event, text
 from studio.components.painted import Words
-from studio.components.shell import Shell
 from studio.server.state import Studio
 
 Role = Literal["editor", "generator"]
@@ -173,8 +172,9 @@ def _row(prefix: str) -> Row:
     return Row(frame, use, weight, remove)
 
 
-def wire(rows: LoraRows, studio: Studio, shell: Shell, then: Event) -> None:
-    """Wire a stack. ``then`` is what happens after every change of it."""
+def wire(rows: LoraRows, studio: Studio, then: Event) -> Event:
+    """Wire a stack. ``then`` is what happens after every change of it. Gives what keeps it fresh, for its tab to
+    follow."""
     ask = partial(read, rows)
     known, shown = rows.inputs, rows.outputs
     for n, row in enumerate(rows.pool):
@@ -189,7 +189,7 @@ def wire(rows: LoraRows, studio: Studio, shell: Shell, then: Event) -> None:
     told = [rows.saved, rows.name, rows.message]
     rows.save.click(**event(ask, partial(save_as, studio, rows), [rows.name, *known], told))
     seen = [rows.at, rows.add, rows.saved, *shown]
-    shell.follow(event(ask, partial(follow, studio, rows), [rows.at], seen), then)
+    return event(ask, partial(follow, studio, rows), [rows.at], seen)
 
 
 def family_of(studio: Studio, role: Role) -> str:

@@ -247,7 +247,7 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     wider = event(dict, partial(for_few, studio, tab), [], [*groups, tab.chains, tab.numbers.per_source])
     tab.few.click(**wider).then(**edit)
     enrich_sources.wire(tab.sources, studio, look)
-    lora_stack.wire(tab.loras, studio, shell, look)
+    stack = lora_stack.wire(tab.loras, studio, look)
     foot = tab.foot
     foot.preview.click(**event(ask, partial(make, studio, True), choice))
     foot.make.click(**event(ask, partial(make, studio, False), choice))
@@ -255,7 +255,7 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     seen = [*tab.sources.outputs, *tab.sources.said_of_one, *foot.outputs, *foot.weights.outputs, tab.whose]
     seen += [*tab.beside.all, *tab.numbers.all, *groups, tab.chains, tab.own, tab.words, tab.few]
     followed = event(ask, partial(refresh, studio, tab), [tab.sources.picker, tab.whose], seen)
-    shell.follow(followed, look)
+    shell.follow(stack, followed, look)
 
 
 def editor_of(studio: Studio) -> str:

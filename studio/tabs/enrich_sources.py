@@ -166,7 +166,7 @@ def wire(column: Sources, studio: Studio, look: Event) -> None:
     column.undo.click(**back).then(**look)
     dropped = [column.drop, column.first_frame, column.picker]
     taken = event(ask, partial(arrive, studio, column), dropped, [column.drop, column.arrival, *column.outputs])
-    taken["show_progress"] = "full"
+    taken.update(show_progress="full", show_progress_on=None)  # on all that arrives
     arrived = column.drop.upload(**taken)
     arrived.then(**look)
     arrived.then(partial(measure, studio), None, None, **QUIET)

@@ -248,7 +248,7 @@ def wire(tab: GenerateTab, studio: Studio, shell: Shell) -> None:
     for part in chosen.edited:
         edited(part)(**edit)
     chosen.strength.release(**edit)
-    lora_stack.wire(tab.loras, studio, shell, look)
+    stack = lora_stack.wire(tab.loras, studio, look)
     foot.preview.click(**event(ask, partial(make, studio, True), choice))
     foot.make.click(**event(ask, partial(make, studio, False), choice))
     foot.weights.button.click(lambda: obtain(studio, generator_of(studio)), None, None, **QUIET)
@@ -257,7 +257,7 @@ def wire(tab: GenerateTab, studio: Studio, shell: Shell) -> None:
     seen = [tab.newest, tab.histogram, tab.filter, tab.filtered, *foot.outputs, *foot.weights.outputs, tab.whose]
     seen += chosen.all
     known = [tab.newest, tab.histogram, tab.whose]
-    shell.follow(event(ask, partial(refresh, studio, tab), known, seen), look)
+    shell.follow(stack, event(ask, partial(refresh, studio, tab), known, seen), look)
 
 
 def generator_of(studio: Studio) -> str:

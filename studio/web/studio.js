@@ -1,6 +1,7 @@
 // @ts-check
 /** The page: every module that fills an island, then the start. */
 
+import "./core/catch_up.js";
 import { learn } from "./core/facts.js";
 import { start } from "./core/island.js";
 import { follow } from "./core/status.js";

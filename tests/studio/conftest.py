@@ -15,7 +15,7 @@ import uvicorn
 from fastapi.testclient import TestClient
 from guarded import LAN, client_of
 from PIL import Image
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 from starlette.types import ASGIApp
 from studio_helpers import NASTY, Served
 
@@ -129,11 +129,16 @@ def client(studio: Studio) -> TestClient:
     return TestClient(own(studio), base_url="http://127.0.0.1:7860")
 
 
-@pytest.fixture
-def served(studio: Studio) -> Iterator[Served]:
+@pytest.fixture(scope="session")
+def port() -> int:
+    """Where every studio of this run is served, one after the other: Chromium keeps what it has read and compiled."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def served(studio: Studio, port: int) -> Iterator[Served]:
     config = uvicorn.Config(build(studio, port=port), host="127.0.0.1", port=port, log_level="critical")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -145,10 +150,20 @@ def served(studio: Studio) -> Iterator[Served]:
     thread.join(timeout=10)
 
 
+@pytest.fixture(scope="session")
+def profile(browser: Browser) -> Iterator[BrowserContext]:
+    """Whom Chromium belongs to: what it has read stays, what pages wrote is removed for each test."""
+    made = browser.new_context(viewport={"width": 1280, "height": 800})
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def page(browser: Browser, served: Served) -> Iterator[Page]:
+def page(profile: BrowserContext, served: Served) -> Iterator[Page]:
     """The studio, open in Chromium; a test fails on any error of our scripts."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 800})
+    opened = profile.new_page()
+    wiped = {"origin": served.url, "storageTypes": "cookies,local_storage,indexeddb"}
+    profile.new_cdp_session(opened).send("Storage.clearDataForOrigin", wiped)
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.goto(served.url)

@@ -1,21 +1,15 @@
 // @ts-check
 /** What goes on: one poll of GET /status for the whole page, told as the event `flen:status`. */
 
-import { within } from "./dom.js";
-import { island } from "./island.js";
 import { facts } from "./facts.js";
 import { Refused, get, showing } from "./net.js";
 
-/** @import { Frame } from "./island.js" */
 /** @import { StatusEvent } from "../shapes.js" */
 /** @import { StudioStatus } from "../types.js" */
 
 const BUSY_MS = 1000;
 const CALM_MS = 3000;
 const HIDDEN_MS = 5000;
-/** Tabs are told of changes at most so often, and a breath after the first. */
-const TELL_MS = 1000;
-const BREATH_MS = 60;
 /** The status of an answer that asks for the password. */
 const LOCKED = 401;
 
@@ -105,42 +99,6 @@ export function whenSeen(root, load) {
   });
   new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && go(true)).observe(root);
 }
-
-/**
- * Review and Model Card keep themselves fresh: while one of them is on screen, a decision must not make the server work
- * out every other tab anew.
- */
-function othersRest() {
-  const onScreen = (/** @type {string} */ id) => document.getElementById(id)?.offsetParent;
-  return ["review", "model-card"].some(onScreen);
-}
-
-/** @param {Frame} frame */
-function tellTabs(frame) {
-  let told = "";
-  let last = -Infinity;
-  let waiting = 0;
-  const tell = () => {
-    waiting = 0;
-    const revision = status.state?.revision;
-    // the first time always: a tab that was never filled would overwrite what the user types into it
-    if (!revision || revision === told || (told && othersRest())) return;
-    told = revision;
-    last = performance.now();
-    // an event of its own: Gradio fires `change` of an HTML component again whenever it draws it
-    frame.trigger("select", { revision });
-  };
-  const soon = () => {
-    if (!waiting) waiting = setTimeout(tell, Math.max(BREATH_MS, TELL_MS - (performance.now() - last)));
-  };
-  onMoved(soon);
-  document.addEventListener("click", (event) => {
-    const tab = within(event, "[role=tab]");
-    if (tab && event.detail) tab.blur(); // clicked, not keyed: the keys are the tab's content's
-    if (tab) soon();
-  });
-}
-island("changed", tellTabs);
 
 /** From now on the page follows what goes on. */
 export function follow() {

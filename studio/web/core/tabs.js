@@ -33,6 +33,29 @@ export function openTabName() {
   return nameOf(document.querySelector('[role=tab][aria-selected="true"]'));
 }
 
+/** @type {Set<(name: string) => void>} */
+const listeners = new Set();
+let known = "";
+
+function lookAtTabs() {
+  const name = openTabName();
+  if (!name || name === known) return;
+  known = name;
+  for (const listen of listeners) listen(name);
+}
+
+/**
+ * Hear the name of each tab when it is open, however it was opened.
+ * @param {(name: string) => void} listen
+ */
+export function onTab(listen) {
+  if (!listeners.size) {
+    const watched = { subtree: true, attributeFilter: ["aria-selected"] };
+    new MutationObserver(lookAtTabs).observe(document.body, watched);
+  }
+  listeners.add(listen);
+}
+
 /**
  * Open a tab by its name (`enrich`), as a click on it would.
  * @param {string} name
@@ -75,8 +98,10 @@ function runTab(event) {
 export function keepTab() {
   document.addEventListener("keydown", runTab);
   document.addEventListener("click", (event) => {
-    const name = nameOf(within(event, "[role=tab]"));
+    const tab = within(event, "[role=tab]");
+    const name = nameOf(tab);
     if (name) history.replaceState(null, "", `#${name}`);
+    if (tab && event.detail) tab.blur(); // clicked, not keyed: the keys are the tab's content's
   });
   const wanted = location.hash.slice(1);
   if (/^\w+$/.test(wanted)) insist(wanted, TRIES);
