@@ -236,3 +236,10 @@ def test_a_body_that_does_not_do_is_refused_in_words_even_if_it_holds_half_a_cha
     refused = client.post("/picture/ada/tags", content=body, headers={"content-type": "application/json"})
     assert refused.status_code == 422
     assert "angle" in refused.json()["detail"]
+
+
+def test_what_shows_no_progress_tells_no_part_of_the_page_of_it(whole: Studio) -> None:
+    """Gradio tells every output of every event, each time that any event begins or ends, unless it is told of none."""
+    quiet = [fn for fn in page(whole).fns.values() if fn.show_progress == "hidden"]
+    assert len(quiet) > 100
+    assert {fn.name for fn in quiet if fn.show_progress_on != []} == set()

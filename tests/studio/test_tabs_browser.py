@@ -1,10 +1,11 @@
 """The tabs in real Chromium: user text stays text, a cut line can be dragged, a stack survives a reload."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 from studio_helpers import NASTY, Served
 from tab_helpers import lora_file
 
@@ -33,6 +34,36 @@ def test_ticking_sources_changes_what_would_be_made(page: Page, served: Served, 
     page.locator(f'#enrich-sources .item[data-id="{first.id}"] input').uncheck()
     expect(make).to_have_text("Make 4", timeout=SLOW)
     expect(page.locator("#enrich-plan")).to_contain_text("4 pictures")
+
+
+def test_what_arrives_makes_the_open_tab_work_and_the_others_when_they_are_opened(
+    page: Page, served: Served, put: Put
+) -> None:
+    """Who is shown they all know."""
+    config = page.request.get(f"{served.url}/config").json()
+    parts = {part["id"]: part["props"].get("options") or {} for part in config["components"]}
+    tabs = {part: options["tab"] for part, options in parts.items() if "tab" in options}
+    begins = {event["id"]: tabs.get(target) for event in config["dependencies"] for target, _ in event["targets"]}
+    told: list[str] = []
+
+    def told_by(request: Request) -> str | None:
+        joins = request.url.partition("?")[0].endswith("/queue/join")
+        return begins[json.loads(request.post_data or "{}")["fn_index"]] if joins else None
+
+    def hear(request: Request) -> None:
+        if tab := told_by(request):
+            told.append(tab)
+
+    page.on("request", hear)
+    with page.expect_request(lambda request: told_by(request) == "generate", timeout=SLOW):
+        page.reload()
+    assert told == ["enrich", "survey", "train", "generate"]
+    for _ in range(2):
+        with page.expect_request(lambda request: told_by(request) == "enrich", timeout=SLOW):
+            put("source")
+    with page.expect_request(lambda request: told_by(request) == "train", timeout=SLOW):
+        page.click("#tab-train-button")
+    assert told == ["enrich", "survey", "train", "generate", "enrich", "enrich", "train"]
 
 
 def test_the_best_are_picked_for_the_next_training_and_a_click_leaves_one_out(
