@@ -13,6 +13,7 @@ from pipelines.domain.requests import TrainItem, TrainRequest
 from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.storage.presets import shipped
 from pipelines.workflow import characters, sources
+from studio.app import page
 from studio.server.state import Studio
 
 Put = Callable[..., ImageRecord]
