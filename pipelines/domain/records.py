@@ -332,6 +332,11 @@ class Card(Record):
     job: str = ""
     created: datetime = Field(default_factory=now)
 
+    @property
+    def plain(self) -> bool:
+        """Whether it measured the LoRA as it is: whole, and nothing beside it."""
+        return self.strength == 1 and not self.beside.adapters
+
 
 class Correction(Record):
     """A triplet of flywheel 2: source, instruction, corrected target; and what was wrong with the first result.

@@ -21,7 +21,7 @@ from pipelines.workflow import datasets, loras, training
 @dataclass(frozen=True)
 class Round:
     """One training of the character's LoRA. ``learnt``: pictures by origin; ``cards``: versions of the cards of its
-    LoRA, oldest first; ``rate`` is in words, of the newest card of each seed; ``gain`` says what changed since the
+    LoRA, oldest first; ``rate`` is in words, of the newest plain card of each seed; ``gain`` says what changed since the
     round before (empty: nothing to compare). ``made``: pictures that Generate drew with it."""
 
     version: str
@@ -102,13 +102,15 @@ def cards_of(session: Session, run: TrainingRun) -> list[Card]:
 
 
 def measured(session: Session, version: str, found: Iterable[Card]) -> Measurement:
-    """What cards say together: of each seed the newest."""
-    newest = {card.seed: card for card in found}
+    """What cards say together: of each seed the newest. A card at another strength, or with LoRAs beside, says nothing
+    of the LoRA as it is."""
+    newest = {card.seed: card for card in found if card.plain}
     known = {"right": True, "wrong": False}
     cells = {
-        f"{seed}/{cell.cell.name}": known.get(cell.verdict)
+        f"{seed}+{n}/{cell.cell.name}": known.get(cell.verdict)
         for seed, card in newest.items()
-        for cell in cards.board(session, card)
+        for n, board in enumerate(cards.boards(session, card))
+        for cell in board
     }
     return Measurement(version, cells)
 

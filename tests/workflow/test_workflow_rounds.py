@@ -1,6 +1,7 @@
 """Rounds as a person reads them, the stop rule over real records, and where a LoRA comes from."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,8 @@ def trained(session: Session, version: str, images: Sequence[ImageRecord] = (), 
     return lora
 
 
-def carded(session: Session, put: Put, version: str, lora: LoraRecord, right: int, seed: int = 1) -> None:
-    session.store.put(Card(id=f"ada/{version}", character="ada", version=version, lora=lora.id, seed=seed))
+def carded(session: Session, put: Put, version: str, lora: LoraRecord, right: int, seed: int = 1, **more: Any) -> None:
+    session.store.put(Card(id=f"ada/{version}", character="ada", version=version, lora=lora.id, seed=seed, **more))
     for n, cell in enumerate(session.presets.card.cells):
         image = put("card", cell=cell.name, version=version)
         label = "good" if n < right else "reject"
@@ -89,6 +90,26 @@ def test_cards_of_several_seeds_count_together_and_of_one_seed_the_newest(two_ro
     carded(two_rounds, put, "v3", second, 10, seed=2)
     carded(two_rounds, put, "v4", second, 23, seed=1)
     assert rounds.rounds(two_rounds, "ada")[1].rate.startswith("33 of 46 right")
+
+
+def test_a_card_at_another_strength_or_beside_others_says_nothing_of_the_lora_as_it_is(
+    two_rounds: Session, put: Put
+) -> None:
+    second = two_rounds.store.get(LoraRecord, "sha-v2")
+    assert second
+    beside = LoraStack(adapters=(Adapter(name="x", sha256="y", path="x"),))
+    carded(two_rounds, put, "v3", second, 0, strength=0.5)
+    carded(two_rounds, put, "v4", second, 0, seed=2, beside=beside)
+    assert rounds.rounds(two_rounds, "ada")[1].rate.startswith("18 of 23 right")
+    assert rounds.rounds(two_rounds, "ada")[1].cards == ("v2", "v3", "v4")
+
+
+def test_every_seed_of_a_card_counts(two_rounds: Session, put: Put) -> None:
+    """Here nobody has judged the second one yet."""
+    second = two_rounds.store.get(LoraRecord, "sha-v2")
+    assert second
+    carded(two_rounds, put, "v3", second, 23, seed=2, seeds=2)
+    assert rounds.rounds(two_rounds, "ada")[1].rate == "23 cells of its card to judge"
 
 
 def test_the_lineage_counts_what_went_where(two_rounds: Session) -> None:
