@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ os.environ.update(
     # small models on a shared machine: a second thread waits more than it works
     OMP_NUM_THREADS="1",
 )
+# containers often set it; every worker process of a test would compile torch and all that stands on it anew: 23 s, not 10
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 import pytest
 
