@@ -15,11 +15,12 @@ os.environ.update(
     # small models on a shared machine: a second thread waits more than it works
     OMP_NUM_THREADS="1",
 )
-# containers often set it; every worker process of a test would compile torch and all that stands on it anew: 23 s, not 10
+# containers often set it: then every worker process of a test compiles torch and what stands on it anew, 23 s for 10
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 
 import pytest
+
+sys.dont_write_bytecode = False
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a run that a script put in the background ignores Ctrl+C, and so would every studio that it starts
