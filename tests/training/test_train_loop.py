@@ -382,7 +382,7 @@ def test_it_is_told_at_what_memory_ran_out(bench: Bench) -> None:
 
         return run_out
 
-    request = bench.request("editor")
+    request = bench.request("editor", sample_every=2, samples=(bench.shot("editor"),))
     with pytest.raises(RanOut, match=r"ran out while picture 2 of \d+ was encoded"):
         bench.train(request, emit=at("progress", "Encoding picture 2"))
     with pytest.raises(RanOut, match=r"ran out while a sample was drawn after step \d+"):
