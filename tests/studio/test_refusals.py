@@ -81,8 +81,9 @@ def options() -> Iterator[tuple[str, str]]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("command", "option"), list(options()))
 def test_nonsense_for_any_option_is_answered_in_words(
-    tell, nobody_there: Path, tmp_path: Path, command: str, option: str
+    tell, nobody_there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, option: str
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # "0" is a file's name, too
     needs = needed(steps()[command], str(tmp_path / "missing.png"))
     for value in (*NONSENSE, str(tmp_path)):
         tell(command, *needs, f"{option}={value}", "--workspace", str(nobody_there))
