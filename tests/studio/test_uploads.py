@@ -106,10 +106,13 @@ def test_no_event_takes_a_file_from_the_disk(web: httpx.Client, served: Served, 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_no_input_of_any_event_takes_a_file_from_the_disk(web: httpx.Client, served: Served, secret: Path) -> None:
+    """At every event one input of each kind, the last; and all at once."""
     for event in (e for e in events(web) if e["inputs"]):
-        for position in range(len(event["inputs"])):
+        kinds = {kind: position for position, kind in enumerate(event["kinds"])}
+        for position in kinds.values():
             join(web, event, filled(event, position, file_object(secret)))
-        assert_refused(outcomes(web), len(event["inputs"]))
+        join(web, event, [file_object(secret)] * len(event["inputs"]))
+        assert_refused(outcomes(web), len(kinds) + 1)
     assert copies(served) == []
 
 
