@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from pipelines.domain import verdicts
 from pipelines.domain.calibrations import Calibration
+from pipelines.domain.lora_notes import LoraNotes
 from pipelines.domain.records import (
     CaptionEdit,
     Card,
@@ -37,7 +38,7 @@ from pipelines.storage.workspace import Workspace
 KINDS: dict[str, type[Record]] = {
     kind.table: kind
     for kind in (
-        Character, ImageRecord, LoraRecord, SavedStack, DatasetVersion, CurvePart, TrainingRun, Survey, Card,
+        Character, ImageRecord, LoraRecord, LoraNotes, SavedStack, DatasetVersion, CurvePart, TrainingRun, Survey, Card,
         Correction, Job, JobProgress, Calibration, CaptionEdit, Decision,
     )
 }  # fmt: skip

@@ -21,8 +21,8 @@ from pipelines.workflow import datasets, loras, training
 @dataclass(frozen=True)
 class Round:
     """One training of the character's LoRA. ``learnt``: pictures by origin; ``cards``: versions of the cards of its
-    LoRA, oldest first; ``rate`` is in words, of the newest plain card of each seed; ``gain`` says what changed since the
-    round before (empty: nothing to compare). ``made``: pictures that Generate drew with it."""
+    LoRA, oldest first; ``rate`` is in words, of the newest plain card of each seed; ``gain`` says what changed since
+    the round before (empty: nothing to compare). ``made``: pictures that Generate drew with it."""
 
     version: str
     run: str

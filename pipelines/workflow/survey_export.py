@@ -71,6 +71,9 @@ def _markdown(told: dict[str, Any]) -> str:
         "## Pair by pair",
         table(survey_report.PAIR, [survey_report.pair(p) for p in told["pairs"]]),
         plain(agreed),
+        "## LoRAs that were looked into",
+        plain(told["surveyed"]),
+        table(survey_report.LOOKED, [survey_report.candidate(c) for c in told["candidates"]]),
         "## Trade-offs against the base",
         table(survey_report.COST, [survey_report.cost(s) for s in told["stacks"]]),
     ]

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from html import escape
 from typing import Any
 
+from pipelines.domain.lora_notes import AXES
 from pipelines.domain.presets import CatalogueEntry, ModelFamily
 from pipelines.domain.rates import wilson
 from pipelines.domain.records import ImageRecord, Job, LoraRecord, Survey
@@ -15,7 +16,7 @@ from pipelines.planning.survey import Content, columns, labels
 from pipelines.session import NotFound, Session
 from pipelines.storage import pictures
 from pipelines.storage.pages import document, table
-from pipelines.workflow import loras, survey, survey_analysis
+from pipelines.workflow import lora_notes, loras, survey, survey_analysis
 from pipelines.workflow.render import about
 
 Data = dict[str, Any]
@@ -43,6 +44,7 @@ def report(session: Session, survey_id: str) -> Data:
     family, job, found = session.family(made.family), session.store.get(Job, made.job), survey.results(session, made)
     asked, agreed = survey.asked(session, made), survey_analysis.agreement(session, made)
     tested = {a.sha256 for s in made.stacks for a in s.adapters}
+    looked_into = [c for c in lora_notes.candidates(session, family, made.character) if c.looked_into]
     return {
         "survey": made.version,
         "character": session.character(made.character).name,
@@ -61,6 +63,8 @@ def report(session: Session, survey_id: str) -> Data:
         "problems": [*(job.warnings if job else ()), *([job.error] if job and job.error else [])],
         "stacks": _stacks(session, made, found),
         "gaps": _gaps(session, tested, family),
+        "candidates": [_candidate(c) for c in looked_into],
+        "surveyed": lora_notes.progress(looked_into),
         "seeds": made.seeds,
         "pairs": [asdict(pair) | {"words": pair.words} for pair in survey_analysis.pairwise(session, made)],
         "agreement": asdict(agreed) | {"words": agreed.words},
@@ -145,6 +149,11 @@ def _gaps(session: Session, tested: Iterable[str], family: ModelFamily) -> list[
     ]
 
 
+def _candidate(found: lora_notes.Candidate) -> Data:
+    notes = found.notes
+    return {"name": found.name, "kind": found.kind, "status": found.status, "scores": notes.scores, "note": notes.note}
+
+
 def _why(entry: CatalogueEntry, architecture: str) -> str:
     return "not tested" if architecture in entry.suits else "made for another model"
 
@@ -173,6 +182,10 @@ def _parts(session: Session, told: Data) -> Iterable[str]:
     for s in told["stacks"]:
         yield f"<section><h2>{escape(s['stack'])}</h2>{_adapters(s)}{_examples(session, s)}</section>"
     yield f"<section><h2>All pictures</h2>{_matrix(session, told)}</section>"
+    looked = table(LOOKED, [candidate(c) for c in told["candidates"]])
+    nobody = "<p class=dim>Nothing is noted of any yet.</p>"
+    looked = f"<p>{escape(told['surveyed'])}</p>{looked if told['candidates'] else nobody}"
+    yield f"<section><h2>LoRAs that were looked into</h2>{looked}</section>"
     gaps = [(g["name"], str(g["relevance"]), g["why"], g["repo"]) for g in told["gaps"]]
     said = table(("LoRA", "relevance", "", "where"), gaps) if gaps else "<p class=dim>None.</p>"
     yield f"<section><h2>Gaps: relevant LoRAs that were not tested</h2>{said}</section>"
@@ -182,6 +195,7 @@ HEAD = ("stack", "pictures", "identity right", "95 % interval", "mean cosine", "
 TESTED_BY = """p: McNemar's test (stars: sign test), corrected for all pairs (Holm). Pictures of one source are not \
 independent."""
 PAIR = ("stacks", "both measured", "right in the one alone", "in the other alone", "p", "stars p")
+LOOKED = ("LoRA", "kind", *AXES, "status", "note")
 COST = ("stack", "identity", "time a picture", "times as long", "peak memory", "more")
 
 
@@ -240,6 +254,11 @@ def cost(s: Data) -> tuple[str, ...]:
     more = s["against_base"] or {"identity": None, "times_as_long": None, "more_gib": None}
     return (s["stack"], _n(more["identity"], "+.2f"), _n(s["seconds"], ".1f", " s"), _n(more["times_as_long"], ".2f"),
             _n(s["peak_gib"], ".1f", " GB"), _n(more["more_gib"], "+.1f", " GB"))  # fmt: skip
+
+
+def candidate(c: Data) -> tuple[str, ...]:
+    """A LoRA that was looked into under ``LOOKED``: 1 to 5 on each axis."""
+    return (c["name"], c["kind"], *(str(c["scores"].get(axis, "")) for axis in AXES), c["status"], c["note"])
 
 
 def _n(value: float | None, form: str, unit: str = "") -> str:

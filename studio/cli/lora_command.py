@@ -4,10 +4,12 @@ import argparse
 from typing import Any
 
 from pipelines.domain.bounds import Guidance, Steps
+from pipelines.domain.faults import shown
+from pipelines.domain.lora_notes import AXES, LOOKED, LoraNotes, Stars
 from pipelines.domain.records import LoraRecord
 from pipelines.domain.sampling import NoiseSchedule, Sampling
 from pipelines.session import Session
-from pipelines.workflow import loras, shared_loras
+from pipelines.workflow import lora_notes, loras, shared_loras
 from studio.cli.answers import Answer, Usage, command, in_session, work
 from studio.cli.values import number
 
@@ -27,6 +29,12 @@ def options(p: argparse.ArgumentParser) -> None:
         help="download one: an entry of the catalogue, owner/name, owner/name/file.safetensors, or an address",
     )  # fmt: skip
     p.add_argument("--catalogue", action="store_true", help="list the LoRAs that are known, here or not")
+    p.add_argument(
+        "--score", action="append", default=[], metavar="AXIS=1-5", type=_score,
+        help=f"what you found out about one, of the library or the catalogue: {', '.join(AXES)}; AXIS= takes it away",
+    )  # fmt: skip
+    p.add_argument("--note", help="your note on it")
+    p.add_argument("--looked", choices=LOOKED, help="how far you looked into it")
 
 
 @command
@@ -36,6 +44,8 @@ def lora_files(options: argparse.Namespace) -> Answer:
         return _got(options)
     if options.catalogue:
         return _catalogue(options)
+    if options.score or options.note is not None or options.looked is not None:
+        return _noted(options)
     said = _said(options)
     changing = bool(said or options.as_known)
     if changing and not options.name:
@@ -67,17 +77,47 @@ def _got(options: argparse.Namespace) -> Answer:
 def _catalogue(options: argparse.Namespace) -> Answer:
     with in_session(options, read_only=True) as session:
         here = loras.everyone(session)
+        notes = lora_notes.notes_on(session, [e.name for e in session.presets.catalogue])
         rows = [
-            {**e.model_dump(mode="json"), "here": bool(e.shipped) or any(loras.catalogued((e,), x) for x in here)}
+            {
+                **e.model_dump(mode="json"),
+                "here": bool(e.shipped) or any(loras.catalogued((e,), x) for x in here),
+                "notes": notes[e.name].model_dump(mode="json", include={"scores", "note", "looked"}),
+                "found": _found(notes[e.name]),
+            }
             for e in session.presets.catalogue
         ]
     return {"catalogue": rows}, "\n".join(_entry(row) for row in rows)
 
 
+def _score(text: str) -> tuple[str, int | None]:
+    """An axis and its stars; ``None`` takes them away."""
+    axis, _, stars = text.partition("=")
+    if axis not in AXES:
+        raise argparse.ArgumentTypeError(f"{shown(axis)} is no axis (there is: {', '.join(AXES)})")
+    return axis, number(Stars)(stars) if stars.strip() else None
+
+
+def _noted(options: argparse.Namespace) -> Answer:
+    """Keep what was found out about a LoRA."""
+    if not options.name or options.as_known or _said(options):
+        raise Usage("Say which LoRA: flenwheel loras NAME --score angle=4 --note WORDS (and nothing else)")
+    with in_session(options) as session:
+        key = lora_notes.key_of(session, options.name)
+        kept = lora_notes.write(session, key, scores=dict(options.score), note=options.note, looked=options.looked)
+        return {"notes": kept.model_dump(mode="json")}, f"{options.name}: {_found(kept)}"
+
+
+def _found(notes: LoraNotes) -> str:
+    """What the user found out, in words."""
+    scores = ", ".join(f"{axis} {stars} of 5" for axis, stars in notes.scores.items())
+    return "; ".join(part for part in (notes.looked, scores, notes.note) if part) or "nothing noted"
+
+
 def _entry(row: dict[str, Any]) -> str:
     place = "here" if row["here"] else f"not here ({row['repo']})"
     warning = f". {row['warning']}" if row["warning"] else ""
-    return f"{row['name']}: {row['kind']}, {place}{warning}"
+    return f"{row['name']}: {row['kind']}, {place}{warning}; {row['found']}"
 
 
 def _said(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """Community LoRAs: relevance, what their card says, whether they are here and fit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from typing_extensions import TypedDict
 
+from pipelines.domain.lora_notes import LoraAxis
 from pipelines.domain.presets import CatalogueEntry
 from pipelines.domain.records import LoraRecord
+from pipelines.workflow.lora_notes import Candidate, progress
 from pipelines.workflow.loras import catalogued, titles, told
 from studio.components.painted import Painted, Value, rev_of
 
@@ -26,6 +28,10 @@ class CatalogueItem(TypedDict):
     lora: str
     ready: bool
     get: bool
+    scores: dict[LoraAxis, int]
+    note: str
+    looked: str
+    tested: str
 
 
 class CatalogueValue(TypedDict):
@@ -34,12 +40,14 @@ class CatalogueValue(TypedDict):
     items: list[CatalogueItem]
     ticked: list[str]
     rev: int
+    progress: str
 
 
 class Catalogue(Painted):
     """Value: ``items`` (``key``, ``title``, ``kind``, ``relevance`` 0-5, ``card``, ``warning``, ``repo``, ``licence``,
-    ``status``, ``tone``, ``lora`` id or empty, ``ready``: it can be ticked, ``get``: it can be downloaded), ``ticked``
-    (keys of those to be tested). Event ``ticks``: the ticked ones changed."""
+    ``status``, ``tone``, ``lora`` id or empty, ``ready``: it can be ticked, ``get``: it can be downloaded; what the
+    user found out: ``scores`` 1-5 by axis, ``note``, ``looked``; ``tested``: the surveys that tested it), ``ticked``
+    (keys of those to be tested), ``progress`` in words. Event ``ticks``: the ticked ones changed."""
 
     island = "catalogue"
     fires = ("ticks",)
@@ -60,19 +68,24 @@ def match(entry: CatalogueEntry, loras: Iterable[LoraRecord]) -> LoraRecord | No
 
 
 def catalogue(
-    entries: Sequence[CatalogueEntry], loras: Sequence[LoraRecord], family: str, before: Value
+    entries: Sequence[CatalogueEntry],
+    loras: Sequence[LoraRecord],
+    family: str,
+    before: Value,
+    found: Mapping[str, Candidate],
 ) -> CatalogueValue:
-    """The value of a Catalogue: the entries, and above them the usable files that no entry knows."""
+    """The value of a Catalogue: the entries, and above them the usable files that no entry knows; what was ``found``
+    out, by key."""
     items, known = [], set()
     for entry in entries:
         lora = match(entry, loras)
         known.add(lora.id if lora else "")
-        items.append(_entry(entry, lora, family))
+        items.append(_entry(entry, lora, family, found[entry.name]))
     called = titles(loras)
-    own = [_own(x, called[x.id]) for x in loras if x.id not in known and x.family == family]
+    own = [_own(x, called[x.id], found[x.id]) for x in loras if x.id not in known and x.family == family]
     keys = {i["key"] for i in (*own, *items) if i["ready"]}
     ticked = [k for k in before.get("ticked", []) if k in keys]
-    return {"items": [*own, *items], "ticked": ticked, "rev": rev_of(before)}
+    return {"items": [*own, *items], "ticked": ticked, "rev": rev_of(before), "progress": progress(found.values())}
 
 
 def chosen(value: Value, allowed: Iterable[LoraRecord]) -> list[str]:
@@ -90,7 +103,7 @@ def absent(value: Value, known: Iterable[str]) -> list[str]:
     return [key for key in keys if key in wanted]
 
 
-def _entry(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> CatalogueItem:
+def _entry(entry: CatalogueEntry, lora: LoraRecord | None, family: str, found: Candidate) -> CatalogueItem:
     words, tone = status(entry, lora, family)
     return {
         "key": entry.name,
@@ -106,10 +119,14 @@ def _entry(entry: CatalogueEntry, lora: LoraRecord | None, family: str) -> Catal
         "lora": lora.id if lora and words == "here" else "",
         "ready": words == "here",
         "get": bool(entry.repo) and words != "here" and family in entry.suits,
+        "scores": dict(found.notes.scores),
+        "note": found.notes.note,
+        "looked": found.notes.looked,
+        "tested": ", ".join(found.surveys),
     }
 
 
-def _own(lora: LoraRecord, title: str) -> CatalogueItem:
+def _own(lora: LoraRecord, title: str, found: Candidate) -> CatalogueItem:
     return {
         "key": lora.id,
         "title": title,
@@ -124,4 +141,8 @@ def _own(lora: LoraRecord, title: str) -> CatalogueItem:
         "lora": lora.id,
         "ready": True,
         "get": False,
+        "scores": dict(found.notes.scores),
+        "note": found.notes.note,
+        "looked": found.notes.looked,
+        "tested": ", ".join(found.surveys),
     }

@@ -23,7 +23,7 @@ from pipelines.models.lora_files import LoraRefused
 from pipelines.planning.base import ChoiceError
 from pipelines.planning.survey import specialties
 from pipelines.session import NotFound
-from pipelines.workflow import loras, shared_loras, sources, survey, survey_analysis
+from pipelines.workflow import lora_notes, loras, shared_loras, sources, survey, survey_analysis
 from pipelines.workflow.characters import NotAllowed
 from studio.components import beside
 from studio.components.catalogue import CatalogueValue, absent, catalogue, chosen
@@ -118,9 +118,10 @@ def catalogue_of(studio: Studio, before: Value) -> CatalogueValue:
     """The catalogue beside what is here, for the character's editor (without one: for the editor of the settings)."""
     family = studio.session.presets.models.get(editor_of(studio) or studio.session.settings.editor)
     if family is None:  # told beside the button
-        return catalogue((), (), "", before)
-    offered = studio.session.presets.offered(family.name)
-    return catalogue(offered, loras.usable(studio.session, family.name), family.architecture, before)
+        return catalogue((), (), "", before, {})
+    offered, usable = studio.session.presets.offered(family.name), loras.usable(studio.session, family.name)
+    found = {c.key: c for c in lora_notes.candidates(studio.session, family, studio.character_id)}
+    return catalogue(offered, usable, family.architecture, before, found)
 
 
 def refresh(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:

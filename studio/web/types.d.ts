@@ -489,6 +489,14 @@ export interface LoraBeside {
   name: string;
 }
 
+/** What was found out about a LoRA (an entry's name, or a file's id); what is left out stays as it is, a score of */
+export interface LoraFound {
+  key: string;
+  scores?: Record<string, number | null>;
+  note?: string | null;
+  looked?: "" | "card read" | "to test" | "left out" | null;
+}
+
 /** Where a LoRA is to go: ``what`` of it, into which folder of this machine. */
 export interface LoraGoes {
   what: "comfyui" | "hub" | "trainers";

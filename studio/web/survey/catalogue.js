@@ -6,6 +6,7 @@ import { painted } from "../core/island.js";
 import { flipped } from "../core/sets.js";
 import { button } from "../core/ui.js";
 import { getLora } from "./get_lora.js";
+import { foundWords, loraNotes } from "./lora_notes.js";
 
 /**
  * @typedef {object} Item
@@ -21,8 +22,12 @@ import { getLora } from "./get_lora.js";
  * @property {string} tone
  * @property {boolean} ready it can be ticked
  * @property {boolean} get it can be downloaded
+ * @property {Record<string, number>} scores 1 to 5 by axis, as far as there are any
+ * @property {string} note
+ * @property {string} looked how far it was looked into
+ * @property {string} tested the surveys that tested it
  */
-/** @typedef {{ items?: Item[], ticked?: string[] }} Value */
+/** @typedef {{ items?: Item[], ticked?: string[], progress?: string }} Value */
 
 /** @param {number} n */
 function dots(n) {
@@ -32,13 +37,15 @@ function dots(n) {
 }
 
 /** @param {Item} item */
-function more({ warning, card, repo, licence }) {
+function more(item) {
+  const { warning, card, repo, licence } = item;
   return h(
     "div",
     { class: "more" },
     warning ? h("p", { class: "warning" }, warning) : null,
     card ? h("p", {}, card) : null,
     repo ? h("p", { class: "quiet repo" }, [repo, licence].filter(Boolean).join(", ")) : null,
+    loraNotes(item),
   );
 }
 
@@ -88,7 +95,7 @@ function entry(item, open, ticked, on) {
       item.get ? getButton(item) : null,
       h("span", { class: `chip ${item.tone}` }, item.status),
     ),
-    h("div", { class: "kind quiet" }, item.kind),
+    h("div", { class: "kind quiet" }, [item.kind, foundWords(item)].filter(Boolean).join(" · ")),
     more(item),
   );
   return row;
@@ -104,7 +111,8 @@ painted("catalogue", ({ value, set, trigger, onOvertaken }) => {
     trigger("ticks", {});
   };
   const fold = (/** @type {string} */ key) => (open = flipped(open, key)).has(key);
-  return (/** @type {Value} */ { items = [], ticked = [] }) => [
+  return (/** @type {Value} */ { items = [], ticked = [], progress = "" }) => [
+    progress ? h("p", { class: "quiet progress", id: "survey-progress" }, progress) : null,
     h(
       "div",
       { class: "list" },
