@@ -107,6 +107,7 @@ def wait_for_lines(acks: Path, count: int) -> None:
         time.sleep(0.0005)
 
 
+@pytest.mark.slow
 def test_200_kills_lose_no_acknowledged_write(nursery: Nursery, workspace_root: Path, tmp_path: Path) -> None:
     dice, ledger, acks = random.Random(1), Ledger(), tmp_path / "acks"
     for kill in range(KILLS):

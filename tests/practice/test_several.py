@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from test_practice_run import at, waiting
 
 from pipelines.domain.rates import wilson
@@ -13,6 +14,7 @@ from pipelines.workflow import few_sources, sources
 from pipelines.workflow.sources import angle_of
 
 
+@pytest.mark.slow
 def test_two_characters_of_three_sources(workspace_root: Path) -> None:
     with at(workspace_root) as session:
         found = []

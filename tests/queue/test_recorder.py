@@ -143,6 +143,7 @@ def test_progress_costs_the_journal_the_same_for_every_plan(store: Store, clock:
     assert job and (job.state, job.done, job.request) == ("done", 20, request)
 
 
+@pytest.mark.slow
 def test_a_point_of_a_curve_costs_the_journal_the_same_at_every_length(store: Store, clock: Clock) -> None:
     store.put(TrainingRun(id="r1", job="j1", character="ada", target="character", version="v1", family="f", preset="p"))
     recorder = _recorder(store, clock, "train")

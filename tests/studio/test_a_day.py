@@ -54,6 +54,7 @@ def test_the_card_offers_the_characters_own_lora_first_and_says_whose_the_others
     assert [x["name"] for x in client.get("/cards").json()["loras"] if x["own"]] == ["bo_v2", "bo_v1"]
 
 
+@pytest.mark.slow
 def test_the_card_preselects_no_lora_of_another_and_says_that_none_is_trained(
     studio: Studio, page: Page, served: Served
 ) -> None:
@@ -127,6 +128,7 @@ def test_a_fault_of_ours_is_no_missing_page() -> None:
     assert client.get("/missing").json() == {"detail": "There is no such thing."}
 
 
+@pytest.mark.slow
 def test_the_references_caption_is_the_references_own(studio: Studio, put: Put, page: Page) -> None:
     source = put("source", cell="front/neutral")
     studio.session.store.put(source.model_copy(update={"angle": "front"}))
@@ -153,7 +155,7 @@ USED = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("width", [1280, 1024])
+@pytest.mark.parametrize("width", [1280, pytest.param(1024, marks=pytest.mark.slow)])
 def test_a_problem_covers_nothing_that_is_used_and_leaves(put: Put, page: Page, modules: None, width: int) -> None:
     put("enriched", verdict="right", score=0.8)
     page.set_viewport_size({"width": width, "height": 768})
@@ -180,6 +182,7 @@ def test_a_problem_covers_nothing_that_is_used_and_leaves(put: Put, page: Page, 
     expect(page.locator(".toast")).to_have_count(0, timeout=SLOW)  # read, it goes by itself
 
 
+@pytest.mark.slow
 def test_a_problem_does_not_follow_into_another_character(studio: Studio, page: Page) -> None:
     bo = characters.create(studio.session, "Bo", may_use=True)
     studio.choose("ada")
@@ -191,6 +194,7 @@ def test_a_problem_does_not_follow_into_another_character(studio: Studio, page: 
     expect(page.locator(".toast")).to_have_count(0, timeout=7000)
 
 
+@pytest.mark.slow
 def test_the_jobs_list_keeps_the_focus_while_a_job_goes_on(studio: Studio, page: Page) -> None:
     jobs = [
         Job(id=f"job{n}", kind="score", title=f"Job {n}", character="ada", state="failed", request={}, error="broken")
@@ -225,7 +229,12 @@ def test_a_job_that_was_resumed_is_not_offered_again(studio: Studio, client: Tes
 
 
 @pytest.mark.parametrize(
-    ("tab", "run"), [("generate", "generate-run"), ("enrich", "enrich-make"), ("model_card", "card-run")]
+    ("tab", "run"),
+    [
+        ("generate", "generate-run"),
+        pytest.param("enrich", "enrich-make", marks=pytest.mark.slow),
+        pytest.param("model_card", "card-run", marks=pytest.mark.slow),
+    ],
 )
 def test_ctrl_enter_runs_the_open_tab_and_nothing_that_is_off(put: Put, page: Page, tab: str, run: str) -> None:
     source = put("source")

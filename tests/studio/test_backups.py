@@ -119,6 +119,7 @@ def test_another_machine_fills_no_disk_even_with_the_password(studio: Studio) ->
     assert not (studio.session.workspace.root / "backups").exists()
 
 
+@pytest.mark.slow
 def test_the_button_in_settings(page: Page, served: Served, tmp_path: Path) -> None:
     page.click("#settings-open")
     expect(page.locator("#backup-restore")).to_contain_text("flenwheel restore")

@@ -75,6 +75,7 @@ def test_a_source_is_cropped_by_keys_turned_and_had_back(page: Page, served: Ser
     assert [s.id for s in sources.sources(served.studio.session, "ada")] == [image.id]
 
 
+@pytest.mark.slow
 def test_a_corner_follows_the_pointer(page: Page, served: Served) -> None:
     brought(served.studio)
     page.locator("#enrich-crops").click(timeout=SLOW)

@@ -136,6 +136,7 @@ def test_the_answer_wins_over_what_the_page_expected(put: Put, page: Page, serve
     page.unroute(re.compile(r"/review\?gate="))
 
 
+@pytest.mark.slow
 def test_a_better_try_is_chosen_by_keys_and_undone(tries: list[ImageRecord], page: Page, served: Served) -> None:
     wrong, first, second, _ = tries
     session = served.studio.session
@@ -175,6 +176,7 @@ def test_a_better_try_is_chosen_by_keys_and_undone(tries: list[ImageRecord], pag
     assert review.corrections(session, "ada") == [] and session.store.verdict(first.id).label is None
 
 
+@pytest.mark.slow
 def test_an_edit_that_was_asked_for_something_else_is_not_chosen_by_itself(
     put: Put, page: Page, served: Served
 ) -> None:
@@ -196,6 +198,7 @@ def test_an_edit_that_was_asked_for_something_else_is_not_chosen_by_itself(
     assert review.corrections(served.studio.session, "ada") == []
 
 
+@pytest.mark.slow
 def test_a_better_try_is_chosen_by_mouse(tries: list[ImageRecord], page: Page, served: Served) -> None:
     page.click("#tab-review-button")
     expect(page.locator("#review-position")).to_have_text("1 of 4", timeout=SLOW)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -59,6 +60,7 @@ def test_a_folder_is_chosen_in_the_page(page: Page, served: Served, tmp_path: Pa
     expect(page.locator("#enrich-sources .item")).to_have_count(2, timeout=SLOW)
 
 
+@pytest.mark.slow
 def test_a_folder_is_dropped_with_what_is_below_it(page: Page, served: Served, tmp_path: Path) -> None:
     [image] = sources.add(served.studio.session, "ada", [("first.png", folder(tmp_path)[0])]).admitted
     expect(page.locator("#enrich-sources .item")).to_have_count(1, timeout=SLOW)

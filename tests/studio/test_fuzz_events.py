@@ -201,6 +201,7 @@ def nobody(workspace_root: Path) -> Iterator[tuple[Served, httpx.Client]]:
                 yield served, client
 
 
+@pytest.mark.slow
 def test_a_studio_without_a_character_answers_every_event_and_keeps_nothing(
     nobody: tuple[Served, httpx.Client], heard: Heard
 ) -> None:

@@ -143,6 +143,7 @@ def test_a_wide_matrix_holds_what_is_in_sight_and_arrows_lead_on(put: Put, page:
     expect(pictures.first.locator(".mx-rate")).to_have_text("5 / -")
 
 
+@pytest.mark.slow
 def test_two_stacks_are_held_against_each_other_by_keys_and_the_matrix_is_a_picture(
     cells: dict[tuple[str, str], ImageRecord], page: Page, served: Served
 ) -> None:
@@ -189,6 +190,7 @@ def test_two_stacks_are_held_against_each_other_by_keys_and_the_matrix_is_a_pict
     assert page.request.get(f"{served.url}/survey-report/ada/v1?form=json").json()["made"] == 4
 
 
+@pytest.mark.slow
 def test_a_strip_keeps_itself_fresh_and_opens_pictures(put: Put, page: Page, served: Served) -> None:
     source = put("source")
     older = put("enriched", sources=(source.ref,), verdict="right", score=0.8)
@@ -208,6 +210,7 @@ def test_a_strip_keeps_itself_fresh_and_opens_pictures(put: Put, page: Page, ser
     assert served.studio.session.store.verdict(newer.id).label == "reject"
 
 
+@pytest.mark.slow
 def test_jobs_that_broke_are_told_in_words(page: Page, served: Served) -> None:
     job = Job(
         id="1" * 16, kind="render", title="Make 4 pictures", character="ada", request={"kind": "obtain", "family": "x"},

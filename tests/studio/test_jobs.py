@@ -66,6 +66,7 @@ def test_an_ended_job_is_dismissed_for_good(client: TestClient, studio: Studio) 
     assert client.post("/jobs/nobody/dismiss").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_job_that_does_not_stop_is_ended_from_the_page(page: Page, served: Served) -> None:
     jobs = served.studio.session.jobs
     deaf = jobs.submit(scripted("wait:6000"), "Deaf", "ada")
@@ -119,6 +120,7 @@ def test_what_was_repaired_is_told_until_it_is_closed(workspace_root: Path) -> N
         assert client.get("/status").json()["notices"] == []
 
 
+@pytest.mark.slow
 def test_the_notice_is_shown_and_closed_in_the_page(page: Page, served: Served) -> None:
     words = "The records were repaired: line 7 of the journal is damaged and was left out."
     served.studio.session.store._notes.append(words)
@@ -131,6 +133,7 @@ def test_the_notice_is_shown_and_closed_in_the_page(page: Page, served: Served) 
     expect(notice).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_a_result_is_varied_from_the_big_view(page: Page, served: Served) -> None:
     session = served.studio.session
     plan = generate.plan(session, "ada", generate.GenerateOptions(variants=1, count=1, steps=1))

@@ -79,6 +79,7 @@ def all_there(page: Page) -> None:
     holds(page, "train-steps", "33")
 
 
+@pytest.mark.slow
 def test_what_was_set_comes_back_and_another_character_begins_afresh(
     studio: Studio, put: Put, page: Page, served: Served
 ) -> None:

@@ -66,6 +66,7 @@ def test_every_tab_says_what_is_missing_with_sizes(shown: Page, served: Served) 
     expect(shown.locator("#model-card")).to_contain_text("31.4 GB", timeout=SLOW)
 
 
+@pytest.mark.slow
 def test_the_models_are_changed_from_the_header_and_train_follows(shown: Page, served: Served) -> None:
     shown.click("#tab-train-button")
     expect(shown.locator("#train-steps input")).not_to_have_value("300", timeout=SLOW)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 from own_presets import own_flux
 from playwright.sync_api import Page, expect
@@ -96,6 +97,7 @@ def every_tab_refreshed(studio: Studio) -> Iterator[Updates]:
         yield train.look_ahead(studio, tab, form)
 
 
+@pytest.mark.slow
 def test_settings_show_the_users_presets_and_their_errors_as_text(page: Page, served: Served) -> None:
     page.click("#settings-open")
     expect(page.locator("#presets-folder")).to_have_text(str(served.studio.session.workspace.root / FOLDER))
@@ -111,6 +113,7 @@ def test_settings_show_the_users_presets_and_their_errors_as_text(page: Page, se
     assert page.evaluate("window.pwned") is None
 
 
+@pytest.mark.slow
 def test_a_failure_mode_that_is_no_more_still_shows_and_a_new_one_has_its_letter(
     page: Page, served: Served, put: Put
 ) -> None:

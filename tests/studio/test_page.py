@@ -157,6 +157,7 @@ def test_loading_forgets_neither_the_filter_nor_the_place(pictures: list[ImageRe
     expect(page.locator("#review-position")).to_have_text("6 of 6")
 
 
+@pytest.mark.slow
 def test_the_grid_holds_only_what_is_in_sight(put: Put, page: Page) -> None:
     for n in range(120):
         put("enriched", cell=f"front/{n}")

@@ -227,6 +227,7 @@ def test_a_reader_that_goes_and_a_full_disk_end_quietly(nobody_there: Path) -> N
             assert ended.returncode == 1 and b"space" in ended.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_told_and_has_its_exit_code(tmp_path: Path) -> None:
     """The studio itself, while it serves."""
     words = [

@@ -69,6 +69,7 @@ def test_everything_is_on_screen_without_scrolling(empty: Page) -> None:
         assert last["x"] + last["width"] <= width
 
 
+@pytest.mark.slow
 def test_the_other_ways_in(empty: Page, served: Served, tmp_path: Path) -> None:
     with open_session(tmp_path / "elsewhere") as session:
         characters.create(session, "Zoe", may_use=True)
@@ -172,6 +173,7 @@ def test_every_hint_is_at_a_place_that_there_is() -> None:
     assert len({hint.name for hint in choices().hint}) == len(choices().hint)
 
 
+@pytest.mark.slow
 def test_a_hint_goes_when_it_is_closed_and_does_not_come_back(empty: Page, studio: Studio) -> None:
     characters.create(studio.session, "Ada", practice=1, may_use=True)
     empty.reload()

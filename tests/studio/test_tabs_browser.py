@@ -192,6 +192,7 @@ def test_the_cut_line_is_moved_by_keys_and_by_dragging(page: Page, served: Serve
     assert {tile.get_attribute("data-id") for tile in dimmed.all()} == would == {made[0].id, made[2].id}
 
 
+@pytest.mark.slow
 def test_a_stack_and_its_weights_survive_a_reload(page: Page, served: Served, tmp_path: Path) -> None:
     session = served.studio.session
     for name in ("angles", "fast"):
@@ -224,7 +225,7 @@ def _until(stack: Callable[[], SavedStack | None], page: Page) -> SavedStack:
     raise AssertionError(f"the stack never arrived: {stack()}")
 
 
-@pytest.mark.parametrize("width", [1024, 1280, 1440])
+@pytest.mark.parametrize("width", [1024, *(pytest.param(w, marks=pytest.mark.slow) for w in (1280, 1440))])
 def test_all_of_the_card_s_bar_is_on_screen(page: Page, served: Served, put: Put, width: int) -> None:
     """A practice character's has the most in it: versions, report, a look at the truth, LoRA, seed, run."""
     store = served.studio.session.store

@@ -133,6 +133,7 @@ def test_pictures_judged_before_are_judged_again(client: TestClient, studio: Stu
     assert "judged by this line already" in client.post("/thresholds/score").json()["detail"]
 
 
+@pytest.mark.slow
 def test_calibrating_by_a_click(page: Page, modules: None, served: Served, put: Put) -> None:
     """From the picture that is judged to the threshold that judges it: the job, then numbers, figures and words."""
     for _ in range(6):

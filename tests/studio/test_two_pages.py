@@ -70,6 +70,7 @@ def test_what_two_pages_decide_while_the_studio_is_down_all_arrives(
         assert [len(studio.session.store.decisions(p.id)) for p in made] == [1] * 5
 
 
+@pytest.mark.slow
 def test_the_last_word_counts_whichever_page_it_was_said_in(
     studio: Studio, put: Callable[..., ImageRecord], context: BrowserContext
 ) -> None:
@@ -90,6 +91,7 @@ def test_the_last_word_counts_whichever_page_it_was_said_in(
         assert [d.value for d in studio.session.store.decisions(picture.id)] == ["good", "reject", "needs_correction"]
 
 
+@pytest.mark.slow
 def test_another_workspace_on_the_same_port_never_gets_them(
     studio: Studio, put: Callable[..., ImageRecord], context: BrowserContext, tmp_path: Path
 ) -> None:
@@ -115,6 +117,7 @@ def test_another_workspace_on_the_same_port_never_gets_them(
         assert labels(studio, made) == ["good", "reject"]
 
 
+@pytest.mark.slow
 def test_a_browser_with_no_room_says_so_and_the_page_brings_them_yet(
     studio: Studio, put: Callable[..., ImageRecord], context: BrowserContext
 ) -> None:

@@ -12,6 +12,7 @@ from pipelines.domain.events import Memory
 from studio.__main__ import main
 
 
+@pytest.mark.slow
 def test_the_button_is_there_while_something_is_loaded(page: Page, served: Served) -> None:
     button = page.locator("#unload")
     expect(button).to_be_hidden()

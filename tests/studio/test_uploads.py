@@ -268,6 +268,7 @@ def test_an_upload_of_the_page_is_taken(web: httpx.Client, served: Served) -> No
     assert not any("uploaded" in words for words in refused)
 
 
+@pytest.mark.slow
 def test_the_page_brings_in_pictures_and_loras_and_asks_for_no_closed_door(
     page: Page, served: Served, tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_two_inputs_lengthen_the_sequence_and_the_prediction_stays_the_targets(b
     assert predicted.shape == task.pack(example.latents).shape
 
 
+@pytest.mark.slow
 def test_learning_depends_on_the_input_picture(bench: Bench) -> None:
     """After a few steps on one pair, the loss with the right input is lower than with another: it is looked at."""
     driver = bench.driver("editor")

@@ -30,6 +30,7 @@ def got(session: Session, said: str, **how: str) -> Job:
     return session.jobs.wait(loras.obtain(session, said, **how).id, timeout=240)
 
 
+@pytest.mark.slow
 def test_an_entry_of_the_catalogue_a_repository_and_an_address(
     session: Session, ada: Character, served: Served
 ) -> None:

@@ -12,6 +12,7 @@ from pipelines.workflow.characters import NotAllowed
 Put = Callable[..., ImageRecord]
 
 
+@pytest.mark.slow
 def test_a_real_picture_is_retried_and_varied(session: Session, ada: Character) -> None:
     plan = generate.plan(session, ada.id, generate.GenerateOptions(variants=1, count=1, steps=1))
     assert session.jobs.wait(generate.submit(session, plan).id, 240).state == "done"

@@ -81,6 +81,7 @@ def test_nothing_is_set_aside_where_nobody_can_tell(cleo_session: Session) -> No
     assert {p for tries in plan.groups for p in piles(session, made(session, plan, tries))} == {"open"}
 
 
+@pytest.mark.slow
 def test_each_step_of_a_chain_goes_on_from_its_best(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session, CORNER, "angle/half-left > expression/sad", best_of=2)

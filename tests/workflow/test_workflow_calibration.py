@@ -115,6 +115,7 @@ def _too_few_others_leave_the_starting_values_in_use(session: Session) -> None:
     assert session.workspace.path("characters/cleo/calibrations/v1/perceptual.html").is_file()
 
 
+@pytest.mark.slow
 def test_who_the_others_are(session: Session, ada: Character, put: Callable[..., ImageRecord]) -> None:
     """Sources of other characters and pictures of the base model alone; nobody who may be the character itself."""
     hers = put("source")

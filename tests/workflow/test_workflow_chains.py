@@ -137,6 +137,7 @@ def test_a_step_that_was_rejected_is_not_gone_on_from(cleo_session: Session) -> 
     assert chains.pictures(session, plan) == [turned]
 
 
+@pytest.mark.slow
 def test_what_a_kill_left_of_a_chain_is_found(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session)

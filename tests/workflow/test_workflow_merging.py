@@ -41,6 +41,7 @@ def test_what_cannot_be_merged_is_refused_in_words(session: Session, ada: Charac
     assert [x.id for x in merging.beside(session, two[0])] == [other]
 
 
+@pytest.mark.slow
 def test_two_loras_become_one_through_the_worker(
     session: Session, ada: Character, two: list[LoraRecord], capsys: pytest.CaptureFixture[str]
 ) -> None:

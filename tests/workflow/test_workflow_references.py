@@ -30,6 +30,7 @@ def made(session: Session, planned: Plan) -> ImageRecord:
     return image
 
 
+@pytest.mark.slow
 def test_the_editor_sees_them_and_the_picture_remembers_them(session: Session, ada: Character, put: Any) -> None:
     first, second, third = (
         put("source", label="good", angle=angle) for angle in ("front", "half-left", "profile-left")
