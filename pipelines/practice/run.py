@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pipelines.domain.records import Card, Character, ImageRecord, Job, LoraRecord, TrainingRun
 from pipelines.domain.requests import PracticeRequest
-from pipelines.domain.shots import Plan
+from pipelines.domain.shots import THEN, Plan
 from pipelines.practice import editor, reviewer
 from pipelines.practice.choices import Choices, choices
 from pipelines.practice.preference import preference
@@ -19,6 +19,7 @@ from pipelines.queue.stored_request import stored_request_if_readable
 from pipelines.session import Session
 from pipelines.workflow import (
     calibration,
+    card_report,
     characters,
     datasets,
     enrich,
@@ -37,6 +38,8 @@ from pipelines.workflow.characters import NotAllowed
 from pipelines.world.reading import Reading
 
 ENDED = ("done", "failed", "cancelled", "interrupted")
+EACH = 2
+"""Sources that each failed cell is edited from."""
 OURS = ("practice", "calibrate", "render", "examine", "targets", "train")
 """Kinds of jobs that a run asks for."""
 
@@ -53,7 +56,8 @@ class Halted(RuntimeError):
 @dataclass(frozen=True)
 class Wish:
     """What to practise: which character, how many rounds, how wrong the reviewer is, whether it makes corrections (and
-    how many at most), what it chooses, and how many of the twelve sources there are."""
+    how many at most), what it chooses, how many of the twelve sources there are, and of how many ``tries`` the best is
+    kept when what failed on a card is edited anew for the next round (0: it is not)."""
 
     number: int
     rounds: int
@@ -64,6 +68,7 @@ class Wish:
     held_out: bool = False
     choices: Choices = field(default_factory=lambda: choices())
     sources: int = practice.SOURCES
+    tries: int = 0
 
 
 class PracticeRun:
@@ -92,9 +97,13 @@ class PracticeRun:
 
     def _round(self, number: int) -> None:
         if len(self.trained()) < number:
-            self._enrich() if number == 1 else self._generate(number)
-            if number == 1 and self.wish.corrections:
-                editor.turn(self)
+            if number == 1:
+                self._enrich()
+                if self.wish.corrections:
+                    editor.turn(self)
+            else:
+                self._generate(number)
+                self._edit_what_failed(number)
             self._train(number)
         self._card(number)
 
@@ -180,6 +189,29 @@ class PracticeRun:
         self.tell({"event": "filtered", "rejected": len(sorted_out.rejected), "left": sorted_out.left})
         self._review("synthetic")
         self._keep_pristine(plan)
+
+    def _edit_what_failed(self, number: int) -> None:
+        """The cells that were wrong on the last card as edits: a turn and then the expression, of ``EACH`` sources, and
+        each step the best of some tries."""
+        card = self._card_of(self.trained()[number - 2])
+        if not self.wish.tries or card is None:
+            return
+        try:
+            chains = card_report.chains_for(self.session, card)
+        except NotAllowed as nothing:
+            self.tell({"event": "nothing to edit anew", "card": card.version, "why": str(nothing)})
+            return
+        self.tell({"event": "edited anew", "card": card.version, "chains": list(chains)})
+        for chain in chains:
+            options = enrich.EnrichOptions(
+                chains=(chain,),
+                per_source=1,
+                best_of=self.wish.tries,
+                count=EACH * len(chain.split(THEN)) * self.wish.tries,
+                seed=self.wish.seed + number,
+            )
+            self._make("enrich", enrich.plan(self.session, self.id, options), enrich.submit)
+        self._review("enriched")
 
     def _keep_pristine(self, plan: Plan) -> None:
         """This round's pictures that fill gaps, looked at once more, become pristine, once; if none does, the best."""

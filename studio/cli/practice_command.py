@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipelines.domain.bounds import Seed, fits
+from pipelines.domain.bounds import Seed, Tries, fits
 from pipelines.domain.records import Job
 from pipelines.practice import report, several
 from pipelines.practice.choices import choices
@@ -48,6 +48,10 @@ def options(p: argparse.ArgumentParser) -> None:
         "--error", type=number(float), help="share of decisions that the simulated reviewer gets wrong (0.05)"
     )
     p.add_argument("--corrections", action="store_true", help="correct wrong edits and train the editor with them")
+    p.add_argument(
+        "--failed-cells", type=number(Tries), default=Wish.tries, metavar="TRIES",
+        help="from the second round on, edit the cells that failed on the last card anew: the best of so many tries",
+    )  # fmt: skip
 
 
 @command
@@ -82,7 +86,15 @@ def _start(options: argparse.Namespace) -> Answer:
 
 
 def _run(options: argparse.Namespace, rounds: int, error: float) -> Answer:
-    wish = Wish(_number(options), rounds, error, options.seed, options.corrections, sources=_sources(options))
+    wish = Wish(
+        _number(options),
+        rounds,
+        error,
+        options.seed,
+        options.corrections,
+        sources=_sources(options),
+        tries=options.failed_cells,
+    )
     with in_session(options) as session:
         try:
             told, path = _turned(session, wish, options)
@@ -92,13 +104,20 @@ def _run(options: argparse.Namespace, rounds: int, error: float) -> Answer:
         return data, "\n".join([*summary(told), f"Report: {path}"])
 
 
+def _wish(options: argparse.Namespace, number: int, rounds: int, error: float) -> Wish:
+    corrections, tries = options.corrections, options.failed_cells
+    return Wish(number, rounds, error, options.seed, corrections, sources=_sources(options), tries=tries)
+
+
 def _several(options: argparse.Namespace, rounds: int, error: float) -> Answer:
     """The same for several characters, one after the other; one that is done already is not turned again."""
     first = _number(options) if options.character else several.FIRST
     wanted = several.CHARACTERS if options.characters is None else options.characters
     if not 1 <= wanted <= MOST_CHARACTERS:
         raise Usage(f"--characters is a number from 1 to {MOST_CHARACTERS}.")
-    wish = Wish(first, rounds, error, options.seed, options.corrections, sources=_sources(options))
+    wish = Wish(
+        first, rounds, error, options.seed, options.corrections, sources=_sources(options), tries=options.failed_cells
+    )
     found, reports = [], []
     with in_session(options) as session:
         for number in range(first, first + wanted):

@@ -25,12 +25,14 @@ from pipelines.domain.records import (
     Survey,
     TrainingRun,
 )
+from pipelines.domain.shots import Shot
 from pipelines.practice.choices import choices
 from pipelines.practice.figures import figures
 from pipelines.practice.reviewer import again, opinion, readings
 from pipelines.practice.run import Halted, PracticeRun, Wish
 from pipelines.queue.job_queue import JobQueue
 from pipelines.session import Session
+from pipelines.workflow import card as cards
 from pipelines.workflow import review, training, triplets
 from pipelines.workflow.opening import open_queue, open_session
 from pipelines.workflow.sources import cell_of
@@ -265,3 +267,33 @@ def test_what_cannot_be_practised_is_refused_in_words(
     assert cli.main(["--workspace", str(tmp_path / "w"), "--json", "practice", *words]) == 1
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert said in told["error"]
+
+
+def ends(job: Job) -> Iterator[dict[str, str]]:
+    """What is to be seen where the edits and chains of a job end."""
+    plan = job.request["plan"]
+    begun = {chain["first"] for chain in plan["chains"]}
+    yield from (chain["then"][-1]["purpose"]["labels"] for chain in plan["chains"])
+    yield from (shot["purpose"]["labels"] for shot in plan["shots"] if Shot.model_validate(shot).id not in begun)
+
+
+def test_what_failed_on_the_card_is_edited_anew_and_learnt_from(workspace_root: Path) -> None:
+    heard: list[dict[str, Any]] = []
+    with at(workspace_root) as session:
+        PracticeRun(session, Wish(3, 2, error=0.0, tries=2), follow=waiting(session), tell=heard.append).go()
+        first = session.store.all(Card)[0]
+        wrong = {c.cell for c in cards.board(session, first) if c.verdict == "wrong"}
+        wished = {(c.angle, c.expression) for c in wrong if not c.pose}
+        (told,) = [e for e in heard if e["event"] == "edited anew"]
+        assert set(told["chains"]) == {f"angle/{a} > expression/{e}" for a, e in wished}
+        made = session.store.all(ImageRecord, kind="enriched", version="v2")
+        done = [e["job"] for e in heard if e.get("step") == "enrich" and e["event"] == "ended"]
+        asked = [job for job in session.store.all(Job) if job.id in done[1:]]
+        shows = {f"angle/{one['angle']} > expression/{one['expression']}" for job in asked for one in ends(job)}
+        there = {cell_of(source) for source in session.store.all(ImageRecord, kind="source")}
+        lacking = {f"angle/{a} > expression/{e}" for a, e in wished - there}
+        assert len(shows & lacking) > len(lacking) / 2
+        assert not shows & {f"angle/{a} > expression/{e}" for a, e in there}, "true pictures teach more"
+        assert all(session.store.verdict(i.id).label for i in made)
+        learnt = set(training.runs(session, "cleo", "character")[1].images)
+        assert {i.id for i in made if session.store.verdict(i.id).label == "good"} & learnt
