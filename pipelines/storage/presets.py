@@ -27,6 +27,7 @@ from pipelines.domain.presets import (
     WildcardList,
 )
 from pipelines.domain.reading import CaptionPrompt, Question, ReaderPreset
+from pipelines.domain.records import Target
 from pipelines.storage.preset_files import KINDS, PRESETS, Entries, PresetError, read_kind, read_one
 
 FOLDER = "presets"
@@ -87,6 +88,16 @@ class Presets:
         """All that a picture can be edited along; an axis of the user's stands for ours of that name."""
         names = {axis.name for axis in self.axes}
         return (*self.axes, *(axis for axis in self.framings if axis.name not in names))
+
+    def trainings_for(self, model: str, target: Target) -> list[TrainingPreset]:
+        """The training presets of a target that are meant for a model preset; where none names it, as for one of the
+        user's own, those for others of its architecture that know the same world."""
+        meant = [p for p in self.trainings.values() if p.target == target and model in p.families]
+        own = self.models.get(model)
+        if meant or own is None:
+            return meant
+        alike = {m.name for m in self.models.values() if (m.architecture, m.world) == (own.architecture, own.world)}
+        return [p for p in self.trainings.values() if p.target == target and alike & set(p.families)]
 
     def offered(self, editor: str) -> tuple[CatalogueEntry, ...]:
         """The catalogue for an editor (a model preset): what was made for it alone, then the others by relevance."""

@@ -139,9 +139,7 @@ def _best(found: list[Offer], machine: Capacity) -> Offer | None:
 def _offer(session: Session, model: ModelFamily, role: Role, machine: Capacity) -> Offer:
     lacking = missing(model, session.workspace, session.settings)
     drawing = predict_render(model, [], session.workspace, session.settings)
-    preset = next(
-        (p for p in session.presets.trainings.values() if p.target == TARGETS[role] and model.name in p.families), None
-    )
+    preset = next(iter(session.presets.trainings_for(model.name, TARGETS[role])), None)
     training = predict_training(model, preset.settings, session.workspace, session.settings) if preset else None
     why = next((p.why for p in (drawing, training) if p and not p.fits), "")
     lines = [PRACTICE_ONLY] if model.world else []

@@ -191,8 +191,7 @@ def _balanced(items: list[TrainItem], images: list[ImageRecord]) -> list[TrainIt
 
 def presets_for(session: Session, character_id: str, target: Target) -> list[str]:
     """Names of the training presets made for the character's model of that target."""
-    family = _family(session, character_id, target)
-    return [p.name for p in session.presets.trainings.values() if p.target == target and family in p.families]
+    return [p.name for p in session.presets.trainings_for(_family(session, character_id, target), target)]
 
 
 def _family(session: Session, character_id: str, target: Target) -> str:

@@ -252,8 +252,7 @@ def get_weights(studio: Studio, form: TrainForm) -> None:
 
 def presets_of(studio: Studio, target: Target) -> list[TrainingPreset]:
     """The presets meant for a target on the character's model."""
-    family = family_of(studio, target)
-    return [p for p in studio.session.presets.trainings.values() if p.target == target and family in p.families]
+    return studio.session.presets.trainings_for(family_of(studio, target), target)
 
 
 def fill(studio: Studio, tab: TrainTab, preset: str) -> Updates:

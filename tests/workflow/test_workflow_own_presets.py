@@ -14,7 +14,19 @@ from pipelines.session import NotFound, Session
 from pipelines.storage import settings
 from pipelines.storage.preset_files import KINDS
 from pipelines.storage.presets import FOLDER, load_presets, shipped
-from pipelines.workflow import admission, characters, enrich, flywheel, generate, loras, presets, render, survey
+from pipelines.workflow import (
+    admission,
+    characters,
+    enrich,
+    flywheel,
+    generate,
+    loras,
+    models,
+    presets,
+    render,
+    survey,
+    training,
+)
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.generate import GenerateOptions
@@ -35,6 +47,28 @@ def mia(session: Session) -> Character:
     settings.save(session.workspace.root, {"generator": "mine"})
     session.settings = settings.load(session.workspace.root)
     return characters.create(session, "Mia", origin="drawn here", may_use=True)
+
+
+def test_a_model_of_ones_own_is_trained_as_others_of_its_kind_are(session: Session, mia: Character) -> None:
+    """Presets of its architecture and its world; one that names it goes before them."""
+    assert training.presets_for(session, mia.id, "character") == ["character-practice"]
+    assert training.presets_for(session, mia.id, "editor") == ["editor-practice"]
+    offered = {o.name: o for o in models.offers(session, "generator")}
+    assert offered["mine"].training_gib == offered["mini-flux"].training_gib > 0
+    write(
+        session,
+        "training/own.toml",
+        """
+        [[preset]]
+        name = "own"
+        title = "Own"
+        target = "character"
+        families = ["mine"]
+        [preset.settings]
+        steps = 5
+    """,
+    )
+    assert training.presets_for(session, mia.id, "character") == ["own"]
 
 
 def test_what_the_files_add_is_planned_at_once(session: Session, ada: Character, put) -> None:
