@@ -1,13 +1,14 @@
 """One small practice run from the command line with the mini models, as a newcomer has it: JSON lines, a report."""
 
 import json
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from pipelines.domain.records import Decision, ImageRecord
 from pipelines.practice import choices as chosen
+from pipelines.practice.choices import Choices
 from pipelines.practice.run import Wish
 from pipelines.storage.presets import shipped
 from pipelines.storage.store import Store
@@ -29,7 +30,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
             "train": known.train.model_copy(update={"settings": settings}),
         }
     )
-    monkeypatch.setattr(practice_command, "Wish", partial(Wish, choices=less))
+
+    @dataclass(frozen=True)
+    class Less(Wish):
+        choices: Choices = field(default_factory=lambda: less)
+
+    monkeypatch.setattr(practice_command, "Wish", Less)
 
 
 @pytest.mark.slow

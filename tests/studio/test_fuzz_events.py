@@ -22,7 +22,7 @@ from pipelines.storage.store import Store
 from pipelines.workflow.opening import open_session
 from studio.server.state import Studio
 
-MIXES = 6
+MIXES = 3
 """How often each event is sent a mixture, in the long one."""
 DEEP: Any = "deep"
 for _ in range(60):
@@ -110,12 +110,12 @@ def assert_well(served: Served, web: httpx.Client, heard: Heard, before: dict[st
 def test_every_event_takes_hostile_values_in_words(
     web: httpx.Client, served: Served, put: Callable[..., ImageRecord], heard: Heard
 ) -> None:
-    """One value for all inputs at once, a quarter of the values to each event; all of them: the long one."""
+    """One value for all inputs at once, an eighth of the values to each event: those of one tab get all."""
     put("source")
     put("enriched", score=0.8, verdict="right")
     before = kept(served)
     for n, event in enumerate(e for e in events(web) if e["inputs"]):
-        chosen = HOSTILE[n % 4 :: 4]
+        chosen = HOSTILE[n % 8 :: 8]
         heard.after(web, event, list(chosen), [ask(web, event, [v] * len(event["inputs"])) for v in chosen])
     assert_well(served, web, heard, before)
 
