@@ -86,15 +86,7 @@ def _start(options: argparse.Namespace) -> Answer:
 
 
 def _run(options: argparse.Namespace, rounds: int, error: float) -> Answer:
-    wish = Wish(
-        _number(options),
-        rounds,
-        error,
-        options.seed,
-        options.corrections,
-        sources=_sources(options),
-        tries=options.failed_cells,
-    )
+    wish = _wish(options, _number(options), rounds, error)
     with in_session(options) as session:
         try:
             told, path = _turned(session, wish, options)
@@ -115,9 +107,7 @@ def _several(options: argparse.Namespace, rounds: int, error: float) -> Answer:
     wanted = several.CHARACTERS if options.characters is None else options.characters
     if not 1 <= wanted <= MOST_CHARACTERS:
         raise Usage(f"--characters is a number from 1 to {MOST_CHARACTERS}.")
-    wish = Wish(
-        first, rounds, error, options.seed, options.corrections, sources=_sources(options), tries=options.failed_cells
-    )
+    wish = _wish(options, first, rounds, error)
     found, reports = [], []
     with in_session(options) as session:
         for number in range(first, first + wanted):

@@ -82,10 +82,16 @@ def catalogue(
         known.add(lora.id if lora else "")
         items.append(_entry(entry, lora, family, found[entry.name]))
     called = titles(loras)
-    own = [_own(x, called[x.id], found[x.id]) for x in loras if x.id not in known and x.family == family]
+    own = [_own(x, called[x.id], _found(found, entries, x)) for x in loras if x.id not in known and x.family == family]
     keys = {i["key"] for i in (*own, *items) if i["ready"]}
     ticked = [k for k in before.get("ticked", []) if k in keys]
     return {"items": [*own, *items], "ticked": ticked, "rev": rev_of(before), "progress": progress(found.values())}
+
+
+def _found(found: Mapping[str, Candidate], entries: Iterable[CatalogueEntry], lora: LoraRecord) -> Candidate:
+    """What was found out about a file; of a second file of an entry, what was of the entry."""
+    entry = catalogued(entries, lora)
+    return found[entry.name if entry else lora.id]
 
 
 def chosen(value: Value, allowed: Iterable[LoraRecord]) -> list[str]:

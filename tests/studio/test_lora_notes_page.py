@@ -7,7 +7,10 @@ from playwright.sync_api import Page, expect
 from studio_helpers import NASTY, Served
 
 from pipelines.domain.lora_notes import LoraNotes
+from pipelines.domain.records import LoraRecord
+from pipelines.workflow import lora_notes
 from studio.server.state import Studio
+from studio.tabs.survey import catalogue_of
 
 SLOW = 60_000
 
@@ -66,3 +69,16 @@ def test_stars_and_a_note_are_kept_by_clicks_and_stand_after_a_reload(page: Page
     expect(entry.locator(".kind")).not_to_contain_text("axes", timeout=SLOW)
     kept = served.studio.session.store.get(LoraNotes, "mini-angles")
     assert kept and (kept.scores, kept.note, kept.looked) == ({}, NASTY, "card read")
+
+
+def test_two_files_of_one_entry_have_the_notes_of_the_entry(studio: Studio) -> None:
+    for n in ("a", "b"):
+        studio.session.store.put(LoraRecord(
+            id=n * 64, name=f"angles-{n}", path="x", family="qwen-image-edit", rank=4, catalogue="mini-angles",
+            origin="catalogue",
+        ))  # fmt: skip
+    lora_notes.write(studio.session, "mini-angles", note="turns well")
+    items = catalogue_of(studio, {})["items"]
+    assert [i["note"] for i in items if i["key"] == "mini-angles" or i["title"].startswith("angles-")] == [
+        "turns well"
+    ] * 2

@@ -4,7 +4,7 @@
 import { h } from "../core/dom.js";
 import { post } from "../core/net.js";
 import { poll } from "../core/status.js";
-import { attempt, button, dialog } from "../core/ui.js";
+import { attempt, button, dialog, problemLine, wordsOf } from "../core/ui.js";
 
 /** @typedef {{ key: string, title: string, scores: Record<string, number>, note: string, looked: string, tested: string }} Noted */
 
@@ -78,9 +78,15 @@ function writeNote({ key, title, note }) {
   const words = h("textarea", { rows: 5, maxlength: LONGEST, value: note, "aria-label": "note" });
   const onsubmit = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
-    await keep(key, { note: words.value });
-    box.close();
+    try {
+      await post("/loras/notes", { key, note: words.value });
+      box.close();
+      poll();
+    } catch (error) {
+      problem.textContent = wordsOf(error); // what was written stays
+    }
   };
+  const problem = problemLine();
   const help = "What its card promises, what you saw of it. It goes into the survey's report.";
   const keepIt = h("button", { type: "submit", class: "fb primary", id: "lora-note-keep" }, "Keep it");
   const form = h(
@@ -88,6 +94,7 @@ function writeNote({ key, title, note }) {
     { class: "form", onsubmit },
     words,
     h("small", {}, help),
+    problem,
     h("div", { class: "row end" }, keepIt),
   );
   const box = dialog(`Note on ${title}`, form, { id: "lora-note" });
