@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 os.environ.update(
     HF_HUB_OFFLINE="1",
@@ -65,6 +65,37 @@ def away_from_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
         if name.startswith("FLENWHEEL_"):
             monkeypatch.delenv(name)
     yield
+
+
+@pytest.fixture(scope="session")
+def changed_alone() -> Iterator[list[str]]:
+    """Where a record was changed while another thread could change it, too; the list is to stay empty. A job belongs to
+    the queue's own thread."""
+    from pipelines.domain.records import Job, Record
+    from pipelines.storage.store import Store
+
+    put, found = Store.put, list[str]()
+
+    def watched(self: Store, *records: Record, **more: Any) -> None:
+        caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+        alone = self._lock._is_owned()  # type: ignore[attr-defined]
+        if not alone and caller.f_globals["__name__"].split(".")[0] in ("pipelines", "studio"):
+            for record in records:
+                if not isinstance(record, Job) and self.get(type(record), record.id) not in (None, record):
+                    found.append(f"{caller.f_code.co_filename}:{caller.f_lineno} {type(record).__name__}")
+        put(self, *records, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "put", watched)
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def nothing_changed_is_lost(changed_alone: list[str]) -> Iterator[None]:
+    """What is written from what was read is read and written within ``Store.alone``."""
+    yield
+    found, changed_alone[:] = [*changed_alone], []
+    assert not found, f"not within Store.alone(): {found}"
 
 
 @pytest.fixture

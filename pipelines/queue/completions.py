@@ -66,15 +66,16 @@ class Completions:
             self._failed[job.id] = FOLLOWS.format(how=f"{type(error).__name__}: {error}")
 
     def _mark(self, job: Job) -> None:
-        present = self._store.get(Job, job.id) or job
-        # an end that is not recorded, or from which something is still to follow, is told again, at the latest by the
-        # next app
-        if present.told or present.state != job.state or any(owed.id == job.id for _, owed, _ in self._owed):
-            return
         wrong = self._failed.get(job.id)
-        said = (*present.warnings, wrong) if wrong else present.warnings
         try:
-            self._store.put(present.model_copy(update={"told": True, "warnings": said}))
+            with self._store.alone():
+                present = self._store.get(Job, job.id) or job
+                # an end that is not recorded, or from which something is still to follow, is told again, at the latest
+                # by the next app
+                if present.told or present.state != job.state or any(owed.id == job.id for _, owed, _ in self._owed):
+                    return
+                said = (*present.warnings, wrong) if wrong else present.warnings
+                self._store.put(present.model_copy(update={"told": True, "warnings": said}))
         except StoreWriteFailed:
             log.exception("that job %s was told of is not recorded", job.id)
 

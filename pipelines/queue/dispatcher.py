@@ -348,9 +348,9 @@ class Dispatcher:
             worker.send(Control(job=job_id, action=what))
 
     def _dismiss(self, job_id: str) -> None:
-        job = self.job(job_id)
-        if job is not None:
-            self._store.put(job.model_copy(update={"dismissed": True}))
+        with self._store.alone():
+            if job := self.job(job_id):
+                self._store.put(job.model_copy(update={"dismissed": True}))
         self.jobs.dismiss(job_id)
 
     def _shut(self) -> None:

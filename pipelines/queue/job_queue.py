@@ -81,7 +81,8 @@ class JobQueue:
         check(job)
         if self._jobs.closed:
             raise QueueClosed("The studio is closing and takes no more jobs.")
-        self._store.put(job, *runs_taken_over(self._store, job, request), *alongside(job))
+        with self._store.alone():
+            self._store.put(job, *runs_taken_over(self._store, job, request), *alongside(job))
         self._jobs.add(job)
         self._dispatcher.dispatch()
         return job

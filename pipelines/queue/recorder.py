@@ -225,12 +225,13 @@ class Recorder:
 
     def _made(self, image: ImageRecord) -> None:
         records: list[Record] = []
-        if self._store.get(ImageRecord, image.id) is None:  # an existing one has scores that its file knows nothing of
-            records.append(image)
-        if dataset := self._dataset_with(image):
-            records.append(dataset)
-        if records:
-            self._store.put(*records)
+        with self._store.alone():
+            if self._store.get(ImageRecord, image.id) is None:  # one that is known has scores, its file has none
+                records.append(image)
+            if dataset := self._dataset_with(image):
+                records.append(dataset)
+            if records:
+                self._store.put(*records)
 
     def _dataset_with(self, image: ImageRecord) -> DatasetVersion | None:
         """The dataset of ``image`` with it in, or ``None`` if there is nothing to change."""
@@ -252,18 +253,12 @@ class Recorder:
         return present.model_copy(update={"images": images})
 
     def _said(self, event: Scored | Described | ReadOut) -> None:
-        image = self._store.get(ImageRecord, event.image)
-        if image is None:
-            log.warning("%s of a picture that is not in the records: %s", event.type, event.image)
-            return
-        match event:
-            case Scored():
-                said: dict[str, Any] = {"scores": event.scores}
-            case Described():
-                said = {"described": event.description}
-            case ReadOut():
-                said = {"readings": _with(image.readings, event.readings)}
-        self._store.put(image.model_copy(update=said))
+        with self._store.alone():
+            image = self._store.get(ImageRecord, event.image)
+            if image is None:
+                log.warning("%s of a picture that is not in the records: %s", event.type, event.image)
+            else:
+                self._store.put(image.model_copy(update=_told(image, event)))
 
     def _measured(self, metric: Metric) -> None:
         latest = {m.name: m for m in self.metrics} | {metric.name: metric}
@@ -272,12 +267,23 @@ class Recorder:
         self._dirty = True
 
     def _write(self, *records: Record) -> None:
-        runs = self._store.all(TrainingRun, job=self.job.id) if self.job.kind == "train" else []
-        parts = [next_part(self._store, run, self._points) for run in runs if self._points]
-        told = [run.model_copy(update={"state": self.job.state}) for run in runs if run.state != self.job.state]
-        self._store.put(*records, *parts, *told)
+        with self._store.alone():
+            runs = self._store.all(TrainingRun, job=self.job.id) if self.job.kind == "train" else []
+            parts = [next_part(self._store, run, self._points) for run in runs if self._points]
+            told = [run.model_copy(update={"state": self.job.state}) for run in runs if run.state != self.job.state]
+            self._store.put(*records, *parts, *told)
         self._points.clear()
         self._dirty, self._written = False, self._clock()
+
+
+def _told(image: ImageRecord, event: Scored | Described | ReadOut) -> dict[str, object]:
+    match event:
+        case Scored():
+            return {"scores": event.scores}
+        case Described():
+            return {"described": event.description}
+        case ReadOut():
+            return {"readings": _with(image.readings, event.readings)}
 
 
 def _with(known: tuple[Reading, ...], fresh: tuple[Reading, ...]) -> tuple[Reading, ...]:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar, cast, get_args
@@ -119,6 +120,13 @@ class Store:
             self._workspace_lock.announce(address)
 
     # ---- records
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else writes meanwhile: a record that is written from what it was is read and put within, else what
+        another thread changed in between is lost. For moments only: all who read wait."""
+        with self._lock:
+            yield
 
     def put(self, *records: Record, decided: Iterable[Decision] = ()) -> None:
         """Insert records, or replace those of the same class and id, and append decisions (as ``decide`` does): all or

@@ -97,18 +97,19 @@ def change(
 
 def write(session: Session, character_id: str, captions: Mapping[str, str], words: str) -> CaptionEdit | None:
     """Give pictures (ids) these captions, word for word. Raises NotAllowed, NotFound."""
-    images = [get(session, image) for image in captions]
-    if foreign := [i for i in images if i.character != character_id]:
-        raise NotFound(f"{len(foreign)} of these pictures are of another character.")
     if (long := max((len(c) for c in captions.values()), default=0)) > LONGEST:
         raise NotAllowed(f"A caption may have {LONGEST} characters, not {long}.")
-    if not images:
-        return None
-    changed = tuple(
-        CaptionBefore(image=i.id, caption=i.caption, whole=i.caption_whole, after=captions[i.id]) for i in images
-    )
-    edit = CaptionEdit(character=character_id, words=words, changed=changed)
-    session.store.put(*(_with(i, captions[i.id], whole=True) for i in images), edit)
+    with session.store.alone():
+        images = [get(session, image) for image in captions]
+        if foreign := [i for i in images if i.character != character_id]:
+            raise NotFound(f"{len(foreign)} of these pictures are of another character.")
+        if not images:
+            return None
+        changed = tuple(
+            CaptionBefore(image=i.id, caption=i.caption, whole=i.caption_whole, after=captions[i.id]) for i in images
+        )
+        edit = CaptionEdit(character=character_id, words=words, changed=changed)
+        session.store.put(*(_with(i, captions[i.id], whole=True) for i in images), edit)
     return edit
 
 
@@ -125,13 +126,14 @@ def undoable(session: Session, character_id: str) -> CaptionEdit | None:
 def undo(session: Session, character_id: str) -> tuple[CaptionEdit, int]:
     """Take the last edit back, and how many captions were. One that was changed otherwise since stays. Raises
     NotAllowed."""
-    edit = undoable(session, character_id)
-    if edit is None:
-        raise NotAllowed("There is no edit of captions to take back.")
-    back = []
-    for before in edit.changed:
-        image = session.store.get(ImageRecord, before.image)
-        if image and image.caption_whole and image.caption == before.after:
-            back.append(_with(image, before.caption, whole=before.whole))
-    session.store.put(*back, edit.model_copy(update={"undone": True}))
+    with session.store.alone():
+        edit = undoable(session, character_id)
+        if edit is None:
+            raise NotAllowed("There is no edit of captions to take back.")
+        back = []
+        for before in edit.changed:
+            image = session.store.get(ImageRecord, before.image)
+            if image and image.caption_whole and image.caption == before.after:
+                back.append(_with(image, before.caption, whole=before.whole))
+        session.store.put(*back, edit.model_copy(update={"undone": True}))
     return edit, len(back)

@@ -113,7 +113,13 @@ def change(
     """Say anew what a character is, or what it is called; ``None`` leaves it (prompts call it by its kind, unless they
     are told otherwise). What was made keeps its prompts; captions have the new words, and so have plans. Its id, which
     names its folders, stays. Raises NotFound, NotAllowed."""
-    before = session.character(character_id)
+    with session.store.alone():
+        after = _renamed(session.character(character_id), kind, class_prompt, name)
+        session.store.put(after)
+    return after
+
+
+def _renamed(before: Character, kind: str | None, class_prompt: str | None, name: str | None) -> Character:
     before = before if name is None else before.model_copy(update={"name": name_of(name)})
     new_kind = before.kind if kind is None else _phrase(kind)
     called = class_prompt if class_prompt is not None else None if kind is None else kind
@@ -122,9 +128,7 @@ def change(
         raise NotAllowed("Say what the character is: a person, a cat, a robot.")
     after = before.model_copy(update={"kind": new_kind, "class_prompt": new_class})
     known = [words for words in (*before.formerly, before.instance) if words != after.instance]
-    after = after.model_copy(update={"formerly": tuple(dict.fromkeys(known))})
-    session.store.put(after)
-    return after
+    return after.model_copy(update={"formerly": tuple(dict.fromkeys(known))})
 
 
 def _phrase(words: str) -> str:
@@ -141,11 +145,12 @@ def judge_by(session: Session, character_id: str, judged_by: JudgedBy) -> Charac
     """Say by what a character is told from now on. Pictures keep the scores they have; those made from now on are
     judged so, and those that are judged again. Raises NotFound, and NotAllowed for a practice character: its judge is
     part of the practice."""
-    character = session.character(character_id)
-    if character.practice is not None and judged_by != character.judged_by:
-        raise NotAllowed(f"{character.name} is a practice character: the mini world's own eyes judge it.")
-    changed = character.model_copy(update={"judged_by": judged_by})
-    session.store.put(changed)
+    with session.store.alone():
+        character = session.character(character_id)
+        if character.practice is not None and judged_by != character.judged_by:
+            raise NotAllowed(f"{character.name} is a practice character: the mini world's own eyes judge it.")
+        changed = character.model_copy(update={"judged_by": judged_by})
+        session.store.put(changed)
     return changed
 
 

@@ -175,7 +175,9 @@ def use(session: Session, run: TrainingRun, step: int) -> LoraRecord:
     kept = export(session, run, step)
     origin = {"origin": "trained", "version": run.version, "trigger": kept.trigger or _trigger(session, run)}
     lora = kept.model_copy(update=origin)
-    session.store.put(lora, run.model_copy(update={"lora": lora.id}))
+    with session.store.alone():
+        now = session.store.get(TrainingRun, run.id) or run
+        session.store.put(lora, now.model_copy(update={"lora": lora.id}))
     return lora
 
 

@@ -33,8 +33,9 @@ def open_version(session: Session, character: str, kind: DatasetKind) -> str:
 
 def include(session: Session, character: str, kind: DatasetKind, version: str, images: Iterable[str]) -> DatasetVersion:
     """Add pictures to a version, which comes into being if need be. Raises ValueError when it is frozen."""
-    dataset = including(session, character, kind, version, images)
-    session.store.put(dataset)
+    with session.store.alone():
+        dataset = including(session, character, kind, version, images)
+        session.store.put(dataset)
     return dataset
 
 

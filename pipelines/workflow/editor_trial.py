@@ -308,9 +308,12 @@ def promote(session: Session, run: TrainingRun, *, anyway: bool = False) -> Save
     proof = trial(session, run)
     if not proof.won and not anyway:
         raise NotAllowed(f"{proof.words} It goes into Enrich when it wins; you may overrule that.")
-    before = _enrich_stack(session, run.character)
-    kept = [a for a in before.stack.adapters if a.sha256 != run.lora]
     new = loras.stack(session, [(run.lora, 1.0)]).adapters
-    saved = before.model_copy(update={"stack": LoraStack(adapters=(*new, *kept)), "off": tuple(a.sha256 for a in kept)})
-    session.store.put(saved)
+    with session.store.alone():
+        before = _enrich_stack(session, run.character)
+        kept = tuple(a for a in before.stack.adapters if a.sha256 != run.lora)
+        saved = before.model_copy(
+            update={"stack": LoraStack(adapters=new + kept), "off": tuple(a.sha256 for a in kept)}
+        )
+        session.store.put(saved)
     return saved

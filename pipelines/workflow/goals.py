@@ -19,10 +19,11 @@ def wanted(character: Character, gate: Gate) -> int | None:
 def want(session: Session, character_id: str, gate: Gate, number: int) -> Character:
     """Say how many good pictures are wanted at a gate. Raises NotFound, NotAllowed, and ValueError for no number of
     pictures."""
-    character = session.character(character_id)
     if gate not in WANTED:
         raise NotAllowed(f"No number of good pictures is wanted of a {gate}: it measures.")
     number = fits(Wanted, number)
-    changed = character.model_copy(update={"wanted": {**character.wanted, gate: number}})
-    session.store.put(changed)
+    with session.store.alone():
+        character = session.character(character_id)
+        changed = character.model_copy(update={"wanted": {**character.wanted, gate: number}})
+        session.store.put(changed)
     return changed

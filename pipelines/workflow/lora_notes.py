@@ -77,16 +77,17 @@ def write(
     """Keep what was found out; what is ``None`` stays as it is, and so does the score of an axis that is not named (one
     of ``None`` is taken away). Raises NotFound, and ValueError for a score that is none."""
     key = key_of(session, key)
-    before = notes_on(session, [key])[key]
-    rated = {**before.scores, **(scores or {})}
-    notes = LoraNotes(
-        id=key,
-        scores={axis: rated[axis] for axis in AXES if rated.get(axis) is not None},
-        note=before.note if note is None else note.strip(),
-        looked=before.looked if looked is None else looked,
-        created=before.created,
-    )
-    session.store.put(notes)
+    with session.store.alone():
+        before = notes_on(session, [key])[key]
+        rated = {**before.scores, **(scores or {})}
+        notes = LoraNotes(
+            id=key,
+            scores={axis: rated[axis] for axis in AXES if rated.get(axis) is not None},
+            note=before.note if note is None else note.strip(),
+            looked=before.looked if looked is None else looked,
+            created=before.created,
+        )
+        session.store.put(notes)
     return notes
 
 

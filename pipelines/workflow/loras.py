@@ -294,8 +294,9 @@ def ask_for(session: Session, lora_id: str, asked: Sampling | None) -> LoraRecor
         model = next((m for m in session.presets.models.values() if m.architecture == lora.family), None)
         if model is not None:
             sampling.check(model, asked.schedule)
-    told = lora.model_copy(update={"sampling": asked})
-    session.store.put(told)
+    with session.store.alone():
+        told = get(session, lora_id).model_copy(update={"sampling": asked})
+        session.store.put(told)
     return told
 
 

@@ -238,8 +238,9 @@ def change(
     if made and not new_round:
         raise NotAllowed(_stands(character, made))
     judged_by = session.presets.models.get(character.generator)
-    other = character.model_copy(update={str(role): name for role, name in changed.items()})
-    session.store.put(other)
+    with session.store.alone():
+        other = session.character(character_id).model_copy(update={str(role): name for role, name in changed.items()})
+        session.store.put(other)
     now = session.family(other.generator)
     if judged_by is None or judged_by.recogniser != now.recogniser:
         _judge_again(session, other)

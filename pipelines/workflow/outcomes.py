@@ -44,13 +44,14 @@ def _lora_arrived(session: Session, arrived: LoraRecord) -> None:
 
 
 def _training_ended(session: Session, job: Job, request: TrainRequest) -> None:
-    run = session.store.get(TrainingRun, request.lineage["run"])
     lora = _trained_lora(session, request, job.result["lora"]) if job.state == "done" else None
     if lora is not None:
         lora = session.store.add(lora)
-    if run is not None:
-        update = {"state": job.state, "job": job.id, "lora": lora.id if lora else run.lora}
-        session.store.put(run.model_copy(update=update))
+    with session.store.alone():
+        run = session.store.get(TrainingRun, request.lineage["run"])
+        if run is not None:
+            update = {"state": job.state, "job": job.id, "lora": lora.id if lora else run.lora}
+            session.store.put(run.model_copy(update=update))
 
 
 def _trained_lora(session: Session, request: TrainRequest, path: str) -> LoraRecord:

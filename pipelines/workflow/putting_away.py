@@ -60,17 +60,18 @@ def away(session: Session) -> Away:
 
 def archive(session: Session, character_id: str, archived: bool = True) -> Character:
     """Take a character out of all lists, or put it back into them. Raises NotFound."""
-    changed = session.character(character_id).model_copy(update={"archived": archived})
-    session.store.put(changed)
+    with session.store.alone():
+        changed = session.character(character_id).model_copy(update={"archived": archived})
+        session.store.put(changed)
     return changed
 
 
 def delete(session: Session, character_id: str) -> Character:
     """Put a character into the trash. Raises NotFound, and NotAllowed while a job of it is at work or waits."""
-    character = session.character(character_id)
-    _refuse_at_work(session, character)
-    trashed = character.model_copy(update={"trashed": now()})
-    session.store.put(trashed)
+    _refuse_at_work(session, session.character(character_id))
+    with session.store.alone():
+        trashed = session.character(character_id).model_copy(update={"trashed": now()})
+        session.store.put(trashed)
     return trashed
 
 
@@ -85,15 +86,20 @@ def _refuse_at_work(session: Session, character: Character) -> None:
 def restore(session: Session, name: str) -> Character:
     """Take a character (id or name) out of the trash, or back into the lists. Raises NotFound, also when several go by
     that name."""
+    with session.store.alone():
+        back = _put_away(session, name).model_copy(update={"archived": False, "trashed": None})
+        session.store.put(back)
+    return back
+
+
+def _put_away(session: Session, name: str) -> Character:
     found = away(session)
     known = (*found.trash, *found.archived)
     match = [c for c in known if c.id == name] or [c for c in known if same(c.name, name)]
     if len(match) != 1:
         who = ", ".join(c.id for c in known) or "nobody"
         raise NotFound(f"{name!r} names {len(match)} characters that are put away ({who}).")
-    back = match[0].model_copy(update={"archived": False, "trashed": None})
-    session.store.put(back)
-    return back
+    return match[0]
 
 
 def empty_trash(session: Session) -> Emptied:

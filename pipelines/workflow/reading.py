@@ -205,9 +205,10 @@ def still_to_read(session: Session, request: ReadRequest) -> ReadRequest:
 
 def forget(session: Session, images: Iterable[str]) -> int:
     """Take back captions that a machine wrote; how many. Raises NotFound."""
-    there = [image for image in (get(session, i) for i in images) if image.described]
-    back: list[Record] = [image.model_copy(update={"described": None}) for image in there]
-    session.store.put(*back)
+    with session.store.alone():
+        there = [image for image in (get(session, i) for i in images) if image.described]
+        back: list[Record] = [image.model_copy(update={"described": None}) for image in there]
+        session.store.put(*back)
     return len(back)
 
 

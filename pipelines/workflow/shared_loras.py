@@ -73,13 +73,14 @@ def settled(session: Session, lora_id: str) -> LoraRecord:
     refuse_numbers(path, chosen, path.name)
     lora = record_of(header, family, chosen, id=header.sha256, name=path.stem, path=path.as_posix())
     lora = lora.model_copy(update={"changed": changed})
-    known = session.store.get(LoraRecord, lora.id)
-    if known is None:
-        return session.store.add(lora)
-    if known.changed or not session.workspace.lora_file(known.path).is_file():
-        # the same file at another place, or touched: the record goes where it lies now
-        known = known.model_copy(update={"path": lora.path, "changed": changed})
-        session.store.put(known)
+    with session.store.alone():
+        known = session.store.get(LoraRecord, lora.id)
+        if known is None:
+            return session.store.add(lora)
+        if known.changed or not session.workspace.lora_file(known.path).is_file():
+            # the same file at another place, or touched: the record goes where it lies now
+            known = known.model_copy(update={"path": lora.path, "changed": changed})
+            session.store.put(known)
     return known
 
 

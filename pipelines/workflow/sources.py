@@ -216,12 +216,13 @@ def tag(
     caption: str | None = None,
 ) -> ImageRecord:
     """Say what a picture shows; ``None`` leaves a tag as it is. Raises NotFound."""
-    image = session.store.get(ImageRecord, image_id)
-    if image is None:
-        raise NotFound(f"There is no picture {image_id[:12]} in this workspace.")
     said = {"angle": angle, "expression": expression, "framing": framing, "caption": caption}
-    image = image.model_copy(update={key: value for key, value in said.items() if value is not None})
-    session.store.put(image)
+    with session.store.alone():
+        image = session.store.get(ImageRecord, image_id)
+        if image is None:
+            raise NotFound(f"There is no picture {image_id[:12]} in this workspace.")
+        image = image.model_copy(update={key: value for key, value in said.items() if value is not None})
+        session.store.put(image)
     return image
 
 

@@ -238,11 +238,12 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 def decide(session: Session, survey_id: str, decision: Way, reasons: str) -> Survey:
     """Write down which way to go and why. Raises NotFound, NotAllowed without reasons."""
-    made = session.store.get(Survey, survey_id)
-    if made is None:
-        raise NotFound(f"There is no survey {survey_id!r}.")
-    if not reasons.strip():
-        raise NotAllowed("Write down the reasons: that is what the next round will want to know.")
-    made = made.model_copy(update={"decision": decision, "reasons": reasons.strip()})
-    session.store.put(made)
+    with session.store.alone():
+        made = session.store.get(Survey, survey_id)
+        if made is None:
+            raise NotFound(f"There is no survey {survey_id!r}.")
+        if not reasons.strip():
+            raise NotAllowed("Write down the reasons: that is what the next round will want to know.")
+        made = made.model_copy(update={"decision": decision, "reasons": reasons.strip()})
+        session.store.put(made)
     return made

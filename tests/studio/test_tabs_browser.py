@@ -36,6 +36,38 @@ def test_ticking_sources_changes_what_would_be_made(page: Page, served: Served, 
     expect(page.locator("#enrich-plan")).to_contain_text("4 pictures")
 
 
+def test_a_tab_takes_no_click_before_it_shows_what_was_set_for_the_character(page: Page, put: Put) -> None:
+    """What was set is on its way, and would take the click back."""
+    put("source")
+    front, make = page.locator('#enrich-axes input[name="angle/front"]'), page.locator("#enrich-make")
+    expect(make).to_have_text("Make 4", timeout=SLOW)
+    page.fill("#enrich-per-source input", "3")
+    expect(make).to_have_text("Make 3", timeout=SLOW)
+    held: list[Route] = []
+    let_go: list[bool] = []
+
+    def hold(route: Route) -> None:
+        if let_go:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/queue/join*", hold)
+    with page.expect_request("**/queue/join*"):
+        page.reload()
+    expect(front).to_be_visible()
+    box = front.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator("#tab-enrich")).to_have_attribute("inert", "")
+    let_go.append(True)
+    for route in held:
+        route.continue_()
+    expect(page.locator("#tab-enrich")).not_to_have_attribute("inert", "")
+    expect(make).to_have_text("Make 3", timeout=SLOW)
+    expect(front).to_be_checked()
+
+
 def test_what_arrives_makes_the_open_tab_work_and_the_others_when_they_are_opened(
     page: Page, served: Served, put: Put
 ) -> None:
@@ -118,7 +150,10 @@ def test_in_review_a_key_says_what_a_picture_shows_and_the_keys_go_on(page: Page
     expect(expression).to_have_value("sad")
     expect(page.locator("#review-live")).to_have_text("shows sad")
     assert [route.request.post_data_json["expression"] for route in held] == ["smiling"]  # passed on the way to "sad"
-    with page.expect_response(lambda answer: "sad" in (answer.request.post_data or "")):
+    # the page's other events hold the word, too
+    with page.expect_response(
+        lambda answer: answer.url.endswith("/tags") and "sad" in (answer.request.post_data or "")
+    ):
         held[0].continue_()
     page.keyboard.press("Enter")
     page.keyboard.press("p")  # a decision, not a letter for the chooser

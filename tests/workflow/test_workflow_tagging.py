@@ -1,12 +1,15 @@
 """Who says what a picture shows: a human, else agreement, else nobody, and that is told."""
 
 import json
-from typing import Any
+import threading
+from typing import Any, Literal
 
 import pytest
 
-from pipelines.domain.records import Character, ImageRecord
+from pipelines.domain.events import Scored
+from pipelines.domain.records import Character, ImageRecord, Job
 from pipelines.domain.scores import Quality, Scores
+from pipelines.queue.recorder import Recorder
 from pipelines.session import Session
 from pipelines.workflow import sources, tagging
 from pipelines.workflow.captions import caption
@@ -61,3 +64,29 @@ def test_tags_by_command_line(session: Session, ada: Character, put: Any, capsys
     assert run("--angle", "back", status=1)["ok"] is False
     assert run(image.id[:10], "--angle", "unsure")["pictures"][0]["tags"]["angle"]["value"] == "unsure"
     assert isinstance(image, ImageRecord)
+
+
+def test_what_two_say_of_a_picture_at_once_is_both_kept(session: Session, ada: Character, put: Any) -> None:
+    image = put("source")
+    recorder = Recorder(session.store, Job(id="look", kind="score", title="Look", request={}))
+    told = [Scores(quality=Quality(sharpness=number, light=0.5, contrast=0.2)) for number in range(60)]
+    lost: list[str] = []
+
+    def look() -> None:
+        for scores in told:
+            recorder.apply(Scored(image=image.id, scores=scores))
+            kept = session.store.get(ImageRecord, image.id)
+            if kept is None or kept.scores != scores:
+                lost.append("scores")
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    said: list[Literal["front", "half-left"]] = ["front", "half-left"]
+    while looking.is_alive():
+        for angle in said:
+            sources.tag(session, image.id, angle=angle)
+            kept = session.store.get(ImageRecord, image.id)
+            if kept is None or kept.angle != angle:
+                lost.append("angle")
+    looking.join()
+    assert not lost

@@ -2,7 +2,8 @@
 /**
  * The tabs that Gradio's own components make up follow what changes (`Shell.follow`): the open one at once, the others
  * when they are opened. Only who is shown every tab is told, the open one first, then the others one after another:
- * what is typed into a tab that shows nobody yet would be overwritten.
+ * what is typed into a tab that shows nobody yet would be overwritten. Until it shows who is worked on, nothing in it can
+ * be touched: what was set for that character is on its way, and would take a click back.
  */
 
 import { island } from "./island.js";
@@ -32,7 +33,19 @@ class Follower {
     this.last = -Infinity;
     this.waiting = 0;
     this.caughtUp = () => {};
-    frame.onValue(() => this.caughtUp());
+    this.closed = true;
+    this.close(true);
+    let known = frame.value;
+    frame.onValue((now) => {
+      if (now !== known) this.caughtUp(); // heard again whenever Gradio draws it
+      known = now;
+    });
+  }
+
+  /** @param {boolean} closed whether nothing in the tab can be touched */
+  close(closed) {
+    this.closed = closed;
+    document.getElementById(`tab-${this.tab}`)?.toggleAttribute("inert", closed);
   }
 
   /** Tell of what changed, if the tab is open or shows somebody else. */
@@ -54,16 +67,18 @@ class Follower {
     const { revision } = status.state ?? {};
     if (!revision || revision === this.told) return Promise.resolve();
     this.told = revision;
+    this.close(this.closed || this.whose !== who());
     this.whose = who();
     this.last = performance.now();
     // an event of its own: Gradio fires `change` of an HTML component again whenever it draws it
     this.frame.trigger("select", { revision });
     return new Promise((resolve) => {
-      const late = setTimeout(resolve, PATIENCE_MS);
       this.caughtUp = () => {
         clearTimeout(late);
+        this.close(false);
         resolve();
       };
+      const late = setTimeout(this.caughtUp, PATIENCE_MS);
     });
   }
 
@@ -78,5 +93,9 @@ const who = () => status.state?.character?.id ?? "";
 island("changed", (frame) => {
   const follower = new Follower(frame);
   onMoved(() => follower.soon());
-  onTab((name) => name === follower.tab && follower.soon());
+  onTab((name) => {
+    if (name !== follower.tab) return;
+    follower.close(follower.closed); // Gradio draws it now
+    follower.soon();
+  });
 });
