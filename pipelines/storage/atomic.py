@@ -32,7 +32,7 @@ _UNSYNCABLE_FOLDER = _UNSYNCABLE | {errno.EACCES, errno.EPERM, errno.EBADF, errn
 # a name that another process holds open, also on a network drive
 _HELD = {errno.EACCES, errno.EPERM, errno.EBUSY}
 _unsynced: set[int] = set()
-_homes: dict[Path, tuple[int, int]] = {}
+_homes: dict[str, tuple[int, int]] = {}
 NO_FILE = "this is a device or a pipe, not a file"
 AWAY = "The workspace is not where it was opened: it was moved, or its disk is gone."
 RETURN = "Put it back, or open it at its new place"
@@ -51,24 +51,31 @@ class NotThere(OSError):
 def keep_to(root: Path) -> None:
     """From now on nothing is written below ``root`` unless it is the folder that it is now: when it was moved or its
     disk is gone, writing would begin a second, empty one at the old place. Raises OSError."""
-    _homes[root] = _identity(root)
+    _homes[_key(root)] = _identity(root)
 
 
 def check_home(path: Path) -> None:
     """Raises NotThere when ``path`` lies in a workspace that is not at its place any more."""
-    for root in _homes:
-        if path.is_relative_to(root) and is_away(root):
-            raise NotThere(errno.ENOENT, f"{AWAY} Nothing was written. {RETURN}", str(root))
+    for folder in (path, *path.parents):
+        if is_away(folder):
+            raise NotThere(errno.ENOENT, f"{AWAY} Nothing was written. {RETURN}", str(folder))
 
 
 def is_away(root: Path) -> bool:
     """Whether the workspace that was opened at ``root`` is not there any more, or another folder in its place."""
-    return root in _homes and not _is(root, _homes[root])
+    key = _key(root)
+    return key in _homes and not _is(root, _homes[key])
 
 
 def is_same(root: Path, other: Path) -> bool:
     """Whether what was opened at ``root`` lies at ``other`` now."""
-    return root in _homes and _is(other, _homes[root])
+    key = _key(root)
+    return key in _homes and _is(other, _homes[key])
+
+
+def _key(path: Path) -> str:
+    """Where a folder lies, equal for the names that are one to the system."""
+    return os.path.normcase(path)
 
 
 def make_folder(folder: Path) -> None:

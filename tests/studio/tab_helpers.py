@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 import gradio as gr
 import numpy as np
+import pytest
 from gradio.blocks import Block
+from gradio.routes import App
 from safetensors.numpy import save_file
 
 from studio.components.forms import Values
@@ -33,9 +35,11 @@ def lora_file(folder: Path, name: str, kind: str = "qwen", rank: int = 4) -> Pat
 
 
 def on_page(build: Callable[..., Tab], *arguments: Any) -> Tab:
-    """The components of a tab, as the page has them."""
-    with gr.Blocks():
-        return build(*arguments)
+    """The components of a tab, as the page has them. Nobody serves them: Gradio need not make its app, twice."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(App, "create_app", staticmethod(lambda *_, **__: None))
+        with gr.Blocks():
+            return build(*arguments)
 
 
 def rows_say(rows: LoraRows, draft: Draft) -> Values:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ NONSENSE = ("nan", "inf", "-1", "0", "1e9", "9" * 5000, "", "nobody", "👩‍�
 STATUS = (0, 1, 2)
 
 
+@cache
 def steps() -> dict[str, argparse.ArgumentParser]:
     (choices,) = (a.choices for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
     assert set(choices) == set(COMMANDS)
