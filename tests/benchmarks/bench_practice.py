@@ -1,4 +1,5 @@
-"""Does the wheel turn? ``python tests/benchmarks/bench_practice.py [--people 10] [--rounds 2] [--final] [--editor]``.
+"""Does the wheel turn? ``python tests/benchmarks/bench_practice.py [--people 10] [--rounds 2] [--failed-cells 4]
+[--final] [--editor]``.
 
 Practice runs on characters that nobody has seen (seeds from 8,500,000; ``--final``: from 9,000,000, once, at the end),
 each in a workspace of its own under ``--folder``, where a run that was cut short goes on. Prints minutes by step, the
@@ -205,12 +206,14 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--error", type=float, default=choices().error)
     options.add_argument("--tries", type=int, default=1, help="of each cell by each LoRA, after the runs")
+    words = "edit what failed on the card anew for the next round, the best of so many"
+    options.add_argument("--failed-cells", type=int, default=Wish.tries, metavar="TRIES", help=words)
     options.add_argument("--final", action="store_true", help="the held-out characters: once, for the last figures")
     options.add_argument("--editor", action="store_true", help="only the second flywheel")
     options.add_argument("--folder", type=Path, default=Path(".work") / "bench" / "practice")
     chosen = options.parse_args()
     first = (HELD_OUT if chosen.final else UNSEEN) + chosen.skip
-    wish = Wish(first, chosen.rounds, chosen.error, chosen.seed, held_out=chosen.final)
+    wish = Wish(first, chosen.rounds, chosen.error, chosen.seed, held_out=chosen.final, tries=chosen.failed_cells)
     if chosen.editor:
         editor_row(chosen.folder, range(first, first + EDITED_PEOPLE), wish)
         return
