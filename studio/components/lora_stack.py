@@ -43,7 +43,8 @@ class Row:
 
 @dataclass
 class LoraRows:
-    """The components of a stack. ``ids`` holds the LoRA id of each row, ``at`` whose stack the page shows."""
+    """The components of a stack. ``ids`` holds the LoRA id of each row, ``at`` whose stack the page shows, and as it
+    was in the records when the page last heard of it or changed it."""
 
     role: Role
     pool: list[Row]
@@ -64,7 +65,7 @@ class LoraRows:
     @property
     def outputs(self) -> list[Block]:
         """What showing another stack changes, and what is said of it."""
-        return [self.ids, *(part for r in self.pool for part in (r.frame, r.use, r.weight)), self.message]
+        return [self.ids, self.at, *(part for r in self.pool for part in (r.frame, r.use, r.weight)), self.message]
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def wire(rows: LoraRows, studio: Studio, then: Event) -> Event:
     for n, row in enumerate(rows.pool):
         row.remove.click(**event(ask, partial(take_out, studio, rows, n), known, shown)).then(**then)
         for changed in (row.use.input, row.weight.release):
-            changed(**event(ask, partial(save_stack, studio, rows), known)).then(**then)
+            changed(**event(ask, partial(save_stack, studio, rows), known, [rows.at])).then(**then)
     added = event(ask, partial(put_in, studio, rows), [rows.add, *known], [*shown, rows.add])
     rows.add.input(**added).then(**then)
     brought = event(ask, partial(bring, studio, rows), [rows.upload, *known], shown)
@@ -188,7 +189,7 @@ def wire(rows: LoraRows, studio: Studio, then: Event) -> Event:
     rows.saved.input(**event(ask, partial(load, studio, rows), [rows.saved], shown)).then(**then)
     told = [rows.saved, rows.name, rows.message]
     rows.save.click(**event(ask, partial(save_as, studio, rows), [rows.name, *known], told))
-    seen = [rows.at, rows.add, rows.saved, *shown]
+    seen = [rows.add, rows.saved, *shown]
     return event(ask, partial(follow, studio, rows), [rows.at], seen)
 
 
@@ -231,15 +232,17 @@ def record(studio: Studio, role: Role, rows: Draft, name: str = "") -> SavedStac
         stack=whole,
         off=tuple(i for i, used in zip(rows.ids, rows.uses, strict=True) if not used),
     )
-    before = studio.session.store.get(SavedStack, saved.id)
-    if saved.character and (before is None or (before.stack, before.off) != (saved.stack, saved.off)):
-        studio.session.store.put(saved)
+    store = studio.session.store
+    with store.alone():
+        before = store.get(SavedStack, saved.id)
+        if saved.character and (before is None or (before.stack, before.off) != (saved.stack, saved.off)):
+            store.put(saved)
     return saved
 
 
 def show(studio: Studio, rows: LoraRows, draft: Draft) -> Updates:
     """The rows as a draft has them; rows that it has not are hidden."""
-    updates: Updates = {rows.ids: draft.ids}
+    updates: Updates = {rows.ids: draft.ids, rows.at: _at(studio, rows.role)}
     called = loras.titles(studio.session.store.all(LoraRecord))
     for n, row in enumerate(rows.pool):
         if n >= len(draft.ids):
@@ -256,10 +259,17 @@ def show(studio: Studio, rows: LoraRows, draft: Draft) -> Updates:
     return updates
 
 
-def save_stack(studio: Studio, rows: LoraRows, form: StackForm) -> None:
+def _at(studio: Studio, role: Role) -> str:
+    """Whose stack it is, and how it is in the records now."""
+    saved = studio.session.store.get(SavedStack, _id(studio, role))
+    return f"{studio.character_id} {(saved.stack.content, saved.off) if saved else ''}"
+
+
+def save_stack(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
     """The stack on the screen goes into the records."""
     if studio.character_id:
         record(studio, rows.role, form.draft)
+    return {rows.at: _at(studio, rows.role)}
 
 
 def put_in(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
@@ -335,16 +345,16 @@ def load(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
 
 
 def follow(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
-    """The records or the character changed. Rows change with the character only: a slider that is being dragged must
-    not jump."""
+    """The records or the character changed. Rows change with the character, or when their stack was changed elsewhere
+    (an editor LoRA taken into Enrich, another page); else not: a slider that is being dragged must not jump."""
     called = loras.titles(loras.everyone(studio.session))
     choices = [ADD, *((_offered(x, called[x.id]), x.id) for x in usable(studio, rows.role))]
     offered: Updates = {rows.add: gr.update(choices=choices), rows.saved: _saved_choices(studio, rows.role)}
-    if form.at == studio.character_id:
+    if form.at == _at(studio, rows.role):
         return offered
     shown = draft(studio, rows.role) if studio.character_id else Draft()
     lost = _lost(studio, studio.session.store.get(SavedStack, _id(studio, rows.role)))
-    return offered | {rows.at: studio.character_id, rows.message: lost} | show(studio, rows, shown)
+    return offered | {rows.message: lost} | show(studio, rows, shown)
 
 
 def _lost(studio: Studio, saved: SavedStack | None) -> Value:

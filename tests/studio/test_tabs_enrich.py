@@ -379,7 +379,24 @@ def test_the_stack_on_the_screen_survives_a_reload(studio: Studio, rows: LoraRow
     second, third = rows.pool[1:3]
     assert fresh[second.use]["value"] is True and fresh[second.weight]["value"] == 0.65
     assert fresh[third.use]["value"] is False
-    assert not lora_stack.follow(studio, rows, StackForm(at="ada")).keys() & {rows.ids, second.weight}
+    assert not lora_stack.follow(studio, rows, StackForm(at=fresh[rows.at])).keys() & {rows.ids, second.weight}
+
+
+def test_a_stack_that_was_changed_elsewhere_comes_onto_the_screen(
+    studio: Studio, rows: LoraRows, stacked: Draft
+) -> None:
+    """An editor LoRA that was taken into Enrich did not show there before the page was loaded again, and the next tick
+    took it out."""
+    mine = lora_stack.take_out(studio, rows, 2, said(rows, stacked))
+    assert rows.ids not in lora_stack.follow(studio, rows, StackForm(at=mine[rows.at])), "a slider must not jump"
+    saved = lora_stack.save_stack(studio, rows, said(rows, Draft(stacked.ids[:2], [True, True], [1.0, 0.7])))
+    assert rows.ids not in lora_stack.follow(studio, rows, StackForm(at=saved[rows.at]))
+    kept = studio.session.store.get(SavedStack, "ada/editor/")
+    assert kept
+    studio.session.store.put(kept.model_copy(update={"off": (stacked.ids[0],)}))
+    fresh = lora_stack.follow(studio, rows, StackForm(at=saved[rows.at]))
+    assert [fresh[row.use]["value"] for row in rows.pool[:2]] == [False, True]
+    assert rows.ids not in lora_stack.follow(studio, rows, StackForm(at=fresh[rows.at]))
 
 
 def test_saving_and_loading_a_stack(studio: Studio, rows: LoraRows, stacked: Draft) -> None:
