@@ -232,11 +232,10 @@ def record(studio: Studio, role: Role, rows: Draft, name: str = "") -> SavedStac
         stack=whole,
         off=tuple(i for i, used in zip(rows.ids, rows.uses, strict=True) if not used),
     )
-    store = studio.session.store
-    with store.alone():
-        before = store.get(SavedStack, saved.id)
+    with studio.session.store.alone():
+        before = studio.session.store.get(SavedStack, saved.id)
         if saved.character and (before is None or (before.stack, before.off) != (saved.stack, saved.off)):
-            store.put(saved)
+            studio.session.store.put(saved)
     return saved
 
 

@@ -89,6 +89,7 @@ def _use(studio: Studio, recipe: Recipe) -> Restored:
     role = "generator" if found.tab == "generate" else "editor"
     stack = loras.stack(studio.session, found.stack, used=False)
     saved = SavedStack(id=f"{here.id}/{role}/", character=here.id, role=role, stack=stack)
-    studio.session.store.put(saved)
+    with studio.session.store.alone():  # all of it is new
+        studio.session.store.put(saved)
     choices.write(root, here.id, found.tab, before | found.fields)
     return {"tab": found.tab, "restored": list(found.restored), "lost": list(found.lost)}

@@ -2,8 +2,8 @@
 /**
  * The tabs that Gradio's own components make up follow what changes (`Shell.follow`): the open one at once, the others
  * when they are opened. Only who is shown every tab is told, the open one first, then the others one after another:
- * what is typed into a tab that shows nobody yet would be overwritten. Until it shows who is worked on, nothing in it can
- * be touched: what was set for that character is on its way, and would take a click back.
+ * what is typed into a tab that shows nobody yet would be overwritten. Until it shows who is worked on, its fields
+ * cannot be clicked (`shell.css`): what was set for that character is on its way, and would take the click back.
  */
 
 import { island } from "./island.js";
@@ -33,8 +33,8 @@ class Follower {
     this.last = -Infinity;
     this.waiting = 0;
     this.caughtUp = () => {};
-    this.closed = true;
-    this.close(true);
+    this.behind = true;
+    this.mark(true);
     let known = frame.value;
     frame.onValue((now) => {
       if (now !== known) this.caughtUp(); // heard again whenever Gradio draws it
@@ -42,10 +42,10 @@ class Follower {
     });
   }
 
-  /** @param {boolean} closed whether nothing in the tab can be touched */
-  close(closed) {
-    this.closed = closed;
-    document.getElementById(`tab-${this.tab}`)?.toggleAttribute("inert", closed);
+  /** @param {boolean} behind whether the tab does not show yet who is worked on */
+  mark(behind) {
+    this.behind = behind;
+    document.getElementById(`tab-${this.tab}`)?.setAttribute("aria-busy", String(behind));
   }
 
   /** Tell of what changed, if the tab is open or shows somebody else. */
@@ -67,7 +67,7 @@ class Follower {
     const { revision } = status.state ?? {};
     if (!revision || revision === this.told) return Promise.resolve();
     this.told = revision;
-    this.close(this.closed || this.whose !== who());
+    this.mark(this.behind || this.whose !== who());
     this.whose = who();
     this.last = performance.now();
     // an event of its own: Gradio fires `change` of an HTML component again whenever it draws it
@@ -75,7 +75,7 @@ class Follower {
     return new Promise((resolve) => {
       this.caughtUp = () => {
         clearTimeout(late);
-        this.close(false);
+        this.mark(false);
         resolve();
       };
       const late = setTimeout(this.caughtUp, PATIENCE_MS);
@@ -95,7 +95,7 @@ island("changed", (frame) => {
   onMoved(() => follower.soon());
   onTab((name) => {
     if (name !== follower.tab) return;
-    follower.close(follower.closed); // Gradio draws it now
+    follower.mark(follower.behind); // Gradio draws it now
     follower.soon();
   });
 });
