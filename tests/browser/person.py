@@ -19,6 +19,19 @@ UNTIL_AT_WORK = """async ([title, ms]) => {
     }
 }"""
 
+# resolves when a job of that title that is not among the ``old`` is done; rejects when it fails
+UNTIL_DONE = """async ([title, old, ms]) => {
+    for (const end = performance.now() + ms; ; ) {
+        const { recent } = await fetch("status").then((r) => r.json());
+        const job = recent.find((one) => one.title === title && !old.includes(one.id));
+        if (job && job.state === "done") return;
+        if (job) throw new Error(`${title}: ${job.state}. ${job.error ?? ""}`);
+        if (performance.now() > end) throw new Error(`${title} is not done`);
+        await new Promise((go) => setTimeout(go, 200));
+    }
+}"""
+JOBS_BEFORE = "fetch('status').then((r) => r.json()).then(({ recent }) => recent.map((one) => one.id))"
+
 
 class Person:
     """Clicks, types and looks. ``errors`` collects what the page's scripts threw."""
@@ -45,6 +58,7 @@ class Person:
     def set_number(self, elem_id: str, value: object) -> None:
         """Type into a Gradio number, text or slider and leave it."""
         box = self.page.locator(f"#{elem_id} input:not([type=range]), #{elem_id} textarea").first
+        box.click()  # a field that waits for what was set for the character takes none
         box.fill(str(value))
         box.press("Tab")
 
@@ -64,6 +78,35 @@ class Person:
         self.page.evaluate(UNTIL_AT_WORK, [title, JOB_MS])
         self.page.reload()
         expect(self.page.locator("#job-title")).to_have_text(f"{title}: done", timeout=JOB_MS)
+
+    def run(self, button: str, title: str) -> None:
+        """Start a job and wait until it is done; one of that title may have run before."""
+        expect(self.page.locator(button)).to_be_enabled()
+        before = self.page.evaluate(JOBS_BEFORE)
+        self.page.click(button)
+        self.page.evaluate(UNTIL_DONE, [title, before, JOB_MS])
+
+    def press(self, *keys: str) -> None:
+        """Keys, one after another."""
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def only_edits(self, *names: str) -> None:
+        """Leave these edits of Enrich (``expression/angry``) ticked and no others."""
+        ticked = self.page.locator("#enrich-axes input:checked")
+        expect(ticked).not_to_have_count(0)
+        while ticked.count():
+            ticked.first.uncheck()
+        for name in names:
+            self.page.check(f'#enrich-axes input[name="{name}"]')
+
+    def download(self, link: str, folder: Path) -> Path:
+        """Click what gives a file, and keep it in ``folder`` under the name that it comes with."""
+        with self.page.expect_download() as arriving:
+            self.page.click(link)
+        kept = folder / arriving.value.suggested_filename
+        arriving.value.save_as(kept)
+        return kept
 
     def judge(self, gate: str, keys: str, *, every: bool = False) -> None:
         """Review a gate by keyboard, one key for each picture; ``every``: also those that a rule has sorted out."""
