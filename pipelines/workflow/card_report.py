@@ -21,11 +21,11 @@ from pipelines.storage.markdown import plain
 from pipelines.storage.pages import document, table
 from pipelines.storage.pictures import thumbnail
 from pipelines.workflow import card as cards
-from pipelines.workflow import card_analysis
+from pipelines.workflow import card_analysis, card_picture
 from pipelines.workflow.card import Cell, CellVerdict
 from pipelines.workflow.characters import NotAllowed
 
-Form = Literal["md", "json", "html"]
+Form = Literal["md", "json", "html", "png"]
 FORMS: tuple[Form, ...] = get_args(Form)
 SIDE = 512
 """Of a picture in the page, pixels."""
@@ -116,10 +116,13 @@ def _way_to(cell: CardCell, pose: str) -> str:
     return f"angle/{cell.angle}{THEN}expression/{cell.expression}"
 
 
-def export(session: Session, card: Card, form: Form) -> str:
-    """A card written down: ``md`` and ``json`` for texts, ``html`` as one page with its pictures."""
+def export(session: Session, card: Card, form: Form) -> bytes:
+    """A card as a file: ``md`` and ``json`` for texts, ``html`` is one page with its pictures, ``png`` one picture."""
+    if form == "png":
+        rate = cards.whole_rate(session, card).words
+        return card_picture.draw(session, cards.boards(session, card), _title(session, card), rate)
     write = {"md": _markdown, "json": _json, "html": _page}[form]
-    return write(session, card)
+    return write(session, card).encode()
 
 
 def _all(session: Session, card: Card) -> list[Cell]:

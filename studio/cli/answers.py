@@ -184,7 +184,7 @@ def pairs(given: Iterable[str], what: str, example: str) -> Iterator[tuple[str, 
         yield key.strip(), value.strip()
 
 
-def written(file: Path, forms: Sequence[Form], what: str, text: Callable[[Form], str]) -> str:
+def written(file: Path, forms: Sequence[Form], what: str, made: Callable[[Form], str | bytes]) -> str:
     """Write something down in the form that the file's name asks for; says where. Raises Usage for another form, and
     for a file that is there."""
     named = file.suffix.removeprefix(".").lower()
@@ -193,7 +193,8 @@ def written(file: Path, forms: Sequence[Form], what: str, text: Callable[[Form],
         raise Usage(f"{what} is written as .{', .'.join(forms)}: {file.name} is none of these.")
     if file.exists():
         raise Usage(f"{file} is there already, and nothing is overwritten: name another file.")
-    write_durably(file, text(form).encode(), sync=False)
+    content = made(form)
+    write_durably(file, content.encode() if isinstance(content, str) else content, sync=False)
     return f"Written to {file}."
 
 

@@ -40,7 +40,7 @@ def options(p: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     p.add_argument("--show", metavar="vN", help="show a card that was run instead of running one")
     p.add_argument("--against", metavar="vN", help="with --show: cells gained and lost since that card (McNemar)")
-    p.add_argument("--export", type=file, metavar="FILE", help="write the card down: a file .md, .json or .html")
+    p.add_argument("--export", type=file, metavar="FILE", help="write the card down: a file .md, .json, .html or .png")
 
 
 @command

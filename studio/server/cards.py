@@ -132,6 +132,7 @@ MEDIA: dict[card_report.Form, str] = {
     "md": "text/markdown; charset=utf-8",
     "json": "application/json",
     "html": "text/html; charset=utf-8",
+    "png": "image/png",
 }
 
 
@@ -187,10 +188,10 @@ def card_report_routes(studio: Studio) -> APIRouter:
     @router.get("/cards/{version}/export.{form}")
     def export(version: str, form: card_report.Form) -> Response:
         """A card written down, as a file to keep."""
-        text = card_report.export(studio.session, of(version), form)
+        made = card_report.export(studio.session, of(version), form)
         name = f"{studio.character_id}-card-{version}.{form}"
         headers = STILL | {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
-        return Response(text, media_type=MEDIA[form], headers=headers)
+        return Response(made, media_type=MEDIA[form], headers=headers)
 
     return router
 

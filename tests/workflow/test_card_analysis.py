@@ -119,5 +119,5 @@ def test_any_lora_at_any_strength_beside_a_stack(session: Session, ada: Characte
     plan = cards.plan(session, ada.id, cards.CardOptions(lora="f" * 64, strength=0.8, beside=beside))
     assert {s.stack.label for s in plan} == {"bob_v1 0.8 + light 0.5"}
     made = carded(session, put, [{"front/sad": "R"}], lora="f" * 64, strength=0.8, beside=beside)
-    text = card_report.export(session, made, "md")
+    text = card_report.export(session, made, "md").decode()
     assert "at 0.8 beside light 0.5" in text.replace("\\", "") and "- front: 1 of 4 right" in text and "Drift" in text

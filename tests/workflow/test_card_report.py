@@ -1,15 +1,17 @@
 """Two cards held against each other, a card written down, and its failed cells as the next plan."""
 
+import io
 import json
 from collections.abc import Callable
 
 import pytest
+from PIL import Image, ImageColor
 
 from pipelines.domain.records import Card, Character, Decision, ImageRecord
 from pipelines.planning import chains
 from pipelines.session import NotFound, Session
 from pipelines.workflow import card as cards
-from pipelines.workflow import card_report
+from pipelines.workflow import card_picture, card_report
 from pipelines.workflow.characters import NotAllowed
 
 Put = Callable[..., ImageRecord]
@@ -72,12 +74,28 @@ def test_a_card_is_written_down_and_hostile_words_stay_words(session: Session, a
     session.store.decide(
         Decision(image=angry.id, who="human", action="label", value="reject", reason=nasty, where="card")
     )
-    text = card_report.export(session, made, "md")
+    text = card_report.export(session, made, "md").decode()
     (row,) = [line for line in text.splitlines() if line.startswith("| front/angry")]
     assert r"a\|b \<img src=x onerror=alert(1)\> \*bold\* new" in row
     assert text.startswith("# Model card v1 of Ada: the base model, seed 1") and "3 of 23" in text
     told = json.loads(card_report.export(session, made, "json"))
     assert told["failed"] == ["front/angry"] and len(told["cells"]) == 23 and told["rate"]["right"] == 3
     assert next(c for c in told["cells"] if c["cell"] == "front/angry")["why"] == nasty
-    page = card_report.export(session, made, "html")
+    page = card_report.export(session, made, "html").decode()
     assert "<img src=x" not in page and page.count("data:image/") == 8
+
+
+def test_a_card_is_drawn_as_one_picture_whatever_is_gone(session: Session, ada: Character, put: Put) -> None:
+    made = judged(session, put, "v1", "RRWR----")
+    wrong = next(c for c in cards.board(session, made) if c.verdict == "wrong")
+    assert wrong.image
+    drawn = Image.open(io.BytesIO(card_report.export(session, made, "png")))
+    assert drawn.format == "PNG" and drawn.width > 5 * card_picture.CELL
+    frames = {ImageColor.getrgb(colour): verdict for verdict, colour in card_picture.FRAMES.items()}
+    there = {frames[colour] for _, colour in drawn.getcolors(1 << 24) or [] if colour in frames}
+    assert there == {c.verdict for c in cards.board(session, made)}
+    session.workspace.path(wrong.image.path).unlink()
+    session.workspace.thumbnail(wrong.image.id, 256).unlink(missing_ok=True)
+    assert Image.open(io.BytesIO(card_report.export(session, made, "png"))).size == drawn.size
+    two = made.model_copy(update={"seeds": 2})
+    assert Image.open(io.BytesIO(card_report.export(session, two, "png"))).height > drawn.height + card_picture.CELL

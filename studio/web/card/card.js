@@ -3,6 +3,7 @@
 
 import { h, put } from "../core/dom.js";
 import { facts } from "../core/facts.js";
+import { count } from "../core/format.js";
 import { island } from "../core/island.js";
 import { poll, status, whenSeen } from "../core/status.js";
 import { address, get, newest, post } from "../core/net.js";
@@ -23,6 +24,7 @@ import { besideWords, loraWords, named, noCardWords, ofTry, readerWords } from "
 const LABEL_KEYS = { p: "good", a: "good", x: "reject", u: null };
 /** @type {[string, string][]} forms that a card is written down in */
 const EXPORTS = [
+  ["png", "Picture"],
   ["html", "Page"],
   ["md", "Markdown"],
   ["json", "JSON"],
@@ -321,7 +323,8 @@ class ModelCard {
     return attempt(async () => {
       const { chains } = /** @type {FailedCells} */ (await get(`/cards/${this.versions.node.value}/failed`));
       planChains(chains);
-      toast(`${chains.length} cells that failed are chains in Enrich now: look at the plan, then make it.`);
+      const cells = count(chains.length, "cell that failed is a chain", "cells that failed are chains");
+      toast(`${cells} in Enrich now, and no other edit is ticked: look at the plan, then make it.`);
     });
   }
 
