@@ -21,7 +21,7 @@ from pipelines.planning.base import ChoiceError
 from pipelines.planning.few import AIM, FEW
 from pipelines.practice.choices import choices_for
 from pipelines.session import NotFound
-from pipelines.workflow import enrich, few_sources, framing, review, sources
+from pipelines.workflow import chains, enrich, few_sources, framing, review, sources
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.references import Beside
@@ -408,7 +408,8 @@ def look_ahead(studio: Studio, tab: EnrichTab, form: EnrichForm) -> Updates:
         plan = plan_of(studio, form)
     except (NotAllowed, ChoiceError, NotFound) as problem:
         return {**filled(studio, tab, ()), **refused(tab.foot, problem)}
-    return {**filled(studio, tab, plan.pictures), **ahead(studio, tab.foot, plan)}
+    to_make = chains.left(studio.session, plan).shots  # what is there is counted as such
+    return {**filled(studio, tab, to_make), **ahead(studio, tab.foot, plan)}
 
 
 def filled(studio: Studio, tab: EnrichTab, planned: Iterable[Shot]) -> Updates:

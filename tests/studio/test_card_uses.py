@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 from playwright.sync_api import Page, expect
 from studio_helpers import Served
 
@@ -15,6 +16,7 @@ from pipelines.domain.reading import Reading
 from pipelines.domain.records import Card, Decision, ImageRecord, Job
 from pipelines.domain.requests import ReadRequest
 from pipelines.domain.scores import Quality, Scores
+from pipelines.workflow import sources
 from studio import __main__ as cli
 from studio.server.state import Studio
 
@@ -44,10 +46,11 @@ def test_cards_are_compared_and_their_failed_cells_planned(client: TestClient, t
     assert client.get("/cards/v7/failed").status_code == 404
 
 
-@pytest.mark.parametrize("form", ["md", "json", "html"])
+@pytest.mark.parametrize("form", ["md", "json", "html", "png"])
 def test_a_card_is_downloaded(client: TestClient, two: None, form: str) -> None:
     answer = client.get(f"/cards/v2/export.{form}")
-    assert answer.status_code == 200 and "front/angry" in answer.text
+    assert answer.status_code == 200
+    assert answer.content.startswith(b"\x89PNG") if form == "png" else "front/angry" in answer.text
     assert f"ada-card-v2.{form}" in answer.headers["content-disposition"]
     assert "sandbox" in answer.headers["content-security-policy"]
     assert client.get("/cards/v2/export.exe").status_code == 422
@@ -68,14 +71,19 @@ def test_on_the_command_line(studio: Studio, two: None, tmp_path: Path) -> None:
     assert (tmp_path / "card.md").read_text().startswith("# Model card v2 of Ada")
     status, told = run(root, "card", "--show", "v2", "--export", str(tmp_path / "card.md"))
     assert status != 0 and "overwritten" in told["error"]
+    status, _ = run(root, "card", "--show", "v2", "--export", str(tmp_path / "card.png"))
+    assert status == 0 and Image.open(tmp_path / "card.png").size > (800, 600)
     status, told = run(root, "card", "--show", "v2", "--export", str(tmp_path / "card.exe"))
     assert status != 0 and ".md" in told["error"]
     status, told = run(root, "enrich", "--failed-of", "v7")
     assert status != 0 and "no card v7" in told["error"]
 
 
-def test_failed_cells_become_chains_by_a_click(page: Page, served: Served, two: None) -> None:
+def test_failed_cells_become_chains_by_a_click(page: Page, served: Served, two: None, put: Put) -> None:
+    """Alone: of all that is ticked at first every source took its share, and of that four tries."""
+    sources.tag(served.studio.session, put("source").id, angle="front", expression="neutral")
     page.click("#tab-enrich-button")
+    expect(page.locator("#enrich-axes input:checked")).not_to_have_count(0)
     page.click("#tab-model_card-button")
     page.locator("#card-compare").select_option("v1")
     expect(page.locator("#card-compared")).to_contain_text("1 gained (front/sad)")
@@ -83,6 +91,10 @@ def test_failed_cells_become_chains_by_a_click(page: Page, served: Served, two: 
     expect(page.locator("#enrich-chains textarea")).to_have_value("angle/front > expression/angry")
     expect(page.locator("#enrich-chains textarea")).to_be_visible()
     expect(page.locator("#enrich-best-of input[type=number]")).to_have_value("4")
+    expect(page.locator("#enrich-axes input:checked")).to_have_count(0)
+    expect(page.locator("#enrich-make")).to_have_text("Make 4")
+    page.reload()
+    expect(page.locator("#enrich-make")).to_have_text("Make 4")
 
 
 def seen_by(angle: str, said: str) -> dict:

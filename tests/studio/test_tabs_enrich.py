@@ -208,7 +208,7 @@ def test_plan_line_counts_what_the_button_makes(studio: Studio, tab: EnrichTab, 
 
 
 def test_pictures_that_exist_are_not_made_again(studio: Studio, tab: EnrichTab, put: Put) -> None:
-    put("source")
+    sources.tag(studio.session, put("source").id, angle="front", expression="neutral")
     choice = form(tab, picker(studio, tab), ("angle/half-left", "expression/sad"))
     plan = enrich.plan_of(studio, choice)
     path = studio.session.workspace.path(plan.path(plan.shots[0]))
@@ -217,6 +217,9 @@ def test_pictures_that_exist_are_not_made_again(studio: Studio, tab: EnrichTab, 
     seen = enrich.look_ahead(studio, tab, choice)
     assert seen[tab.foot.make]["value"] == f"Make {len(plan) - 1}"
     assert "1 of 2 exist already and are kept." in seen[tab.foot.plan]["lines"]
+    assert sum(seen[tab.coverage]["planned"].values()) == 1, "what is there is no plan any more"
+    mix = seen[tab.mix]
+    assert sum(row["planned"] for row in mix["rows"]) + mix["unknown"] == 1 + 1, "with the source, of unknown framing"
 
 
 def test_only_ticked_sources_are_planned(studio: Studio, tab: EnrichTab, put: Put) -> None:

@@ -17,17 +17,20 @@ export function withChains(written, chains) {
 const TRIES = 4;
 
 /**
- * Enrich is opened with these chains, too, each step tried a few times.
+ * Enrich is opened with these chains, too, each step tried a few times. No other edit stays ticked: each source would
+ * take its share of them, of the same few.
  * @param {string[]} chains
  */
 export function planChains(chains) {
+  const field = /** @type {HTMLTextAreaElement | null} */ (document.querySelector("#enrich-chains textarea"));
+  if (!field) throw new Error("Open Enrich once, then try again.");
+  for (const ticked of document.querySelectorAll("#enrich-axes input:checked"))
+    /** @type {HTMLInputElement} */ (ticked).click();
   const tries = /** @type {HTMLInputElement | null} */ (document.querySelector("#enrich-best-of input[type=number]"));
   if (tries && Number(tries.value) < TRIES) {
     tries.value = String(TRIES);
     for (const kind of ["input", "change", "blur"]) tries.dispatchEvent(new Event(kind, { bubbles: true }));
   }
-  const field = /** @type {HTMLTextAreaElement | null} */ (document.querySelector("#enrich-chains textarea"));
-  if (!field) throw new Error("Open Enrich once, then try again.");
   field.value = withChains(field.value, chains);
   field.dispatchEvent(new Event("input", { bubbles: true }));
   openTab("enrich");
