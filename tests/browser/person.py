@@ -60,7 +60,7 @@ class Person:
         box = self.page.locator(f"#{elem_id} input:not([type=range]), #{elem_id} textarea").first
         box.click()  # a field that waits for what was set for the character takes none
         box.fill(str(value))
-        box.press("Tab")
+        box.blur()  # by Tab, the list of a chooser that comes next would open, over what is below
 
     def drop(self, elem_id: str, files: list[Path]) -> None:
         self.page.locator(f"#{elem_id} input[type=file]").set_input_files([str(f) for f in files])

@@ -222,7 +222,7 @@ def failed_cells_anew(person: Person, tmp_path: Path) -> None:
     expect(page.locator("#tab-enrich-button")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#enrich-chains textarea")).to_have_value("\n".join([CHAIN, *ANEW]))
     expect(page.locator("#enrich-best-of input[type=number]")).to_have_value("4")
-    person.only_edits()
+    expect(page.locator("#enrich-axes input:checked")).to_have_count(0)
     person.set_number("enrich-chains", "\n".join(ANEW))
     person.set_number("enrich-best-of", 2)
     for n in range(SOURCES):
@@ -277,6 +277,9 @@ def taken_along(person: Person, tmp_path: Path) -> None:
     pictures = re.findall(r'src="data:image/\w+;base64,([^"]+)"', shown)
     assert rate in shown and len(pictures) == CELLS
     assert all(min(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB").size) > 1 for data in pictures)
+
+    with Image.open(person.download("#card-exports a:has-text('Picture')", kept)) as drawn:
+        assert drawn.format == "PNG" and min(drawn.size) > 800
 
     page.click("#card-where")
     file = person.download("#lora-download", kept)
