@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from pipelines.domain.messages import Ask
-from pipelines.domain.records import Job, Record, new_id
+from pipelines.domain.records import Card, Character, Job, Record, TrainingRun, new_id
 from pipelines.domain.requests import Request, TrainRequest
 from pipelines.queue.admission import Admit, NotAllowed, as_asked
 from pipelines.queue.completions import EndCallback
@@ -82,10 +82,26 @@ class JobQueue:
         if self._jobs.closed:
             raise QueueClosed("The studio is closing and takes no more jobs.")
         with self._store.alone():
-            self._store.put(job, *runs_taken_over(self._store, job, request), *alongside(job))
+            beside = list(alongside(job))
+            self._refuse_taken(beside)
+            self._store.put(job, *runs_taken_over(self._store, job, request), *beside)
         self._jobs.add(job)
         self._dispatcher.dispatch()
         return job
+
+    def _refuse_taken(self, beside: Iterable[Record]) -> None:
+        """A version is one training's, one card's, a name one character's: two that were planned at the same moment
+        chose the same."""
+        for record in beside:
+            match record:
+                case Card() | Character():
+                    taken = self._store.get(type(record), record.id) is not None
+                case TrainingRun(character=character, target=target, version=version):
+                    taken = bool(self._store.all(TrainingRun, character=character, target=target, version=version))
+                case _:
+                    taken = False
+            if taken:
+                raise NotAllowed("Meanwhile another was begun under the same name or version: ask again.")
 
     def warm(self) -> None:
         """Start the worker before there is a job, so that the first one need not wait for its imports."""

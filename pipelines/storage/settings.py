@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from pipelines.storage.served import address, web_address
 FILE = "settings.toml"
 
 # what the file holds of the settings that are being loaded
+_saving = threading.Lock()
 _kept: ContextVar[dict[str, Any] | None] = ContextVar("_kept", default=None)
 # the models that can be chosen there; None: values that another process has checked
 _models: ContextVar[Mapping[str, tuple[Role, ...]] | None] = ContextVar("_models", default=None)
@@ -307,6 +309,11 @@ def save(root: Path, changes: dict[str, Any]) -> None:
 
     Raises BadSettings, with the file as it was, when a value does not do or the file is broken.
     """
+    with _saving:
+        _save(root, changes)
+
+
+def _save(root: Path, changes: dict[str, Any]) -> None:
     file = root / FILE
     kept = _read(file)
     unusable = {name: kept.pop(name) for name in _wrong_of(root, kept)}

@@ -21,8 +21,9 @@ def folder_name(name: str) -> str:
 
 def create(session: Session, name: str, **fields: Any) -> Character:
     """A new character (``new``), kept. Raises as that does."""
-    character = new(session, name, **fields)
-    session.store.put(character)
+    with session.store.alone():
+        character = new(session, name, **fields)
+        session.store.put(character)
     return character
 
 

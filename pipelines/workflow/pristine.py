@@ -93,10 +93,11 @@ def keep(session: Session, character_id: str, image_ids: Iterable[str]) -> Datas
             if chosen
             else "No picture is chosen, or none is left: all of Generate's good pictures are kept already."
         )
-    version = datasets.following(d.version for d in datasets.versions(session, character_id, "pristine"))
-    folder = session.workspace.path(session.workspace.dataset(character_id, "pristine", version))
     captions = Captions(session, character_id)
-    with new_folder(folder) as whole:  # what an earlier try left half gives way
-        for image in chosen:
-            copy_with_caption(session.workspace.path(image.path), whole, captions.of(image))
-    return datasets.include(session, character_id, "pristine", version, [image.id for image in chosen])
+    with session.store.alone():  # the version that follows is one dataset's
+        version = datasets.following(d.version for d in datasets.versions(session, character_id, "pristine"))
+        folder = session.workspace.path(session.workspace.dataset(character_id, "pristine", version))
+        with new_folder(folder) as whole:  # what an earlier try left half gives way
+            for image in chosen:
+                copy_with_caption(session.workspace.path(image.path), whole, captions.of(image))
+        return datasets.include(session, character_id, "pristine", version, [image.id for image in chosen])

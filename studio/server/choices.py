@@ -25,11 +25,21 @@ def read(root: Path, character: str, tab: str) -> Choice:
 def write(root: Path, character: str, tab: str, choice: Choice) -> None:
     """Keep what is set in a tab for a character, if it is new. An empty choice forgets it."""
     with _lock:
-        kept = _read(root)
-        if kept.get(character, {}).get(tab, {}) == choice or len(json.dumps(choice)) > LARGEST:
-            return
-        kept.setdefault(character, {})[tab] = choice
-        write_durably(root / FILE, json.dumps(kept, ensure_ascii=False, indent=1).encode(errors="replace"))
+        _write(root, character, tab, choice)
+
+
+def add(root: Path, character: str, tab: str, fields: Choice) -> None:
+    """Keep these fields with what else is set in the tab."""
+    with _lock:
+        _write(root, character, tab, read(root, character, tab) | fields)
+
+
+def _write(root: Path, character: str, tab: str, choice: Choice) -> None:
+    kept = _read(root)
+    if kept.get(character, {}).get(tab, {}) == choice or len(json.dumps(choice)) > LARGEST:
+        return
+    kept.setdefault(character, {})[tab] = choice
+    write_durably(root / FILE, json.dumps(kept, ensure_ascii=False, indent=1).encode(errors="replace"))
 
 
 def _read(root: Path) -> Kept:

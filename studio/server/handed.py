@@ -9,7 +9,6 @@ from pipelines.domain.base import Frozen
 from pipelines.domain.records import Card, DatasetVersion, Job, Record, Survey, TrainingRun
 from pipelines.domain.requests import Request
 from pipelines.workflow import survey as surveying
-from pipelines.workflow.characters import NotAllowed
 from studio.server.in_words import Begun, InWords
 from studio.server.loopback import only_from_here
 from studio.server.state import Studio
@@ -35,10 +34,10 @@ def handed_routes(studio: Studio) -> APIRouter:
 
     @router.post("/jobs", include_in_schema=False)  # of no use to the page: it has no types of it
     def take_over(handed: HandedJob) -> Begun:
-        belongings = list(_belongings(studio, handed))
         job = studio.session.own_queue.submit(
-            handed.request, handed.title, handed.character, alongside=lambda job: belongings, job_id=handed.id
-        )
+            handed.request, handed.title, handed.character,
+            alongside=lambda job: _belongings(studio, handed), job_id=handed.id,
+        )  # fmt: skip
         return {"job": job.id}
 
     @router.get("/jobs/{job_id}", include_in_schema=False)
@@ -49,17 +48,14 @@ def handed_routes(studio: Studio) -> APIRouter:
 
 
 def _belongings(studio: Studio, handed: HandedJob) -> Iterable[Record]:
-    """What is kept with the job. Raises NotAllowed when it was planned for what is not so any more."""
+    """What is kept with the job. Raises NotFound for a character that is not there any more."""
     store = studio.session.store
     if handed.character:
         studio.session.character(handed.character)
     for survey in handed.surveys:
         now = store.get(Survey, survey.id)
         yield surveying.added_onto(now, survey) if now else survey
-    for record in (*handed.cards, *handed.runs):
-        if store.get(type(record), record.id):
-            raise NotAllowed("Meanwhile another was begun under the same version: ask again.")
-        yield record
+    yield from (*handed.cards, *handed.runs)
     for dataset in handed.datasets:
         if now := store.get(DatasetVersion, dataset.id):
             yield now.model_copy(update={"frozen": True})

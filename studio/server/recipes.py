@@ -85,11 +85,10 @@ def _use(studio: Studio, recipe: Recipe) -> Restored:
         raise NotFound(NOBODY)
     found = recipes.settings(studio.session, here.id, recipe)
     root = studio.session.workspace.root
-    before = choices.read(root, here.id, found.tab)
     role = "generator" if found.tab == "generate" else "editor"
     stack = loras.stack(studio.session, found.stack, used=False)
     saved = SavedStack(id=f"{here.id}/{role}/", character=here.id, role=role, stack=stack)
     with studio.session.store.alone():  # all of it is new
         studio.session.store.put(saved)
-    choices.write(root, here.id, found.tab, before | found.fields)
+    choices.add(root, here.id, found.tab, found.fields)
     return {"tab": found.tab, "restored": list(found.restored), "lost": list(found.lost)}

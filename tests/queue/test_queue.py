@@ -11,7 +11,7 @@ import psutil
 import pytest
 from job_helpers import SCRIPTED, scripted_plan, until
 
-from pipelines.domain.records import DatasetVersion, ImageRecord, Job, TrainingRun
+from pipelines.domain.records import Card, Character, DatasetVersion, ImageRecord, Job, Record, TrainingRun
 from pipelines.domain.requests import RenderRequest, Request, ScoreRequest, ScoringSpec
 from pipelines.queue.admission import NotAllowed
 from pipelines.queue.job_queue import JobQueue, NoSuchJob, QueueClosed
@@ -30,6 +30,23 @@ def test_a_plan_becomes_pictures_records_and_a_done_job(jobs: JobQueue, store: S
     assert all(workspace.path(i.path).exists() and i.job == job.id for i in images)
     dataset = store.get(DatasetVersion, "ada/enriched/v1")
     assert dataset and dataset.images == tuple(i.id for i in images)
+
+
+def test_what_another_has_taken_meanwhile_is_refused_and_stays_the_others(jobs: JobQueue, store: Store) -> None:
+    def of(n: int) -> list[Record]:
+        run = TrainingRun(id=f"run{n}", character="ada", target="character", version="v1", family="f", preset="p")
+        return [
+            Character(id="ada", name=f"Ada {n}", generator="g", editor="e"),
+            Card(id="ada/v1", character="ada", version="v1", lora="", seed=n),
+            run,
+        ]
+
+    for first, second in zip(of(1), of(2), strict=True):
+        jobs.submit(scripted_plan("a"), "First", alongside=lambda job, first=first: [first])
+        with pytest.raises(NotAllowed, match="Meanwhile another was begun"):
+            jobs.submit(scripted_plan("a"), "Second", alongside=lambda job, second=second: [second])
+        assert store.all(type(first)) == [first]
+    assert [job.title for job in store.all(Job)] == ["First"] * 3
 
 
 def test_submit_returns_at_once_with_a_durable_job(jobs: JobQueue, store: Store) -> None:

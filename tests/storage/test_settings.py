@@ -1,3 +1,4 @@
+import threading
 import tomllib
 from pathlib import Path
 
@@ -93,6 +94,24 @@ def test_saving_keeps_what_was_there_and_none_removes(workspace_root: Path) -> N
     assert (loaded.insightface_root, loaded.models_dir) == (Path("/packs"), None)
     text = (workspace_root / "settings.toml").read_text()
     assert tomllib.loads(text) == {"theme": "light", "insightface_root": "/packs", "threads": 2}
+
+
+def test_what_two_save_at_once_is_both_kept(workspace_root: Path) -> None:
+    lost: list[str] = []
+
+    def save(name: str) -> None:
+        for number in range(1, 9):
+            settings.save(workspace_root, {name: number})
+            if getattr(settings.load(workspace_root), name) != number:
+                lost.append(name)
+
+    workspace_root.mkdir()
+    threads = [threading.Thread(target=save, args=(name,)) for name in ("threads", "memory_budget_gib")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not lost
 
 
 def test_saving_a_bad_value_changes_nothing(workspace_root: Path) -> None:

@@ -1,5 +1,6 @@
 """The gates: only what a human let through is trained on, whatever rules and machines say."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -236,3 +237,13 @@ def test_an_editor_is_taught_good_edits_as_often_as_corrections(session: Session
     kept = [i.weight for i in learning.items if i.origin == "good edit"]
     assert sum(kept) == pytest.approx(1.0) == learning.items[0].weight
     assert "1 correction of" in learning.warnings[0]
+
+
+def test_what_is_made_at_once_gets_a_name_and_a_version_each(session: Session, ada: Character, put: Any) -> None:
+    good = put("synthetic", score=0.9)
+    session.store.decide(Decision(image=good.id, who="human", action="label", value="good"))
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: characters.create(session, "Bo", may_use=True).id, range(8)))
+        kept = list(pool.map(lambda _: pristine.keep(session, ada.id, [good.id]).version, range(8)))
+    assert sorted(made) == sorted({*made})
+    assert sorted(kept) == [f"v{n}" for n in range(1, 9)]
