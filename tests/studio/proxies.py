@@ -61,9 +61,10 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 def running(proxy: Proxy) -> Iterator[int]:
     """The port at which it answers."""
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(proxy.serve, "127.0.0.1", 0))
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+    # in this thread the loop of a browser that is open may be at work
+    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(proxy.serve, "127.0.0.1", 0), loop).result(60)
     yield server.sockets[0].getsockname()[1]
     for task in asyncio.all_tasks(loop):
         loop.call_soon_threadsafe(task.cancel)
