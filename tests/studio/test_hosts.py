@@ -17,7 +17,7 @@ import pytest
 from browser_helpers import chromium_path
 from fastapi.testclient import TestClient
 from guarded import LAN, WORD, client_of
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from proxies import Proxy, running
 from starlette.types import ASGIApp
 from studio_helpers import serving
@@ -265,7 +265,9 @@ SETUPS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("setup", SETUPS)
-def test_a_proxy_serves_the_studio(studio: Studio, put: Callable[..., ImageRecord], setup: str) -> None:
+def test_a_proxy_serves_the_studio(
+    studio: Studio, put: Callable[..., ImageRecord], browser: Browser, setup: str
+) -> None:
     """The whole page in Chromium: signed in, a tab of Gradio's filled, a picture decided on and shown."""
     place, path, strips, host, adds = SETUPS[setup]
     image = put("enriched")
@@ -273,15 +275,14 @@ def test_a_proxy_serves_the_studio(studio: Studio, put: Callable[..., ImageRecor
     with (
         serving(studio, place=place, password=WORD) as inner,
         running(Proxy(inner, path, strips, host, adds)) as port,
-        sync_playwright() as playwright,
     ):
         arguments = [
             "--no-sandbox",
             "--disable-background-networking",
             "--host-resolver-rules=MAP studio.lan 127.0.0.1",
         ]
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=arguments)
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        elsewhere = browser.browser_type.launch(executable_path=chromium_path(), args=arguments)
+        page = elsewhere.new_page(viewport={"width": 1280, "height": 800})
         page.on("response", lambda r: missed.append(f"{r.status} {r.url}") if r.status >= 400 else None)
         page.goto(f"http://studio.lan:{port}{path}/")
         missed.clear()
@@ -289,7 +290,7 @@ def test_a_proxy_serves_the_studio(studio: Studio, put: Callable[..., ImageRecor
         assert page.url.startswith(f"http://studio.lan:{port}{path}/")
         assert [m for m in missed if not m.endswith("/manifest.json")] == []
         assert "token" not in page.url
-        browser.close()
+        elsewhere.close()
 
 
 def use_the_page(page: Page, studio: Studio, image: ImageRecord) -> None:
