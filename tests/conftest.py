@@ -1,10 +1,13 @@
 """What every test stands on: no network, no home directory, a workspace of its own."""
 
 import gc
+import inspect
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,12 +77,22 @@ def changed_alone() -> Iterator[list[str]]:
     from pipelines.domain.records import Job, Record
     from pipelines.storage.store import Store
 
-    put, found = Store.put, list[str]()
+    put, alone, found, here = Store.put, Store.alone, list[str](), threading.local()
+
+    @contextmanager
+    def within(self: Store) -> Iterator[None]:
+        here.depth = getattr(here, "depth", 0) + 1
+        try:
+            with alone(self):
+                yield
+        finally:
+            here.depth -= 1
 
     def watched(self: Store, *records: Record, **more: Any) -> None:
-        caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-        alone = self._lock._is_owned()  # type: ignore[attr-defined]
-        if not alone and caller.f_globals["__name__"].split(".")[0] in ("pipelines", "studio"):
+        frame = inspect.currentframe()
+        caller = frame and frame.f_back
+        ours = caller and caller.f_globals["__name__"].split(".")[0] in ("pipelines", "studio")
+        if caller and ours and not getattr(here, "depth", 0):
             for record in records:
                 if not isinstance(record, Job) and self.get(type(record), record.id) not in (None, record):
                     found.append(f"{caller.f_code.co_filename}:{caller.f_lineno} {type(record).__name__}")
@@ -87,6 +100,7 @@ def changed_alone() -> Iterator[list[str]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Store, "put", watched)
+        patch.setattr(Store, "alone", within)
         yield found
 
 

@@ -32,7 +32,7 @@ _UNSYNCABLE_FOLDER = _UNSYNCABLE | {errno.EACCES, errno.EPERM, errno.EBADF, errn
 # a name that another process holds open, also on a network drive
 _HELD = {errno.EACCES, errno.EPERM, errno.EBUSY}
 _unsynced: set[int] = set()
-_homes: dict[str, tuple[int, int]] = {}
+_homes: dict[Path, tuple[int, int]] = {}
 NO_FILE = "this is a device or a pipe, not a file"
 AWAY = "The workspace is not where it was opened: it was moved, or its disk is gone."
 RETURN = "Put it back, or open it at its new place"
@@ -51,7 +51,7 @@ class NotThere(OSError):
 def keep_to(root: Path) -> None:
     """From now on nothing is written below ``root`` unless it is the folder that it is now: when it was moved or its
     disk is gone, writing would begin a second, empty one at the old place. Raises OSError."""
-    _homes[_key(root)] = _identity(root)
+    _homes[root] = _identity(root)
 
 
 def check_home(path: Path) -> None:
@@ -63,19 +63,12 @@ def check_home(path: Path) -> None:
 
 def is_away(root: Path) -> bool:
     """Whether the workspace that was opened at ``root`` is not there any more, or another folder in its place."""
-    key = _key(root)
-    return key in _homes and not _is(root, _homes[key])
+    return root in _homes and not _is(root, _homes[root])
 
 
 def is_same(root: Path, other: Path) -> bool:
     """Whether what was opened at ``root`` lies at ``other`` now."""
-    key = _key(root)
-    return key in _homes and _is(other, _homes[key])
-
-
-def _key(path: Path) -> str:
-    """Where a folder lies, equal for the names that are one to the system."""
-    return os.path.normcase(path)
+    return root in _homes and _is(other, _homes[root])
 
 
 def make_folder(folder: Path) -> None:

@@ -148,7 +148,7 @@ class Store:
     def add(self, record: R, *others: Record, decided: Iterable[Decision] = ()) -> R:
         """Keep the record of some content, whose hash is its id, and return it. One that is known stays as it is: only
         what it leaves open is filled in. ``others`` and ``decided`` are kept with it. Raises as ``put`` does."""
-        with self._lock:
+        with self.alone():
             known = self.get(type(record), record.id)
             kept = record if known is None else gaps_filled(known, record)
             self.put(*([] if kept == known else [kept]), *others, decided=decided)
