@@ -48,6 +48,7 @@ READ = (
     "/favicon.ico",
     "/assets/",
     "/static/",
+    "/gradio_api/app_id",  # whether the studio is there again after the line broke; the page is then loaded anew
     "/gradio_api/heartbeat/",
     "/gradio_api/queue/data",
     "/gradio_api/startup-events",

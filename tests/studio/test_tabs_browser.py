@@ -16,6 +16,39 @@ Put = Callable[..., ImageRecord]
 SLOW = 60_000
 
 
+class Held:
+    """What the page asks of Gradio is held back until it is let go."""
+
+    def __init__(self, page: Page) -> None:
+        self.routes: list[Route] | None = []
+        page.route("**/queue/join*", self._hear)
+
+    def _hear(self, route: Route) -> None:
+        if self.routes is None:
+            route.continue_()
+        else:
+            self.routes.append(route)
+
+    def let_go(self) -> None:
+        held, self.routes = self.routes or [], None
+        for route in held:
+            route.continue_()
+
+
+def tabs_told(page: Page, served: Served) -> Callable[[Request], str | None]:
+    """Which tab a request tells of a change."""
+    config = page.request.get(f"{served.url}/config").json()
+    parts = {part["id"]: part["props"].get("options") or {} for part in config["components"]}
+    tabs = {part: options["tab"] for part, options in parts.items() if "tab" in options}
+    begins = {event["id"]: tabs.get(target) for event in config["dependencies"] for target, _ in event["targets"]}
+
+    def told(request: Request) -> str | None:
+        joins = request.url.partition("?")[0].endswith("/queue/join")
+        return begins[json.loads(request.post_data or "{}")["fn_index"]] if joins else None
+
+    return told
+
+
 def test_hostile_names_and_captions_stay_text(page: Page, served: Served, put: Put) -> None:
     name = "<img src=x onerror=window.pwned=3>.png"
     source = put("source", filename=name)
@@ -36,6 +69,32 @@ def test_ticking_sources_changes_what_would_be_made(page: Page, served: Served, 
     expect(page.locator("#enrich-plan")).to_contain_text("4 pictures")
 
 
+def test_a_source_that_comes_while_another_is_left_out_keeps_its_tick(page: Page, served: Served, put: Put) -> None:
+    """The answer that brings it was asked for before the click, and is put right by it."""
+    first = put("source")
+    page.click("#tab-survey-button")
+    ticks = page.locator("#survey-images .tick input")
+    expect(ticks).to_have_count(1, timeout=SLOW)
+    held, tab_told = Held(page), tabs_told(page, served)
+    with page.expect_request(lambda request: tab_told(request) == "survey", timeout=SLOW):
+        put("source")
+    page.locator(f'#survey-images .item[data-id="{first.id}"] input').uncheck()
+    held.let_go()
+    expect(ticks).to_have_count(2, timeout=SLOW)
+    expect(page.locator("#survey-images .tick input:checked")).to_have_count(1)
+    expect(page.locator("#survey-plan")).to_contain_text("1 picture", timeout=SLOW)
+
+
+def test_a_page_whose_line_broke_comes_back_by_itself(page: Page, put: Put) -> None:
+    """Gradio lets nothing through any more then, until it finds the studio there again and loads the page anew."""
+    page.route("**/queue/join*", lambda route: route.abort())
+    with page.expect_event("load", timeout=SLOW):
+        put("source")
+        expect(page.locator(".toast-body", has_text="reconnection")).to_be_visible(timeout=SLOW)
+        page.unroute("**/queue/join*")
+    expect(page.locator("#enrich-sources .tick input")).to_have_count(1, timeout=SLOW)
+
+
 def test_a_tab_takes_no_click_before_it_shows_what_was_set_for_the_character(page: Page, put: Put) -> None:
     """What was set is on its way, and would take the click back."""
     put("source")
@@ -43,16 +102,7 @@ def test_a_tab_takes_no_click_before_it_shows_what_was_set_for_the_character(pag
     expect(make).to_have_text("Make 4", timeout=SLOW)
     page.fill("#enrich-per-source input", "3")
     expect(make).to_have_text("Make 3", timeout=SLOW)
-    held: list[Route] = []
-    let_go: list[bool] = []
-
-    def hold(route: Route) -> None:
-        if let_go:
-            route.continue_()
-        else:
-            held.append(route)
-
-    page.route("**/queue/join*", hold)
+    held = Held(page)
     with page.expect_request("**/queue/join*"):
         page.reload()
     expect(front).to_be_visible()
@@ -60,9 +110,7 @@ def test_a_tab_takes_no_click_before_it_shows_what_was_set_for_the_character(pag
     assert box
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.locator("#tab-enrich")).to_have_attribute("aria-busy", "true")
-    let_go.append(True)
-    for route in held:
-        route.continue_()
+    held.let_go()
     expect(page.locator("#tab-enrich")).to_have_attribute("aria-busy", "false")
     expect(make).to_have_text("Make 3", timeout=SLOW)
     expect(front).to_be_checked()
@@ -72,28 +120,20 @@ def test_what_arrives_makes_the_open_tab_work_and_the_others_when_they_are_opene
     page: Page, served: Served, put: Put
 ) -> None:
     """Who is shown they all know."""
-    config = page.request.get(f"{served.url}/config").json()
-    parts = {part["id"]: part["props"].get("options") or {} for part in config["components"]}
-    tabs = {part: options["tab"] for part, options in parts.items() if "tab" in options}
-    begins = {event["id"]: tabs.get(target) for event in config["dependencies"] for target, _ in event["targets"]}
-    told: list[str] = []
-
-    def told_by(request: Request) -> str | None:
-        joins = request.url.partition("?")[0].endswith("/queue/join")
-        return begins[json.loads(request.post_data or "{}")["fn_index"]] if joins else None
+    tab_told, told = tabs_told(page, served), list[str]()
 
     def hear(request: Request) -> None:
-        if tab := told_by(request):
+        if tab := tab_told(request):
             told.append(tab)
 
     page.on("request", hear)
-    with page.expect_request(lambda request: told_by(request) == "generate", timeout=SLOW):
+    with page.expect_request(lambda request: tab_told(request) == "generate", timeout=SLOW):
         page.reload()
     assert told == ["enrich", "survey", "train", "generate"]
     for _ in range(2):
-        with page.expect_request(lambda request: told_by(request) == "enrich", timeout=SLOW):
+        with page.expect_request(lambda request: tab_told(request) == "enrich", timeout=SLOW):
             put("source")
-    with page.expect_request(lambda request: told_by(request) == "train", timeout=SLOW):
+    with page.expect_request(lambda request: tab_told(request) == "train", timeout=SLOW):
         page.click("#tab-train-button")
     assert told == ["enrich", "survey", "train", "generate", "enrich", "enrich", "train"]
 

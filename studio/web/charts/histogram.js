@@ -94,10 +94,11 @@ class CutLine {
    */
   move(score, done) {
     const { low, high } = this.painter.value();
-    this.painter.set({ moved: true, cut: Math.round(clamp(score, low, high) * 1000) / 1000 });
+    const cut = Math.round(clamp(score, low, high) * 1000) / 1000;
+    this.painter.set(() => ({ moved: true, cut }));
     this.painter.draw();
     if (!done) return;
-    this.painter.trigger("cut", { cut: this.painter.value().cut });
+    this.painter.trigger("cut", { cut });
     this.plot.focus();
   }
 

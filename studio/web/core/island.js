@@ -11,6 +11,7 @@ import { put } from "./dom.js";
 import { OwnValue } from "./own_value.js";
 
 /** @import { Child, GradioFrame } from "../shapes.js" */
+/** @import { Change } from "./own_value.js" */
 
 /** @type {Map<string, (frame: Frame) => void>} */
 const known = new Map();
@@ -72,7 +73,7 @@ export class Frame {
  * @property {HTMLElement} root
  * @property {() => any} value
  * @property {() => void} draw draws what the value says now
- * @property {(patch: object) => void} set changes fields of the value, here and in Python; does not draw
+ * @property {(change: Change) => void} set changes fields of the value, here and in Python; does not draw
  * @property {(event: string, data?: object) => void} trigger fires an event of the component
  * @property {(hear: () => void) => void} onOvertaken hears that an older answer of Python was put right
  */
@@ -103,7 +104,7 @@ export function painted(name, make) {
       root: frame.root,
       value: own.read,
       draw: () => put(frame.root, paint(own.read())),
-      set: (patch) => own.set(patch),
+      set: (change) => own.set(change),
       trigger: (event, data) => frame.trigger(event, data),
       onOvertaken: (hear) => (overtaken = hear),
     };

@@ -1,9 +1,12 @@
 // @ts-check
 /** A value that the user and Python both change. */
 
+/** @typedef {(value: Record<string, any>) => object} Change the fields that the user changes, of the value as it is */
+
 /**
  * What the user did here (ticks, a selection) is ours until Python has seen it: an answer that was on its way carries an
- * older count `rev` and must not take it back.
+ * older count `rev` and must not take it back. It is done again on what that answer brought, for there may be pictures
+ * in it that the user had not seen.
  */
 export class OwnValue {
   /**
@@ -14,32 +17,36 @@ export class OwnValue {
     this.read = read;
     /** @private */
     this.write = write;
-    /** @private @type {object} */
-    this.mine = {};
+    /** @private @type {{ rev: number, change: Change }[]} what Python has not seen yet */
+    this.mine = [];
     /** @private */
     this.rev = 0;
   }
 
-  /**
-   * Change fields of the value.
-   * @param {object} patch
-   */
-  set(patch) {
+  /** @param {Change} change may be done more than once */
+  set(change) {
     this.rev += 1;
-    this.mine = { ...this.mine, ...patch };
-    this.write({ ...this.read(), ...patch, rev: this.rev });
+    this.mine.push({ rev: this.rev, change });
+    this.apply([change]);
   }
 
   /**
-   * Python sent a value: put the user's changes back if it had not seen them all.
-   * @returns {boolean} whether it was such an answer
+   * Python sent a value: do again what it had not seen of the user's changes.
+   * @returns {boolean} whether there was any
    */
   settle() {
-    if ((this.read().rev ?? 0) >= this.rev) {
-      this.mine = {};
-      return false;
-    }
-    this.write({ ...this.read(), ...this.mine, rev: this.rev });
-    return true;
+    const seen = this.read().rev ?? 0;
+    this.mine = this.mine.filter(({ rev }) => rev > seen);
+    if (this.mine.length) this.apply(this.mine.map(({ change }) => change));
+    return this.mine.length > 0;
+  }
+
+  /**
+   * @private
+   * @param {Change[]} changes
+   */
+  apply(changes) {
+    const value = changes.reduce((now, change) => ({ ...now, ...change(now) }), this.read());
+    this.write({ ...value, rev: this.rev });
   }
 }

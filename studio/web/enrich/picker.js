@@ -4,13 +4,16 @@
 import { h, one } from "../core/dom.js";
 import { painted } from "../core/island.js";
 import { pictureUrl } from "../core/net.js";
-import { flipped } from "../core/sets.js";
+import { turned } from "../core/sets.js";
 
 /** @import { Painter } from "../core/island.js" */
 /**
  * @typedef {{ id: string, tag: string, unknown: boolean, issue: boolean, note: string, name: string }} Item
  * @typedef {{ items?: Item[], ticked?: string[], selected?: string, empty?: string }} Value
  */
+
+/** @param {Item[]} items */
+const idsOf = (items) => items.map((item) => item.id);
 
 /** What the user does in the grid. */
 class Choice {
@@ -19,10 +22,14 @@ class Choice {
     this.painter = painter;
   }
 
-  /** @param {Set<string>} ids */
-  tick(ids) {
-    const items = /** @type {Item[]} */ (this.painter.value().items);
-    this.painter.set({ ticked: items.map((i) => i.id).filter((id) => ids.has(id)) });
+  /**
+   * @param {string[]} ids
+   * @param {boolean} on
+   */
+  tick(ids, on) {
+    this.painter.set((/** @type {Value} */ { items = [], ticked = [] }) => ({
+      ticked: turned(idsOf(items), ticked, ids, on),
+    }));
     this.painter.draw();
     this.painter.trigger("ticks", {});
   }
@@ -32,7 +39,7 @@ class Choice {
     const { painter } = this;
     const scrolled = one(painter.root, ".grid").scrollTop;
     const selected = painter.value().selected === id ? "" : id;
-    painter.set({ selected });
+    painter.set(() => ({ selected }));
     painter.draw();
     one(painter.root, ".grid").scrollTop = scrolled;
     painter.trigger("pick", { id: selected });
@@ -70,14 +77,14 @@ painted("picker", (painter) => {
     if (!items.length) return h("div", { class: "empty" }, empty ?? "No pictures yet.");
     const on = new Set(ticked);
     const all = on.size === items.length;
-    const everything = () => choice.tick(new Set(all ? [] : items.map((i) => i.id)));
+    const everything = () => choice.tick(idsOf(items), !all);
     const link = h("button", { type: "button", class: "link", onclick: everything }, all ? "none" : "all");
     const tiles = items.map((item) =>
       tile(
         item,
         { ticked: on.has(item.id), selected: selected === item.id },
         {
-          flip: () => choice.tick(flipped(on, item.id)),
+          flip: () => choice.tick([item.id], !on.has(item.id)),
           select: () => choice.select(item.id),
         },
       ),

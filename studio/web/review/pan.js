@@ -5,55 +5,76 @@
 const STEP = 0.25;
 /** @type {Record<string, [number, number]>} */
 const WAYS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+/** Nearer than this is the same place: what is scrolled comes to lie on whole pixels. */
+const NEAR_PX = 1;
+
+/** @typedef {{ node: HTMLElement, picture: HTMLImageElement }} Pane */
 
 /**
- * How far one is scrolled, as shares of the way there is.
+ * How far there is to go, in pixels.
  * @param {HTMLElement} node
+ * @returns {[number, number]}
  */
-function shares({ scrollLeft, scrollTop, scrollWidth, scrollHeight, clientWidth, clientHeight }) {
-  return [scrollLeft / Math.max(1, scrollWidth - clientWidth), scrollTop / Math.max(1, scrollHeight - clientHeight)];
+const rangeOf = (node) => [node.scrollWidth - node.clientWidth, node.scrollHeight - node.clientHeight];
+
+/**
+ * How far one is scrolled, as shares of the way there is; where there is none, as before.
+ * @param {HTMLElement} node
+ * @param {number[]} before
+ */
+function shares(node, before) {
+  const at = [node.scrollLeft, node.scrollTop];
+  return rangeOf(node).map((range, n) => (range > 0 ? at[n] / range : before[n]));
 }
 
 /**
  * @param {HTMLElement} node
- * @param {number[]} to
+ * @param {number[]} to shares
+ * @param {number[]} [by] pixels beside
  */
-function scrollToShares(node, [across, down]) {
-  node.scrollLeft = across * (node.scrollWidth - node.clientWidth);
-  node.scrollTop = down * (node.scrollHeight - node.clientHeight);
+function scrollTo(node, to, by = [0, 0]) {
+  const [across, down] = rangeOf(node).map((range, n) => to[n] * range + by[n]);
+  node.scrollTo(across, down);
 }
 
 export class Pan {
   /**
-   * @param {HTMLElement} one
-   * @param {HTMLElement} other
+   * Where the user is stands here, not in what is scrolled: a picture that comes late has nothing to scroll yet.
+   * @param {Pane} one the one that the keys move
+   * @param {Pane} other
    */
   constructor(one, other) {
-    this.one = one;
-    /** @type {HTMLElement | null} who is moved now, so that its own news are no new move */
-    this.moved = null;
-    this.follow(one, other);
-    this.follow(other, one);
-    this.drag(one);
-    this.drag(other);
+    this.panes = [one, other];
+    this.at = [0.5, 0.5];
+    /** what was keyed before there was a picture, in pixels */
+    this.keyed = [0, 0];
+    for (const pane of this.panes) {
+      pane.node.addEventListener("scroll", () => this.scrolled(pane.node));
+      pane.picture.addEventListener("load", () => this.place());
+      this.drag(pane.node);
+    }
+  }
+
+  /** Both stand where the user is. */
+  place() {
+    const [{ node, picture }, other] = this.panes;
+    scrollTo(node, this.at, this.keyed);
+    if (picture.complete) {
+      this.at = shares(node, this.at);
+      this.keyed = [0, 0];
+    }
+    scrollTo(other.node, this.at);
   }
 
   /**
+   * One was moved by the user, or by `place`: then both are there already.
    * @param {HTMLElement} leader
-   * @param {HTMLElement} follower
    */
-  follow(leader, follower) {
-    leader.addEventListener("scroll", () => {
-      if (this.moved === leader) {
-        this.moved = null;
-        return;
-      }
-      const [before, wanted] = [shares(follower), shares(leader)];
-      if (before.every((share, n) => Math.abs(share - wanted[n]) < 0.001)) return;
-      this.moved = follower;
-      scrollToShares(follower, wanted);
-      requestAnimationFrame(() => requestAnimationFrame(() => (this.moved = null)));
-    });
+  scrolled(leader) {
+    const [now, range] = [shares(leader, this.at), rangeOf(leader)];
+    if (now.every((share, n) => Math.abs(share - this.at[n]) * range[n] < NEAR_PX)) return;
+    this.at = now;
+    for (const { node } of this.panes) if (node !== leader) scrollTo(node, now);
   }
 
   /** @param {HTMLElement} node */
@@ -69,13 +90,17 @@ export class Pan {
 
   /** Their middles, to begin with. */
   centre() {
-    scrollToShares(this.one, [0.5, 0.5]);
+    this.at = [0.5, 0.5];
+    this.keyed = [0, 0];
+    this.place();
   }
 
   /** @param {string} key of an arrow */
   by(key) {
+    const { clientWidth, clientHeight } = this.panes[0].node;
     const [across, down] = WAYS[key];
-    const { clientWidth, clientHeight } = this.one;
-    this.one.scrollBy(across * STEP * clientWidth, down * STEP * clientHeight);
+    this.keyed[0] += across * STEP * clientWidth;
+    this.keyed[1] += down * STEP * clientHeight;
+    this.place();
   }
 }

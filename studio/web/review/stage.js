@@ -33,7 +33,8 @@ export class Stage {
     this.reference = h("img", { id: "review-reference", alt: "Reference", draggable: false });
     this.words = h("figcaption");
     this.beside = h("figure", { class: "rv-ref" }, this.reference, this.words);
-    this.pan = new Pan(this.node, this.beside);
+    const one = { node: this.node, picture: this.picture };
+    this.pan = new Pan(one, { node: this.beside, picture: this.reference });
     /** @type {Map<string, HTMLImageElement>} */
     this.ahead = new Map();
   }
@@ -65,13 +66,7 @@ export class Stage {
     const { zoom } = this.model;
     const begins = zoom && !this.node.classList.contains("zoom");
     for (const node of [this.node, this.beside]) node.classList.toggle("zoom", zoom);
-    if (begins) this.centre();
-  }
-
-  /** Zoomed in, one begins in the middle: now, or when the picture has come. */
-  centre() {
-    this.pan.centre();
-    if (!this.picture.complete) this.picture.addEventListener("load", () => this.pan.centre(), { once: true });
+    if (begins) this.pan.centre();
   }
 
   prefetch() {

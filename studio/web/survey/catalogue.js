@@ -3,7 +3,7 @@
 
 import { h } from "../core/dom.js";
 import { painted } from "../core/island.js";
-import { flipped } from "../core/sets.js";
+import { flipped, turned } from "../core/sets.js";
 import { button } from "../core/ui.js";
 import { getLora } from "./get_lora.js";
 import { foundWords, loraNotes } from "./lora_notes.js";
@@ -105,9 +105,15 @@ painted("catalogue", ({ value, set, trigger, onOvertaken }) => {
   let open = new Set();
   onOvertaken(() => setTimeout(() => trigger("ticks", {}))); // Python took in the tick before: this one is told again
   const flip = (/** @type {string} */ key) => {
-    const { items = [], ticked = [] } = /** @type {Value} */ (value());
-    const now = flipped(ticked, key);
-    set({ ticked: items.map((i) => i.key).filter((k) => now.has(k)) });
+    const on = !value().ticked?.includes(key);
+    set((/** @type {Value} */ { items = [], ticked = [] }) => ({
+      ticked: turned(
+        items.map((item) => item.key),
+        ticked,
+        [key],
+        on,
+      ),
+    }));
     trigger("ticks", {});
   };
   const fold = (/** @type {string} */ key) => (open = flipped(open, key)).has(key);

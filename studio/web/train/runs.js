@@ -61,7 +61,7 @@ function doors({ lora, job }) {
 
 painted("runs", ({ set, draw, trigger }) => {
   const pick = (/** @type {string} */ id) => {
-    set({ selected: id });
+    set(() => ({ selected: id }));
     draw();
     trigger("pick", { id });
   };
