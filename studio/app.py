@@ -30,6 +30,7 @@ import shutil
 import socket
 import threading
 import webbrowser
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -42,6 +43,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.routing import Mount
 
+from pipelines.domain.base import content_hash
 from pipelines.storage.atomic import make_folder
 from pipelines.workflow.opening import open_session
 from studio.components.forms import hear_all
@@ -89,6 +91,21 @@ def page(studio: Studio) -> gr.Blocks:
     return blocks
 
 
+def made_of(blocks: gr.Blocks) -> str:
+    """What a page is made of, as a hash: its components and events in their order, by which it asks for them. A page
+    that was made otherwise, by another version or with other presets, would have its values read by other handlers."""
+    place = {key: number for number, key in enumerate(blocks.blocks)}
+    parts = [(type(block).__name__, str(block.elem_id or "")) for block in blocks.blocks.values()]
+    events = [
+        (
+            [(-1 if part is None else place[part], name) for part, name in fn.targets],
+            *([place[part._id] for part in said] for said in (fn.inputs, fn.outputs)),
+        )
+        for fn in blocks.fns.values()
+    ]
+    return content_hash([version("flenwheel"), parts, events])
+
+
 EXPOSED = """
 Who opens that address with its password sees every picture of the open workspace, decides, trains, changes settings and
 can fill your disk. Folders are chosen on this machine alone. Nothing is encrypted on the way: in a network that you do
@@ -107,6 +124,7 @@ def build(
     make_folder(uploads)
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     shown = page(studio)
+    studio.page = made_of(shown)
     app = gr.mount_gradio_app(
         own(studio),
         shown,

@@ -159,7 +159,8 @@ class Plan(Frozen):
     what chains go on from.
 
     ``kind`` and ``version`` name the dataset (``enriched``, ``v1``) and ``folder`` its directory, relative to the
-    workspace; a picture lands in ``folder/<shot id>.png``.
+    workspace; a picture lands in ``folder/<shot id>.png``. Those of ``earlier`` (shot id: path) an earlier version of
+    the dataset holds: they are not made again, and chains go on from them.
     """
 
     character: str
@@ -169,6 +170,7 @@ class Plan(Frozen):
     shots: tuple[Shot, ...]
     chains: tuple[Chain, ...] = ()
     tries: int = Field(default=1, ge=1)
+    earlier: dict[str, str] = Field(default_factory=dict)
 
     @property
     def pictures(self) -> tuple[Shot, ...]:
@@ -220,8 +222,8 @@ class Plan(Frozen):
         return len(self.shots)
 
     def path(self, shot: Shot) -> str:
-        """Where the picture of ``shot`` is written, relative to the workspace."""
-        return f"{self.folder}/{shot.id}.png"
+        """Where the picture of ``shot`` is, or is written, relative to the workspace."""
+        return self.earlier.get(shot.id) or f"{self.folder}/{shot.id}.png"
 
     def in_render_order(self) -> list[Shot]:
         """Shots grouped so that each base model and each set of adapters is loaded once."""

@@ -1,8 +1,9 @@
 """Versions of datasets: v1, v2, ...; nothing is overwritten, and what training has used is frozen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pipelines.domain.records import DatasetKind, DatasetVersion, ImageRecord
+from pipelines.domain.shots import ImageRef, Plan, Tries
 from pipelines.session import Session
 
 
@@ -50,6 +51,27 @@ def including(
     if dataset.frozen:
         raise ValueError(f"{dataset_id} is frozen: a training has used it. New pictures go into the next version.")
     return dataset.model_copy(update={"images": tuple(dict.fromkeys((*dataset.images, *images)))})
+
+
+def knowing_earlier(session: Session, kind: DatasetKind, plan: Plan) -> Plan:
+    """The plan with the pictures of it that another version of its dataset holds: the same shot gives the same picture,
+    and twice among what is learnt from it would count double."""
+    others = [d.version for d in versions(session, plan.character, kind) if d.version != plan.version]
+    folders = [session.workspace.dataset(plan.character, kind, version) for version in reversed(others)]
+    earlier: dict[str, str] = {}
+
+    def made(tries: Tries) -> Iterator[ImageRef]:
+        for shot in tries:
+            places = [plan.path(shot), *(f"{folder}/{shot.id}.png" for folder in folders)]
+            found = next((i for place in places for i in session.store.all(ImageRecord, path=place)), None)
+            if found and session.workspace.path(found.path).exists():
+                if found.version != plan.version:
+                    earlier[shot.id] = found.path
+                yield found.ref
+
+    for shot in plan.grown(made):
+        list(made((shot,)))
+    return plan.model_copy(update={"earlier": earlier})
 
 
 def holding(session: Session, character: str, images: Iterable[str]) -> list[DatasetVersion]:

@@ -40,7 +40,8 @@ class EnrichOptions:
 
 
 def plan(session: Session, character_id: str, options: EnrichOptions) -> Plan:
-    """The plan of an enrichment. Raises NotFound for an unknown source, ChoiceError for an unknown edit."""
+    """The plan of an enrichment; what an earlier version holds of it is not made again. Raises NotFound for an unknown
+    source, ChoiceError for an unknown edit."""
     character = session.character(character_id)
     known = {s.id: s for s in sources.sources(session, character_id)}
     wanted = list(dict.fromkeys(options.sources)) or list(known)
@@ -51,7 +52,7 @@ def plan(session: Session, character_id: str, options: EnrichOptions) -> Plan:
         made = few.wider(len(wanted), session.presets.edits, options.edits)
         options = replace(options, edits=made.edits, chains=made.chains, per_source=made.per_source)
     version = datasets.open_version(session, character_id, "enriched")
-    return enrich.plan(
+    planned = enrich.plan(
         enrich.EnrichChoice(
             character=character,
             kinds=session.presets.kinds,
@@ -77,6 +78,7 @@ def plan(session: Session, character_id: str, options: EnrichOptions) -> Plan:
             **seen_beside(session, character_id, options.beside),
         )
     )
+    return datasets.knowing_earlier(session, "enriched", planned)
 
 
 def submit(session: Session, plan: Plan, *, preview: bool = False) -> Job:

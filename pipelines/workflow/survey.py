@@ -95,7 +95,8 @@ def added(session: Session, character_id: str, options: SurveyOptions) -> Survey
 
 
 def plan(session: Session, character_id: str, options: SurveyOptions) -> Plan:
-    """The plan of a survey, or of what is added to one. Raises NotFound."""
+    """The plan of a survey, or of what is added to one. Raises NotFound; NotAllowed when pictures that are there would
+    be made otherwise today, so that what is added would not compare with them."""
     character = session.character(character_id)
     options = added(session, character_id, options)
     known = {s.id: s for s in sources.sources(session, character_id)}
@@ -107,7 +108,7 @@ def plan(session: Session, character_id: str, options: SurveyOptions) -> Plan:
         )
     onto = of_version(session, character_id, options.onto) if options.onto else None
     version = onto.version if onto else datasets.following(s.version for s in surveys(session, character_id))
-    return survey.plan(
+    planned = survey.plan(
         survey.SurveyChoice(
             character=character,
             kinds=session.presets.kinds,
@@ -126,6 +127,20 @@ def plan(session: Session, character_id: str, options: SurveyOptions) -> Plan:
             **seen_beside(session, character_id, options.beside),
         )
     )
+    if onto and (others := _made_otherwise(session, onto, planned)):
+        raise NotAllowed(
+            f"Survey {version} cannot be added to: {count(others, 'picture')} of it would be made otherwise today"
+            " (prompts, models or what is recorded of its settings have changed since), so that nothing added would"
+            " compare. Begin a new survey."
+        )
+    return planned
+
+
+def _made_otherwise(session: Session, made: Survey, planned: Plan) -> int:
+    """How many pictures of a survey a plan that adds to it knows nothing of, though it has their source."""
+    ids, images = {shot.id for shot in planned}, {shot.sources[0].id for shot in planned}
+    shots = [image.shot for image in results(session, made) if image.shot]
+    return sum(shot.id not in ids for shot in shots if shot.sources and shot.sources[0].id in images)
 
 
 def _called(session: Session, made: Survey) -> dict[Content, str]:

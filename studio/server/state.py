@@ -30,6 +30,8 @@ class Studio:
 
     session: Session
     address: str = ""
+    page: str = ""
+    """What the page is made of (``app.made_of``)."""
     _chosen: str = ""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _memory: dict[str, tuple[str, object]] = field(default_factory=dict, repr=False)

@@ -92,7 +92,7 @@ class Work(TypedDict):
 
 class StudioStatus(RailShown, Work):
     """What goes on now. ``revision`` changes whenever something that a page shows may have changed; so many characters
-    are archived or in the trash: ``away``."""
+    are archived or in the trash: ``away``. A page that is made otherwise than ``page`` loads itself anew."""
 
     revision: str
     character: Character | None
@@ -100,6 +100,7 @@ class StudioStatus(RailShown, Work):
     away: int
     workspace: str
     workspace_id: str
+    page: str
     theme: str
     notices: list[str]
 
@@ -152,6 +153,7 @@ def now(studio: Studio) -> StudioStatus:
         "away": len(studio.session.store.all(Character)) - len(characters.listed(studio.session)),
         "workspace": studio.session.workspace.root.name,
         "workspace_id": studio.workspace_id,
+        "page": studio.page,
         "theme": studio.session.settings.theme,
         "notices": studio.notices,
         **rail,

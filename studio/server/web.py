@@ -22,7 +22,8 @@ DARK = "#0f1115"
 class Facts(Frozen):
     """What the page knows for good: failure modes by their letter, and each in words, what a picture can show, the
     piles of Review and the orders to look through them in words, what decisions lead to (by action and value), the
-    theme at first, and which workspace it shows: decisions that wait in the browser are its alone."""
+    theme at first, which workspace it shows (decisions that wait in the browser are its alone), and what it is made
+    of."""
 
     failures: dict[str, str]
     failure_words: dict[str, str]
@@ -31,6 +32,7 @@ class Facts(Frozen):
     theme: str
     workspace: str
     workspace_id: str
+    page: str
     piles: dict[str, str]
     orders: dict[str, str]
     outcomes: dict[str, dict[str, foresight.Outcome]]
@@ -97,6 +99,7 @@ def web_routes(studio: Studio) -> APIRouter:
             theme=studio.session.settings.theme,
             workspace=studio.session.workspace.root.name,
             workspace_id=studio.workspace_id,
+            page=studio.page,
             piles=review.PILES,
             orders={**review_order.ORDERS},
             outcomes=foresight.table(studio.session),

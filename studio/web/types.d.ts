@@ -379,6 +379,7 @@ export interface Facts {
   theme: string;
   workspace: string;
   workspace_id: string;
+  page: string;
   piles: Record<string, string>;
   orders: Record<string, string>;
   outcomes: Record<string, Record<string, Outcome>>;
@@ -963,6 +964,7 @@ export interface StudioStatus {
   away: number;
   workspace: string;
   workspace_id: string;
+  page: string;
   theme: string;
   notices: string[];
 }

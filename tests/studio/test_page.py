@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -9,6 +10,8 @@ from studio_helpers import NASTY, NOTHING_WAITS, Served
 
 from pipelines.domain.records import Card, ImageRecord, LoraRecord
 from pipelines.workflow import characters
+from studio.app import made_of
+from studio.app import page as page_of
 
 Put = Callable[..., ImageRecord]
 
@@ -23,6 +26,14 @@ def eventually(page: Page, check: Callable[[], bool]) -> None:
             return
         page.wait_for_timeout(50)
     pytest.fail("it did not come true within 20 s")
+
+
+def test_what_a_page_is_made_of_is_the_same_until_its_parts_change(served: Served) -> None:
+    one, same = page_of(served.studio), page_of(served.studio)
+    assert made_of(one) == made_of(same) == served.studio.page
+    session = served.studio.session
+    served.studio.on_page = replace(session.presets, axes=session.presets.axes[1:])
+    assert made_of(page_of(served.studio)) != made_of(one)
 
 
 @pytest.fixture
@@ -51,6 +62,18 @@ def test_a_character_is_made_in_the_header(page: Page, served: Served) -> None:
         page.click(f"#review-gate-{gate}")
         page.locator(".rv-empty").get_by_role("button", name=f"Open {name}").click()
         expect(page.locator(f"#tab-{tab}-button")).to_have_attribute("aria-selected", "true")
+
+
+def test_a_page_that_was_made_otherwise_loads_itself_anew(page: Page, served: Served) -> None:
+    """Its values would be read by the handlers of others: the studio was started again, of another version or with
+    other presets."""
+    expect(page.locator("#character-picker option:checked")).to_have_text("Ada")
+    known = served.studio.page
+    with page.expect_event("load", timeout=60_000):
+        served.studio.page = "0" * 20
+        page.wait_for_timeout(100)
+    expect(page.locator("#character-picker option:checked")).to_have_text("Ada", timeout=60_000)
+    assert page.evaluate("fetch('facts').then((answer) => answer.json())")["page"] == "0" * 20 != known
 
 
 def test_names_prompts_and_file_names_reach_the_page_as_text(

@@ -148,6 +148,25 @@ def test_a_column_a_prompt_and_seeds_are_added_and_nothing_is_made_again(
         survey.plan(session, ada.id, SurveyOptions(onto="v7"))
 
 
+def test_a_survey_that_would_be_made_otherwise_today_is_not_added_to(
+    session: Session, ada: Character, put: Put
+) -> None:
+    """As one of which an older version recorded no seed, or whose prompts read otherwise since."""
+    source = put("source", label="good")
+    asked = SurveyOptions(images=(source.id,), prompts=("background/forest",), seed=7)
+    first = survey.plan(session, ada.id, asked)
+    job = session.jobs.submit(RenderRequest(plan=first.model_copy(update={"shots": ()})), "nothing", ada.id)
+    made = survey._survey(first, job, asked)
+    session.store.put(made)
+    shown = put("survey", sources=(source.ref,))
+    session.store.put(shown.model_copy(update={"shot": first.shots[0]}))
+    more = SurveyOptions(stacks=(ANGLES,), onto="v1")
+    assert len(survey.plan(session, ada.id, more)) == 2, "what it has is planned as it was"
+    session.store.put(made.model_copy(update={"seed": 0}))
+    with pytest.raises(NotAllowed, match="1 picture of it would be made otherwise"):
+        survey.plan(session, ada.id, more)
+
+
 def test_what_was_planned_elsewhere_is_added_to_what_stands(session: Session, ada: Character, put: Put) -> None:
     made = surveyed(session, put, {LoraStack(): "RW"})
     more = made.model_copy(update={"stacks": (*made.stacks, ANGLES), "seeds": 2, "job": "j2", "reasons": "old"})

@@ -82,6 +82,44 @@ def test_each_step_is_made_of_the_one_before_and_can_be_made_again(cleo_session:
         assert pixel_hash(image) == angry.pixels, "the shot of a step is whole"
 
 
+def freeze(session: Session, plan: Plan) -> None:
+    """As a training does."""
+    (version,) = datasets.versions(session, plan.character, "enriched")
+    session.store.put(version.model_copy(update={"frozen": True}))
+
+
+def test_what_an_earlier_version_holds_is_not_made_again_and_chains_go_on_from_it(cleo_session: Session) -> None:
+    session = cleo_session
+    begun = corner(session)
+    turned = somebody_else(session, begun, begun.shots[0])
+    freeze(session, begun)
+    plan = corner(session)
+    assert (plan.version, plan.earlier) == ("v2", {begun.shots[0].id: turned.path})
+    assert plan.path(plan.shots[0]) == turned.path
+    assert chains.pictures(session, plan) == [turned]
+    label(session, turned, "good")
+    (angry,) = chains.left(session, plan).shots
+    assert angry.sources == (turned.ref,) and plan.path(angry).startswith(plan.folder)
+    plain = corner(session, chains=(), edits=("angle/half-left",))
+    assert render.estimate(session, plain).pictures == 0
+
+
+@pytest.mark.slow
+def test_the_next_round_makes_what_is_new_alone(cleo_session: Session) -> None:
+    session = cleo_session
+    first = corner(session)
+    done(session, enrich.submit(session, first))
+    freeze(session, first)
+    longer = corner(session, f"{CORNER} > lighting/left")
+    assert render.estimate(session, longer).pictures == 1
+    job = done(session, enrich.submit(session, longer))
+    assert (job.total, job.warnings) == (3, ())
+    turned, angry, lit = chains.pictures(session, longer)
+    assert (turned.version, angry.version, lit.version) == ("v1", "v1", "v2") and lit.parents == (angry.ref,)
+    v1, v2 = datasets.versions(session, longer.character, "enriched")
+    assert (v1.images, v2.images) == ((turned.id, angry.id), (lit.id,))
+
+
 @pytest.mark.slow
 def test_a_chain_that_was_cut_short_goes_on_where_it_was(cleo_session: Session) -> None:
     session = cleo_session

@@ -16,6 +16,7 @@ export const facts = {
   theme: "system",
   workspace: "",
   workspace_id: "",
+  page: "",
   piles: {},
   orders: {},
   outcomes: {},

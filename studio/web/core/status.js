@@ -45,7 +45,8 @@ async function ask() {
     const state = (status.state = /** @type {StudioStatus} */ (await get("/status")));
     silent = 0;
     showing(state.character?.id ?? "");
-    if (state.workspace_id !== facts.workspace_id) return void location.reload(); // this page shows another's
+    const { workspace_id: shown, page } = facts;
+    if (state.workspace_id !== shown || state.page !== page) return void location.reload(); // this is another's page
     announce("flen:status", { ...state, moved: before?.revision !== state.revision });
   } catch (error) {
     silent += 1;
