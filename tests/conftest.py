@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pipelines.storage.workspace import Workspace
 
 HERE = Path(__file__).parent
+SLOW_TIMEOUT = 900  # seconds
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,6 +50,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     would wait ten seconds for the others to start."""
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     return (os.cpu_count() or 1) + 1 if whole else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is dear takes minutes on two cores that others use as well: it is given up later."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
 
 
 def pytest_collection_finish() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from studio_helpers import Served
 
 from pipelines.domain.records import Character
@@ -67,6 +67,20 @@ def test_everything_is_on_screen_without_scrolling(empty: Page) -> None:
         assert last is not None
         assert last["y"] + last["height"] < height - 42
         assert last["x"] + last["width"] <= width
+
+
+def test_nothing_jumps_away_when_the_models_have_been_looked_up(empty: Page) -> None:
+    held: list[Route] = []
+    empty.route("**/models", lambda route: held.append(route))
+    with empty.expect_request("**/models"):
+        empty.click("#start-new")
+    link = empty.locator("#practice-open")
+    before = link.bounding_box()
+    expect(empty.locator("#character-models")).to_contain_text("Looking at this machine")
+    held[0].continue_()
+    expect(empty.locator("#character-generator")).to_be_visible()
+    after = link.bounding_box()
+    assert before and after and abs(before["y"] - after["y"]) < before["height"] / 2
 
 
 @pytest.mark.slow

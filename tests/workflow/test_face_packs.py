@@ -1,46 +1,27 @@
 """Face packs by a button, by the real worker: fetched with its licence known, then it is who judges."""
 
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
-import tomli_w
-from file_server import Served, hub
+from face_pack_helpers import pack_offered
 from starlette.testclient import TestClient
 
 from pipelines.domain.records import Character
 from pipelines.queue.admission import NotAllowed
 from pipelines.session import NotFound, Session
-from pipelines.storage.preset_files import PRESETS
-from pipelines.storage.settings import save
 from pipelines.workflow import face_packs, judges
 from pipelines.workflow.opening import open_session
 from studio.server.own import own
 from studio.server.state import Studio
 
-FILES = {name: (PRESETS / "mini" / "faces" / "pack" / name).read_bytes() for name in ("det.onnx", "rec.onnx")}
 WAIT = 240
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    with hub({f"lab/mini/{name}": data for name, data in FILES.items()}) as s:
-        for name, value in {"HF_ENDPOINT": s.address, "HF_HUB_OFFLINE": "0", "NO_PROXY": "*"}.items():
-            monkeypatch.setenv(name, value)
-        yield s
-
-
-@pytest.fixture
-def with_pack(workspace_root: Path, tmp_path: Path, served: Served) -> Iterator[Session]:
+def with_pack(workspace_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     """A session whose presets offer the mini world's pack, to be had from a server, and nowhere a pack yet."""
-    files = [{"name": n, "bytes": len(d), "sha256": sha256(d).hexdigest()} for n, d in FILES.items()]
-    pack = {"name": "minipack", "title": "Mini pack", "licence": "MIT", "repo": "lab/mini", "files": files}
-    own_preset = workspace_root / "presets" / "faces" / "own.toml"
-    own_preset.parent.mkdir(parents=True)
-    own_preset.write_text(tomli_w.dumps({"name": "insightface", "packs": [pack]}))
-    save(workspace_root, {"insightface_root": str(tmp_path / "faces")})
-    with open_session(workspace_root) as session:
+    with pack_offered(workspace_root, tmp_path / "faces", monkeypatch), open_session(workspace_root) as session:
         yield session
 
 

@@ -4,7 +4,7 @@
 import { h, put } from "../core/dom.js";
 import { bytes as size } from "../core/format.js";
 import { get, post } from "../core/net.js";
-import { poll } from "../core/status.js";
+import { onStatus, poll } from "../core/status.js";
 import { attempt, button, toast } from "../core/ui.js";
 
 /** @import { FacePacks, PackOffer } from "../types.js" */
@@ -39,9 +39,16 @@ function line(pack) {
   );
 }
 
+/** The section of the settings; as long as it is on screen it follows what is got. */
 export function facePacks() {
   const list = h("ul", { id: "face-packs" });
-  attempt(async () => put(list, /** @type {FacePacks} */ (await get("/faces/packs")).packs.map(line)));
+  const show = () =>
+    attempt(async () => put(list, /** @type {FacePacks} */ (await get("/faces/packs")).packs.map(line)));
+  show();
+  const stop = onStatus(({ moved }) => {
+    if (!list.isConnected) stop();
+    else if (moved) show();
+  });
   const about = "Without a pack YuNet and SFace judge, which come along. A pack tells faces apart better.";
   return h("section", { class: "form" }, h("h3", {}, "Faces"), h("small", {}, about), list);
 }
