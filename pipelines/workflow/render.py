@@ -168,9 +168,28 @@ def submit(session: Session, plan: Plan, title: str, *, alongside: Alongside = l
 
 
 def submit_pictures(session: Session, plan: Plan, what: str, *, preview: bool) -> Job:
-    """Queue a plan as a job called ``what``, or its first pictures as a preview. Raises NotAllowed."""
-    part = plan.beginning(PREVIEW) if preview else plan
-    return submit(session, part, f"{'Preview' if preview else what}: {count(len(part.pictures), 'picture')}")
+    """Queue a plan as a job called ``what``, or the next of its pictures as a preview. Raises NotAllowed."""
+    if not preview:
+        return submit(session, plan, f"{what}: {count(len(plan.pictures), 'picture')}")
+    part, pictures = _next(session, plan, PREVIEW)
+    return submit(session, part, f"Preview: {count(pictures, 'picture')}")
+
+
+def _next(session: Session, plan: Plan, most: int) -> tuple[Plan, int]:
+    """As much of a plan, from its beginning, as holds ``most`` pictures that are not made yet, if they can be told
+    apart, else the fewest above that; and how many it holds."""
+    left = {shot.id for shot in chains.left(session, plan).shots}
+    made = next((number for number, shot in enumerate(plan.shots) if shot.id in left), 0)
+    found, known = plan, 0
+    for pictures in range(made + 1, len(plan.pictures) + 1):
+        part = plan.beginning(pictures)
+        to_make = len(chains.left(session, part).shots)
+        if known and to_make > most:
+            break
+        found, known = part, to_make
+        if to_make >= most:
+            break
+    return found, known
 
 
 def missing_weights(session: Session, family: str) -> Missing | None:

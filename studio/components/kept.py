@@ -14,7 +14,7 @@ import gradio as gr
 from gradio.blocks import Block
 
 from studio.components.catalogue import Catalogue
-from studio.components.forms import QUIET, Bound, Event, Form, Updates, Values, names
+from studio.components.forms import QUIET, Bound, Event, Form, Updates, Values, event, names
 from studio.components.picker import Picker
 from studio.server import choices
 from studio.server.choices import Choice
@@ -85,6 +85,20 @@ class KeptParts:
         """An event by which the user edits: what is set is kept, then something is done with the form."""
         asked = partial(self._edited, studio, read, do)
         return {"fn": asked, "inputs": {*inputs, *self.said}, "outputs": set(outputs) or None, **QUIET}
+
+    def looks(
+        self,
+        studio: Studio,
+        read: Callable[[Values], Form],
+        do: Callable[[Form], Updates | None],
+        inputs: Iterable[Block],
+        outputs: Iterable[Block],
+    ) -> tuple[Event, Event]:
+        """Two events that look ahead at what is set: because something else changed, and because the user edited it,
+        which is kept. All in the order in which they were asked for, so that none shows what an older one found."""
+        in_order: Event = {"concurrency_id": f"{self.tab} looks ahead", "concurrency_limit": 1}
+        inputs, outputs = list(inputs), list(outputs)
+        return event(read, do, inputs, outputs) | in_order, self.event(studio, read, do, inputs, outputs) | in_order
 
     def _edited(
         self,

@@ -231,7 +231,7 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     """Wire the events."""
     ask, choice = partial(read, tab), [*tab.choice, tab.whose]
     ahead, told = partial(look_ahead, studio, tab), [tab.coverage, tab.mix, *tab.foot.outputs]
-    look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
+    look, edit = tab.kept.looks(studio, ask, ahead, choice, told)
     groups = list(tab.axes.values())
     for part in [*groups, *tab.beside.all, *tab.numbers.all, tab.chains, tab.own, tab.words]:
         edited(part)(**edit)

@@ -244,7 +244,7 @@ def wire(tab: GenerateTab, studio: Studio, shell: Shell) -> None:
     """Wire the events."""
     ask, foot, chosen = partial(read, tab), tab.foot, tab.chosen
     choice, ahead = [*tab.choice, tab.whose], partial(look_ahead, studio, tab)
-    look, edit = event(ask, ahead, choice, foot.outputs), tab.kept.event(studio, ask, ahead, choice, foot.outputs)
+    look, edit = tab.kept.looks(studio, ask, ahead, choice, foot.outputs)
     for part in chosen.edited:
         edited(part)(**edit)
     chosen.strength.release(**edit)

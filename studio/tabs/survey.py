@@ -80,7 +80,7 @@ def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
     """Wire the events."""
     ask, models, tests, analysis = partial(read, tab), tab.models, tab.tests, tab.analysis
     choice, ahead, told = [*tab.choice, tab.whose], partial(look_ahead, studio, tab), [tab.plan, tab.make]
-    look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
+    look, edit = tab.kept.looks(studio, ask, ahead, choice, told)
     for part in tab.edited:
         edited(part)(**edit)
     fetched = event(ask, partial(fetch, studio, tab), [models.catalogue], [models.catalogue, models.message])

@@ -216,7 +216,7 @@ def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
     ask, settings, progress = partial(read, tab), tab.settings, tab.progress
     fields = list(settings.fields.values())
     choice, ahead, told = [*tab.choice, tab.at], partial(look_ahead, studio, tab), settings.told
-    look, edit = event(ask, ahead, choice, told), tab.kept.event(studio, ask, ahead, choice, told)
+    look, edit = tab.kept.looks(studio, ask, ahead, choice, told)
     for part in fields:
         edited(part)(**edit)
     settings.preset.input(**event(ask, partial(choose, studio, tab), [settings.preset], fields)).then(**edit)

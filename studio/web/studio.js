@@ -3,6 +3,7 @@
 
 import "./core/catch_up.js";
 import { learn } from "./core/facts.js";
+import { keepOrder } from "./core/in_order.js";
 import { start } from "./core/island.js";
 import { follow } from "./core/status.js";
 import { keepTab } from "./core/tabs.js";
@@ -34,6 +35,7 @@ import "./train/runs.js";
 import "./train/samples.js";
 import "./train/tally.js";
 
+keepOrder();
 await learn();
 followTheme();
 followHints();

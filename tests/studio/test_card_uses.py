@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, Route, expect
 from studio_helpers import Served
 
 from pipelines.domain.reading import Reading
@@ -18,6 +18,7 @@ from pipelines.domain.requests import ReadRequest
 from pipelines.domain.scores import Quality, Scores
 from pipelines.workflow import sources
 from studio import __main__ as cli
+from studio.server import choices
 from studio.server.state import Studio
 
 Put = Callable[..., ImageRecord]
@@ -77,6 +78,43 @@ def test_on_the_command_line(studio: Studio, two: None, tmp_path: Path) -> None:
     assert status != 0 and ".md" in told["error"]
     status, told = run(root, "enrich", "--failed-of", "v7")
     assert status != 0 and "no card v7" in told["error"]
+
+
+@pytest.mark.timeout(120)
+def test_what_was_set_last_is_what_is_planned_though_an_earlier_request_is_late(
+    page: Page, served: Served, two: None, put: Put
+) -> None:
+    """One click unticks the edits, sets the tries and writes the chain: as many events at once."""
+    sources.tag(served.studio.session, put("source").id, angle="front", expression="neutral")
+    page.click("#tab-enrich-button")
+    expect(page.locator("#enrich-axes input:checked")).not_to_have_count(0)
+    expect(page.locator("#enrich-make")).to_be_enabled()
+    page.click("#tab-model_card-button")
+    page.locator("#card-compare").select_option("v1")
+    expect(page.locator("#card-compared")).to_contain_text("1 gained (front/sad)")
+    held: list[Route] = []
+    sent: list[Request] = []
+
+    def late(route: Route) -> None:
+        if "expression" in (route.request.post_data or "") and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/queue/join*", late)
+    page.on("request", lambda request: sent.append(request) if "queue/join" in request.url and held else None)
+    with page.expect_request("**/queue/join*"):
+        page.click("#card-failed")
+    expect(page.locator("#enrich-chains textarea")).to_have_value("angle/front > expression/angry")
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    assert not sent, "they wait until it has been taken in"
+    held[0].continue_()
+    expect(page.locator("#enrich-make")).to_have_text("Make 4")
+    root, kept = served.studio.session.workspace.root, {}
+    while kept.get("chains") != "angle/front > expression/angry":  # the last of them, after all others
+        page.wait_for_timeout(50)
+        kept = choices.read(root, "ada", "enrich")
+    assert not any(kept[name] for name in kept if name.startswith("axis/"))
 
 
 def test_failed_cells_become_chains_by_a_click(page: Page, served: Served, two: None, put: Put) -> None:

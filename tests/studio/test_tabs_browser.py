@@ -120,14 +120,17 @@ def test_what_arrives_makes_the_open_tab_work_and_the_others_when_they_are_opene
     page: Page, served: Served, put: Put
 ) -> None:
     """Who is shown they all know."""
-    tab_told, told = tabs_told(page, served), list[str]()
+    tab_told, told, loaded = tabs_told(page, served), list[str](), list[str]()
 
     def hear(request: Request) -> None:
-        if tab := tab_told(request):
+        if request.is_navigation_request():
+            loaded.append(request.url)
+            told.clear()  # what the page before was still told
+        elif tab := tab_told(request):
             told.append(tab)
 
     page.on("request", hear)
-    with page.expect_request(lambda request: tab_told(request) == "generate", timeout=SLOW):
+    with page.expect_request(lambda request: bool(loaded) and tab_told(request) == "generate", timeout=SLOW):
         page.reload()
     assert told == ["enrich", "survey", "train", "generate"]
     for _ in range(2):

@@ -104,6 +104,23 @@ def test_what_an_earlier_version_holds_is_not_made_again_and_chains_go_on_from_i
     assert render.estimate(session, plain).pictures == 0
 
 
+@pytest.mark.parametrize(("best_of", "previewed"), [(1, (7, 4)), (3, (6, 3))])
+def test_a_preview_is_of_what_is_not_made_yet(cleo_session: Session, best_of: int, previewed: tuple[int, int]) -> None:
+    session = cleo_session
+    turns = ("half-left", "half-right", "profile-left", "profile-right")
+    edits = [f"angle/{turn}" for turn in turns] + [
+        f"expression/{face}" for face in ("smiling", "angry", "sad", "surprised")
+    ]
+    plan = corner(session, chains=(), edits=tuple(edits), per_source=8, best_of=best_of)
+    for shot in plan.shots[:3]:
+        somebody_else(session, plan, shot)
+    job = enrich.submit(session, plan, preview=True)
+    session.jobs.cancel(job.id)
+    shots, made = previewed
+    assert len(RenderRequest.model_validate(job.request).plan) == shots
+    assert job.title == f"Preview: {made} pictures"
+
+
 @pytest.mark.slow
 def test_the_next_round_makes_what_is_new_alone(cleo_session: Session) -> None:
     session = cleo_session
