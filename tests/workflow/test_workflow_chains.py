@@ -107,10 +107,8 @@ def test_what_an_earlier_version_holds_is_not_made_again_and_chains_go_on_from_i
 @pytest.mark.parametrize(("best_of", "previewed"), [(1, (7, 4)), (3, (6, 3))])
 def test_a_preview_is_of_what_is_not_made_yet(cleo_session: Session, best_of: int, previewed: tuple[int, int]) -> None:
     session = cleo_session
-    turns = ("half-left", "half-right", "profile-left", "profile-right")
-    edits = [f"angle/{turn}" for turn in turns] + [
-        f"expression/{face}" for face in ("smiling", "angry", "sad", "surprised")
-    ]
+    edits = [f"angle/{turn}" for turn in ("half-left", "half-right", "profile-left", "profile-right")]
+    edits += [f"expression/{face}" for face in ("smiling", "angry", "sad")] + ["lighting/left"]
     plan = corner(session, chains=(), edits=tuple(edits), per_source=8, best_of=best_of)
     for shot in plan.shots[:3]:
         somebody_else(session, plan, shot)
