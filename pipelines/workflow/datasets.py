@@ -1,9 +1,9 @@
 """Versions of datasets: v1, v2, ...; nothing is overwritten, and what training has used is frozen."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from pipelines.domain.records import DatasetKind, DatasetVersion, ImageRecord
-from pipelines.domain.shots import ImageRef, Plan, Tries
+from pipelines.domain.shots import ImageRef, Plan, Shot, Tries
 from pipelines.session import Session
 
 
@@ -58,19 +58,17 @@ def knowing_earlier(session: Session, kind: DatasetKind, plan: Plan) -> Plan:
     and twice among what is learnt from it would count double."""
     others = [d.version for d in versions(session, plan.character, kind) if d.version != plan.version]
     folders = [session.workspace.dataset(plan.character, kind, version) for version in reversed(others)]
-    earlier: dict[str, str] = {}
 
-    def made(tries: Tries) -> Iterator[ImageRef]:
-        for shot in tries:
-            places = [plan.path(shot), *(f"{folder}/{shot.id}.png" for folder in folders)]
-            found = next((i for place in places for i in session.store.all(ImageRecord, path=place)), None)
-            if found and session.workspace.path(found.path).exists():
-                if found.version != plan.version:
-                    earlier[shot.id] = found.path
-                yield found.ref
+    def made(shot: Shot) -> ImageRecord | None:
+        places = [plan.path(shot), *(f"{folder}/{shot.id}.png" for folder in folders)]
+        known = (image for place in places for image in session.store.all(ImageRecord, path=place))
+        return next((image for image in known if session.workspace.path(image.path).exists()), None)
 
-    for shot in plan.grown(made):
-        list(made((shot,)))
+    def goes_on(tries: Tries) -> list[ImageRef]:
+        return [image.ref for shot in tries if (image := made(shot))]
+
+    found = {shot.id: image for shot in plan.grown(goes_on) if (image := made(shot))}
+    earlier = {shot: image.path for shot, image in found.items() if image.version != plan.version}
     return plan.model_copy(update={"earlier": earlier})
 
 
