@@ -19,12 +19,13 @@ SLOW = 60_000
 class Held:
     """What the page asks of Gradio is held back until it is let go."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, only: Callable[[Request], bool] = lambda request: True) -> None:
         self.routes: list[Route] | None = []
+        self.only = only
         page.route("**/queue/join*", self._hear)
 
     def _hear(self, route: Route) -> None:
-        if self.routes is None:
+        if self.routes is None or not self.only(route.request):
             route.continue_()
         else:
             self.routes.append(route)
@@ -75,7 +76,8 @@ def test_a_source_that_comes_while_another_is_left_out_keeps_its_tick(page: Page
     page.click("#tab-survey-button")
     ticks = page.locator("#survey-images .tick input")
     expect(ticks).to_have_count(1, timeout=SLOW)
-    held, tab_told = Held(page), tabs_told(page, served)
+    tab_told = tabs_told(page, served)
+    held = Held(page, lambda request: tab_told(request) == "survey")
     with page.expect_request(lambda request: tab_told(request) == "survey", timeout=SLOW):
         put("source")
     page.locator(f'#survey-images .item[data-id="{first.id}"] input').uncheck()
@@ -123,13 +125,11 @@ def test_what_arrives_makes_the_open_tab_work_and_the_others_when_they_are_opene
     tab_told, told, loaded = tabs_told(page, served), list[str](), list[str]()
 
     def hear(request: Request) -> None:
-        if request.is_navigation_request():
-            loaded.append(request.url)
-            told.clear()  # what the page before was still told
-        elif tab := tab_told(request):
+        if tab := tab_told(request):
             told.append(tab)
 
     page.on("request", hear)
+    page.on("framenavigated", lambda frame: (loaded.append(frame.url), told.clear()))  # what the page before was told
     with page.expect_request(lambda request: bool(loaded) and tab_told(request) == "generate", timeout=SLOW):
         page.reload()
     assert told == ["enrich", "survey", "train", "generate"]
