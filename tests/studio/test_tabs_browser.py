@@ -129,7 +129,7 @@ def test_what_arrives_makes_the_open_tab_work_and_the_others_when_they_are_opene
             told.append(tab)
 
     page.on("request", hear)
-    page.on("framenavigated", lambda frame: (loaded.append(frame.url), told.clear()))  # what the page before was told
+    page.once("framenavigated", lambda frame: (loaded.append(frame.url), told.clear()))  # what the page before was told
     with page.expect_request(lambda request: bool(loaded) and tab_told(request) == "generate", timeout=SLOW):
         page.reload()
     assert told == ["enrich", "survey", "train", "generate"]
