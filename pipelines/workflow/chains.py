@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from pipelines.domain.best import rank, set_aside, why_not
 from pipelines.domain.chains import Broken, why_broken
-from pipelines.domain.records import Decision, ImageRecord, Job, Verdict
+from pipelines.domain.records import DatasetKind, Decision, ImageRecord, Job, Verdict
 from pipelines.domain.requests import RenderRequest
 from pipelines.domain.shots import Chain, ImageRef, Plan, Shot, Tries
 from pipelines.session import Session
-from pipelines.workflow import review
+from pipelines.workflow import datasets, review
 
 REJECTED = "it was rejected in Review."
 
@@ -101,6 +101,26 @@ def picture_of(session: Session, plan: Plan, shot: Shot) -> ImageRecord | None:
     """What was made of a shot of a plan, if it is recorded and there."""
     known = session.store.all(ImageRecord, path=plan.path(shot)) if _there(session, plan, shot) else []
     return known[-1] if known else None
+
+
+def knowing_earlier(session: Session, kind: DatasetKind, plan: Plan) -> Plan:
+    """The plan with the pictures of it that another version of its dataset holds: the same shot gives the same picture,
+    and twice among what is learnt from it would count double."""
+    others = [
+        plan.model_copy(update={"folder": session.workspace.dataset(plan.character, kind, known.version)})
+        for known in reversed(datasets.versions(session, plan.character, kind))
+        if known.version != plan.version
+    ]
+
+    def made(shot: Shot) -> ImageRecord | None:
+        return next((image for one in (plan, *others) if (image := picture_of(session, one, shot))), None)
+
+    def goes_on(tries: Tries) -> list[ImageRef]:
+        return [image.ref for shot in tries if (image := made(shot))]
+
+    found = {shot.id: image for shot in plan.grown(goes_on) if (image := made(shot))}
+    earlier = {shot: image.path for shot, image in found.items() if image.version != plan.version}
+    return plan.model_copy(update={"earlier": earlier})
 
 
 def pictures(session: Session, plan: Plan) -> list[ImageRecord]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from pipelines.domain.records import DatasetKind, DatasetVersion, ImageRecord
-from pipelines.domain.shots import ImageRef, Plan, Shot, Tries
 from pipelines.session import Session
 
 
@@ -51,25 +50,6 @@ def including(
     if dataset.frozen:
         raise ValueError(f"{dataset_id} is frozen: a training has used it. New pictures go into the next version.")
     return dataset.model_copy(update={"images": tuple(dict.fromkeys((*dataset.images, *images)))})
-
-
-def knowing_earlier(session: Session, kind: DatasetKind, plan: Plan) -> Plan:
-    """The plan with the pictures of it that another version of its dataset holds: the same shot gives the same picture,
-    and twice among what is learnt from it would count double."""
-    others = [d.version for d in versions(session, plan.character, kind) if d.version != plan.version]
-    folders = [session.workspace.dataset(plan.character, kind, version) for version in reversed(others)]
-
-    def made(shot: Shot) -> ImageRecord | None:
-        places = [plan.path(shot), *(f"{folder}/{shot.id}.png" for folder in folders)]
-        known = (image for place in places for image in session.store.all(ImageRecord, path=place))
-        return next((image for image in known if session.workspace.path(image.path).exists()), None)
-
-    def goes_on(tries: Tries) -> list[ImageRef]:
-        return [image.ref for shot in tries if (image := made(shot))]
-
-    found = {shot.id: image for shot in plan.grown(goes_on) if (image := made(shot))}
-    earlier = {shot: image.path for shot, image in found.items() if image.version != plan.version}
-    return plan.model_copy(update={"earlier": earlier})
 
 
 def holding(session: Session, character: str, images: Iterable[str]) -> list[DatasetVersion]:

@@ -7,7 +7,7 @@ from pipelines.domain.records import Job
 from pipelines.domain.shots import LoraStack, Plan
 from pipelines.planning import enrich, few
 from pipelines.session import Session
-from pipelines.workflow import datasets, framing, render, sources
+from pipelines.workflow import chains, datasets, framing, render, sources
 from pipelines.workflow.references import Beside, seen_beside, tagged
 
 
@@ -78,7 +78,7 @@ def plan(session: Session, character_id: str, options: EnrichOptions) -> Plan:
             **seen_beside(session, character_id, options.beside),
         )
     )
-    return datasets.knowing_earlier(session, "enriched", planned)
+    return chains.knowing_earlier(session, "enriched", planned)
 
 
 def submit(session: Session, plan: Plan, *, preview: bool = False) -> Job:

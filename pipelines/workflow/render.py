@@ -176,8 +176,8 @@ def submit_pictures(session: Session, plan: Plan, what: str, *, preview: bool) -
 
 
 def _next(session: Session, plan: Plan, most: int) -> tuple[Plan, int]:
-    """As much of a plan, from its beginning, as holds ``most`` pictures that are not made yet, if they can be told
-    apart, else the fewest above that; and how many it holds."""
+    """The beginning of a plan with the next ``most`` pictures to be made: fewer where a chain or the tries of a shot
+    would be cut, more where the first of these has more; and how many they are."""
     left = {shot.id for shot in chains.left(session, plan).shots}
     made = next((number for number, shot in enumerate(plan.shots) if shot.id in left), 0)
     found, known = plan, 0
@@ -187,8 +187,6 @@ def _next(session: Session, plan: Plan, most: int) -> tuple[Plan, int]:
         if known and to_make > most:
             break
         found, known = part, to_make
-        if to_make >= most:
-            break
     return found, known
 
 

@@ -5,7 +5,7 @@ at it; when the page shows another character, or was opened, what was kept is pu
 may be old or spoilt, and presets change: a value that its component does not take any more is left out.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -91,13 +91,12 @@ class KeptParts:
         studio: Studio,
         read: Callable[[Values], Form],
         do: Callable[[Form], Updates | None],
-        inputs: Iterable[Block],
-        outputs: Iterable[Block],
+        inputs: Collection[Block],
+        outputs: Collection[Block],
     ) -> tuple[Event, Event]:
         """Two events that look ahead at what is set: because something else changed, and because the user edited it,
         which is kept. All in the order in which they were asked for, so that none shows what an older one found."""
         in_order: Event = {"concurrency_id": f"{self.tab} looks ahead", "concurrency_limit": 1}
-        inputs, outputs = list(inputs), list(outputs)
         return event(read, do, inputs, outputs) | in_order, self.event(studio, read, do, inputs, outputs) | in_order
 
     def _edited(

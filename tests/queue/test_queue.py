@@ -208,7 +208,7 @@ def test_ends_are_told_after_they_are_recorded_and_before_wait_returns(jobs: Job
     jobs.on_end(listen)
     job = jobs.submit(scripted_plan("a"), "First")
     jobs.wait(job.id, 30)
-    assert heard == [(job.id, "done", "done", "jobs")]
+    assert heard[0] == (job.id, "done", "done", "jobs")  # the one that it asked for may have ended by now, too
     assert jobs.job(job.id).told
     until(jobs, lambda status: len(status.recent) == 2)
     assert jobs.status().recent[0].title == "From a callback"

@@ -71,7 +71,6 @@ def test_a_page_that_was_made_otherwise_loads_itself_anew(page: Page, served: Se
     known = served.studio.page
     with page.expect_event("load", timeout=60_000):
         served.studio.page = "0" * 20
-        page.wait_for_timeout(100)
     expect(page.locator("#character-picker option:checked")).to_have_text("Ada", timeout=60_000)
     assert page.evaluate("fetch('facts').then((answer) => answer.json())")["page"] == "0" * 20 != known
 

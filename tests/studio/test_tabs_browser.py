@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import Frame, Page, Request, Route, expect
 from studio_helpers import NASTY, Served
 from tab_helpers import lora_file
 
@@ -128,8 +128,13 @@ def test_what_arrives_makes_the_open_tab_work_and_the_others_when_they_are_opene
         if tab := tab_told(request):
             told.append(tab)
 
+    def begin_anew(frame: Frame) -> None:
+        """What the page before was told does not count."""
+        loaded.append(frame.url)
+        told.clear()
+
     page.on("request", hear)
-    page.once("framenavigated", lambda frame: (loaded.append(frame.url), told.clear()))  # what the page before was told
+    page.once("framenavigated", begin_anew)
     with page.expect_request(lambda request: bool(loaded) and tab_told(request) == "generate", timeout=SLOW):
         page.reload()
     assert told == ["enrich", "survey", "train", "generate"]
