@@ -4,7 +4,7 @@ One module, because two systems disagree about what is safe. On Windows a descri
 unless it is opened binary; only descriptors that may write can be synced, and folders not at all; a file or folder that
 anyone has open can be neither replaced nor removed, so both are tried again for a moment; and not every file system has
 hard links. Network drives and shared folders cannot sync all they hold (``_sync``). And a workspace may be moved, or
-its disk taken away, while it is open (``keep_to``).
+its disk taken away, while it is open (``storage.place``).
 """
 
 import errno
@@ -21,6 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
+from pipelines.storage.place import NotThere, check_home
+
 TEMPORARY = ".tmp"
 PATIENCE = 1.0
 """Seconds for which a name that another process holds open is tried again."""
@@ -32,69 +34,10 @@ _UNSYNCABLE_FOLDER = _UNSYNCABLE | {errno.EACCES, errno.EPERM, errno.EBADF, errn
 # a name that another process holds open, also on a network drive
 _HELD = {errno.EACCES, errno.EPERM, errno.EBUSY}
 _unsynced: set[int] = set()
-_homes: dict[Path, tuple[int, int]] = {}
 NO_FILE = "this is a device or a pipe, not a file"
-AWAY = "The workspace is not where it was opened: it was moved, or its disk is gone."
-RETURN = "Put it back, or open it at its new place"
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-
-
-# ---- where
-
-
-class NotThere(OSError):
-    """A place that what is to be written belongs to is not there; ``strerror`` is for the person who reads it."""
-
-
-def keep_to(root: Path) -> None:
-    """From now on nothing is written below ``root`` unless it is the folder that it is now: when it was moved or its
-    disk is gone, writing would begin a second, empty one at the old place. Raises OSError."""
-    _homes[root] = _identity(root)
-
-
-def check_home(path: Path) -> None:
-    """Raises NotThere when ``path`` lies in a workspace that is not at its place any more."""
-    for folder in (path, *path.parents):
-        if is_away(folder):
-            raise NotThere(errno.ENOENT, f"{AWAY} Nothing was written. {RETURN}", str(folder))
-
-
-def is_away(root: Path) -> bool:
-    """Whether the workspace that was opened at ``root`` is not there any more, or another folder in its place."""
-    return root in _homes and not _is(root, _homes[root])
-
-
-def is_same(root: Path, other: Path) -> bool:
-    """Whether what was opened at ``root`` lies at ``other`` now."""
-    return root in _homes and _is(other, _homes[root])
-
-
-def make_folder(folder: Path) -> None:
-    """Make ``folder`` with those above it, where they are missing. Raises OSError, NotThere for a link whose target is
-    not there."""
-    check_home(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        lost = next((path for path in (folder, *folder.parents) if path.is_symlink() and not path.exists()), None)
-        if lost is None:
-            raise
-        words = f"This is a link to {lost.readlink()}, which is not there. Connect that disk, or remove the link"
-        raise NotThere(errno.ENOENT, words, str(lost)) from error
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    status = folder.stat()
-    return status.st_dev, status.st_ino
-
-
-def _is(folder: Path, known: tuple[int, int]) -> bool:
-    try:
-        return _identity(folder) == known
-    except OSError:
-        return False
 
 
 # ---- names
@@ -341,6 +284,20 @@ def _sync(handle: int, unsyncable: set[int] = _UNSYNCABLE) -> None:
 
 
 # ---- folders
+
+
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` with those above it, where they are missing. Raises OSError, NotThere for a link whose target is
+    not there."""
+    check_home(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        lost = next((path for path in (folder, *folder.parents) if path.is_symlink() and not path.exists()), None)
+        if lost is None:
+            raise
+        words = f"This is a link to {lost.readlink()}, which is not there. Connect that disk, or remove the link"
+        raise NotThere(errno.ENOENT, words, str(lost)) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -10,7 +10,8 @@ from types import TracebackType
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
-from pipelines.storage.atomic import check_home, keep_to, read_bytes, remove, write_durably
+from pipelines.storage.atomic import read_bytes, remove, write_durably
+from pipelines.storage.place import check_home, keep_to
 
 # what network drives answer that have no locks
 _LOCKLESS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}

@@ -9,7 +9,8 @@ import re
 import secrets
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from pipelines.storage.atomic import keep_to, make_folder, read_bytes, write_durably
+from pipelines.storage.atomic import make_folder, read_bytes, write_durably
+from pipelines.storage.place import keep_to
 
 LORA_FOLDERS = {"character": "flux_lora", "editor": "qwen_lora"}
 FIXED = ("characters", "loras", "models", "cache", "presets", "logs", "backups", "others")

@@ -29,8 +29,8 @@ from pipelines.domain.cancelled import Cancelled
 from pipelines.domain.events import Event, Failed, Finished, Progress, Started, StepDone, Stopped
 from pipelines.domain.faults import in_words, out_of_memory
 from pipelines.domain.messages import TO_WORKER, Ask, Claimed, Ready, StartJob, Told, line
-from pipelines.storage.atomic import NotThere, check_home, keep_to
 from pipelines.storage.lock import locked
+from pipelines.storage.place import NotThere, check_home, keep_to
 from pipelines.storage.temp_files import sweep
 from pipelines.storage.workspace import Workspace
 from pipelines.worker.handlers import Handler, JobContext, Shared

@@ -10,8 +10,8 @@ from typing import TypeVar, cast
 
 from pipelines.domain.records import Character
 from pipelines.session import NotFound, Session
-from pipelines.storage.atomic import AWAY, RETURN, is_away, is_same
 from pipelines.storage.lock import WorkspaceBusy
+from pipelines.storage.place import AWAY, RETURN, is_away, is_same
 from pipelines.storage.preset_files import PresetError
 from pipelines.storage.presets import Presets
 from pipelines.storage.store import StoreUnreadable

@@ -8,150 +8,41 @@ Element ids, besides those of enrich_sources: ``enrich-coverage`` (``button[data
 ``enrich-obtain``, ``enrich-preview``, ``enrich-make``; ``enrich-results``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 import gradio as gr
-from gradio.blocks import Block
 
-from pipelines.domain.presets import Axis
 from pipelines.domain.shots import THEN, Plan, Shot
 from pipelines.planning.base import ChoiceError
-from pipelines.planning.few import AIM, FEW
+from pipelines.planning.few import FEW
 from pipelines.practice.choices import choices_for
 from pipelines.session import NotFound
 from pipelines.workflow import chains, enrich, few_sources, framing, review, sources
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.enrich import EnrichOptions
-from pipelines.workflow.references import Beside
 from pipelines.workflow.sources import angle_of, expression_of
 from studio.components import beside, lora_stack
-from studio.components.beside import BesideParts
 from studio.components.coverage import Coverage, CoverageValue, grid
-from studio.components.estimate import Foot, ahead, build_foot, obtain, obtain_offer, refused, start, unknown_yet
-from studio.components.fields import COUNT, GUIDANCE, SEED, STEPS, edited, optional, seed
-from studio.components.forms import QUIET, Asked, Updates, Value, Values, between, event, lines, names, picked, text
+from studio.components.estimate import ahead, build_foot, obtain, obtain_offer, refused, start, unknown_yet
+from studio.components.fields import edited
+from studio.components.forms import QUIET, Updates, Values, event, picked, text
 from studio.components.framing_mix import FramingMix, mixed
-from studio.components.kept import KeptParts, note, ticks_before
-from studio.components.lora_stack import Draft, LoraRows
+from studio.components.kept import note, ticks_before
 from studio.components.painted import rev_of
 from studio.components.picker import ticked
 from studio.components.picture_strip import PictureStrip
 from studio.components.shell import Shell
 from studio.server.shown import shows
 from studio.server.state import Studio
-from studio.tabs import enrich_chains, enrich_sources
-from studio.tabs.enrich_sources import NOBODY, Sources, nothing_yet
+from studio.tabs import enrich_chains, enrich_form, enrich_sources
+from studio.tabs.enrich_form import PER_SOURCE, EnrichForm, EnrichTab, edits_of, read, usual
+from studio.tabs.enrich_sources import NOBODY, nothing_yet
 
-POOL, PER_SOURCE, PER_SOURCE_MOST, BEST_OF_MOST = 8, EnrichOptions.per_source, AIM, 8
-ON_AT_FIRST = ("angle", "expression", "lighting")
+POOL = 8
 NO_SOURCE = "Drop pictures of the character first."
 ALL_SHOWN = "The sources show all of this already. Tick more, or allow what a source shows."
-
-
-@dataclass
-class Numbers:
-    """How many, and how they are drawn."""
-
-    per_source: gr.Slider
-    best_of: gr.Slider
-    gaps: gr.Checkbox
-    count: gr.Textbox
-    seed: gr.Number
-    steps: gr.Textbox
-    guidance: gr.Textbox
-
-    @property
-    def all(self) -> list[Block]:
-        """Each of them."""
-        return [self.per_source, self.best_of, self.gaps, self.count, self.seed, self.steps, self.guidance]
-
-
-@dataclass
-class EnrichTab:
-    """The components of the tab; ``axes`` by the names of the axes."""
-
-    sources: Sources
-    coverage: Coverage
-    mix: FramingMix
-    few: gr.Button
-    axes: dict[str, gr.CheckboxGroup]
-    chains: gr.Textbox
-    then: gr.Dropdown
-    own: gr.Textbox
-    words: gr.Textbox
-    reword: gr.Dropdown
-    loras: LoraRows
-    beside: BesideParts
-    numbers: Numbers
-    whose: gr.Textbox
-    foot: Foot
-    results: PictureStrip
-
-    @property
-    def choice(self) -> list[Block]:
-        """Everything a plan depends on."""
-        parts = [*self.beside.all, *self.numbers.all, *self.axes.values(), self.chains, self.own, self.words]
-        return [self.sources.picker, *parts, *self.loras.inputs]
-
-    @property
-    def kept(self) -> KeptParts:
-        """What is kept for each character."""
-        n = self.numbers
-        parts = {"sources": self.sources.picker, **{f"axis/{name}": group for name, group in self.axes.items()}}
-        parts |= {"chains": self.chains, "own": self.own, "words": self.words, "references": self.beside.references}
-        parts |= {"per_source": n.per_source, "best_of": n.best_of, "gaps": n.gaps, "count": n.count, "seed": n.seed}
-        parts |= {"steps": n.steps, "guidance": n.guidance}
-        bounds = {"count": COUNT, "seed": SEED, "steps": STEPS, "guidance": GUIDANCE}
-        return KeptParts("enrich", self.whose, parts, bounds)
-
-
-@dataclass(frozen=True)
-class EnrichForm:
-    """What the page says: the picker's value, the ticked edits (``angle/front``) of all axes, the chains of edits, the
-    LoRAs, and how many.
-    ``whose`` choice is on the screen; ``wrong`` tells which numbers do not do."""
-
-    shown: Value = field(default_factory=dict)
-    edits: tuple[str, ...] = ()
-    chains: tuple[str, ...] = ()
-    instructions: tuple[str, ...] = ()
-    words: Mapping[str, str] = field(default_factory=dict)
-    stack: Draft = field(default_factory=Draft)
-    per_source: int = 1
-    best_of: int = EnrichOptions.best_of
-    gaps: bool = False
-    count: int | None = None
-    seed: int = EnrichOptions.seed
-    steps: int | None = None
-    guidance: float | None = None
-    beside: Beside = field(default_factory=Beside)
-    whose: str | None = None
-    wrong: str = ""
-
-
-def read(tab: EnrichTab, values: Values) -> EnrichForm:
-    """The form of an event of the tab; what the event does not name is empty."""
-    numbers, asked = tab.numbers, Asked(values)
-    return EnrichForm(
-        shown=picked(values.get(tab.sources.picker)),
-        edits=tuple(name for group in tab.axes.values() for name in names(values.get(group))),
-        chains=lines(values.get(tab.chains)),
-        instructions=lines(values.get(tab.own)),
-        words=enrich_chains.rewritten(lines(values.get(tab.words))),
-        stack=Draft.read(tab.loras, values),
-        per_source=int(between(1, values.get(numbers.per_source), PER_SOURCE_MOST, 1)),
-        best_of=int(between(1, values.get(numbers.best_of), BEST_OF_MOST, EnrichOptions.best_of)),
-        gaps=bool(values.get(numbers.gaps)),
-        count=asked.whole(numbers.count, COUNT),
-        seed=asked.whole(numbers.seed, SEED) or 0,
-        steps=asked.whole(numbers.steps, STEPS),
-        guidance=asked.number(numbers.guidance, GUIDANCE),
-        beside=beside.read(tab.beside, values),
-        whose=values.get(tab.whose) or None,
-        wrong=asked.wrong,
-    )
 
 
 def build(studio: Studio) -> EnrichTab:
@@ -164,14 +55,14 @@ def build(studio: Studio) -> EnrichTab:
             coverage = Coverage(grid(()), elem_id="enrich-coverage")
             mix = FramingMix(mixed(None), elem_id="enrich-mix")
             few = gr.Button("Plan for few pictures", size="sm", visible=False, elem_id="enrich-few")
-            groups = _build_axes(studio)
+            groups = enrich_form.build_axes(studio)
             chained, then = enrich_chains.build(studio)
             own = enrich_chains.build_own()
             words, reword = enrich_chains.build_words(studio)
             gr.HTML("<h3>LoRA stack</h3>", elem_classes="tab-title")
             stack = lora_stack.build("enrich", "editor", POOL)
             seen = beside.build("enrich")
-            numbers, whose = _build_numbers(), note()
+            numbers, whose = enrich_form.build_numbers(), note()
             foot = build_foot("enrich", "enrich-make")
         with gr.Column(elem_classes="results", scale=1, min_width=280):
             results = PictureStrip(
@@ -181,50 +72,6 @@ def build(studio: Studio) -> EnrichTab:
             )
     asked = (coverage, mix, few, groups, chained, then, own, words, reword)
     return EnrichTab(left, *asked, stack, seen, numbers, whose, foot, results)
-
-
-def _build_axes(studio: Studio) -> dict[str, gr.CheckboxGroup]:
-    """Those that are made where nothing is named, then the others, folded."""
-    axes = studio.on_page.edits
-    with gr.Column(elem_classes="axes", elem_id="enrich-axes"):
-        usual_ones = {axis.name: _build_axis(axis) for axis in axes if not axis.on_request}
-        with gr.Accordion("More axes", open=False, elem_classes="fold", elem_id="enrich-more-axes"):
-            return usual_ones | {axis.name: _build_axis(axis) for axis in axes if axis.on_request}
-
-
-def _build_axis(axis: Axis) -> gr.CheckboxGroup:
-    return gr.CheckboxGroup(
-        [(edit.title, name) for edit, name in zip(axis.edits, edits_of(axis), strict=True)],
-        value=usual(axis),
-        label=axis.title,
-        interactive=True,
-        elem_id=f"enrich-axis-{axis.name}",
-        elem_classes="axis",
-    )
-
-
-def _build_numbers() -> Numbers:
-    per_source = gr.Slider(
-        1, PER_SOURCE_MOST, PER_SOURCE, step=1, label="Edits of each source", interactive=True, buttons=[],
-        elem_id="enrich-per-source",
-    )  # fmt: skip
-    best_of = gr.Slider(
-        1, BEST_OF_MOST, EnrichOptions.best_of, step=1, label="Seeds of each, the best is kept", interactive=True,
-        buttons=[], elem_id="enrich-best-of",
-    )  # fmt: skip
-    gaps = gr.Checkbox(
-        EnrichOptions.gaps,
-        label="Only what no source shows, from the nearest view",
-        container=False,
-        interactive=True,
-        elem_id="enrich-gaps",
-    )
-    with gr.Row(elem_classes="number-row"):
-        count = optional(COUNT, "enrich-count", "all")
-        first = seed(EnrichOptions.seed, "enrich-seed")
-        steps = optional(STEPS, "enrich-steps")
-        guidance = optional(GUIDANCE, "enrich-guidance")
-    return Numbers(per_source, best_of, gaps, count, first, steps, guidance)
 
 
 def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
@@ -307,16 +154,6 @@ def for_few(studio: Studio, tab: EnrichTab, values: Values) -> Updates:
     made = few_sources.wider(studio.session, studio.character_id, chosen.enrich.edits if chosen else ())
     told = {tab.chains: "\n".join(made.chains), tab.numbers.per_source: made.per_source}
     return told | ticks(studio, tab, made.edits)
-
-
-def edits_of(axis: Axis) -> list[str]:
-    """The names of an axis' edits, in the order they are offered."""
-    return [f"{axis.name}/{edit.value}" for edit in axis.edits]
-
-
-def usual(axis: Axis) -> list[str]:
-    """The edits of an axis that are ticked for a character of one's own: all or none."""
-    return edits_of(axis) if axis.name in ON_AT_FIRST else []
 
 
 def ticks(studio: Studio, tab: EnrichTab, wanted: Iterable[str]) -> Updates:

@@ -16,7 +16,7 @@ from studio.app import page
 from studio.components.forms import Bound, Updates
 from studio.components.lora_stack import Draft
 from studio.server.state import Studio
-from studio.tabs import enrich, generate, survey, train
+from studio.tabs import enrich, enrich_form, generate, generate_form, survey, train
 from studio.tabs.survey_form import read as read_survey
 
 Put = Callable[..., ImageRecord]
@@ -75,9 +75,9 @@ NAMES = {"count": "At most", "steps": "Steps", "guidance": "Guidance", "seed": "
 def test_a_number_in_generate_that_does_not_do(studio: Studio, name: str, value: Any) -> None:
     tab = on_page(generate.build, studio)
     c = tab.chosen
-    said = {c.scenarios: generate.everything(studio), c.prompts: "", c.lora: "", c.strength: 1.0, c.variants: 1}
+    said = {c.scenarios: generate_form.everything(studio), c.prompts: "", c.lora: "", c.strength: 1.0, c.variants: 1}
     said |= {c.count: "", c.seed: 0, c.steps: "", c.guidance: "", **rows_say(tab.loras, Draft())}
-    told(generate.look_ahead(studio, tab, generate.read(tab, said | {getattr(c, name): value})), tab.foot, name)
+    told(generate.look_ahead(studio, tab, generate_form.read(tab, said | {getattr(c, name): value})), tab.foot, name)
 
 
 @pytest.mark.parametrize(("name", "value"), TYPED)
@@ -88,8 +88,8 @@ def test_a_number_in_enrich_that_does_not_do(studio: Studio, put: Put, name: str
     said = {tab.sources.picker: {"items": [{"id": source.id}], "ticked": [source.id]}, n.per_source: 1, n.gaps: False}
     said |= {n.count: "", n.seed: 0, n.steps: "", n.guidance: "", **rows_say(tab.loras, Draft())}
     said |= groups_say(tab.axes, ["angle/profile-left"])
-    assert enrich.look_ahead(studio, tab, enrich.read(tab, said))[tab.foot.make]["interactive"]
-    told(enrich.look_ahead(studio, tab, enrich.read(tab, said | {getattr(n, name): value})), tab.foot, name)
+    assert enrich.look_ahead(studio, tab, enrich_form.read(tab, said))[tab.foot.make]["interactive"]
+    told(enrich.look_ahead(studio, tab, enrich_form.read(tab, said | {getattr(n, name): value})), tab.foot, name)
 
 
 def told(seen: Updates, foot: Any, name: str) -> None:
@@ -110,7 +110,7 @@ def test_a_seed_in_survey_that_does_not_do(studio: Studio, put: Put, value: Any)
 def test_too_many_prompts_are_told_and_not_cut(studio: Studio) -> None:
     tab = on_page(generate.build, studio)
     said = {tab.chosen.prompts: "\n".join(f"picture {n}" for n in range(201)), tab.chosen.scenarios: []}
-    seen = generate.look_ahead(studio, tab, generate.read(tab, said))
+    seen = generate.look_ahead(studio, tab, generate_form.read(tab, said))
     assert seen[tab.foot.plan]["lines"] == ["Own prompts: 200 at most; not 201."]
 
 

@@ -17,8 +17,8 @@ from studio.components.forms import Updates
 from studio.server import choices
 from studio.server.state import Studio
 from studio.tabs import enrich, generate, survey, train
-from studio.tabs.enrich import EnrichForm
-from studio.tabs.generate import GenerateForm
+from studio.tabs.enrich_form import EnrichForm
+from studio.tabs.generate_form import GenerateForm, everything
 from studio.tabs.survey_form import SurveyForm
 from studio.tabs.train import TrainForm
 
@@ -145,7 +145,7 @@ def test_what_another_character_had_chosen_is_neither_looked_at_nor_made(studio:
     studio.choose(characters.create(studio.session, "Bo", may_use=True).id)
     shown = {"items": [{"id": source.id}], "ticked": [source.id]}
     edits = EnrichForm(shown, edits=("angle/front",), whose="ada")
-    draws = GenerateForm(scenarios=tuple(generate.everything(studio)), whose="ada")
+    draws = GenerateForm(scenarios=tuple(everything(studio)), whose="ada")
     tests = SurveyForm(pictures=shown, prompts=("a hat",), whose="ada")
     trains = TrainForm(preset="character-practice", at="ada/character/mini-flux")
     for ask in (

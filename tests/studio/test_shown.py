@@ -19,6 +19,7 @@ from studio.server.own import own
 from studio.server.shown import HEADER, STALE
 from studio.server.state import Studio
 from studio.tabs import generate
+from studio.tabs.generate_form import GenerateForm
 
 Put = Callable[..., ImageRecord]
 
@@ -57,7 +58,7 @@ def test_the_line_of_another_character_sorts_nothing_out(studio: Studio, put: Pu
     put("synthetic", verdict="wrong", score=0.1)
     line: dict[str, Any] = {"cut": 0.9, "moved": True, "of": "bo"}
     with pytest.raises(NotAllowed, match="another character"):
-        generate.sort_out(studio, None, generate.GenerateForm(histogram=line))  # type: ignore[arg-type]
+        generate.sort_out(studio, None, GenerateForm(histogram=line))  # type: ignore[arg-type]
 
 
 def test_a_second_window_chose_another(page: Page, studio: Studio, put: Put) -> None:

@@ -19,7 +19,7 @@ from studio.components.forms import Updates, Values
 from studio.components.lora_stack import Draft, LoraRows, StackForm
 from studio.server.state import Studio
 from studio.tabs import enrich, enrich_chains, enrich_sources
-from studio.tabs.enrich import EnrichForm, EnrichTab
+from studio.tabs.enrich_form import EnrichForm, EnrichTab, read
 from studio.tabs.enrich_sources import SourcesForm
 
 Put = Callable[..., ImageRecord]
@@ -43,7 +43,7 @@ def form(
     **numbers: Any,
 ) -> EnrichForm:
     """What the tab reads of what its events send."""
-    return enrich.read(tab, said_by(tab, shown, edits, stack, **numbers))
+    return read(tab, said_by(tab, shown, edits, stack, **numbers))
 
 
 def said_by(
@@ -109,7 +109,7 @@ def test_a_character_comes_with_its_first_choice_and_then_it_is_the_users(studio
 def test_what_is_no_number_on_the_page_is_as_good_as_not_said(tab: EnrichTab) -> None:
     wild = form(tab, {"ticked": 7}, per_source=None, seed=-5, count="many", steps=float("inf"), guidance={})
     assert (wild.per_source, wild.seed, wild.count, wild.steps, wild.guidance) == (1, 0, None, None, None)
-    assert enrich.read(tab, {}) == EnrichForm()
+    assert read(tab, {}) == EnrichForm()
 
 
 def arrive(studio: Studio, tab: EnrichTab, files: list[str], first_frame: bool = False) -> Updates:
@@ -264,7 +264,7 @@ def click(studio: Studio, tab: EnrichTab, angle: str, expression: str, **more: A
     """The edits and the chains that are chosen after a click on a cell."""
     values = said_by(tab, picker(studio, tab), **more)
     updates = enrich.clicked(studio, tab)(values, gr.EventData(None, {"angle": angle, "expression": expression}))
-    after = enrich.read(tab, values | updates)
+    after = read(tab, values | updates)
     return set(after.edits), after.chains
 
 

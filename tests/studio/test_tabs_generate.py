@@ -16,7 +16,7 @@ from studio.components.histogram import histogram
 from studio.components.lora_stack import Draft
 from studio.server.state import Studio
 from studio.tabs import generate
-from studio.tabs.generate import GenerateForm, GenerateTab
+from studio.tabs.generate_form import GenerateForm, GenerateTab, read
 
 Put = Callable[..., ImageRecord]
 ALL = [s.name for s in shipped().scenarios]
@@ -45,7 +45,7 @@ def choice(
     stack = rows_say(tab.loras, said.pop("stack", Draft()))
     values = {getattr(tab.chosen, name): value for name, value in said.items()} | stack
     assert values.keys() == set(tab.choice)
-    return generate.read(tab, values)
+    return read(tab, values)
 
 
 def test_plan_line_counts_scenarios_prompts_and_variants(studio: Studio, tab: GenerateTab) -> None:
@@ -166,7 +166,7 @@ def test_a_character_comes_with_its_first_choice_and_then_it_is_the_users(studio
 def test_what_is_no_number_on_the_page_is_as_good_as_not_said(tab: GenerateTab) -> None:
     wild = choice(tab, variants="many", strength=float("nan"), seed=-1, count="-3")
     assert (wild.variants, wild.strength, wild.seed, wild.count) == (1, 1.0, 0, None)
-    assert generate.read(tab, {}) == GenerateForm()
+    assert read(tab, {}) == GenerateForm()
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_sorting_out_rejects_what_is_below_and_says_that_it_can_be_taken_back(
     studio: Studio, tab: GenerateTab, judged: list[ImageRecord]
 ) -> None:
     line = generate.scores_of(studio, {}) | {"cut": 0.55}
-    words = generate.sort_out(studio, tab, generate.read(tab, {tab.histogram: line}))[tab.filtered]
+    words = generate.sort_out(studio, tab, read(tab, {tab.histogram: line}))[tab.filtered]
     verdicts = [studio.session.store.verdict(i.id) for i in judged]
     assert [v.label for v in verdicts] == ["reject"] * 3 + [None] * 2
     assert {v.who for v in verdicts[:3]} == {"rule"}
@@ -211,7 +211,7 @@ def test_what_is_in_doubt_is_never_sorted_out_and_the_button_says_what_it_does(
     for cut, count in ((0.2, 1), (1.0, 1)):
         line = generate.scores_of(studio, {}) | {"cut": cut}
         assert generate.filter_button(studio, line)["value"] == f"Sort out {count} below the line"
-        title = generate.sort_out(studio, tab, generate.read(tab, {tab.histogram: line}))[tab.filtered]["title"]
+        title = generate.sort_out(studio, tab, read(tab, {tab.histogram: line}))[tab.filtered]["title"]
         assert title.startswith(f"{count} sorted out")
     labels = [studio.session.store.verdict(i.id).label for i in (*doubts, profile, *wrong)]
     assert labels == [None] * 4 + ["reject"] * 2
