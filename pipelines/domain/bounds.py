@@ -13,7 +13,8 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Steps = Annotated[int, Field(ge=1, le=1000)]
 """Denoising steps: a schedule is made of 1000."""
 Guidance = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-Weight = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
+MOST_WEIGHT = 10.0
+Weight = Annotated[float, Field(ge=-MOST_WEIGHT, le=MOST_WEIGHT, allow_inf_nan=False)]
 """The scale of a LoRA. Beyond it pictures are noise, and far beyond it they are not numbers any more."""
 Each = Annotated[int, Field(ge=1, le=1000)]
 """How many of each: edits of a source, variants of a prompt."""

@@ -3,14 +3,16 @@ Reading them loads and runs nothing: what comes out is text and numbers, and may
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pipelines.domain.base import Frozen
-from pipelines.domain.shots import Shot
+from pipelines.domain.shots import Adapter, Shot
 
 LORA = re.compile(r"<lora:([^:<>]{1,200}):(-?[0-9.]{1,10})[^<>]{0,40}>")
 FACT = re.compile(r'\s*([A-Za-z][\w \-/]{0,40}):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
+HASH = 8
+"""So many digits of a LoRA's hash tell which it is."""
 LARGEST = 1_000_000
 """Characters of a recipe: a larger one is none."""
 DEEPEST = 20
@@ -90,7 +92,7 @@ def of_parameters(text: str) -> Recipe:
         guidance=guidance,
         width=_whole(width),
         height=_whole(height),
-        loras=tuple(_loras(prompt, hashes)),
+        loras=tuple(loras_in(prompt, hashes)),
         others=others,
         **known,
     )
@@ -111,9 +113,17 @@ def _plain(value: str) -> str:
         return value.strip('"')
 
 
-def _loras(prompt: str, hashes: Mapping[str, str]) -> Iterator[UsedLora]:
-    for name, weight in LORA.findall(prompt):
-        yield UsedLora(name=name, weight=_number(weight) or 0.0, sha256=hashes.get(name.strip(), ""))
+def loras_in(text: str, hashes: Mapping[str, str] | None = None) -> Iterator[UsedLora]:
+    """The LoRAs that a text names as prompts do, ``<lora:angles:0.8>``, in its order; ``hashes`` by name, if known."""
+    for name, weight in LORA.findall(text):
+        yield UsedLora(name=name, weight=_number(weight) or 0.0, sha256=(hashes or {}).get(name.strip(), ""))
+
+
+def as_text(adapters: Iterable[Adapter]) -> str:
+    """Adapters as ``loras_in`` reads them, ``<lora:angles:0.8> <lora:fast:1>``: A1111's way, which others read, too. A
+    name that cannot stand there gives way to the beginning of the file's hash."""
+    named = ((a.sha256[:HASH] if set(a.name) & set(":<>") else a.name, a.weight) for a in adapters)
+    return " ".join(f"<lora:{name}:{weight:g}>" for name, weight in named)
 
 
 def of_comfy(text: str) -> Recipe:

@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 from pydantic import ValidationError
 
+from pipelines.domain import recipes
 from pipelines.domain.records import ImageRecord
 from pipelines.domain.shots import Shot
 from pipelines.domain.sizes import middle
@@ -27,7 +28,7 @@ _NOT_IN_FILE = {"id", "path", "scores", "framing", "caption_whole", "described",
 def parameters(shot: Shot) -> str:
     """The recipe as image sites read it: the ``parameters`` text of AUTOMATIC1111's web UI."""
     adapters = shot.stack.adapters
-    prompt = " ".join([shot.prompt, *(f"<lora:{a.name}:{a.weight:g}>" for a in adapters)])
+    prompt = f"{shot.prompt} {recipes.as_text(adapters)}" if adapters else shot.prompt
     facts = {
         "Steps": shot.steps,
         "CFG scale": f"{shot.guidance:g}",

@@ -10,7 +10,7 @@ from pipelines.domain import recipes
 from pipelines.domain.base import Frozen
 from pipelines.domain.bounds import Guidance, Seed, Steps, Weight, fits
 from pipelines.domain.faults import shown
-from pipelines.domain.recipes import Recipe, UsedLora
+from pipelines.domain.recipes import HASH, Recipe, UsedLora
 from pipelines.domain.records import Character, LoraRecord
 from pipelines.domain.shots import THEN
 from pipelines.planning.base import edits_by_name
@@ -22,8 +22,6 @@ from pipelines.workflow.sources import sources
 
 LONGEST = 5000
 """Characters of a prompt."""
-HASH = 8
-"""So many digits of a LoRA's hash tell which it is."""
 NO_RECIPE = "That picture says nothing of how it was made: there is nothing to restore."
 Tab = Literal["generate", "enrich"]
 
@@ -176,10 +174,44 @@ def _fits(weight: float) -> bool:
 def _lora(session: Session, used: UsedLora) -> LoraRecord | None:
     """By its hash, if that is told, else by its name where only one has it."""
     known = session.store.all(LoraRecord)
+    digits = used.sha256 or used.name.strip()
+    if by_hash := [x for x in known if len(digits) >= HASH and x.id.startswith(digits)]:
+        return by_hash[0]
     if len(used.sha256) >= HASH:
-        return next((x for x in known if x.id.startswith(used.sha256)), None)
-    called = [x for x in known if used.name.casefold() in (x.name.casefold(), loras.titles(known)[x.id].casefold())]
+        return None
+    name, titles = used.name.strip().casefold(), loras.titles(known)
+    called = [x for x in known if name in (x.name.casefold(), titles[x.id].casefold())]
     return called[0] if len(called) == 1 else None
+
+
+@dataclass(frozen=True)
+class StackText:
+    """A stack as it was written: rows of (LoRA id, weight), and in words what of the text is not among them."""
+
+    rows: tuple[tuple[str, float], ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def stack_in(session: Session, family: str, text: str) -> StackText:
+    """The LoRAs that ``text`` names as prompts do (``<lora:angles:0.8>``), those that fit a model preset. One that is
+    named twice counts once, as it was named last."""
+    rows: dict[str, float] = {}
+    usable = {lora.id for lora in loras.usable(session, family)}
+    problems: list[str] = []
+    for used in recipes.loras_in(text):
+        found = _lora(session, used)
+        if found is None:
+            problems.append(f"The LoRA {shown(used.name)} is not in this workspace, or several are called that.")
+        elif found.id not in usable:
+            problems.append(f"{found.name} was made for another model than {session.family(family).title}.")
+        elif not _fits(used.weight):
+            problems.append(f"The weight {used.weight:g} of {found.name} is out of bounds.")
+        else:
+            rows[found.id] = used.weight
+    rest = recipes.LORA.sub(" ", text).replace(",", " ").split()
+    if rest:
+        problems.append(f"Not understood: {shown(' '.join(rest))}. A LoRA is written <lora:name:weight>.")
+    return StackText(tuple(rows.items()), tuple(problems))
 
 
 def _what_has_no_field(session: Session, character: Character, recipe: Recipe, tab: Tab, draft: _Draft) -> None:

@@ -1,196 +1,58 @@
-"""A LoRA stack composed by sliders: a fixed pool of rows switched by visibility (a re-rendered slider loses its value).
+"""What a LoRA stack does: LoRAs and files put in, rows kept and shown, stacks kept under a name or shared as text.
 
-The stack on the screen is kept in the records (``SavedStack`` with an empty name), so a reload brings it back. Element
-ids, with the tab's prefix: ``<p>-lora-<n>`` (row), ``<p>-lora-<n>-use``, ``<p>-lora-<n>-weight``,
-``<p>-lora-<n>-remove``, ``<p>-lora-add``, ``<p>-lora-upload``, ``<p>-lora-name``, ``<p>-lora-save``,
-``<p>-lora-saved``, ``<p>-lora-message``.
+The stack on the screen is kept in the records (``SavedStack`` with an empty name), so a reload brings it back.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import gradio as gr
-from gradio.blocks import Block
 
+from pipelines.domain import recipes
 from pipelines.domain.records import LoraRecord, SavedStack
 from pipelines.domain.shots import LoraStack
+from pipelines.domain.spelling import says
 from pipelines.models.lora_files import LoraRefused
 from pipelines.session import NotFound
 from pipelines.workflow import loras, shared_loras
 from pipelines.workflow.characters import NotAllowed
-from studio.components.forms import Event, Updates, Value, Values, between, event, text
-from studio.components.painted import Words
+from pipelines.workflow.recipes import stack_in
+from studio.components.forms import QUIET, Event, Updates, Value, Values, event, lines, picked, text
+from studio.components.lora_rows import ADD, SAVED, Draft, LoraRows, Role, StackForm, read
 from studio.server.state import Studio
 
-Role = Literal["editor", "generator"]
-LIMIT = 2.0
-ADD = ("Add a LoRA", "")
-SAVED = ("Load a stack", "")
 
-
-@dataclass
-class Row:
-    """The components of one row."""
-
-    frame: gr.Row
-    use: gr.Checkbox
-    weight: gr.Slider
-    remove: gr.Button
-
-
-@dataclass
-class LoraRows:
-    """The components of a stack. ``ids`` holds the LoRA id of each row, ``at`` whose stack the page shows, and as it
-    was in the records when the page last heard of it or changed it."""
-
-    role: Role
-    pool: list[Row]
-    ids: gr.State
-    at: gr.State
-    add: gr.Dropdown
-    upload: gr.UploadButton
-    message: Words
-    name: gr.Textbox
-    save: gr.Button
-    saved: gr.Dropdown
-
-    @property
-    def inputs(self) -> list[Block]:
-        """What a handler needs to know the stack: the ids, every tick, every weight."""
-        return [self.ids, *(r.use for r in self.pool), *(r.weight for r in self.pool)]
-
-    @property
-    def outputs(self) -> list[Block]:
-        """What showing another stack changes, and what is said of it."""
-        return [self.ids, self.at, *(part for r in self.pool for part in (r.frame, r.use, r.weight)), self.message]
-
-
-@dataclass(frozen=True)
-class Draft:
-    """The stack on the screen, row by row; a row that is not ticked is listed but not used."""
-
-    ids: list[str] = field(default_factory=list)
-    uses: list[bool] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
-
-    @classmethod
-    def read(cls, rows: LoraRows, values: Values) -> "Draft":
-        """From what the page says of the rows; weights are held within the sliders."""
-        ids = [str(i) for i in values.get(rows.ids) or ()][: len(rows.pool)]
-        shown = rows.pool[: len(ids)]
-        weights = [between(-LIMIT, values.get(row.weight), LIMIT, 0.0) for row in shown]
-        return cls(ids, [bool(values.get(row.use)) for row in shown], weights)
-
-    @classmethod
-    def kept(cls, saved: SavedStack | None, usable: Sequence[LoraRecord]) -> "Draft":
-        """From the records; LoRAs that are gone are left out."""
-        known = {x.id for x in usable}
-        rows = [a for a in saved.stack.adapters if a.sha256 in known] if saved else []
-        off = set(saved.off) if saved else set()
-        return cls([a.sha256 for a in rows], [a.sha256 not in off for a in rows], [a.weight for a in rows])
-
-    def with_lora(self, lora: LoraRecord, weight: float) -> "Draft":
-        """With one more row."""
-        if lora.id in self.ids:
-            return self
-        return Draft([*self.ids, lora.id], [*self.uses, True], [*self.weights, weight])
-
-    def without(self, row: int) -> "Draft":
-        """With one row less."""
-        others = [n for n in range(len(self.ids)) if n != row]
-        return Draft([self.ids[n] for n in others], [self.uses[n] for n in others], [self.weights[n] for n in others])
-
-    def within(self, rows: int) -> "Draft":
-        """With so many rows at most."""
-        return Draft(self.ids[:rows], self.uses[:rows], self.weights[:rows])
-
-
-@dataclass(frozen=True)
-class StackForm:
-    """What the page says of a stack: its rows, and what is to be done with them. ``added`` is the LoRA to put in,
-    ``path`` the file to bring in, ``name`` what to save it as, ``saved`` the stack to load, ``at`` whose is shown."""
-
-    draft: Draft = field(default_factory=Draft)
-    added: str = ""
-    path: str = ""
-    name: str = ""
-    saved: str = ""
-    at: str | None = None
-
-
-def read(rows: LoraRows, values: Values) -> StackForm:
-    """The form of an event of the stack; what the event does not name is empty."""
-    return StackForm(
-        draft=Draft.read(rows, values),
-        added=text(values.get(rows.add)),
-        path=text(values.get(rows.upload)),
-        name=" ".join(text(values.get(rows.name)).split())[:60],
-        saved=text(values.get(rows.saved)),
-        at=values.get(rows.at),
-    )
-
-
-def build(prefix: str, role: Role, rows: int = 8) -> LoraRows:
-    """Make the components."""
-    with gr.Column(elem_classes="lora-rows", elem_id=f"{prefix}-lora", min_width=0):
-        pool = [_row(f"{prefix}-lora-{n}") for n in range(rows)]
-        with gr.Row(elem_classes="lora-add"):
-            add = gr.Dropdown(
-                [ADD], value="", label="Add a LoRA", show_label=False, container=False, scale=3, min_width=120,
-                interactive=True, elem_id=f"{prefix}-lora-add",
-            )  # fmt: skip
-            upload = gr.UploadButton(
-                "File...", file_count="single", type="filepath", size="sm", scale=1, min_width=64,
-                elem_id=f"{prefix}-lora-upload",
-            )  # fmt: skip
-        message = Words(elem_id=f"{prefix}-lora-message")
-        with gr.Row(elem_classes="lora-add"):
-            saved = gr.Dropdown(
-                [SAVED], value="", label="Saved stacks", show_label=False, container=False, scale=2, min_width=90,
-                interactive=True, elem_id=f"{prefix}-lora-saved",
-            )  # fmt: skip
-            name = gr.Textbox(
-                placeholder="name this stack", show_label=False, container=False, scale=2, min_width=90, max_length=60,
-                elem_id=f"{prefix}-lora-name",
-            )  # fmt: skip
-            save = gr.Button("Save", size="sm", scale=1, min_width=56, elem_id=f"{prefix}-lora-save")
-    return LoraRows(role, pool, gr.State([]), gr.State(None), add, upload, message, name, save, saved)
-
-
-def _row(prefix: str) -> Row:
-    with gr.Row(visible=False, elem_id=prefix, elem_classes="lora-row") as frame:
-        use = gr.Checkbox(True, label="LoRA", container=False, scale=3, min_width=90, elem_id=f"{prefix}-use")
-        weight = gr.Slider(
-            -LIMIT, LIMIT, 1.0, step=0.05, label="weight", show_label=False, container=False, scale=4, min_width=120,
-            interactive=True, buttons=[], elem_id=f"{prefix}-weight",
-        )  # fmt: skip
-        remove = gr.Button(
-            "×", size="sm", scale=0, min_width=26, elem_id=f"{prefix}-remove", elem_classes="quiet-button"
-        )
-    return Row(frame, use, weight, remove)
-
-
-def wire(rows: LoraRows, studio: Studio, then: Event) -> Event:
-    """Wire a stack. ``then`` is what happens after every change of it. Gives what keeps it fresh, for its tab to
-    follow."""
+def wire(rows: LoraRows, studio: Studio, then: Event, prompts: gr.Textbox, edited: Event) -> Event:
+    """Wire a stack. ``then`` is what happens after every change of it; trigger words go into ``prompts``, after which
+    ``edited`` happens. Gives what keeps it fresh, for its tab to follow."""
     ask = partial(read, rows)
     known, shown = rows.inputs, rows.outputs
-    for n, row in enumerate(rows.pool):
-        row.remove.click(**event(ask, partial(take_out, studio, rows, n), known, shown)).then(**then)
-        for changed in (row.use.input, row.weight.release):
-            changed(**event(ask, partial(save_stack, studio, rows), known, [rows.at])).then(**then)
+    told = [rows.at, rows.text, rows.message]
+    rows.stack.edit(**event(ask, partial(save_stack, studio, rows), known, told)).then(**then)
+    rows.stack.insert(inserted(prompts), {prompts}, {prompts}, **QUIET).then(**edited)
     added = event(ask, partial(put_in, studio, rows), [rows.add, *known], [*shown, rows.add])
     rows.add.input(**added).then(**then)
     brought = event(ask, partial(bring, studio, rows), [rows.upload, *known], shown)
     rows.upload.upload(**brought).then(**then)
-    rows.saved.input(**event(ask, partial(load, studio, rows), [rows.saved], shown)).then(**then)
-    told = [rows.saved, rows.name, rows.message]
-    rows.save.click(**event(ask, partial(save_as, studio, rows), [rows.name, *known], told))
+    rows.saved.input(**event(ask, partial(load, studio, rows), [rows.saved, *known], shown)).then(**then)
+    rows.text.submit(**event(ask, partial(take_text, studio, rows), [rows.text, *known], shown)).then(**then)
+    said = [rows.saved, rows.name, rows.message]
+    rows.save.click(**event(ask, partial(save_as, studio, rows), [rows.name, *known], said))
     seen = [rows.add, rows.saved, *shown]
-    return event(ask, partial(follow, studio, rows), [rows.at], seen)
+    return event(ask, partial(follow, studio, rows), [rows.at, *known], seen)
+
+
+def inserted(prompts: gr.Textbox) -> Callable[[Values, gr.EventData], Updates]:
+    """The handler that puts a trigger word before each of the prompts that lacks it; where there are none, it begins
+    one."""
+
+    def insert(values: Values, wanted: gr.EventData) -> Updates:
+        word, said = text(picked(wanted._data).get("trigger")).strip(), lines(values.get(prompts))
+        lacking = (line if says(line, word) else f"{word}, {line}" for line in said)
+        return {prompts: "\n".join(lacking) or word}
+
+    return insert
 
 
 def family_of(studio: Studio, role: Role) -> str:
@@ -216,9 +78,7 @@ def draft(studio: Studio, role: Role) -> Draft:
 
 def stack_of(studio: Studio, rows: Draft) -> LoraStack:
     """The ticked rows as a stack. Raises NotFound for a LoRA that is gone."""
-    return loras.stack(
-        studio.session, [(i, w) for i, used, w in zip(rows.ids, rows.uses, rows.weights, strict=True) if used]
-    )
+    return loras.stack(studio.session, rows.used)
 
 
 def record(studio: Studio, role: Role, rows: Draft, name: str = "") -> SavedStack:
@@ -239,23 +99,29 @@ def record(studio: Studio, role: Role, rows: Draft, name: str = "") -> SavedStac
     return saved
 
 
-def show(studio: Studio, rows: LoraRows, draft: Draft) -> Updates:
-    """The rows as a draft has them; rows that it has not are hidden."""
-    updates: Updates = {rows.ids: draft.ids, rows.at: _at(studio, rows.role)}
+def show(studio: Studio, rows: LoraRows, draft: Draft, rev: int) -> Updates:
+    """The rows as a draft has them, to a page that has made ``rev`` changes."""
+    known = [loras.get(studio.session, id) for id in draft.ids]
     called = loras.titles(studio.session.store.all(LoraRecord))
-    for n, row in enumerate(rows.pool):
-        if n >= len(draft.ids):
-            updates[row.frame] = gr.update(visible=False)
-            continue
-        lora = loras.get(studio.session, draft.ids[n])
-        name = called[lora.id]
-        label = f"{name} ({lora.version})" if lora.version and lora.version not in name else name
-        updates |= {
-            row.frame: gr.update(visible=True),
-            row.use: gr.update(value=draft.uses[n], label=label),
-            row.weight: gr.update(value=draft.weights[n]),
+    items = [
+        {
+            "id": lora.id,
+            "name": f"{name} ({lora.version})" if lora.version and lora.version not in name else name,
+            "use": used,
+            "weight": weight,
+            "trigger": lora.trigger,
+            "facts": " · ".join(_facts(studio, lora)),
         }
-    return updates
+        for lora, used, weight in zip(known, draft.uses, draft.weights, strict=True)
+        if (name := called[lora.id])
+    ]
+    return {rows.stack: {"items": items, "rev": rev}, **_written(studio, rows, draft)}
+
+
+def _written(studio: Studio, rows: LoraRows, draft: Draft) -> Updates:
+    """Whose stack the page shows, and its ticked rows as text."""
+    adapters = loras.stack(studio.session, draft.used, used=False).adapters
+    return {rows.at: _at(studio, rows.role), rows.text: recipes.as_text(adapters)}
 
 
 def _at(studio: Studio, role: Role) -> str:
@@ -265,10 +131,11 @@ def _at(studio: Studio, role: Role) -> str:
 
 
 def save_stack(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
-    """The stack on the screen goes into the records."""
+    """The stack on the screen goes into the records. What was said when a row came is not true of others."""
+    said: Updates = {} if set(form.draft.ids) == set(draft(studio, rows.role).ids) else {rows.message: {}}
     if studio.character_id:
         record(studio, rows.role, form.draft)
-    return {rows.at: _at(studio, rows.role)}
+    return said | _written(studio, rows, form.draft)
 
 
 def put_in(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
@@ -277,49 +144,62 @@ def put_in(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
     try:
         lora = loras.get(studio.session, chosen.id) if chosen else None
     except (NotFound, NotAllowed) as refusal:
-        return show(studio, rows, form.draft) | {
+        return show(studio, rows, form.draft, form.rev) | {
             rows.message: _told(str(refusal), "bad"),
             rows.add: gr.update(value=""),
         }
-    return _grown(studio, rows, form.draft, lora) | {rows.add: gr.update(value="")}
+    return _grown(studio, rows, form, lora) | {rows.add: gr.update(value="")}
 
 
 def bring(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
     """A file joins the library and the stack. One that is refused is told in words."""
     if not form.path or not studio.character_id:
-        return show(studio, rows, form.draft) | {rows.message: _told("Make or choose a character first.", "warn")}
+        return show(studio, rows, form.draft, form.rev) | {
+            rows.message: _told("Make or choose a character first.", "warn")
+        }
     path = Path(form.path)
     try:
         lora = loras.add(studio.session, path, path.name, family=family_of(studio, rows.role))
     except LoraRefused as refusal:
-        return show(studio, rows, form.draft) | {rows.message: _told(str(refusal), "bad")}
-    return _grown(studio, rows, form.draft, lora)
+        return show(studio, rows, form.draft, form.rev) | {rows.message: _told(str(refusal), "bad")}
+    return _grown(studio, rows, form, lora)
 
 
-def _grown(studio: Studio, rows: LoraRows, draft: Draft, lora: LoraRecord | None) -> Updates:
-    words, pool = {}, len(rows.pool)
+def _grown(studio: Studio, rows: LoraRows, form: StackForm, lora: LoraRecord | None) -> Updates:
+    words, pool, draft = {}, rows.most, form.draft
     if lora is not None and len(draft.ids) >= pool and lora.id not in draft.ids:
         words = _told(f"A stack has {pool} rows at most: remove one first.", "warn")
     elif lora is not None:
         draft = draft.with_lora(lora, loras.weight_of(studio.session, lora))
         left = loras.told(lora)
-        words = {"lines": [_facts(studio, lora), *left], "tone": "warn" if left else "quiet"}
+        words = {"lines": left, "tone": "warn"} if left else {}
     if studio.character_id:
         record(studio, rows.role, draft)
-    return show(studio, rows, draft) | {rows.message: words}
+    return show(studio, rows, draft, form.rev) | {rows.message: words}
 
 
-def _facts(studio: Studio, lora: LoraRecord) -> str:
+def _facts(studio: Studio, lora: LoraRecord) -> list[str]:
+    """What a row says of its LoRA: where it is from, its licence, what it is made for."""
+    entry = loras.catalogued(studio.session.presets.catalogue, lora)
+    origin = "trained here" if lora.origin == "trained" else "in a shared folder" if lora.changed else "brought in"
     asked = loras.sampling_of(studio.session, lora).words
-    facts = [f"rank {lora.rank}"] + ([f"trigger {lora.trigger}"] if lora.trigger else [])
-    return f"{lora.name}: {', '.join([*facts, *([f'made for {asked}'] if asked else [])])}"
+    said = [f"rank {lora.rank}", "from the catalogue" if lora.origin == "catalogue" else origin]
+    return [*said, *filter(None, [entry.licence if entry else "", f"made for {asked}" if asked else ""])]
 
 
-def take_out(studio: Studio, rows: LoraRows, row: int, form: StackForm) -> Updates:
-    """A row is removed."""
-    draft = form.draft.without(row)
-    record(studio, rows.role, draft)
-    return show(studio, rows, draft) | {rows.message: {}}
+def take_text(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
+    """A stack that was written takes the place of the rows; nothing changes where none of it is understood."""
+    if not studio.character_id:
+        return {rows.message: _told("Make or choose a character first.", "warn")}
+    found = stack_in(studio.session, family_of(studio, rows.role), form.text)
+    if form.text.strip() and not found.rows:
+        return {rows.message: _told(" ".join(found.problems), "bad")}
+    ids, weights = [id for id, _ in found.rows], [weight for _, weight in found.rows]
+    fresh = Draft(ids, [True] * len(ids), weights).within(rows.most)
+    over = [] if len(ids) <= rows.most else [f"A stack has {rows.most} rows at most: the first of these are here."]
+    record(studio, rows.role, fresh)
+    said = {"lines": [*found.problems, *over], "tone": "warn"} if found.problems or over else {}
+    return show(studio, rows, fresh, form.rev) | {rows.message: said}
 
 
 def save_as(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
@@ -338,9 +218,9 @@ def save_as(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
 def load(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
     """A saved stack comes onto the screen."""
     saved = studio.session.store.get(SavedStack, form.saved)
-    draft = Draft.kept(saved, usable(studio, rows.role)).within(len(rows.pool))
+    draft = Draft.kept(saved, usable(studio, rows.role)).within(rows.most)
     record(studio, rows.role, draft)
-    return show(studio, rows, draft) | {rows.message: _lost(studio, saved)}
+    return show(studio, rows, draft, form.rev) | {rows.message: _lost(studio, saved)}
 
 
 def follow(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
@@ -353,7 +233,7 @@ def follow(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
         return offered
     shown = draft(studio, rows.role) if studio.character_id else Draft()
     lost = _lost(studio, studio.session.store.get(SavedStack, _id(studio, rows.role)))
-    return offered | {rows.message: lost} | show(studio, rows, shown)
+    return offered | {rows.message: lost} | show(studio, rows, shown, form.rev)
 
 
 def _lost(studio: Studio, saved: SavedStack | None) -> Value:

@@ -2,7 +2,7 @@
 
 Element ids, besides those of enrich_sources: ``enrich-coverage`` (``button[data-cell="front/smiling"]``),
 ``enrich-mix`` (``.track[data-framing="full"]``), ``enrich-few``,
-``enrich-axis-<axis>``, ``enrich-chains`` and four more (see enrich_chains), ``enrich-lora-*`` (see lora_stack),
+``enrich-axis-<axis>``, ``enrich-chains`` and four more (see enrich_chains), ``enrich-lora-*`` (see lora_rows),
 ``enrich-references`` and two more (see beside), ``enrich-per-source``, ``enrich-best-of``, ``enrich-gaps``,
 ``enrich-count``, ``enrich-seed``, ``enrich-steps``, ``enrich-guidance``, ``enrich-plan``, ``enrich-weights``,
 ``enrich-obtain``, ``enrich-preview``, ``enrich-make``; ``enrich-results``.
@@ -23,7 +23,7 @@ from pipelines.workflow import chains, enrich, few_sources, framing, review, sou
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.enrich import EnrichOptions
 from pipelines.workflow.sources import angle_of, expression_of
-from studio.components import beside, lora_stack
+from studio.components import beside, lora_rows, lora_stack
 from studio.components.coverage import Coverage, CoverageValue, grid
 from studio.components.estimate import ahead, build_foot, obtain, obtain_offer, refused, start, unknown_yet
 from studio.components.fields import edited
@@ -60,7 +60,7 @@ def build(studio: Studio) -> EnrichTab:
             own = enrich_chains.build_own()
             words, reword = enrich_chains.build_words(studio)
             gr.HTML("<h3>LoRA stack</h3>", elem_classes="tab-title")
-            stack = lora_stack.build("enrich", "editor", POOL)
+            stack = lora_rows.build("enrich", "editor", POOL)
             seen = beside.build("enrich")
             numbers, whose = enrich_form.build_numbers(), note()
             foot = build_foot("enrich", "enrich-make")
@@ -80,8 +80,9 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     ahead, told = partial(look_ahead, studio, tab), [tab.coverage, tab.mix, *tab.foot.outputs]
     look, edit = tab.kept.looks(studio, ask, ahead, choice, told)
     groups = list(tab.axes.values())
-    for part in [*groups, *tab.beside.all, *tab.numbers.all, tab.chains, tab.own, tab.words]:
-        edited(part)(**edit)
+    gr.on(
+        [edited(part) for part in [*groups, *tab.beside.all, *tab.numbers.all, tab.chains, tab.own, tab.words]], **edit
+    )
     said = [tab.reword, tab.words]
     taken = event(dict, partial(enrich_chains.taken_up, studio, tab.reword, tab.words), said, said)
     tab.reword.input(**taken).then(**edit)
@@ -94,7 +95,7 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     wider = event(dict, partial(for_few, studio, tab), [], [*groups, tab.chains, tab.numbers.per_source])
     tab.few.click(**wider).then(**edit)
     enrich_sources.wire(tab.sources, studio, look)
-    stack = lora_stack.wire(tab.loras, studio, look)
+    stack = lora_stack.wire(tab.loras, studio, look, tab.own, edit)
     foot = tab.foot
     foot.preview.click(**event(ask, partial(make, studio, True), choice))
     foot.make.click(**event(ask, partial(make, studio, False), choice))

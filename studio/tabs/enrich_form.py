@@ -18,7 +18,7 @@ from studio.components.fields import COUNT, GUIDANCE, SEED, STEPS, optional, see
 from studio.components.forms import Asked, Value, Values, between, lines, names, picked
 from studio.components.framing_mix import FramingMix
 from studio.components.kept import KeptParts
-from studio.components.lora_stack import Draft, LoraRows
+from studio.components.lora_rows import Draft, LoraRows
 from studio.components.picture_strip import PictureStrip
 from studio.server.state import Studio
 from studio.tabs import enrich_chains

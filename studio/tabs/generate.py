@@ -1,7 +1,7 @@
 """Generate: novel pictures of the character by its own LoRA; their identity as a histogram with a cut line.
 
 Element ids: ``generate-scenarios``, ``generate-prompts``, ``generate-lora``, ``generate-strength``,
-``generate-lora-*`` (the extra stack, see lora_stack), ``generate-variants``, ``generate-gaps``, ``generate-until``,
+``generate-lora-*`` (the extra stack, see lora_rows), ``generate-variants``, ``generate-gaps``, ``generate-until``,
 ``generate-count``, ``generate-seed``,
 ``generate-steps``, ``generate-guidance``, ``generate-plan``, ``generate-weights``, ``generate-obtain``,
 ``generate-preview``, ``generate-run``;
@@ -20,7 +20,7 @@ from pipelines.session import NotFound
 from pipelines.workflow import datasets, generate, loras, review
 from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.generate import GenerateOptions
-from studio.components import lora_stack
+from studio.components import lora_rows, lora_stack
 from studio.components.estimate import ahead, build_foot, obtain, obtain_offer, refused, start, unknown_yet
 from studio.components.fields import edited
 from studio.components.forms import (
@@ -51,7 +51,7 @@ def build(studio: Studio) -> GenerateTab:
             chosen = generate_form.build_choice(studio)
             newest, whose = gr.State(None), note()
             gr.HTML("<h3>Beside it</h3>", elem_classes="tab-title")
-            stack = lora_stack.build("generate", "generator", POOL)
+            stack = lora_rows.build("generate", "generator", POOL)
             foot = build_foot("generate", "generate-run")
         with gr.Column(elem_classes="results", scale=1, min_width=320):
             with gr.Row(elem_classes="cut-row", equal_height=False):
@@ -72,10 +72,9 @@ def wire(tab: GenerateTab, studio: Studio, shell: Shell) -> None:
     ask, foot, chosen = partial(read, tab), tab.foot, tab.chosen
     choice, ahead = [*tab.choice, tab.whose], partial(look_ahead, studio, tab)
     look, edit = tab.kept.looks(studio, ask, ahead, choice, foot.outputs)
-    for part in chosen.edited:
-        edited(part)(**edit)
+    gr.on([edited(part) for part in chosen.edited], **edit)
     chosen.strength.release(**edit)
-    stack = lora_stack.wire(tab.loras, studio, look)
+    stack = lora_stack.wire(tab.loras, studio, look, chosen.prompts, edit)
     foot.preview.click(**event(ask, partial(make, studio, True), choice))
     foot.make.click(**event(ask, partial(make, studio, False), choice))
     foot.weights.button.click(lambda: obtain(studio, generator_of(studio)), None, None, **QUIET)

@@ -11,7 +11,7 @@ from studio.components.fields import COUNT, GUIDANCE, SEED, STEPS, optional, see
 from studio.components.forms import Asked, Bound, Value, Values, between, lines, names, picked, text
 from studio.components.histogram import Histogram
 from studio.components.kept import KeptParts
-from studio.components.lora_stack import Draft, LoraRows
+from studio.components.lora_rows import Draft, LoraRows
 from studio.components.painted import Words
 from studio.components.picture_strip import PictureStrip
 from studio.server.state import Studio

@@ -81,8 +81,7 @@ def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
     ask, models, tests, analysis = partial(read, tab), tab.models, tab.tests, tab.analysis
     choice, ahead, told = [*tab.choice, tab.whose], partial(look_ahead, studio, tab), [tab.plan, tab.make]
     look, edit = tab.kept.looks(studio, ask, ahead, choice, told)
-    for part in tab.edited:
-        edited(part)(**edit)
+    gr.on([edited(part) for part in tab.edited], **edit)
     fetched = event(ask, partial(fetch, studio, tab), [models.catalogue], [models.catalogue, models.message])
     models.catalogue.ticks(**fetched).then(**edit)
     tests.images.ticks(**edit)
@@ -93,8 +92,7 @@ def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
     tab.weights.button.click(lambda: obtain(studio, editor_of(studio)), None, None, **QUIET)
     said = [analysis.decision, analysis.reasons, tab.whose]
     drafted = tab.draft.event(studio, ask, lambda form: None, said)
-    for part in (analysis.decision, analysis.reasons):
-        edited(part)(**drafted)
+    gr.on([edited(part) for part in (analysis.decision, analysis.reasons)], **drafted)
     analysis.take.click(**event(ask, partial(take_over, studio, tab), [tab.whose], said)).then(**drafted)
     analysis.decide.click(**event(ask, partial(decide, studio, tab), said, analysis.said))
     shown = [models.catalogue, tests.images, models.stacks, *analysis.shown, tab.at]

@@ -217,8 +217,7 @@ def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
     fields = list(settings.fields.values())
     choice, ahead, told = [*tab.choice, tab.at], partial(look_ahead, studio, tab), settings.told
     look, edit = tab.kept.looks(studio, ask, ahead, choice, told)
-    for part in fields:
-        edited(part)(**edit)
+    gr.on([edited(part) for part in fields], **edit)
     settings.preset.input(**event(ask, partial(choose, studio, tab), [settings.preset], fields)).then(**edit)
     data = [tab.at, tab.target, *told, tab.dataset, tab.warnings, settings.preset, *fields, *settings.weights.outputs]
     followed = event(ask, partial(refresh, studio, tab), [tab.target, settings.preset, tab.at], data)

@@ -21,6 +21,7 @@ import "./charts/mix.js";
 import "./core/words.js";
 import "./enrich/folder.js";
 import "./enrich/picker.js";
+import "./loras/stack.js";
 import "./threshold/door.js";
 import "./pictures/strip.js";
 import "./review/review.js";

@@ -7,12 +7,11 @@ from typing import Any, TypeVar
 import gradio as gr
 import numpy as np
 import pytest
-from gradio.blocks import Block
 from gradio.routes import App
 from safetensors.numpy import save_file
 
 from studio.components.forms import Values
-from studio.components.lora_stack import Draft, LoraRows
+from studio.components.lora_rows import Draft, LoraRows
 
 Tab = TypeVar("Tab")
 
@@ -44,11 +43,8 @@ def on_page(build: Callable[..., Tab], *arguments: Any) -> Tab:
 
 def rows_say(rows: LoraRows, draft: Draft) -> Values:
     """A draft as the page sends it."""
-    said: dict[Block, Any] = {rows.ids: draft.ids}
-    for n, row in enumerate(rows.pool):
-        here = n < len(draft.ids)
-        said |= {row.use: draft.uses[n] if here else True, row.weight: draft.weights[n] if here else 1.0}
-    return said
+    drawn = zip(draft.ids, draft.uses, draft.weights, strict=True)
+    return {rows.stack: {"items": [{"id": id, "use": used, "weight": weight} for id, used, weight in drawn], "rev": 1}}
 
 
 def groups_say(groups: dict[str, gr.CheckboxGroup], names: Iterable[str]) -> Values:

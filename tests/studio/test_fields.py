@@ -14,7 +14,7 @@ from pipelines.workflow.characters import NotAllowed
 from pipelines.workflow.training import TrainOptions
 from studio.app import page
 from studio.components.forms import Bound, Updates
-from studio.components.lora_stack import Draft
+from studio.components.lora_rows import Draft
 from studio.server.state import Studio
 from studio.tabs import enrich, enrich_form, generate, generate_form, survey, train
 from studio.tabs.survey_form import read as read_survey

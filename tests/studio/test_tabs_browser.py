@@ -10,6 +10,7 @@ from studio_helpers import NASTY, Served
 from tab_helpers import lora_file
 
 from pipelines.domain.records import Card, Character, DatasetVersion, Decision, ImageRecord, LoraRecord, SavedStack
+from pipelines.domain.shots import Adapter, LoraStack
 from pipelines.workflow import loras, review
 
 Put = Callable[..., ImageRecord]
@@ -276,12 +277,21 @@ def test_the_cut_line_is_moved_by_keys_and_by_dragging(page: Page, served: Serve
 
 
 @pytest.mark.slow
-def test_a_stack_and_its_weights_survive_a_reload(page: Page, served: Served, tmp_path: Path) -> None:
+def test_a_stack_is_composed_and_survives_a_reload(page: Page, served: Served, tmp_path: Path) -> None:
+    """Put in, weighed by keys, unticked, ordered by keys and by dragging, taken out; shared as text."""
     session = served.studio.session
-    for name in ("angles", "fast"):
+    for name in ("angles", "fast", "light"):
         loras.add(session, lora_file(tmp_path, name), f"{name}.safetensors", family="mini-qwen-edit")
     page.reload()
-    for n, name in enumerate(("angles", "fast")):
+
+    def kept() -> list[tuple[str, float]]:
+        stored = session.store.get(SavedStack, "ada/editor/")
+        return [(a.name, a.weight) for a in stored.stack.adapters] if stored else []
+
+    def comes(*wanted: tuple[str, float]) -> None:
+        _until(lambda: kept() == list(wanted), page)
+
+    for n, name in enumerate(("angles", "fast", "light")):
         expect(page.locator("#enrich-lora-add input")).to_be_enabled(timeout=SLOW)
         page.click("#enrich-lora-add input")
         page.get_by_role("option", name=name).click()
@@ -289,23 +299,58 @@ def test_a_stack_and_its_weights_survive_a_reload(page: Page, served: Served, tm
     weight = page.locator("#enrich-lora-1-weight input[type=number]")
     weight.fill("0.65")
     weight.blur()
-    page.wait_for_function("true")
+    expect(page.locator("#enrich-lora-1-weight input[type=range]")).to_have_value("0.65")
+    track = page.locator("#enrich-lora-2-weight input[type=range]")
+    track.press("ArrowLeft")
+    expect(page.locator("#enrich-lora-2-weight input[type=number]")).to_have_value("0.95")
     page.locator("#enrich-lora-0-use input").uncheck()
-    stored = _until(lambda: session.store.get(SavedStack, "ada/editor/"), page)
-    assert [a.weight for a in stored.stack.adapters] == [1.0, 0.65]
+    comes(("angles", 1.0), ("fast", 0.65), ("light", 0.95))
+    expect(page.locator("#enrich-lora-text textarea, #enrich-lora-text input").first).to_have_value(
+        "<lora:fast:0.65> <lora:light:0.95>", timeout=SLOW
+    )
+    page.locator("#enrich-lora-2-move").press("ArrowUp")
+    expect(page.locator("#enrich-lora-1-move")).to_be_focused()
+    comes(("angles", 1.0), ("light", 0.95), ("fast", 0.65))
+    page.locator("#enrich-lora-2-move").drag_to(page.locator("#enrich-lora-0"), target_position={"x": 60, "y": 2})
+    comes(("fast", 0.65), ("angles", 1.0), ("light", 0.95))
+    page.click("#enrich-lora-2-remove")
+    comes(("fast", 0.65), ("angles", 1.0))
     page.reload()
-    expect(page.locator("#enrich-lora-1-weight input[type=number]")).to_have_value("0.65", timeout=SLOW)
-    expect(page.locator("#enrich-lora-0-use input")).not_to_be_checked()
+    expect(page.locator("#enrich-lora-0-weight input[type=number]")).to_have_value("0.65", timeout=SLOW)
+    expect(page.locator("#enrich-lora-1-use input")).not_to_be_checked()
+    text = page.locator("#enrich-lora-text textarea, #enrich-lora-text input").first
+    text.fill("<lora:light:1.2> and more")
+    text.press("Enter")
+    comes(("light", 1.2))
+    expect(page.locator("#enrich-lora-message")).to_contain_text("Not understood: 'and more'", timeout=SLOW)
 
 
-def _until(stack: Callable[[], SavedStack | None], page: Page) -> SavedStack:
-    """The stack, once its weight and its tick have arrived."""
-    for _ in range(200):
-        found = stack()
-        if found and found.off and found.stack.adapters[1].weight == 0.65:
-            return found
+@pytest.mark.slow
+def test_a_trigger_word_is_put_into_the_prompts_by_a_click(page: Page, served: Served, tmp_path: Path) -> None:
+    session = served.studio.session
+    lora = loras.add(session, lora_file(tmp_path, "grain", "flux"), "grain.safetensors", family="mini-flux")
+    session.store.put(lora.model_copy(update={"trigger": "<b>grn</b>"}))
+    session.store.put(
+        SavedStack(
+            id="ada/generator/", character="ada", role="generator",
+            stack=LoraStack(adapters=(Adapter(name="grain", sha256=lora.id, path=lora.path),)),
+        )
+    )  # fmt: skip
+    page.reload()
+    page.click("#tab-generate-button")
+    prompts = page.locator("#generate-prompts textarea")
+    prompts.click()  # a field that waits for what was set for the character takes none
+    prompts.fill("a cat")
+    page.click("#generate-lora-0-trigger")
+    expect(prompts).to_have_value("<b>grn</b>, a cat", timeout=SLOW)
+
+
+def _until(there: Callable[[], bool], page: Page) -> None:
+    for _ in range(600):
+        if there():
+            return
         page.wait_for_timeout(100)
-    raise AssertionError(f"the stack never arrived: {stack()}")
+    raise AssertionError("it never came")
 
 
 @pytest.mark.parametrize("width", [1024, *(pytest.param(w, marks=pytest.mark.slow) for w in (1280, 1440))])

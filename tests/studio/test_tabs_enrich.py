@@ -11,12 +11,14 @@ from PIL import Image
 from tab_helpers import groups_say, lora_file, on_page, rows_say
 
 from pipelines.domain.records import Decision, ImageRecord, Job, SavedStack
+from pipelines.domain.sampling import Sampling
 from pipelines.practice.choices import choices
+from pipelines.session import NotFound
 from pipelines.workflow import loras, practice, sources
 from pipelines.workflow.opening import open_session
-from studio.components import lora_stack
+from studio.components import lora_rows, lora_stack
 from studio.components.forms import Updates, Values
-from studio.components.lora_stack import Draft, LoraRows, StackForm
+from studio.components.lora_rows import Draft, LoraRows, StackForm
 from studio.server.state import Studio
 from studio.tabs import enrich, enrich_chains, enrich_sources
 from studio.tabs.enrich_form import EnrichForm, EnrichTab, read
@@ -365,7 +367,13 @@ def said(rows: LoraRows, draft: Draft, **more: str) -> StackForm:
     """What is read of what the events of a stack send."""
     values = rows_say(rows, draft)
     assert values.keys() == set(rows.inputs)
-    return lora_stack.read(rows, values | {getattr(rows, name): value for name, value in more.items()})
+    return lora_rows.read(rows, values | {getattr(rows, name): value for name, value in more.items()})
+
+
+def shown(rows: LoraRows, answer: Updates) -> Draft:
+    """The rows that the page is told to show."""
+    items = answer[rows.stack]["items"]
+    return Draft([i["id"] for i in items], [i["use"] for i in items], [i["weight"] for i in items])
 
 
 @pytest.fixture
@@ -377,12 +385,8 @@ def test_the_stack_on_the_screen_survives_a_reload(studio: Studio, rows: LoraRow
     lora_stack.save_stack(studio, rows, said(rows, stacked))
     assert lora_stack.draft(studio, "editor") == stacked
     fresh = lora_stack.follow(studio, rows, StackForm())
-    assert fresh[rows.ids] == stacked.ids
-    assert [fresh[row.frame]["visible"] for row in rows.pool] == [True] * 3 + [False] * 5
-    second, third = rows.pool[1:3]
-    assert fresh[second.use]["value"] is True and fresh[second.weight]["value"] == 0.65
-    assert fresh[third.use]["value"] is False
-    assert not lora_stack.follow(studio, rows, StackForm(at=fresh[rows.at])).keys() & {rows.ids, second.weight}
+    assert shown(rows, fresh) == stacked
+    assert rows.stack not in lora_stack.follow(studio, rows, StackForm(at=fresh[rows.at]))
 
 
 def test_a_stack_that_was_changed_elsewhere_comes_onto_the_screen(
@@ -390,16 +394,28 @@ def test_a_stack_that_was_changed_elsewhere_comes_onto_the_screen(
 ) -> None:
     """An editor LoRA that was taken into Enrich did not show there before the page was loaded again, and the next tick
     took it out."""
-    mine = lora_stack.take_out(studio, rows, 2, said(rows, stacked))
-    assert rows.ids not in lora_stack.follow(studio, rows, StackForm(at=mine[rows.at])), "a slider must not jump"
     saved = lora_stack.save_stack(studio, rows, said(rows, Draft(stacked.ids[:2], [True, True], [1.0, 0.7])))
-    assert rows.ids not in lora_stack.follow(studio, rows, StackForm(at=saved[rows.at]))
+    assert rows.stack not in lora_stack.follow(studio, rows, StackForm(at=saved[rows.at])), "a slider must not jump"
     kept = studio.session.store.get(SavedStack, "ada/editor/")
     assert kept
     studio.session.store.put(kept.model_copy(update={"off": (stacked.ids[0],)}))
     fresh = lora_stack.follow(studio, rows, StackForm(at=saved[rows.at]))
-    assert [fresh[row.use]["value"] for row in rows.pool[:2]] == [False, True]
-    assert rows.ids not in lora_stack.follow(studio, rows, StackForm(at=fresh[rows.at]))
+    assert shown(rows, fresh).uses == [False, True]
+    assert rows.stack not in lora_stack.follow(studio, rows, StackForm(at=fresh[rows.at]))
+
+
+def test_an_answer_says_which_changes_of_the_user_it_has_seen(studio: Studio, rows: LoraRows, stacked: Draft) -> None:
+    form = StackForm(stacked, rev=7, added=stacked.ids[0])
+    for answer in (lora_stack.put_in(studio, rows, form), lora_stack.follow(studio, rows, form)):
+        assert answer[rows.stack]["rev"] == 7
+
+
+def test_a_row_says_where_its_lora_is_from_and_what_it_asks_for(studio: Studio, rows: LoraRows, stacked: Draft) -> None:
+    loras.ask_for(studio.session, stacked.ids[1], Sampling(steps=4, guidance=1))
+    lora_stack.save_stack(studio, rows, said(rows, stacked))
+    first, second, _ = lora_stack.follow(studio, rows, StackForm())[rows.stack]["items"]
+    assert (first["name"], first["facts"]) == ("a", "rank 4 · brought in")
+    assert second["facts"] == "rank 4 · brought in · made for 4 steps, guidance 1"
 
 
 def test_saving_and_loading_a_stack(studio: Studio, rows: LoraRows, stacked: Draft) -> None:
@@ -414,11 +430,65 @@ def test_saving_and_loading_a_stack(studio: Studio, rows: LoraRows, stacked: Dra
     assert len(studio.session.store.all(SavedStack)) == 2
 
 
+def test_a_stack_is_shared_as_text(studio: Studio, rows: LoraRows, stacked: Draft) -> None:
+    """The rows that are ticked, as prompts name LoRAs; written elsewhere, it is the stack here."""
+    text = lora_stack.save_stack(studio, rows, said(rows, stacked))[rows.text]
+    assert text == "<lora:a:1> <lora:b:0.65>"
+    answer = lora_stack.take_text(studio, rows, said(rows, Draft(), text=f"{text}, <lora:C:-0.5>"))
+    assert shown(rows, answer) == Draft(stacked.ids, [True] * 3, [1.0, 0.65, -0.5])
+    assert answer[rows.message] == {} and answer[rows.text] == "<lora:a:1> <lora:b:0.65> <lora:c:-0.5>"
+    assert lora_stack.draft(studio, "editor").weights == [1.0, 0.65, -0.5]
+    assert shown(rows, lora_stack.take_text(studio, rows, said(rows, stacked, text=" "))) == Draft()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("<lora:nobody:1>", "'nobody' is not in this workspace"),
+        ("<lora:a:99>", "weight 99 of a is out of bounds"),
+        ("angles 0.8", "written <lora:name:weight>"),
+        ("<lora:grain:1>", "made for another model"),
+    ],
+)
+def test_what_is_not_understood_of_a_text_is_said_and_what_is_counts(
+    studio: Studio, rows: LoraRows, stacked: Draft, tmp_path: Path, text: str, why: str
+) -> None:
+    loras.add(studio.session, lora_file(tmp_path, "grain", "flux"), "grain.safetensors", family="mini-flux")
+    lora_stack.save_stack(studio, rows, said(rows, stacked))
+    alone = lora_stack.take_text(studio, rows, said(rows, stacked, text=text))
+    assert why in " ".join(alone[rows.message]["lines"]) and rows.stack not in alone
+    assert lora_stack.draft(studio, "editor") == stacked, "nothing that was understood: nothing changes"
+    beside = lora_stack.take_text(studio, rows, said(rows, stacked, text=f"<lora:b:0.5> {text}"))
+    assert why in " ".join(beside[rows.message]["lines"])
+    assert shown(rows, beside) == Draft([stacked.ids[1]], [True], [0.5])
+
+
+def test_a_name_that_cannot_stand_in_a_text_gives_way_to_the_files_hash(
+    studio: Studio, rows: LoraRows, tmp_path: Path
+) -> None:
+    lora = loras.add(studio.session, lora_file(tmp_path, "n"), "n.safetensors", family="mini-qwen-edit", name="a:b>")
+    text = lora_stack.save_stack(studio, rows, said(rows, Draft([lora.id], [True], [1.0])))[rows.text]
+    assert text == f"<lora:{lora.id[:8]}:1>"
+    assert shown(rows, lora_stack.take_text(studio, rows, said(rows, Draft(), text=text))).ids == [lora.id]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "ana"),
+        ("a banana\n\nana on a bench", "ana, a banana\nana on a bench"),
+    ],
+)
+def test_a_trigger_word_goes_before_each_prompt_that_lacks_it(tab: EnrichTab, before: str, after: str) -> None:
+    insert = lora_stack.inserted(tab.own)
+    assert insert({tab.own: before}, gr.EventData(None, {"trigger": "ana"})) == {tab.own: after}
+
+
 def test_an_uploaded_lora_joins_the_stack(studio: Studio, rows: LoraRows, tmp_path: Path) -> None:
     path = lora_file(tmp_path, "angles")
     told = lora_stack.bring(studio, rows, said(rows, Draft(), upload=str(path)))
-    assert told[rows.ids] == [x.id for x in lora_stack.usable(studio, "editor")]
-    assert "rank 4" in told[rows.message]["lines"][0]
+    assert shown(rows, told).ids == [x.id for x in lora_stack.usable(studio, "editor")]
+    assert "rank 4" in told[rows.stack]["items"][0]["facts"]
     assert lora_stack.draft(studio, "editor").weights == [1.0]
 
 
@@ -431,25 +501,28 @@ def test_a_lora_of_the_wrong_family_or_a_pickle_is_refused_in_words(
         path.write_bytes(b"\x80\x04\x95\x00")
     told = lora_stack.bring(studio, rows, said(rows, Draft(), upload=str(path)))
     words = told[rows.message]
-    assert told[rows.ids] == [] and words["tone"] == "bad" and name in words["lines"][0]
+    assert shown(rows, told) == Draft() and words["tone"] == "bad" and name in words["lines"][0]
     assert lora_stack.usable(studio, "editor") == []
 
 
-def test_a_full_pool_says_so(studio: Studio, stacked: Draft) -> None:
-    short = on_page(lora_stack.build, "short", "editor", 2)
+def test_a_full_stack_says_so(studio: Studio, stacked: Draft) -> None:
+    short = on_page(lora_rows.build, "short", "editor", 2)
     outcome = lora_stack.put_in(studio, short, said(short, stacked.within(2), add=stacked.ids[2]))
-    assert outcome[short.ids] == stacked.ids[:2]
+    assert shown(short, outcome).ids == stacked.ids[:2]
     assert "2 rows at most" in outcome[short.message]["lines"][0]
+    gone = lora_stack.save_stack(studio, short, said(short, stacked.within(1)))
+    assert gone[short.message] == {}, "it is not full any more"
 
 
-def test_removing_a_row_keeps_the_others_weights(studio: Studio, rows: LoraRows, stacked: Draft) -> None:
-    left = lora_stack.take_out(studio, rows, 0, said(rows, stacked))
-    assert left[rows.ids] == stacked.ids[1:]
-    assert left[rows.pool[0].weight]["value"] == 0.65
-
-
-def test_weights_beyond_the_sliders_are_held_back(rows: LoraRows, stacked: Draft) -> None:
-    assert said(rows, Draft(stacked.ids, stacked.uses, [99.0, -99.0, 0.0])).draft.weights == [2.0, -2.0, 0.0]
+def test_rows_that_the_page_invents_are_no_stack(studio: Studio, rows: LoraRows, stacked: Draft) -> None:
+    """Twice the same, no id, no words, a weight beyond what one may be: none of it is taken as it is."""
+    held = said(rows, Draft(stacked.ids, stacked.uses, [99.0, -99.0, 0.0])).draft
+    assert held.weights == [10.0, -10.0, 0.0]
+    items = [{"id": 3}, {"use": True}, {"id": stacked.ids[0], "weight": "x"}, {"id": stacked.ids[0], "use": 1}]
+    read = lora_rows.read(rows, {rows.stack: rows.stack.preprocess({"items": [*items, None, "a"]})}).draft
+    assert read == Draft([stacked.ids[0]], [True], [0.0])
+    with pytest.raises(NotFound):
+        lora_stack.save_stack(studio, rows, said(rows, Draft(["f" * 64], [True], [1.0])))
 
 
 def test_make_queues_one_job_with_the_plan(studio: Studio, tab: EnrichTab, put: Put) -> None:

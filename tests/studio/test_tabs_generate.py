@@ -13,7 +13,7 @@ from pipelines.storage.presets import shipped
 from pipelines.workflow import loras, practice
 from studio.components.forms import Updates
 from studio.components.histogram import histogram
-from studio.components.lora_stack import Draft
+from studio.components.lora_rows import Draft
 from studio.server.state import Studio
 from studio.tabs import generate
 from studio.tabs.generate_form import GenerateForm, GenerateTab, read

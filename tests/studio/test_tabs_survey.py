@@ -12,10 +12,10 @@ from pipelines.storage.presets import shipped
 from pipelines.workflow import loras
 from pipelines.workflow import survey as survey_steps
 from pipelines.workflow.survey import Standing
-from studio.components import lora_stack
+from studio.components import lora_rows, lora_stack
 from studio.components.catalogue import chosen, match, status
 from studio.components.forms import Updates
-from studio.components.lora_stack import Draft, StackForm
+from studio.components.lora_rows import Draft, StackForm
 from studio.components.standings import averages, ranking
 from studio.server.state import Studio
 from studio.tabs import survey
@@ -175,8 +175,8 @@ def test_columns_are_singles_pairs_all_and_saved_stacks(studio: Studio, brought:
     assert len(survey.columns(studio, brought, [], [])) == 2
     assert len(survey.columns(studio, brought, ["pairs", "all"], [])) == 3
     ids = chosen(brought, lora_stack.usable(studio, "editor"))
-    rows = on_page(lora_stack.build, "enrich", "editor")
-    off = lora_stack.read(rows, rows_say(rows, Draft(ids, [True, False], [0.5, 1.0]))).draft
+    rows = on_page(lora_rows.build, "enrich", "editor")
+    off = lora_rows.read(rows, rows_say(rows, Draft(ids, [True, False], [0.5, 1.0]))).draft
     lora_stack.save_as(studio, rows, StackForm(off, name="half"))
     saved = lora_stack.named(studio, "editor")[0]
     extra = survey.columns(studio, {}, [], [saved.id])

@@ -27,6 +27,7 @@ const PATHS = {
   rule: "M4 20h16M6 20v-4M10 20v-9M14 20v-6M18 20v-3M12.5 3v17",
   download: "M12 4v11M7 11l5 5 5-5M5 20h14",
   split: "M4 5h16v14H4zM12 5v14",
+  grip: "M9 6v.01M15 6v.01M9 12v.01M15 12v.01M9 18v.01M15 18v.01",
   lineage:
     "M6 4a2 2 0 1 0 0 4a2 2 0 0 0 0-4M6 16a2 2 0 1 0 0 4a2 2 0 0 0 0-4M18 10a2 2 0 1 0 0 4a2 2 0 0 0 0-4M8 6h4l4 5M8 18h4l4-5",
 };

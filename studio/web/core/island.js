@@ -71,6 +71,7 @@ export class Frame {
  * What a painted island has besides: a value of which the user may change fields.
  * @typedef {object} Painter
  * @property {HTMLElement} root
+ * @property {any} options plain settings, given in Python
  * @property {() => any} value
  * @property {() => void} draw draws what the value says now
  * @property {(change: Change) => void} set changes fields of the value, here and in Python; does not draw
@@ -102,6 +103,7 @@ export function painted(name, make) {
     /** @type {Painter} */
     const painter = {
       root: frame.root,
+      options: frame.options,
       value: own.read,
       draw: () => put(frame.root, paint(own.read())),
       set: (change) => own.set(change),
