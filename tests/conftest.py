@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 SLOW_TIMEOUT = 900  # seconds
+PAGE_COSTS = 10
+"""A test that loads the page takes as long as so many others."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,11 +55,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return (os.cpu_count() or 1) + 1 if whole else 0
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is dear takes minutes on two cores that others use as well: it is given up later."""
+    """What is dear takes minutes on two cores that others use as well: it is given up later. And the files that take
+    longest come first, so that at the end of a whole run no process waits for another's last file."""
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
+    dear = Counter[Path]()
+    for item in items:
+        dear[item.path] += PAGE_COSTS if "page" in getattr(item, "fixturenames", ()) else 1
+    items.sort(key=lambda item: (-dear[item.path], item.path))
 
 
 def pytest_collection_finish() -> None:

@@ -1,68 +1,54 @@
-"""What the editor sees beside the pictures that it edits: more sources, and a luminance map.
+"""What the editor sees beside the pictures that it edits: more sources, and a map of light and dark.
 
-Element ids, with the tab's prefix: ``<p>-references``, ``<p>-reference`` (which ones), ``<p>-control``.
+Element ids, with the tab's prefix: ``<p>-beside``; in it ``input[name="<p>-more"]``, ``.more [data-id]`` (sources to
+choose) and ``.control [data-id]`` (whose light and dark; ``""`` for none).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import gradio as gr
-from gradio.blocks import Block
 
 from pipelines.domain.records import ImageRecord
 from pipelines.workflow.references import Beside
-from studio.components.forms import Updates, Values, names, text
+from studio.components.forms import Value, between, names, picked, text
+from studio.components.painted import Painted
 from studio.components.picker import tag_words
 
 MOST = 2
-CHOICES = [("the source alone", "0"), ("and one more, the nearest", "1"), ("and two more, the nearest", "2")]
-NONE = ("no map", "")
 
 
-@dataclass
-class BesideParts:
-    """The components; ``references`` holds a number as text."""
+class BesidePictures(Painted):
+    """Value: ``items`` (the sources: ``id``, ``tag``, ``name``), ``more`` (how many of them the editor sees beside the
+    one that it edits, 0 to 2), ``named`` (which, their ids; empty: the nearest), ``control`` (the one, an id, whose
+    light and dark it sees; empty: none). Event ``edit``: the user chose otherwise; it is in the value."""
 
-    references: gr.Dropdown
-    named: gr.Dropdown
-    control: gr.Dropdown
-
-    @property
-    def all(self) -> list[Block]:
-        """Each of them."""
-        return [self.references, self.named, self.control]
+    island = "beside"
+    fires = ("edit",)
 
 
-def build(prefix: str) -> BesideParts:
-    """Make the components."""
-    with gr.Row(elem_classes="number-row"):
-        references = gr.Dropdown(
-            CHOICES, value="0", label="The editor sees", interactive=True, min_width=120, elem_id=f"{prefix}-references"
-        )
-        named = gr.Dropdown(
-            [], value=[], label="More: which (else the nearest)", multiselect=True, max_choices=MOST, interactive=True,
-            min_width=120, elem_id=f"{prefix}-reference",
-        )  # fmt: skip
-        control = gr.Dropdown(
-            [NONE], value="", label="Light and dark of", interactive=True, min_width=90, elem_id=f"{prefix}-control"
-        )
-    return BesideParts(references, named, control)
+def build(prefix: str) -> BesidePictures:
+    """Make the component."""
+    return BesidePictures(options={"prefix": prefix, "most": MOST}, elem_id=f"{prefix}-beside")
 
 
-def read(parts: BesideParts, values: Values) -> Beside:
+def read(value: Value) -> Beside:
     """What the page says of them."""
-    said = text(values.get(parts.references))
-    references = int(said) if said in {value for _, value in CHOICES} else 0
-    return Beside(references, names(values.get(parts.named))[:MOST], text(values.get(parts.control)))
+    more = int(between(0, value.get("more"), MOST, 0))
+    return Beside(more, names(value.get("named"))[:more], text(value.get("control")))
 
 
-def offered(parts: BesideParts, found: Sequence[ImageRecord], *, fresh: bool) -> Updates:
-    """The sources to choose from; ``fresh``: nothing is chosen yet."""
-    choices = [(f"{i.intake.filename if i.intake else i.id[:8]} ({tag_words(i)})", i.id) for i in found]
-    chosen: dict[str, Any] = {"value": []} if fresh else {}
-    mapped: dict[str, Any] = {"value": ""} if fresh else {}
+def kept(value: Value) -> Value:
+    """What is kept of a choice."""
+    return {name: value.get(name) for name in ("more", "named", "control")}
+
+
+def offered(found: Sequence[ImageRecord], before: object, rev: int) -> Value:
+    """The sources to choose from; of what was chosen before, what is still among them. ``rev``: how many changes of the
+    user the page has made."""
+    items = [{"id": i.id, "tag": tag_words(i), "name": i.intake.filename if i.intake else i.id[:8]} for i in found]
+    ids, chosen = {i.id for i in found}, read(picked(before))
     return {
-        parts.named: gr.update(choices=choices, **chosen),
-        parts.control: gr.update(choices=[NONE, *choices], **mapped),
+        "items": items,
+        "more": chosen.references,
+        "named": [i for i in chosen.named if i in ids],
+        "control": chosen.control if chosen.control in ids else "",
+        "rev": rev,
     }

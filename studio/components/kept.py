@@ -13,15 +13,17 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
+from studio.components import beside
+from studio.components.beside import BesidePictures
 from studio.components.catalogue import Catalogue
-from studio.components.forms import QUIET, Bound, Event, Form, Updates, Values, event, names
+from studio.components.forms import QUIET, Bound, Event, Form, Updates, Values, event, names, picked
 from studio.components.picker import Picker
 from studio.server import choices
 from studio.server.choices import Choice
 from studio.server.state import Studio
 
 LONGEST = 20_000
-UNFILLED = (Picker, Catalogue, gr.State)
+UNFILLED = (Picker, Catalogue, BesidePictures, gr.State)
 
 
 def note() -> gr.Textbox:
@@ -122,6 +124,8 @@ def ticks_before(kept: Choice, name: str) -> dict[str, Any]:
 def _plain(block: Block, value: object) -> Any:
     if isinstance(block, Catalogue):
         return list(names(value.get("ticked"))) if isinstance(value, dict) else []
+    if isinstance(block, BesidePictures):
+        return beside.kept(picked(value))
     if not isinstance(block, Picker):
         return value
     shown = value if isinstance(value, dict) else {}
@@ -135,6 +139,8 @@ def _sound(block: Block, value: Any, bound: Bound | None, offered: Iterable[obje
         return value if isinstance(value, dict) and isinstance(value.get("items"), list) else None
     if isinstance(block, Catalogue):
         return list(names(value)) if isinstance(value, list) else None
+    if isinstance(block, BesidePictures):
+        return picked(value)
     if isinstance(block, gr.State):
         return value if isinstance(value, str) else None
     if isinstance(block, gr.CheckboxGroup | gr.Dropdown | gr.Radio):

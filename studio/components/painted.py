@@ -34,7 +34,13 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-KINDS: dict[str, Callable[[object], object]] = {"ticked": _strings, "items": _rows, "selected": _text}
+KINDS: dict[str, Callable[[object], object]] = {
+    "ticked": _strings,
+    "items": _rows,
+    "named": _strings,
+    "control": _text,
+    "selected": _text,
+}
 """What the parts of a painted value are that handlers look things up by."""
 
 

@@ -80,9 +80,7 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     ahead, told = partial(look_ahead, studio, tab), [tab.coverage, tab.mix, *tab.foot.outputs]
     look, edit = tab.kept.looks(studio, ask, ahead, choice, told)
     groups = list(tab.axes.values())
-    gr.on(
-        [edited(part) for part in [*groups, *tab.beside.all, *tab.numbers.all, tab.chains, tab.own, tab.words]], **edit
-    )
+    gr.on([edited(part) for part in [*groups, *tab.numbers.all, tab.chains, tab.own, tab.words]], **edit)
     said = [tab.reword, tab.words]
     taken = event(dict, partial(enrich_chains.taken_up, studio, tab.reword, tab.words), said, said)
     tab.reword.input(**taken).then(**edit)
@@ -90,6 +88,7 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
         dict, partial(enrich_chains.gone_on, tab.then, tab.chains), [tab.then, tab.chains], [tab.then, tab.chains]
     )
     tab.then.input(**longer).then(**edit)
+    tab.beside.edit(**edit)
     tab.sources.picker.ticks(**edit)
     tab.coverage.pick(clicked(studio, tab), set(choice), {*groups, tab.chains}, **QUIET).then(**edit)
     wider = event(dict, partial(for_few, studio, tab), [], [*groups, tab.chains, tab.numbers.per_source])
@@ -101,8 +100,8 @@ def wire(tab: EnrichTab, studio: Studio, shell: Shell) -> None:
     foot.make.click(**event(ask, partial(make, studio, False), choice))
     foot.weights.button.click(lambda: obtain(studio, editor_of(studio)), None, None, **QUIET)
     seen = [*tab.sources.outputs, *tab.sources.said_of_one, *foot.outputs, *foot.weights.outputs, tab.whose]
-    seen += [*tab.beside.all, *tab.numbers.all, *groups, tab.chains, tab.own, tab.words, tab.few]
-    followed = event(ask, partial(refresh, studio, tab), [tab.sources.picker, tab.whose], seen)
+    seen += [tab.beside, *tab.numbers.all, *groups, tab.chains, tab.own, tab.words, tab.few]
+    followed = event(ask, partial(refresh, studio, tab), [tab.sources.picker, tab.beside, tab.whose], seen)
     shell.follow(stack, followed, look)
 
 
@@ -117,7 +116,8 @@ def refresh(studio: Studio, tab: EnrichTab, form: EnrichForm) -> Updates:
     offer = obtain_offer(studio, tab.foot.weights, editor_of(studio)) | {tab.whose: studio.character_id}
     known = sources.sources(studio.session, studio.character_id) if studio.character_id else []
     offer |= {tab.few: gr.update(visible=0 < len(known) <= FEW)}
-    offer |= beside.offered(tab.beside, known, fresh=studio.character_id != form.whose)
+    seen = form.beside if studio.character_id == form.whose else tab.kept.read(studio).get("beside")
+    offer |= {tab.beside: beside.offered(known, seen, rev_of(form.beside))}
     if studio.character_id == form.whose:
         return offer | enrich_sources.shown(studio, tab.sources, form.shown)
     before = ticks_before(tab.kept.read(studio), "sources") | {"rev": rev_of(form.shown)}
@@ -141,7 +141,7 @@ def first_choice(studio: Studio, tab: EnrichTab) -> Updates:
     """Edits of each source, and the ticked edits of each axis: for a practice character those its hint speaks of."""
     n, practice_choices = tab.numbers, choices_for(studio.character)
     usually: Updates = {n.gaps: EnrichOptions.gaps, n.seed: EnrichOptions.seed, n.best_of: EnrichOptions.best_of}
-    usually |= {n.count: "", n.steps: "", n.guidance: "", tab.beside.references: "0"}
+    usually |= {n.count: "", n.steps: "", n.guidance: ""}
     usually |= dict.fromkeys((tab.chains, tab.own, tab.words), "")
     if practice_choices is None:
         return usually | {n.per_source: PER_SOURCE, **{tab.axes[a.name]: usual(a) for a in studio.on_page.edits}}
@@ -232,7 +232,7 @@ def plan_of(studio: Studio, form: EnrichForm) -> Plan:
             seed=form.seed,
             steps=form.steps,
             guidance=form.guidance,
-            beside=form.beside,
+            beside=beside.read(form.beside),
         ),
     )
     if not plan.shots:

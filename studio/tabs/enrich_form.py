@@ -9,9 +9,7 @@ from gradio.blocks import Block
 from pipelines.domain.presets import Axis
 from pipelines.planning.few import AIM
 from pipelines.workflow.enrich import EnrichOptions
-from pipelines.workflow.references import Beside
-from studio.components import beside
-from studio.components.beside import BesideParts
+from studio.components.beside import BesidePictures
 from studio.components.coverage import Coverage
 from studio.components.estimate import Foot
 from studio.components.fields import COUNT, GUIDANCE, SEED, STEPS, optional, seed
@@ -61,7 +59,7 @@ class EnrichTab:
     words: gr.Textbox
     reword: gr.Dropdown
     loras: LoraRows
-    beside: BesideParts
+    beside: BesidePictures
     numbers: Numbers
     whose: gr.Textbox
     foot: Foot
@@ -70,7 +68,7 @@ class EnrichTab:
     @property
     def choice(self) -> list[Block]:
         """Everything a plan depends on."""
-        parts = [*self.beside.all, *self.numbers.all, *self.axes.values(), self.chains, self.own, self.words]
+        parts = [self.beside, *self.numbers.all, *self.axes.values(), self.chains, self.own, self.words]
         return [self.sources.picker, *parts, *self.loras.inputs]
 
     @property
@@ -78,7 +76,7 @@ class EnrichTab:
         """What is kept for each character."""
         n = self.numbers
         parts = {"sources": self.sources.picker, **{f"axis/{name}": group for name, group in self.axes.items()}}
-        parts |= {"chains": self.chains, "own": self.own, "words": self.words, "references": self.beside.references}
+        parts |= {"chains": self.chains, "own": self.own, "words": self.words, "beside": self.beside}
         parts |= {"per_source": n.per_source, "best_of": n.best_of, "gaps": n.gaps, "count": n.count, "seed": n.seed}
         parts |= {"steps": n.steps, "guidance": n.guidance}
         bounds = {"count": COUNT, "seed": SEED, "steps": STEPS, "guidance": GUIDANCE}
@@ -87,9 +85,9 @@ class EnrichTab:
 
 @dataclass(frozen=True)
 class EnrichForm:
-    """What the page says: the picker's value, the ticked edits (``angle/front``) of all axes, the chains of edits, the
-    LoRAs, and how many.
-    ``whose`` choice is on the screen; ``wrong`` tells which numbers do not do."""
+    """What the page says: the values of the picker (``shown``) and of what the editor sees ``beside``, the ticked edits
+    (``angle/front``) of all axes, the chains of edits, the LoRAs, and how many. ``whose`` choice is on the screen;
+    ``wrong`` tells which numbers do not do."""
 
     shown: Value = field(default_factory=dict)
     edits: tuple[str, ...] = ()
@@ -104,7 +102,7 @@ class EnrichForm:
     seed: int = EnrichOptions.seed
     steps: int | None = None
     guidance: float | None = None
-    beside: Beside = field(default_factory=Beside)
+    beside: Value = field(default_factory=dict)
     whose: str | None = None
     wrong: str = ""
 
@@ -126,7 +124,7 @@ def read(tab: EnrichTab, values: Values) -> EnrichForm:
         seed=asked.whole(numbers.seed, SEED) or 0,
         steps=asked.whole(numbers.steps, STEPS),
         guidance=asked.number(numbers.guidance, GUIDANCE),
-        beside=beside.read(tab.beside, values),
+        beside=picked(values.get(tab.beside)),
         whose=values.get(tab.whose) or None,
         wrong=asked.wrong,
     )

@@ -85,6 +85,7 @@ def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
     fetched = event(ask, partial(fetch, studio, tab), [models.catalogue], [models.catalogue, models.message])
     models.catalogue.ticks(**fetched).then(**edit)
     tests.images.ticks(**edit)
+    tests.beside.edit(**edit)
     file = [models.upload, models.entry, models.catalogue]
     brought = event(ask, partial(bring, studio, tab), file, [models.catalogue, models.message])
     models.upload.upload(**brought).then(**edit)
@@ -95,9 +96,9 @@ def wire(tab: SurveyTab, studio: Studio, shell: Shell) -> None:
     gr.on([edited(part) for part in (analysis.decision, analysis.reasons)], **drafted)
     analysis.take.click(**event(ask, partial(take_over, studio, tab), [tab.whose], said)).then(**drafted)
     analysis.decide.click(**event(ask, partial(decide, studio, tab), said, analysis.said))
-    shown = [models.catalogue, tests.images, models.stacks, *analysis.shown, tab.at]
+    shown = [models.catalogue, tests.images, tests.beside, models.stacks, *analysis.shown, tab.at]
     shown += [*analysis.said, *tab.weights.outputs, tab.whose, models.message, tab.plan, tab.make, *tab.edited]
-    before = [models.catalogue, tests.images, tests.onto, tab.at, tab.whose]
+    before = [models.catalogue, tests.images, tests.beside, tests.onto, tab.at, tab.whose]
     shell.follow(event(ask, partial(refresh, studio, tab), before, shown), look)
 
 
@@ -142,9 +143,9 @@ def refresh(studio: Studio, tab: SurveyTab, form: SurveyForm) -> Updates:
         tab.whose: studio.character_id,
     }
     shown |= analysed(studio, tab.analysis, made)
-    shown |= obtain_offer(studio, tab.weights, editor_of(studio)) | beside.offered(
-        tab.tests.beside, found, fresh=another
-    )
+    shown |= obtain_offer(studio, tab.weights, editor_of(studio))
+    seen = tab.kept.read(studio).get("beside") if another else form.beside
+    shown[tab.tests.beside] = beside.offered(found, seen, rev_of(form.beside))
     if another:
         shown |= first_choice(studio, tab) | _but(tab.kept.restore(studio), tab.models.stacks)
     return shown if shown[tab.at] == form.at and not another else shown | drafted(studio, tab, made)
@@ -198,7 +199,6 @@ def first_choice(studio: Studio, tab: SurveyTab) -> Updates:
     ticks: Updates = {tests.axes[axis.name]: usual(axis) for axis in studio.on_page.survey_prompts}
     ticks |= {models.combine: [], tests.specialties: False, tests.prompts: "", tests.seed: survey.SurveyOptions.seed}
     ticks[tests.seeds] = survey.SurveyOptions.seeds
-    ticks[tests.beside.references] = "0"
     return ticks | {models.message: {}, tab.plan: {}, tab.make: gr.update(interactive=False, value="Run")}
 
 
@@ -303,7 +303,13 @@ def options_of(studio: Studio, form: SurveyForm) -> survey.SurveyOptions:
     if not prompts:
         raise NotAllowed("Tick at least one prompt.")
     return survey.SurveyOptions(
-        images, tuple(stacks), tuple(prompts), seed=form.seed, seeds=form.seeds, beside=form.beside, onto=form.onto
+        images,
+        tuple(stacks),
+        tuple(prompts),
+        seed=form.seed,
+        seeds=form.seeds,
+        beside=beside.read(form.beside),
+        onto=form.onto,
     )
 
 

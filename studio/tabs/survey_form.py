@@ -8,9 +8,8 @@ from gradio.blocks import Block
 from pipelines.domain.presets import Axis
 from pipelines.domain.records import Way
 from pipelines.workflow import survey
-from pipelines.workflow.references import Beside
 from studio.components import beside
-from studio.components.beside import BesideParts
+from studio.components.beside import BesidePictures
 from studio.components.catalogue import Catalogue
 from studio.components.estimate import Obtain
 from studio.components.fields import SEED, seed
@@ -48,7 +47,7 @@ class Tests:
     specialties: gr.Checkbox
     prompts: gr.Textbox
     images: Picker
-    beside: BesideParts
+    beside: BesidePictures
     seed: gr.Number
     seeds: gr.Slider
     onto: gr.Dropdown
@@ -98,14 +97,14 @@ class SurveyTab:
     def edited(self) -> list[Block]:
         """The stock components that a plan depends on."""
         models, tests = self.models, self.tests
-        parts = [models.combine, models.stacks, tests.specialties, tests.prompts, *tests.beside.all]
+        parts = [models.combine, models.stacks, tests.specialties, tests.prompts]
         parts += [tests.seed, tests.seeds, tests.onto]
         return [*parts, *tests.axes.values()]
 
     @property
     def choice(self) -> list[Block]:
         """Everything a plan depends on."""
-        return [self.models.catalogue, self.tests.images, *self.edited]
+        return [self.models.catalogue, self.tests.images, self.tests.beside, *self.edited]
 
     @property
     def kept(self) -> KeptParts:
@@ -113,7 +112,7 @@ class SurveyTab:
         models, tests = self.models, self.tests
         parts = {"listed": models.catalogue, "combine": models.combine, "stacks": models.stacks}
         parts |= {"images": tests.images, "specialties": tests.specialties, "prompts": tests.prompts}
-        parts |= {"references": tests.beside.references, "seeds": tests.seeds}
+        parts |= {"beside": tests.beside, "seeds": tests.seeds}
         parts |= {"seed": tests.seed, **{f"axis/{name}": group for name, group in tests.axes.items()}}
         return KeptParts("survey", self.whose, parts, {"seed": SEED})
 
@@ -126,7 +125,8 @@ class SurveyTab:
 
 @dataclass(frozen=True)
 class SurveyForm:
-    """What the page says. ``listed`` and ``pictures`` are the values of catalogue and picker, ``prompts`` the ticked
+    """What the page says. ``listed``, ``pictures`` and ``beside`` are the values of catalogue and
+    pickers, ``prompts`` the ticked
     ones and those of the user's own. ``path`` is a file to bring in, as ``entry`` of the catalogue; ``at`` is the
     survey on the screen, ``whose`` choice is; ``wrong`` tells which numbers do not do."""
 
@@ -139,7 +139,7 @@ class SurveyForm:
     seed: int = survey.SurveyOptions.seed
     seeds: int = survey.SurveyOptions.seeds
     onto: str = ""
-    beside: Beside = field(default_factory=Beside)
+    beside: Value = field(default_factory=dict)
     path: str = ""
     entry: str = ""
     decision: Way | None = None
@@ -163,7 +163,7 @@ def read(tab: SurveyTab, values: Values) -> SurveyForm:
         seed=asked.whole(tests.seed, SEED) or 0,
         seeds=int(between(1, values.get(tests.seeds), SEEDS_MOST, survey.SurveyOptions.seeds)),
         onto=text(values.get(tests.onto)),
-        beside=beside.read(tests.beside, values),
+        beside=picked(values.get(tests.beside)),
         path=text(values.get(models.upload)),
         entry=text(values.get(models.entry)),
         decision=one_of(values.get(analysis.decision), survey.CHOICES),

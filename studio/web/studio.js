@@ -19,6 +19,7 @@ import "./charts/curve.js";
 import "./charts/histogram.js";
 import "./charts/mix.js";
 import "./core/words.js";
+import "./enrich/beside.js";
 import "./enrich/folder.js";
 import "./enrich/picker.js";
 import "./loras/stack.js";

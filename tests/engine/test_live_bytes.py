@@ -111,7 +111,7 @@ def test_encoding_what_is_edited_takes_what_is_foretold(
     assert alive <= foretold(name, workspace, "encode", width=1024, height=1024) <= 1.02 * alive
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in NAMES[1::2] else n for n in NAMES])
 def test_tiles_save_memory_at_the_usual_size(name: str, monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
     """The VAEs' own tiles begin above 1024 pixels: the ladder's first rung did nothing."""
     put_in_card(monkeypatch)

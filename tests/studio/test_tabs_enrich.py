@@ -56,12 +56,13 @@ def said_by(
     chains: str = "",
     own: str = "",
     words: str = "",
+    beside: dict[str, Any] | None = None,
     **numbers: Any,
 ) -> Values:
     """What the tab's events send."""
     said = {"per_source": 4, "best_of": 1, "gaps": False, "count": "", "seed": 0, "steps": "", "guidance": ""} | numbers
     values = {getattr(tab.numbers, name): value for name, value in said.items()}
-    values |= dict.fromkeys(tab.beside.all) | groups_say(tab.axes, edits) | rows_say(tab.loras, stack or Draft())
+    values |= {tab.beside: beside or {}} | groups_say(tab.axes, edits) | rows_say(tab.loras, stack or Draft())
     values |= {tab.chains: chains, tab.own: own, tab.words: words}
     assert {*values, tab.sources.picker} == set(tab.choice)
     return values | {tab.sources.picker: shown}
@@ -416,6 +417,25 @@ def test_a_row_says_where_its_lora_is_from_and_what_it_asks_for(studio: Studio, 
     first, second, _ = lora_stack.follow(studio, rows, StackForm())[rows.stack]["items"]
     assert (first["name"], first["facts"]) == ("a", "rank 4 · brought in")
     assert second["facts"] == "rank 4 · brought in · made for 4 steps, guidance 1"
+
+
+def test_what_the_editor_sees_beside_a_source_is_chosen_by_pictures_and_kept(
+    studio: Studio, tab: EnrichTab, put: Put
+) -> None:
+    """Which ones were chosen was lost with every reload; one that is left out since is not asked for any more."""
+    ids = [put("source").id for _ in range(3)]
+    wish = {"more": 1, "named": [ids[1]], "control": ids[2]}
+    chosen = form(tab, picker(studio, tab), beside=wish)
+    plan = enrich.plan_of(studio, chosen)
+    of_first = next(s for s in plan.shots if s.sources[0].id == ids[0])
+    assert [i.id for i in of_first.sources] == ids[:2] and of_first.control and of_first.control.id == ids[2]
+    tab.kept.write(studio, said_by(tab, picker(studio, tab), beside=wish) | {tab.whose: "ada"})
+    assert enrich.refresh(studio, tab, EnrichForm())[tab.beside].items() >= wish.items()
+    sources.remove(studio.session, ids[2])
+    later = enrich.refresh(studio, tab, EnrichForm())[tab.beside]
+    assert (later["named"], later["control"], [i["id"] for i in later["items"]]) == ([ids[1]], "", ids[:2])
+    mine = enrich.refresh(studio, tab, EnrichForm(beside={"more": 1, "rev": 4}, whose="ada"))[tab.beside]
+    assert (mine["more"], mine["rev"], mine["named"], mine["control"]) == (1, 4, [], ""), "what is on the screen stays"
 
 
 def test_saving_and_loading_a_stack(studio: Studio, rows: LoraRows, stacked: Draft) -> None:

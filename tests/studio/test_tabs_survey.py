@@ -41,7 +41,11 @@ def choice(tab: SurveyTab, listed: dict[str, Any], pictures: dict[str, Any], **f
     values = {models.catalogue: listed, models.combine: said["combine"], models.stacks: said["saved"]}
     values |= {tests.images: pictures, tests.specialties: said["special"], tests.prompts: said["text"]}
     values |= {tests.seeds: said.get("seeds", 1), tests.onto: said.get("onto", "")}
-    values |= {tests.seed: said["seed"], **dict.fromkeys(tests.beside.all), **groups_say(tests.axes, said["prompts"])}
+    values |= {
+        tests.seed: said["seed"],
+        tests.beside: said.get("beside", {}),
+        **groups_say(tests.axes, said["prompts"]),
+    }
     assert values.keys() == set(tab.choice)
     return survey.read(tab, values)
 
