@@ -51,6 +51,21 @@ def test_a_step_of_a_chain_shows_all_that_it_came_from(client: TestClient, studi
     assert item["reference"] == source.id, "held against a source, not against a step"
 
 
+def test_a_click_is_not_lost_when_the_grid_is_drawn_anew_under_it(page: Page, served: Served, put: Put) -> None:
+    """What a tick would make arrived between the press and the release, and the cell that was pressed was gone:
+    nothing heard of the click."""
+    sources.tag(served.studio.session, put("source").id, angle="front", expression="neutral")
+    page.click("#tab-enrich-button")
+    expect(page.locator("#enrich-sources .item")).to_have_count(1)
+    expect(page.locator("#enrich-make")).to_contain_text("Make ")
+    page.locator('#enrich-coverage button[data-cell="profile-left/angry"]').hover()
+    page.mouse.down()
+    page.evaluate("document.querySelector('#enrich-sources .tick input').click()")
+    expect(page.locator("#enrich-plan")).to_contain_text("Tick at least one source")
+    page.mouse.up()
+    expect(page.locator("#enrich-chains textarea")).to_have_value(CORNER)
+
+
 def test_a_click_on_an_empty_corner_plans_a_chain(page: Page, served: Served, put: Put) -> None:
     sources.tag(served.studio.session, put("source").id, angle="front", expression="neutral")
     page.click("#tab-enrich-button")

@@ -8,6 +8,7 @@
  */
 
 import { put } from "./dom.js";
+import { Held } from "./held.js";
 import { OwnValue } from "./own_value.js";
 
 /** @import { Child, GradioFrame } from "../shapes.js" */
@@ -99,6 +100,7 @@ export function painted(name, make) {
       () => frame.value ?? {},
       (value) => (frame.value = value),
     );
+    const held = new Held(frame.root, window);
     let overtaken = () => {};
     /** @type {Painter} */
     const painter = {
@@ -114,7 +116,7 @@ export function painted(name, make) {
     frame.root.classList.add(`p-${name}`);
     frame.onValue(() => {
       if (own.settle()) overtaken();
-      painter.draw();
+      held.draw(painter.draw);
     });
     painter.draw();
   });
