@@ -25,6 +25,8 @@ picture   #picture-dialog #picture-good #picture-correct #picture-reject #pictur
 strip     figure.tile[data-id] with its tick box input.tick, inside the elem_id its tab gave it
 """
 
+import asyncio
+import logging
 import os
 import shutil
 import socket
@@ -169,6 +171,15 @@ def welcome(place: Place, workspace: Path, password: str = "", told: bool = True
     return f"{words}\n{MADE.format(password=password) if told else GIVEN}" if password else words
 
 
+class NoError(logging.Filter):
+    """Leaves out what uvicorn says when it ends while pages are open: that their lines are cut is the end itself."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is to be told."""
+        cut = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
+        return not cut and "timeout graceful shutdown" not in record.getMessage()
+
+
 def serve(workspace: Path, opening: Opening, door: socket.socket, *, open_browser: bool = True) -> None:
     """Open the workspace and serve the studio at ``door`` (``listen``) until it is stopped. Raises WorkspaceBusy."""
     bound, port = door.getsockname()[:2]
@@ -188,4 +199,5 @@ def serve(workspace: Path, opening: Opening, door: socket.socket, *, open_browse
         config = uvicorn.Config(
             app, log_level="warning", server_header=False, timeout_graceful_shutdown=2, forwarded_allow_ips=trusted
         )
+        logging.getLogger("uvicorn.error").addFilter(NoError())
         uvicorn.Server(config).run(sockets=[door])
