@@ -172,12 +172,14 @@ def welcome(place: Place, workspace: Path, password: str = "", told: bool = True
 
 
 class NoError(logging.Filter):
-    """Leaves out what uvicorn says when it ends while pages are open: that their lines are cut is the end itself."""
+    """Leaves out what uvicorn says when it ends while pages are open: that their lines are cut, or that
+    Ctrl+C was pressed once more, is the end itself."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it is to be told."""
         cut = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
-        return not cut and "timeout graceful shutdown" not in record.getMessage()
+        words = record.getMessage().rstrip()
+        return not (cut or "timeout graceful shutdown" in words or words.endswith(asyncio.CancelledError.__name__))
 
 
 def serve(workspace: Path, opening: Opening, door: socket.socket, *, open_browser: bool = True) -> None:
