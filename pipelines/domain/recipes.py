@@ -9,7 +9,7 @@ from typing import Any
 from pipelines.domain.base import Frozen
 from pipelines.domain.shots import Adapter, Shot
 
-LORA = re.compile(r"<lora:([^:<>]{1,200}):(-?[0-9.]{1,10})[^<>]{0,40}>")
+LORA = re.compile(r"<lora:([^:<>]{1,200}):(-?(?:\d{1,10}\.?\d{0,10}|\.\d{1,10})(?:e[+-]?\d{1,3})?)(?::[^<>]{0,40})?>")
 FACT = re.compile(r'\s*([A-Za-z][\w \-/]{0,40}):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
 HASH = 8
 """So many digits of a LoRA's hash tell which it is."""
@@ -122,8 +122,8 @@ def loras_in(text: str, hashes: Mapping[str, str] | None = None) -> Iterator[Use
 def as_text(adapters: Iterable[Adapter]) -> str:
     """Adapters as ``loras_in`` reads them, ``<lora:angles:0.8> <lora:fast:1>``: A1111's way, which others read, too. A
     name that cannot stand there gives way to the beginning of the file's hash."""
-    named = ((a.sha256[:HASH] if set(a.name) & set(":<>") else a.name, a.weight) for a in adapters)
-    return " ".join(f"<lora:{name}:{weight:g}>" for name, weight in named)
+    written = ((f"<lora:{a.name}:{a.weight:g}>", f"<lora:{a.sha256[:HASH]}:{a.weight:g}>") for a in adapters)
+    return " ".join(by_name if LORA.fullmatch(by_name) else by_hash for by_name, by_hash in written)
 
 
 def of_comfy(text: str) -> Recipe:

@@ -184,6 +184,13 @@ def _mark(lora: LoraRecord) -> str:
     return Path(lora.path).parent.name if shared_loras.is_passing(lora.id) else lora.id[:6]
 
 
+def origin(lora: LoraRecord) -> str:
+    """Where a LoRA is from, in words."""
+    if lora.origin == "trained":
+        return "trained here"
+    return "in a shared folder" if lora.changed else "brought in"
+
+
 def told(lora: LoraRecord) -> list[str]:
     """What of a file is not applied, in words; nothing when all of it is."""
     return [

@@ -8,7 +8,7 @@ from pipelines.domain.lora_notes import LoraAxis
 from pipelines.domain.presets import CatalogueEntry
 from pipelines.domain.records import LoraRecord
 from pipelines.workflow.lora_notes import Candidate, progress
-from pipelines.workflow.loras import catalogued, titles, told
+from pipelines.workflow.loras import catalogued, origin, titles, told
 from studio.components.painted import Painted, Value, rev_of
 
 
@@ -136,7 +136,7 @@ def _own(lora: LoraRecord, title: str, found: Candidate) -> CatalogueItem:
     return {
         "key": lora.id,
         "title": title,
-        "kind": "trained here" if lora.origin == "trained" else "in a shared folder" if lora.changed else "brought in",
+        "kind": origin(lora),
         "relevance": 0,
         "card": f"Rank {lora.rank}" + (f", trigger {lora.trigger}" if lora.trigger else ""),
         "warning": " ".join(told(lora)),

@@ -181,9 +181,8 @@ def _grown(studio: Studio, rows: LoraRows, form: StackForm, lora: LoraRecord | N
 def _facts(studio: Studio, lora: LoraRecord) -> list[str]:
     """What a row says of its LoRA: where it is from, its licence, what it is made for."""
     entry = loras.catalogued(studio.session.presets.catalogue, lora)
-    origin = "trained here" if lora.origin == "trained" else "in a shared folder" if lora.changed else "brought in"
     asked = loras.sampling_of(studio.session, lora).words
-    said = [f"rank {lora.rank}", "from the catalogue" if lora.origin == "catalogue" else origin]
+    said = [f"rank {lora.rank}", "from the catalogue" if lora.origin == "catalogue" else loras.origin(lora)]
     return [*said, *filter(None, [entry.licence if entry else "", f"made for {asked}" if asked else ""])]
 
 

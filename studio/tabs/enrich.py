@@ -3,7 +3,7 @@
 Element ids, besides those of enrich_sources: ``enrich-coverage`` (``button[data-cell="front/smiling"]``),
 ``enrich-mix`` (``.track[data-framing="full"]``), ``enrich-few``,
 ``enrich-axis-<axis>``, ``enrich-chains`` and four more (see enrich_chains), ``enrich-lora-*`` (see lora_rows),
-``enrich-references`` and two more (see beside), ``enrich-per-source``, ``enrich-best-of``, ``enrich-gaps``,
+``enrich-beside`` (see beside), ``enrich-per-source``, ``enrich-best-of``, ``enrich-gaps``,
 ``enrich-count``, ``enrich-seed``, ``enrich-steps``, ``enrich-guidance``, ``enrich-plan``, ``enrich-weights``,
 ``enrich-obtain``, ``enrich-preview``, ``enrich-make``; ``enrich-results``.
 """

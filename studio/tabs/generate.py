@@ -23,12 +23,7 @@ from pipelines.workflow.generate import GenerateOptions
 from studio.components import lora_rows, lora_stack
 from studio.components.estimate import ahead, build_foot, obtain, obtain_offer, refused, start, unknown_yet
 from studio.components.fields import edited
-from studio.components.forms import (
-    QUIET,
-    Updates,
-    Value,
-    event,
-)
+from studio.components.forms import QUIET, Updates, Value, event
 from studio.components.histogram import Histogram, histogram
 from studio.components.kept import note
 from studio.components.painted import Words, rev_of

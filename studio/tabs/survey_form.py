@@ -125,10 +125,9 @@ class SurveyTab:
 
 @dataclass(frozen=True)
 class SurveyForm:
-    """What the page says. ``listed``, ``pictures`` and ``beside`` are the values of catalogue and
-    pickers, ``prompts`` the ticked
-    ones and those of the user's own. ``path`` is a file to bring in, as ``entry`` of the catalogue; ``at`` is the
-    survey on the screen, ``whose`` choice is; ``wrong`` tells which numbers do not do."""
+    """What the page says. ``listed``, ``pictures`` and ``beside`` are the values of catalogue and pickers, ``prompts``
+    the ticked ones and those of the user's own. ``path`` is a file to bring in, as ``entry`` of the catalogue; ``at``
+    is the survey on the screen, ``whose`` choice is; ``wrong`` tells which numbers do not do."""
 
     listed: Value = field(default_factory=dict)
     combine: tuple[str, ...] = ()

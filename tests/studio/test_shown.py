@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from playwright.sync_api import Page, expect
 from studio_helpers import api_routes
+from tab_helpers import on_page
 
 from pipelines.domain.records import ImageRecord, Job
 from pipelines.workflow import characters
@@ -58,7 +59,7 @@ def test_the_line_of_another_character_sorts_nothing_out(studio: Studio, put: Pu
     put("synthetic", verdict="wrong", score=0.1)
     line: dict[str, Any] = {"cut": 0.9, "moved": True, "of": "bo"}
     with pytest.raises(NotAllowed, match="another character"):
-        generate.sort_out(studio, None, GenerateForm(histogram=line))  # type: ignore[arg-type]
+        generate.sort_out(studio, on_page(generate.build, studio), GenerateForm(histogram=line))
 
 
 def test_a_second_window_chose_another(page: Page, studio: Studio, put: Put) -> None:

@@ -2,11 +2,17 @@
 
 import http.client
 import signal
+import socket
 import time
 from pathlib import Path
 
 import pytest
 from browser_helpers import start
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize("pressed", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGINT, signal.SIGINT]])
@@ -22,7 +28,8 @@ def test_the_end_is_no_error_though_a_page_listens(tmp_path: Path, pressed: list
         assert answer.status == 200 and answer.read(1), "it is open and says something"
         for sent in pressed:
             running.process.send_signal(sent)
-            time.sleep(0.2)  # two at once would be one
+            while answers(running.port):  # two signals at once would be one
+                time.sleep(0.02)
         running.process.wait(timeout=120)
         line.close()
     words = told.read_text()

@@ -467,6 +467,7 @@ def test_a_stack_is_shared_as_text(studio: Studio, rows: LoraRows, stacked: Draf
         ("<lora:nobody:1>", "'nobody' is not in this workspace"),
         ("<lora:a:99>", "weight 99 of a is out of bounds"),
         ("angles 0.8", "written <lora:name:weight>"),
+        ("<lora:a:1.2.3>", "Not understood: '<lora:a:1.2.3>'"),
         ("<lora:grain:1>", "made for another model"),
     ],
 )
@@ -490,6 +491,13 @@ def test_a_name_that_cannot_stand_in_a_text_gives_way_to_the_files_hash(
     text = lora_stack.save_stack(studio, rows, said(rows, Draft([lora.id], [True], [1.0])))[rows.text]
     assert text == f"<lora:{lora.id[:8]}:1>"
     assert shown(rows, lora_stack.take_text(studio, rows, said(rows, Draft(), text=text))).ids == [lora.id]
+
+
+@pytest.mark.parametrize("weight", [0.00001, -0.5, 10.0, 1.0])
+def test_a_weight_is_read_as_it_was_written(studio: Studio, rows: LoraRows, stacked: Draft, weight: float) -> None:
+    """0.00001 is written 1e-05, and was read as 1."""
+    text = lora_stack.save_stack(studio, rows, said(rows, Draft(stacked.ids[:1], [True], [weight])))[rows.text]
+    assert shown(rows, lora_stack.take_text(studio, rows, said(rows, Draft(), text=text))).weights == [weight]
 
 
 @pytest.mark.parametrize(
