@@ -4,6 +4,10 @@ An event whose ``inputs`` is a set calls its handler with one dict, component to
 form, a frozen dataclass with names and types, and its handlers are plain functions of the form; what they change they
 answer as a dict by component, too. Reading never fails, and nothing is changed silently: a number that does not do is
 told in words (``Asked.wrong``) beside the button, which stays off.
+
+Gradio's dropdown tells of an ``input`` also when it is left as it is, and twice when an entry is clicked, the second
+time with what the page showed before the first was answered. What begins with one does nothing where nothing was
+chosen, and done twice gives what it gave once.
 """
 
 from collections.abc import Callable, Iterable, Mapping

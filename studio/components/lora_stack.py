@@ -35,7 +35,8 @@ def wire(rows: LoraRows, studio: Studio, then: Event, prompts: gr.Textbox, edite
     rows.add.input(**added).then(**then)
     brought = event(ask, partial(bring, studio, rows), [rows.upload, *known], shown)
     rows.upload.upload(**brought).then(**then)
-    rows.saved.input(**event(ask, partial(load, studio, rows), [rows.saved, *known], shown)).then(**then)
+    loaded = event(ask, partial(load, studio, rows), [rows.saved, *known], [*shown, rows.saved])
+    rows.saved.input(**loaded).then(**then)
     rows.text.submit(**event(ask, partial(take_text, studio, rows), [rows.text, *known], shown)).then(**then)
     said = [rows.saved, rows.name, rows.message]
     rows.save.click(**event(ask, partial(save_as, studio, rows), [rows.name, *known], said))
@@ -139,16 +140,16 @@ def save_stack(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
 
 
 def put_in(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
-    """The chosen LoRA joins the stack."""
-    chosen = next((x for x in usable(studio, rows.role) if x.id == form.added), None)
+    """The chosen LoRA joins the stack. Said twice (``forms``), a file of a shared folder is known by its content the
+    second time."""
+    if not form.added:
+        return {}
     try:
-        lora = loras.get(studio.session, chosen.id) if chosen else None
+        lora = loras.get(studio.session, form.added)
     except (NotFound, NotAllowed) as refusal:
-        return show(studio, rows, form.draft, form.rev) | {
-            rows.message: _told(str(refusal), "bad"),
-            rows.add: gr.update(value=""),
-        }
-    return _grown(studio, rows, form, lora) | {rows.add: gr.update(value="")}
+        return {rows.message: _told(str(refusal), "bad"), rows.add: gr.update(value="")}
+    fits = lora.id in {x.id for x in usable(studio, rows.role)}
+    return (_grown(studio, rows, form, lora) if fits else {}) | {rows.add: gr.update(value="")}
 
 
 def bring(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
@@ -165,11 +166,11 @@ def bring(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
     return _grown(studio, rows, form, lora)
 
 
-def _grown(studio: Studio, rows: LoraRows, form: StackForm, lora: LoraRecord | None) -> Updates:
+def _grown(studio: Studio, rows: LoraRows, form: StackForm, lora: LoraRecord) -> Updates:
     words, pool, draft = {}, rows.most, form.draft
-    if lora is not None and len(draft.ids) >= pool and lora.id not in draft.ids:
+    if len(draft.ids) >= pool and lora.id not in draft.ids:
         words = _told(f"A stack has {pool} rows at most: remove one first.", "warn")
-    elif lora is not None:
+    else:
         draft = draft.with_lora(lora, loras.weight_of(studio.session, lora))
         left = loras.told(lora)
         words = {"lines": left, "tone": "warn"} if left else {}
@@ -215,11 +216,14 @@ def save_as(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
 
 
 def load(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:
-    """A saved stack comes onto the screen."""
+    """A saved stack comes onto the screen, once: what is changed in its rows then stays."""
     saved = studio.session.store.get(SavedStack, form.saved)
+    if saved is None:
+        return {}
     draft = Draft.kept(saved, usable(studio, rows.role)).within(rows.most)
     record(studio, rows.role, draft)
-    return show(studio, rows, draft, form.rev) | {rows.message: _lost(studio, saved)}
+    loaded: Updates = {rows.message: _lost(studio, saved), rows.saved: gr.update(value="")}
+    return show(studio, rows, draft, form.rev) | loaded
 
 
 def follow(studio: Studio, rows: LoraRows, form: StackForm) -> Updates:

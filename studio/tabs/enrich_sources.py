@@ -6,6 +6,7 @@ Element ids: ``enrich-sources`` (a picker: ``.item[data-id]``, ``.tick input``),
 ``enrich-judge``, ``enrich-threshold``.
 """
 
+import json
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from studio.components.captions_door import CaptionsDoor
 from studio.components.folder_drop import FolderDrop
 from studio.components.forms import QUIET, Event, Updates, Value, Values, event, names, one_of, picked, text
 from studio.components.identity_threshold import IdentityThreshold
+from studio.components.kept import note
 from studio.components.painted import Words
 from studio.components.picker import Picker, picks
 from studio.server.arrivals import arrival_words
@@ -43,6 +45,7 @@ class Sources:
     arrival: Words
     advice: Words
     tag: gr.Group
+    of: gr.Textbox
     angle: gr.Dropdown
     expression: gr.Dropdown
     caption: gr.Textbox
@@ -67,7 +70,8 @@ class Sources:
 @dataclass(frozen=True)
 class SourcesForm:
     """What the page says of the sources. ``shown`` is the picker's value; ``angle``, ``expression`` and ``caption``
-    are said of the selected picture, ``paths`` were dropped, ``removed`` is the picture that was left out last."""
+    are said of the picture that ``of`` names, where they differ from those that were shown of it (``told_of``);
+    ``paths`` were dropped, ``removed`` is the picture that was left out last."""
 
     shown: Value = field(default_factory=dict)
     angle: Angle | None = None
@@ -77,6 +81,7 @@ class SourcesForm:
     first_frame: bool = False
     removed: str = ""
     judged_by: JudgedBy | None = None
+    of: Value = field(default_factory=dict)
 
 
 def read(column: Sources, values: Values) -> SourcesForm:
@@ -90,7 +95,15 @@ def read(column: Sources, values: Values) -> SourcesForm:
         first_frame=bool(values.get(column.first_frame)),
         removed=text(values.get(column.removed)),
         judged_by=one_of(values.get(column.judge), get_args(JudgedBy)),
+        of=picked(_json(text(values.get(column.of)))),
     )
+
+
+def _json(written: str) -> object:
+    try:
+        return json.loads(written)
+    except ValueError:
+        return None
 
 
 def build() -> Sources:
@@ -99,6 +112,7 @@ def build() -> Sources:
     IdentityThreshold("enrich-threshold", elem_id="enrich-identity")
     CaptionsDoor("enrich-captions", tags="enrich-tags", crops="enrich-crops", elem_id="enrich-captions-door")
     picker = Picker({"empty": NO_SOURCES}, elem_id="enrich-sources")
+    of = note()
     with gr.Group(visible=False, elem_id="enrich-tag", elem_classes="tag-panel") as panel:
         with gr.Row():
             angle = gr.Dropdown(
@@ -131,6 +145,7 @@ def build() -> Sources:
         arrival,
         advice,
         panel,
+        of,
         angle,
         expression,
         caption,
@@ -146,10 +161,10 @@ def build() -> Sources:
 def wire(column: Sources, studio: Studio, look: Event) -> None:
     """Wire the events; ``look`` looks ahead at what the ticked sources would give."""
     ask = partial(read, column)
-    tagged = [column.tag, column.angle, column.expression, column.caption, column.confirm, column.both]
+    tagged = [column.tag, column.of, column.angle, column.expression, column.caption, column.confirm, column.both]
     column.picker.pick(**event(ask, partial(selected, studio, column), [column.picker], tagged))
-    said = [column.picker, column.angle, column.expression, column.caption]
-    tags = event(ask, partial(tag, studio, column), said, column.outputs)
+    said = [column.picker, column.of, column.angle, column.expression, column.caption]
+    tags = event(ask, partial(tag, studio, column), said, [*column.outputs, column.of])
     for part in (column.angle, column.expression):
         part.input(**tags).then(**look)
     for typed in (column.caption.submit, column.caption.blur):
@@ -219,7 +234,11 @@ def measure(studio: Studio, anew: bool = False) -> None:
 
 
 def _selected(studio: Studio, form: SourcesForm) -> ImageRecord | None:
-    found = studio.session.store.get(ImageRecord, text(form.shown.get("selected")))
+    return _of_character(studio, form.shown.get("selected"))
+
+
+def _of_character(studio: Studio, image_id: object) -> ImageRecord | None:
+    found = studio.session.store.get(ImageRecord, text(image_id))
     return found if found and found.character == studio.character_id else None
 
 
@@ -230,6 +249,7 @@ def selected(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
         return {column.tag: gr.update(visible=False)}
     doubted = image.id in {found.id for found, _ in sources.doubts(studio.session, studio.character_id)}
     known: Updates = {
+        column.of: json.dumps(told_of(image)),
         column.angle: angle_of(image),
         column.expression: expression_of(image),
         column.confirm: gr.update(visible=doubted),
@@ -252,18 +272,22 @@ def keep_both(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
     return {**shown(studio, column, form.shown), column.both: gr.update(visible=False)}
 
 
+def told_of(image: ImageRecord) -> dict[str, str]:
+    """What is shown of a picture to be said otherwise, and its ``id``."""
+    shows = {"angle": angle_of(image), "expression": expression_of(image)}
+    return {"id": image.id, **shows, "caption": " ".join(image.caption.split())}
+
+
 def tag(studio: Studio, column: Sources, form: SourcesForm) -> Updates:
-    """Says what the selected picture shows."""
-    image = _selected(studio, form)
-    if image is not None:
-        sources.tag(
-            studio.session,
-            image.id,
-            angle=form.angle if form.angle != angle_of(image) else None,  # what was only measured stays a measurement
-            expression=form.expression if form.expression != expression_of(image) else None,
-            caption=form.caption if form.caption != image.caption else None,
-        )
-    return shown(studio, column, form.shown)
+    """Says what a picture shows, as far as the user said it otherwise than it was shown: what was measured or written
+    elsewhere meanwhile stays."""
+    image = _of_character(studio, form.of.get("id"))
+    said = {"angle": form.angle, "expression": form.expression, "caption": form.caption}
+    changed = {name: value for name, value in said.items() if value is not None and value != form.of.get(name)}
+    if image is None or not changed:
+        return {}
+    sources.tag(studio.session, image.id, **changed)
+    return {column.of: json.dumps({**form.of, **changed}), **shown(studio, column, form.shown)}
 
 
 def confirm(studio: Studio, column: Sources, form: SourcesForm) -> Updates:

@@ -218,7 +218,8 @@ def wire(tab: TrainTab, studio: Studio, shell: Shell) -> None:
     choice, ahead, told = [*tab.choice, tab.at], partial(look_ahead, studio, tab), settings.told
     look, edit = tab.kept.looks(studio, ask, ahead, choice, told)
     gr.on([edited(part) for part in fields], **edit)
-    settings.preset.input(**event(ask, partial(choose, studio, tab), [settings.preset], fields)).then(**edit)
+    chosen = event(ask, partial(choose, studio, tab), [tab.target, tab.at, settings.preset], fields)
+    settings.preset.input(**chosen).then(**edit)
     data = [tab.at, tab.target, *told, tab.dataset, tab.warnings, settings.preset, *fields, *settings.weights.outputs]
     followed = event(ask, partial(refresh, studio, tab), [tab.target, settings.preset, tab.at], data)
     watched = _watched(tab, studio)
@@ -264,8 +265,16 @@ def fill(studio: Studio, tab: TrainTab, preset: str) -> Updates:
 
 
 def choose(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
-    """A preset was chosen: its settings are filled in."""
-    return fill(studio, tab, form.preset) or {part: gr.skip() for part in tab.settings.fields.values()}
+    """Another preset was chosen: its settings are filled in."""
+    target = target_of(studio, form)
+    offered = [p.name for p in presets_of(studio, target)]
+    kept = tab.kept.read(studio, {"preset": offered}, _kept_for(studio, target, offered))
+    return {} if form.preset == _shown(text(kept.get("preset")), offered) else fill(studio, tab, form.preset)
+
+
+def _shown(kept: str, offered: list[str]) -> str | None:
+    """The preset that the page shows: the one that was chosen, else the first there is."""
+    return kept or (offered[0] if offered else None)
 
 
 def refresh(studio: Studio, tab: TrainTab, form: TrainForm) -> Updates:
@@ -284,7 +293,7 @@ def first_settings(studio: Studio, tab: TrainTab, target: Target) -> Updates:
     offered = presets_of(studio, target)
     names = [p.name for p in offered]
     kept = tab.kept.restore(studio, {"preset": names}, _kept_for(studio, target, names))
-    preset = kept.pop(tab.settings.preset, offered[0].name if offered else None)
+    preset = _shown(text(kept.pop(tab.settings.preset, None)), names)
     listed = gr.update(choices=[(p.title, p.name) for p in offered], value=preset)
     off = gr.update(interactive=False, value="Train")
     unsaid: Updates = {tab.settings.memory: {}, tab.settings.plan: {}, tab.settings.make: off, tab.target: target}

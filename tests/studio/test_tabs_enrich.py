@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tab_helpers import groups_say, lora_file, on_page, rows_say
 
-from pipelines.domain.records import Decision, ImageRecord, Job, SavedStack
+from pipelines.domain.records import Decision, ImageRecord, Job, LoraRecord, SavedStack
 from pipelines.domain.sampling import Sampling
 from pipelines.practice.choices import choices
 from pipelines.session import NotFound
@@ -165,7 +165,7 @@ def test_tagging_the_selected_picture(studio: Studio, tab: EnrichTab, put: Put) 
     column = tab.sources
     seen = enrich_sources.selected(studio, column, SourcesForm(value))
     assert seen[column.tag]["visible"] and seen[column.angle] == "unsure"
-    said = {column.picker: value, column.angle: "half-right", column.expression: "smiling"}
+    said = {column.picker: value, column.of: seen[column.of], column.angle: "half-right", column.expression: "smiling"}
     said[column.caption] = f"  {HOSTILE} \n new line "
     shown = enrich_sources.tag(studio, column, enrich_sources.read(column, said))[column.picker]
     stored = studio.session.store.get(ImageRecord, source.id)
@@ -175,11 +175,25 @@ def test_tagging_the_selected_picture(studio: Studio, tab: EnrichTab, put: Put) 
     assert shown["items"][0]["tag"] == "half-right · smiling"
 
 
+def test_what_was_not_said_otherwise_is_not_taken_for_the_users_word(studio: Studio, tab: EnrichTab, put: Put) -> None:
+    """Another page, or the captioner, said something since it was shown."""
+    source, column = put("source"), tab.sources
+    seen = enrich_sources.selected(studio, column, SourcesForm({"selected": source.id}))
+    sources.tag(studio.session, source.id, expression="sad", caption="what another page wrote")
+    parts = (column.of, column.angle, column.expression, column.caption)
+    said = {part: seen[part] for part in parts}
+    assert enrich_sources.tag(studio, column, enrich_sources.read(column, said)) == {}
+    enrich_sources.tag(studio, column, enrich_sources.read(column, said | {column.angle: "front"}))
+    stored = studio.session.store.get(ImageRecord, source.id)
+    assert stored is not None
+    assert (stored.angle, stored.expression, stored.caption) == ("front", "sad", "what another page wrote")
+
+
 def test_a_picture_of_another_character_cannot_be_tagged(studio: Studio, tab: EnrichTab, put: Put) -> None:
     source = put("source")
     other = source.model_copy(update={"id": "f" * 64, "character": "bea"})
     studio.session.store.put(other)
-    enrich_sources.tag(studio, tab.sources, SourcesForm({"selected": other.id}, "front", "sad", "hm"))
+    enrich_sources.tag(studio, tab.sources, SourcesForm({}, "front", "sad", "hm", of={"id": other.id}))
     kept = studio.session.store.get(ImageRecord, other.id)
     assert kept == other
 
@@ -388,6 +402,32 @@ def test_the_stack_on_the_screen_survives_a_reload(studio: Studio, rows: LoraRow
     fresh = lora_stack.follow(studio, rows, StackForm())
     assert shown(rows, fresh) == stacked
     assert rows.stack not in lora_stack.follow(studio, rows, StackForm(at=fresh[rows.at]))
+
+
+def test_a_lora_of_a_shared_folder_that_is_chosen_twice_is_in_the_stack_once(
+    studio: Studio, rows: LoraRows, tmp_path: Path
+) -> None:
+    """Gradio tells twice of an entry that is clicked, with what the page showed before the first answer."""
+    folder = tmp_path / "ComfyUI" / "loras"
+    folder.mkdir(parents=True)
+    lora_file(folder, "turn")
+    studio.session.settings = studio.session.settings.model_copy(update={"shared_folders": str(folder.parent)})
+    (turn,) = lora_stack.usable(studio, "editor")
+    answers = [lora_stack.put_in(studio, rows, said(rows, Draft(), add=turn.id)) for _ in range(2)]
+    (there,) = studio.session.store.all(LoraRecord)
+    assert [shown(rows, answer).ids for answer in answers] == [[there.id]] * 2
+    assert lora_stack.draft(studio, "editor").ids == [there.id]
+    assert lora_stack.put_in(studio, rows, said(rows, Draft())) == {}, "nothing was chosen"
+
+
+def test_a_saved_stack_is_loaded_when_it_is_chosen_and_not_when_its_field_is_left(
+    studio: Studio, rows: LoraRows, stacked: Draft
+) -> None:
+    lora_stack.save_as(studio, rows, said(rows, stacked, name="mine"))
+    (saved,) = lora_stack.named(studio, "editor")
+    answer = lora_stack.load(studio, rows, said(rows, Draft(), saved=saved.id))
+    assert shown(rows, answer) == stacked and answer[rows.saved]["value"] == ""
+    assert lora_stack.load(studio, rows, said(rows, stacked, saved=answer[rows.saved]["value"])) == {}
 
 
 def test_a_stack_that_was_changed_elsewhere_comes_onto_the_screen(
