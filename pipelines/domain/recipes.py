@@ -9,7 +9,10 @@ from typing import Any
 from pipelines.domain.base import Frozen
 from pipelines.domain.shots import Adapter, Shot
 
-LORA = re.compile(r"<lora:([^:<>]{1,200}):(-?(?:\d{1,10}\.?\d{0,10}|\.\d{1,10})(?:e[+-]?\d{1,3})?)(?::[^<>]{0,40})?>")
+_WEIGHT = r"-?(?:\d{1,10}\.?\d{0,10}|\.\d{1,10})(?:e[+-]?\d{1,3})?"
+LORA = re.compile(rf"<lora:([^:<>]{{1,200}}):({_WEIGHT})(?::(?:unet=)?({_WEIGHT}))?(:[^<>]{{0,40}})?>")
+"""A name and its weights as A1111 reads them (its extra network ``lora``): one for all, or the text encoder's and then
+the model's; behind them settings of its own."""
 FACT = re.compile(r'\s*([A-Za-z][\w \-/]{0,40}):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
 HASH = 8
 """So many digits of a LoRA's hash tell which it is."""
@@ -21,11 +24,13 @@ SAMPLERS = ("KSampler", "KSamplerAdvanced", "SamplerCustom")
 
 
 class UsedLora(Frozen):
-    """A LoRA that a recipe names; ``sha256``: the beginning of its hash, if it says."""
+    """A LoRA that a recipe names; ``sha256``: the beginning of its hash, if it says. ``unused``: what it says beside
+    the model's weight, as a weight of the text encoder's own; there is one weight for both here."""
 
     name: str
     weight: float = 1.0
     sha256: str = ""
+    unused: str = ""
 
 
 class Recipe(Frozen):
@@ -115,8 +120,14 @@ def _plain(value: str) -> str:
 
 def loras_in(text: str, hashes: Mapping[str, str] | None = None) -> Iterator[UsedLora]:
     """The LoRAs that a text names as prompts do, ``<lora:angles:0.8>``, in its order; ``hashes`` by name, if known."""
-    for name, weight in LORA.findall(text):
-        yield UsedLora(name=name, weight=_number(weight) or 0.0, sha256=(hashes or {}).get(name.strip(), ""))
+    for name, first, second, more in LORA.findall(text):
+        own = f"text encoder {first}" if second and _number(second) != _number(first) else ""
+        yield UsedLora(
+            name=name,
+            weight=_number(second or first) or 0.0,
+            sha256=(hashes or {}).get(name.strip(), ""),
+            unused=", ".join(filter(None, [own, more.strip(":")])),
+        )
 
 
 def as_text(adapters: Iterable[Adapter]) -> str:
@@ -181,9 +192,11 @@ def _graph_loras(nodes: Mapping[str, Any]) -> Iterator[UsedLora]:
     for node in nodes.values():
         name = node["inputs"].get("lora_name")
         if isinstance(name, str):
-            weight = _number(node["inputs"].get("strength_model"))
+            weight, text = (_number(node["inputs"].get(f"strength_{part}")) for part in ("model", "clip"))
             yield UsedLora(
-                name=re.split(r"[\\/]", name)[-1].removesuffix(".safetensors"), weight=1.0 if weight is None else weight
+                name=re.split(r"[\\/]", name)[-1].removesuffix(".safetensors"),
+                weight=1.0 if weight is None else weight,
+                unused="" if text in (None, weight) else f"text encoder {text:g}",
             )
 
 

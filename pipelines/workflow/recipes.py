@@ -151,6 +151,8 @@ def _stack(session: Session, character: Character, recipe: Recipe, tab: Tab, dra
         draft.fields |= {"lora": "", "strength": 1.0, "newest": newest}
     for used in recipe.loras:
         found = _lora(session, used)
+        if found is not None and used.unused:
+            draft.lost.append(_unused(found, used))
         if found is None:
             draft.lost.append(f"The LoRA {shown(used.name)}: it is not in this workspace.")
         elif not _fits(used.weight):
@@ -161,6 +163,10 @@ def _stack(session: Session, character: Character, recipe: Recipe, tab: Tab, dra
         else:
             draft.stack.append((found.id, used.weight))
             draft.restored.append(f"LoRA {found.name} at {used.weight:g}")
+
+
+def _unused(lora: LoraRecord, used: UsedLora) -> str:
+    return f"Of {lora.name}: {shown(used.unused)}. A LoRA has one weight here."
 
 
 def _fits(weight: float) -> bool:
@@ -208,6 +214,7 @@ def stack_in(session: Session, family: str, text: str) -> StackText:
             problems.append(f"The weight {used.weight:g} of {found.name} is out of bounds.")
         else:
             rows[found.id] = used.weight
+            problems += [_unused(found, used)] if used.unused else []
     rest = recipes.LORA.sub(" ", text).replace(",", " ").split()
     if rest:
         problems.append(f"Not understood: {shown(' '.join(rest))}. A LoRA is written <lora:name:weight>.")

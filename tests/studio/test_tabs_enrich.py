@@ -524,6 +524,12 @@ def test_what_is_not_understood_of_a_text_is_said_and_what_is_counts(
     assert shown(rows, beside) == Draft([stacked.ids[1]], [True], [0.5])
 
 
+def test_a_weight_of_the_text_encoder_is_told(studio: Studio, rows: LoraRows, stacked: Draft) -> None:
+    answer = lora_stack.take_text(studio, rows, said(rows, Draft(), text="<lora:b:1:0.5>"))
+    assert shown(rows, answer) == Draft([stacked.ids[1]], [True], [0.5])
+    assert answer[rows.message]["lines"] == ["Of b: 'text encoder 1'. A LoRA has one weight here."]
+
+
 def test_a_name_that_cannot_stand_in_a_text_gives_way_to_the_files_hash(
     studio: Studio, rows: LoraRows, tmp_path: Path
 ) -> None:

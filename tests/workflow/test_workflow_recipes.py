@@ -48,6 +48,28 @@ def png(path: Path, **texts: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("text", "weight", "unused"),
+    [
+        ("<lora:a:0.8>", 0.8, ""),
+        ("<lora:a:0.8:0.8>", 0.8, ""),
+        ("<lora:a:0.8:0.7>", 0.7, "text encoder 0.8"),  # A1111: the text encoder's, then the model's
+        ("<lora:a:1:unet=0>", 0.0, "text encoder 1"),
+        ("<lora:a:0.8:dyn=4>", 0.8, "dyn=4"),
+        ("<lora:a:0.5:0.7:4>", 0.7, "text encoder 0.5, 4"),
+    ],
+)
+def test_of_two_weights_the_models_counts_and_what_has_no_place_is_told(text: str, weight: float, unused: str) -> None:
+    assert list(domain.loras_in(text)) == [domain.UsedLora(name="a", weight=weight, unused=unused)]
+
+
+def test_a_graphs_weight_of_the_text_encoder_is_told(tmp_path: Path) -> None:
+    graph = json.loads(json.dumps(GRAPH))
+    graph["2"]["inputs"]["strength_clip"] = 0.2
+    (found,) = recipes.of_file(png(tmp_path / "a.png", prompt=json.dumps(graph))).loras
+    assert (found.weight, found.unused) == (0.7, "text encoder 0.2")
+
+
 def test_a_parameters_text_is_read(tmp_path: Path) -> None:
     found = recipes.of_file(png(tmp_path / "a.png", parameters=A1111))
     assert (
