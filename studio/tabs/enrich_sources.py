@@ -102,7 +102,7 @@ def read(column: Sources, values: Values) -> SourcesForm:
 def _json(written: str) -> object:
     try:
         return json.loads(written)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -162,9 +162,11 @@ def wire(column: Sources, studio: Studio, look: Event) -> None:
     """Wire the events; ``look`` looks ahead at what the ticked sources would give."""
     ask = partial(read, column)
     tagged = [column.tag, column.of, column.angle, column.expression, column.caption, column.confirm, column.both]
-    column.picker.pick(**event(ask, partial(selected, studio, column), [column.picker], tagged))
+    # which picture the fields are of is answered in the order in which it was asked for
+    in_order: Event = {"concurrency_id": "what a source shows", "concurrency_limit": 1}
+    column.picker.pick(**event(ask, partial(selected, studio, column), [column.picker], tagged), **in_order)
     said = [column.picker, column.of, column.angle, column.expression, column.caption]
-    tags = event(ask, partial(tag, studio, column), said, [*column.outputs, column.of])
+    tags = event(ask, partial(tag, studio, column), said, [*column.outputs, column.of]) | in_order
     for part in (column.angle, column.expression):
         part.input(**tags).then(**look)
     for typed in (column.caption.submit, column.caption.blur):

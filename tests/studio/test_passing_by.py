@@ -54,7 +54,7 @@ class Answered:
     """What the page asks of the studio, and what is not answered yet."""
 
     def __init__(self, page: Page, line: list[Queue]) -> None:
-        self.page, self.line, self.asked, self.before = page, line, 0, -1
+        self.page, self.line, self.asked = page, line, 0
         page.on("request", self._hear)
 
     def _hear(self, request: Request) -> None:
