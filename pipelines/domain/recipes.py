@@ -10,9 +10,9 @@ from pipelines.domain.base import Frozen
 from pipelines.domain.shots import Adapter, Shot
 
 _WEIGHT = r"-?(?:\d{1,10}\.?\d{0,10}|\.\d{1,10})(?:e[+-]?\d{1,3})?"
-LORA = re.compile(rf"<lora:([^:<>]{{1,200}}):({_WEIGHT})(?::(?:unet=)?({_WEIGHT}))?(:[^<>]{{0,40}})?>")
-"""A name and its weights as A1111 reads them (its extra network ``lora``): one for all, or the text encoder's and then
-the model's; behind them settings of its own."""
+LORA = re.compile(rf"<lora:([^:<>]{{1,200}})((?:: *(?:(?:te|unet)= *)?{_WEIGHT} *(?::[^:<>]{{0,40}}){{0,6}})?)>")
+"""A name and what A1111 reads behind it (its extra network ``lora``): no weight, which is 1, one for all, or the text
+encoder's and then the model's, in order or by name (``te=``, ``unet=``); behind them settings of its own."""
 FACT = re.compile(r'\s*([A-Za-z][\w \-/]{0,40}):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
 HASH = 8
 """So many digits of a LoRA's hash tell which it is."""
@@ -20,7 +20,9 @@ LARGEST = 1_000_000
 """Characters of a recipe: a larger one is none."""
 DEEPEST = 20
 """So many nodes may a link of a graph lead through."""
-SAMPLERS = ("KSampler", "KSamplerAdvanced", "SamplerCustom")
+SAMPLERS = ("KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced")
+TEXTS, VALUES = ("text", "prompt", "t5xxl"), ("value", "string")
+"""What a graph's nodes call a prompt, and what those call it that hold a single value for others."""
 
 
 class UsedLora(Frozen):
@@ -120,14 +122,32 @@ def _plain(value: str) -> str:
 
 def loras_in(text: str, hashes: Mapping[str, str] | None = None) -> Iterator[UsedLora]:
     """The LoRAs that a text names as prompts do, ``<lora:angles:0.8>``, in its order; ``hashes`` by name, if known."""
-    for name, first, second, more in LORA.findall(text):
-        own = f"text encoder {first}" if second and _number(second) != _number(first) else ""
+    for name, behind in LORA.findall(text):
+        text_encoder, model, more = _weights(behind)
+        own = [] if text_encoder == model else [f"text encoder {text_encoder:g}"]
         yield UsedLora(
-            name=name,
-            weight=_number(second or first) or 0.0,
+            name=name.strip(),
+            weight=model,
             sha256=(hashes or {}).get(name.strip(), ""),
-            unused=", ".join(filter(None, [own, more.strip(":")])),
+            unused=", ".join([*own, *more]),
         )
+
+
+def _weights(behind: str) -> tuple[float, float, list[str]]:
+    """What stands behind a LoRA's name: the text encoder's weight, the model's, which is the same if it isn't told, and
+    what is neither."""
+    told: dict[str, float] = {}
+    more: list[str] = []
+    for argument in filter(None, (a.strip() for a in behind.split(":"))):
+        name, _, value = argument.rpartition("=")
+        weight = _number(value)
+        place = name.strip() or ("unet" if "te" in told else "te")
+        if place in ("te", "unet") and weight is not None and (name or place not in told):
+            told[place] = weight
+        else:
+            more.append(argument)
+    text_encoder = told.get("te", 1.0)
+    return text_encoder, told.get("unet", text_encoder), more
 
 
 def as_text(adapters: Iterable[Adapter]) -> str:
@@ -148,60 +168,86 @@ def of_comfy(text: str) -> Recipe:
     sampler = next((n["inputs"] for n in nodes.values() if n["class_type"] in SAMPLERS), None)
     if sampler is None:
         raise ValueError("That graph has no sampler that is known here: it is no recipe.")
-    size = _upstream(nodes, sampler.get("latent_image"), "width", "height")
-    model = _upstream(nodes, sampler.get("model"), "ckpt_name", "unet_name")
-    seed = sampler.get("seed", sampler.get("noise_seed"))
+    guider = _nearest(nodes, sampler.get("guider"), "conditioning", "positive") or sampler
+    positive = "positive" if "positive" in guider else "conditioning"
+    loras, others = _graph_loras(nodes)
+    guidance = _told(nodes, guider, positive, "guidance")
     return Recipe(
         made_by="ComfyUI",
-        prompt=_words(_text(nodes, sampler.get("positive"))),
-        negative_prompt=_words(_text(nodes, sampler.get("negative"))),
-        model=str(model.get("ckpt_name", model.get("unet_name", ""))),
-        seed=_whole(seed),
-        steps=_whole(sampler.get("steps")),
-        guidance=_number(sampler.get("cfg")),
-        width=_whole(size.get("width")),
-        height=_whole(size.get("height")),
-        loras=tuple(_graph_loras(nodes)),
-        others=tuple(f"{n}: {sampler[n]}" for n in ("sampler_name", "scheduler") if isinstance(sampler.get(n), str)),
+        prompt=_words(_told(nodes, guider, positive, *TEXTS)),
+        negative_prompt=_words(_told(nodes, guider, "negative", *TEXTS)),
+        model=_words(_told(nodes, guider, "model", "ckpt_name", "unet_name")),
+        seed=_whole(_told(nodes, sampler, "noise", "seed", "noise_seed")),
+        steps=_whole(_told(nodes, sampler, "sigmas", "steps")),
+        guidance=_number(_told(nodes, guider, "", "cfg") if guidance is None else guidance),
+        width=_whole(_told(nodes, sampler, "latent_image", "width")),
+        height=_whole(_told(nodes, sampler, "latent_image", "height")),
+        loras=tuple(loras),
+        others=(*(f"{n}: {v}" for n, v in _sampling(nodes, sampler) if isinstance(v, str)), *others),
     )
+
+
+def _sampling(nodes: Mapping[str, Any], sampler: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    yield "sampler_name", _told(nodes, sampler, "sampler", "sampler_name")
+    yield "scheduler", _told(nodes, sampler, "sigmas", "scheduler")
+
+
+def _told(nodes: Mapping[str, Any], inputs: Mapping[str, Any], link: str, *names: str) -> object:
+    """What an input of a node says that is called one of ``names``, or of the nearest node that its ``link`` leads to;
+    if it is fed by another node, what that says."""
+    value: object = None
+    source = inputs if any(name in inputs for name in names) else _nearest(nodes, inputs.get(link), *names)
+    for _ in range(DEEPEST):
+        value = next((source[name] for name in (*names, *VALUES) if name in source), None)
+        if not isinstance(value, list):
+            return value
+        source = _nearest(nodes, value, *names, *VALUES)
+    return None
 
 
 def _is_node(node: object) -> bool:
     return isinstance(node, dict) and isinstance(node.get("class_type"), str) and isinstance(node.get("inputs"), dict)
 
 
-def _upstream(nodes: Mapping[str, Any], link: object, *names: str) -> dict[str, Any]:
-    """The inputs of the nearest node, going against a link, that has one of these as a value."""
+def _nearest(nodes: Mapping[str, Any], link: object, *names: str) -> dict[str, Any]:
+    """The inputs of the nearest node, going against a link, that has one of these; none: empty."""
     for _ in range(DEEPEST):
         node = nodes.get(str(link[0])) if isinstance(link, list) and link else None
         if node is None:
             return {}
         inputs = node["inputs"]
-        if any(name in inputs and not isinstance(inputs[name], list) for name in names):
+        if any(name in inputs for name in names):
             return inputs
         link = next((value for value in inputs.values() if isinstance(value, list)), None)
     return {}
 
 
-def _text(nodes: Mapping[str, Any], link: object) -> str:
-    found = _upstream(nodes, link, "text", "prompt", "t5xxl")
-    return next((found[name] for name in ("text", "prompt", "t5xxl") if isinstance(found.get(name), str)), "")
-
-
-def _graph_loras(nodes: Mapping[str, Any]) -> Iterator[UsedLora]:
+def _graph_loras(nodes: Mapping[str, Any]) -> tuple[list[UsedLora], list[str]]:
+    """The LoRAs of a graph, and in words the nodes for LoRAs that say none in a way that is known here."""
+    used: list[UsedLora] = []
+    others: list[str] = []
     for node in nodes.values():
-        name = node["inputs"].get("lora_name")
-        if isinstance(name, str):
-            weight, text = (_number(node["inputs"].get(f"strength_{part}")) for part in ("model", "clip"))
-            yield UsedLora(
-                name=re.split(r"[\\/]", name)[-1].removesuffix(".safetensors"),
-                weight=1.0 if weight is None else weight,
-                unused="" if text in (None, weight) else f"text encoder {text:g}",
-            )
+        inputs, before = node["inputs"], len(used)
+        if isinstance(inputs.get("lora_name"), str):
+            used.append(_graph_lora(inputs["lora_name"], inputs.get("strength_model"), inputs.get("strength_clip")))
+        rows = [v for v in inputs.values() if isinstance(v, dict) and isinstance(v.get("lora"), str)]
+        used += [_graph_lora(r["lora"], r.get("strength"), r.get("strengthTwo")) for r in rows if r.get("on", True)]
+        if len(used) == before and not rows and "lora" in node["class_type"].casefold():
+            others.append(f"LoRAs of the node {node['class_type']}")
+    return used, others
 
 
-def _words(text: str) -> str:
-    return " ".join(text.split())
+def _graph_lora(file: str, model: object, text_encoder: object) -> UsedLora:
+    weight, text = _number(model), _number(text_encoder)
+    return UsedLora(
+        name=re.split(r"[\\/]", file)[-1].removesuffix(".safetensors"),
+        weight=1.0 if weight is None else weight,
+        unused="" if text in (None, weight) else f"text encoder {text:g}",
+    )
+
+
+def _words(text: object) -> str:
+    return " ".join(text.split()) if isinstance(text, str) else ""
 
 
 def _whole(value: object) -> int | None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, PngImagePlugin
@@ -55,6 +56,12 @@ def png(path: Path, **texts: str) -> Path:
         ("<lora:a:0.8:0.8>", 0.8, ""),
         ("<lora:a:0.8:0.7>", 0.7, "text encoder 0.8"),  # A1111: the text encoder's, then the model's
         ("<lora:a:1:unet=0>", 0.0, "text encoder 1"),
+        ("<lora:a:te=0.5:unet=0.7>", 0.7, "text encoder 0.5"),
+        ("<lora:a:unet=0.7>", 0.7, "text encoder 1"),
+        ("<lora:a:0.3:te=0.5>", 0.5, ""),
+        ("<lora: a : 0.8 >", 0.8, ""),
+        ("<lora:a>", 1.0, ""),
+        ("<lora:a:0.8:lbw=MIDD:stop=12>", 0.8, "lbw=MIDD, stop=12"),
         ("<lora:a:0.8:dyn=4>", 0.8, "dyn=4"),
         ("<lora:a:0.5:0.7:4>", 0.7, "text encoder 0.5, 4"),
     ],
@@ -68,6 +75,62 @@ def test_a_graphs_weight_of_the_text_encoder_is_told(tmp_path: Path) -> None:
     graph["2"]["inputs"]["strength_clip"] = 0.2
     (found,) = recipes.of_file(png(tmp_path / "a.png", prompt=json.dumps(graph))).loras
     assert (found.weight, found.unused) == (0.7, "text encoder 0.2")
+
+
+def test_what_is_no_weight_is_not_read_as_one() -> None:
+    assert not list(domain.loras_in("<lora:a:much> <lora::1> <lora:a:unet=> <lora:a:1"))
+
+
+FLUX_GRAPH: dict[str, dict[str, Any]] = {
+    "5": {"class_type": "EmptySD3LatentImage", "inputs": {"width": 832, "height": 1216, "batch_size": 1}},
+    "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "ohwx, on a roof", "clip": ["11", 0]}},
+    "8": {"class_type": "VAEDecode", "inputs": {"samples": ["13", 0], "vae": ["10", 0]}},
+    "12": {"class_type": "UNETLoader", "inputs": {"unet_name": "flux1-dev.safetensors", "weight_dtype": "default"}},
+    "13": {
+        "class_type": "SamplerCustomAdvanced",
+        "inputs": {
+            "noise": ["25", 0], "guider": ["22", 0], "sampler": ["16", 0], "sigmas": ["17", 0],
+            "latent_image": ["5", 0],
+        },
+    },
+    "16": {"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}},
+    "17": {"class_type": "BasicScheduler",
+           "inputs": {"scheduler": "simple", "steps": 24, "denoise": 1, "model": ["30", 0]}},
+    "22": {"class_type": "BasicGuider", "inputs": {"model": ["30", 0], "conditioning": ["26", 0]}},
+    "25": {"class_type": "RandomNoise", "inputs": {"noise_seed": 7654321}},
+    "26": {"class_type": "FluxGuidance", "inputs": {"guidance": 2.5, "conditioning": ["6", 0]}},
+    "30": {
+        "class_type": "Power Lora Loader (rgthree)",
+        "inputs": {
+            "lora_1": {"on": True, "lora": "people\\\\ada.safetensors", "strength": 0.9},
+            "lora_2": {"on": False, "lora": "grain.safetensors", "strength": 1},
+            "model": ["12", 0], "clip": ["11", 0],
+        },
+    },
+    "40": {"class_type": "LoRA Stacker", "inputs": {"lora_count": 3}},
+}  # fmt: skip
+"""As ComfyUI's own example for FLUX.1 dev lays its nodes out, with the list of LoRAs that most people add."""
+
+
+def test_the_graph_that_flux_is_drawn_with_is_read(tmp_path: Path) -> None:
+    found = recipes.of_file(png(tmp_path / "f.png", prompt=json.dumps(FLUX_GRAPH)))
+    assert (found.prompt, found.negative_prompt, found.model) == ("ohwx, on a roof", "", "flux1-dev.safetensors")
+    assert (found.seed, found.steps, found.guidance, found.width, found.height) == (7654321, 24, 2.5, 832, 1216)
+    assert found.loras == (domain.UsedLora(name="ada", weight=0.9),)
+    assert found.others == ("sampler_name: euler", "scheduler: simple", "LoRAs of the node LoRA Stacker")
+
+
+def test_a_graph_whose_settings_come_from_other_nodes_is_read(tmp_path: Path) -> None:
+    graph = json.loads(json.dumps(FLUX_GRAPH))
+    graph["22"] = {"class_type": "CFGGuider", "inputs": {"model": ["12", 0], "positive": ["6", 0],
+                   "negative": ["7", 0], "cfg": 3.0}}  # fmt: skip
+    graph["7"] = {"class_type": "CLIPTextEncode", "inputs": {"text": "blurry", "clip": ["11", 0]}}
+    graph["25"]["inputs"]["noise_seed"] = ["50", 0]
+    graph["50"] = {"class_type": "PrimitiveInt", "inputs": {"value": 11}}
+    graph["6"]["inputs"] = {"clip": ["11", 0], "text": ["51", 0]}
+    graph["51"] = {"class_type": "PrimitiveStringMultiline", "inputs": {"value": "ohwx, in a wood"}}
+    found = recipes.of_file(png(tmp_path / "g.png", prompt=json.dumps(graph)))
+    assert (found.prompt, found.negative_prompt, found.guidance, found.seed) == ("ohwx, in a wood", "blurry", 3.0, 11)
 
 
 def test_a_parameters_text_is_read(tmp_path: Path) -> None:
