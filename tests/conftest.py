@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 SLOW_TIMEOUT = 900  # seconds
-PAGE_COSTS = 10
-"""A test that loads the page takes as long as so many others."""
+SLOW_COSTS, PAGE_COSTS, COSTS = 10, 4, 0.4
+"""About how many seconds a test takes on two cores: a slow one that does not say, one that loads the page, another."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,10 +62,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
-    dear = Counter[Path]()
+    dear: defaultdict[Path, float] = defaultdict(float)
     for item in items:
-        dear[item.path] += PAGE_COSTS if "page" in getattr(item, "fixturenames", ()) else 1
+        dear[item.path] += costs(item)
     items.sort(key=lambda item: (-dear[item.path], item.path))
+
+
+def costs(item: pytest.Item) -> float:
+    """About how many seconds a test takes; it need be right only as far as to begin with what takes longest."""
+    slow = item.get_closest_marker("slow")
+    if slow:
+        return slow.kwargs.get("seconds", SLOW_COSTS)
+    return PAGE_COSTS if "page" in getattr(item, "fixturenames", ()) else COSTS
 
 
 def pytest_collection_finish() -> None:

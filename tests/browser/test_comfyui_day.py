@@ -53,7 +53,7 @@ def made_ready(person: Person, tab: str) -> None:
     expect(page.locator(f"#{tab}-weights")).to_be_hidden(timeout=JOB_MS)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=160)
 @pytest.mark.timeout(1200)
 def test_the_wheel_turns_on_files_of_a_comfyui_folder(
     browser: Browser, workspace_root: Path, models: Path, tmp_path: Path

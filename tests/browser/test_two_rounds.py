@@ -334,7 +334,7 @@ def what_the_day_left(workspace: Path) -> None:
         assert [*cards] == [runs["v1"].lora, runs["v2"].lora]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=500)
 @pytest.mark.timeout(1500)
 def test_a_day_in_two_rounds(browser: Browser, running: Running, tmp_path: Path) -> None:
     person = Person(browser, running.url)

@@ -15,7 +15,7 @@ SYNTHETIC = 6
 STEPS = 12
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=140)
 @pytest.mark.timeout(1200)
 def test_a_person_turns_the_wheel(browser: Browser, running, tmp_path: Path) -> None:
     assert not running.has_torch(), "the page opens before torch is imported"

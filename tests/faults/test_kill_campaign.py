@@ -8,7 +8,7 @@ import pytest
 from kill_campaign import Campaign
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=130)
 @pytest.mark.timeout(0)  # a victim that says nothing is given up by the campaign itself
 @pytest.mark.parametrize(("share", "jobs"), [(0.75, 0.0), (0.25, 1.0)], ids=["small things", "jobs"])
 def test_kills_at_random_moments_lose_nothing(

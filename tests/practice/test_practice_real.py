@@ -38,7 +38,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(practice_command, "Wish", Less)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=300)
 def test_a_run_from_the_command_line(small: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "workspace"
     words = ["--workspace", str(root), "--json", "practice", "--character", "3", "--rounds", "1", "--seed", "4"]

@@ -47,7 +47,7 @@ def wait_for(true, seconds: float = 300) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=100)
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize(("name", "draw", "asked"), [("Cup", toy, "face"), ("Fox", drawing, "look")])
 def test_from_import_to_card_without_a_face(

@@ -102,7 +102,7 @@ def asked_anything(client: TestClient, method: str, route: APIRoute, known: list
     return count
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=180)
 def test_no_route_fails_whatever_it_is_asked(client: TestClient, studio: Studio) -> None:
     known = ["ada", *(i.id for i in studio.session.store.all(ImageRecord))]
     asked, failed = 0, []

@@ -80,7 +80,7 @@ def options() -> Iterator[tuple[str, str]]:
         yield from ((name, action.option_strings[0]) for action in valued(step))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=1.5)
 @pytest.mark.parametrize(("n", "command", "option"), [(n, *both) for n, both in enumerate(options())])
 def test_nonsense_for_any_option_is_answered_in_words(
     tell, nobody_there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int, command: str, option: str

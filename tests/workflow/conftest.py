@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from pipelines.domain.records import Character, Decision, ImageRecord
@@ -24,13 +25,19 @@ Put = Callable[..., ImageRecord]
 
 
 @pytest.fixture(scope="session")
-def practised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
-    """A workspace that ``flenwheel practice --start 3`` has made (copy it), and what that told."""
-    root = tmp_path_factory.mktemp("practised") / "workspace"
-    said = io.StringIO()
-    with redirect_stdout(said):
-        assert cli.main(["--workspace", str(root), "--json", "practice", "--start", "3"]) == 0
-    return root, json.loads(said.getvalue())
+def practised(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> tuple[Path, dict]:
+    """A workspace that ``flenwheel practice --start 3`` has made (copy it), and what that told. The first process of a
+    run that wants it makes it for all."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "practised"
+    root, told = folder / "workspace", folder / "told.json"
+    with FileLock(f"{folder}.lock"):
+        if not told.exists():
+            said = io.StringIO()
+            with redirect_stdout(said):
+                assert cli.main(["--workspace", str(root), "--json", "practice", "--start", "3"]) == 0
+            told.write_text(said.getvalue())
+    return root, json.loads(told.read_text())
 
 
 @pytest.fixture

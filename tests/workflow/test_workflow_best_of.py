@@ -38,7 +38,7 @@ def piles(session: Session, images: list[ImageRecord]) -> list[str]:
     return [review.label_piles(session.store.verdict(image.id))[0] for image in images]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_the_best_of_each_is_kept_and_the_others_can_be_had_back(cleo_session: Session) -> None:
     session = cleo_session
     plan = angry(session)
@@ -62,7 +62,7 @@ def test_the_best_of_each_is_kept_and_the_others_can_be_had_back(cleo_session: S
     assert piles(session, [other]) == ["good"] and len(session.store.decisions(other.id)) == before
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_more_tries_are_held_against_what_was_kept(cleo_session: Session) -> None:
     session = cleo_session
     done(session, enrich.submit(session, angry(session, best_of=2)))
@@ -73,7 +73,7 @@ def test_more_tries_are_held_against_what_was_kept(cleo_session: Session) -> Non
         assert sorted(piles(session, made(session, plan, tries))) == ["aside"] * 3 + ["open"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_nothing_is_set_aside_where_nobody_can_tell(cleo_session: Session) -> None:
     session = cleo_session
     plan = angry(session, best_of=2)
@@ -81,7 +81,7 @@ def test_nothing_is_set_aside_where_nobody_can_tell(cleo_session: Session) -> No
     assert {p for tries in plan.groups for p in piles(session, made(session, plan, tries))} == {"open"}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_each_step_of_a_chain_goes_on_from_its_best(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session, CORNER, "angle/half-left > expression/sad", best_of=2)
@@ -98,7 +98,7 @@ def test_each_step_of_a_chain_goes_on_from_its_best(cleo_session: Session) -> No
     assert done(session, enrich.submit(session, plan)).done == 6 and len(chains.pictures(session, plan)) == 6
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_a_chain_goes_round_a_try_that_shows_someone_else(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session, best_of=2)
@@ -110,7 +110,7 @@ def test_a_chain_goes_round_a_try_that_shows_someone_else(cleo_session: Session)
     assert piles(session, [kept, wrong]) == ["open", "aside"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_what_was_cut_short_goes_on_and_waits_for_all_tries(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session, best_of=3, steps=6)
@@ -128,7 +128,7 @@ def test_what_was_cut_short_goes_on_and_waits_for_all_tries(cleo_session: Sessio
     assert sorted(piles(session, chains.pictures(session, plan))) == ["aside"] * 4 + ["open"] * 2
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_a_rejected_try_is_not_gone_on_from_while_there_is_another(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session, best_of=2)
@@ -142,7 +142,7 @@ def test_a_rejected_try_is_not_gone_on_from_while_there_is_another(cleo_session:
     assert {i.parents for i in chains.pictures(session, plan) if i not in tries} == {(other.ref,)}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_edits_in_own_words_are_captioned_in_them(cleo_session: Session) -> None:
     session = cleo_session
     (edited, _) = angry(session, best_of=1, words={"expression/angry": "make the person angry | in a rage"}).shots
@@ -154,7 +154,7 @@ def test_edits_in_own_words_are_captioned_in_them(cleo_session: Session) -> None
     assert all("among birches" in captions.caption(session, image) for image in chains.pictures(session, background))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_on_the_command_line(practised: tuple[Path, dict], workspace_root: Path) -> None:
     shutil.copytree(practised[0], workspace_root)
     source = practised[1]["pictures"][0]["id"] if "pictures" in practised[1] else ""

@@ -58,7 +58,7 @@ def label(session: Session, image: ImageRecord, value: str) -> None:
     review.decide(session, [Decision(image=image.id, who="human", action="label", value=value)])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_each_step_is_made_of_the_one_before_and_can_be_made_again(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session)
@@ -119,7 +119,7 @@ def test_a_preview_is_of_what_is_not_made_yet(cleo_session: Session, best_of: in
     assert job.title == f"Preview: {made} pictures"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_the_next_round_makes_what_is_new_alone(cleo_session: Session) -> None:
     session = cleo_session
     first = corner(session)
@@ -135,7 +135,7 @@ def test_the_next_round_makes_what_is_new_alone(cleo_session: Session) -> None:
     assert (v1.images, v2.images) == ((turned.id, angry.id), (lit.id,))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_a_chain_that_was_cut_short_goes_on_where_it_was(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session, "lighting/neutral > angle/half-left > expression/angry > lighting/left", steps=8)
@@ -154,7 +154,7 @@ def test_a_chain_that_was_cut_short_goes_on_where_it_was(cleo_session: Session) 
     assert [i.parents for i in made[1:]] == [(i.ref,) for i in made[:-1]]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_a_chain_stops_at_somebody_else_and_says_so_with_the_picture(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session, CORNER, "angle/half-left > expression/sad > lighting/left")
@@ -177,7 +177,7 @@ def test_a_chain_stops_at_somebody_else_and_says_so_with_the_picture(cleo_sessio
     assert len(chains.pictures(session, corner(session))) == 2, "a human's word goes before the judge's"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_a_step_that_was_rejected_is_not_gone_on_from(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session)
@@ -190,7 +190,7 @@ def test_a_step_that_was_rejected_is_not_gone_on_from(cleo_session: Session) -> 
     assert chains.pictures(session, plan) == [turned]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_what_a_kill_left_of_a_chain_is_found(cleo_session: Session) -> None:
     session = cleo_session
     plan = corner(session)
@@ -271,7 +271,7 @@ def run(root: Path, *arguments: str) -> tuple[int, dict]:
     return status, json.loads(said.getvalue())
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_from_the_command_line(practised: tuple[Path, dict], workspace_root: Path) -> None:
     shutil.copytree(practised[0], workspace_root)
     status, told = run(
