@@ -123,7 +123,7 @@ def broken_workspaces(folder: Path) -> dict[str, Path]:
     }  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=3)
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_a_workspace_that_cannot_be_used_is_named(tell, tmp_path: Path, command: str) -> None:
     picture = tmp_path / "a.png"
@@ -214,7 +214,7 @@ def test_output_never_dies_of_an_encoding(tmp_path: Path, encoding: dict[str, st
     assert process("status", "--workspace", str(root), **encoding).returncode == 0
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=3)
 def test_a_reader_that_goes_and_a_full_disk_end_quietly(nobody_there: Path) -> None:
     words = [sys.executable, "-m", "studio", "presets", "--workspace", str(nobody_there)]
     for extra in ([], ["--json"], ["--help"]):
@@ -230,7 +230,7 @@ def test_a_reader_that_goes_and_a_full_disk_end_quietly(nobody_there: Path) -> N
             assert ended.returncode == 1 and b"space" in ended.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=3)
 def test_ctrl_c_is_told_and_has_its_exit_code(tmp_path: Path) -> None:
     """The studio itself, while it serves."""
     words = [
