@@ -81,7 +81,8 @@ class CardOptions:
 
 
 def plan(session: Session, character_id: str, options: CardOptions) -> Plan:
-    """The 23 shots of a card, for each seed. Raises NotFound for an unknown LoRA."""
+    """The 23 shots of a card, for each seed. Raises NotFound for an unknown LoRA, NotAllowed for one that is there
+    twice."""
     character = session.character(character_id)
     own = loras.stack(session, [(options.lora, options.strength)]) if options.lora else LoraStack()
     version = datasets.following(c.version for c in session.store.all(Card, character=character_id))
@@ -89,7 +90,7 @@ def plan(session: Session, character_id: str, options: CardOptions) -> Plan:
         model_card.CardChoice(
             character=character,
             family=session.family(character.generator),
-            stack=LoraStack(adapters=(*own.adapters, *options.beside.adapters)),
+            stack=loras.together(own, options.beside),
             spec=session.presets.card,
             seed=options.seed,
             seeds=options.seeds,
@@ -100,7 +101,7 @@ def plan(session: Session, character_id: str, options: CardOptions) -> Plan:
 
 
 def submit(session: Session, character_id: str, options: CardOptions) -> Job:
-    """Run a card. Raises NotFound for an unknown LoRA."""
+    """Run a card. Raises what ``plan`` does."""
     lora = loras.get(session, options.lora) if options.lora else None
     made = plan(session, character_id, replace(options, lora=lora.id if lora else ""))
     name = lora.name if lora else "the base model"

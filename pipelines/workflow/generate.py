@@ -32,8 +32,8 @@ class GenerateOptions:
 
 
 def plan(session: Session, character_id: str, options: GenerateOptions) -> Plan:
-    """The plan of a generation; without a shot where enough is good. Raises NotFound for an unknown LoRA, ChoiceError
-    for an unknown scenario or wildcard."""
+    """The plan of a generation; without a shot where enough is good. Raises NotFound for an unknown LoRA, NotAllowed
+    for one that is there twice, ChoiceError for an unknown scenario or wildcard."""
     character = session.character(character_id)
     own = loras.stack(session, [(options.lora, options.strength)]) if options.lora else LoraStack()
     version = datasets.open_version(session, character_id, "synthetic")
@@ -50,7 +50,7 @@ def plan(session: Session, character_id: str, options: GenerateOptions) -> Plan:
             scenarios=options.scenarios,
             prompts=tuple(p.strip() for p in options.prompts if p.strip()),
             lists=wildcards.lists(session, options.prompts),
-            stack=LoraStack(adapters=(*own.adapters, *options.beside.adapters)),
+            stack=loras.together(own, options.beside),
             variants=options.variants,
             count=options.count,
             have=filled(session, character_id) if options.gaps else None,

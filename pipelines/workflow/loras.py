@@ -236,7 +236,7 @@ def by_name(session: Session, name: str) -> LoraRecord:
 
 def stack(session: Session, rows: Iterable[tuple[str, float]], *, used: bool = True) -> LoraStack:
     """A stack of ``(lora id, weight)`` rows. Raises NotFound, and NotAllowed for a weight that is out of bounds and,
-    where it is to be ``used``, for a file that is gone."""
+    where it is to be ``used``, for a file that is gone and a LoRA that is there twice."""
     chosen = [(get(session, lora_id), weight) for lora_id, weight in rows]
     names = titles(session.store.all(LoraRecord))
     adapters = []
@@ -249,7 +249,18 @@ def stack(session: Session, rows: Iterable[tuple[str, float]], *, used: bool = T
             raise NotAllowed(f"The weight of {lora.name} is {wanted(error)}, not {weight}.") from None
         name, asked = names[lora.id], sampling_of(session, lora)
         adapters.append(Adapter(name=name, sha256=lora.id, path=lora.path, weight=weight, sampling=asked))
-    return LoraStack(adapters=tuple(adapters))
+    return together(LoraStack(), LoraStack(adapters=tuple(adapters))) if used else LoraStack(adapters=tuple(adapters))
+
+
+def together(first: LoraStack, second: LoraStack) -> LoraStack:
+    """Two stacks as one. Raises NotAllowed for a LoRA that would be there twice: a model takes an adapter once, with
+    its last weight, and would count that twice."""
+    whole: dict[str, Adapter] = {}
+    for adapter in (*first.adapters, *second.adapters):
+        if adapter.sha256 in whole:
+            raise NotAllowed(f"{adapter.name} is there twice, and a LoRA has one weight: take one of them out.")
+        whole[adapter.sha256] = adapter
+    return LoraStack(adapters=tuple(whole.values()))
 
 
 def catalogued(entries: Iterable[CatalogueEntry], lora: LoraRecord) -> CatalogueEntry | None:
