@@ -218,6 +218,11 @@ class SavedStack(Record):
     off: tuple[str, ...] = ()
     created: datetime = Field(default_factory=now)
 
+    @staticmethod
+    def place(character: str, role: Literal["generator", "editor"], name: str = "") -> str:
+        """The id of a stack."""
+        return f"{character}/{role}/{name}"
+
 
 class CaptionBefore(Frozen):
     """A picture's caption (with ``ImageRecord.caption_whole``) before and after captions were edited together."""

@@ -179,7 +179,7 @@ def _candidate(image: ImageRecord) -> str:
 
 def _enrich_stack(session: Session, character_id: str) -> SavedStack:
     """The stack on Enrich's screen; an empty one where nothing was ever put in."""
-    place = f"{character_id}/editor/"
+    place = SavedStack.place(character_id, "editor")
     return session.store.get(SavedStack, place) or SavedStack(id=place, character=character_id, role="editor")
 
 

@@ -157,7 +157,7 @@ def _stack(session: Session, character: Character, recipe: Recipe, tab: Tab, dra
             draft.lost.append(f"The LoRA {shown(used.name)}: it is not in this workspace.")
         elif not _fits(used.weight):
             draft.lost.append(f"The weight {used.weight:g} of {found.name}: out of bounds here.")
-        elif found.id in {draft.fields.get("lora"), *(id for id, _ in draft.stack)}:
+        elif found.id in [draft.fields.get("lora"), *(id for id, _ in draft.stack)]:
             draft.lost.append(f"{found.name} once more, at {used.weight:g}: a LoRA has one weight here.")
         elif found.id in own and not draft.fields.get("lora"):
             draft.fields |= {"lora": found.id, "strength": used.weight}

@@ -69,7 +69,7 @@ def usable(studio: Studio, role: Role) -> list[LoraRecord]:
 
 
 def _id(studio: Studio, role: Role, name: str = "") -> str:
-    return f"{studio.character_id}/{role}/{name}"
+    return SavedStack.place(studio.character_id, role, name)
 
 
 def draft(studio: Studio, role: Role) -> Draft:

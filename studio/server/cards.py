@@ -1,13 +1,12 @@
 """Model cards: those there are with their rates, and running one."""
 
 from dataclasses import asdict
-from typing import Annotated, NotRequired
+from typing import NotRequired
 from urllib.parse import quote
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Response
 from typing_extensions import TypedDict
 
-from pipelines.domain.bounds import Seed, Tries, Weight
 from pipelines.domain.presets import CardCell
 from pipelines.domain.records import Card, Character, LoraRecord
 from pipelines.domain.stopping import Advice
@@ -15,7 +14,9 @@ from pipelines.practice import reviewer
 from pipelines.workflow import card as cards
 from pipelines.workflow import card_analysis, card_report, datasets, loras, reading, render, rounds
 from pipelines.workflow.card import CardOptions
+from studio.server import card_setup
 from studio.server.captions import JobBegun
+from studio.server.card_setup import CardSetup
 from studio.server.in_words import STILL, Begun, InWords
 from studio.server.shown import for_the_shown
 from studio.server.state import Studio
@@ -67,10 +68,12 @@ class CardSummary(TypedDict):
 
 
 class CardLora(TypedDict):
-    """A LoRA that a card can be run for: the character's ``own``, or another, and of whom."""
+    """A LoRA that a card can be run for: the character's ``own``, or another, and of whom; the ``weight`` it starts
+    with."""
 
     id: str
     name: str
+    weight: float
     origin: str
     own: bool
     whose: str
@@ -99,7 +102,8 @@ class CardAhead(TypedDict):
 class Cards(TypedDict):
     """The cards of the character with their rates, the cells of the benchmark, and the LoRAs it can be run for.
     ``rule``: whether to turn the wheel again. ``report`` and ``unread``: of a practice character. ``reader``: who can
-    read angle and expression off the pictures of a card (``None``: there is no character)."""
+    read angle and expression off the pictures of a card (``None``: there is no character). ``setup``: what the next
+    card is run with; ``generate``: the stack in Generate (ids and weights)."""
 
     report: NotRequired[bool]
     unread: NotRequired[int]
@@ -110,6 +114,8 @@ class Cards(TypedDict):
     ahead: CardAhead
     rule: Advice | None
     reader: ReaderTold | None
+    setup: CardSetup
+    generate: dict[str, float]
 
 
 class CardsCompared(TypedDict):
@@ -145,17 +151,16 @@ def card_routes(studio: Studio) -> APIRouter:
         return told(studio)
 
     @router.post("/cards", dependencies=[for_the_shown(studio)])
-    def run_card(
-        lora: Annotated[str, Body()] = CardOptions.lora,
-        seed: Annotated[Seed | None, Body()] = CardOptions.seed,
-        strength: Annotated[Weight, Body()] = CardOptions.strength,
-        seeds: Annotated[Tries, Body()] = CardOptions.seeds,
-        beside: Annotated[dict[str, Weight] | None, Body()] = None,
-    ) -> Begun:
-        """Run a card; ``beside`` are further LoRAs (ids) with their weights."""
-        rows = loras.stack(studio.session, (beside or {}).items())
-        wanted = CardOptions(lora=lora, seed=seed, strength=strength, seeds=seeds, beside=rows)
+    def run_card(asked: CardSetup) -> Begun:
+        """Run a card; without a LoRA that of the base model."""
+        beside = loras.stack(studio.session, asked.beside.items())
+        wanted = CardOptions(asked.lora or "", asked.strength, asked.seed, beside, asked.seeds)
         return {"job": cards.submit(studio.session, studio.character_id, wanted).id}
+
+    @router.post("/cards/setup", status_code=204, dependencies=[for_the_shown(studio)])
+    def keep_setup(setup: CardSetup) -> None:
+        """Keep what the next card is to be run with."""
+        card_setup.keep(studio, setup, _usable(studio, studio.session.character(studio.character_id)))
 
     return router
 
@@ -209,18 +214,22 @@ def told(studio: Studio) -> Cards:
             "ahead": nothing,
             "rule": None,
             "reader": None,
+            "setup": CardSetup(),
+            "generate": {},
         }
-    made = cards.cards(session, character.id)
+    made, usable = cards.cards(session, character.id), _usable(studio, character)
     return {
         "report": bool(made) and character.practice is not None,
         "unread": len(reviewer.unread(session, character.id)) if made and character.practice is not None else 0,
         "cards": [_card_summary(studio, card) for card in made],
-        "loras": _offered(studio, character),
+        "loras": _offered(studio, usable, character),
         "cells": [_told(c) for c in session.presets.card.cells],
         "seed": session.presets.card.seed,
         "ahead": studio.remembered("card ahead", lambda: _ahead(studio, character)),
         "rule": rounds.stop_rule(session, character.id) if made else None,
         "reader": studio.remembered("card reader", lambda: reader_told(studio)),
+        "setup": card_setup.read(studio, usable),
+        "generate": card_setup.of_generate(studio, usable),
     }
 
 
@@ -241,19 +250,26 @@ def _ahead(studio: Studio, character: Character) -> CardAhead:
     )
 
 
-def _offered(studio: Studio, character: Character) -> list[CardLora]:
+def _usable(studio: Studio, character: Character) -> list[LoraRecord]:
     """The character's own first, each part newest first."""
+    found = loras.usable(studio.session, character.generator)
+    return sorted(found, key=lambda lora: lora.character != character.id)
+
+
+def _offered(studio: Studio, usable: list[LoraRecord], character: Character) -> list[CardLora]:
     names = {c.id: c.name for c in studio.session.store.all(Character)}
-    usable = loras.usable(studio.session, character.generator)
     called = loras.titles(usable)
-    found = [
+    return [
         CardLora(
-            id=x.id, name=called[x.id], origin=x.origin, own=x.character == character.id,
+            id=x.id,
+            name=called[x.id],
+            weight=loras.weight_of(studio.session, x),
+            origin=x.origin,
+            own=x.character == character.id,
             whose="" if x.character in ("", character.id) else names.get(x.character, x.character),
         )
         for x in usable
-    ]  # fmt: skip
-    return sorted(found, key=lambda x: not x["own"])
+    ]
 
 
 def _card_summary(studio: Studio, card: Card) -> CardSummary:

@@ -166,10 +166,11 @@ export interface CardAhead {
   gib: number;
 }
 
-/** A LoRA that a card can be run for: the character's ``own``, or another, and of whom. */
+/** A LoRA that a card can be run for: the character's ``own``, or another, and of whom; the ``weight`` it starts */
 export interface CardLora {
   id: string;
   name: string;
+  weight: number;
   origin: string;
   own: boolean;
   whose: string;
@@ -183,6 +184,15 @@ export interface CardPlace {
   by: string;
   why: string;
   read: string;
+}
+
+/** ``lora``: its id, empty for the base model, ``None`` for the newest of the character's own. ``seed``: ``None`` */
+export interface CardSetup {
+  lora: string | null;
+  strength: number;
+  seed: number | null;
+  seeds: number;
+  beside: Record<string, number>;
 }
 
 /** A card that was run; ``lora`` in words, with its strength and what was beside it, ``lora_id`` empty for the base */
@@ -210,6 +220,8 @@ export interface Cards {
   ahead: CardAhead;
   rule: Advice | null;
   reader: ReaderTold | null;
+  setup: CardSetup;
+  generate: Record<string, number>;
 }
 
 /** Two cards held against each other: cells that are right in the second alone, in the first alone, McNemar's p, and */

@@ -10,6 +10,7 @@ import {
   named,
   noCardWords,
   readerWords,
+  withWords,
 } from "../../studio/web/card/describe.js";
 
 test("a cell says its verdict, who gave it and why", () => {
@@ -69,4 +70,11 @@ test("cards of other seeds are not held against each other without a word, and n
   assert.match(words, /^Card v2: base model \(not judged yet\)\. Other seed \(7, not 3\)/);
   const judged = { ...card, rate: { right: 5, total: 23, open: false } };
   assert.equal(besideWords(judged, card), "Card v2: base model (5 of 23)");
+});
+
+test("what a card is run with beside its LoRA fits one line", () => {
+  assert.equal(withWords([]), "with nothing else");
+  assert.equal(withWords([["grain", 0.5]]), "with grain 0.5");
+  const three = [["grain", 0.5], ["x", 1], ["y", 1]]; // prettier-ignore
+  assert.equal(withWords(three), "with grain 0.5 and 2 more");
 });

@@ -13,8 +13,9 @@ import { openPicture } from "../pictures/open.js";
 import { Doors } from "../wheel/doors.js";
 import { decide, flushDecisions } from "../review/decisions.js";
 import { Poster } from "./poster.js";
-import { Analysis, Choice, Gauge, inline, numberField } from "./parts.js";
-import { besideWords, loraWords, named, noCardWords, ofTry, readerWords } from "./describe.js";
+import { Analysis, Choice, Gauge } from "./parts.js";
+import { Setup } from "./setup.js";
+import { besideWords, named, noCardWords, ofTry, readerWords } from "./describe.js";
 
 /** @import { CardPlace, CardSummary, Cards, CardsCompared, FailedCells } from "../types.js" */
 /** @import { PosterCell } from "./poster.js" */
@@ -53,11 +54,11 @@ class ModelCard {
     this.character = "";
     this.version = "";
     this.against = "";
-    /** @type {string | null} the LoRA that the user has chosen ("": the base model); until then the newest is offered */
-    this.chosen = null;
-    this.lora = new Choice("card-lora", "LoRA", (id) => (this.chosen = id));
-    this.seed = h("input", { id: "card-seed", type: "number", "aria-label": "Seed", min: "0" });
-    this.numbers = this.numberFields();
+    /** what was set last is kept last, though an earlier request is late */
+    this.kept = Promise.resolve();
+    this.setup = new Setup((setup) => {
+      this.kept = this.kept.then(() => attempt(() => post("/cards/setup", setup)));
+    });
     this.tries = new Choice("card-try", "Try", (shownTry) => this.change({ shownTry: Number(shownTry) }));
     this.tries.field.hidden = true;
     this.shownTry = 0;
@@ -94,13 +95,6 @@ class ModelCard {
     root.append(this.bar(), this.ahead, head, this.compared, this.reader.words, this.analysis.node, this.posters);
   }
 
-  numberFields() {
-    return {
-      strength: numberField("card-strength", "Strength", { min: "0", max: "2", step: "0.05", value: "1" }),
-      seeds: numberField("card-seeds", "Seeds", { min: "1", max: "16", step: "1", value: "1" }),
-    };
-  }
-
   bar() {
     const left = [
       this.versions.field,
@@ -113,12 +107,7 @@ class ModelCard {
       this.report,
       this.look,
     ];
-    const numbers = [
-      inline("Strength", this.numbers.strength),
-      inline("Seed", this.seed),
-      inline("Seeds", this.numbers.seeds),
-    ];
-    const right = [this.lora.field, numbers, this.get, this.run];
+    const right = [this.setup.nodes, this.get, this.run];
     return h("div", { class: "card-bar" }, left, h("span", { class: "grow" }), right);
   }
 
@@ -168,7 +157,6 @@ class ModelCard {
     const asked = /** @type {Cards | null | undefined} */ (await this.askCards("/cards"));
     const list = asked === null ? this.list : asked;
     if (!list) return;
-    if (this.seed.value === "") this.seed.value = String(list.seed);
     this.list = list;
     this.paint(list);
   }
@@ -180,7 +168,8 @@ class ModelCard {
   follow(character) {
     if (character === this.character) return;
     this.run.disabled = true;
-    [this.list, this.chosen, this.version, this.against] = [null, null, "", ""];
+    [this.list, this.version, this.against] = [null, "", ""];
+    this.setup.forget();
     this.character = character;
   }
 
@@ -192,11 +181,7 @@ class ModelCard {
 
   start() {
     return attempt(async () => {
-      const seed = this.seed.value === "" ? null : Number(this.seed.value);
-      const [strength, seeds] = [this.numbers.strength, this.numbers.seeds].map(({ value }) =>
-        value === "" ? 1 : Number(value),
-      );
-      await post("/cards", { lora: this.lora.node.value, seed, strength, seeds });
+      await post("/cards", this.setup.value);
       this.version = "";
       poll();
     });
@@ -338,24 +323,14 @@ class ModelCard {
   }
 
   /**
-   * What was chosen stays; else the character's own newest is offered, never another's.
-   * @param {Cards["loras"]} loras
-   */
-  paintLoras(loras) {
-    const usable = loras.map((x) => /** @type {[string, string]} */ ([x.id, loraWords(x)]));
-    const there = this.chosen === "" || loras.some((x) => x.id === this.chosen);
-    const offered = loras.find((x) => x.own)?.id ?? "";
-    this.lora.fill([["", "Base model"], ...usable], there ? (this.chosen ?? "") : offered);
-  }
-
-  /**
    * @param {Cards} list
    * @param {CardSummary | undefined} shown
    * @param {CardSummary | undefined} other
    */
-  paintBar({ cards, loras, report, unread }, shown, other) {
+  paintBar(list, shown, other) {
+    const { cards, report, unread } = list;
     const entry = (/** @type {CardSummary} */ card) => /** @type {[string, string]} */ ([card.version, named(card)]);
-    this.paintLoras(loras);
+    this.setup.paint(list);
     this.versions.fill(cards.map(entry), shown?.version ?? "");
     this.beside.fill([["", "nothing"], ...cards.filter((c) => c !== shown).map(entry)], other?.version ?? "");
     const seeds = shown?.rate.seeds ?? 1;

@@ -37,6 +37,16 @@ export function loraWords({ name, whose }) {
 }
 
 /**
+ * What a card is run with beside its own LoRA.
+ * @param {[name: string, weight: number][]} rows
+ */
+export function withWords(rows) {
+  const [first, ...more] = rows;
+  if (!first) return "with nothing else";
+  return `with ${first[0]} ${first[1]}${more.length ? ` and ${more.length} more` : ""}`;
+}
+
+/**
  * A card as one of its tries shows it.
  * @param {CardSummary} card
  * @param {number} at from 0, the first
