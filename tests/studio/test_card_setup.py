@@ -97,3 +97,18 @@ def test_loras_beside_are_ticked_kept_and_run(page: Page, served: Served, three:
     with page.expect_request(lambda request: request.method == "POST" and request.url.endswith("/cards")):
         page.click("#card-run")
     assert [(x["lora"], x["beside"]) for x in sent] == [(OWN, {LIGHT: 0.7, GRAIN: 0.4})]
+
+
+def test_nothing_is_set_before_it_is_known_what_was(page: Page, served: Served, three: None) -> None:
+    held: list[Route] = []
+    page.route("**/cards", lambda route: held.append(route))
+    choices.write(served.studio.session.workspace.root, "ada", "model_card", {"strength": 0.6})
+    unset = page.locator("[inert] > label > #card-strength")
+    with page.expect_request("**/cards"):
+        page.click("#tab-model_card-button")
+    expect(unset).to_be_attached()
+    held.pop().continue_()
+    expect(page.locator("#card-strength")).to_have_value("0.6")
+    expect(unset).not_to_be_attached()
+    for route in held:  # asked again meanwhile
+        route.continue_()

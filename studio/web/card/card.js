@@ -107,7 +107,7 @@ class ModelCard {
       this.report,
       this.look,
     ];
-    const right = [this.setup.nodes, this.get, this.run];
+    const right = [this.setup.node, this.get, this.run];
     return h("div", { class: "card-bar" }, left, h("span", { class: "grow" }), right);
   }
 

@@ -114,18 +114,17 @@ export class Setup {
     this.seeds = numberField("card-seeds", "Seeds", { min: "1", max: "16", step: "1" });
     for (const node of [this.strength, this.seed, this.seeds]) node.onchange = changed;
     this.beside = new Beside(changed);
-  }
-
-  get nodes() {
     const [strength, seed, seeds] = [this.strength, this.seed, this.seeds].map((node) =>
       inline(node.getAttribute("aria-label") ?? "", node),
     );
-    return [this.lora.field, strength, this.beside.node, seed, seeds];
+    this.node = h("span", { class: "card-setup" }, this.lora.field, strength, this.beside.node, seed, seeds);
+    this.forget();
   }
 
-  /** Another character: nothing of what was set for the last one is true of it. */
+  /** Nothing can be set before it is known what was: for a start, and for another character. */
   forget() {
     this.chosen = this.list = null;
+    this.node.inert = true;
   }
 
   /**
@@ -135,6 +134,7 @@ export class Setup {
   paint(list) {
     if (!this.list) this.fill(list.setup, list.seed);
     this.list = list;
+    this.node.inert = false;
     const { loras, generate } = list;
     const usable = loras.map((x) => /** @type {[string, string]} */ ([x.id, loraWords(x)]));
     const there = this.chosen === "" || loras.some((x) => x.id === this.chosen);
