@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from studio_helpers import api_routes
 from tab_helpers import on_page
 
@@ -67,7 +67,10 @@ def test_a_second_window_chose_another(page: Page, studio: Studio, put: Put) -> 
     page.click("#tab-review-button")
     page.click("#review-gate-synthetic")
     expect(page.locator("#review-filter")).to_be_enabled(timeout=60_000)
-    page.route("**/status", lambda route: None)  # this window does not hear of it yet
+    held: list[Route] = []
+    page.route("**/status", lambda route: held.append(route))  # this window does not hear of it yet
+    while not held:  # one is asked at a time: none is on its way any more
+        page.wait_for_timeout(50)
     studio.choose(characters.create(studio.session, "Bo", may_use=True).id)
     page.click("#review-filter")
     expect(page.locator(".toast", has_text=STALE)).to_be_visible(timeout=60_000)
