@@ -249,7 +249,8 @@ def stack(session: Session, rows: Iterable[tuple[str, float]], *, used: bool = T
             raise NotAllowed(f"The weight of {lora.name} is {wanted(error)}, not {weight}.") from None
         name, asked = names[lora.id], sampling_of(session, lora)
         adapters.append(Adapter(name=name, sha256=lora.id, path=lora.path, weight=weight, sampling=asked))
-    return together(LoraStack(), LoraStack(adapters=tuple(adapters))) if used else LoraStack(adapters=tuple(adapters))
+    whole = LoraStack(adapters=tuple(adapters))
+    return together(LoraStack(), whole) if used else whole
 
 
 def together(first: LoraStack, second: LoraStack) -> LoraStack:

@@ -46,9 +46,8 @@ def keep(studio: Studio, setup: CardSetup, offered: list[LoraRecord]) -> None:
 def of_generate(studio: Studio, offered: list[LoraRecord]) -> dict[str, float]:
     """The ticked rows of Generate's stack (ids and weights)."""
     saved = studio.session.store.get(SavedStack, SavedStack.place(studio.character_id, "generator"))
-    there = {lora.id for lora in offered}
-    used = saved.stack.adapters if saved else ()
-    return {a.sha256: a.weight for a in used if saved and a.sha256 in there and a.sha256 not in saved.off}
+    there = {lora.id for lora in offered} - set(saved.off if saved else ())
+    return {a.sha256: a.weight for a in (saved.stack.adapters if saved else ()) if a.sha256 in there}
 
 
 def _newest(studio: Studio, offered: list[LoraRecord]) -> str:

@@ -14,6 +14,8 @@ class Beside {
   /** @param {() => void} changed */
   constructor(changed) {
     this.changed = changed;
+    /** @type {CardLora[]} */
+    this.there = [];
     /** @type {Record<string, number>} weights by id of those that are ticked */
     this.weights = {};
     this.summary = h("summary", {});
@@ -42,12 +44,11 @@ class Beside {
     if (print === this.print) return;
     this.print = print;
     const taken = Object.entries(generate).filter(([id]) => loras.some((lora) => lora.id === id));
-    const take = () => {
+    const asThere = h("button", { type: "button", class: "fb quiet", id: "card-stack-generate" }, "As in Generate");
+    asThere.onclick = () => {
       this.set(Object.fromEntries(taken));
       this.changed();
     };
-    const asThere = h("button", { type: "button", class: "fb quiet", id: "card-stack-generate" }, "As in Generate");
-    asThere.onclick = take;
     asThere.hidden = !taken.length;
     const none = h("p", { class: "dim" }, "No other LoRA for this model is here. Generate takes files in.");
     put(this.rows, loras.length ? loras.map((lora) => this.row(lora)) : none, asThere);
@@ -58,18 +59,14 @@ class Beside {
     const { id } = lora;
     const ticked = id in this.weights;
     const tick = h("input", { type: "checkbox", checked: ticked });
-    const weight = numberField("", `Weight of ${lora.name}`, {
-      ...WEIGHTS,
-      value: String(this.weights[id] ?? lora.weight),
-    });
-    weight.removeAttribute("id");
+    const value = String(this.weights[id] ?? lora.weight);
+    const weight = h("input", { type: "number", "aria-label": `Weight of ${lora.name}`, ...WEIGHTS, value });
     weight.disabled = !ticked;
     const read = () => {
       weight.disabled = !tick.checked;
       const others = Object.entries(this.weights).filter(([other]) => other !== id);
       const said = weight.value === "" ? lora.weight : Number(weight.value);
       this.weights = Object.fromEntries(tick.checked ? [...others, [id, said]] : others);
-      this.words();
       this.changed();
     };
     tick.onchange = weight.onchange = read;
@@ -84,12 +81,12 @@ class Beside {
 
   /** Those that are ticked and can be had. */
   get value() {
-    const there = new Set((this.there ?? []).map(({ id }) => id));
+    const there = new Set(this.there.map(({ id }) => id));
     return Object.fromEntries(Object.entries(this.weights).filter(([id]) => there.has(id)));
   }
 
   words() {
-    const names = new Map((this.there ?? []).map((lora) => [lora.id, loraWords(lora)]));
+    const names = new Map(this.there.map((lora) => [lora.id, loraWords(lora)]));
     this.summary.textContent = withWords(Object.entries(this.value).map(([id, w]) => [names.get(id) ?? "", w]));
   }
 }
