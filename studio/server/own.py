@@ -65,5 +65,5 @@ def own(studio: Studio) -> FastAPI:
         start.workspace_routes(studio),
         presets.preset_routes(studio),
     ):
-        app.include_router(router)
+        app.router.routes.extend(router.routes)  # included, each would be analysed anew at the first request
     return app
