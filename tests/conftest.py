@@ -78,9 +78,11 @@ def costs(item: pytest.Item) -> float:
 
 def pytest_collection_finish() -> None:
     """What the modules of all tests hold (torch, transformers, Gradio) is there to stay: it is not looked through each
-    time that memory is tidied up, which was half of what the tests of a whole run took."""
+    time that memory is tidied up, which was half of what the tests of a whole run took. What is made anew for each
+    test, Gradio's page above all, is looked through less often: that was an eighth of what was left."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +95,21 @@ def away_from_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
         if name.startswith("FLENWHEEL_"):
             monkeypatch.delenv(name)
     yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workers_by_fork() -> Iterator[None]:
+    """A worker needn't import torch again that a process beside the tests has imported; see ``warm_workers``."""
+    if sys.platform != "linux":
+        yield
+        return
+    from warm_workers import Nursery
+
+    nursery = Nursery()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipelines.queue.worker_process.subprocess", nursery)
+        yield
+    nursery.close()
 
 
 @pytest.fixture(scope="session")

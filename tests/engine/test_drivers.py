@@ -136,6 +136,7 @@ def test_the_sizes_of_an_editors_inputs_are_set_for_the_shot_and_restored(reside
         assert before == (edit_module.CONDITION_IMAGE_SIZE, edit_module.VAE_IMAGE_SIZE)
 
 
+@pytest.mark.slow
 def test_steps_are_counted_and_previews_show_the_picture_to_come(resident: Resident) -> None:
     for name in (FLUX, QWEN):
         wanted, sources = shot_of(name, steps=4, width=320, height=160)

@@ -95,6 +95,7 @@ def test_a_line_that_breaks_is_taken_up_where_it_broke(served: Served, tmp_path:
     assert len(starts) == 5 and starts[0] == 0 and starts == sorted(starts) and served.sent < len(BIG) + 2**20
 
 
+@pytest.mark.slow(seconds=5)
 def test_a_server_that_never_answers_whole_is_told_and_what_came_stays(served: Served, tmp_path: Path) -> None:
     served.breaks = [1_000_000] + [0] * 50
     with pytest.raises(CannotFetch, match="What has arrived stays"):

@@ -180,6 +180,7 @@ def test_app_killed_in_mid_job_leaves_no_worker_and_goes_on_after_restart(app, w
         queue.close()
 
 
+@pytest.mark.slow(seconds=5)
 def test_a_worker_between_two_steps_or_idle_dies_with_its_app(app) -> None:
     for requests in ([scripted_plan("wait:300", version="v1")], [scripted_plan("a", version="v2")]):
         victim = app(*requests)

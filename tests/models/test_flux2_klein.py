@@ -352,6 +352,7 @@ def test_noise_levels_are_shifted_as_the_pipeline_shifts_them(bench: KleinBench)
     assert mu == pytest.approx(compute_empirical_mu(4096, FAMILY.defaults.steps))
 
 
+@pytest.mark.slow(seconds=6)
 @pytest.mark.parametrize("alpha", [4, 2.5])
 @pytest.mark.parametrize("target", TARGETS)
 def test_trained_exported_and_read_again_it_gives_the_trainers_picture(

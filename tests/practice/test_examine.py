@@ -47,6 +47,7 @@ def pictures(seed: int) -> dict[str, Image.Image]:
     return {name: Image.fromarray(p) for name, p in zip(VIEWS, pixels, strict=True)}
 
 
+@pytest.mark.slow
 def test_true_renders_are_called_what_they_are(
     session: Session, cleo: CharacterRecord, put, few_strangers: None
 ) -> None:

@@ -277,6 +277,7 @@ def ends(job: Job) -> Iterator[dict[str, str]]:
     yield from (shot["purpose"]["labels"] for shot in plan["shots"] if Shot.model_validate(shot).id not in begun)
 
 
+@pytest.mark.slow(seconds=13)
 def test_what_failed_on_the_card_is_edited_anew_and_learnt_from(workspace_root: Path) -> None:
     heard: list[dict[str, Any]] = []
     with at(workspace_root) as session:

@@ -354,6 +354,7 @@ def test_a_job_that_may_not_begin_is_not_put_in(guarded: tuple[JobQueue, Doorman
     assert store.revision == before and jobs.status().queued == []
 
 
+@pytest.mark.slow(seconds=5)
 def test_jobs_are_asked_about_again_at_their_turn_and_the_next_goes_on(
     guarded: tuple[JobQueue, Doorman], store: Store
 ) -> None:

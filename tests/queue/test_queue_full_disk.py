@@ -82,6 +82,7 @@ def test_full_from_the_end_of_a_job_on_and_never_again_empty_in_this_session(
         jobs.close()
 
 
+@pytest.mark.slow(seconds=4)
 def test_room_comes_back_while_nothing_is_to_be_done(
     jobs: JobQueue, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

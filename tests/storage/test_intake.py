@@ -374,6 +374,7 @@ def test_huge_files_are_not_even_read(take: Any, tmp_path: Path, monkeypatch: py
         take(b"x" * 10_001, "huge.png")
 
 
+@pytest.mark.slow(seconds=4)
 def test_a_png_whose_texts_unpack_to_gigabytes_is_refused(take: Any) -> None:
     bomb = b"Comment\0\0" + zlib.compress(b"\0" * 200_000_000)
     data = file(photo())

@@ -161,7 +161,8 @@ USED = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("width", [1280, pytest.param(1024, marks=pytest.mark.slow)])
+@pytest.mark.slow(seconds=30)
+@pytest.mark.parametrize("width", [1280, 1024])
 def test_a_problem_covers_nothing_that_is_used_and_leaves(put: Put, page: Page, modules: None, width: int) -> None:
     put("enriched", verdict="right", score=0.8)
     page.set_viewport_size({"width": width, "height": 768})
@@ -262,6 +263,7 @@ def test_ctrl_enter_runs_the_open_tab_and_nothing_that_is_off(put: Put, page: Pa
     assert page.evaluate("window.ran") == 1
 
 
+@pytest.mark.slow
 def test_the_card_is_not_run_before_it_is_known_what_there_is(page: Page, served: Served) -> None:
     """A quick click ran the base model's card: the list of LoRAs was not there yet, or was one of before."""
     run, held = page.locator("#card-run"), []

@@ -99,6 +99,7 @@ def nameless(nodes: list[dict[str, Any]], page: Page) -> list[str]:
     return found
 
 
+@pytest.mark.slow(seconds=16)
 def test_everything_that_can_be_used_has_a_name(
     filled: None, page: Page, tree: Callable[[], list[dict[str, Any]]]
 ) -> None:

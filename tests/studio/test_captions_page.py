@@ -5,6 +5,7 @@ import json
 import zipfile
 from collections.abc import Callable
 
+import pytest
 from fastapi.testclient import TestClient
 from playwright.sync_api import Page, expect
 from studio_helpers import NASTY, Served
@@ -51,6 +52,7 @@ def test_a_kind_is_changed_by_its_route(client: TestClient, studio: Studio) -> N
     assert client.post("/characters/ada", json={"kind": "a, b"}).status_code >= 400
 
 
+@pytest.mark.slow
 def test_tags_by_keys_and_taken_back(page: Page, served: Served, put: Put) -> None:
     image = put("source")
     page.locator("#enrich-tags").click(timeout=SLOW)

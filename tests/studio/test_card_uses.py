@@ -80,6 +80,7 @@ def test_on_the_command_line(studio: Studio, two: None, tmp_path: Path) -> None:
     assert status != 0 and "no card v7" in told["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_what_was_set_last_is_what_is_planned_though_an_earlier_request_is_late(
     page: Page, served: Served, two: None, put: Put
@@ -117,6 +118,7 @@ def test_what_was_set_last_is_what_is_planned_though_an_earlier_request_is_late(
     assert not any(kept[name] for name in kept if name.startswith("axis/"))
 
 
+@pytest.mark.slow
 def test_failed_cells_become_chains_by_a_click(page: Page, served: Served, two: None, put: Put) -> None:
     """Alone: of all that is ticked at first every source took its share, and of that four tries."""
     sources.tag(served.studio.session, put("source").id, angle="front", expression="neutral")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from fastapi.testclient import TestClient
 from playwright.sync_api import Page, expect
 from studio_helpers import Served
@@ -51,6 +52,7 @@ def test_a_step_of_a_chain_shows_all_that_it_came_from(client: TestClient, studi
     assert item["reference"] == source.id, "held against a source, not against a step"
 
 
+@pytest.mark.slow(seconds=6)
 def test_a_click_is_not_lost_when_the_grid_is_drawn_anew_under_it(page: Page, served: Served, put: Put) -> None:
     """What a tick would make arrived between the press and the release, and the cell that was pressed was gone:
     nothing heard of the click."""
@@ -66,6 +68,7 @@ def test_a_click_is_not_lost_when_the_grid_is_drawn_anew_under_it(page: Page, se
     expect(page.locator("#enrich-chains textarea")).to_have_value(CORNER)
 
 
+@pytest.mark.slow(seconds=14)
 def test_a_click_on_an_empty_corner_plans_a_chain(page: Page, served: Served, put: Put) -> None:
     sources.tag(served.studio.session, put("source").id, angle="front", expression="neutral")
     page.click("#tab-enrich-button")

@@ -239,6 +239,7 @@ def test_presets_of_ones_own_are_begun_listed_and_their_errors_told(run: Any, wo
     assert answer["models"]["mine"]["found"]
 
 
+@pytest.mark.slow
 def test_doctor_says_who_tells_faces_on_a_fresh_machine(workspace_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(workspace_root / "nobody"))
     report = doctor.examine(workspace_root)

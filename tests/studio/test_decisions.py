@@ -117,6 +117,7 @@ def tries(put: Put) -> list[ImageRecord]:
     return [put("enriched", sources=(source.ref,), cell="front/sad", verdict="right", score=0.8) for _ in range(4)]
 
 
+@pytest.mark.slow
 def test_the_answer_wins_over_what_the_page_expected(put: Put, page: Page, served: Served) -> None:
     image = put("synthetic", verdict="wrong", score=0.1)
     store = served.studio.session.store

@@ -52,6 +52,7 @@ def test_a_folder_comes_in_with_its_captions(client: TestClient, studio: Studio,
     assert nothing.status_code == 404 and "nothing to take in" in nothing.json()["detail"]
 
 
+@pytest.mark.slow
 def test_a_folder_is_chosen_in_the_page(page: Page, served: Served, tmp_path: Path) -> None:
     folder(tmp_path)
     page.locator("#folder-input").set_input_files(tmp_path / "ada", timeout=SLOW)

@@ -44,6 +44,7 @@ def test_an_entry_of_the_catalogue_by_its_button(page: Page, served: Any, files:
     assert lora.catalogue == "multiple-angles"
 
 
+@pytest.mark.slow(seconds=7)
 def test_a_place_that_is_written_is_looked_up_again_when_it_changes(page: Page, files: Files) -> None:
     page.click("#tab-survey-button")
     page.locator("#survey-get").click(timeout=SLOW)

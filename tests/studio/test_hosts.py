@@ -183,6 +183,7 @@ def answers(url: str) -> httpx.Response | None:
         return None
 
 
+@pytest.mark.slow(seconds=13)
 def test_every_address_that_is_told_works(tmp_path: Path) -> None:
     """The first thing tried by who opens a studio to the network: the address it told."""
     with flenwheel("--host", "0.0.0.0", "--port", "0", workspace=tmp_path / "w") as told:

@@ -65,6 +65,7 @@ def test_the_matrix_rates_by_key_swaps_and_goes_blind(
     assert {d.where for d in served.studio.session.store.decisions(first.id)} == {"survey"}
 
 
+@pytest.mark.slow
 def test_nothing_on_the_page_leads_who_rates_blind(put: Put, page: Page, served: Served) -> None:
     """Not an opened picture, not the averages, not what machines say."""
     source = put("source")
@@ -106,6 +107,7 @@ def test_nothing_on_the_page_leads_who_rates_blind(put: Put, page: Page, served:
     expect(matrix.locator(".identity")).to_have_count(2)
 
 
+@pytest.mark.slow
 def test_a_wide_matrix_holds_what_is_in_sight_and_arrows_lead_on(put: Put, page: Page, served: Served) -> None:
     """40 stacks: the pictures of the last come when they are scrolled to or gone to, those of the first leave."""
     source, store = put("source"), served.studio.session.store

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 from playwright.sync_api import Page, expect
 from studio_helpers import NASTY, Served
@@ -47,6 +48,7 @@ def test_the_command_line_notes_and_tells(studio: Studio, run: Any) -> None:
     assert run("loras", "--note", "x")[0] != 0 and run("loras", "nobody", "--note", "x")[0] != 0
 
 
+@pytest.mark.slow(seconds=14)
 def test_stars_and_a_note_are_kept_by_clicks_and_stand_after_a_reload(page: Page, served: Served) -> None:
     page.click("#tab-survey-button")
     entry = page.locator("#survey-catalogue .entry[data-key=mini-angles]")

@@ -52,6 +52,7 @@ def shown(page: Page, served: Served, tmp_path: Path) -> Page:
     return page
 
 
+@pytest.mark.slow(seconds=27)
 def test_every_tab_says_what_is_missing_with_sizes(shown: Page, served: Served) -> None:
     made = served.studio.session.character("eileen")
     assert (made.generator, made.editor) == ("flux1-dev", "qwen-image-edit-2509")

@@ -28,6 +28,7 @@ def eventually(page: Page, check: Callable[[], bool]) -> None:
     pytest.fail("it did not come true within 20 s")
 
 
+@pytest.mark.slow(seconds=5)
 def test_what_a_page_is_made_of_is_the_same_until_its_parts_change(served: Served) -> None:
     one, same = page_of(served.studio), page_of(served.studio)
     assert made_of(one) == made_of(same) == served.studio.page
@@ -42,6 +43,7 @@ def pictures(put: Put) -> list[ImageRecord]:
     return [put("enriched", sources=(source.ref,), cell=f"front/{n}", verdict="right", score=0.8) for n in range(6)]
 
 
+@pytest.mark.slow(seconds=14)
 def test_a_character_is_made_in_the_header(page: Page, served: Served) -> None:
     expect(page.locator("#workspace-name")).to_have_text(served.studio.session.workspace.root.name)
     page.click("#new-character")
@@ -64,6 +66,7 @@ def test_a_character_is_made_in_the_header(page: Page, served: Served) -> None:
         expect(page.locator(f"#tab-{tab}-button")).to_have_attribute("aria-selected", "true")
 
 
+@pytest.mark.slow
 def test_a_page_that_was_made_otherwise_loads_itself_anew(page: Page, served: Served) -> None:
     """Its values would be read by the handlers of others: the studio was started again, of another version or with
     other presets."""
@@ -75,6 +78,7 @@ def test_a_page_that_was_made_otherwise_loads_itself_anew(page: Page, served: Se
     assert page.evaluate("fetch('facts').then((answer) => answer.json())")["page"] == "0" * 20 != known
 
 
+@pytest.mark.slow(seconds=16)
 def test_names_prompts_and_file_names_reach_the_page_as_text(
     pictures: list[ImageRecord], page: Page, served: Served
 ) -> None:
@@ -110,6 +114,7 @@ def test_review_by_keyboard(pictures: list[ImageRecord], page: Page, served: Ser
     assert all(event.who == "human" for p in pictures for event in store.decisions(p.id))
 
 
+@pytest.mark.slow(seconds=13)
 def test_fast_keys_are_not_dropped(put: Put, page: Page, served: Served) -> None:
     made = [put("enriched", cell=f"front/{n}") for n in range(40)]
     page.click("#tab-review-button")
@@ -119,6 +124,7 @@ def test_fast_keys_are_not_dropped(put: Put, page: Page, served: Served) -> None
     eventually(page, lambda: labels(served, made) == ["reject", "good"] * 20)
 
 
+@pytest.mark.slow
 def test_nothing_moves_when_one_decides(pictures: list[ImageRecord], page: Page) -> None:
     page.click("#tab-review-button")
     expect(page.locator("#review-position")).to_have_text("1 of 6")
@@ -132,6 +138,7 @@ def test_nothing_moves_when_one_decides(pictures: list[ImageRecord], page: Page)
         assert page.evaluate(places) == before, key
 
 
+@pytest.mark.slow
 def test_decisions_outlive_a_studio_that_does_not_answer(
     pictures: list[ImageRecord], page: Page, served: Served
 ) -> None:
@@ -160,6 +167,7 @@ def test_keys_while_typing_are_text(pictures: list[ImageRecord], page: Page, ser
     eventually(page, lambda: labels(served, pictures)[0] == "needs_correction")
 
 
+@pytest.mark.slow
 def test_loading_forgets_neither_the_filter_nor_the_place(pictures: list[ImageRecord], page: Page) -> None:
     held: list[Route] = []
     asked = re.compile(r"/review\?gate=")

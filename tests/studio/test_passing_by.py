@@ -99,6 +99,7 @@ def values(page: Page, tab: str) -> list[list[Any]]:
     return page.evaluate(VALUES, f"#tab-{tab}")
 
 
+@pytest.mark.slow(seconds=28)
 def test_who_passes_by_a_field_changes_nothing(line: list[Queue], told: Studio, page: Page, served: Served) -> None:
     answered = Answered(page, line)
     for tab in TABS:

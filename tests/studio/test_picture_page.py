@@ -84,6 +84,7 @@ def test_one_thing_is_varied_over_the_route_within_its_bounds(client: TestClient
         assert client.post(f"/picture/{image.id}/vary-one", json={"name": name, "values": values}).status_code == 422
 
 
+@pytest.mark.slow
 def test_an_open_picture_is_judged_and_left_by_keys(put: Put, page: Page, served: Served) -> None:
     images = [put("synthetic") for _ in range(3)]
     page.click("#tab-generate-button")

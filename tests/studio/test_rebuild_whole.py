@@ -141,6 +141,7 @@ def test_a_snapshot_of_long_ago_is_brought_up_to_the_present(root: Path) -> None
     assert in_use(root)["ada"]["train"] == used["ada"]["train"]
 
 
+@pytest.mark.slow(seconds=5)
 def test_a_characters_folder_alone_becomes_the_character_in_another_workspace(root: Path, tmp_path: Path) -> None:
     with open_session(root) as session:
         lora = next(x for x in session.store.all(LoraRecord) if x.name == "mine")

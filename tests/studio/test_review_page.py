@@ -99,6 +99,7 @@ def test_the_command_line_decides_on_many_and_takes_back(studio: Studio, put: Pu
     assert run("review", "--keep-one", "nobody")[0] != 0
 
 
+@pytest.mark.slow(seconds=16)
 def test_review_by_keyboard_from_a_selection_to_a_second_look(put: Put, page: Page, served: Served) -> None:
     """It opens on the gate that has something open; a selection is one step, also after a reload."""
     images = [put("synthetic", cell=f"front/{e}", verdict="right", score=0.8) for e in ("sad", "angry") * 6]

@@ -62,6 +62,7 @@ def test_the_line_of_another_character_sorts_nothing_out(studio: Studio, put: Pu
         generate.sort_out(studio, on_page(generate.build, studio), GenerateForm(histogram=line))
 
 
+@pytest.mark.slow(seconds=7)
 def test_a_second_window_chose_another(page: Page, studio: Studio, put: Put) -> None:
     put("synthetic", verdict="wrong", score=0.1)
     page.click("#tab-review-button")

@@ -69,6 +69,7 @@ def test_everything_is_on_screen_without_scrolling(empty: Page) -> None:
         assert last["x"] + last["width"] <= width
 
 
+@pytest.mark.slow(seconds=6)
 def test_nothing_jumps_away_when_the_models_have_been_looked_up(empty: Page) -> None:
     held: list[Route] = []
     empty.route("**/models", lambda route: held.append(route))

@@ -15,6 +15,7 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pressed", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGINT, signal.SIGINT]])
 def test_the_end_is_no_error_though_a_page_listens(tmp_path: Path, pressed: list[signal.Signals]) -> None:
     """A page keeps lines open on which it hears of answers; that they are cut is the end, and no traceback. ``uv run``

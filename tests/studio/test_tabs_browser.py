@@ -62,6 +62,7 @@ def test_hostile_names_and_captions_stay_text(page: Page, served: Served, put: P
     assert page.evaluate("window.pwned") is None
 
 
+@pytest.mark.slow
 def test_ticking_sources_changes_what_would_be_made(page: Page, served: Served, put: Put) -> None:
     first, _ = put("source"), put("source")
     make = page.locator("#enrich-make")
@@ -71,6 +72,7 @@ def test_ticking_sources_changes_what_would_be_made(page: Page, served: Served, 
     expect(page.locator("#enrich-plan")).to_contain_text("4 pictures")
 
 
+@pytest.mark.slow
 def test_a_source_that_comes_while_another_is_left_out_keeps_its_tick(page: Page, served: Served, put: Put) -> None:
     """The answer that brings it was asked for before the click, and is put right by it."""
     first = put("source")
@@ -88,6 +90,7 @@ def test_a_source_that_comes_while_another_is_left_out_keeps_its_tick(page: Page
     expect(page.locator("#survey-plan")).to_contain_text("1 picture", timeout=SLOW)
 
 
+@pytest.mark.slow(seconds=13)
 def test_a_page_whose_line_broke_comes_back_by_itself(page: Page, put: Put) -> None:
     """Gradio lets nothing through any more then, until it finds the studio there again and loads the page anew."""
     page.route("**/queue/join*", lambda route: route.abort())
@@ -98,6 +101,7 @@ def test_a_page_whose_line_broke_comes_back_by_itself(page: Page, put: Put) -> N
     expect(page.locator("#enrich-sources .tick input")).to_have_count(1, timeout=SLOW)
 
 
+@pytest.mark.slow(seconds=14)
 def test_a_tab_takes_no_click_before_it_shows_what_was_set_for_the_character(page: Page, put: Put) -> None:
     """What was set is on its way, and would take the click back."""
     put("source")
@@ -119,6 +123,7 @@ def test_a_tab_takes_no_click_before_it_shows_what_was_set_for_the_character(pag
     expect(front).to_be_checked()
 
 
+@pytest.mark.slow(seconds=14)
 def test_what_arrives_makes_the_open_tab_work_and_the_others_when_they_are_opened(
     page: Page, served: Served, put: Put
 ) -> None:
@@ -147,6 +152,7 @@ def test_what_arrives_makes_the_open_tab_work_and_the_others_when_they_are_opene
     assert told == ["enrich", "survey", "train", "generate", "enrich", "enrich", "train"]
 
 
+@pytest.mark.slow
 def test_the_best_are_picked_for_the_next_training_and_a_click_leaves_one_out(
     page: Page, served: Served, put: Put
 ) -> None:
@@ -173,6 +179,7 @@ def test_the_best_are_picked_for_the_next_training_and_a_click_leaves_one_out(
     expect(tiles).to_have_count(2)
 
 
+@pytest.mark.slow
 def test_in_review_a_key_says_what_a_picture_shows_and_the_keys_go_on(page: Page, served: Served, put: Put) -> None:
     source = put("source")
     asked = {"axis": "angle", "value": "profile-left", "angle": "profile-left", "expression": "neutral"}
@@ -247,6 +254,7 @@ def test_two_ticks_in_a_row_both_count(page: Page, served: Served, put: Put) -> 
     assert names == {"mini-angles", "mini-relight"}
 
 
+@pytest.mark.slow(seconds=7)
 def test_the_cut_line_is_moved_by_keys_and_by_dragging(page: Page, served: Served, put: Put) -> None:
     made = [put("synthetic", score=score, verdict="wrong") for score in (0.2, 0.4, 0.6, 0.8)]
     session = served.studio.session

@@ -42,6 +42,7 @@ def said(page: Page, words: str) -> None:
     expect(page.locator("#unsent")).to_contain_text(words, timeout=SLOW)
 
 
+@pytest.mark.slow(seconds=13)
 def test_what_two_pages_decide_while_the_studio_is_down_all_arrives(
     studio: Studio, put: Callable[..., ImageRecord], context: BrowserContext
 ) -> None:

@@ -129,6 +129,7 @@ HIDDEN: tuple[Callable[[dict[str, Any]], Any], ...] = (
 )
 
 
+@pytest.mark.slow(seconds=5)
 def test_a_file_hidden_in_a_value_is_found(web: httpx.Client, served: Served, secret: Path) -> None:
     """One event for every kind of input."""
     seen: dict[str, tuple[dict[str, Any], int]] = {}
@@ -245,6 +246,7 @@ def test_doors_of_gradio_that_the_page_does_not_use_are_closed(web: httpx.Client
             assert SECRET not in answer.content
 
 
+@pytest.mark.slow(seconds=4)
 def test_events_cannot_be_called_past_the_queue(web: httpx.Client, served: Served, secret: Path) -> None:
     for event in events(web):
         data = [file_object(secret)] * len(event["inputs"])
@@ -322,6 +324,7 @@ def test_gradios_own_files_are_all_that_its_folders_give(served: Served, secret:
         connection.close()
 
 
+@pytest.mark.slow(seconds=4)
 def test_the_page_names_no_place_on_the_disk(web: httpx.Client, served: Served) -> None:
     root = served.studio.session.workspace.root
     for path in ("/", "/config", "/status", "/ui/page.js"):

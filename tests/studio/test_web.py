@@ -151,6 +151,7 @@ def test_elements_hold_text_and_never_markup(page: Page, modules: None) -> None:
     }
 
 
+@pytest.mark.slow(seconds=5)
 def test_an_island_that_fails_leaves_the_others_as_they_are(browser: Browser, served: Served) -> None:
     page = browser.new_page()
     without = joined.script(WEB / "studio.js").replace('painted("meter"', 'painted("none"')

@@ -84,6 +84,7 @@ def test_the_studio_renders_it_like_any_lora(bench: Bench, target: str) -> None:
     assert np.abs(rendered - sample).max() == 0
 
 
+@pytest.mark.slow(seconds=4)
 def test_loras_kept_for_rendering_are_not_disturbed_by_a_training(bench: Bench) -> None:
     driver = bench.driver("character")
     result, _ = bench.train(bench.request(steps=2, learning_rate=3e-2))

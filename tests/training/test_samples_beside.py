@@ -37,6 +37,7 @@ def sampled(bench: Bench, events: list[Any]) -> np.ndarray:
     return np.asarray(Image.open(bench.workspace.path(path)).convert("RGB")).astype(int)
 
 
+@pytest.mark.slow(seconds=4)
 def test_a_sample_shows_what_the_finished_lora_gives_beside_the_other(bench: Bench, quick: Shot) -> None:
     request = bench.request("editor", folder="quick", learning_rate=2e-2, samples=(quick,), steps=4, save_every=4)
     result, events = bench.train(request)
@@ -48,6 +49,7 @@ def test_a_sample_shows_what_the_finished_lora_gives_beside_the_other(bench: Ben
     assert [a.name for a in record.shot.stack.adapters] == ["quick"] and record.shot.steps == 2  # its recipe is true
 
 
+@pytest.mark.slow
 def test_samples_with_another_lora_change_nothing_of_what_is_learnt(bench: Bench, quick: Shot) -> None:
     often = {"steps": 4, "save_every": 4, "sample_every": 1, "learning_rate": 2e-2}
     with_it, _ = bench.train(bench.request("editor", folder="with", name="x", samples=(quick,), **often))

@@ -34,6 +34,7 @@ def test_every_side_keeps_a_pictures_aspect_and_the_models_grid(name: str, aspec
         assert 1 - multiple / min(made) <= off <= 1 + multiple / min(made)
 
 
+@pytest.mark.slow(seconds=5)
 def test_a_picture_is_seen_at_each_side_in_its_own_aspect(bench: Bench) -> None:
     tall = bench.paint(5, (96, 128))
     items = (bench.item(0), bench.item(1, image=tall.ref))
@@ -60,6 +61,7 @@ def test_one_side_draws_as_ever(bench: Bench) -> None:
     assert fingerprint(bench.request()) != fingerprint(bench.request(ema=0.9))
 
 
+@pytest.mark.slow(seconds=6)
 def test_the_average_is_what_is_kept_and_a_resumed_run_has_the_same(bench: Bench) -> None:
     whole, halved, last = (
         bench.request(folder=name, ema=decay) for name, decay in (("whole", 0.9), ("halved", 0.9), ("last", 0.0))

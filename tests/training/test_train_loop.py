@@ -128,6 +128,7 @@ def test_a_batch_costs_what_its_examples_cost_one_by_one(bench: Bench, target: s
         assert single[0] != pytest.approx(single[1], rel=0.01)
 
 
+@pytest.mark.slow
 def test_pictures_of_different_shape_and_text_share_a_batch(bench: Bench) -> None:
     tall = bench.paint(5, (64, 128))
     items = (bench.item(0, "editor"), bench.item(0, "editor", image=tall.ref, caption="ohwx_char"))
@@ -145,6 +146,7 @@ def test_a_dropped_caption_is_replaced_by_the_empty_one(bench: Bench) -> None:
         assert float(loss.of(example, sigma, noise)) != float(loss.of(example, sigma, noise, dropped=True))
 
 
+@pytest.mark.slow(seconds=6)
 def test_a_head_phase_trains_on_heads_alone(bench: Bench) -> None:
     phases = (Phase(name="head", share=1, focus="head"),)
     body = bench.item(1, "editor", focus="body")
@@ -215,6 +217,7 @@ def test_cancel_stops_within_one_step_and_leaves_a_checkpoint(bench: Bench) -> N
     assert not bench.workspace.path(f"{request.folder}/ada_v1.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_cancel_within_a_sample_picture(bench: Bench) -> None:
     stop = CancelAt("sample", 0)
     request = bench.request("editor", steps=4, save_every=50, sample_every=2, samples=(bench.shot("editor"),))
@@ -235,6 +238,7 @@ def test_cancel_while_pictures_are_encoded(bench: Bench) -> None:
     assert NAME not in getattr(bench.driver("editor").pipe.transformer, "peft_config", {})
 
 
+@pytest.mark.slow
 def test_samples_are_made_as_often_as_asked_and_show_the_training(bench: Bench) -> None:
     shots = (bench.shot("editor", seed=1), bench.shot("editor", seed=2))
     request = bench.request("editor", sample_every=3, samples=shots, learning_rate=2e-2)
@@ -268,6 +272,7 @@ def test_the_base_is_left_as_it_was(bench: Bench) -> None:
     assert not any(p.requires_grad for p in transformer.parameters())
 
 
+@pytest.mark.slow(seconds=5)
 def test_the_seed_decides(bench: Bench) -> None:
     curves = [
         curve(bench.train(bench.request("editor", folder=f"f{n}", steps=2, seed=s))[1]) for n, s in enumerate((1, 1, 2))
@@ -341,6 +346,7 @@ def test_what_will_not_fit_is_refused_before_anything_loads(bench: Bench, models
     assert not resident.loads
 
 
+@pytest.mark.slow(seconds=5)
 def test_running_out_of_memory_is_told_in_words(bench: Bench) -> None:
     def run_out(event: Event) -> None:
         if event.type == "progress" and event.done == 4:

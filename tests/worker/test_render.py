@@ -63,6 +63,7 @@ def of(kind: type, events: list[Any]) -> list[Any]:
     return [e for e in events if isinstance(e, kind)]
 
 
+@pytest.mark.slow(seconds=5)
 def test_two_families_and_moving_sliders_load_each_once(
     resident: Resident, events: list, workspace: Workspace, models_dir: Path
 ) -> None:

@@ -116,6 +116,7 @@ def facenet_bench(root) -> Bench:
     return Bench(root, facenet_weights=root / WEIGHTS)
 
 
+@pytest.mark.slow(seconds=5)
 def test_a_face_recogniser_measures_faces_and_nothing_else(tmp_path):
     bench = facenet_bench(tmp_path)
     sources = [bench.save(c) for c in crops(3)]

@@ -182,6 +182,7 @@ def test_on_the_command_line(practised: tuple[Path, dict], workspace_root: Path)
         assert cli.main([*asked[:4], "--edit", "clothes/formal"]) == 1
 
 
+@pytest.mark.slow(seconds=20)
 def test_the_practice_world_says_what_it_cannot_show(cleo_session: Session) -> None:
     with pytest.raises(ChoiceError, match="cannot show clothes/formal"):
         angry(cleo_session, edits=("clothes/formal",))

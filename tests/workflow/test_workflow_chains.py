@@ -88,6 +88,7 @@ def freeze(session: Session, plan: Plan) -> None:
     session.store.put(version.model_copy(update={"frozen": True}))
 
 
+@pytest.mark.slow(seconds=23)
 def test_what_an_earlier_version_holds_is_not_made_again_and_chains_go_on_from_it(cleo_session: Session) -> None:
     session = cleo_session
     begun = corner(session)
