@@ -1,6 +1,5 @@
-"""LoRA layouts x (FLUX.1, Qwen-Image-Edit), one of each kind at the true block counts, the others at so many that their
-numbers have two digits: a file lands wholly, with the output of the dense difference, or is refused in words. The table
-in docs/lora-files.md is held by this."""
+"""LoRA layouts x (FLUX.1, Qwen-Image-Edit) at their true block counts: a file lands wholly, with the output of the
+dense difference, or is refused in words. The table in docs/lora-files.md is held by this."""
 
 import copy
 from functools import cache
@@ -23,11 +22,7 @@ from pipelines.models.lora_files import LoraRefused, inspect
 ROPE = (4, 6, 6)
 
 
-FLUX_BLOCKS, QWEN_BLOCKS = (19, 38), 60
-SOME = 11
-
-
-def flux(double: int, single: int) -> dict[str, nn.Module]:
+def flux() -> dict[str, nn.Module]:
     torch.manual_seed(0)
     clip = CLIPTextConfig(
         hidden_size=8, intermediate_size=16, num_hidden_layers=3, num_attention_heads=2, vocab_size=32,
@@ -36,7 +31,7 @@ def flux(double: int, single: int) -> dict[str, nn.Module]:
     t5 = T5Config(d_model=12, d_ff=20, d_kv=4, num_heads=2, num_layers=3, vocab_size=32, feed_forward_proj="gated-gelu")
     return {
         "transformer": FluxTransformer2DModel(
-            in_channels=8, num_layers=double, num_single_layers=single, attention_head_dim=16, num_attention_heads=1,
+            in_channels=8, num_layers=19, num_single_layers=38, attention_head_dim=16, num_attention_heads=1,
             joint_attention_dim=12, pooled_projection_dim=8, guidance_embeds=True, axes_dims_rope=ROPE,
         ),
         "text_encoder": CLIPTextModel(clip),
@@ -44,10 +39,10 @@ def flux(double: int, single: int) -> dict[str, nn.Module]:
     }  # fmt: skip
 
 
-def qwen(blocks: int) -> dict[str, nn.Module]:
+def qwen() -> dict[str, nn.Module]:
     torch.manual_seed(0)
     made = QwenImageTransformer2DModel(
-        in_channels=8, out_channels=2, num_layers=blocks, attention_head_dim=16, num_attention_heads=1,
+        in_channels=8, out_channels=2, num_layers=60, attention_head_dim=16, num_attention_heads=1,
         joint_attention_dim=12, axes_dims_rope=ROPE,
     )  # fmt: skip
     return {"transformer": made}
@@ -57,10 +52,13 @@ PRESETS = {"flux": "flux1-dev", "qwen": "qwen-image-edit-2509"}
 
 
 @cache
-def base_parts(base: str, whole: bool) -> dict[str, nn.Module]:
-    if base == "flux":
-        return flux(*FLUX_BLOCKS if whole else (SOME, SOME))
-    return qwen(QWEN_BLOCKS if whole else SOME)
+def base_parts(base: str) -> dict[str, nn.Module]:
+    return {"flux": flux, "qwen": qwen}[base]()
+
+
+@cache
+def plain_of(base: str) -> list[torch.Tensor]:
+    return seen(base_parts(base))
 
 
 @torch.no_grad()
@@ -112,9 +110,9 @@ def dense(parts: dict[str, nn.Module], file: File) -> dict[str, nn.Module]:
     return changed
 
 
-def rig(base: str, parts: dict[str, nn.Module]) -> Any:
+def rig(base: str) -> Any:
     """What a loaded driver is to the adapters: its family and the parts of its pipeline."""
-    pipe = SimpleNamespace(**copy.deepcopy(parts))
+    pipe = SimpleNamespace(**copy.deepcopy(base_parts(base)))
     return SimpleNamespace(family=family(PRESETS[base]), pipe=pipe, shelf=None, text_adapters=())
 
 
@@ -135,27 +133,26 @@ ALWAYS = {
     "flux: kohya", "flux: OneTrainer, split", "flux: DoRA, PEFT", "flux: LoKr", "flux: XLabs", "flux: DoRA of inputs",
     "qwen: musubi", "qwen: Lightning", "qwen: DoRA of inputs",
 }  # fmt: skip
-"""One of each kind, at the true block counts; the others are slow together, not each."""
+"""One of each kind; the others are slow together, not each."""
 
 
 def cases() -> list[Any]:
     named = [(f"{base}: {name}", base, make) for base, name, make in CASES]
-    slow = pytest.mark.slow(seconds=3)
-    return [pytest.param(b, m, n in ALWAYS, id=n, marks=() if n in ALWAYS else slow) for n, b, m in named]
+    return [pytest.param(b, m, id=n, marks=() if n in ALWAYS else pytest.mark.slow) for n, b, m in named]
 
 
 def test_those_that_are_always_tried_are_among_them() -> None:
     assert {f"{base}: {name}" for base, name, _ in CASES} >= ALWAYS
 
 
-@pytest.mark.parametrize(("base", "make", "whole"), cases())
-def test_a_layout_lands_wholly_or_is_refused_in_words(base: str, make: Layout, whole: bool, tmp_path: Path) -> None:
-    parts = base_parts(base, whole)
+@pytest.mark.parametrize(("base", "make"), cases())
+def test_a_layout_lands_wholly_or_is_refused_in_words(base: str, make: Layout, tmp_path: Path) -> None:
+    parts = base_parts(base)
     file = make(model_of(parts))
     path = tmp_path / "a.safetensors"
     save_file({k: t.contiguous() for k, t in file.tensors.items()}, path)
-    driver = rig(base, parts)
-    plain = seen(parts)
+    driver = rig(base)
+    plain = plain_of(base)
     if file.refused:
         with pytest.raises(LoraRefused, match=file.refused):
             adapters.load(driver, path, "a0")
