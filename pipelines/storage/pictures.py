@@ -3,12 +3,12 @@
 import hashlib
 import io
 import json
+import struct
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
-from pydantic import ValidationError
+from PIL import ExifTags, Image
 
 from pipelines.domain import recipes
 from pipelines.domain.records import ImageRecord
@@ -138,17 +138,38 @@ def read_recipe(path: Path, relative: str = "") -> ImageRecord | None:
         raise migrations.MadeByNewer(
             f"{relative or path.name} was made by a newer FLENwheel: {error}. It was left as it is. Update FLENwheel."
         ) from error
-    except (OSError, SyntaxError, ValueError, TypeError, UnidentifiedImageError, ValidationError):
+    except (OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError):
         return None
 
 
 def texts(path: Path) -> dict[str, str]:
-    """The texts that stand in a PNG, by their names; none for what is no PNG. The pixels are not decoded."""
+    """The texts that stand in a PNG, JPEG or WebP, by their names; none for what is none of these. What is called
+    ``parameters`` in a PNG of A1111 or SwarmUI is the EXIF comment of its others; ComfyUI's WebP has its graph, behind
+    ``prompt:``, in a field of EXIF. The pixels are not decoded."""
     try:
-        with Image.open(path, formats=["PNG"]) as image:
-            return {str(name): text for name, text in image.info.items() if isinstance(text, str)}
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
+        with Image.open(path, formats=["PNG", "JPEG", "WEBP"]) as image:
+            found = {str(name): text for name, text in image.info.items() if isinstance(text, str)}
+            exif = Image.Exif() if image.format == "PNG" else image.getexif()  # a PNG's may stand behind its pixels
+            told = [value for value in exif.values() if isinstance(value, str)]
+            comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
         return {}
+    prefixed = (text.partition(":") for text in told)
+    return {name: text for name, _, text in prefixed if name == "prompt"} | _as_parameters(comment) | found
+
+
+def _as_parameters(comment: object) -> dict[str, str]:
+    """An EXIF comment: eight bytes say how it is written (EXIF 2.3, table 9); of UTF-16 the zeros say which way
+    round."""
+    if isinstance(comment, str):
+        return {"parameters": comment}
+    if not isinstance(comment, bytes):
+        return {}
+    code, text = comment[:8], comment[8:]
+    if code.startswith(b"UNICODE"):
+        encoding = "utf-16-be" if text[::2].count(0) > text[1::2].count(0) else "utf-16-le"
+        return {"parameters": text.decode(encoding, "replace")}
+    return {"parameters": text.decode("utf-8", "replace")}
 
 
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"

@@ -10,6 +10,7 @@ from pipelines.domain import recipes
 from pipelines.domain.base import Frozen
 from pipelines.domain.bounds import Guidance, Seed, Steps, Weight, fits
 from pipelines.domain.faults import shown
+from pipelines.domain.foreign_recipes import READERS
 from pipelines.domain.recipes import HASH, Recipe, UsedLora
 from pipelines.domain.records import Character, LoraRecord
 from pipelines.domain.shots import THEN
@@ -48,14 +49,14 @@ class _Draft:
 
 
 def of_file(path: Path) -> Recipe:
-    """The recipe in a PNG: ours, that of A1111's web UI, or of ComfyUI. Its pixels are not looked at. Raises NotAllowed
-    for a file without one, MadeByNewer for one of a newer FLENwheel."""
+    """The recipe in a picture: ours in a PNG, or that of another program (``foreign_recipes``) in a PNG, JPEG or WebP.
+    Its pixels are not looked at. Raises NotAllowed for a file without one, MadeByNewer for one of a newer FLENwheel."""
     if record := pictures.read_recipe(path):
         if record.shot is None:
             raise NotAllowed(NO_RECIPE)
         return recipes.of_shot(record.shot)
     texts = pictures.texts(path)
-    for name, read in (("parameters", recipes.of_parameters), ("prompt", recipes.of_comfy)):
+    for name, read in READERS:
         try:
             if name in texts:
                 return read(texts[name])

@@ -36,12 +36,14 @@ def again(options: argparse.Namespace) -> Answer:
 
 def recipe_options(p: argparse.ArgumentParser) -> None:
     """What ``recipe`` takes."""
-    p.add_argument("file", type=file, help="a PNG of FLENwheel, A1111's web UI or ComfyUI")
+    p.add_argument(
+        "file", type=file, help="a PNG of FLENwheel, or a picture of A1111 or Forge, ComfyUI, SwarmUI or InvokeAI"
+    )
 
 
 @command
 def recipe(options: argparse.Namespace) -> Answer:
-    """What a PNG tells of how it was made, and what of it the character's tab takes. Reads only."""
+    """What a picture tells of how it was made, and what of it the character's tab takes. Reads only."""
     found = recipes.of_file(options.file)
     with in_session(options, read_only=True) as session:
         taken = recipes.settings(session, character_of(session, options).id, found)

@@ -153,7 +153,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "recipe": (
         again_command.recipe,
-        "what a PNG tells of how it was made, and what of it is taken here",
+        "what a picture tells of how it was made, and what of it is taken here",
         again_command.recipe_options,
     ),
     "train": (commands.train, "train the next version of a LoRA", commands.train_options),

@@ -37,12 +37,12 @@ def recipe_routes(studio: Studio) -> APIRouter:
 
     @router.post("/recipe", dependencies=[for_the_shown(studio)])
     def from_file(file: Annotated[UploadFile, File()]) -> Restored:
-        """The settings that a PNG carries, ours or another program's. It is read as text; nothing is run by it."""
+        """The settings that a picture carries, ours or another program's. It is read as text; nothing is run by it."""
         data = file.file.read(LARGEST + 1)
         if len(data) > LARGEST:
             raise ValueError(f"That file is larger than {LARGEST // 1024**2} MB.")
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "dropped.png"
+            path = Path(folder) / "dropped"
             write_durably(path, data, sync=False)
             recipe = recipes.of_file(path)
         return _use(studio, recipe)

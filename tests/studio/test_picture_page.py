@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin
 from playwright.sync_api import Page, expect
 from studio_helpers import NASTY, NOTHING_WAITS, Served
 
@@ -26,6 +26,15 @@ def png(**texts: str) -> bytes:
         told.add_itxt(name, text)
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, "PNG", pnginfo=told)
+    return buffer.getvalue()
+
+
+def jpeg(comment: str) -> bytes:
+    """With a comment as A1111 writes it."""
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"UNICODE\0" + comment.encode("utf-16-be")
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG", exif=exif)
     return buffer.getvalue()
 
 
@@ -106,16 +115,16 @@ def test_an_open_picture_is_judged_and_left_by_keys(put: Put, page: Page, served
 
 
 @pytest.mark.slow
-def test_a_png_dropped_on_the_page_fills_generate(put: Put, page: Page) -> None:
+def test_a_picture_dropped_on_the_page_fills_generate(put: Put, page: Page) -> None:
     text = f"{NASTY} on a roof\nSteps: 7, CFG scale: 2, Seed: 5, Size: 64x64"
     page.click("#tab-generate-button")
     page.wait_for_selector("#generate-prompts textarea", timeout=SLOW)
-    data = base64.b64encode(png(parameters=text)).decode()
+    data = base64.b64encode(jpeg(text)).decode()
     page.evaluate(
         """(data) => {
           const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
           const transfer = new DataTransfer();
-          transfer.items.add(new File([bytes], "a.png", { type: "image/png" }));
+          transfer.items.add(new File([bytes], "a.jpg", { type: "image/jpeg" }));
           const drop = new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true });
           document.getElementById("generate-results").dispatchEvent(drop);
         }""",

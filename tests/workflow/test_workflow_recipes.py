@@ -1,12 +1,13 @@
-"""Settings of a picture are put into a tab again: ours, A1111's and ComfyUI's; what cannot be set is named in words."""
+"""Settings of a picture are put into a tab again, ours and other programs'; what cannot be set is named in words."""
 
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin
 
 from pipelines.domain import recipes as domain
 from pipelines.domain.records import LoraRecord
@@ -150,6 +151,129 @@ def test_a_graph_is_read_from_its_sampler_back(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (found.width, found.height, found.model) == (512, 768, "flux.safetensors")
     assert found.loras == (domain.UsedLora(name="ada", weight=0.7),)
+
+
+FORGE = """ohwx on a roof
+Steps: 20, Sampler: Euler, Schedule type: Simple, CFG scale: 1, Distilled CFG Scale: 3.5, Seed: 7, Size: 832x1216, \
+Model: flux1-dev, Version: f2.0"""
+SWARM = {
+    "sui_image_params": {
+        "prompt": "ohwx on a roof", "model": "Flux/flux1-dev-fp8", "seed": 305223794, "steps": 25, "cfgscale": 1.0,
+        "fluxguidancescale": 2.5, "aspectratio": "1:1", "width": 1024, "height": 768, "sampler": "euler",
+        "scheduler": "simple", "negativeprompt": "", "loras": ["people/ada", "grain"], "loraweights": ["0.9", "1"],
+    },
+    "sui_extra_data": {"date": "2025-08-07"},
+}  # fmt: skip
+INVOKE = {
+    "generation_mode": "flux_txt2img", "positive_prompt": "ohwx on a roof", "width": 1360, "height": 768, "seed": 3,
+    "steps": 30, "guidance": 4, "cfg_scale": 1, "scheduler": "euler", "model": {"name": "FLUX Dev", "base": "flux"},
+    "loras": [
+        {"model": {"key": "k", "hash": "blake3:aa", "name": "ada", "base": "flux", "type": "lora"}, "weight": 0.75},
+        {"lora": {"model_name": "old", "base_model": "flux"}},
+    ],
+}  # fmt: skip
+
+
+def test_the_guidance_of_flux_is_the_distilled_one(tmp_path: Path) -> None:
+    """Forge writes both; the other is 1, unless somebody made it work beside, which has no place here."""
+    found = recipes.of_file(png(tmp_path / "f.png", parameters=FORGE))
+    assert found.guidance == 3.5 and found.others == ("Sampler: Euler", "Schedule type: Simple")
+    both = recipes.of_file(png(tmp_path / "b.png", parameters=FORGE.replace("CFG scale: 1,", "CFG scale: 2,")))
+    assert both.guidance == 3.5 and both.others[0] == "CFG scale: 2"
+    graph = json.loads(json.dumps(GRAPH)) | {
+        "7": {"class_type": "FluxGuidance", "inputs": {"guidance": 4, "conditioning": ["3", 0]}}
+    }
+    graph["6"]["inputs"]["positive"] = ["7", 0]
+    comfy = recipes.of_file(png(tmp_path / "c.png", prompt=json.dumps(graph)))
+    assert comfy.guidance == 4 and "CFG scale: 3.5" in comfy.others
+
+
+def test_a_prompt_that_is_zeroed_out_is_none(tmp_path: Path) -> None:
+    """As ComfyUI's own templates for FLUX Kontext and Qwen-Image-Edit make the negative prompt, of the positive one."""
+    graph = json.loads(json.dumps(GRAPH))
+    graph["4"] = {"class_type": "ConditioningZeroOut", "inputs": {"conditioning": ["3", 0]}}
+    found = recipes.of_file(png(tmp_path / "z.png", prompt=json.dumps(graph)))
+    assert (found.prompt, found.negative_prompt) == ("a cat on a roof", "")
+
+
+def test_a_picture_of_swarmui_is_read(tmp_path: Path) -> None:
+    found = recipes.of_file(png(tmp_path / "s.png", parameters=json.dumps(SWARM)))
+    assert (found.made_by, found.prompt, found.model) == ("SwarmUI", "ohwx on a roof", "Flux/flux1-dev-fp8")
+    assert (found.seed, found.steps, found.guidance, found.width, found.height) == (305223794, 25, 2.5, 1024, 768)
+    assert found.loras == (domain.UsedLora(name="ada", weight=0.9), domain.UsedLora(name="grain"))
+    assert found.others == ("sampler: euler", "scheduler: simple")
+    told = SWARM["sui_image_params"]
+    bare = {k: v for k, v in told.items() if k != "fluxguidancescale"} | {"loras": "people/ada", "loraweights": "x"}
+    found = recipes.of_file(png(tmp_path / "t.png", parameters=json.dumps({"sui_image_params": bare})))
+    assert found.guidance is None, "FLUX's own was left as it is"
+    assert found.loras == (domain.UsedLora(name="ada"),)
+
+
+def test_a_picture_of_invokeai_is_read(tmp_path: Path) -> None:
+    found = recipes.of_file(png(tmp_path / "i.png", invokeai_metadata=json.dumps(INVOKE)))
+    assert (found.made_by, found.prompt, found.model) == ("InvokeAI", "ohwx on a roof", "FLUX Dev")
+    assert (found.seed, found.steps, found.guidance, found.width, found.height) == (3, 30, 4, 1360, 768)
+    assert found.loras == (domain.UsedLora(name="ada", weight=0.75), domain.UsedLora(name="old"))
+    assert found.others == ("scheduler: euler",)
+
+
+def commented(path: Path, comment: bytes, **fields: str) -> Path:
+    """A JPEG or WebP with an EXIF comment, and with fields of the first directory (``Make``, ``Model``)."""
+    exif = Image.Exif()
+    if comment:
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
+    for name, text in fields.items():
+        exif[ExifTags.Base[name]] = text
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(path, exif=exif)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp"])
+@pytest.mark.parametrize(
+    ("code", "encoding"),
+    [
+        (b"UNICODE\0", "utf-16-be"),  # A1111, by piexif
+        (b"UNICODE\0", "utf-16-le"),  # SwarmUI, by ImageSharp
+        (b"ASCII\0\0\0", "ascii"),
+        (b"\0" * 8, "utf-8"),
+    ],
+)
+def test_a_comment_in_exif_is_read(tmp_path: Path, suffix: str, code: bytes, encoding: str) -> None:
+    text = A1111 if encoding == "ascii" else A1111.replace("a cat", "eine Kätzin")
+    found = recipes.of_file(commented(tmp_path / f"a.{suffix}", code + text.encode(encoding)))
+    assert ("cat" if encoding == "ascii" else "Kätzin") in found.prompt and (found.seed, found.steps) == (1234567, 28)
+    swarm = recipes.of_file(commented(tmp_path / f"s.{suffix}", code + json.dumps(SWARM).encode(encoding)))
+    assert (swarm.made_by, swarm.seed) == ("SwarmUI", 305223794)
+
+
+def test_a_graph_in_exif_is_read(tmp_path: Path) -> None:
+    found = recipes.of_file(
+        commented(tmp_path / "c.webp", b"", Model=f"prompt:{json.dumps(GRAPH)}", Make="workflow:{}")
+    )
+    assert (found.made_by, found.seed) == ("ComfyUI", 99)
+
+
+def test_odd_files_and_odd_settings_are_no_error(tmp_path: Path) -> None:
+    huge = bytearray(png(tmp_path / "huge.png", parameters=A1111).read_bytes())
+    huge[16:24] = (60_000).to_bytes(4, "big") * 2
+    huge[29:33] = zlib.crc32(huge[12:29]).to_bytes(4, "big")
+    (tmp_path / "huge.png").write_bytes(huge)
+    odd = [
+        tmp_path / "huge.png",
+        commented(tmp_path / "odd.jpg", b"UNICODE\0\xd8"),
+        commented(tmp_path / "cut.jpg", b"UNI"),
+        png(tmp_path / "s.png", parameters='{"sui_image_params": []}'),
+        png(tmp_path / "i.png", invokeai_metadata="[1]"),
+    ]
+    for path in odd:
+        with pytest.raises(NotAllowed, match="nothing to restore"):
+            recipes.of_file(path)
+    loras = {"loras": [1, {"model": 5}, {"model": {"name": ["x"]}}, {"lora": {"model_name": "a"}, "weight": "much"}]}
+    found = recipes.of_file(png(tmp_path / "o.png", invokeai_metadata=json.dumps(INVOKE | loras | {"model": "x"})))
+    assert found.loras == (domain.UsedLora(name="a"),) and found.model == ""
+    params = {"prompt": 5, "loras": {"a": 1}, "loraweights": [1, 2], "seed": "many", "cfgscale": None}
+    found = recipes.of_file(png(tmp_path / "p.png", parameters=json.dumps({"sui_image_params": params})))
+    assert (found.prompt, found.loras, found.seed, found.guidance) == ("5", (), None, None)
 
 
 def test_what_is_no_recipe_is_refused_in_words(tmp_path: Path) -> None:

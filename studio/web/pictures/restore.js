@@ -1,5 +1,5 @@
 // @ts-check
-/** Settings of a picture are put into a tab again: of one that is open, or of a PNG that is dropped on the page. */
+/** Settings of a picture are put into a tab again: of one that is open, or of a file that is dropped on the page. */
 
 import { h } from "../core/dom.js";
 import { post } from "../core/net.js";
@@ -11,6 +11,8 @@ import { attempt, button, dialog } from "../core/ui.js";
 const TITLES = { generate: "Generate", enrich: "Enrich" };
 /** Where something else takes what is dropped. */
 const TAKEN = "input, textarea, [data-testid], dialog";
+/** What may tell how it was made. */
+const TYPES = new Set(["image/png", "image/jpeg", "image/webp"]);
 
 /**
  * A tab is filled anew from what is kept for it.
@@ -51,23 +53,23 @@ function openRestored({ tab, restored, lost }) {
 }
 
 /**
- * The one PNG that is dropped where nothing else takes it.
+ * The one picture that is dropped where nothing else takes it.
  * @param {DragEvent} event
  */
-function droppedPng(event) {
+function droppedPicture(event) {
   const files = [...(event.dataTransfer?.files ?? [])];
   const taken = event.defaultPrevented || (event.target instanceof Element && event.target.closest(TAKEN));
-  const png = files.length === 1 && (files[0].type === "image/png" || /\.png$/i.test(files[0].name));
-  return !taken && png ? files[0] : null;
+  const telling = files.length === 1 && (TYPES.has(files[0].type) || /\.(png|jpe?g|webp)$/i.test(files[0].name));
+  return !taken && telling ? files[0] : null;
 }
 
-/** A PNG that is dropped on a tab restores its settings. */
+/** A picture that is dropped on a tab restores its settings. */
 export function restoreDropped() {
   document.addEventListener("dragover", (event) => {
     if (event.dataTransfer?.types.includes("Files")) event.preventDefault(); // else the browser opens the file
   });
   document.addEventListener("drop", (event) => {
-    const file = droppedPng(event);
+    const file = droppedPicture(event);
     if (event.dataTransfer?.files.length) event.preventDefault();
     if (!file) return;
     const form = new FormData();
