@@ -71,7 +71,7 @@ def of_comfy(text: str) -> Recipe:
     """The recipe in the graph of a ComfyUI picture (its ``prompt`` text): what its first sampler is fed with. Raises
     ValueError for a text that is none."""
     nodes = {k: n for k, n in _object(text).items() if _is_node(n)}
-    sampler = next((n["inputs"] for n in nodes.values() if n["class_type"] in SAMPLERS), None)
+    sampler = _sampler(nodes)
     if sampler is None:
         raise ValueError("That graph has no sampler that is known here: it is no recipe.")
     guider = _nearest(nodes, sampler.get("guider"), "conditioning", "positive") or sampler
@@ -92,6 +92,13 @@ def of_comfy(text: str) -> Recipe:
         loras=tuple(loras),
         others=(*_named(_sampling(nodes, sampler)), *beside, *others),
     )
+
+
+def _sampler(nodes: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The inputs of ComfyUI's own first sampler; else of the first node that has steps and a seed, as others' have."""
+    own = (n["inputs"] for n in nodes.values() if n["class_type"] in SAMPLERS)
+    others = (n["inputs"] for n in nodes.values() if "steps" in n["inputs"] and {"seed", "noise_seed"} & {*n["inputs"]})
+    return next(own, None) or next(others, None)
 
 
 def _sampling(nodes: Mapping[str, Any], sampler: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

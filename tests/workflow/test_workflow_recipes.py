@@ -188,6 +188,13 @@ def test_the_guidance_of_flux_is_the_distilled_one(tmp_path: Path) -> None:
     assert comfy.guidance == 4 and "CFG scale: 3.5" in comfy.others
 
 
+def test_a_sampler_of_somebody_elses_is_known_by_its_inputs(tmp_path: Path) -> None:
+    graph = json.loads(json.dumps(GRAPH))
+    graph["6"]["class_type"] = "KSampler (Efficient)"
+    found = recipes.of_file(png(tmp_path / "e.png", prompt=json.dumps(graph)))
+    assert found == recipes.of_file(png(tmp_path / "c.png", prompt=json.dumps(GRAPH)))
+
+
 def test_a_prompt_that_is_zeroed_out_is_none(tmp_path: Path) -> None:
     """As ComfyUI's own templates for FLUX Kontext and Qwen-Image-Edit make the negative prompt, of the positive one."""
     graph = json.loads(json.dumps(GRAPH))
