@@ -164,6 +164,7 @@ def empty(*shape: int, dtype: torch.dtype = torch.bfloat16) -> torch.Tensor:
     return torch.empty(shape, dtype=dtype, device="meta")
 
 
+@pytest.mark.slow(seconds=4)
 def test_denoising_flux_takes_no_more_than_is_foretold(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
     put_in_card(monkeypatch)
     arguments = {
@@ -177,6 +178,7 @@ def test_denoising_flux_takes_no_more_than_is_foretold(monkeypatch: pytest.Monke
     assert found.peak / GIB <= foretold("flux1-dev", workspace, "denoise", width=1024, height=1024)
 
 
+@pytest.mark.slow(seconds=7)
 def test_denoising_an_edit_takes_no_more_than_is_foretold(
     monkeypatch: pytest.MonkeyPatch, workspace: Workspace
 ) -> None:

@@ -125,6 +125,7 @@ def test_flux_from_comfyui_files_draws_the_same_picture(
     assert bool(copy.manifest.notes) == (kind == "Q4_0")
 
 
+@pytest.mark.slow(seconds=3)
 @pytest.mark.parametrize(("kind", "most"), [("bf16", 0.0), ("fp8_scaled", 20.0), ("Q8_0", 12.0)])
 def test_qwen_from_comfyui_files_draws_the_same_picture(
     kind: str, most: float, tmp_path: Path, workspace: Workspace, stock: dict[str, Image.Image]

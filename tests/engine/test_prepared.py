@@ -212,6 +212,7 @@ def test_killed_while_the_copy_is_made_it_is_never_used_and_begun_anew(share: fl
     assert not any(wrong for _, wrong in prepared.verify(copy))
 
 
+@pytest.mark.slow(seconds=3)
 def test_a_folder_in_4_bits_is_loaded_as_it_is_and_needs_no_copy(
     workspace: Workspace, tmp_path: Path, events: list[Any]
 ) -> None:

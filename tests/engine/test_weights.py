@@ -194,6 +194,7 @@ def download(endpoint: str, workspace: Workspace, cache: Path, stop: int = 10**9
     return outcome, shares
 
 
+@pytest.mark.slow(seconds=3)
 def test_a_download_tells_its_progress_takes_only_what_is_needed_and_goes_on_after_a_cancel(
     hub: tuple[str, type[Hub]], workspace: Workspace, tmp_path: Path
 ) -> None:

@@ -378,6 +378,7 @@ def test_trained_exported_and_read_again_it_gives_the_trainers_picture(
     assert np.abs(reloaded - sample).max() == 0
 
 
+@pytest.mark.slow(seconds=5)
 @pytest.mark.parametrize("target", TARGETS)
 def test_it_learns_and_its_file_says_what_it_is(bench: KleinBench, target: str) -> None:
     request = bench.request(target, folder=f"learnt/{target}", steps=12, learning_rate=1e-2, rank=8, save_every=12)

@@ -95,6 +95,7 @@ def test_a_kept_checkpoint_is_as_good_a_lora_as_the_finished_one(session: Sessio
         assert torch.equal(here[name], (tensor * 0.5 if ".lora_B." in key else tensor).to(torch.bfloat16))
 
 
+@pytest.mark.slow(seconds=5)
 @pytest.mark.parametrize("target", ["character", "editor"])
 def test_a_kept_checkpoint_gives_the_trainers_own_picture_of_that_step(
     session: Session, bench: Bench, target: str, tmp_path: Path

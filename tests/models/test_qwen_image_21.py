@@ -263,6 +263,7 @@ LAYOUTS: dict[str, Callable[[Tensors], Tensors]] = {
 }
 
 
+@pytest.mark.slow(seconds=4)
 def test_a_lora_of_every_layout_is_put_on_weighed_and_taken_off(bench: Qwen21Bench) -> None:
     base, tensors = drawn(bench, bench.shot()), random_lora()
     plain = written(bench, "plain", prefixed(tensors, "transformer."))

@@ -203,6 +203,7 @@ def test_corrections_teach_the_editor_and_held_out_edits_prove_it(workspace_root
         assert (told.turned, told.others) == ((turns, 0), (0, 24 - turns))
 
 
+@pytest.mark.slow(seconds=4)
 def test_a_training_that_may_not_go_on_is_asked_for_anew(workspace_root: Path) -> None:
     heard: list[dict[str, Any]] = []
     with at(workspace_root) as session:

@@ -120,6 +120,7 @@ def test_what_a_kill_kept_it_from_writing_is_made_up_for(workspace_root: Path) -
     assert {f"decisions/d1-{n}" for n in range(50)} <= kept(file(workspace_root))
 
 
+@pytest.mark.slow(seconds=3)
 def test_it_stays_small_however_often_a_record_is_written_over(
     workspace_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,6 +73,7 @@ def test_tags_by_keys_and_taken_back(page: Page, served: Served, put: Put) -> No
     assert stored and stored.framing == "unsure"
 
 
+@pytest.mark.slow(seconds=8)
 def test_captions_are_edited_in_the_page(page: Page, served: Served, put: Put) -> None:
     image = put("source")
     page.locator("#enrich-captions").click(timeout=SLOW)

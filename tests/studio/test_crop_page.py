@@ -50,6 +50,7 @@ def test_what_is_no_crop_is_refused_in_words(client: TestClient, studio: Studio,
     assert sources.sources(studio.session, "ada") == [image]
 
 
+@pytest.mark.slow(seconds=13)
 def test_a_source_is_cropped_by_keys_turned_and_had_back(page: Page, served: Served) -> None:
     image = brought(served.studio)
     page.locator("#enrich-crops").click(timeout=SLOW)

@@ -76,6 +76,7 @@ def test_settings_say_which_of_them_are_folders(client: TestClient) -> None:
     assert folders == {"models_dir": "one", "cache_dir": "one", "insightface_root": "one", "shared_folders": "several"}
 
 
+@pytest.mark.slow(seconds=7)
 def test_a_folder_is_chosen_by_clicking(page: Page, served: Served, disk: Path) -> None:
     page.click("#settings-open")
     page.fill("input[name=models_dir]", str(disk / "nowhere"))

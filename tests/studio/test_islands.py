@@ -38,6 +38,7 @@ def cells(put: Put, served: Served) -> dict[tuple[str, str], ImageRecord]:
     return made
 
 
+@pytest.mark.slow(seconds=7)
 def test_the_matrix_rates_by_key_swaps_and_goes_blind(
     cells: dict[tuple[str, str], ImageRecord], page: Page, served: Served
 ) -> None:

@@ -45,6 +45,7 @@ def asked(image: str) -> list[tuple[str, object]]:
     ]
 
 
+@pytest.mark.slow(seconds=4)
 @pytest.mark.parametrize("count", [1, 10**6])
 def test_no_room_at_any_write_of_any_route_is_told_in_words(
     studio: Studio, web: TestClient, put: Put, monkeypatch: pytest.MonkeyPatch, count: int

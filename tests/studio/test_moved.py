@@ -113,6 +113,7 @@ def test_it_can_be_opened_at_its_new_place_from_the_page(
     assert not root.exists()
 
 
+@pytest.mark.slow(seconds=3)
 def test_jobs_end_in_words_and_the_next_runs_when_it_is_back(workspace: Workspace, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     store = Store.open(workspace.root)

@@ -118,6 +118,7 @@ def test_lost_records_come_back_one_by_one_and_work_as_before(root: Path, lose: 
     assert (again["records"], again["restored"]) == ({}, [])
 
 
+@pytest.mark.slow(seconds=4)
 def test_a_snapshot_of_long_ago_is_brought_up_to_the_present(root: Path) -> None:
     """The journal is gone, and the snapshot that is left is older than what was said since."""
     old = {path.name: path.read_bytes() for path in root.glob("flenwheel.*")}

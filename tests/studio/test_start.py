@@ -58,6 +58,7 @@ def test_a_face_is_clicked_and_its_twelve_pictures_come(empty: Page, served: Ser
     assert len(sources.sources(served.studio.session, "cleo")) == 12
 
 
+@pytest.mark.slow(seconds=6)
 def test_everything_is_on_screen_without_scrolling(empty: Page) -> None:
     for width, height in ((1280, 800), (1024, 768), (1920, 1080)):
         empty.set_viewport_size({"width": width, "height": height})

@@ -240,6 +240,7 @@ def test_in_review_a_key_says_what_a_picture_shows_and_the_keys_go_on(page: Page
     expect(expression).to_have_value("sad")
 
 
+@pytest.mark.slow(seconds=10)
 def test_two_ticks_in_a_row_both_count(page: Page, served: Served, put: Put) -> None:
     put("source")
     page.click("#tab-survey-button")

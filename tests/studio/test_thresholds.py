@@ -65,6 +65,7 @@ def test_what_is_missing_is_said_before_anything_is_tried(client: TestClient, st
     assert calibration.ENOUGH == faces.SOURCES  # the same bound on both sides of the wall
 
 
+@pytest.mark.slow(seconds=5)
 def test_the_line_its_rates_and_its_report(client: TestClient, studio: Studio, put: Put) -> None:
     for _ in range(6):
         put("source")
@@ -87,6 +88,7 @@ def test_the_line_its_rates_and_its_report(client: TestClient, studio: Studio, p
     assert client.get("/thresholds/now").json()["state"] == "stale"
 
 
+@pytest.mark.slow(seconds=3)
 def test_good_pictures_that_stay_unsure_are_counted_and_explained(client: TestClient, studio: Studio, put: Put) -> None:
     for _ in range(6):
         put("source")
@@ -112,6 +114,7 @@ def test_a_report_is_found_by_its_record_alone(client: TestClient, studio: Studi
     assert client.get(f"/thresholds/{where}").status_code == 404
 
 
+@pytest.mark.slow(seconds=3)
 def test_pictures_judged_before_are_judged_again(client: TestClient, studio: Studio, put: Put) -> None:
     for _ in range(6):
         put("source")

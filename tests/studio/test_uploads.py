@@ -162,6 +162,7 @@ def file_events(web: httpx.Client) -> list[tuple[dict[str, Any], int]]:
     return found
 
 
+@pytest.mark.slow(seconds=4)
 def test_a_file_input_takes_no_file_that_was_not_uploaded(web: httpx.Client, served: Served, secret: Path) -> None:
     cache = served.studio.session.workspace.root / "cache" / "uploads"
     mine = Path(upload(web, "mine.png", b"mine"))

@@ -118,6 +118,7 @@ def test_an_event_is_wired_by_its_name_if_the_component_declares_it() -> None:
         _ = Picker().cut
 
 
+@pytest.mark.slow(seconds=4)
 def test_elements_hold_text_and_never_markup(page: Page, modules: None) -> None:
     """The one way to draw, in the browser that it is for."""
     made = page.evaluate(

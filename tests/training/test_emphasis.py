@@ -51,6 +51,7 @@ def test_the_loss_looks_where_the_weights_are(bench: Bench, target: str) -> None
     assert halves[0] != pytest.approx(halves[1], rel=1e-3)
 
 
+@pytest.mark.slow(seconds=3)
 def test_a_training_weighs_what_the_finder_finds(bench: Bench) -> None:
     def loss(n: int, finder: Finder | None = None) -> tuple[float, list[str]]:
         request = bench.request(steps=2, save_every=9, sample_every=9, face_weight=6.0, folder=f"models/{n}")

@@ -72,6 +72,7 @@ def test_the_header_names_input_pictures_too(bench: Bench) -> None:
     assert json.loads(told["flenwheel.images"]) == sorted(p.id for p in bench.pictures[:3])  # two to make, of two
 
 
+@pytest.mark.slow(seconds=3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_studio_renders_it_like_any_lora(bench: Bench, target: str) -> None:
     request = bench.request(target, learning_rate=3e-2, samples=(bench.shot(target),))
@@ -180,6 +181,7 @@ def test_the_header_lies_in_a_fixed_order(bench: Bench) -> None:
     assert list(metadata) == sorted(metadata) and length % 8 == 0
 
 
+@pytest.mark.slow(seconds=5)
 def test_no_pickle_and_no_cache_is_left(bench: Bench) -> None:
     request = bench.request("editor", samples=(bench.shot("editor"),))
     bench.train(request)

@@ -280,6 +280,7 @@ def test_the_seed_decides(bench: Bench) -> None:
     assert curves[0] == curves[1] != curves[2]
 
 
+@pytest.mark.slow(seconds=4)
 def test_only_the_newest_checkpoints_are_kept(bench: Bench) -> None:
     request = bench.request("editor", save_every=1, checkpoints_total_limit=2)
     bench.train(request)
@@ -299,6 +300,7 @@ def test_a_loss_that_is_no_number_ends_in_words(bench: Bench) -> None:
         bench.train(bench.request("editor"), emit=poison)
 
 
+@pytest.mark.slow(seconds=3)
 def test_a_finished_training_answers_again_without_training(bench: Bench) -> None:
     request = bench.request("editor")
     first, _ = bench.train(request)
@@ -359,6 +361,7 @@ def test_running_out_of_memory_is_told_in_words(bench: Bench) -> None:
     assert list(curve(events)) == [4, 5, 6]
 
 
+@pytest.mark.slow(seconds=3)
 def test_a_checkpoint_and_samples_are_made_when_they_are_asked_for(bench: Bench) -> None:
     """Between what the settings say; each once."""
     asks = iter([frozenset(), frozenset({"save", "sample"})])

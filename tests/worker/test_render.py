@@ -165,6 +165,7 @@ def test_a_cancel_before_the_start_loads_nothing(resident: Resident, events: lis
     assert resident.loads == {}
 
 
+@pytest.mark.slow(seconds=6)
 def test_one_failed_shot_warns_and_the_rest_goes_on(
     resident: Resident, events: list, workspace: Workspace, models_dir: Path
 ) -> None:

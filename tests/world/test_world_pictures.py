@@ -199,6 +199,7 @@ def test_edges_are_antialiased() -> None:
     assert (two - fine).abs().mean() < 0.5 * (coarse - fine).abs().mean()
 
 
+@pytest.mark.slow(seconds=4)
 @pytest.mark.parametrize("framing", ("portrait", "bust", "full"))
 def test_keypoints_and_box_are_where_the_face_is(framing: str) -> None:
     for seed in SEEDS:
