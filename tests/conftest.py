@@ -48,11 +48,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """How many processes ``-n auto`` (pyproject.toml) means: for the whole run one more than there are cores, because a
-    third of a test's time is waiting for a page or a worker; none beside this one for files that were named, which
-    would wait ten seconds for the others to start."""
+    """How many processes ``-n auto`` (pyproject.toml) means: for the whole run one more than there are cores, two more
+    without the slow tests, because a third of a test's time is waiting for a page or a worker; none beside this one for
+    files that were named, which would wait ten seconds for the others to start."""
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    return (os.cpu_count() or 1) + 1 if whole else 0
+    more = 2 if config.option.markexpr == "not slow" else 1
+    return (os.cpu_count() or 1) + more if whole else 0
 
 
 @pytest.hookimpl(trylast=True)

@@ -61,6 +61,7 @@ def test_weight_0_is_the_base_and_a_slider_loads_nothing(
     assert resident.loads == {name: 1}
 
 
+@pytest.mark.slow(seconds=6)
 def test_the_order_of_loading_does_not_show(resident: Resident, workspace: Workspace, models_dir: Path) -> None:
     one, two = (flux_lora(workspace, models_dir, f"l{n}", seed=n) for n in (1, 2))
     both = stack(weighted(one, 0.8), weighted(two, 0.4))

@@ -90,6 +90,7 @@ def test_cached_text_changes_no_pixel(name: str, resident: Resident) -> None:
         assert driver.cache.misses == 1
 
 
+@pytest.mark.slow(seconds=6)
 def test_what_the_text_depends_on_is_in_the_key(resident: Resident) -> None:
     with resident.use(family(QWEN)) as driver:
         wanted, sources = shot_of(QWEN)

@@ -210,6 +210,7 @@ def test_denoising_with_words_and_sources_kept_takes_no_more_than_is_foretold(
     assert found.peak / GIB <= parts["activations"] + blocks * each
 
 
+@pytest.mark.slow(seconds=6)
 def test_loras_that_stay_are_foretold_and_leave_first(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
     """Up to 4 GiB of them were kept, and none was counted."""
     put_in_card(monkeypatch)

@@ -59,6 +59,7 @@ def test_the_edit_template_has_as_many_tokens_as_the_pipeline_cuts() -> None:
     assert len(tokenizers.qwen()(tokenizers.edit_template())["input_ids"]) == tokenizers.edit_template_tokens() == 64
 
 
+@pytest.mark.slow(seconds=6)
 @pytest.mark.parametrize("name", [FLUX, QWEN])
 def test_pictures_are_lively_and_depend_on_seed_prompt_and_source(name: str, resident: Resident) -> None:
     def picture(source: int = 0, **fields):

@@ -150,6 +150,7 @@ def test_with_weights_a_face_is_described(astronaut, tmp_path):
     assert np.array_equal(one.embedding, two.embedding)
 
 
+@pytest.mark.slow(seconds=6)
 def test_a_face_that_fills_the_picture_is_found_where_it_is() -> None:
     """A real photograph, cut tighter and tighter around the face."""
     photograph = Image.fromarray(data.astronaut())

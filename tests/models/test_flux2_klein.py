@@ -149,6 +149,7 @@ def test_with_references_it_edits_as_the_stock_pipeline_does(bench: KleinBench, 
         assert not np.array_equal(edited, drawn(bench, shot(sources=wanted.sources[:-1])))
 
 
+@pytest.mark.slow(seconds=6)
 def test_text_is_encoded_once_for_drawing_and_editing(bench: KleinBench) -> None:
     cache = bench.driver().cache
     drawn(bench, shot(prompt="somebody else"))
@@ -401,6 +402,7 @@ def test_it_learns_and_its_file_says_what_it_is(bench: KleinBench, target: str) 
     assert lora_width(registry.of(FAMILY), FAMILY.lora_targets, shape) * 8 == sum(t.numel() for t in tensors.values())
 
 
+@pytest.mark.slow(seconds=6)
 def test_a_reference_changes_what_is_learnt(bench: KleinBench) -> None:
     losses = []
     for n, reference in enumerate((1, 2)):

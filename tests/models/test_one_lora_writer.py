@@ -74,6 +74,7 @@ def trained(session: Session, bench: Bench, target: str) -> tuple[TrainRequest, 
     return request, run, {int(i.shot.purpose.labels["training_step"]): i for i in samples if i.shot}
 
 
+@pytest.mark.slow(seconds=6)
 @pytest.mark.parametrize("target", ["character", "editor"])
 def test_a_kept_checkpoint_is_as_good_a_lora_as_the_finished_one(session: Session, bench: Bench, target: str) -> None:
     request, run, _ = trained(session, bench, target)
@@ -117,6 +118,7 @@ def bench_picture(bench: Bench, path: str) -> Any:
     return Image.open(bench.workspace.path(path)).convert("RGB")
 
 
+@pytest.mark.slow(seconds=6)
 def test_a_checkpoint_is_kept_again_with_the_same_numbers(session: Session, bench: Bench) -> None:
     _, run, _ = trained(session, bench, "character")
     once = checkpoints.export(session, run, 2)

@@ -159,6 +159,7 @@ def test_a_package_beside_the_others_is_an_architecture(
 # ---- what is new in Qwen-Image-Edit 2511
 
 
+@pytest.mark.slow(seconds=6)
 def test_inputs_with_a_time_of_their_own_are_drawn_with_and_trained(tmp_path: Path, workspace: Workspace) -> None:
     """2511's transformer takes its inputs at time 0 (``zero_cond_t``): the same calls, on the small weights."""
     twin = family(QWEN).model_copy(update={"name": "twin-2511"})

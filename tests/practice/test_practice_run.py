@@ -158,6 +158,7 @@ def each_once(session: Session) -> None:
         assert len(labels) == 1
 
 
+@pytest.mark.slow(seconds=6)
 def test_corrections_teach_the_editor_and_held_out_edits_prove_it(workspace_root: Path) -> None:
     with at(workspace_root) as session:
         for most in (3, None):

@@ -235,12 +235,13 @@ def test_a_job_that_was_resumed_is_not_offered_again(studio: Studio, client: Tes
     assert told == {"old": ["dismiss"], "new": ["resume", "dismiss"]}
 
 
+@pytest.mark.slow(seconds=6)
 @pytest.mark.parametrize(
     ("tab", "run"),
     [
         ("generate", "generate-run"),
-        pytest.param("enrich", "enrich-make", marks=pytest.mark.slow),
-        pytest.param("model_card", "card-run", marks=pytest.mark.slow),
+        ("enrich", "enrich-make"),
+        ("model_card", "card-run"),
     ],
 )
 def test_ctrl_enter_runs_the_open_tab_and_nothing_that_is_off(put: Put, page: Page, tab: str, run: str) -> None:

@@ -65,6 +65,7 @@ def test_a_card_is_run_with_loras_beside_its_own_and_never_with_one_twice(
     assert (card.lora, card.strength, card.beside.label) == (OWN, 0.8, "grain 0.4")
 
 
+@pytest.mark.slow(seconds=6)
 @pytest.mark.timeout(120)
 def test_loras_beside_are_ticked_kept_and_run(page: Page, served: Served, three: None) -> None:
     sent: list[dict] = []
@@ -99,6 +100,7 @@ def test_loras_beside_are_ticked_kept_and_run(page: Page, served: Served, three:
     assert [(x["lora"], x["beside"]) for x in sent] == [(OWN, {LIGHT: 0.7, GRAIN: 0.4})]
 
 
+@pytest.mark.slow(seconds=6)
 def test_nothing_is_set_before_it_is_known_what_was(page: Page, served: Served, three: None) -> None:
     held: list[Route] = []
     page.route("**/cards", lambda route: held.append(route))

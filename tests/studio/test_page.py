@@ -157,6 +157,7 @@ def test_decisions_outlive_a_studio_that_does_not_answer(
     assert [len(served.studio.session.store.decisions(p.id)) for p in pictures[:2]] == [1, 1]
 
 
+@pytest.mark.slow(seconds=6)
 def test_keys_while_typing_are_text(pictures: list[ImageRecord], page: Page, served: Served) -> None:
     page.click("#tab-review-button")
     expect(page.locator("#review-position")).to_have_text("1 of 6")
@@ -201,6 +202,7 @@ def test_the_grid_holds_only_what_is_in_sight(put: Put, page: Page) -> None:
     expect(page.locator(".rv-canvas .here")).to_be_in_viewport()
 
 
+@pytest.mark.slow(seconds=6)
 def test_the_card_is_judged_by_key_and_versions_flip(put: Put, page: Page, served: Served) -> None:
     store = served.studio.session.store
     for version in ("v1", "v2"):

@@ -362,7 +362,8 @@ def _until(there: Callable[[], bool], page: Page) -> None:
     raise AssertionError("it never came")
 
 
-@pytest.mark.parametrize("width", [1024, *(pytest.param(w, marks=pytest.mark.slow) for w in (1280, 1440))])
+@pytest.mark.slow(seconds=6)
+@pytest.mark.parametrize("width", [1024, 1280, 1440])
 def test_all_of_the_card_s_bar_is_on_screen(page: Page, served: Served, put: Put, width: int) -> None:
     """A practice character's has the most in it: versions, report, a look at the truth, LoRA, seed, run."""
     store = served.studio.session.store

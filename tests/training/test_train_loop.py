@@ -158,7 +158,10 @@ def test_a_head_phase_trains_on_heads_alone(bench: Bench) -> None:
     assert curves[0] == curves[1]
 
 
-@pytest.mark.parametrize(("target", "optimizer"), [("character", "auto"), ("editor", "auto"), ("editor", "adamw8bit")])
+@pytest.mark.parametrize(
+    ("target", "optimizer"),
+    [("character", "auto"), pytest.param("editor", "auto", marks=pytest.mark.slow), ("editor", "adamw8bit")],
+)
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(bench: Bench, target: str, optimizer: str) -> None:
     whole, halved = (
         bench.request(
@@ -251,6 +254,7 @@ def test_samples_are_made_as_often_as_asked_and_show_the_training(bench: Bench) 
     assert len({i.pixels for i in images}) == 4
 
 
+@pytest.mark.slow(seconds=6)
 def test_events_tell_what_goes_on(bench: Bench) -> None:
     result, events = bench.train(bench.request("editor", steps=3, samples=(bench.shot("editor"),)))
     assert events[0].type == "started" and (events[0].total, events[0].unit, events[0].skipped) == (3, "steps", 0)

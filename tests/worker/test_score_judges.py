@@ -58,6 +58,7 @@ def again(image: Image.Image, n: int) -> list[Image.Image]:
     return [ImageOps.mirror(i) if k % 2 else i.rotate(2 * k) for k, i in enumerate(lit)]
 
 
+@pytest.mark.slow(seconds=6)
 def test_a_wrong_source_is_called_wrong_and_the_right_ones_are_not(bench: Bench) -> None:
     sources = [bench.save(i) for i in [*again(ASTRONAUT, 6), HANKS.resize((448, 448))]]
     verdicts = [s.identity.verdict for s in bench.judged(sources, sources) if s.identity]

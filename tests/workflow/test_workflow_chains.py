@@ -105,6 +105,7 @@ def test_what_an_earlier_version_holds_is_not_made_again_and_chains_go_on_from_i
     assert render.estimate(session, plain).pictures == 0
 
 
+@pytest.mark.slow(seconds=6)
 @pytest.mark.parametrize(("best_of", "previewed"), [(1, (7, 4)), (3, (6, 3))])
 def test_a_preview_is_of_what_is_not_made_yet(cleo_session: Session, best_of: int, previewed: tuple[int, int]) -> None:
     session = cleo_session
