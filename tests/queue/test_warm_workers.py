@@ -14,6 +14,7 @@ from warm_workers import HANDLERS
 
 from pipelines.domain.messages import Ready, ToApp
 from pipelines.queue.worker_process import WorkerProcess
+from pipelines.storage.lock import locked
 from pipelines.storage.workspace import Workspace
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
@@ -23,6 +24,7 @@ class Heard:
     """One worker, and what came of it."""
 
     def __init__(self, root: Path, **environment: str) -> None:
+        self.root = root
         self.ready, self.closed = threading.Event(), threading.Event()
         self.told: list[ToApp] = []
         self.worker = WorkerProcess(root, HANDLERS, environment, self._message, lambda _: self.closed.set())
@@ -76,7 +78,11 @@ def test_it_ends_with_its_app(begin: Any) -> None:
     assert heard.closed.wait(60) and heard.worker.how_it_ended().endswith("(exit status 0).")
 
 
-def test_another_waits_until_its_forerunner_is_gone(begin: Any) -> None:
+def test_another_begins_at_once_when_one_is_killed(begin: Any) -> None:
+    """Nobody else holds the lock of its workspace, as the process that forked it might."""
     first = begin()
     first.worker.kill()
-    assert begin().worker.pid != first.worker.pid
+    second = begin()
+    assert isinstance(second.told[0], Ready) and second.worker.pid != first.worker.pid
+    second.worker.stop(grace=60)
+    locked(second.root / "logs" / "worker.lock", 0).release()
